@@ -1,0 +1,87 @@
+"""The experiment file: arms, traffic, units, KPIs and the stopping rule, validated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Arm = Literal["teacher", "student"]
+Unit = Literal["user", "session", "request"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class When(_Part):
+    """Which requests take part; every condition given must hold."""
+
+    alias: str | None = None
+    tenant: str | None = None
+    header: dict[str, str] = Field(default_factory=dict)
+
+
+class Primary(_Part):
+    """The KPI that decides, and how."""
+
+    kpi: str
+    test: Literal["non_inferiority", "superiority", "two_sided"] = "two_sided"
+    margin: float = Field(default=0.0, ge=0)
+
+
+class Guardrail(_Part):
+    """A KPI that must not get worse: by an absolute increase or by a ratio."""
+
+    kpi: str
+    max_increase: float | None = None
+    max_ratio: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Guardrail:
+        if (self.max_increase is None) == (self.max_ratio is None):
+            raise ValueError("give exactly one of max_increase and max_ratio")
+        return self
+
+
+class Stop(_Part):
+    """When to stop: error level, planned units over all arms, longest duration in days."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    planned_units: int = Field(default=10_000, gt=0)
+    max_days: float = Field(default=14, gt=0)
+
+
+class ShadowRate(_Part):
+    """Share of the experiment's exchanges that are replayed on the other arm."""
+
+    rate: float = Field(default=0.2, ge=0, le=1)
+
+
+class Experiment(_Part):
+    """One experiment, as in its file. `seed` of the hash defaults to the id."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    seed: str = ""
+    unit: Unit = "user"
+    arms: dict[Arm, float]
+    when: When = When()
+    primary: Primary | None = None
+    secondary: tuple[Primary, ...] = ()
+    guardrails: tuple[Guardrail, ...] = ()
+    stop: Stop = Stop()
+    shadow: ShadowRate = ShadowRate()
+
+    @field_validator("arms")
+    @classmethod
+    def _shares(cls, arms: dict[Arm, float]) -> dict[Arm, float]:
+        if not arms or any(share < 0 for share in arms.values()):
+            raise ValueError("needs at least one arm, and no negative share")
+        if abs(sum(arms.values()) - 1) > 1e-6:
+            raise ValueError(f"shares must add up to 1, these add up to {sum(arms.values()):g}")
+        return arms
+
+    @property
+    def hash_seed(self) -> str:
+        """Seed of the assignment hash."""
+        return self.seed or self.id

@@ -1,0 +1,67 @@
+"""Configuration of Redis, bus, outbox, shadow and pool."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from understudy.config import Section
+
+
+class RedisConfig(Section):
+    """Where Redis is; empty: the embedded one of `up`."""
+
+    url: str = ""
+    prefix: str = "us:"
+
+
+class BusConfig(Section):
+    """`redis://...` or `kafka://host:port[,host:port]`; empty: the Redis of section `redis`."""
+
+    url: str = ""
+    partitions: int = Field(default=2, ge=1, le=256)
+    max_stream_bytes: int = Field(default=64 << 20, gt=0)
+
+
+class OutboxConfig(Section):
+    """The gateway's spool."""
+
+    queue: int = Field(default=2048, gt=0)
+    """Exchanges held in memory before they reach the spool; beyond it they are dropped and counted."""
+    spool_bytes: int = Field(default=256 << 20, gt=0)
+
+
+class ShadowConfig(Section):
+    """Shadow traffic and the checks."""
+
+    to_student: float = Field(default=0.5, ge=0, le=1)
+    to_teacher: float = Field(default=0.5, ge=0, le=1)
+    concurrency: int = Field(default=1, ge=1)
+    deadline: float = Field(default=20.0, gt=0)
+    """Seconds."""
+    max_running: int = Field(default=6, ge=1)
+    """A copy waits (until its deadline, then it is dropped and counted) while the engine runs more than this."""
+    max_tokens: int = Field(default=128, gt=0)
+    queue: int = Field(default=256, gt=0)
+    semantic_threshold: float = Field(default=0.8, ge=0, le=1)
+    quality_margin: float = Field(default=0.35, ge=0)
+
+
+class PoolConfig(Section):
+    """The hard-sample pool."""
+
+    capacity: int = Field(default=20_000, gt=0)
+    tenant_share: float = Field(default=0.5, gt=0, le=1)
+    kind_share: float = Field(default=0.5, gt=0, le=1)
+    duplicate_similarity: float = Field(default=0.9, gt=0, le=1)
+    hard_weight: float = Field(default=3.0, gt=0)
+
+
+class KpisConfig(Section):
+    """Names accepted by /v1/feedback beside the built-in ones, and how long late arrivals are joined."""
+
+    declared: tuple[str, ...] = ()
+    window_seconds: float = Field(default=600, gt=0)
+    late_days: float = Field(default=30, gt=0)
+    mode: Literal["latest"] = "latest"

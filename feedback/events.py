@@ -1,0 +1,124 @@
+"""Messages on the bus: pydantic models with a schema version, keyed by session, deterministic ids."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from understudy.ids import stable_id
+
+EXCHANGES = "understudy.exchanges"
+HARD = "understudy.hard"
+KPIS = "understudy.kpis"
+VERDICTS = "understudy.verdicts"
+TOPICS = (EXCHANGES, HARD, KPIS, VERDICTS)
+DEAD_LETTER = ".dlt"
+
+InputKind = Literal["ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated"]
+CheckKind = Literal["semantic", "logic", "quality"]
+HARD_KINDS = (
+    "ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated", "semantic", "logic", "quality",
+)  # fmt: skip
+
+
+class Event(BaseModel):
+    """Base of every message."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    schema_version: Literal[1] = 1
+    id: str
+    session: str
+    """Key: events of one session keep their order."""
+    tenant: str = "default"
+    at: float
+    """Seconds since the epoch, when it happened."""
+
+
+class Exchange(Event):
+    """One request and its reply as the client saw them, already redacted."""
+
+    unit: str
+    unit_derived: bool = False
+    user: str | None = None
+    api: Literal["chat", "completions"] = "chat"
+    messages: list[dict[str, Any]]
+    """For completions one message with role `user` holding the prompt."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """max_tokens, temperature, seed, ... of the request, not its text."""
+    reply: str
+    finish_reason: str = "stop"
+    status: int = 200
+    arm: Literal["teacher", "student"]
+    version: str
+    epoch: int
+    experiment: str | None = None
+    response_id: str = ""
+    model: str = ""
+    """Model name that the client gave."""
+    streamed: bool = False
+    ttft: float | None = None
+    """Seconds from request to first byte of the reply."""
+    seconds: float = 0.0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    redacted: bool = False
+    """Whether surrogates stand in it; then both arms are asked on the redacted prompt."""
+    flagged: bool = False
+    """Whether the guard flagged it; such input never trains."""
+    shadow: bool = True
+    """Whether capture allowed a shadow copy."""
+    tools: bool = False
+
+
+class Verdict(Event):
+    """What the checks said of a teacher reply and a student reply to the same prompt."""
+
+    exchange: str
+    teacher: str
+    student: str
+    """Versions."""
+    agreement: float
+    """Semantic agreement in [0, 1]."""
+    failed: tuple[CheckKind, ...] = ()
+    kinds: tuple[InputKind, ...] = ()
+    reasons: tuple[str, ...] = ()
+    quality_teacher: float = 0.0
+    quality_student: float = 0.0
+
+
+class HardSample(Event):
+    """An input whose checks failed (or that is hard by its kind), for the pool. Text only."""
+
+    exchange: str
+    messages: list[dict[str, Any]]
+    teacher_text: str
+    student_text: str
+    teacher: str
+    student: str
+    kinds: tuple[str, ...]
+    """Of HARD_KINDS: failed checks first, then input kinds; the first is the quota kind."""
+    weight: float = 3.0
+    """Of the loss; 1 for replay and anchors."""
+    lang: str = "en"
+
+
+class Kpi(Event):
+    """One value of one operational KPI."""
+
+    kpi: str
+    value: float
+    arm: Literal["teacher", "student"] | None = None
+    version: str | None = None
+    target: str = ""
+    """Response or session id that it is about."""
+
+
+def exchange_id(response_id: str) -> str:
+    """Deterministic id of an exchange."""
+    return stable_id("exchange", response_id)
+
+
+def sample_id(exchange: str, student: str) -> str:
+    """Deterministic id of a hard sample: one for an exchange and student version."""
+    return stable_id("hard", exchange, student)

@@ -1,0 +1,65 @@
+"""Files that exist whole or not at all: atomic writes, and folders that end with a READY marker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+READY = "READY"
+
+
+def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
+    """Replace `path` by `data`, durably; a reader sees the old bytes or the new ones, never a mix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
+    """`write_atomic` of `value` as indented JSON."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n", mode=mode)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`."""
+    return json.loads(path.read_bytes())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def mark_ready(folder: Path, content: str = "") -> None:
+    """Write the marker last: from here on the folder counts as complete."""
+    write_atomic(folder / READY, content)
+
+
+def is_ready(folder: Path) -> bool:
+    """Whether the folder is complete."""
+    return (folder / READY).is_file()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,21 @@
+"""Identifiers: unguessable ones for requests, deterministic ones for events."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+
+def random_id(prefix: str = "") -> str:
+    """`prefix` and 128 random bits in hex, which nobody can guess."""
+    return prefix + os.urandom(16).hex()
+
+
+def stable_id(*parts: str) -> str:
+    """128 bits of SHA-256 over `parts` in hex: the same parts give the same id in every process."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def unit_fraction(*parts: str) -> float:
+    """A number in [0, 1) from `parts`, uniform over distinct parts; for sampling by hash."""
+    return int(stable_id(*parts)[:13], 16) / 16**13

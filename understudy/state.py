@@ -1,0 +1,72 @@
+"""Where everything lies in one state directory (`--state`, default `.understudy/`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_STATE = Path(".understudy")
+
+
+@dataclass(frozen=True, slots=True)
+class StateDir:
+    """Paths below a state directory; creating them is the business of whoever owns the content."""
+
+    root: Path
+
+    @property
+    def registry(self) -> Path:
+        """Versions, rounds, routing documents, keys and the audit log."""
+        return self.root / "registry"
+
+    @property
+    def versions(self) -> Path:
+        return self.registry / "versions"
+
+    @property
+    def rounds(self) -> Path:
+        return self.registry / "rounds"
+
+    @property
+    def routing(self) -> Path:
+        return self.registry / "routing"
+
+    @property
+    def keys(self) -> Path:
+        return self.registry / "keys"
+
+    @property
+    def audit(self) -> Path:
+        return self.registry / "audit.jsonl"
+
+    @property
+    def redis(self) -> Path:
+        return self.root / "redis"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Process ids, sockets, lock and the addresses of a running system."""
+        return self.root / "run"
+
+    @property
+    def addresses(self) -> Path:
+        """JSON: {"gateway", "control", "redis", ...} of a running system."""
+        return self.run / "addresses.json"
+
+    @property
+    def admin_token(self) -> Path:
+        """The control plane's token, readable by its owner alone."""
+        return self.run / "admin.token"
+
+    @property
+    def engine_key(self) -> Path:
+        """The key that engines ask of gateways, workers, agents and the trainer."""
+        return self.run / "engine.key"
