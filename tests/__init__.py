@@ -1,0 +1,1 @@
+"""Tests mirror the tree; fixtures that all share are in conftest.py."""

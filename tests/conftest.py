@@ -1,0 +1,50 @@
+"""Fixtures for every package: a real Redis and a state directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from feedback.redis_server import RedisServer
+from understudy.state import StateDir
+
+pytest_plugins = ["tests.kafka"]
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server for all tests, nothing on disk."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """URL of an empty Redis: it is flushed before each test that asks for it."""
+    redis_server.start()
+    client = redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    client.close()
+    return redis_server.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A durable server of one test's own, which it may stop, kill and start again."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> StateDir:
+    """An empty state directory."""
+    root = tmp_path / "state"
+    root.mkdir()
+    return StateDir(root)

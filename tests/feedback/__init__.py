@@ -1,0 +1,1 @@
+"""Tests of events, bus, outbox, pool, checks, redaction and the shadow worker."""

