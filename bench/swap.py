@@ -1,0 +1,217 @@
+"""`understudy bench swap`: swaps and rollbacks under eight streams and short requests.
+
+Every cycle promotes a version that is not loaded (verify, load in place, fingerprint, new epoch) and
+then rolls back (the former version is still loaded: one epoch). A reply must be, word for word, the
+greedy reply of one version, the one its header names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bench.streams import Load, Observed, keep_streaming, stream_once
+from bench.system import System
+from deploy.registry import Registry
+from understudy.files import write_json
+from understudy.state import StateDir
+
+PROMPTS = [
+    "Where is my order?", "I want to return my headphones.", "How much is the total?",
+    "我的订单什么时候到？", "我想退货，可以吗？", "Can I change my delivery address?",
+    "What does the warranty cover?", "请问发票怎么开？",
+]  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; returns 0 when nothing failed, was cut or mixed."""
+    parser = argparse.ArgumentParser(
+        prog="understudy bench swap", description=__doc__, epilog="example: understudy bench swap --swaps 200"
+    )
+    parser.add_argument("--swaps", type=int, default=200, help="swaps, and as many rollbacks (default 200)")
+    parser.add_argument("--streams", type=int, default=8, help="clients that stream (default 8)")
+    parser.add_argument("--quick", action="store_true", help="10 swaps and rollbacks")
+    parser.add_argument("--state", type=Path, help="state directory to keep (default: a temporary one)")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    options = parser.parse_args(argv)
+    swaps = 10 if options.quick else options.swaps
+    state = options.state or Path(tempfile.mkdtemp(prefix="understudy-swap-"))
+    system = System(state, "--no-traffic")
+    try:
+        system.wait_ready()
+        result = asyncio.run(measure(system, swaps, options.streams))
+    finally:
+        system.stop()
+        if options.state is None:
+            shutil.rmtree(state, ignore_errors=True)
+    show(result)
+    if options.json:
+        write_json(options.json, result)
+    bad = result["failed"] + result["truncated"] + result["mixed_version"]
+    return 0 if bad == 0 else 1
+
+
+async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
+    """Reference replies, a quiet period, then the swaps; the result as in interface.md."""
+    versions = add_third_version(system)
+    # The third version joins the ring by being loaded once; then each has been asked for its replies.
+    reference = await references(system, versions)
+    quiet = Load()
+    quiet_for = max(15.0, min(60.0, swaps * 1.0))
+    await under_load(system, quiet, streams, asyncio.sleep(quiet_for))
+    busy = Load()
+    timings: dict[str, list[float]] = {"swap": [], "rollback": [], "follow": []}
+    before = memory(system)
+    await under_load(system, busy, streams, turn(system, versions, swaps, timings))
+    return summarise(busy, quiet, reference, timings, before, memory(system))
+
+
+def add_third_version(system: System) -> list[str]:
+    """Register a copy of the oldest student as a further version, so that a swap has to load something."""
+    registry = Registry(StateDir(system.state))
+    students = [m.version for m in registry.versions() if m.kind == "student"]
+    oldest = students[-1]
+    manifest = registry.register(
+        registry.path(oldest), kind="student", parent=oldest, teacher=None, round=None,
+        lineage={"copy_of": oldest}, metrics={},
+    )  # fmt: skip
+    return [*reversed(students), manifest.version]
+
+
+async def references(system: System, versions: list[str]) -> dict[str, list[str]]:
+    """The greedy reply of each version to each prompt, asked alone."""
+    found: dict[str, list[str]] = {}
+    for version in versions:
+        if system.status()["live"]["student"] != version:
+            await asyncio.to_thread(system.post, "/promote", {"version": version})
+        async with httpx.AsyncClient(base_url=system.gateway, timeout=60) as client:
+            seen = [await stream_once(client, "student", PROMPTS, i, 48) for i in range(len(PROMPTS))]
+        if any(s.error or s.version != version for s in seen):
+            raise RuntimeError(f"no reference replies of {version}: {[s.error or s.version for s in seen]}")
+        found[version] = [s.text for s in seen]
+    return found
+
+
+async def under_load(system: System, load: Load, streams: int, work: Any) -> None:
+    """Run `work` while `streams` long and two short clients go on, and let them finish their requests."""
+    clients = [
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 48))
+        for i in range(streams)
+    ]
+    clients += [
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 4, 0.05))
+        for i in range(2)
+    ]
+    try:
+        await work
+    finally:
+        load.stop.set()
+        await asyncio.gather(*clients)
+
+
+async def turn(system: System, versions: list[str], swaps: int, timings: dict[str, list[float]]) -> None:
+    """Promote the version that no slot holds, roll back, and so on round the ring."""
+    for _ in track(range(swaps), description="swaps and rollbacks", console=Console(stderr=True)):
+        status = await asyncio.to_thread(system.status)
+        loaded = {slot.get("version") for slot in status["slots"].values()}
+        target = next((v for v in versions if v not in loaded), None)
+        if target is None:
+            target = next(v for v in versions if v != status["live"]["student"])
+        for name, path, body in (("swap", "/promote", {"version": target}), ("rollback", "/rollback", {})):
+            start = time.monotonic()
+            answer = await asyncio.to_thread(system.post, path, body)
+            timings[name].append(time.monotonic() - start)
+            timings["follow"].append(float(answer.get("follow_seconds", answer["seconds"])))
+
+
+def memory(system: System) -> int:
+    """Proportional set size of `up` and all its children, in bytes."""
+    total = 0
+    for process in [psutil.Process(system.process.pid), *psutil.Process(system.process.pid).children(True)]:
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:
+            continue
+    return total
+
+
+def summarise(
+    busy: Load,
+    quiet: Load,
+    reference: dict[str, list[str]],
+    timings: dict[str, list[float]],
+    before: int,
+    after: int,
+) -> dict[str, Any]:
+    """Counts and percentiles; gaps in seconds."""
+
+    def gaps(load: Load) -> dict[str, float]:
+        values = sorted(s.gap for s in load.seen if not s.error)
+        return {"p50": _at(values, 0.5), "p99": _at(values, 0.99), "longest": values[-1] if values else 0.0}
+
+    with_swaps, without = gaps(busy), gaps(quiet)
+    return {
+        "requests": len(busy.seen),
+        "failed": sum(bool(s.error) for s in busy.seen),
+        "truncated": sum(not s.error and not s.finished for s in busy.seen),
+        "mixed_version": sum(mixed(s, reference) for s in busy.seen),
+        "errors": sorted({s.error for s in busy.seen if s.error})[:5],
+        "gap": {"with": with_swaps, "without": without,
+                "difference": with_swaps["longest"] - without["longest"]},
+        "seconds": {name: {"p50": _at(sorted(v), 0.5), "p99": _at(sorted(v), 0.99)} for name, v in timings.items()},
+        "swaps": len(timings["swap"]), "rollbacks": len(timings["rollback"]),
+        "memory": {"before": before, "after": after},
+    }  # fmt: skip
+
+
+def mixed(seen: Observed, reference: dict[str, list[str]]) -> bool:
+    """Whether a whole reply is not what the version in its header says to that prompt."""
+    if seen.error or not seen.finished:
+        return False
+    expected = reference.get(seen.version)
+    return expected is None or not expected[seen.prompt].startswith(seen.text)
+
+
+def _at(ordered: list[float], share: float) -> float:
+    if not ordered:
+        return 0.0
+    if len(ordered) == 1:
+        return ordered[0]
+    return statistics.quantiles(ordered, n=1000, method="inclusive")[max(0, round(share * 1000) - 1)]
+
+
+def show(result: dict[str, Any]) -> None:
+    """The table."""
+    table = Table(title=f"{result['swaps']} swaps and {result['rollbacks']} rollbacks under load")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name in ("requests", "failed", "truncated", "mixed_version"):
+        table.add_row(name, str(result[name]))
+    for name in ("with", "without"):
+        row = result["gap"][name]
+        table.add_row(
+            f"longest gap {name} swaps, p50 / p99 / max", " / ".join(f"{row[k]:.3f} s" for k in row)
+        )
+    for name, row in result["seconds"].items():
+        table.add_row(f"{name}, p50 / p99", f"{row['p50']:.3f} / {row['p99']:.3f} s")
+    mib = {k: v >> 20 for k, v in result["memory"].items()}
+    table.add_row("memory before / after", f"{mib['before']} / {mib['after']} MiB")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    print(json.dumps({"exit": main(sys.argv[1:])}))
