@@ -172,7 +172,7 @@ def summarise(
         "errors": sorted({s.error for s in busy.seen if s.error})[:5],
         "gap": {"with": with_swaps, "without": without,
                 "difference": with_swaps["longest"] - without["longest"]},
-        "seconds": {name: {"p50": _at(sorted(v), 0.5), "p99": _at(sorted(v), 0.99)} for name, v in timings.items()},
+        "seconds": {n: {"p50": _at(sorted(v), 0.5), "p99": _at(sorted(v), 0.99)} for n, v in timings.items()},
         "swaps": len(timings["swap"]), "rollbacks": len(timings["rollback"]),
         "memory": {"before": before, "after": after},
     }  # fmt: skip
