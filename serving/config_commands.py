@@ -1,0 +1,64 @@
+"""`understudy config show|check|schema`: the configuration as it is, whether it is right, what is allowed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from understudy.config import SECTIONS, Section, load_config
+
+SECRET = frozenset({"api_key", "api_keys", "token", "password"})
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; 0 when the configuration is right, 2 (by ConfigError) when it is not."""
+    options = parser().parse_args(argv)
+    if options.what == "schema":
+        print(json.dumps(schema(), indent=1, ensure_ascii=False))
+        return 0
+    built = load_config(options.config).check()
+    if options.what == "check":
+        name = options.config or "the defaults"
+        print(json.dumps({"ok": True, "sections": sorted(built)}) if options.json else f"{name}: right")
+        return 0
+    shown = {name: concealed(section.model_dump(mode="json")) for name, section in built.items()}
+    print(json.dumps(shown, indent=1) if options.json else yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="understudy config",
+        description="Show the configuration with its defaults, check it, or print its JSON schema.",
+        epilog="example: understudy config check --config understudy.yaml",
+    )
+    made.add_argument("what", choices=("show", "check", "schema"))
+    made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    made.add_argument("--state", type=Path, help="accepted for symmetry with other commands")
+    made.add_argument("--json", action="store_true", help="print JSON")
+    return made
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the whole file: one property for each section."""
+    properties = {}
+    for name, target in SECTIONS.items():
+        module, _, attribute = target.partition(":")
+        kind: type[Section] = getattr(importlib.import_module(module), attribute)
+        properties[name] = kind.model_json_schema()
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def concealed(value: Any, key: str = "") -> Any:
+    """`value` with secrets replaced by `***`."""
+    if isinstance(value, dict):
+        return {name: concealed(inner, name) for name, inner in value.items()}
+    if key in SECRET and value:
+        return "***"
+    return value

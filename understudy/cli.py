@@ -1,0 +1,93 @@
+"""The command line: finds a command in the table, loads it, maps errors to messages and exit codes, once.
+
+argparse's sub-parsers were considered; they would need every command's options, hence its imports, at start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from understudy import __version__
+from understudy.commands import COMMANDS, GROUPS, Command
+from understudy.errors import UnderstudyError, UsageError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return run(words)
+    except UnderstudyError as error:
+        print(f"understudy: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(words: list[str]) -> int:
+    """Dispatch `words`; errors pass to the caller."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        print(f"understudy {__version__}")
+        return 0
+    command, rest = find(words)
+    return load(command)(rest)
+
+
+def find(words: list[str]) -> tuple[Command, list[str]]:
+    """The command that the first words name, longest match first, and the words after it.
+
+    Raises:
+        UsageError: no command is called so; the message names the nearest.
+    """
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        for command in COMMANDS:
+            if command.words == name and len(words) >= length:
+                return command, words[length:]
+    names = [command.words for command in COMMANDS]
+    near = difflib.get_close_matches(words[0], names, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    raise UsageError(f"`{words[0]}` is not a command{hint} `understudy --help` lists them.")
+
+
+def load(command: Command) -> Callable[[list[str]], int]:
+    """Import the command's function.
+
+    Raises:
+        UnderstudyError: a package that it needs is not installed.
+    """
+    module, _, name = command.target.partition(":")
+    try:
+        found: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise UnderstudyError(
+            f"`{command.words}` needs the package `{error.name}`, which is not installed here: "
+            f"run `make install` in the checkout"
+        ) from error
+    return found
+
+
+def overview() -> str:
+    """The help text: commands by who uses them, each with an example."""
+    lines = ["usage: understudy COMMAND [...]   (understudy COMMAND --help shows an example)", ""]
+    for group, explanation in GROUPS.items():
+        lines.append(f"{group} ({explanation})")
+        for command in COMMANDS:
+            if command.group == group:
+                lines.append(f"  {command.words:<18}{command.help}")
+                lines.append(f"  {'':<18}  $ {command.example}")
+        lines.append("")
+    lines.append("Exit codes: 0 done, 1 failed, 2 wrong usage. `understudy --version` prints the version.")
+    return "\n".join(lines)

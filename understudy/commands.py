@@ -1,0 +1,76 @@
+"""The command table: words -> where the function is, who uses it, one line of help, an example.
+
+Functions are named, not imported, so that `understudy --help` starts fast and a command loads only its own part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["Try it", "Run a role", "Operate", "Look into it"]
+GROUPS: dict[Group, str] = {
+    "Try it": "one machine, embedded defaults",
+    "Run a role": "one process each, as `up` and the pods start them",
+    "Operate": "against a running control plane",
+    "Look into it": "on files alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its words, `module:function` taking the remaining words, help and example."""
+
+    words: str
+    target: str
+    group: Group
+    help: str
+    example: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("up", "serving.up.main:main", "Try it",
+            "everything on this machine, with demo models and traffic", "understudy up --state .understudy"),
+    Command("replay", "serving.replay:main", "Try it",
+            "send dialogues of a file through the data plane", "understudy replay dialogues.jsonl.gz --rate 5"),
+    Command("doctor", "serving.doctor:main", "Try it",
+            "say whether this machine can run it, and what to change", "understudy doctor"),
+    Command("serve", "serving.gateway.main:main", "Run a role",
+            "the gateway", "understudy serve --config understudy.yaml"),
+    Command("engine", "serving.engine.main:main", "Run a role",
+            "the agent of one engine slot", "understudy engine student-a --state .understudy"),
+    Command("worker", "serving.worker:main", "Run a role",
+            "shadow traffic, checks, pool, KPIs", "understudy worker --state .understudy"),
+    Command("train", "online_distill.main:main", "Run a role",
+            "the trainer: rounds from the pool to a candidate", "understudy train --once --state .understudy"),
+    Command("controller", "serving.controller:main", "Run a role",
+            "gate, canary, promotion, rollback and the control plane", "understudy controller --state .understudy"),
+    Command("status", "serving.control.commands:status", "Operate",
+            "what is live, ready and under way", "understudy status --json"),
+    Command("versions", "serving.control.commands:versions", "Operate",
+            "versions and their states, newest first", "understudy versions"),
+    Command("rollback", "serving.control.commands:rollback", "Operate",
+            "back to the previous version, or to a named one", "understudy rollback v1"),
+    Command("promote", "serving.control.commands:promote", "Operate",
+            "make a version live by hand", "understudy promote v2"),
+    Command("freeze", "serving.control.commands:freeze", "Operate",
+            "stop promotion, learning or the student", "understudy freeze promotion"),
+    Command("resume", "serving.control.commands:resume", "Operate",
+            "undo a freeze", "understudy resume promotion"),
+    Command("experiment assign", "ab.commands:assign", "Look into it",
+            "bucket and arm of each unit", "understudy experiment assign exp.yaml --units units.txt"),
+    Command("experiment", "serving.control.commands:experiment", "Operate",
+            "list, show, apply, results, stop", "understudy experiment apply exp.yaml"),
+    Command("pool", "serving.control.commands:pool", "Operate",
+            "show or purge the hard pool", "understudy pool show"),
+    Command("kpis", "serving.control.commands:kpis", "Operate",
+            "KPIs by arm or version", "understudy kpis --by version"),
+    Command("rounds", "serving.control.commands:rounds", "Operate",
+            "list, show or start rounds of distillation", "understudy rounds start"),
+    Command("audit", "deploy.commands:audit", "Look into it",
+            "verify or show the audit log", "understudy audit verify --state .understudy"),
+    Command("config", "serving.config_commands:main", "Look into it",
+            "show, check or describe the configuration", "understudy config check --config understudy.yaml"),
+    Command("bench", "bench.commands:main", "Look into it",
+            "measure; `understudy bench` lists the benchmarks", "understudy bench swap --quick"),
+)  # fmt: skip
