@@ -1,0 +1,193 @@
+"""Rounds: folders with a folder for each stage, one table of states, resumable after any crash.
+
+A stage is over when its READY exists; READY holds the event that ended it. A round's state is computed from
+these markers, so there is no second record that could disagree with them.
+The register stage must put the new version's name under `version` into its summary.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from understudy.clock import Clock, wall
+from understudy.errors import Conflict, IllegalTransition, NotFound
+from understudy.files import READY, is_ready, mark_ready, read_json, write_json
+from understudy.state import StateDir
+
+STAGES: Final = ("select", "score", "distil", "export", "evaluate", "register", "gate", "canary", "live")
+FINAL: Final = frozenset({"done", "rejected", "failed", "rolled_back"})
+
+TABLE: Final[dict[tuple[str, str], str]] = {
+    **{(stage, "done"): after for stage, after in zip(STAGES, (*STAGES[1:], "done"), strict=True)},
+    **{(stage, "failed"): "failed" for stage in STAGES},
+    ("evaluate", "rejected"): "rejected",
+    ("register", "rejected"): "rejected",
+    ("gate", "rejected"): "rejected",
+    ("canary", "rejected"): "rolled_back",
+}
+"""{(stage, event): next state}; the next state is a stage or final."""
+
+
+def next_state(state: str, event: str) -> str:
+    """The state after `event`.
+
+    Raises:
+        IllegalTransition: the table does not hold it.
+    """
+    if (state, event) not in TABLE:
+        raise IllegalTransition(f"a round in state {state!r} cannot take the event {event!r}")
+    return TABLE[state, event]
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage that is over: when it began (seconds since the epoch), seconds taken, event, summary."""
+
+    started: float
+    seconds: float
+    event: str
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round as its folder tells it. `state` is the stage under way or one of `FINAL`."""
+
+    id: int
+    state: str
+    parent: str
+    teacher: str
+    candidate: str | None
+    why: str
+    started: float
+    stages: dict[str, StageRecord] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state in FINAL
+
+
+class RoundStore:
+    """Rounds in `registry/rounds/N/` of a state directory."""
+
+    def __init__(self, state: StateDir, clock: Clock = wall) -> None:
+        self._root = state.rounds
+        self._clock = clock
+
+    def all(self) -> list[Round]:
+        """Every round, newest first."""
+        ids = sorted((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), reverse=True)
+        return [self.get(id) for id in ids if (self._root / str(id) / "round.json").is_file()]
+
+    def current(self) -> Round | None:
+        """The unfinished round, None when there is none."""
+        return next((round for round in self.all() if not round.finished), None)
+
+    def get(self, id: int) -> Round:
+        """Round `id`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        folder = self._root / str(id)
+        try:
+            begun = read_json(folder / "round.json")
+        except (OSError, ValueError):
+            raise NotFound(f"there is no round {id}") from None
+        stages, state = {}, STAGES[0]
+        for stage, record in _records(folder, float(begun["started"])):
+            if stage != state:
+                break
+            stages[stage] = record
+            state = next_state(state, record.event)
+        registered = stages.get("register")
+        candidate = None if registered is None else registered.summary.get("version")
+        return Round(
+            id=id, state=state, parent=begun["parent"], teacher=begun["teacher"], candidate=candidate,
+            why=begun["why"], started=float(begun["started"]), stages=stages,
+        )  # fmt: skip
+
+    def begin(self, parent: str, teacher: str, why: str) -> Round:
+        """Open a round.
+
+        Raises:
+            Conflict: one is under way.
+        """
+        under_way = self.current()
+        if under_way is not None:
+            raise Conflict(f"round {under_way.id} is under way (state {under_way.state})")
+        self._root.mkdir(parents=True, exist_ok=True)
+        id = 1 + max((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), default=0)
+        (self._root / str(id)).mkdir()
+        begun = {"parent": parent, "teacher": teacher, "why": why, "started": self._clock()}
+        write_json(self._root / str(id) / "round.json", {"schema_version": 1, **begun})
+        return self.get(id)
+
+    def folder(self, id: int, stage: str) -> Path:
+        """The folder of a stage, created when missing.
+
+        Raises:
+            NotFound: no such round or stage.
+        """
+        if stage not in STAGES or not (self._root / str(id)).is_dir():
+            raise NotFound(f"there is no stage {stage!r} of round {id}")
+        folder = self._root / str(id) / stage
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def finish(self, id: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round:
+        """End a stage: summary first, READY last. The same event again changes nothing.
+
+        `seconds` in the summary, if given, is the time taken; else it counts from the stage before.
+
+        Raises:
+            IllegalTransition: the round is elsewhere, or the table does not hold the event.
+        """
+        round = self.get(id)
+        if stage in round.stages and round.stages[stage].event == event:
+            return round
+        if round.state != stage:
+            raise IllegalTransition(f"round {id} is in state {round.state!r}, so {stage!r} cannot end now")
+        next_state(stage, event)
+        folder = self.folder(id, stage)
+        write_json(folder / "summary.json", summary)
+        mark_ready(folder, json.dumps({"event": event, "at": self._clock()}) + "\n")
+        return self.get(id)
+
+    def progress(self, id: int, stage: str, done: float, total: float, note: str = "") -> None:
+        """Say how far a stage is, for views only; not durable."""
+        value = {"stage": stage, "done": done, "total": total, "note": note, "at": self._clock()}
+        path = self._root / str(id) / "progress.json"
+        draft = path.with_name(f".progress.{os.getpid()}")
+        draft.write_text(json.dumps(value), "utf-8")
+        os.replace(draft, path)
+
+    def read_progress(self, id: int) -> dict[str, Any] | None:
+        """What `progress` said last; None when it said nothing."""
+        try:
+            value: dict[str, Any] = read_json(self._root / str(id) / "progress.json")
+        except (OSError, ValueError):
+            return None
+        return value
+
+
+def _records(folder: Path, started: float) -> Iterator[tuple[str, StageRecord]]:
+    for stage in STAGES:
+        if not is_ready(folder / stage):
+            return
+        marker = read_json(folder / stage / READY)
+        try:
+            summary = read_json(folder / stage / "summary.json")
+        except (OSError, ValueError):
+            summary = {}
+        at = float(marker["at"])
+        seconds = summary.get("seconds")
+        taken = float(seconds) if isinstance(seconds, int | float) else at - started
+        yield stage, StageRecord(started, taken, str(marker["event"]), summary)
+        started = at

@@ -1,0 +1,237 @@
+"""Where the routing document and the beats of slots and gateways live: Redis, with files beside it.
+
+A document is written as a file first, then published to Redis; a reader asks Redis and falls back to the
+file, and never returns an epoch below the highest it has seen. Heartbeats go to both places too, so that on
+one machine the controller sees its slots while Redis is gone. All calls are synchronous with short time-outs;
+asyncio callers use `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+from pydantic import ValidationError
+
+from deploy.routing import Heartbeat, RoutingDocument
+from understudy.clock import Clock, monotonic, wall
+from understudy.errors import Conflict
+from understudy.files import write_atomic
+from understudy.state import StateDir
+
+TIMEOUT = 0.4
+"""Seconds for one Redis call."""
+PAUSE = 1.0
+"""Seconds without asking Redis after it failed."""
+EXPIRY = 5
+"""Seconds that a beat counts."""
+
+_PUBLISH = """
+local fence = tonumber(redis.call('GET', KEYS[3]) or '0')
+if tonumber(ARGV[3]) < fence then return -1 end
+local seen = tonumber(redis.call('GET', KEYS[2]) or '-1')
+if tonumber(ARGV[1]) <= seen and ARGV[4] ~= 'again' then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1])
+redis.call('PUBLISH', KEYS[4], ARGV[1])
+return 1
+"""
+
+
+class RoutingStore:
+    """Reads and writes of the routing document and of beats; `state` or `redis_url` may be None."""
+
+    def __init__(
+        self, state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall
+    ) -> None:
+        self._state = state
+        self._prefix = prefix
+        self._clock = clock
+        self._redis: Any = None
+        if redis_url:
+            self._redis = redis.Redis.from_url(
+                redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, decode_responses=True
+            )
+        self._silent_until = 0.0
+        self._highest: RoutingDocument | None = None
+        self._last: dict[str, dict[str, str]] = {}
+
+    def read(self) -> RoutingDocument | None:
+        """The newest document known: Redis, else the file, else the one read last. None before the first."""
+        seen = -1 if self._highest is None else self._highest.epoch
+        found = self._from_redis()
+        if (found is None or found.epoch < seen) and self._state is not None:
+            stored = self._from_file()
+            if found is None or (stored is not None and stored.epoch > found.epoch):
+                found = stored
+        if found is not None and found.epoch >= seen:
+            self._highest = found
+        return self._highest
+
+    def publish(self, document: RoutingDocument, fence: int = 0) -> None:
+        """Make `document` the current one; the controller alone calls this, under its lease.
+
+        Redis may be away: the file counts, and `refresh` hands the document on later.
+
+        Raises:
+            Conflict: an equal or higher epoch is on disk, or a younger leader has taken over.
+        """
+        text = document.model_dump_json()
+        if self._state is not None:
+            stored = self._from_file()
+            if stored is not None and stored.epoch >= document.epoch:
+                raise Conflict(
+                    f"epoch {document.epoch} is not above {stored.epoch}: another controller writes"
+                )
+            write_atomic(self._state.routing / f"epoch-{document.epoch}.json", text)
+            write_atomic(self._state.routing / "current.json", text)
+        if self._push(document, text, fence) < 0:
+            raise Conflict("another controller leads now; this one stops writing")
+        self._highest = document
+
+    def refresh(self, fence: int = 0) -> bool:
+        """Bring Redis back to the newest document after it lost it; True when it holds that one."""
+        newest = self._from_file() if self._state is not None else self._highest
+        if newest is None:
+            return False
+        held = self._from_redis()
+        if held is not None and held.epoch == newest.epoch:
+            return True
+        return self._push(newest, newest.model_dump_json(), fence, again=True) > 0
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Report a slot; counts for five seconds."""
+        stamped = heartbeat.model_copy(update={"at": self._clock()})
+        self._say("slot", heartbeat.slot, stamped.model_dump_json())
+
+    def heartbeats(self) -> dict[str, Heartbeat]:
+        """The slots that reported within five seconds, by name."""
+        found = {}
+        for slot, text in self._heard("slot").items():
+            try:
+                found[slot] = Heartbeat.model_validate_json(text)
+            except ValidationError:
+                continue
+        return found
+
+    def gateway_beat(self, id: str, epoch: int, url: str) -> None:
+        """Report that gateway `id` routes by `epoch`."""
+        value = {"id": id, "epoch": epoch, "url": url, "pid": os.getpid(), "at": self._clock()}
+        self._say("gateway", id, json.dumps(value))
+
+    def gateways(self) -> list[dict[str, Any]]:
+        """Beats of the gateways that reported within five seconds."""
+        return [json.loads(text) for _, text in sorted(self._heard("gateway").items())]
+
+    def forget_gateway(self, id: str) -> None:
+        """Take a gateway off the list at once, for one that stops in order."""
+        if self._state is not None:
+            (self._folder("gateway") / f"{id}.json").unlink(missing_ok=True)
+        self._call("delete", f"{self._prefix}gateway:{id}")
+
+    @property
+    def redis_answers(self) -> bool:
+        """Whether Redis answers right now; False without one."""
+        return self._call("ping") is not None
+
+    def _push(self, document: RoutingDocument, text: str, fence: int, again: bool = False) -> int:
+        keys = [self._prefix + k for k in ("routing", "routing:epoch", "controller:fence", "routing")]
+        mode = "again" if again else "new"
+        done = self._call("eval", _PUBLISH, 4, *keys, document.epoch, text, fence, mode)
+        return 0 if done is None else int(done)
+
+    def _from_redis(self) -> RoutingDocument | None:
+        text = self._call("get", self._prefix + "routing")
+        return None if text is None else _parse(text)
+
+    def _from_file(self) -> RoutingDocument | None:
+        if self._state is None:
+            return None
+        try:
+            return _parse((self._state.routing / "current.json").read_text("utf-8"))
+        except OSError:
+            return None
+
+    def _folder(self, kind: str) -> Path:
+        return cast(StateDir, self._state).run / f"{kind}s"
+
+    def _say(self, kind: str, name: str, text: str) -> None:
+        if self._state is not None:
+            folder = self._folder(kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            draft = folder / f".{name}.{os.getpid()}"
+            draft.write_text(text, "utf-8")
+            os.replace(draft, folder / f"{name}.json")
+        self._call("set", f"{self._prefix}{kind}:{name}", text, ex=EXPIRY)
+
+    def _heard(self, kind: str) -> dict[str, str]:
+        """Texts by name, younger than the expiry; the younger of Redis and file where both have one."""
+        texts = [*self._redis_beats(kind).items()]
+        if self._state is not None and self._folder(kind).is_dir():
+            texts += [(file.stem, _read(file)) for file in self._folder(kind).glob("[!.]*.json")]
+        newest: dict[str, tuple[float, str]] = {}
+        for name, text in texts:
+            at = _at(text)
+            if self._clock() - at <= EXPIRY and at >= newest.get(name, (0.0, ""))[0]:
+                newest[name] = (at, text)
+        return {name: text for name, (_, text) in newest.items()}
+
+    def _redis_beats(self, kind: str) -> dict[str, str]:
+        pattern = f"{self._prefix}{kind}:"
+        names = self._call("keys", pattern + "*")
+        if names is None:
+            return self._last.get(kind, {})
+        texts = self._call("mget", names) if names else []
+        if texts is None:
+            return self._last.get(kind, {})
+        beats = {n.removeprefix(pattern): t for n, t in zip(names, texts, strict=True) if t is not None}
+        self._last[kind] = beats
+        return beats
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """A Redis command's answer; None when Redis is away, which then is not asked for a second."""
+        if self._redis is None or monotonic() < self._silent_until:
+            return None
+        try:
+            return getattr(self._redis, name)(*args, **kwargs)
+        except (redis.RedisError, OSError):
+            self._silent_until = monotonic() + PAUSE
+            return None
+
+
+def _parse(text: str) -> RoutingDocument | None:
+    try:
+        return RoutingDocument.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _at(text: str) -> float:
+    try:
+        return float(json.loads(text).get("at", 0.0))
+    except (ValueError, AttributeError, TypeError):
+        return 0.0
+
+
+def wait_for_epoch(store: RoutingStore, epoch: int, deadline: float) -> list[str]:
+    """Wait until every live gateway reports `epoch` or more, at most `deadline` seconds.
+
+    Returns the ids of gateways that do not follow; empty when all do (also when there is none).
+    """
+    until = monotonic() + deadline
+    while True:
+        behind = [str(g["id"]) for g in store.gateways() if int(g["epoch"]) < epoch]
+        if not behind or monotonic() >= until:
+            return behind
+        time.sleep(0.05)

@@ -1,0 +1,77 @@
+"""The registry's Ed25519 key pair: made at first use, private part readable by its owner alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from understudy.errors import IntegrityError
+from understudy.files import write_atomic
+
+PRIVATE = "signing.key"
+
+
+class Signer:
+    """Signs with the private key in `folder` and verifies with any public key there (`<key id>.pub`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sign(self, data: bytes, key_id: str) -> str:
+        """Signature of `data` in hex; `key_id` must be the one of `key_id()`."""
+        key = self._private()
+        if _id(key.public_key()) != key_id:
+            raise IntegrityError("the signing key changed meanwhile; register the version again")
+        return key.sign(data).hex()
+
+    def key_id(self) -> str:
+        """Id of the key that signs: the first 16 hex digits of the SHA-256 of the public key."""
+        return _id(self._private().public_key())
+
+    def verify(self, data: bytes, key_id: str, signature: str) -> None:
+        """Check a signature.
+
+        Raises:
+            IntegrityError: unknown key, or the signature does not fit.
+        """
+        path = self._folder / f"{key_id}.pub"
+        if not key_id.isalnum() or not path.is_file():
+            raise IntegrityError(f"signed by an unknown key {key_id!r}; put it into {self._folder.name}/")
+        try:
+            public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(path.read_text().strip()))
+            public.verify(bytes.fromhex(signature), data)
+        except (InvalidSignature, ValueError):
+            raise IntegrityError("the signature does not fit the manifest") from None
+
+    def _private(self) -> Ed25519PrivateKey:
+        path = self._folder / PRIVATE
+        if not path.exists():
+            self._create(path)
+        try:
+            key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
+        except (OSError, ValueError) as error:
+            raise IntegrityError(f"signing key {path.name} is unreadable ({error}); restore it") from None
+        public = self._folder / f"{_id(key.public_key())}.pub"
+        if not public.exists():
+            write_atomic(public, key.public_key().public_bytes_raw().hex() + "\n")
+        return key
+
+    def _create(self, path: Path) -> None:
+        """Whoever links first wins, so two processes end up with one key."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._folder / f".{PRIVATE}.{os.getpid()}"
+        write_atomic(draft, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n", mode=0o600)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _id(public: Ed25519PublicKey) -> str:
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:16]
