@@ -109,12 +109,10 @@ async def references(system: System, versions: list[str]) -> dict[str, list[str]
 async def under_load(system: System, load: Load, streams: int, work: Any) -> None:
     """Run `work` while `streams` long and two short clients go on, and let them finish their requests."""
     clients = [
-        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 48))
-        for i in range(streams)
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 48)) for i in range(streams)
     ]
     clients += [
-        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 4, 0.05))
-        for i in range(2)
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 4, 0.05)) for i in range(2)
     ]
     try:
         await work
@@ -203,9 +201,7 @@ def show(result: dict[str, Any]) -> None:
         table.add_row(name, str(result[name]))
     for name in ("with", "without"):
         row = result["gap"][name]
-        table.add_row(
-            f"longest gap {name} swaps, p50 / p99 / max", " / ".join(f"{row[k]:.3f} s" for k in row)
-        )
+        table.add_row(f"longest gap {name} swaps, p50 / p99 / max", " / ".join(f"{row[k]:.3f} s" for k in row))
     for name, row in result["seconds"].items():
         table.add_row(f"{name}, p50 / p99", f"{row['p50']:.3f} / {row['p99']:.3f} s")
     mib = {k: v >> 20 for k, v in result["memory"].items()}

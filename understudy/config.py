@@ -111,7 +111,7 @@ def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) 
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not valid YAML: {error}") from None
         if given is not None and not isinstance(given, dict):
-            raise ConfigError(f"{path}: the top level must be a mapping of sections, not {type(given).__name__}")
+            raise ConfigError(f"{path}: the top level must map sections, not be a {type(given).__name__}")
         raw = given or {}
     return Config(_override(raw, os.environ if env is None else env), source)
 

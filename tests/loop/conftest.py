@@ -1,0 +1,60 @@
+"""One real system for all tests of the loop: it turns once, stops, and goes on from its state directory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.system import ROOT, System
+
+TURN_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A finished `up --until-swap`: its state directory, exit code, output and report."""
+
+    state: Path
+    code: int
+    output: str
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
+    """Run the whole loop once from a fresh state, as `make up` does, until a distilled student is live."""
+    state = tmp_path_factory.mktemp("loop") / "state"
+    report = state.parent / "report.json"
+    command = [
+        sys.executable, "-m", "understudy", "up", "--state", str(state), "--until-swap",
+        "--timeout", str(TURN_SECONDS), "--json", str(report),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TURN_SECONDS + 120)
+    found = json.loads(report.read_text()) if report.exists() else {}
+    return Turned(state, done.returncode, done.stdout + done.stderr, found)
+
+
+@pytest.fixture(scope="session")
+def system(turned: Turned) -> Iterator[System]:
+    """The same state directory, started again without traffic."""
+    running = System(turned.state, "--no-traffic")
+    try:
+        running.wait_ready()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def settled(system: System) -> System:
+    """The system, after whatever the test before did to it: ready, nothing frozen."""
+    system.wait_ready(120)
+    system.post("/resume", {"what": "promotion"})
+    return system
