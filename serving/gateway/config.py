@@ -1,0 +1,67 @@
+"""Configuration of the gateway: listener, limits, deadlines, keys, control tokens."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from understudy.config import Section
+
+CONTROL_TOKENS = (
+    "<|im_start|>", "<|im_end|>", "<|im_sep|>", "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>",
+    "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|system|>", "<|user|>",
+    "<|assistant|>", "<|end|>", "<|bos|>", "<|pad|>", "<|tool|>", "<|start|>", "<|message|>", "<|channel|>",
+    "<|return|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<s>", "</s>", "[INST]", "[/INST]",
+    "<<SYS>>", "<</SYS>>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>",
+)  # fmt: skip
+"""Special tokens of the chat templates in wide use, and of the demo models."""
+
+
+class ApiKey(Section):
+    """A key that clients may use: the HMAC of it, never itself, and whose traffic it is."""
+
+    hmac: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """HMAC-SHA256 of the key in hex, keyed by `gateway.key_secret`."""
+    tenant: str = "default"
+
+
+class GatewayConfig(Section):
+    """Section `gateway`; times in seconds, sizes in bytes."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_body: int = Field(default=16 << 20, gt=0)
+    max_head: int = Field(default=64 << 10, gt=0)
+    max_concurrent: int = Field(default=1024, gt=0)
+    """Completion requests in flight; one more gets 429."""
+    head_seconds: float = Field(default=10, gt=0)
+    """For a client to send its head, from the connection or the first byte on."""
+    body_seconds: float = Field(default=60, gt=0)
+    """For a client to send its body."""
+    keep_alive_seconds: int = Field(default=75, gt=0)
+    connect_seconds: float = Field(default=3, gt=0)
+    first_byte_seconds: float = Field(default=120, gt=0)
+    """For an engine to begin its reply; a reply that does not stream begins when it is complete."""
+    idle_seconds: float = Field(default=60, gt=0)
+    """Longest silence within a streamed reply."""
+    reuse_seconds: float = Field(default=4, ge=0)
+    """How long an idle engine connection is used again; below the engine's own keep-alive (vLLM: 5)."""
+    retry_share: float = Field(default=0.2, ge=0, le=1)
+    """Fallbacks to the other arm, as a share of requests."""
+    reroute_tries: int = Field(default=3, ge=0)
+    reroute_seconds: float = Field(default=5, gt=0)
+    drain_seconds: float = Field(default=4, ge=0)
+    """How long running replies may go on after SIGTERM."""
+    capture_bytes: int = Field(default=256 << 10, gt=0)
+    """Of a reply kept for capture; a longer one is served whole and captured as truncated."""
+    control_tokens: tuple[str, ...] = CONTROL_TOKENS
+    key_secret: str = Field(default="understudy", repr=False)
+    api_keys: tuple[ApiKey, ...] = ()
+    """None: any bearer is accepted."""
+
+    @field_validator("control_tokens")
+    @classmethod
+    def _splittable(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        for token in tokens:
+            if len(token) < 2 or not all(ord(char) < 0x10000 for char in token):
+                raise ValueError(f"each needs two characters or more of the basic plane, not {token!r}")
+        return tokens

@@ -1,0 +1,80 @@
+"""Bytes of HTTP: which headers pass, and how errors and status lines look. Pure."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Iterable
+
+import msgspec
+
+from understudy.errors import UnderstudyError
+
+Headers = list[tuple[bytes, bytes]]
+
+HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade", b"proxy-authenticate",
+})  # fmt: skip
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_TO_ENGINE_DROP = HOP | _FRAMING | {
+    b"host", b"expect", b"authorization", b"proxy-authorization", b"cookie", b"api-key", b"x-api-key",
+    b"accept-encoding", b"x-request-id",
+}  # fmt: skip
+_TO_CLIENT_DROP = HOP | _FRAMING | {b"x-request-id", b"server", b"set-cookie"}
+OURS = b"x-understudy-"
+STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in http.HTTPStatus}
+
+
+def status_line(status: int) -> bytes:
+    """`HTTP/1.1 200 OK` and its line end."""
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
+
+
+def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers) -> bytes:
+    """Head of the request to an engine. The client's credentials and our own headers stay here."""
+    lines = [
+        b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,
+        b"x-request-id: " + request.encode(),
+        b"x-understudy-version: " + version.encode(),
+        b"accept-encoding: identity",
+    ]
+    if key:
+        lines.append(b"authorization: Bearer " + key.encode())
+    for name, value in given:
+        if name not in _TO_ENGINE_DROP and not name.startswith(OURS):
+            lines.append(name + b": " + value)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def passed_headers(given: Headers) -> list[bytes]:
+    """Header lines of an engine's reply that the client gets; framing and names of ours are set by us."""
+    return [
+        name + b": " + value + b"\r\n"
+        for name, value in given
+        if name not in _TO_CLIENT_DROP and not name.startswith(OURS)
+    ]
+
+
+def error_object(message: str, kind: str, param: str | None, code: str | None) -> bytes:
+    """OpenAI's error object as JSON."""
+    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+
+def error_bytes(error: UnderstudyError) -> bytes:
+    """OpenAI's error object of one of our errors."""
+    return error_object(error.message, error.kind, error.param, error.code)
+
+
+def reply_bytes(status: int, body: bytes, extra: Iterable[bytes] = (), *, close: bool = False) -> bytes:
+    """A whole JSON response; `extra` are header lines with their ends."""
+    return b"".join([
+        status_line(status),
+        b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
+        *extra,
+        b"connection: close\r\n\r\n" if close else b"\r\n",
+        body,
+    ])  # fmt: skip
+
+
+def safe_header(value: str) -> bytes:
+    """A header value that we echo: printable ASCII alone, 200 characters at most."""
+    return "".join(char for char in value[:200] if " " <= char <= "~").encode()
