@@ -1,0 +1,69 @@
+"""Real dialogues in both languages through the whole loop: gateway, shadow, pool, round."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.system import ROOT, System
+from tests.loop.processes import eventually
+
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(600)]
+
+PER_LANGUAGE = 100
+
+
+def find_dialogues() -> Path:
+    for place in (os.environ.get("UNDERSTUDY_DATA"), ROOT.parent / "shared" / "data"):
+        if place and (Path(place) / "dialogues.jsonl.gz").is_file():
+            return Path(place) / "dialogues.jsonl.gz"
+    pytest.skip("no real dialogues: set UNDERSTUDY_DATA to a folder that holds dialogues.jsonl.gz")
+
+
+def pick(source: Path, target: Path) -> int:
+    """Short dialogues, as many of each language, in the order of the file."""
+    wanted = {"en": PER_LANGUAGE, "zh": PER_LANGUAGE}
+    with gzip.open(source, "rt") as rows, target.open("w") as out:
+        for line in rows:
+            row = json.loads(line)
+            turns = [m for m in row["messages"] if m["role"] in ("system", "user", "assistant") and m.get("content")]
+            last = max((i for i, m in enumerate(turns[:5]) if m["role"] == "user"), default=None)
+            if last is None or sum(len(m["content"]) for m in turns[: last + 1]) > 600 or not wanted[row["lang"]]:
+                continue
+            wanted[row["lang"]] -= 1
+            messages = [{"role": m["role"], "content": m["content"]} for m in turns[: last + 1]]
+            out.write(json.dumps({"id": row["id"], "session": row["id"], "messages": messages}) + "\n")
+    assert not any(wanted.values())
+    return 2 * PER_LANGUAGE
+
+
+def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: System, tmp_path: Path) -> None:
+    file = tmp_path / "dialogues.jsonl"
+    count = pick(find_dialogues(), file)
+    before = settled.admin.get("/pool").json()
+    done = subprocess.run(
+        [sys.executable, "-m", "understudy", "replay", str(file), "--state", str(settled.state), "--model", "auto",
+         "--concurrency", "8", "--json"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads(done.stdout)
+    assert (result["requests"], result["failures"]) == (count, 0)
+    assert set(result["arms"]) == {"teacher", "student"}
+    eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 20, 120, "hard samples")
+    rounds = len(settled.admin.get("/rounds").json()["rounds"])
+    settled.post("/rounds", {})
+    eventually(lambda: len(settled.admin.get("/rounds").json()["rounds"]) > rounds, 60, "a new round")
+    newest = settled.admin.get("/rounds").json()["rounds"][0]
+    selected = settled.state / "registry" / "rounds" / str(newest["id"]) / "select"
+    eventually(lambda: (selected / "READY").exists(), 60, "the selection")
+    sessions = {json.loads(line)["id"] for line in file.read_text().splitlines()}
+    chosen = [json.loads(line) for name in selected.glob("*.jsonl") for line in name.read_text().splitlines()]
+    assert sessions & {row.get("session") for row in chosen}
+    assert any("\u4e00" <= ch <= "\u9fff" for row in chosen for ch in json.dumps(row, ensure_ascii=False))
