@@ -144,11 +144,8 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
 
 
 def usable(version: dict[str, str], live: str) -> bool:
-    return (
-        version["version"].startswith("v")
-        and version["version"] != live
-        and version["state"] not in ("bad", "rejected")
-    )
+    name = version["version"]
+    return name.startswith("v") and name != live and version["state"] not in ("bad", "rejected")
 
 
 def test_a_second_up_on_the_same_state_is_refused(settled: System) -> None:
