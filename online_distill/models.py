@@ -1,0 +1,123 @@
+"""Loading, running and writing causal language models; the only module that knows transformers' classes."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from understudy.errors import ConfigError, IntegrityError
+from understudy.files import read_json, write_json
+
+COMPANIONS = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+    "special_tokens_map.json",
+)  # fmt: skip
+"""Files that a student inherits from its parent unchanged."""
+
+
+def prepare(threads: int) -> None:
+    """Set the threads of this process, and ready the CPU's matrix units: some die of bf16 without it."""
+    torch.set_num_threads(threads)
+    ready = getattr(torch.cpu, "_init_amx", None)
+    if ready is not None:
+        ready()
+
+
+def pick_device(choice: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """The device to compute on.
+
+    Raises:
+        ConfigError: `cuda` was asked for and there is none.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("`trainer.device` is cuda, but no GPU is usable here; set auto or cpu", param="trainer.device")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def load(folder: Path, device: torch.device | None = None) -> Any:
+    """The model of a folder in float32, without dropout.
+
+    Raises:
+        IntegrityError: the folder does not hold a model that can be read.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise IntegrityError(f"{folder} holds no readable model: {error}") from error
+    return model.to(device or torch.device("cpu")).eval()
+
+
+def export(model: Any, parent: Path, folder: Path) -> None:
+    """Write weights as bf16 safetensors, the head as a tensor of its own, and the parent's other files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
+    if "lm_head.weight" not in weights:
+        weights["lm_head.weight"] = model.get_output_embeddings().weight.detach().to("cpu", torch.bfloat16).clone()
+    weights = {name: value.clone() for name, value in weights.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+    for name in COMPANIONS:
+        if (parent / name).is_file():
+            shutil.copyfile(parent / name, folder / name)
+    stored = read_json(folder / "config.json")
+    # Tied embeddings make an in-place reload on CPU serve the old head silently.
+    write_json(folder / "config.json", {**stored, "tie_word_embeddings": False, "dtype": "bfloat16"})
+
+
+def finite(model: Any) -> bool:
+    """Whether every weight is a number."""
+    return all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
+
+
+def pad(texts: Sequence[Sequence[int]], device: torch.device) -> Tensor:
+    """Right-padded tokens (n, longest); the padding comes after, so causal attention never sees it."""
+    longest = max(len(text) for text in texts)
+    return torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
+
+
+def hidden_states(model: Any, tokens: Tensor) -> Tensor:
+    """Last hidden states (n, length, d), before the head."""
+    states: Tensor = model.get_decoder()(input_ids=tokens, use_cache=False).last_hidden_state
+    return states
+
+
+def reply_positions(spans: Sequence[tuple[int, int]], width: int) -> list[int]:
+    """Flat indices, in a batch padded to `width`, of the states that predict tokens start..end-1 of each text."""
+    return [row * width + at - 1 for row, (start, end) in enumerate(spans) for at in range(start, end)]
+
+
+def reply_logits(model: Any, texts: Sequence[Sequence[int]], starts: Sequence[int]) -> list[Tensor]:
+    """For each text the logits (tokens from its start on, V) that predict these tokens, without gradient."""
+    device = next(model.parameters()).device
+    spans = [(start, len(text)) for start, text in zip(starts, texts, strict=True)]
+    with torch.inference_mode():
+        tokens = pad(texts, device)
+        states = hidden_states(model, tokens).flatten(0, 1)
+        chosen = states[torch.tensor(reply_positions(spans, tokens.shape[1]), device=device)]
+        logits = model.get_output_embeddings()(chosen).float()
+    return list(logits.split([end - start for start, end in spans]))
+
+
+def by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length, each at most `batch_tokens` when padded (one text at least)."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and lengths[index] * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def parameters(model: Any) -> int:
+    """Number of weights."""
+    return sum(math.prod(value.shape) for value in model.parameters())
