@@ -1,0 +1,63 @@
+"""Configuration of `understudy up`, and the settings it puts under those of the user."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from understudy.config import Section
+
+
+class UpConfig(Section):
+    """One machine: traffic of the demo application, supervision, limits."""
+
+    rate: float = Field(default=5.0, gt=0, le=500)
+    """Requests that the demo application sends in a second."""
+    stream_share: float = Field(default=0.5, ge=0, le=1)
+    users: int = Field(default=60, ge=1)
+    warm_seconds: float = Field(default=30.0, ge=0)
+    """How long only questions that the student was taught are sent."""
+    drift_share: float = Field(default=0.45, ge=0, le=1)
+    """Share of the new kind of question from then on."""
+    min_memory_mib: int = Field(default=3000, ge=0)
+    """Memory that must be free before anything starts."""
+    ready_seconds: float = Field(default=240.0, gt=0)
+    """How long engines and gateway may take until the first reply."""
+    stop_seconds: float = Field(default=8.0, gt=0)
+    """How long each wave of roles may take to stop before it is killed."""
+    backoff: float = Field(default=0.5, gt=0)
+    """Seconds before the first restart of a role; doubles with each further one."""
+    backoff_limit: float = Field(default=15.0, gt=0)
+    steady_seconds: float = Field(default=30.0, gt=0)
+    """A role that ran so long starts again with the shortest back-off."""
+    judged: int = Field(default=200, ge=1)
+    """Held-out prompts of each kind in the report of `--until-swap`."""
+    after_swap_seconds: float = Field(default=10.0, ge=0)
+    """How long traffic goes on after the swap before the report is made."""
+    launcher: Literal["auto", "fork", "plain"] = "auto"
+    """`fork`: one process imports vLLM and forks the engines (CPU); `auto`: fork where there is no GPU."""
+
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "router": {"default": {"student": 0.7, "teacher": 0.3}},
+    "rollout": {
+        "steps": [{"share": 0.25, "min_exposures": 50, "max_wait_seconds": 60, "on_timeout": "promote"}],
+    },
+    "shadow": {"to_student": 0.8, "to_teacher": 0.6, "concurrency": 2},
+    "trainer": {"budget_seconds": 150},
+}
+"""What `up` sets where the user's file says nothing; key by key within a section."""
+
+
+def composed(user: dict[str, Any], redis_url: str) -> dict[str, Any]:
+    """The configuration that every role is started with: `DEFAULTS`, over them `user`, and where Redis is.
+
+    A key of the user's section replaces the default key whole; nothing below it is mixed.
+    """
+    merged = {name: dict(keys) for name, keys in DEFAULTS.items()}
+    for name, keys in user.items():
+        merged[name] = {**merged.get(name, {}), **keys} if isinstance(keys, dict) else keys
+    redis = dict(merged.get("redis") or {})
+    redis["url"] = redis.get("url") or redis_url
+    return {**merged, "redis": redis}

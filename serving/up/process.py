@@ -1,0 +1,104 @@
+"""One child process: own session, log file, dies with its parent, stopped by SIGTERM and then by SIGKILL.
+
+`supervisord` and honcho were considered: neither ties children to the death of a killed parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from understudy.errors import UnderstudyError
+
+PR_SET_PDEATHSIG = 1
+LOG_BYTES = 8 << 20
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What to run: `wave` orders stopping (low first), `nice` is added to the supervisor's own."""
+
+    name: str
+    argv: tuple[str, ...]
+    wave: int
+    nice: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """A running process of a role."""
+
+    def __init__(self, role: Role, process: asyncio.subprocess.Process) -> None:
+        self.role = role
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of its session and process group."""
+        return self._process.pid
+
+    async def exited(self) -> int:
+        """Wait for the end; returns the exit code, negative for a signal."""
+        return await self._process.wait()
+
+    async def stop(self, seconds: float) -> None:
+        """SIGTERM, then after `seconds` SIGKILL for whatever is left of its session."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), seconds)
+        kill_group(self.pid)
+        await self._process.wait()
+
+
+async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
+    """Start `role` with its output appended to `logs`/NAME.log. Call from the main thread only.
+
+    Raises:
+        UnderstudyError: the program could not be started.
+    """
+    parent = os.getpid()
+    with open_log(logs / f"{role.name}.log") as log:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *role.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**env, **role.env},
+                start_new_session=True,
+                preexec_fn=lambda: _tie(parent, role.nice),
+            )
+        except OSError as error:
+            raise UnderstudyError(f"cannot start {role.name}: {role.argv[0]}: {error.strerror}") from error
+    return Child(role, process)
+
+
+def open_log(path: Path):  # type: ignore[no-untyped-def]
+    """Open a log for appending; one that has grown beyond the limit becomes `.1` first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")
+
+
+def kill_group(leader: int) -> None:
+    """SIGKILL for every process of the group that `leader` led; nothing when there is none."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _tie(parent: int, nice: int) -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    if nice:
+        os.nice(nice)

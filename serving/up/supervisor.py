@@ -1,0 +1,97 @@
+"""Keeps roles alive: starts them, restarts what dies with back-off, and stops all of them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from serving.up.leftovers import Ledger
+from serving.up.process import Child, Role, spawn
+from serving.up.restarts import Life, Policy
+from understudy.clock import Clock, monotonic
+
+
+class Supervisor:
+    """Owns the processes of `up`. Every method runs on the event loop of the main thread."""
+
+    def __init__(
+        self,
+        logs: Path,
+        ledger: Ledger,
+        policy: Policy,
+        stop_seconds: float = 8.0,
+        env: Mapping[str, str] | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._logs = logs
+        self._ledger = ledger
+        self._policy = policy
+        self._stop_seconds = stop_seconds
+        self._env = dict(os.environ if env is None else env)
+        self._clock = clock
+        self._lives: dict[str, Life] = {}
+        self._children: dict[str, Child] = {}
+        self._roles: dict[str, Role] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def lives(self) -> dict[str, Life]:
+        """State of every role, by name."""
+        return dict(self._lives)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process id of every running role."""
+        return {name: child.pid for name, child in self._children.items()}
+
+    async def start(self, role: Role) -> None:
+        """Start `role` and keep it alive until it is stopped."""
+        self._roles[role.name] = role
+        self._take(role.name, "start")
+        await self._spawn(role)
+        self._tasks[role.name] = asyncio.create_task(self._watch(role), name=f"watch-{role.name}")
+
+    async def stop(self, name: str) -> None:
+        """Stop one role and do not start it again; nothing happens when it is not there."""
+        if name not in self._lives or self._lives[name].state == "stopped":
+            return
+        self._take(name, "stop")
+        child = self._children.get(name)
+        if child is not None:
+            await child.stop(self._stop_seconds)
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            if self._lives[name].state == "stopped":
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def stop_all(self) -> None:
+        """Stop every role, wave by wave."""
+        waves = sorted({role.wave for role in self._roles.values()})
+        for wave in waves:
+            names = [name for name, role in self._roles.items() if role.wave == wave]
+            await asyncio.gather(*(self.stop(name) for name in names))
+
+    def _take(self, name: str, event: str) -> None:
+        life = self._lives.get(name, Life())
+        self._lives[name] = life.after(event, self._clock(), self._policy)  # type: ignore[arg-type]
+
+    async def _spawn(self, role: Role) -> None:
+        child = await spawn(role, self._logs, self._env)
+        self._children[role.name] = child
+        self._ledger.note(self.pids)
+
+    async def _watch(self, role: Role) -> None:
+        """Wait for the role's end, again and again, until it was asked to stop."""
+        while True:
+            await self._children[role.name].exited()
+            del self._children[role.name]
+            self._take(role.name, "exited")
+            life = self._lives[role.name]
+            if life.state == "stopped":
+                return
+            await asyncio.sleep(max(0.0, life.due - self._clock()))
+            self._take(role.name, "due")
+            await self._spawn(role)
