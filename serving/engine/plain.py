@@ -1,0 +1,72 @@
+"""The plain start: one fresh process for each engine. The only way on a GPU, and the fallback elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from serving.engine import compat
+from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_group
+from serving.engine.lifeline import die_with_parent
+
+
+class PlainLauncher:
+    """`Launcher` by `python -m serving.engine.plain`; its engines die with this process."""
+
+    def __init__(self) -> None:
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start(self, spec: LaunchSpec) -> EngineProcess:
+        """Start a fresh interpreter which ties itself to this process and then becomes the engine."""
+        known = self._processes.get(spec.slot)
+        if known is not None and known.returncode is None:
+            raise LaunchFailed(f"slot {spec.slot} still has the process {known.pid}")
+        Path(spec.log).parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "serving.engine.plain", str(os.getpid()), json.dumps(list(spec.argv))]
+        try:
+            with open(spec.log, "ab") as output:
+                process = await asyncio.create_subprocess_exec(
+                    *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                    env={**os.environ, **spec.env, "PYTHONPATH": python_path()}, start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            raise LaunchFailed(f"cannot start the engine of {spec.slot}: {error}") from None
+        self._processes[spec.slot] = process
+        return EngineProcess(spec.slot, process.pid)
+
+    async def look(self, slot: str) -> EngineProcess | None:
+        """The process that this launcher started."""
+        process = self._processes.get(slot)
+        return EngineProcess(slot, process.pid, process.returncode) if process else None
+
+    async def stop(self, slot: str, grace: float) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds, to the process group."""
+        process = self._processes.get(slot)
+        if process is None:
+            return
+        signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), grace)
+        signal_group(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def python_path() -> str:
+    """PYTHONPATH under which a child finds this checkout."""
+    root = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+
+
+def main() -> None:
+    """Become an engine: `python -m serving.engine.plain PARENT_PID ARGV_AS_JSON`."""
+    die_with_parent(int(sys.argv[1]))
+    compat.serve(json.loads(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()
