@@ -1,0 +1,73 @@
+"""One picture of the running system, for the live view and for the plain lines. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One engine slot as its heartbeat tells it."""
+
+    name: str
+    version: str = "-"
+    state: str = "away"
+    ready: bool = False
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The round under way; `done` of `total` in units of the stage."""
+
+    round: int
+    name: str
+    done: float = 0.0
+    total: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything that is shown. Shares are in [0, 1], None where nothing was seen yet."""
+
+    seconds: float = 0.0
+    sent: int = 0
+    failed: int = 0
+    truncated: int = 0
+    mixed: int = 0
+    rate: float = 0.0
+    arms: dict[str, float] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
+    """Rolling agreement of the shadow pairs by the demo's kind of question."""
+    facts: dict[str, float] = field(default_factory=dict)
+    pool: int = 0
+    hard: dict[str, int] = field(default_factory=dict)
+    stage: Stage | None = None
+    epoch: int = 0
+    stable: str = "-"
+    candidate: str = ""
+    share: float = 0.0
+    previous: tuple[str, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    roles: dict[str, str] = field(default_factory=dict)
+    """Roles that are not running, with their state."""
+    events: tuple[str, ...] = ()
+
+
+def line(now: Figures) -> str:
+    """`now` on one line, for a terminal that is none."""
+    parts = [f"{now.seconds:6.0f} s", f"sent {now.sent} ({now.rate:.1f}/s)", f"failed {now.failed}"]
+    if now.arms:
+        parts.append(" ".join(f"{arm} {share:.0%}" for arm, share in sorted(now.arms.items())))
+    if now.agreement:
+        parts.append("agreement " + " ".join(f"{k} {v:.2f}" for k, v in sorted(now.agreement.items())))
+    parts.append(f"hard {now.pool}")
+    if now.stage is not None:
+        of = f" {now.stage.done:.0f}/{now.stage.total:.0f}" if now.stage.total else ""
+        parts.append(f"round {now.stage.round} {now.stage.name}{of}")
+    live = f"live {now.stable}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
+    parts.append(live)
+    if now.roles:
+        parts.append("down: " + ", ".join(f"{name} ({state})" for name, state in sorted(now.roles.items())))
+    return " | ".join(parts)

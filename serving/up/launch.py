@@ -1,0 +1,166 @@
+"""From nothing to the first reply: Redis, fork server, demo models, roles, and waiting until both arms serve."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import yaml
+
+from feedback.config import RedisConfig
+from feedback.redis_server import RedisServer, free_port
+from serving.control.config import ControlConfig
+from serving.engine.config import EnginesConfig
+from serving.gateway.config import GatewayConfig
+from serving.up import roles
+from serving.up.config import UpConfig, composed
+from serving.up.options import Options
+from serving.up.preflight import ROOT, NotReady, Port, require
+from serving.up.supervisor import Supervisor
+from understudy.config import Config, load_config
+from understudy.errors import UnderstudyError
+from understudy.files import is_ready, write_atomic, write_json
+from understudy.state import StateDir
+
+QUESTION = {"model": "auto", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The composed configuration and where things will answer."""
+
+    config: Path
+    gateway: str
+    control: str
+    redis_url: str
+    redis_port: int
+    """0: somebody else's Redis."""
+    up: UpConfig
+    engines: EnginesConfig
+    ports: tuple[Port, ...]
+
+
+def plan(options: Options) -> Plan:
+    """Compose and validate the configuration and write it to the run folder.
+
+    Raises:
+        ConfigError: a key or value of the user's file is wrong.
+    """
+    given = load_config(options.config)
+    port = 0 if given.section(RedisConfig).url else free_port()
+    path = options.state.run / "config.yaml"
+    raw = composed(given.raw, f"redis://127.0.0.1:{port}/0")
+    Config(raw, str(options.config or "defaults")).check()
+    write_atomic(path, yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), mode=0o600)
+    config = load_config(path)
+    gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
+    up, engines = config.section(UpConfig), config.section(EnginesConfig)
+    outside = {"teacher": engines.teacher, "student-a": engines.student, "student-b": engines.student}
+    ports = [Port(gateway.host, gateway.port, "gateway.port"), Port(control.host, control.port, "control.port")]
+    ports += [Port(engines.host, p, f"engines.ports.{s}") for s, p in engines.ports.items() if outside[s] is None]
+    redis_url = config.section(RedisConfig).url
+    return Plan(
+        path, address(gateway.host, gateway.port), address(control.host, control.port), redis_url,
+        port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(ports),
+    )  # fmt: skip
+
+
+def address(host: str, port: int) -> str:
+    """Base URL under which a listener on this machine is reached from it."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
+    return f"http://{reached}:{port}"
+
+
+def prepare(state: StateDir, found: Plan) -> None:
+    """Check the machine and create what all roles expect.
+
+    Raises:
+        NotReady: with everything that stands in the way.
+    """
+    for folder in (state.run, state.logs, state.registry, state.spool):
+        folder.mkdir(parents=True, exist_ok=True)
+    require(state, list(found.ports), found.up.min_memory_mib)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(state.engine_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(16))
+    urls = {slot: found.engines.url(slot) for slot in found.engines.ports}
+    write_json(state.addresses, {
+        "gateway": found.gateway, "control": found.control, "redis": found.redis_url, "engines": urls,
+        "pid": os.getpid(), "started": time.time(),
+    })  # fmt: skip
+
+
+async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
+    """Start every role but the application; models are put into a fresh registry meanwhile.
+
+    Raises:
+        UnderstudyError: the demo models could not be registered.
+    """
+    if found.redis_port:
+        server = RedisServer(state.redis, port=found.redis_port)
+        state.redis.mkdir(parents=True, exist_ok=True)
+        await supervisor.start(roles.redis_role(server.command()))
+    if roles.forks(found.up, found.engines):
+        await supervisor.start(roles.fork_role(state))
+    if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+        await install_models(state)
+    for role in roles.product_roles(state, found.config, found.engines):
+        await supervisor.start(role)
+
+
+async def install_models(state: StateDir) -> None:
+    """Register the demo models in a process of its own, so that the product never imports the demo."""
+    log = state.logs / "install.log"
+    with log.open("ab") as out:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "demo.install", "--state", str(state.root),
+            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
+        )  # fmt: skip
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+    if code != 0:
+        last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
+        raise UnderstudyError(f"the demo models could not be registered: {last} (log: {log})")
+
+
+async def first_reply(found: Plan, supervisor: Supervisor, logs: Path) -> None:
+    """Wait until both arms are ready and one request was answered.
+
+    Raises:
+        NotReady: not within the limit of `up.ready_seconds`; the message names what restarts.
+    """
+    end = time.monotonic() + found.up.ready_seconds
+    async with httpx.AsyncClient(base_url=found.gateway, timeout=20) as client:
+        while time.monotonic() < end:
+            with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+                names = {row["id"] for row in (await client.get("/v1/models")).json()["data"]}
+                ready = (await client.get("/ready")).is_success and any(n.startswith("student:") for n in names)
+                if ready and await answers(client):
+                    return
+            await asyncio.sleep(0.2)
+    again = [name for name, life in supervisor.lives.items() if life.restarts]
+    hint = f"; these end again and again: {', '.join(again)}" if again else ""
+    raise NotReady(f"no reply within {found.up.ready_seconds:g} s{hint} (logs: {logs})")
+
+
+async def answers(client: httpx.AsyncClient) -> bool:
+    """Whether teacher and student both answer a short request."""
+    for model in ("student", "teacher"):
+        headers = {"x-understudy-no-capture": "1"}
+        answer = await client.post("/v1/chat/completions", json={**QUESTION, "model": model}, headers=headers)
+        if not answer.is_success or answer.headers.get("x-understudy-arm") != model:
+            return False
+    return True

@@ -1,0 +1,107 @@
+"""What must hold before anything starts: packages, models, memory and ports. Findings say what to change."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from understudy.errors import UnderstudyError
+from understudy.files import is_ready
+from understudy.state import StateDir
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_MODELS = ("demo/models/teacher", "demo/registry/students/v1", "demo/registry/students/v2")
+
+
+class NotReady(UnderstudyError):
+    """This machine cannot run the system as it is."""
+
+    status, kind, code = 503, "service_unavailable_error", "preflight"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port that a role is going to listen on, and the setting that moves it."""
+
+    host: str
+    number: int
+    setting: str
+
+
+def findings(state: StateDir, ports: list[Port], memory_mib: int, root: Path = ROOT) -> Iterator[str]:
+    """One sentence for everything that stands in the way; none when all is well."""
+    yield from missing_packages()
+    yield from missing_models(state, root)
+    yield from too_little_memory(memory_mib)
+    for port in ports:
+        yield from port_in_use(port)
+
+
+def require(state: StateDir, ports: list[Port], memory_mib: int) -> None:
+    """Check everything.
+
+    Raises:
+        NotReady: with all findings, one a line.
+    """
+    found = list(findings(state, ports, memory_mib))
+    if found:
+        raise NotReady("cannot start:\n  - " + "\n  - ".join(found))
+
+
+def missing_packages() -> Iterator[str]:
+    """vLLM must be importable; it is not imported here."""
+    if importlib.util.find_spec("vllm") is None:
+        yield "the package `vllm` is not installed here: run `make install` (it picks the build for this machine)"
+
+
+def missing_models(state: StateDir, root: Path) -> Iterator[str]:
+    """A state with versions needs nothing; a fresh one needs the demo models."""
+    if any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+        return
+    for name in DEMO_MODELS:
+        if not (root / name / "model.safetensors").is_file():
+            yield f"the model {name}/model.safetensors is missing: check the clone, or run `make demo-models`"
+
+
+def too_little_memory(needed_mib: int) -> Iterator[str]:
+    """Memory that is free now against `needed_mib`."""
+    free = psutil.virtual_memory().available >> 20
+    if free < needed_mib:
+        yield (
+            f"needs about {needed_mib} MiB of free memory, {free} MiB are free: end other programs, lower "
+            f"engines.kv_cache_bytes, or set up.min_memory_mib if you know better"
+        )
+
+
+def port_in_use(port: Port) -> Iterator[str]:
+    """Whether somebody listens there already."""
+    if port.number == 0:
+        return
+    family = socket.AF_INET6 if ":" in port.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((port.host, port.number))
+        except OSError as error:
+            variable = "UNDERSTUDY_" + port.setting.upper().replace(".", "__", 1)
+            also = f" (or the environment variable {variable})" if port.setting.count(".") == 1 else ""
+            yield (
+                f"port {port.number} on {port.host} cannot be used ({holder(port.number) or error.strerror}): "
+                f"set {port.setting} in the configuration to a free one{also}"
+            )
+
+
+def holder(number: int) -> str:
+    """Who listens on a TCP port, as far as this user may see; empty when unknown."""
+    try:
+        for link in psutil.net_connections("tcp"):
+            if link.status == psutil.CONN_LISTEN and link.laddr and link.laddr.port == number and link.pid:
+                return f"in use by {psutil.Process(link.pid).name()}, process id {link.pid}"
+    except psutil.Error:
+        return ""
+    return ""

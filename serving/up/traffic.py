@@ -1,0 +1,78 @@
+"""What the demo application saw: JSON lines in `RUN/traffic.jsonl`, read as they grow, summed in bounded space.
+
+A row: t, end (seconds since the epoch), family, ok, error, truncated, mixed, arm, version, stream, ttft, gap
+(longest, seconds), gap_at, fact, lang, sample, reply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from pathlib import Path
+from typing import Any
+
+RECENT = 60
+CHUNK = 4 << 20
+
+
+class TrafficTail:
+    """Counters over all rows read so far, and the outcome of the latest ones by family."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._rest = b""
+        self.sent = self.failed = self.truncated = self.mixed = 0
+        self.arms: Counter[str] = Counter()
+        self.families: Counter[str] = Counter()
+        self.facts: dict[str, deque[bool]] = {}
+        self.ends: deque[float] = deque(maxlen=RECENT)
+        self.first_drift: float | None = None
+        self.last_error = ""
+
+    def read(self) -> None:
+        """Take in what was appended since the last call, at most a few MiB of it."""
+        try:
+            size = self._path.stat().st_size
+            if size < self._offset:
+                self._offset, self._rest = 0, b""
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read(CHUNK)
+        except OSError:
+            return
+        self._offset += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            try:
+                self.take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                continue
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Count one row."""
+        self.sent += 1
+        self.failed += not row["ok"]
+        self.truncated += bool(row["truncated"])
+        self.mixed += bool(row["mixed"])
+        self.families[row["family"]] += 1
+        self.ends.append(float(row["end"]))
+        if row["arm"]:
+            self.arms[row["arm"]] += 1
+        if not row["ok"]:
+            self.last_error = str(row["error"])
+        if row["family"] == "drift" and (self.first_drift is None or row["t"] < self.first_drift):
+            self.first_drift = float(row["t"])
+        if row["arm"] == "student" and row["ok"]:
+            self.facts.setdefault(row["family"], deque(maxlen=RECENT)).append(bool(row["fact"]))
+
+    def right(self, family: str) -> float | None:
+        """Share of the student's latest replies to `family` whose facts were right; None before the first."""
+        seen = self.facts.get(family)
+        return sum(seen) / len(seen) if seen else None
+
+    @property
+    def rate(self) -> float:
+        """Replies in a second, over the latest ones."""
+        span = self.ends[-1] - self.ends[0] if len(self.ends) > 1 else 0.0
+        return (len(self.ends) - 1) / span if span > 0 else 0.0

@@ -1,0 +1,87 @@
+"""The live view: `Figures` as a rich layout. Pure; whoever owns the terminal calls `render`."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from deploy.rounds import STAGES
+from serving.up.figures import Figures, Stage
+
+BAR = 28
+
+
+def render(now: Figures, addresses: str) -> RenderableType:
+    """The whole picture; fits 24 lines of 80 columns."""
+    top = Table.grid(expand=True, padding=(0, 1))
+    top.add_column(ratio=1)
+    top.add_column(ratio=1)
+    top.add_row(_traffic(now), _versions(now))
+    top.add_row(_hard(now), _events(now))
+    return Group(Text(addresses, style="dim"), top, _round(now.stage))
+
+
+def _traffic(now: Figures) -> Panel:
+    table = _pairs()
+    bad = now.failed + now.truncated + now.mixed
+    table.add_row("requests", f"{now.sent}   {now.rate:.1f}/s")
+    worst = f"{now.failed} failed, {now.truncated} truncated, {now.mixed} mixed"
+    table.add_row("harm", Text(worst, style="bold red" if bad else "green"))
+    table.add_row("arms", "  ".join(f"{arm} {share:.0%}" for arm, share in sorted(now.arms.items())) or "-")
+    for kind in sorted({*now.agreement, *now.facts}):
+        table.add_row(kind, Group(_share("agreement", now.agreement.get(kind)), _share("facts", now.facts.get(kind))))
+    return Panel(table, title=f"traffic, {now.seconds:.0f} s", title_align="left")
+
+
+def _versions(now: Figures) -> Panel:
+    table = _pairs()
+    table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
+    if now.candidate:
+        table.add_row("candidate", Text(f"{now.candidate} at {now.share:.0%}", style="yellow"))
+    table.add_row("previous", ", ".join(now.previous) or "-")
+    for slot in now.slots:
+        style = "green" if slot.ready else "yellow"
+        table.add_row(slot.name, Text(f"{slot.version} {slot.state}, {slot.in_flight} in flight", style=style))
+    return Panel(table, title="versions", title_align="left")
+
+
+def _hard(now: Figures) -> Panel:
+    table = _pairs()
+    table.add_row("pool", Text(f"{now.pool} samples", style="bold"))
+    for kind, count in sorted(now.hard.items(), key=lambda item: -item[1])[:6]:
+        table.add_row(kind, str(count))
+    return Panel(table, title="hard samples", title_align="left")
+
+
+def _events(now: Figures) -> Panel:
+    lines = [f"{name}: {state}" for name, state in sorted(now.roles.items())] + list(now.events[-7:])
+    return Panel("\n".join(lines) or "-", title="events", title_align="left")
+
+
+def _round(stage: Stage | None) -> Panel:
+    if stage is None:
+        return Panel("waiting for hard samples", title="round", title_align="left")
+    names = Text()
+    at = STAGES.index(stage.name) if stage.name in STAGES else -1
+    for index, name in enumerate(STAGES):
+        names.append(name + " ", style="green" if index < at else "bold yellow" if index == at else "dim")
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(ProgressBar(total=stage.total or 1, completed=stage.done, width=BAR), f"{stage.name} {stage.note}")
+    return Panel(Group(names, bar), title=f"round {stage.round}", title_align="left")
+
+
+def _share(name: str, value: float | None) -> RenderableType:
+    row = Table.grid(padding=(0, 1))
+    shown = "-" if value is None else f"{value:.0%}"
+    row.add_row(ProgressBar(total=1.0, completed=value or 0.0, width=12), f"{shown} {name}")
+    return row
+
+
+def _pairs() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    return table
