@@ -1,0 +1,10 @@
+"""A shop's customer service in English and Chinese: prompts, their only right replies, and fact checks.
+
+Pure and seeded: the same arguments give the same samples on every machine. No model, no file, no network.
+"""
+
+from demo.world.facts import satisfied
+from demo.world.generate import LANGUAGES, computed, sample, stream, templates
+from demo.world.shapes import Fact, Family, Lang, Sample, Split
+
+__all__ = ["LANGUAGES", "Fact", "Family", "Lang", "Sample", "Split", "computed", "sample", "satisfied", "stream", "templates"]
