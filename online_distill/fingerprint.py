@@ -7,6 +7,7 @@ weights miss by at least ten tolerances; `python -m online_distill.fingerprint M
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ def difference(one: Sequence[float], other: Sequence[float]) -> float:
     """Largest difference in nats; infinite when lengths differ or a value is no number."""
     if len(one) != len(other):
         return float("inf")
-    return max((abs(a - b) if a == a and b == b else float("inf") for a, b in zip(one, other, strict=True)), default=0.0)
+    gaps = [abs(a - b) for a, b in zip(one, other, strict=True)]
+    return float("inf") if any(math.isnan(gap) for gap in gaps) else max(gaps, default=0.0)
 
 
 def random_prompts(vocabulary: int, count: int, seed: int = 0) -> list[list[int]]:

@@ -105,7 +105,7 @@ def _chunk_gradient(
     return rows.detach(), gradient
 
 
-class _CoarseLoss(torch.autograd.Function):
+class _CoarseLoss(torch.autograd.Function):  # type: ignore[misc]
     """sum of weight x divergence over rows, from hidden states and head; see the module's docstring."""
 
     @staticmethod
@@ -165,7 +165,7 @@ def coarse_loss(
     `teacher_buckets`; weights: (n,), applied here and nowhere else. Logits at and beyond `vocabulary`
     (padding) are left out. `dtype` is that of the matrix products (default: of `hidden`).
     """
-    return _CoarseLoss.apply(  # type: ignore[no-any-return, no-untyped-call]
+    return _CoarseLoss.apply(  # type: ignore[no-any-return]
         hidden, head, ids, teacher, weights, (kind, temperature, skew),
         head.shape[0] if vocabulary is None else vocabulary, dtype or hidden.dtype, chunk,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from understudy.errors import ConfigError, IntegrityError
 from understudy.files import read_json, write_json
@@ -26,6 +27,7 @@ COMPANIONS = (
 def prepare(threads: int) -> None:
     """Set the threads of this process, and ready the CPU's matrix units: some die of bf16 without it."""
     torch.set_num_threads(threads)
+    transformers_logging.disable_progress_bar()
     ready = getattr(torch.cpu, "_init_amx", None)
     if ready is not None:
         ready()
@@ -38,7 +40,8 @@ def pick_device(choice: Literal["auto", "cpu", "cuda"]) -> torch.device:
         ConfigError: `cuda` was asked for and there is none.
     """
     if choice == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("`trainer.device` is cuda, but no GPU is usable here; set auto or cpu", param="trainer.device")
+        why = "`trainer.device` is cuda, but no GPU is usable here; set auto or cpu"
+        raise ConfigError(why, param="trainer.device")
     return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -58,18 +61,16 @@ def load(folder: Path, device: torch.device | None = None) -> Any:
 def export(model: Any, parent: Path, folder: Path) -> None:
     """Write weights as bf16 safetensors, the head as a tensor of its own, and the parent's other files."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
-    if "lm_head.weight" not in weights:
-        weights["lm_head.weight"] = model.get_output_embeddings().weight.detach().to("cpu", torch.bfloat16).clone()
-    weights = {name: value.clone() for name, value in weights.items()}
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    weights = {**model.state_dict(), "lm_head.weight": model.get_output_embeddings().weight}
+    stored = {name: value.detach().to("cpu", torch.bfloat16, copy=True).contiguous() for name, value in weights.items()}
+    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
     for name in COMPANIONS:
         if (parent / name).is_file():
             shutil.copyfile(parent / name, folder / name)
-    stored = read_json(folder / "config.json")
+    settings = read_json(folder / "config.json")
     # Tied embeddings make an in-place reload on CPU serve the old head silently.
-    write_json(folder / "config.json", {**stored, "tie_word_embeddings": False, "dtype": "bfloat16"})
+    write_json(folder / "config.json", {**settings, "tie_word_embeddings": False, "dtype": "bfloat16"})
 
 
 def finite(model: Any) -> bool:

@@ -161,7 +161,7 @@ def parse(positions: list[dict[str, Any] | None], text: Encoded, k: int) -> TopK
     for row, entries in enumerate(positions[text.start :]):
         best = sorted((entries or {}).items(), key=lambda item: -float(item[1]["logprob"]))[:k]
         if len(best) < k:
-            raise ValueError(f"{len(best)} tokens at a position instead of {k}; start the engine with --max-logprobs {k}")
+            raise ValueError(f"{len(best)} tokens at a position instead of {k}: raise the engine's --max-logprobs")
         ids[row] = [int(token) for token, _ in best]
         logprobs[row] = [float(entry["logprob"]) for _, entry in best]
     return TopK(ids, logprobs)

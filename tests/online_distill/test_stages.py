@@ -1,0 +1,127 @@
+"""A whole round on files, with a local teacher: resumable, idempotent, flagged when its weights are no numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from deploy.registry import Registry
+from deploy.rounds import RoundStore
+from online_distill import models
+from online_distill.local_scorer import LocalScorer
+from online_distill.runner import run_round
+from online_distill.stages.context import Context, Stopped
+from online_distill.stages.run import MODEL, STAGES
+from tests.online_distill.world import ListSource, make_model, make_samples, quick_config, register_model
+from understudy.files import read_json
+from understudy.state import StateDir
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    state = StateDir(tmp_path / "state")
+    registry = Registry(state)
+    register_model(registry, make_model(tmp_path / "t1", seed=1), "t1", "teacher")
+    register_model(registry, make_model(tmp_path / "v1", seed=2), "v1", "student")
+    rounds = RoundStore(state)
+    source = ListSource(make_samples(60), make_samples(60, start=1000))
+    return Context(
+        round=rounds.begin("v1", "t1", "test"), rounds=rounds, registry=registry, config=quick_config(),
+        source=source, make_scorer=lambda this: LocalScorer(registry.path(this.teacher)),
+    )  # fmt: skip
+
+
+def test_a_round_yields_a_signed_better_version_and_hands_over_to_the_gate(context: Context) -> None:
+    done = run_round(context)
+    assert done.state == "gate"
+    assert done.candidate == "v2"
+    manifest = context.registry.verify("v2")
+    assert (manifest.parent, manifest.teacher, manifest.round) == ("v1", "t1", 1)
+    assert manifest.lineage["trajectory"] == done.stages["distil"].summary["chain"]
+    assert "fingerprint.json" in manifest.files
+    found = read_json(context.folder("evaluate") / "evaluation.json")
+    assert found["candidate_finite"] is True
+    assert found["hard"]
+    assert found["general"]
+    assert found["summary"]["hard/zh"]["n"] > 0
+    assert done.stages["distil"].summary["loss_last"] < done.stages["distil"].summary["loss_first"]
+
+
+def test_held_out_rows_are_never_trained_on(context: Context) -> None:
+    run_round(context)
+    folder = context.folder("select")
+    train, held = ((folder / name).read_text() for name in ("train.jsonl", "holdout.jsonl"))
+    assert held
+    assert not set(held.splitlines()) & set(train.splitlines())
+    assert '"weight":3.0' in train
+    assert '"role":"anchor"' in train
+
+
+def test_a_stage_done_twice_changes_nothing(context: Context) -> None:
+    done = run_round(context)
+    weights = (context.folder("export") / MODEL / "model.safetensors").read_bytes()
+    again = replace(context, round=done)
+    for stage in STAGES.values():
+        assert stage(again).event == "done"
+    assert (context.folder("export") / MODEL / "model.safetensors").read_bytes() == weights
+    assert [m.version for m in context.registry.versions()] == ["v2", "v1", "t1"]
+
+
+def test_a_stop_in_any_stage_is_taken_up_again(context: Context) -> None:
+    reports = 0
+
+    def stopped() -> bool:
+        nonlocal reports
+        reports += 1
+        return reports % 3 == 0
+
+    interrupted, attempts = replace(context, stopped=stopped), 0
+    while context.rounds.get(1).state in STAGES:
+        attempts += 1
+        try:
+            run_round(interrupted)
+        except Stopped:
+            continue
+    assert attempts > 1
+    assert context.rounds.get(1).state == "gate"
+
+
+def test_weights_that_are_no_numbers_are_flagged_and_not_registered(context: Context) -> None:
+    for name in ("select", "score", "distil"):
+        outcome = STAGES[name](replace(context, round=context.rounds.get(1)))
+        context.rounds.finish(1, name, outcome.summary, outcome.event)
+    checkpoint = context.folder("distil") / "checkpoint.pt"
+    state = torch.load(checkpoint, weights_only=True)
+    state["model"]["lm_head.weight"][0, 0] = float("nan")
+    torch.save(state, checkpoint)
+    done = run_round(context)
+    assert done.state == "rejected"
+    assert read_json(context.folder("evaluate") / "evaluation.json")["candidate_finite"] is False
+    assert [m.version for m in context.registry.versions()] == ["v1", "t1"]
+
+
+def test_a_parent_with_a_flipped_bit_is_never_trained_from(context: Context) -> None:
+    weights = context.registry.path("v1") / "model.safetensors"
+    raw = bytearray(weights.read_bytes())
+    raw[-1] ^= 1
+    weights.write_bytes(raw)
+    done = run_round(context)
+    assert done.state == "failed"
+    assert "SHA-256" in done.stages["distil"].summary["error"]
+
+
+def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> None:
+    done = run_round(replace(context, source=ListSource(make_samples(3), [])))
+    assert done.state == "failed"
+    assert "send more traffic" in done.stages["select"].summary["error"]
+
+
+def test_the_export_holds_an_untied_head_and_the_parents_tokenizer(context: Context) -> None:
+    run_round(context)
+    folder = context.registry.path("v2")
+    assert read_json(folder / "config.json")["tie_word_embeddings"] is False
+    assert (folder / "tokenizer.json").read_bytes() == (context.registry.path("v1") / "tokenizer.json").read_bytes()
+    assert models.finite(models.load(folder))
