@@ -1,0 +1,33 @@
+"""`understudy bench NAME`: a table of benchmarks, each loaded on use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from understudy.errors import UsageError
+
+BENCHMARKS: dict[str, tuple[str, str]] = {
+    "loop": (
+        "bench.loop:main",
+        "one turn of the loop from a fresh state: time, agreement, swap, student against teacher",
+    ),
+    "swap": ("bench.swap:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
+    "gateway": ("bench.gateway:main", "the request path beside nginx in one run"),
+    "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run the benchmark that the first word names; without one, list them."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: understudy bench NAME [--quick] [--json FILE] [...]\n")
+        for name, (_, what) in BENCHMARKS.items():
+            print(f"  {name:<10}{what}")
+        print("\nexample: understudy bench swap --quick --json swap.json")
+        return 0
+    if argv[0] not in BENCHMARKS:
+        raise UsageError(f"`{argv[0]}` is not a benchmark; there are: {', '.join(BENCHMARKS)}")
+    module, _, name = BENCHMARKS[argv[0]][0].partition(":")
+    run: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
+    return run(argv[1:])

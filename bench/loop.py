@@ -1,0 +1,78 @@
+"""`understudy bench loop`: one turn of the loop from a fresh state, and what it was worth.
+
+Runs `understudy up --until-swap` on a temporary state directory and prints its report as a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.system import ROOT
+
+TARGETS = {"ttft": ("at most", 0.65), "throughput": ("at least", 3.0), "memory": ("at most", 0.52)}
+"""What row S9 of the requirements asks of the student on equal hardware, as a ratio to the teacher."""
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; returns the exit code of `up`."""
+    parser = argparse.ArgumentParser(
+        prog="understudy bench loop", description=__doc__, epilog="example: understudy bench loop --json loop.json"
+    )
+    parser.add_argument("--timeout", type=int, default=1800, help="seconds (default 1800)")
+    parser.add_argument("--state", type=Path, help="state directory to keep (default: a temporary one)")
+    parser.add_argument("--quick", action="store_true", help="accepted for uniformity: one turn is the least there is")
+    parser.add_argument("--json", type=Path, help="write the report here")
+    options = parser.parse_args(argv)
+    state = options.state or Path(tempfile.mkdtemp(prefix="understudy-loop-"))
+    report = options.json or state.parent / f"{state.name}.report.json"
+    command = [
+        sys.executable, "-m", "understudy", "up", "--state", str(state), "--until-swap",
+        "--timeout", str(options.timeout), "--json", str(report.resolve()),
+    ]  # fmt: skip
+    try:
+        code = subprocess.run(command, cwd=ROOT, timeout=options.timeout + 180).returncode
+        if report.exists():
+            show(json.loads(report.read_text()))
+    finally:
+        if options.state is None:
+            shutil.rmtree(state, ignore_errors=True)
+        if options.json is None:
+            report.unlink(missing_ok=True)
+    return code
+
+
+def show(report: dict[str, Any]) -> None:
+    """The table."""
+    versions, seconds, swap = report["versions"], report["seconds"], report["swap"]
+    table = Table(title=f"one turn of the loop: {versions['before']} -> {versions['after']}")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_row("ready / first drift request to live", f"{seconds['ready']:.0f} s / {seconds['drift_to_live']:.0f} s")
+    table.add_row("stages", ", ".join(f"{n} {s:.0f} s" for n, s in seconds["stages"].items()))
+    table.add_row("requests", ", ".join(f"{v} {n}" for n, v in report["requests"].items()))
+    table.add_row(
+        "longest gap with / without the swap", f"{swap['longest_gap']:.3f} / {swap['longest_gap_without']:.3f} s"
+    )
+    for name in ("agreement", "prefix", "facts"):
+        for slice_name, row in report.get(name, {}).items():
+            table.add_row(f"{name}, {slice_name}, before -> after", f"{row['before']:.3f} -> {row['after']:.3f}")
+    for name, ratio in report["student_vs_teacher"].items():
+        if name in TARGETS:
+            bound, target = TARGETS[name]
+            met = ratio <= target if bound == "at most" else ratio >= target
+            table.add_row(f"student / teacher {name}", f"{ratio:.2f} ({bound} {target}: {'met' if met else 'not met'})")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
