@@ -123,7 +123,7 @@ class Registry:
         kind: Kind,
         parent: str | None,
         teacher: str | None,
-        round: int | None,
+        round: int | None,  # noqa: A002
         lineage: dict[str, Any],
         metrics: dict[str, Any],
         version: str | None = None,
@@ -151,9 +151,7 @@ class Registry:
                 )
             )  # fmt: skip
             self._install(folder, manifest)
-        self._audit.append(
-            "version.registered", "registry", version=manifest.version, round=round, parent=parent
-        )
+        self._audit.append("version.registered", "registry", version=manifest.version, round=round, parent=parent)
         return manifest
 
     def archive(self, version: str) -> None:
@@ -168,15 +166,13 @@ class Registry:
     def _archive(self) -> Path:
         return self._state.registry / "archive"
 
-    def _same(
-        self, files: dict[str, FileEntry], kind: Kind, round: int | None, version: str | None
-    ) -> Manifest | None:
+    def _same(self, files: dict[str, FileEntry], kind: Kind, of: int | None, version: str | None) -> Manifest | None:
         for known in self.versions():
             if version is not None and known.version == version:
                 if known.files != files:
                     raise Conflict(f"version {version} is registered with other content; choose another name")
                 return known
-            again = version is None and round is not None and known.round == round and known.kind == kind
+            again = version is None and of is not None and known.round == of and known.kind == kind
             if again and known.files == files:
                 return known
         return None

@@ -82,24 +82,24 @@ class RoundStore:
 
     def all(self) -> list[Round]:
         """Every round, newest first."""
-        ids = sorted((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), reverse=True)
-        return [self.get(id) for id in ids if (self._root / str(id) / "round.json").is_file()]
+        numbers = sorted((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), reverse=True)
+        return [self.get(n) for n in numbers if (self._root / str(n) / "round.json").is_file()]
 
     def current(self) -> Round | None:
         """The unfinished round, None when there is none."""
-        return next((round for round in self.all() if not round.finished), None)
+        return next((one for one in self.all() if not one.finished), None)
 
-    def get(self, id: int) -> Round:
-        """Round `id`.
+    def get(self, number: int) -> Round:
+        """Round `number`.
 
         Raises:
             NotFound: there is none.
         """
-        folder = self._root / str(id)
+        folder = self._root / str(number)
         try:
             begun = read_json(folder / "round.json")
         except (OSError, ValueError):
-            raise NotFound(f"there is no round {id}") from None
+            raise NotFound(f"there is no round {number}") from None
         stages, state = {}, STAGES[0]
         for stage, record in _records(folder, float(begun["started"])):
             if stage != state:
@@ -109,7 +109,7 @@ class RoundStore:
         registered = stages.get("register")
         candidate = None if registered is None else registered.summary.get("version")
         return Round(
-            id=id, state=state, parent=begun["parent"], teacher=begun["teacher"], candidate=candidate,
+            id=number, state=state, parent=begun["parent"], teacher=begun["teacher"], candidate=candidate,
             why=begun["why"], started=float(begun["started"]), stages=stages,
         )  # fmt: skip
 
@@ -123,25 +123,25 @@ class RoundStore:
         if under_way is not None:
             raise Conflict(f"round {under_way.id} is under way (state {under_way.state})")
         self._root.mkdir(parents=True, exist_ok=True)
-        id = 1 + max((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), default=0)
-        (self._root / str(id)).mkdir()
+        number = 1 + max((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), default=0)
+        (self._root / str(number)).mkdir()
         begun = {"parent": parent, "teacher": teacher, "why": why, "started": self._clock()}
-        write_json(self._root / str(id) / "round.json", {"schema_version": 1, **begun})
-        return self.get(id)
+        write_json(self._root / str(number) / "round.json", {"schema_version": 1, **begun})
+        return self.get(number)
 
-    def folder(self, id: int, stage: str) -> Path:
+    def folder(self, number: int, stage: str) -> Path:
         """The folder of a stage, created when missing.
 
         Raises:
             NotFound: no such round or stage.
         """
-        if stage not in STAGES or not (self._root / str(id)).is_dir():
-            raise NotFound(f"there is no stage {stage!r} of round {id}")
-        folder = self._root / str(id) / stage
+        if stage not in STAGES or not (self._root / str(number)).is_dir():
+            raise NotFound(f"there is no stage {stage!r} of round {number}")
+        folder = self._root / str(number) / stage
         folder.mkdir(exist_ok=True)
         return folder
 
-    def finish(self, id: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round:
+    def finish(self, number: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round:
         """End a stage: summary first, READY last. The same event again changes nothing.
 
         `seconds` in the summary, if given, is the time taken; else it counts from the stage before.
@@ -149,29 +149,29 @@ class RoundStore:
         Raises:
             IllegalTransition: the round is elsewhere, or the table does not hold the event.
         """
-        round = self.get(id)
-        if stage in round.stages and round.stages[stage].event == event:
-            return round
-        if round.state != stage:
-            raise IllegalTransition(f"round {id} is in state {round.state!r}, so {stage!r} cannot end now")
+        current = self.get(number)
+        if stage in current.stages and current.stages[stage].event == event:
+            return current
+        if current.state != stage:
+            raise IllegalTransition(f"round {number} is in state {current.state!r}, so {stage!r} cannot end now")
         next_state(stage, event)
-        folder = self.folder(id, stage)
+        folder = self.folder(number, stage)
         write_json(folder / "summary.json", summary)
         mark_ready(folder, json.dumps({"event": event, "at": self._clock()}) + "\n")
-        return self.get(id)
+        return self.get(number)
 
-    def progress(self, id: int, stage: str, done: float, total: float, note: str = "") -> None:
+    def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None:
         """Say how far a stage is, for views only; not durable."""
         value = {"stage": stage, "done": done, "total": total, "note": note, "at": self._clock()}
-        path = self._root / str(id) / "progress.json"
+        path = self._root / str(number) / "progress.json"
         draft = path.with_name(f".progress.{os.getpid()}")
         draft.write_text(json.dumps(value), "utf-8")
         os.replace(draft, path)
 
-    def read_progress(self, id: int) -> dict[str, Any] | None:
+    def read_progress(self, number: int) -> dict[str, Any] | None:
         """What `progress` said last; None when it said nothing."""
         try:
-            value: dict[str, Any] = read_json(self._root / str(id) / "progress.json")
+            value: dict[str, Any] = read_json(self._root / str(number) / "progress.json")
         except (OSError, ValueError):
             return None
         return value

@@ -19,10 +19,14 @@ EXTERNAL = "external"
 """Version name of an engine that somebody else runs."""
 
 
+def _teacher_alone() -> dict[Arm, float]:
+    return {"teacher": 1.0}
+
+
 class RouterConfig(Section):
     """How `auto` is split where no experiment matches, and names that stand for others."""
 
-    default: dict[Arm, float] = Field(default_factory=lambda: {"teacher": 1.0})
+    default: dict[Arm, float] = Field(default_factory=_teacher_alone)
     aliases: dict[str, str] = Field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     poll_seconds: float = Field(default=0.25, gt=0, le=1)
@@ -112,7 +116,7 @@ class RoutingDocument(_Message):
     candidate_share: float = Field(default=0.0, ge=0, le=1)
     previous: tuple[str, ...] = ()
     """Up to three former stable versions, latest first."""
-    default: dict[Arm, float] = Field(default_factory=lambda: {"teacher": 1.0})
+    default: dict[Arm, float] = Field(default_factory=_teacher_alone)
     aliases: dict[str, str] = Field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     shadow: ShadowRates = ShadowRates()

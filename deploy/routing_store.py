@@ -45,9 +45,7 @@ return 1
 class RoutingStore:
     """Reads and writes of the routing document and of beats; `state` or `redis_url` may be None."""
 
-    def __init__(
-        self, state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall
-    ) -> None:
+    def __init__(self, state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall) -> None:
         self._state = state
         self._prefix = prefix
         self._clock = clock
@@ -84,9 +82,7 @@ class RoutingStore:
         if self._state is not None:
             stored = self._from_file()
             if stored is not None and stored.epoch >= document.epoch:
-                raise Conflict(
-                    f"epoch {document.epoch} is not above {stored.epoch}: another controller writes"
-                )
+                raise Conflict(f"epoch {document.epoch} is not above {stored.epoch}: another controller writes")
             write_atomic(self._state.routing / f"epoch-{document.epoch}.json", text)
             write_atomic(self._state.routing / "current.json", text)
         if self._push(document, text, fence) < 0:
@@ -118,25 +114,25 @@ class RoutingStore:
                 continue
         return found
 
-    def gateway_beat(self, id: str, epoch: int, url: str) -> None:
-        """Report that gateway `id` routes by `epoch`."""
-        value = {"id": id, "epoch": epoch, "url": url, "pid": os.getpid(), "at": self._clock()}
-        self._say("gateway", id, json.dumps(value))
+    def gateway_beat(self, name: str, epoch: int, url: str) -> None:
+        """Report that gateway `name` routes by `epoch`."""
+        value = {"id": name, "epoch": epoch, "url": url, "pid": os.getpid(), "at": self._clock()}
+        self._say("gateway", name, json.dumps(value))
 
     def gateways(self) -> list[dict[str, Any]]:
         """Beats of the gateways that reported within five seconds."""
         return [json.loads(text) for _, text in sorted(self._heard("gateway").items())]
 
-    def forget_gateway(self, id: str) -> None:
+    def forget_gateway(self, name: str) -> None:
         """Take a gateway off the list at once, for one that stops in order."""
         if self._state is not None:
-            (self._folder("gateway") / f"{id}.json").unlink(missing_ok=True)
-        self._call("delete", f"{self._prefix}gateway:{id}")
+            (self._folder("gateway") / f"{name}.json").unlink(missing_ok=True)
+        self._call("delete", f"{self._prefix}gateway:{name}")
 
     @property
-    def redis_answers(self) -> bool:
-        """Whether Redis answers right now; False without one."""
-        return self._call("ping") is not None
+    def sees_all(self) -> bool:
+        """Whether silence means absence: Redis answers, or there is none and beats are files."""
+        return self._redis is None or self._call("ping") is not None
 
     def _push(self, document: RoutingDocument, text: str, fence: int, again: bool = False) -> int:
         keys = [self._prefix + k for k in ("routing", "routing:epoch", "controller:fence", "routing")]

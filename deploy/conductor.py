@@ -1,0 +1,223 @@
+"""The controller's loop: reports in, decisions by the parts, one routing document out when it changed.
+
+All of it runs under one lock, on ticks a few times a second and at once when an operator asks.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Literal
+
+from deploy.canary import Canary, round_to
+from deploy.config import GateConfig
+from deploy.control_state import Freeze, Operation
+from deploy.desk import Desk
+from deploy.document import build, reason, same
+from deploy.experiments import ExperimentStore
+from deploy.operations import Operations
+from deploy.rollout import CHOOSABLE
+from deploy.routing import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
+from deploy.routing_store import RoutingStore
+from understudy.clock import monotonic
+from understudy.errors import Conflict, IntegrityError, Unavailable
+
+TICK = 0.2
+"""Seconds between ticks."""
+FOLLOW = 30.0
+"""Seconds after which a round counts as live although a gateway does not follow."""
+
+
+class Conductor:
+    """One leader's work. `fence` is the lease's number, kept up by the caller."""
+
+    def __init__(self, desk: Desk, store: RoutingStore, gate: GateConfig) -> None:
+        self.desk = desk
+        self.store = store
+        self.experiments = ExperimentStore(desk.folder)
+        self.fence = 0
+        self.stopping = threading.Event()
+        self._lock = threading.RLock()
+        self._busy = threading.Lock()
+        self._canary = Canary(desk, gate)
+        self._operations = Operations(desk)
+        self._document = store.read()
+        self._since = monotonic()
+        known = self._document.slots if self._document is not None else {}
+        self._views: dict[str, tuple[float, SlotView]] = {s: (monotonic(), v) for s, v in known.items()}
+
+    @property
+    def document(self) -> RoutingDocument | None:
+        """The newest document."""
+        return self._document
+
+    def tick(self) -> None:
+        """Read reports, decide, publish."""
+        with self._lock:
+            self.desk.beats = self.store.heartbeats()
+            self._adopt()
+            self._absorb_bad()
+            self._replace_bad_stable()
+            self._operations.tick()
+            self._canary.tick()
+            self.desk.settle()
+            self._publish()
+            self._close_round()
+
+    def change(self, *, freeze: Freeze | None = None, resume: Freeze | None = None, actor: str) -> tuple[Freeze, ...]:
+        """Freeze or resume promotion, learning or the student, in the next document; returns the frozen."""
+        with self._lock:
+            frozen = [f for f in self.desk.state.frozen if f not in (freeze, resume)]
+            if freeze is not None:
+                frozen.append(freeze)
+            self.desk.change(frozen=tuple(frozen))
+            action = "freeze" if freeze is not None else "resume"
+            self.desk.audit.append(action, actor, what=freeze or resume)
+            self.tick()
+            return self.desk.state.frozen
+
+    def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
+        """Roll back or promote, and wait until the live gateways follow.
+
+        Returns {"from", "to", "epoch", "seconds"} and, where gateways did not follow in time, "behind".
+
+        Raises:
+            Conflict: another one is under way, or the target cannot go live.
+            Unavailable: the target did not load; the former arrangement stands.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise Conflict("a rollback or promotion is under way; wait until it has ended")
+        try:
+            begun = monotonic()
+            with self._lock:
+                operation = self._operations.begin(kind, target, actor)
+                self.tick()
+            epoch = self._await_epoch(operation)
+            behind = self._await_gateways(epoch, begun)
+            answer = {
+                "from": operation.source, "to": operation.target, "epoch": epoch,
+                "seconds": round_to(monotonic() - begun),
+            }  # fmt: skip
+            self.desk.audit.append(f"{kind}.done", actor, **answer, behind=behind)
+            return {**answer, "behind": behind} if behind else answer
+        finally:
+            self._busy.release()
+
+    def _adopt(self) -> None:
+        """Where nothing was decided yet the newest student that verifies is stable, older ones are former."""
+        state = self.desk.state
+        if state.teacher == EXTERNAL and self.desk.settings.teacher is None:
+            teachers = [m.version for m in self.desk.registry.versions() if m.kind == "teacher"]
+            if teachers:
+                self.desk.change(teacher=teachers[0])
+        if state.stable is not None:
+            return
+        fit: list[str] = []
+        for version in self.desk.students():
+            try:
+                self.desk.registry.verify(version)
+            except IntegrityError as error:
+                self._mark_bad(version, error.message)
+                continue
+            if self.desk.state.record(version).state == "registered" and not self._in_round(version):
+                fit.append(version)
+        if fit:
+            moves = [(fit[0], "adopted", "newest version at first start")]
+            moves += [(version, "kept", "former version at first start") for version in fit[1:4]]
+            self.desk.change(*moves, stable=fit[0], previous=tuple(fit[1:4]), decided_by="first start")
+
+    def _in_round(self, version: str) -> bool:
+        current = self.desk.rounds.current()
+        return current is not None and current.candidate == version
+
+    def _absorb_bad(self) -> None:
+        for slot, beat in self.desk.beats.items():
+            for version, why in beat.bad.items():
+                if version not in self.desk.state.bad and slot in STUDENT_SLOTS:
+                    self._mark_bad(version, f"{slot}: {why}")
+
+    def _mark_bad(self, version: str, why: str) -> None:
+        state = self.desk.state
+        bad = {**state.bad, version: why}
+        canary = None if state.canary is not None and state.canary.version == version else state.canary
+        previous = tuple(v for v in state.previous if v != version)
+        self.desk.change((version, "unloadable", why), bad=bad, canary=canary, previous=previous)
+
+    def _replace_bad_stable(self) -> None:
+        """A stable version that no slot can load gives way to a former one, one that is ready if possible."""
+        state = self.desk.state
+        if state.stable is None or state.stable not in state.bad or self.desk.ready(state.stable):
+            return
+        choice = sorted(state.previous, key=lambda v: not self.desk.ready(v))
+        if choice:
+            rest = tuple(v for v in state.previous if v != choice[0])
+            event = "restored" if state.record(choice[0]).state == "previous" else "chosen"
+            if event == "chosen" and state.record(choice[0]).state not in CHOOSABLE:
+                return
+            why = f"{state.stable} cannot be loaded"
+            self.desk.change((choice[0], event, why), stable=choice[0], previous=rest, decided_by="controller")
+
+    def _publish(self) -> None:
+        wanted = build(self.desk.state, self.desk.beats, self._former(), self.experiments.all(), self.desk.settings)
+        if self._document is None or not same(self._document, wanted):
+            why = reason(self._document, wanted)
+            newest = self.store.read()
+            epoch = 1 + max(-1 if d is None else d.epoch for d in (self._document, newest))
+            document = wanted.model_copy(update={"epoch": epoch, "created": round_to(self.desk.clock()), "reason": why})
+            self.store.publish(document, self.fence)
+            if self._document is None or self._document.stable != document.stable:
+                self._since = monotonic()
+            self._document = document
+        outcome = self.desk.state.outcome
+        if outcome is not None and outcome.epoch is None and not outcome.error:
+            self.desk.change(outcome=outcome.model_copy(update={"epoch": self._document.epoch}))
+
+    def _former(self) -> dict[str, SlotView]:
+        """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""
+        now, deaf = monotonic(), not self.store.sees_all
+        for slot, beat in self.desk.beats.items():
+            view = SlotView(url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
+            self._views[slot] = (now, view)
+        if deaf:
+            self._views = {slot: (now, view) for slot, (_, view) in self._views.items()}
+        grace = self.desk.settings.rollout.slot_grace
+        return {slot: view for slot, (seen, view) in self._views.items() if now - seen <= grace}
+
+    def _close_round(self) -> None:
+        current = self.desk.rounds.current()
+        if current is None or current.state != "live" or self._document is None:
+            return
+        waited = monotonic() - self._since
+        behind = [g for g in self.store.gateways() if int(g["epoch"]) < self._document.epoch]
+        if not behind or waited > FOLLOW:
+            self._canary.published(self._document.epoch, waited)
+            self._archive()
+
+    def _archive(self) -> None:
+        """Move versions beyond the configured number out of the way."""
+        state = self.desk.state
+        canary = [] if state.canary is None else [state.canary.version]
+        kept = {state.stable, *state.previous, *canary, *state.slots.values()}
+        spare = [m.version for m in self.desk.registry.versions() if m.kind == "student" and m.version not in kept]
+        for version in spare[self.desk.settings.rollout.keep_versions :]:
+            self.desk.change((version, "archived", "older than the versions that are kept"))
+            self.desk.registry.archive(version)
+
+    def _await_epoch(self, operation: Operation) -> int:
+        until = monotonic() + self.desk.settings.rollout.operation_deadline + 5
+        while monotonic() < until and not self.stopping.is_set():
+            outcome = self.desk.state.outcome
+            if outcome is not None and outcome.id == operation.id:
+                if outcome.error:
+                    raise Unavailable(f"{operation.kind} failed: {outcome.error}")
+                if outcome.epoch is not None:
+                    return outcome.epoch
+            self.stopping.wait(0.02)
+        raise Unavailable(f"the {operation.kind} to {operation.target} goes on; see `understudy status`")
+
+    def _await_gateways(self, epoch: int, begun: float) -> list[str]:
+        until = begun + self.desk.settings.rollout.operation_deadline
+        while True:
+            behind = [str(g["id"]) for g in self.store.gateways() if int(g["epoch"]) < epoch]
+            if not behind or monotonic() >= until or self.stopping.is_set():
+                return behind
+            self.stopping.wait(0.02)

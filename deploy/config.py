@@ -1,0 +1,63 @@
+"""Configuration of the gate and of the rollout."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from understudy.config import Section
+
+
+class GateConfig(Section):
+    """The offline gate: paired differences (candidate less parent) on held-out prompts."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """One-sided error level of both bounds."""
+    hard_min_improvement: float = Field(default=0.0, ge=0, lt=1)
+    """The lower bound of the mean improvement on hard prompts must be above this."""
+    general_margin: float = Field(default=0.03, gt=0, lt=1)
+    """The lower bound of the mean change on general prompts must be above minus this."""
+    min_prompts: int = Field(default=10, ge=2)
+    """Fewest prompts of each sort."""
+
+
+class RolloutStep(Section):
+    """One step of a canary."""
+
+    share: float = Field(gt=0, le=1)
+    min_exposures: int = Field(default=1000, ge=0)
+    """Replies of the candidate to live traffic before the step may end well."""
+    max_wait_seconds: float = Field(default=86_400, gt=0)
+    on_timeout: Literal["hold", "promote"] = "hold"
+    """What too little traffic means: stay at this step, or go on with the evidence there is."""
+
+
+DEFAULT_STEPS = tuple(RolloutStep(share=share) for share in (0.01, 0.05, 0.25, 1.0))
+
+
+class RolloutConfig(Section):
+    """The canary's steps, what counts as harm, and how long operations may take (seconds)."""
+
+    steps: tuple[RolloutStep, ...] = DEFAULT_STEPS
+    min_samples: int = Field(default=20, ge=2)
+    """Observations of both versions before a guardrail speaks."""
+    max_abnormal_increase: float = Field(default=0.02, ge=0, le=1)
+    agreement_margin: float = Field(default=0.05, ge=0, le=1)
+    max_latency_ratio: float = Field(default=2.0, gt=1)
+    load_deadline: float = Field(default=300, gt=0)
+    """For a candidate to be loaded and verified by its slot."""
+    operation_deadline: float = Field(default=900, gt=0)
+    """For a rollback or promotion by hand, from the call to its answer."""
+    slot_grace: float = Field(default=20, ge=0)
+    """How long a slot's last report stands when its agent is silent."""
+    keep_versions: int = Field(default=8, ge=4)
+    """Versions kept beside the live one, the candidate and the three former ones."""
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[RolloutStep, ...]) -> tuple[RolloutStep, ...]:
+        shares = [step.share for step in steps]
+        if not steps or shares != sorted(shares):
+            raise ValueError("give at least one step, and shares that do not fall")
+        return steps

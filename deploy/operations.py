@@ -1,0 +1,108 @@
+"""Rollback and promotion by hand: one at a time, remembered over a crash, finished by a new epoch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from deploy.canary import former
+from deploy.control_state import Operation, Outcome
+from deploy.desk import Desk
+from deploy.rollout import BY_OPERATOR
+from understudy.errors import BadRequest, Conflict, NotFound
+from understudy.ids import random_id
+
+
+class Operations:
+    """Begins operations and carries them through on ticks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+        """Start one. A rollback without a target goes to the latest former version.
+
+        Raises:
+            Conflict: another is under way, the target is marked bad, or it is live already.
+            NotFound, BadRequest, IntegrityError: the target cannot be used; the message says why.
+        """
+        desk = self._desk
+        if desk.state.operation is not None:
+            running = desk.state.operation
+            raise Conflict(f"a {running.kind} to {running.target} is under way; wait until it has ended")
+        version = self._checked(target if target is not None else self._latest_former())
+        operation = Operation(
+            id=random_id(),
+            kind=kind,
+            source=desk.state.stable,
+            target=version,
+            actor=actor,
+            started=desk.clock(),
+        )
+        frozen = desk.state.frozen
+        if kind == "rollback" and "promotion" not in frozen:
+            frozen = (*frozen, "promotion")
+        canary = desk.state.canary
+        moves = []
+        if canary is not None and canary.version != version:
+            moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
+        desk.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
+        desk.audit.append(f"{kind}.begun", actor, source=operation.source, target=version)
+        return operation
+
+    def tick(self) -> None:
+        """Switch when the target is ready; give up when it cannot become so."""
+        operation = self._desk.state.operation
+        if operation is None:
+            return
+        bad = self._desk.state.bad.get(operation.target)
+        limit = self._desk.settings.rollout.operation_deadline
+        if bad is not None:
+            self._give_up(operation, f"{operation.target} cannot be served: {bad}")
+        elif self._desk.ready(operation.target):
+            self._switch(operation)
+        elif self._desk.clock() - operation.started > limit:
+            self._give_up(operation, f"{operation.target} was not loaded within {limit:g} s")
+
+    def _latest_former(self) -> str:
+        for version in self._desk.state.previous:
+            if version not in self._desk.state.bad:
+                return version
+        raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
+
+    def _checked(self, version: str) -> str:
+        state = self._desk.state
+        if version == state.stable:
+            raise Conflict(f"{version} is live already")
+        if version in state.bad:
+            raise Conflict(f"{version} is marked bad: {state.bad[version]}; it is never loaded again")
+        try:
+            manifest = self._desk.registry.verify(version)
+        except NotFound as error:
+            raise NotFound(error.message, param="version") from None
+        if manifest.kind != "student":
+            raise BadRequest(f"{version} is a {manifest.kind}; only student versions can go live", param="version")
+        return version
+
+    def _switch(self, operation: Operation) -> None:
+        state = self._desk.state
+        event = "restored" if state.record(operation.target).state == "previous" else "chosen"
+        moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
+        if state.stable is not None and state.stable != operation.target:
+            moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
+        self._desk.change(
+            *moves,
+            actor=operation.actor,
+            decided_by=BY_OPERATOR,
+            stable=operation.target,
+            previous=former(state.stable, state.previous, operation.target),
+            operation=None,
+            outcome=_outcome(operation),
+        )
+
+    def _give_up(self, operation: Operation, why: str) -> None:
+        self._desk.change(operation=None, outcome=_outcome(operation, why))
+        self._desk.audit.append(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+
+
+def _outcome(operation: Operation, error: str = "") -> Outcome:
+    return Outcome(id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error)
