@@ -11,7 +11,7 @@ import redis
 from feedback.redis_server import RedisServer
 from understudy.state import StateDir
 
-pytest_plugins = ["tests.kafka"]
+pytest_plugins = ["tests.kafka", "tests.engines"]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from understudy.config import Section
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+PORTS: dict[SlotName, int] = {"teacher": 8100, "student-a": 8101, "student-b": 8102}
 
 
 class ExternalEngine(Section):
@@ -39,9 +40,7 @@ class EnginesConfig(Section):
     embeddings: ExternalEngine | None = None
 
     host: str = "127.0.0.1"
-    ports: dict[SlotName, int] = Field(
-        default_factory=lambda: {"teacher": 8100, "student-a": 8101, "student-b": 8102}
-    )
+    ports: dict[SlotName, int] = Field(default_factory=lambda: dict(PORTS))
     device: Device = "auto"
     dtype: Dtype = "auto"
     """auto: float32 on a CPU, the model's own elsewhere."""
@@ -62,6 +61,8 @@ class EnginesConfig(Section):
     start_deadline: float = Field(default=240.0, gt=0)
     drain_deadline: float = Field(default=120.0, gt=0)
     load_deadline: float = Field(default=60.0, gt=0)
+    hang_deadline: float = Field(default=20.0, gt=0)
+    """An engine that lives but does not answer for so long is restarted."""
     stop_grace: float = Field(default=5.0, gt=0)
     backoff_first: float = Field(default=1.0, gt=0)
     backoff_max: float = Field(default=30.0, gt=0)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec
+from understudy.ids import stable_id
+from understudy.state import StateDir
 
+LONGEST = 100
+"""Bytes of a Unix socket's path that every system takes."""
 DEADLINE = 10.0
 POLL = 0.05
+
+
+def fork_socket(state: StateDir) -> Path:
+    """Where the fork server of a state directory listens; elsewhere when that path is too long for a socket."""
+    path = (state.run / "fork.sock").absolute()
+    if len(os.fsencode(path)) <= LONGEST:
+        return path
+    return Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}-{stable_id(str(path))[:16]}.sock"
 
 
 class ForkLauncher:

@@ -51,6 +51,7 @@ class VersionGuard:
         if not self._key or not self._control_key:
             raise RuntimeError("UNDERSTUDY_ENGINE_KEY and UNDERSTUDY_ENGINE_CONTROL_KEY must be set")
         self.version: str | None = os.environ.get("UNDERSTUDY_ENGINE_VERSION") or None
+        self.started = self.version
         self.open = False
         self.loading = False
         self.in_flight = 0
@@ -129,6 +130,7 @@ class VersionGuard:
     def _state(self) -> dict[str, Any]:
         return {
             "version": self.version,
+            "started": self.started,
             "open": self.open,
             "loading": self.loading,
             "in_flight": self.in_flight,

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from serving.engine import compat
 from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_group
@@ -26,10 +27,9 @@ class PlainLauncher:
         known = self._processes.get(spec.slot)
         if known is not None and known.returncode is None:
             raise LaunchFailed(f"slot {spec.slot} still has the process {known.pid}")
-        Path(spec.log).parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "serving.engine.plain", str(os.getpid()), json.dumps(list(spec.argv))]
         try:
-            with open(spec.log, "ab") as output:
+            with open_log(Path(spec.log)) as output:
                 process = await asyncio.create_subprocess_exec(
                     *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                     env={**os.environ, **spec.env, "PYTHONPATH": python_path()}, start_new_session=True,
@@ -54,6 +54,12 @@ class PlainLauncher:
             await asyncio.wait_for(process.wait(), grace)
         signal_group(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+def open_log(path: Path) -> BinaryIO:
+    """The file `path` for appending, its folder made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
 
 
 def python_path() -> str:

@@ -1,0 +1,256 @@
+"""The agent of one slot: makes the version that its engine serves equal to the one the routing document wants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+from typing import Protocol
+
+from deploy.registry import VersionStore
+from deploy.routing import Heartbeat, RoutingDocument, SlotName
+from serving.engine.config import EnginesConfig, served_model
+from serving.engine.control import EngineAway, LoadRefused
+from serving.engine.fingerprint import Fingerprint, check, read_fingerprint
+from serving.engine.layout import reason_against
+from serving.engine.runner import EngineRunner
+from serving.engine.slot import Event, State, after, decide
+from understudy.clock import Clock, monotonic
+from understudy.errors import IntegrityError, NotFound, UnderstudyError
+from understudy.telemetry import emit
+
+log = logging.getLogger("understudy.agent")
+TICK = 0.2
+BEAT = 1.0
+MEMORY_EVERY = 10
+"""Beats between two measurements of memory."""
+STARTS = 3
+"""Failed starts of a version in a row, after which it counts as bad."""
+
+
+class Routes(Protocol):
+    """What the agent needs of `deploy.routing_store.RoutingStore`; calls may block briefly."""
+
+    def read(self) -> RoutingDocument | None: ...
+    def beat(self, heartbeat: Heartbeat) -> None: ...
+
+
+class Agent:
+    """Drives one `EngineRunner`; every decision is in `slot.decide`, every change of state in `slot.TABLE`."""
+
+    def __init__(
+        self,
+        slot: SlotName,
+        config: EnginesConfig,
+        runner: EngineRunner,
+        versions: VersionStore,
+        routes: Routes,
+        clock: Clock = monotonic,
+    ) -> None:
+        self.state = State.IDLE
+        self.loaded: str | None = None
+        self.bad: dict[str, str] = {}
+        self._slot: SlotName = slot
+        self._config = config
+        self._runner = runner
+        self._versions = versions
+        self._routes = routes
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._document: RoutingDocument | None = None
+        self._started: str | None = None
+        self._last_good: str | None = None
+        self._retry: dict[str, float] = {}
+        self._failed_starts: dict[str, int] = {}
+        self._failures = 0
+        self._said = ""
+        self._facts: dict[str, float | int | None] = {}
+
+    def stop(self) -> None:
+        """End `run` soon."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until `stop`; nothing that an engine, Redis or a version does ends it."""
+        beats = asyncio.create_task(self._beat_forever())
+        try:
+            await self._adopt()
+            while not self._stop.is_set():
+                await self._step()
+                await self._pause(TICK)
+        finally:
+            beats.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beats
+            await self._runner.end()
+
+    async def _step(self) -> None:
+        await self._read()
+        if self.state is State.SERVING and (trouble := await self._runner.trouble()):
+            return await self._fail(trouble)
+        want = decide(self._slot, self.state, self.loaded, self._document, self._last_good, self._blocked())
+        if want.why and want.why != self._said:
+            log.info("%s: %s", self._slot, want.why)
+        self._said = want.why
+        if want.version is None:
+            return
+        try:
+            await (self._start if want.step == "start" else self._replace)(want.version)
+        except (NotFound, IntegrityError) as error:
+            self._mark_bad(want.version, error.message)
+            if self.state is not State.SERVING:
+                await self._fail(error.message)
+        except UnderstudyError as error:
+            if self.state is State.STARTING:
+                self._count_start(want.version, error.message)
+            await self._fail(error.message)
+
+    async def _start(self, version: str) -> None:
+        self._fire(Event.START)
+        folder, fingerprint = await self._verified(version)
+        began = self._clock()
+        self._facts["pid"] = await self._runner.start(version, folder)
+        self.loaded = self._started = version
+        self._facts["load_seconds"] = self._clock() - began
+        self._fire(Event.HEALTHY)
+        await self._confirm(version, fingerprint)
+
+    async def _replace(self, version: str) -> None:
+        """Load `version` into the running engine, or restart the idle engine where that cannot be."""
+        folder, fingerprint = await self._verified(version)
+        started = await self._folder(self._started)
+        obstacle = await asyncio.to_thread(reason_against, started, folder) if started else "its start is unknown"
+        self._fire(Event.REPLACE)
+        control = self._runner.control
+        await control.close()
+        drained = await self._runner.drained(self._stop.is_set)
+        await self._read()
+        again = decide(self._slot, State.SERVING, self.loaded, self._document, None, self._blocked())
+        if not drained or again.version != version:
+            await control.open(self.loaded or "")
+            return self._fire(Event.OVERDUE)
+        if obstacle:
+            log.info("%s: restarting for %s, since %s", self._slot, version, obstacle)
+            return await self._restart()
+        self._fire(Event.DRAINED)
+        self.loaded = None
+        try:
+            seconds, _ = await control.load(str(folder.absolute()), version, self._config.load_deadline)
+        except LoadRefused as error:
+            self._mark_bad(version, error.message)
+            return await self._restart()
+        self._facts["load_seconds"] = seconds
+        self._fire(Event.LOADED)
+        self.loaded = version
+        await self._confirm(version, fingerprint)
+
+    async def _confirm(self, version: str, fingerprint: Fingerprint) -> None:
+        """Check the fingerprint, open the engine, and remember that the version is good."""
+        control, deadline = self._runner.control, self._config.load_deadline
+        found = await check(fingerprint, lambda prompt: control.prompt_logprobs(prompt, deadline))
+        await control.open(version)
+        self._facts["fingerprint"] = found
+        self._last_good = version
+        self.bad.pop(version, None)
+        self._failures = 0
+        self._failed_starts.clear()
+        self._fire(Event.MATCHED)
+        emit("engine.serving", self._facts.get("load_seconds"), slot=self._slot, version=version)
+
+    async def _adopt(self) -> None:
+        """Take over the engine of an earlier agent when it serves what it says."""
+        found = await self._runner.adopt()
+        if found is None:
+            return
+        if found.version is None or found.loading:
+            return await self._runner.stop()
+        self._fire(Event.ADOPT)
+        self.loaded, self._started = found.version, found.started
+        process = await self._runner.process()
+        self._facts["pid"] = process.pid if process else None
+        try:
+            _, fingerprint = await self._verified(found.version)
+            await self._confirm(found.version, fingerprint)
+            log.info("%s: adopted the running engine with %s", self._slot, found.version)
+        except UnderstudyError as error:
+            await self._fail(error.message)
+
+    async def _restart(self) -> None:
+        self._fire(Event.RESTART)
+        self.loaded = None
+        await self._runner.stop()
+        self._fire(Event.STOPPED)
+
+    async def _fail(self, why: str) -> None:
+        """Take the engine out of service, end it, and wait longer after each failure in a row."""
+        self._fire(Event.FAILED)
+        self.loaded = None
+        delay = min(self._config.backoff_first * 2**self._failures, self._config.backoff_max)
+        self._failures = min(self._failures + 1, 16)
+        log.error("%s: %s; trying again in %.1f s", self._slot, why, delay)
+        emit("engine.failed", None, slot=self._slot, why=why)
+        await self._runner.stop()
+        await self._pause(delay)
+        self._fire(Event.ELAPSED)
+
+    async def _verified(self, version: str) -> tuple[Path, Fingerprint]:
+        """Folder and fingerprint of a version whose signature and files were checked just now."""
+        await asyncio.to_thread(self._versions.verify, version)
+        folder = await asyncio.to_thread(self._versions.path, version)
+        return folder, await asyncio.to_thread(read_fingerprint, folder)
+
+    async def _folder(self, version: str | None) -> Path | None:
+        if version is not None:
+            with contextlib.suppress(NotFound):
+                return await asyncio.to_thread(self._versions.path, version)
+        return None
+
+    def _mark_bad(self, version: str, why: str) -> None:
+        log.error("%s: %s cannot serve here: %s", self._slot, version, why)
+        self.bad[version] = why
+        self._retry[version] = self._clock() + self._config.bad_retry
+
+    def _count_start(self, version: str, why: str) -> None:
+        self._failed_starts[version] = self._failed_starts.get(version, 0) + 1
+        if self._failed_starts[version] >= STARTS and self._last_good not in (None, version):
+            self._mark_bad(version, why)
+
+    def _blocked(self) -> dict[str, str]:
+        return {v: why for v, why in self.bad.items() if self._clock() < self._retry.get(v, 0.0)}
+
+    def _fire(self, event: Event) -> None:
+        self.state = after(self.state, event)
+
+    async def _read(self) -> None:
+        self._document = await asyncio.to_thread(self._routes.read) or self._document
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    async def _beat_forever(self) -> None:
+        count = 0
+        while True:
+            try:
+                if self.loaded and count % MEMORY_EVERY == 0:
+                    self._facts["memory_bytes"] = await self._runner.memory()
+                count += 1
+                await asyncio.to_thread(self._routes.beat, await self._heartbeat())
+            except (OSError, UnderstudyError) as error:
+                log.warning("%s: no heartbeat: %s", self._slot, error)
+            await self._pause(BEAT)
+            if self._stop.is_set():
+                return
+
+    async def _heartbeat(self) -> Heartbeat:
+        in_flight = 0
+        if self.loaded:
+            with contextlib.suppress(EngineAway):
+                in_flight = (await self._runner.control.state()).in_flight
+        serving = self.state is State.SERVING
+        return Heartbeat.model_validate({
+            "slot": self._slot, "url": self._config.url(self._slot), "model": served_model(self._slot),
+            "state": self.state.value, "version": self.loaded if serving else None, "ready": serving,
+            "in_flight": in_flight, "bad": dict(self.bad), **self._facts,
+        })  # fmt: skip

@@ -1,0 +1,79 @@
+"""`understudy engine SLOT`: runs the agent of one slot."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+from deploy.registry import Registry
+from deploy.routing import SLOTS, SlotName
+from deploy.routing_store import RoutingStore
+from feedback.config import RedisConfig
+from serving.engine.agent import Agent
+from serving.engine.config import EnginesConfig
+from serving.engine.fork_client import fork_socket
+from serving.engine.keys import control_key, engine_key
+from serving.engine.runner import EngineRunner
+from understudy.config import Config, load_config
+from understudy.errors import UsageError
+from understudy.files import read_json
+from understudy.state import DEFAULT_STATE, StateDir
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; runs until SIGTERM or SIGINT, then returns 0."""
+    options = parser().parse_args(argv)
+    config = load_config(options.config)
+    engines = config.section(EnginesConfig)
+    external = engines.teacher if options.slot == "teacher" else engines.student
+    if external is not None:
+        raise UsageError(f"engines say that {external.url} serves this arm: take that away to run it here")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(_run(options.slot, StateDir(options.state), config))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="understudy engine",
+        description="Own one vLLM process and make it serve what the routing document wants in this slot.",
+        epilog="example: understudy engine student-a --state .understudy",
+    )
+    made.add_argument("slot", choices=SLOTS)
+    made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
+    made.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
+    return made
+
+
+def build(slot: SlotName, state: StateDir, engines: EnginesConfig, routes: RoutingStore) -> Agent:
+    """An agent over the state directory's registry, keys and fork server."""
+    runner = EngineRunner(
+        slot, engines, key=engine_key(state), control_key=control_key(state), logs=state.logs,
+        fork_socket=fork_socket(state),
+    )  # fmt: skip
+    return Agent(slot, engines, runner, Registry(state), routes)
+
+
+def redis_url(config: Config, state: StateDir) -> str | None:
+    """The Redis of the configuration, else of the running system; None: files alone."""
+    given = config.section(RedisConfig).url
+    if given or not state.addresses.is_file():
+        return given or None
+    addresses: dict[str, Any] = read_json(state.addresses)
+    return addresses.get("redis")
+
+
+async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
+    routes = RoutingStore(state, redis_url(config, state), config.section(RedisConfig).prefix)
+    agent = build(slot, state, config.section(EnginesConfig), routes)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.stop)
+    await agent.run()

@@ -1,0 +1,196 @@
+"""Real engines for every test that needs some: a fork server and three agents, started once for the session.
+
+`engines` gives addresses, keys, the registry and the state directory; `want` publishes a routing document
+and `wait` returns when the slots serve what it says. Tests leave the engines as `settle` puts them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deploy.registry import Registry
+from deploy.routing import SLOTS, Heartbeat, RoutingDocument, SlotView
+from deploy.routing_store import RoutingStore
+from serving.engine.fork_client import fork_socket
+from serving.engine.keys import control_key, engine_key
+from understudy.state import StateDir
+
+ROOT = Path(__file__).resolve().parent.parent
+TEACHER, EARLIER, LATER = "t1", "v1", "v2"
+DEADLINE = 120.0
+
+
+@dataclass
+class Engines:
+    """The running engines of a test session."""
+
+    state: StateDir
+    config_file: Path
+    ports: dict[str, int]
+    registry: Registry
+    routes: RoutingStore
+    key: str
+    control_key: str
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    epoch: int = 0
+
+    def url(self, slot: str) -> str:
+        """Base address of a slot's engine, without /v1."""
+        return f"http://127.0.0.1:{self.ports[slot]}"
+
+    def headers(self, version: str | None = None) -> dict[str, str]:
+        """What a gateway sends."""
+        meant = {"x-understudy-version": version} if version else {}
+        return {"authorization": f"Bearer {self.key}", **meant}
+
+    def control(self, slot: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Call a control route as the agent does."""
+        headers = {"authorization": f"Bearer {self.control_key}"}
+        return httpx.request(method, self.url(slot) + path, json=body, headers=headers, timeout=60)
+
+    def want(self, stable: str | None = EARLIER, **slots: str | None) -> None:
+        """Publish a routing document; slots by name with `_` for `-`, the others as they were."""
+        named = {name.replace("_", "-"): version for name, version in slots.items()}
+        current = self.routes.read()
+        before = {n: v.desired for n, v in current.slots.items()} if current else {}
+        views = {slot: SlotView(desired=named.get(slot, before.get(slot))) for slot in SLOTS}
+        self.epoch = (current.epoch if current else 0) + 1
+        self.routes.publish(RoutingDocument(epoch=self.epoch, slots=views, teacher=TEACHER, stable=stable))
+
+    def wait(self, *, deadline: float = DEADLINE, **slots: str) -> dict[str, Heartbeat]:
+        """Wait until the named slots are ready with these versions; returns the heartbeats."""
+        named = {name.replace("_", "-"): version for name, version in slots.items()}
+        return self.until(
+            lambda beats: all(s in beats and beats[s].ready and beats[s].version == v for s, v in named.items()),
+            deadline,
+        )
+
+    def until(self, condition: Any, deadline: float = DEADLINE) -> dict[str, Heartbeat]:
+        """Wait until `condition(heartbeats)`; fails with what was reported last and the agents' logs."""
+        limit = time.monotonic() + deadline
+        while time.monotonic() < limit:
+            beats = self.routes.heartbeats()
+            if condition(beats):
+                return beats
+            time.sleep(0.05)
+        logs = "\n".join(path.read_text("utf-8", "replace")[-1500:] for path in self.state.logs.glob("*.log"))
+        raise AssertionError(f"not reached within {deadline:g} s; {self.routes.heartbeats()}\n{logs}")
+
+    def settle(self) -> None:
+        """Both versions loaded, the earlier one stable."""
+        self.want(teacher=TEACHER, student_a=EARLIER, student_b=LATER)
+        self.wait(teacher=TEACHER, student_a=EARLIER, student_b=LATER)
+
+    def start_fork_server(self) -> None:
+        """Start the fork server; returns at once."""
+        self._start("forkserver", "serving.engine.forkserver", "--socket", str(fork_socket(self.state)))
+
+    def start_agent(self, slot: str) -> None:
+        """Start the agent of `slot`; returns at once."""
+        config = ["--config", str(self.config_file), "--state", str(self.state.root)]
+        self._start(f"agent-{slot}", "understudy", "engine", slot, *config)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the fork server (`forkserver`) or an agent (`agent-SLOT`)."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        """End everything in order."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _start(self, name: str, *command: str) -> None:
+        self.state.logs.mkdir(parents=True, exist_ok=True)
+        with (self.state.logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *command], stdout=log, stderr=log, cwd=ROOT, env=_environment()
+            )
+
+
+def _environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("UNDERSTUDY_")}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody used a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def register(registry: Registry, source: Path, version: str, scratch: Path, parent: Path | None = None) -> Path:
+    """Register the model folder `source` as `version`, with a fingerprint; returns the version's folder."""
+    from online_distill import fingerprint
+
+    copy = scratch / version
+    names = [p.name for p in source.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".txt")]
+    copy.mkdir(parents=True)
+    for name in names:
+        if name not in ("manifest.json", "fingerprint.json"):
+            shutil.copy(source / name, copy / name)
+    fingerprint.record(copy, parent, copy / fingerprint.FILE)
+    kind: Any = "teacher" if version.startswith("t") else "student"
+    registry.register(
+        copy, kind=kind, parent=None, teacher=None, round=None, lineage={"source": "test"}, metrics={}, version=version
+    )
+    return registry.path(version)
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
+    root = tmp_path_factory.mktemp("engines")
+    state = StateDir(root / "state")
+    ports = dict(zip(SLOTS, free_ports(3), strict=True))
+    config_file = root / "understudy.yaml"
+    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 60.0}
+    config_file.write_text(yaml.safe_dump({"engines": settings}))
+    running = Engines(
+        state,
+        config_file,
+        dict(ports),
+        Registry(state),
+        RoutingStore(state, None),
+        engine_key(state),
+        control_key(state),
+    )
+    try:
+        running.start_fork_server()
+        students = ROOT / "demo" / "registry" / "students"
+        register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
+        register(running.registry, students / "v1", EARLIER, root / "models")
+        register(running.registry, students / "v2", LATER, root / "models", students / "v1")
+        for slot in SLOTS:
+            running.start_agent(slot)
+        running.settle()
+        yield running
+    finally:
+        running.stop()
