@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "--until-swap", action="store_true", help="end once a distilled student went live under traffic"
     )
     made.add_argument("--json", type=Path, metavar="FILE", help="write the report of --until-swap to FILE")
-    made.add_argument("--timeout", type=float, default=1800.0, metavar="S", help="of --until-swap (default: %(default)s)")
+    made.add_argument("--timeout", type=float, default=1800.0, metavar="S", help="limit of --until-swap (%(default)s)")
     return made
 
 

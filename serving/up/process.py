@@ -13,6 +13,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
 
@@ -82,7 +83,7 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
     return Child(role, process)
 
 
-def open_log(path: Path):  # type: ignore[no-untyped-def]
+def open_log(path: Path) -> BinaryIO:
     """Open a log for appending; one that has grown beyond the limit becomes `.1` first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES:

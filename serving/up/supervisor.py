@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from serving.up.leftovers import Ledger
-from serving.up.process import Child, Role, spawn
-from serving.up.restarts import Life, Policy
+from serving.up.process import Child, Role, kill_group, spawn
+from serving.up.restarts import Event, Life, Policy
 from understudy.clock import Clock, monotonic
+from understudy.errors import UnderstudyError
+
+log = logging.getLogger("understudy.up")
 
 
 class Supervisor:
@@ -58,25 +62,26 @@ class Supervisor:
         if name not in self._lives or self._lives[name].state == "stopped":
             return
         self._take(name, "stop")
-        child = self._children.get(name)
-        if child is not None:
-            await child.stop(self._stop_seconds)
-        task = self._tasks.pop(name, None)
-        if task is not None:
-            if self._lives[name].state == "stopped":
-                task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        if self._lives[name].state == "stopped":
+            self._tasks[name].cancel()
+        elif name in self._children:
+            await self._children[name].stop(self._stop_seconds)
+        await asyncio.gather(self._tasks.pop(name), return_exceptions=True)
 
     async def stop_all(self) -> None:
         """Stop every role, wave by wave."""
-        waves = sorted({role.wave for role in self._roles.values()})
-        for wave in waves:
+        for wave in sorted({role.wave for role in self._roles.values()}):
             names = [name for name, role in self._roles.items() if role.wave == wave]
             await asyncio.gather(*(self.stop(name) for name in names))
 
-    def _take(self, name: str, event: str) -> None:
+    def hurry(self) -> None:
+        """Kill whatever still runs, at once; for somebody who cannot wait for `stop_all`."""
+        for child in self._children.values():
+            kill_group(child.pid)
+
+    def _take(self, name: str, event: Event) -> None:
         life = self._lives.get(name, Life())
-        self._lives[name] = life.after(event, self._clock(), self._policy)  # type: ignore[arg-type]
+        self._lives[name] = life.after(event, self._clock(), self._policy)
 
     async def _spawn(self, role: Role) -> None:
         child = await spawn(role, self._logs, self._env)
@@ -86,12 +91,20 @@ class Supervisor:
     async def _watch(self, role: Role) -> None:
         """Wait for the role's end, again and again, until it was asked to stop."""
         while True:
-            await self._children[role.name].exited()
-            del self._children[role.name]
+            child = self._children.get(role.name)
+            if child is not None:
+                if self._lives[role.name].state == "stopping":
+                    await child.stop(self._stop_seconds)
+                code = await child.exited()
+                del self._children[role.name]
+                log.warning("%s (process %d) ended with %d", role.name, child.pid, code)
             self._take(role.name, "exited")
             life = self._lives[role.name]
             if life.state == "stopped":
                 return
             await asyncio.sleep(max(0.0, life.due - self._clock()))
             self._take(role.name, "due")
-            await self._spawn(role)
+            try:
+                await self._spawn(role)
+            except UnderstudyError as error:
+                log.error("%s", error.message)

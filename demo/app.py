@@ -1,0 +1,180 @@
+"""The demo application: customers of a shop who ask through a real OpenAI client, and soon ask something new.
+
+First come questions that the student was taught; after `--warm-seconds` a share of them is of the kind held
+back from it. What each request looked like from outside goes to a JSONL file (serving/up/traffic.py reads it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+
+from demo.world import Family, Sample, sample, satisfied
+
+MAX_TOKENS = 64
+IN_FLIGHT = 48
+FILE_BYTES = 64 << 20
+REQUEST_SECONDS = 90.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """One request as its client saw it. Times in seconds; `t`, `end`, `gap_at` since the epoch."""
+
+    t: float
+    family: str
+    lang: str
+    sample: str
+    stream: bool
+    end: float = 0.0
+    ok: bool = False
+    error: str = ""
+    truncated: bool = False
+    mixed: bool = False
+    arm: str = ""
+    version: str = ""
+    ttft: float | None = None
+    gap: float = 0.0
+    gap_at: float = 0.0
+    fact: bool = False
+    reply: str = ""
+
+    def byte(self, before: float, now: float) -> None:
+        """Something arrived `now`, and the time before was `before`; keeps the longest silence."""
+        if now - before > self.gap:
+            self.gap, self.gap_at = now - before, before
+        if self.ttft is None:
+            self.ttft = now - self.t
+
+
+class Application:
+    """Sends until told to stop."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._random = random.Random(f"{options.seed}:{options.out.stat().st_size if options.out.exists() else 0}")
+        self._client = openai.AsyncOpenAI(
+            base_url=options.url, api_key="demo", max_retries=0, timeout=REQUEST_SECONDS,
+            http_client=httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * IN_FLIGHT), timeout=REQUEST_SECONDS),
+        )  # fmt: skip
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send at the configured rate until SIGTERM or SIGINT, then let running requests end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        began = due = time.monotonic()
+        while not self._stop.is_set():
+            family = self._family(time.monotonic() - began)
+            if len(self._tasks) < IN_FLIGHT:
+                task = asyncio.create_task(self._one(family))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            due = max(due + self._random.expovariate(self._options.rate), time.monotonic() - 1)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), max(0.0, due - time.monotonic()))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+        await self._client.close()
+
+    def _family(self, elapsed: float) -> Family:
+        drifting = elapsed >= self._options.warm_seconds and self._random.random() < self._options.drift_share
+        return "drift" if drifting else "general"
+
+    async def _one(self, family: Family) -> None:
+        asked = sample(self._random.randrange(10_000, 10**9), "traffic", family)
+        streamed = self._random.random() < self._options.stream_share
+        seen = Seen(time.time(), family, asked.lang, asked.id, streamed)
+        try:
+            await self._ask(asked, seen)
+            seen.ok = True
+            seen.fact = satisfied(asked, seen.reply)
+        except (openai.OpenAIError, httpx.HTTPError) as error:
+            seen.error = f"{type(error).__name__}: {error}"[:300]
+        seen.end = time.time()
+        write(self._options.out, asdict(seen))
+
+    async def _ask(self, asked: Sample, seen: Seen) -> None:
+        number = self._random.randrange(10**9)
+        raw = await self._client.chat.completions.with_raw_response.create(
+            model="auto", messages=[dict(m) for m in asked.messages], max_tokens=MAX_TOKENS, temperature=0,
+            stream=seen.stream,
+            extra_headers={
+                "x-understudy-user": f"user-{self._random.randrange(self._options.users)}",
+                "x-understudy-session": f"{seen.family}-{number}",
+            },
+        )  # type: ignore[call-overload]  # fmt: skip
+        seen.arm = raw.headers.get("x-understudy-arm", "")
+        seen.version = raw.headers.get("x-understudy-version", "")
+        if seen.stream:
+            await follow(raw.parse(), seen)
+        else:
+            seen.byte(seen.t, time.time())
+            choice = raw.parse().choices[0]
+            seen.reply = choice.message.content or ""
+            seen.truncated = choice.finish_reason is None
+
+
+async def follow(stream: Any, seen: Seen) -> None:
+    """Read a stream to its end; it is truncated when it ends without a reason, mixed when its id changes."""
+    last, ids, parts, finished = seen.t, set(), [], False
+    async for chunk in stream:
+        now = time.time()
+        seen.byte(last, now)
+        last = now
+        ids.add((chunk.id, chunk.model))
+        for choice in chunk.choices:
+            parts.append(choice.delta.content or "")
+            finished = finished or choice.finish_reason is not None
+    seen.reply = "".join(parts)
+    seen.truncated = not finished
+    seen.mixed = len(ids) > 1
+
+
+def write(path: Path, row: dict[str, Any]) -> None:
+    """Append one row; a file that has grown too large becomes `.1` first."""
+    if path.exists() and path.stat().st_size > FILE_BYTES:
+        path.replace(path.with_suffix(".jsonl.1"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo.app --rate 5")
+    made.add_argument("--url", default="http://127.0.0.1:8000/v1")
+    made.add_argument("--out", type=Path, default=Path("traffic.jsonl"))
+    made.add_argument("--rate", type=float, default=5.0, help="requests a second")
+    made.add_argument("--stream-share", type=float, default=0.5)
+    made.add_argument("--users", type=int, default=60)
+    made.add_argument("--warm-seconds", type=float, default=30.0)
+    made.add_argument("--drift-share", type=float, default=0.45)
+    made.add_argument("--seed", type=int, default=7)
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until a signal."""
+    options = parser().parse_args(argv)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+
+    asyncio.run(Application(options).run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Register the demo models in a fresh state: the teacher as t1, the two students as v1 and v2.
+
+Run by `understudy up` in a process of its own. Doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.registry import Registry
+from understudy.errors import NotFound, UnderstudyError
+from understudy.files import read_json
+from understudy.state import DEFAULT_STATE, StateDir
+
+HERE = Path(__file__).resolve().parent
+FINGERPRINT = "fingerprint.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One committed model; `told_from` is the folder whose weights its fingerprint must refuse."""
+
+    version: str
+    kind: Any
+    folder: str
+    parent: str | None = None
+    told_from: str | None = None
+
+
+MODELS = (
+    Model("t1", "teacher", "models/teacher"),
+    Model("v1", "student", "registry/students/v1", None, "registry/students/v2"),
+    Model("v2", "student", "registry/students/v2", "v1", "registry/students/v1"),
+)
+
+
+def install(state: StateDir) -> list[str]:
+    """Register what is missing; returns the names of the versions added.
+
+    Raises:
+        NotFound: a model folder is not complete.
+    """
+    registry = Registry(state)
+    there = {manifest.version for manifest in registry.versions()}
+    added = []
+    for model in MODELS:
+        if model.version in there:
+            continue
+        folder = HERE / model.folder
+        if not (folder / "model.safetensors").is_file():
+            raise NotFound(f"demo/{model.folder} holds no weights: check the clone, or run `make demo-models`")
+        with tempfile.TemporaryDirectory() as scratch:
+            registry.register(
+                prepared(model, folder, Path(scratch)), kind=model.kind, parent=model.parent,
+                teacher="t1" if model.kind == "student" else None, round=None,
+                lineage={"source": f"demo/{model.folder}", "script": "demo/train.py"},
+                metrics=measured(model.version), version=model.version,
+            )  # fmt: skip
+        added.append(model.version)
+    return added
+
+
+def prepared(model: Model, folder: Path, scratch: Path) -> Path:
+    """The folder to register: the committed one, or a copy of it with the fingerprint that it lacks."""
+    if (folder / FINGERPRINT).is_file():
+        return folder
+    from online_distill.fingerprint import record  # imports torch, which takes seconds
+
+    copy = scratch / model.version
+    shutil.copytree(folder, copy)
+    record(copy, HERE / model.told_from if model.told_from else None, copy / FINGERPRINT)
+    return copy
+
+
+def measured(version: str) -> dict[str, Any]:
+    """Figures recorded by `python -m demo.evaluate` for this model; empty when there are none."""
+    try:
+        figures = read_json(HERE / "models" / "metrics.json")
+    except (OSError, ValueError):
+        return {}
+    found = figures.get(version) or figures.get("teacher" if version == "t1" else f"student-{version}") or {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; 1 with a message when a model is missing or refused."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo.install --state .understudy")
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE)
+    options = parser.parse_args(argv)
+    try:
+        added = install(StateDir(options.state))
+    except UnderstudyError as error:
+        print(error.message, file=sys.stderr)
+        return error.exit_code
+    print(f"registered {', '.join(added) or 'nothing new'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""`understudy replay FILE`: send stored dialogues through the data plane and say how they were answered."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from serving.replay_rows import Prompt, Tally, prompts
+from understudy.errors import UnderstudyError
+from understudy.files import read_json
+from understudy.state import DEFAULT_STATE, StateDir
+
+SECONDS = 120.0
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; 0 when every request was answered or refused for its own sake (400), else 1."""
+    options = parser().parse_args(argv)
+    console = Console(stderr=True, highlight=False)
+
+    def bad_row(number: int, why: str) -> None:
+        console.print(f"{options.file}:{number}: skipped: {why}", markup=False, style="yellow")
+
+    if not options.file.is_file():
+        raise UnderstudyError(f"{options.file} does not exist: give a JSONL file, plain or .gz, of rows with messages")
+    tally = Tally()
+    queue = prompts(options.file, options.turns, options.limit, tally, bad_row)
+    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    began = time.monotonic()
+    with Progress(*columns, console=console, disable=options.json) as bar:
+        task = bar.add_task("replay", total=len(queue))
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(replay(queue, options, address(options), tally, lambda: bar.advance(task)))
+    tally.seconds = time.monotonic() - began
+    show(tally, options.json)
+    return 0 if tally.requests and not tally.failures else 1
+
+
+def address(options: argparse.Namespace) -> str:
+    """The gateway: the option, else the running system of the state directory, else the default port."""
+    if options.url:
+        return str(options.url).rstrip("/").removesuffix("/v1")
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return str(read_json(StateDir(options.state).addresses)["gateway"])
+    return DEFAULT_URL
+
+
+async def replay(
+    queue: list[Prompt], options: argparse.Namespace, url: str, tally: Tally, advance: Callable[[], object]
+) -> None:
+    """Send `queue` in its order, at most `concurrency` at a time and `rate` in a second."""
+    waiting = iter(queue)
+    due = time.monotonic()
+
+    async def lane(client: httpx.AsyncClient) -> None:
+        nonlocal due
+        for prompt in waiting:
+            if options.rate:
+                now = time.monotonic()
+                due = max(due + 1 / options.rate, now - 1)
+                await asyncio.sleep(max(0.0, due - now))
+            await ask(client, prompt, options, tally)
+            advance()
+
+    headers = {"authorization": f"Bearer {options.key}"} if options.key else {}
+    limits = httpx.Limits(max_connections=options.concurrency + 1)
+    async with httpx.AsyncClient(base_url=url, timeout=SECONDS, headers=headers, limits=limits) as client:
+        await asyncio.gather(*(lane(client) for _ in range(options.concurrency)))
+
+
+async def ask(client: httpx.AsyncClient, prompt: Prompt, options: argparse.Namespace, tally: Tally) -> None:
+    """Send one prompt and count how it went."""
+    body: dict[str, Any] = {
+        "model": options.model, "messages": prompt.messages, "max_tokens": options.max_tokens, "temperature": 0,
+        "stream": options.stream,
+    }  # fmt: skip
+    headers = {"x-understudy-session": prompt.session} if prompt.session else {}
+    if prompt.user:
+        headers["x-understudy-user"] = prompt.user
+    began = time.monotonic()
+    first: float | None = None
+    tail = b""
+    try:
+        async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as answer:
+            async for chunk in answer.aiter_raw():
+                first = time.monotonic() - began if first is None else first
+                tail = (tail + chunk)[-2048:]
+    except httpx.HTTPError as error:
+        tally.broken(f"{type(error).__name__}: {error}")
+        return
+    whole = answer.status_code == 200 and complete(tail, options.stream)
+    tally.answered(answer.status_code, dict(answer.headers), first or 0.0, time.monotonic() - began, whole)
+
+
+def complete(tail: bytes, streamed: bool) -> bool:
+    """Whether a reply of status 200 came to its end and carries no error."""
+    if not streamed:
+        return b'"error"' not in tail[:10] and tail.rstrip().endswith(b"}")
+    return tail.rstrip().endswith(b"data: [DONE]") and b'data: {"error"' not in tail
+
+
+def show(tally: Tally, as_json: bool) -> None:
+    """Print the summary."""
+    summary = tally.summary()
+    if as_json:
+        print(json.dumps(summary))
+        return
+    table = Table(title="replay", show_header=False)
+    for name, value in summary.items():
+        table.add_row(name, json.dumps(value) if isinstance(value, dict) else str(value))
+    Console(file=sys.stdout).print(table)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="understudy replay",
+        description='Send JSONL rows {"id"?, "messages": [...], "user"?, "session"?} to the data plane. Of a dialogue '
+        "the messages up to its last user turn are sent (or one request for each user turn).",
+        epilog="example: understudy replay dialogues.jsonl.gz --rate 5 --concurrency 8",
+    )
+    made.add_argument("file", type=Path, help="JSONL, plain or .gz")
+    made.add_argument("--concurrency", type=positive, default=4)
+    made.add_argument("--rate", type=float, default=0.0, help="requests a second (0: as fast as answered)")
+    made.add_argument("--model", default="auto")
+    made.add_argument("--stream", action="store_true")
+    made.add_argument("--turns", choices=("last", "all"), default="last")
+    made.add_argument("--limit", type=int, default=0, help="stop after so many requests (0: all)")
+    made.add_argument("--max-tokens", type=positive, default=64)
+    made.add_argument("--url", help="base of the gateway (default: found in the state directory)")
+    made.add_argument("--key", default="", help="API key")
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE)
+    made.add_argument("--config", type=Path, help="accepted for symmetry with other commands")
+    made.add_argument("--json", action="store_true", help="print JSON, no progress bar")
+    return made
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

@@ -1,0 +1,100 @@
+"""`--until-swap`: when the run is over, and the report that it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from deploy.registry import Registry
+from serving.up.figures import Figures
+from serving.up.launch import Plan
+from serving.up.options import Options
+from serving.up.preflight import ROOT
+from understudy.clock import Clock, monotonic, wall
+from understudy.errors import UnderstudyError
+from understudy.files import read_json, write_json
+from understudy.state import StateDir
+
+REPORT_SECONDS = 420.0
+
+
+class Goal:
+    """Reached once a version that a round made became stable, and traffic went on for a while after it."""
+
+    def __init__(self, state: StateDir, timeout: float, after: float, clock: Clock = monotonic) -> None:
+        self._registry = Registry(state)
+        self._clock = clock
+        self._end = clock() + timeout
+        self._after = after
+        self._before: str | None = None
+        self._live: str | None = None
+        self._live_at: float | None = None
+        self._until = 0.0
+
+    def over(self, now: Figures) -> bool:
+        """Whether to end: the swap was seen some time ago, or the time is up."""
+        if self._live is None and now.stable != "-":
+            self._look(now.stable)
+        if self._live is not None and self._clock() >= self._until:
+            return True
+        return self._clock() >= self._end
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Names of the versions before and after, and when (seconds since the epoch) the latter went live."""
+        return {"before": self._before, "after": self._live, "live_at": self._live_at}
+
+    def _look(self, stable: str) -> None:
+        if self._before is None:
+            self._before = stable
+        if stable == self._before:
+            return
+        try:
+            distilled = self._registry.manifest(stable).round is not None
+        except UnderstudyError:
+            distilled = False
+        if distilled:
+            self._live, self._live_at, self._until = stable, wall(), self._clock() + self._after
+        else:
+            self._before = stable
+
+
+async def write_report(options: Options, plan: Plan, facts: dict[str, Any], console: Console) -> bool:
+    """Let the demo measure and write the report; returns its verdict. Without a swap nothing is measured."""
+    out = options.report or options.state.run / "report.json"
+    if facts["after"] is None:
+        console.print("no distilled student went live in time", style="red")
+        write_json(out, {"ok": False, "why": "no distilled student went live within the time-out", "facts": facts})
+        return False
+    stored = options.state.run / "facts.json"
+    write_json(stored, facts)
+    with console.status("measuring: agreement, prefix and facts on held-out questions, student against teacher ..."):
+        code = await measure(options.state, plan.config, stored, out)
+    if code != 0:
+        console.print(f"the measurement failed (log: {options.state.logs / 'report.log'})", style="red", markup=False)
+        return False
+    ok = bool(read_json(out)["ok"])
+    console.print(f"report: {out}", markup=False)
+    return ok
+
+
+async def measure(state: StateDir, config: Path, facts: Path, out: Path) -> int:
+    """Run the demo's report in a process of its own; returns its exit code."""
+    words = ("--state", str(state.root), "--config", str(config), "--facts", str(facts), "--out", str(out))
+    with (state.logs / "report.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "demo.report", *words,
+            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            return await asyncio.wait_for(process.wait(), REPORT_SECONDS)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            process.kill()
+            await process.wait()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return 124

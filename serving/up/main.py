@@ -1,0 +1,155 @@
+"""Entry point of `understudy up`: lock, check, start, show, and stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from feedback.config import RedisConfig
+from serving.up import launch, roles
+from serving.up.figures import Figures, line
+from serving.up.goal import Goal, write_report
+from serving.up.leftovers import Ledger
+from serving.up.lock import StateLock
+from serving.up.options import Options, parsed
+from serving.up.restarts import Policy
+from serving.up.sources import Sources
+from serving.up.supervisor import Supervisor
+from serving.up.view import render
+from understudy.config import load_config
+
+FRAME = 0.5
+"""Seconds between two pictures of the live view."""
+LINE = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+
+def main(argv: list[str]) -> int:
+    """Run until Ctrl-C (0), or with `--until-swap` until the swap (0) or the time-out (1)."""
+    options = parsed(argv)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    with StateLock(options.state.run):
+        return asyncio.run(Up(options, Console(highlight=False)).run())
+
+
+class Up:
+    """One run."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self._options = options
+        self._console = console
+        self._state = options.state
+        self._began = time.monotonic()
+        self._started = time.time()
+
+    async def run(self) -> int:
+        """Start everything, stay, and stop everything, whatever happens; a second Ctrl-C does not wait."""
+        ledger = Ledger(self._state.run)
+        left = ledger.reap()
+        if left:
+            self._console.print(f"ended what a killed run had left: {', '.join(left)}")
+        plan = launch.plan(self._options)
+        up = plan.up
+        policy = Policy(up.backoff, up.backoff_limit, up.steady_seconds)
+        supervisor = Supervisor(self._state.logs, ledger, policy, up.stop_seconds)
+        work = asyncio.create_task(self._work(plan, supervisor))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, work.cancel)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            return 1 if self._options.until_swap else 0
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, supervisor.hurry)
+            self._console.print("stopping ...")
+            await supervisor.stop_all()
+            ledger.clear()
+            self._state.addresses.unlink(missing_ok=True)
+
+    async def _work(self, plan: launch.Plan, supervisor: Supervisor) -> int:
+        launch.prepare(self._state, plan)
+        traffic = self._state.run / "traffic.jsonl"
+        if traffic.exists():
+            traffic.replace(traffic.with_suffix(".jsonl.1"))
+        with self._console.status("starting Redis, engines, gateway, worker, controller and trainer ..."):
+            await launch.start(self._state, plan, supervisor)
+            await launch.first_reply(plan, supervisor, self._state.logs)
+        ready = time.monotonic() - self._began
+        self._console.print(greeting(plan, self._state.root, ready), markup=False)
+        prefix = load_config(plan.config).section(RedisConfig).prefix
+        sources = Sources(self._state, plan.redis_url, prefix, lambda: supervisor.lives)
+        goal = None
+        if self._options.until_swap:
+            left = self._options.timeout - (time.monotonic() - self._began)
+            goal = Goal(self._state, left, plan.up.after_swap_seconds)
+        if self._options.traffic:
+            await supervisor.start(roles.application_role(self._state, plan.gateway, plan.up))
+        await self._show(sources, plan, goal)
+        if goal is None:
+            return 0
+        return await self._report({**goal.facts, "ready": ready}, plan, supervisor)
+
+    async def _show(self, sources: Sources, plan: launch.Plan, goal: Goal | None) -> None:
+        """Draw until the goal is reached; without a goal until cancelled."""
+        addresses = f"gateway {plan.gateway}/v1   control {plan.control}   state {self._state.root}"
+        if self._console.is_terminal:
+            with Live(console=self._console, auto_refresh=False) as live:
+                await self._watch(sources, goal, lambda now: live.update(render(now, addresses), refresh=True))
+        else:
+            await self._watch(sources, goal, Lines(self._console).show)
+
+    async def _watch(self, sources: Sources, goal: Goal | None, show: Callable[[Figures], None]) -> None:
+        while True:
+            now = await asyncio.to_thread(sources.look)
+            show(now)
+            if goal is not None and goal.over(now):
+                return
+            await asyncio.sleep(FRAME)
+
+    async def _report(self, facts: dict[str, Any], plan: launch.Plan, supervisor: Supervisor) -> int:
+        """Stop traffic and learning, measure, write the report."""
+        for name in (roles.APPLICATION, roles.TRAINER, roles.WORKER):
+            await supervisor.stop(name)
+        ok = await write_report(self._options, plan, {**facts, "started": self._started}, self._console)
+        return 0 if ok else 1
+
+
+class Lines:
+    """Prints events as they come and a line of figures every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed = 0.0
+        self._seen: tuple[str, ...] = ()
+
+    def show(self, now: Figures) -> None:
+        """Print what is new."""
+        known = set(self._seen)
+        for event in now.events:
+            if event not in known:
+                self._console.print(event, markup=False)
+        self._seen = now.events
+        if time.monotonic() - self._printed >= LINE:
+            self._console.print(line(now), markup=False, soft_wrap=True)
+            self._printed = time.monotonic()
+
+
+def greeting(plan: launch.Plan, state: object, seconds: float) -> str:
+    """What is printed once both arms answer."""
+    body = '{"model": "auto", "messages": [{"role": "user", "content": "Where is my order SO-1204?"}]}'
+    return (
+        f"ready after {seconds:.0f} s\n"
+        f"  OpenAI API     {plan.gateway}/v1   (models: auto, teacher, student)\n"
+        f"  control plane  {plan.control}/admin/v1   (token: {state}/run/admin.token)\n"
+        f"  try it         curl -s {plan.gateway}/v1/chat/completions -H 'content-type: application/json' -d '{body}'\n"
+        f"  go back        understudy rollback --state {state}\n"
+    )

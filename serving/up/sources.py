@@ -1,0 +1,110 @@
+"""Gathers `Figures` from the traffic file, the routing document, the rounds and Redis; any may be away."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import redis
+
+from deploy.rounds import RoundStore
+from deploy.routing import SLOTS, RoutingDocument
+from deploy.routing_store import RoutingStore
+from feedback.kpis import KpiStore
+from feedback.pool import Pool
+from serving.up.changes import changes
+from serving.up.figures import Figures, Slot, Stage
+from serving.up.restarts import Life
+from serving.up.traffic import TrafficTail
+from understudy.state import StateDir
+
+RECENT_VERDICTS = 80
+TIMEOUT = 0.5
+
+
+class Sources:
+    """Blocking; the caller runs `look` in a thread, one call at a time."""
+
+    def __init__(self, state: StateDir, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]) -> None:
+        self.traffic = TrafficTail(state.run / "traffic.jsonl")
+        self._routing = RoutingStore(state, redis_url, prefix)
+        self._rounds = RoundStore(state)
+        client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._kpis, self._pool = KpiStore(client, prefix), Pool(client, prefix)
+        self._lives = lives
+        self._began = time.monotonic()
+        self._events: deque[str] = deque(maxlen=50)
+        self._last = Figures()
+
+    def look(self) -> Figures:
+        """The picture now; what cannot be had stays as it was."""
+        now = replace(
+            self._last,
+            seconds=time.monotonic() - self._began,
+            roles={n: life.state for n, life in self._lives().items() if life.state not in ("running", "stopped")},
+        )
+        now = self._with_traffic(now)
+        now = self._with_versions(now)
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            now = replace(now, stage=self._stage())
+        with contextlib.suppress(redis.RedisError, OSError, ValueError):
+            now = replace(
+                now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), agreement=self._agreement()
+            )
+        stamp = time.strftime("%H:%M:%S")
+        self._events.extend(f"{stamp} {what}" for what in changes(self._last, now))
+        self._last = replace(now, events=tuple(self._events))
+        return self._last
+
+    def document(self) -> RoutingDocument | None:
+        """The routing document as it is now."""
+        return self._routing.read()
+
+    def _with_traffic(self, now: Figures) -> Figures:
+        seen = self.traffic
+        seen.read()
+        total = sum(seen.arms.values()) or 1
+        right = {family: seen.right(family) for family in seen.families}
+        return replace(
+            now, sent=seen.sent, failed=seen.failed, truncated=seen.truncated, mixed=seen.mixed, rate=seen.rate,
+            arms={arm: count / total for arm, count in seen.arms.items()},
+            facts={family: share for family, share in right.items() if share is not None},
+        )  # fmt: skip
+
+    def _with_versions(self, now: Figures) -> Figures:
+        document = self._routing.read()
+        if document is None:
+            return now
+        beats = self._routing.heartbeats()
+        slots = []
+        for name in SLOTS:
+            beat = beats.get(name)
+            if beat is None:
+                slots.append(Slot(name))
+            else:
+                slots.append(Slot(name, beat.version or "-", beat.state, beat.ready, beat.in_flight))
+        return replace(
+            now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",
+            share=document.candidate_share, previous=document.previous, slots=tuple(slots),
+        )  # fmt: skip
+
+    def _stage(self) -> Stage | None:
+        current = self._rounds.current()
+        if current is None:
+            return None
+        told = self._rounds.read_progress(current.id) or {}
+        if told.get("stage") != current.state:
+            return Stage(current.id, current.state)
+        return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
+
+    def _agreement(self) -> dict[str, float]:
+        """Mean agreement of the latest shadow pairs by the prefix of the session, such as `drift`."""
+        seen: dict[str, list[float]] = defaultdict(list)
+        for verdict in self._kpis.recent_verdicts(RECENT_VERDICTS):
+            kind, dash, _ = verdict.session.partition("-")
+            if dash and kind in ("drift", "general"):
+                seen[kind].append(verdict.agreement)
+        return {kind: sum(values) / len(values) for kind, values in seen.items()}
