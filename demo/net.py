@@ -40,7 +40,8 @@ class Norm(nn.Module):
 def _linear(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
     """Several linear layers of one input as one product in the type of `x`."""
     weight = torch.cat([layer.weight for layer in layers]).to(x.dtype)
-    return F.linear(x, weight).split([layer.out_features for layer in layers], dim=-1)
+    parts: tuple[Tensor, ...] = F.linear(x, weight).split([layer.out_features for layer in layers], dim=-1)
+    return parts
 
 
 class Attention(nn.Module):

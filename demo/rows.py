@@ -46,7 +46,8 @@ class Pieces:
                 self.real[dialogue.lang].append([(m["role"], self._ids(m["content"])) for m in dialogue.messages])
 
     def _ids(self, text: str) -> list[int]:
-        return self.tokenizer.encode(text.strip(), add_special_tokens=False)
+        ids: list[int] = self.tokenizer.encode(text.strip(), add_special_tokens=False)
+        return ids
 
     def _join(self, turns: list[tuple[str, list[int]]], graded: set[int], prompt: float, reply: float) -> Piece:
         """One dialogue; the assistant's turns whose index is in `graded` carry weight `reply`."""

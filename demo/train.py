@@ -1,4 +1,4 @@
-"""Train the demo world's tokenizer, teacher and student: `python -m demo.train --out demo/models`.
+"""Train the demo world's tokenizer, teacher and student: `python -m demo.train --out demo`.
 
 Teacher and student train side by side, one core each. Progress is kept in the work folder: a run that was
 killed continues where it stopped when the same command is given again.
@@ -112,10 +112,10 @@ def both(arguments: list[str]) -> int:
 
 
 def publish(work: Path, out: Path) -> None:
-    """Copy the finished exports beside the code: the teacher, and the student's two versions."""
-    students = out.parent / "registry" / "students"
+    """Copy the finished exports to `out`: the teacher, and the student's two versions."""
+    students = out / "registry" / "students"
     for name, folder in (
-        ("teacher", out / "teacher"),
+        ("teacher", out / "models" / "teacher"),
         ("student-v1", students / "v1"),
         ("student", students / "v2"),
     ):
@@ -127,7 +127,7 @@ def publish(work: Path, out: Path) -> None:
 def main() -> int:
     """Entry point; see the module's text."""
     parser = argparse.ArgumentParser(prog="python -m demo.train", description=__doc__)
-    parser.add_argument("--out", type=Path, default=corpus.ROOT / "demo" / "models", help="folder for the teacher")
+    parser.add_argument("--out", type=Path, default=corpus.ROOT / "demo", help="folder that gets models/ and registry/")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for checkpoints, logs and exports")
     parser.add_argument("--only", choices=tuple(PLANS), help="train this model alone and publish nothing")
     parser.add_argument("--steps", type=int, help="steps instead of the plan's; a resumed run may change it")

@@ -4,7 +4,20 @@ Pure and seeded: the same arguments give the same samples on every machine. No m
 """
 
 from demo.world.facts import satisfied
-from demo.world.generate import LANGUAGES, computed, sample, stream, templates
+from demo.world.generate import LANGUAGES, computed, drift_intents, sample, stream, templates
 from demo.world.shapes import Fact, Family, Lang, Sample, Split
 
-__all__ = ["LANGUAGES", "Fact", "Family", "Lang", "Sample", "Split", "computed", "sample", "satisfied", "stream", "templates"]
+__all__ = [
+    "LANGUAGES",
+    "Fact",
+    "Family",
+    "Lang",
+    "Sample",
+    "Split",
+    "computed",
+    "drift_intents",
+    "sample",
+    "satisfied",
+    "stream",
+    "templates",
+]

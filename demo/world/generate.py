@@ -1,10 +1,9 @@
 """Draw samples: choose intent, template and values from a seed, and write the dialogue."""
 
 import random
-from typing import cast
 
 from demo.world import chinese, english
-from demo.world.intents import BY_FAMILY, INTENTS, Intent
+from demo.world.intents import BY_FAMILY, INTENTS
 from demo.world.shapes import Family, Lang, Phrases, Sample, Split
 
 LANGUAGES: tuple[Lang, ...] = ("en", "zh")
@@ -37,6 +36,11 @@ def computed(sample: Sample) -> bool:
     return _COMPUTED[sample.intent]
 
 
+def drift_intents() -> list[str]:
+    """Names of the intents that students are never shown before the loop runs."""
+    return [intent.name for intent in BY_FAMILY["drift"]]
+
+
 def _dialogue(rng: random.Random, lang: Lang, context: str, ask: str) -> tuple[dict[str, str], ...]:
     """The prompt: one turn, or the context in a first turn and the question in a second one."""
     speech = SPEECH[lang]
@@ -49,15 +53,11 @@ def _dialogue(rng: random.Random, lang: Lang, context: str, ask: str) -> tuple[d
     return ({"role": "user", "content": opener + body + closer},)
 
 
-def _draw_intent(rng: random.Random, family: Family) -> Intent:
-    return rng.choice(BY_FAMILY[family])
-
-
 def sample(seed: int, split: Split, family: Family, lang: Lang | None = None) -> Sample:
     """The sample of a seed: a pure function of its arguments. `lang` None draws one of the two."""
     rng = random.Random(f"{seed}:{split}:{family}:{lang}")
-    spoken = lang or cast(Lang, rng.choice(LANGUAGES))
-    intent = _draw_intent(rng, family)
+    spoken: Lang = rng.choice(LANGUAGES) if lang is None else lang
+    intent = rng.choice(BY_FAMILY[family])
     name = rng.choice(templates(intent.name, spoken, split))
     phrases: Phrases = SPEECH[spoken].PHRASES[intent.name]
     context, ask = phrases.contexts[int(name[-3])], phrases.asks[int(name[-1])]

@@ -23,27 +23,31 @@ NOUNS: dict[Lang, str] = {
     "en": "kettle lamp toaster speaker radio camera phone tablet laptop printer monitor keyboard headset charger router"
     " fan heater blender mixer scale clock watch drill torch shaver vacuum cooker freezer scanner projector microphone"
     " tracker sensor drone",
-    "zh": "水壶 台灯 烤箱 音箱 收音机 相机 手机 平板 电脑 打印机 显示器 键盘 耳机 充电器 路由器 风扇 暖风机 榨汁机 搅拌机"
-    " 电子秤 闹钟 手表 电钻 手电筒 剃须刀 吸尘器 电饭锅 冰柜 扫描仪 投影仪 麦克风 定位器 感应器 无人机",
+    "zh": "水壶 台灯 烤箱 音箱 收音机 相机 手机 平板 电脑 打印机 显示器 键盘 耳机 充电器 路由器 风扇 暖风机 榨汁机"
+    " 搅拌机 电子秤 闹钟 手表 电钻 手电筒 剃须刀 吸尘器 电饭锅 冰柜 扫描仪 投影仪 麦克风 定位器 感应器 无人机",
 }
 FIRST: dict[Lang, str] = {
-    "en": "Anna Peter Maria James Laura Simon Helen David Nora Oscar Julia Frank Emma Paul Clara Victor Alice Henry Rosa"
-    " Martin Grace Thomas Ella Robert Lucy Daniel Ruth Leo Sarah Adam",
+    "en": "Anna Peter Maria James Laura Simon Helen David Nora Oscar Julia Frank Emma Paul Clara Victor Alice Henry"
+    " Rosa Martin Grace Thomas Ella Robert Lucy Daniel Ruth Leo Sarah Adam",
     "zh": "王 李 张 刘 陈 杨 黄 赵 周 吴 徐 孙 马 朱 胡 林 郭 何 高 罗",
 }
 LAST: dict[Lang, str] = {
     "en": "Baker Cole Fischer Grant Hughes Jensen Keller Lopez Moore Novak Owens Parker Quinn Reed Stone Turner Vogel"
     " Walsh Young Bishop Carter Dixon Ellis Ford Hunter Lane Mason Nelson Price Shaw",
-    "zh": "伟 芳 敏 静 丽 强 磊 军 洋 勇 艳 杰 娟 涛 明 超 霞 平 刚 晨 建国 晓红 志强 小燕 文博 子涵 雨桐 浩然 佳怡 思远",
+    "zh": "伟 芳 敏 静 丽 强 磊 军 洋 勇 艳 杰 娟 涛 明 超 霞 平 刚 晨 建国 晓红 志强 小燕 文博 子涵 雨桐 浩然"
+    " 佳怡 思远",
 }
 STREETS: dict[Lang, str] = {
-    "en": "Oak Maple River Church Station Garden Mill Market Castle Harbour Forest Bridge School Park Hill King Queen Lake"
-    " Meadow Spring",
+    "en": "Oak Maple River Church Station Garden Mill Market Castle Harbour Forest Bridge School Park Hill King Queen"
+    " Lake Meadow Spring",
     "zh": "中山 人民 解放 建设 和平 长江 黄河 北京 南京 上海 青年 文化 学院 花园 胜利 光明 新华 东风 友谊 滨河",
 }
 ORDER_PREFIXES = ("AB", "CK", "DX", "EM", "FT", "GR", "HN", "KL", "MP", "QS")
 CODE_PREFIXES = ("SAVE", "GIFT", "HOME", "PLUS", "SHOP", "DEAL")
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 WEEKDAYS: dict[Lang, str] = {
     "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
     "zh": "星期一 星期二 星期三 星期四 星期五 星期六 星期日",
