@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 from deploy.rounds import Round
-from online_distill.stages.context import Context
+from online_distill.stages.context import Context, Stopped
 from online_distill.stages.run import STAGES
-from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError
+from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError, Unavailable
+from understudy.files import read_json, write_json
 from understudy.telemetry import emit
 
 FATAL = (BadRequest, ConfigError, Conflict, IntegrityError)
 """What no repetition of a stage mends; the round fails and says why."""
+MOST_ATTEMPTS = 20
 
 
 def run_round(context: Context) -> Round:
@@ -28,13 +31,26 @@ def run_round(context: Context) -> Round:
         context = replace(context, round=this)
         context.progress(stage)(0, 1, "")
         began = time.monotonic()
-        try:
-            outcome = STAGES[stage](context)
-            summary, event = outcome.summary, outcome.event
-        except FATAL as error:
-            summary, event = {"error": error.message}, "failed"
+        summary, event = _attempt(context, stage)
         seconds = time.monotonic() - began
         this = context.rounds.finish(this.id, stage, summary, event)
         emit(f"round.{stage}", seconds, round=this.id, event=event)
     return this
+
+
+def _attempt(context: Context, stage: str) -> tuple[dict[str, Any], str]:
+    """One attempt at a stage, counted before it begins: one that kills its process every time must end."""
+    record = context.folder(stage) / "attempts.json"
+    attempts = int(read_json(record)["attempts"]) if record.is_file() else 0
+    if attempts >= MOST_ATTEMPTS:
+        return {"error": f"the stage was begun {attempts} times and never ended; see the trainer's log"}, "failed"
+    write_json(record, {"attempts": attempts + 1})
+    try:
+        outcome = STAGES[stage](context)
+    except FATAL as error:
+        return {"error": error.message}, "failed"
+    except (Unavailable, Stopped):
+        write_json(record, {"attempts": attempts})
+        raise
+    return outcome.summary, outcome.event
 

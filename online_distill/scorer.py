@@ -7,6 +7,7 @@ the engine is busy.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ RUNNING = "vllm:num_requests_running"
 PROBE_SECONDS = 0.5
 """The engine's metrics are read no more often than this."""
 RETRY_SECONDS = 0.5
+KEY_VARIABLE = "UNDERSTUDY_ENGINE_KEY"
 
 
 class Scorer(Protocol):
@@ -39,6 +41,10 @@ class Scorer(Protocol):
             Unavailable: the teacher was away until the deadline.
             BadRequest: the teacher refused these texts.
         """
+        ...
+
+    def close(self) -> None:
+        """Give back what scoring holds."""
         ...
 
 
@@ -101,7 +107,7 @@ class EngineScorer:
         raise Unavailable(f"the teacher {self._version} gave no targets within {self._deadline:.0f} s: {why}")
 
     def _headers(self, slot: SlotView) -> dict[str, str]:
-        key = slot.api_key
+        key = slot.api_key or os.environ.get(KEY_VARIABLE, "")
         if not key and self._key_file is not None and self._key_file.is_file():
             key = self._key_file.read_text("utf-8").strip()
         return {"authorization": f"Bearer {key}", "x-understudy-version": self._version}

@@ -34,6 +34,10 @@ class Source(Protocol):
         """Number of the newest hard sample; the next round counts from there."""
         ...
 
+    def fresh_since(self, position: int) -> int:
+        """Hard samples admitted after `position`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

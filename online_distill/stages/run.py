@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,9 @@ def score_stage(context: Context) -> Outcome:
     rows = read_rows(context.folder("select") / "train.jsonl")
     texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
     seconds = config.budget_seconds * config.score_share
-    scoring = Scoring(context.folder("score"), context.make_scorer(context.round), config, seconds)
-    summary = scoring.run(texts, context.progress("score"))
+    with closing(context.make_scorer(context.round)) as scorer:
+        scoring = Scoring(context.folder("score"), scorer, config, seconds)
+        summary = scoring.run(texts, context.progress("score"))
     if summary["texts"] == 0:
         return Outcome({**summary, "error": "no text fits trainer.max_length or the teacher refused all"}, "failed")
     return Outcome(summary)

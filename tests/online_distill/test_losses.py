@@ -76,7 +76,7 @@ def test_gradient_equals_finite_differences(kind: Divergence, temperature: float
         shift[row, column] = step
         up = case.ours(kind, temperature, (case.hidden + shift).detach())
         down = case.ours(kind, temperature, (case.hidden - shift).detach())
-        assert float((up - down) / (2 * step)) == pytest.approx(float(found[row, column]), rel=1e-5, abs=1e-7)
+        assert ((up - down) / (2 * step)).item() == pytest.approx(found[row, column].item(), rel=1e-5, abs=1e-7)
 
 
 def test_padded_logits_get_no_gradient() -> None:

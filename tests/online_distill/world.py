@@ -78,6 +78,9 @@ class ListSource:
     def position(self) -> int:
         return len(self._hard)
 
+    def fresh_since(self, position: int) -> int:
+        return len(self._hard) - position
+
 
 def quick_config(**changes: Any) -> TrainerConfig:
     """A recipe of a few steps on one CPU thread."""

@@ -1,0 +1,69 @@
+"""The hard pool as the trainer sees it, and requests for a round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import redis
+
+from feedback.config import PoolConfig
+from feedback.connection import connect, redis_errors
+from feedback.events import HardSample
+from feedback.pool import ANCHOR, Pool
+from understudy.errors import Unavailable
+
+NO_REDIS = "there is no Redis to read the hard pool from; set `redis.url`, or start the system with `understudy up`"
+
+
+class PoolSource:
+    """Samples from the hard pool in Redis. Everything raises Unavailable while Redis is away."""
+
+    def __init__(self, url: str | None, prefix: str, config: PoolConfig) -> None:
+        self._url, self._prefix, self._config = url, prefix, config
+
+    @cached_property
+    def _pool(self) -> Pool:
+        if not self._url:
+            raise Unavailable(NO_REDIS)
+        return Pool(connect(self._url), self._prefix, self._config)
+
+    def hard(self, n: int) -> Sequence[HardSample]:
+        """Up to `n` hard samples, uniform within quotas."""
+        return self._pool.sample(n)
+
+    def anchors(self, n: int) -> Sequence[HardSample]:
+        """Up to `n` exchanges that passed their checks."""
+        return self._pool.sample(n, kind=ANCHOR)
+
+    def position(self) -> int:
+        """Number of the newest hard sample."""
+        return self._pool.last_seq()
+
+    def fresh_since(self, position: int) -> int:
+        """Samples with a failed check that were admitted after `position`."""
+        return self._pool.fresh_since(position)
+
+
+class Requests:
+    """The key by which the control plane asks for a round."""
+
+    def __init__(self, url: str | None, prefix: str) -> None:
+        self._client = connect(url, timeout=0.5) if url else None
+        self._key = f"{prefix}round:request"
+
+    def read(self) -> str | None:
+        """The reason that was given; None when nobody asks, or Redis is away."""
+        if self._client is None:
+            return None
+        try:
+            value = self._client.get(self._key)
+        except redis.RedisError:
+            return None
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else None
+
+    def clear(self) -> None:
+        """Take the request away, once its round has begun; one that stays begins another."""
+        if self._client is not None:
+            with redis_errors():
+                self._client.delete(self._key)

@@ -1,0 +1,144 @@
+"""The role: begins for a reason, resumes after kill -9, waits for Redis, stops when told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from deploy.registry import Registry
+from deploy.rounds import RoundStore
+from feedback.config import PoolConfig
+from feedback.pool import Pool
+from online_distill.main import Trainer
+from online_distill.trigger import Situation, reason_to_begin
+from tests.online_distill.world import make_model, make_samples, register_model
+from understudy.config import load_config
+from understudy.errors import NotFound, Unavailable
+from understudy.state import StateDir
+
+SETTINGS = {
+    "budget_seconds": 20, "max_epochs": 2, "batch_tokens": 256, "min_fresh": 30, "scorer": "local", "device": "cpu",
+    "learning_rate": 0.003, "holdout_share": 0.25, "poll_seconds": 0.1, "warmup_steps": 1, "nice": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, state_dir: StateDir, redis_url: str) -> Path:
+    """A configuration, and a registry that holds t1 and v1."""
+    registry = Registry(state_dir)
+    register_model(registry, make_model(tmp_path / "t1", seed=1), "t1", "teacher")
+    register_model(registry, make_model(tmp_path / "v1", seed=2), "v1", "student")
+    path = tmp_path / "understudy.yaml"
+    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS}))
+    return path
+
+
+def fill(redis_url: str, n: int) -> None:
+    """Put `n` distinct hard samples and as many anchors into the pool."""
+    pool = Pool(redis.Redis.from_url(redis_url), config=PoolConfig(duplicate_similarity=1.0))
+    for sample in make_samples(n):
+        pool.admit(sample)
+    for sample in make_samples(n, start=5000):
+        pool.anchor(sample.model_copy(update={"weight": 1.0}))
+
+
+def trainer(state: StateDir, config_file: Path) -> Trainer:
+    return Trainer(state, load_config(config_file, {}), threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("now", "begins"),
+    [
+        (Situation(fresh=29, requested=None, frozen=False, parent="v1"), False),
+        (Situation(fresh=30, requested=None, frozen=False, parent="v1"), True),
+        (Situation(fresh=0, requested="operator", frozen=False, parent="v1"), True),
+        (Situation(fresh=99, requested="operator", frozen=True, parent="v1"), False),
+        (Situation(fresh=99, requested=None, frozen=False, parent=None), False),
+    ],
+)
+def test_a_round_begins_for_a_reason(now: Situation, begins: bool) -> None:
+    assert (reason_to_begin(now, min_fresh=30) is not None) == begins
+
+
+def test_enough_fresh_samples_begin_a_round_and_the_next_counts_from_there(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    role = trainer(state_dir, config_file)
+    assert role.tick() is False
+    fill(redis_url, 60)
+    assert role.tick() is True
+    found = RoundStore(state_dir).get(1)
+    assert (found.state, found.candidate, found.parent, found.teacher) == ("gate", "v2", "v1", "t1")
+    assert role.tick() is False
+    RoundStore(state_dir).finish(1, "gate", {}, "rejected")
+    assert role.tick() is False
+    assert len(RoundStore(state_dir).all()) == 1
+
+
+def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
+    fill(redis_url, 24)
+    client = redis.Redis.from_url(redis_url)
+    client.set("us:round:request", "operator")
+    role = trainer(state_dir, config_file)
+    assert role.tick() is True
+    assert RoundStore(state_dir).get(1).why == "operator"
+    assert client.get("us:round:request") is None
+
+
+def test_redis_away_is_unavailable_and_no_round(state_dir: StateDir, config_file: Path) -> None:
+    config_file.write_text(yaml.safe_dump({"redis": {"url": "redis://127.0.0.1:1"}, "trainer": SETTINGS}))
+    with pytest.raises(Unavailable):
+        trainer(state_dir, config_file).tick()
+    assert RoundStore(state_dir).all() == []
+
+
+def test_no_student_is_said(tmp_path: Path, redis_url: str) -> None:
+    config = load_config(None, {"UNDERSTUDY_REDIS__URL": redis_url})
+    with pytest.raises(NotFound, match="no student"):
+        Trainer(StateDir(tmp_path / "empty"), config, threading.Event()).tick(now=True)
+
+
+def test_the_role_resumes_after_kill_9_and_stops_on_sigterm(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    fill(redis_url, 60)
+    rounds = RoundStore(state_dir)
+    victim = start(state_dir, config_file)
+    assert wait_for(lambda: bool(rounds.all()) and "select" in rounds.get(1).stages)
+    victim.kill()
+    victim.wait()
+    role = start(state_dir, config_file)
+    try:
+        assert wait_for(lambda: rounds.get(1).state == "gate")
+        role.send_signal(signal.SIGTERM)
+        assert role.wait(timeout=10) == 0
+    finally:
+        role.kill()
+        role.wait()
+    assert Registry(state_dir).verify("v2").round == 1
+    assert len(rounds.all()) == 1
+
+
+def start(state: StateDir, config_file: Path) -> subprocess.Popen[bytes]:
+    code = "import sys; from online_distill.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--state", str(state.root), "--config", str(config_file)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+
+
+def wait_for(happened: object, seconds: float = 60.0) -> bool:
+    """Whether the callable turned true in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if happened():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
