@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Literal
 
+from ab.experiment import Experiment
 from deploy.canary import Canary, round_to
 from deploy.config import GateConfig
 from deploy.control_state import Freeze, Operation
@@ -74,6 +75,26 @@ class Conductor:
             self.desk.audit.append(action, actor, what=freeze or resume)
             self.tick()
             return self.desk.state.frozen
+
+    def apply(self, experiment: Experiment, actor: str) -> int:
+        """Begin or replace an experiment; returns the epoch that carries it."""
+        with self._lock:
+            self.experiments.put(experiment)
+            self.desk.audit.append("experiment.applied", actor, experiment=experiment.model_dump(mode="json"))
+            self.tick()
+            return self._document.epoch if self._document is not None else 0
+
+    def stop_experiment(self, name: str, actor: str) -> int:
+        """Take an experiment away; returns the epoch without it.
+
+        Raises:
+            NotFound: there is none that was applied.
+        """
+        with self._lock:
+            self.experiments.delete(name)
+            self.desk.audit.append("experiment.stopped", actor, experiment=name)
+            self.tick()
+            return self._document.epoch if self._document is not None else 0
 
     def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
         """Roll back or promote, and wait until the live gateways follow.

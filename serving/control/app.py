@@ -1,0 +1,202 @@
+"""The control plane's routes under /admin/v1; each asks for the token, errors are JSON objects."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from ab.experiment import Experiment
+from deploy.conductor import Conductor
+from serving.control.sources import Sources
+from serving.control.token import fits
+from serving.control.views import Views
+from understudy import __version__
+from understudy.errors import BadRequest, UnderstudyError
+
+PREFIX = "/admin/v1"
+ABSENT = "this release does not compute it"
+
+
+class Unauthorised(UnderstudyError):
+    """No token, or a wrong one."""
+
+    status, kind, code = 401, "authentication_error", "unauthorised"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RollbackBody(_Body):
+    """Where to; without a version the latest former one."""
+
+    version: str | None = None
+
+
+class PromoteBody(_Body):
+    """What to make live."""
+
+    version: str
+
+
+class WhatBody(_Body):
+    """What to freeze or resume."""
+
+    what: Literal["promotion", "learning", "student"]
+
+
+class RoundBody(_Body):
+    """Why a round is asked for."""
+
+    why: str = "asked for by an operator"
+
+
+def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
+    """The application over a running conductor."""
+    app = FastAPI(
+        title="Understudy control plane", version=__version__, openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None, redoc_url=None,
+    )  # fmt: skip
+
+    def guard(request: Request) -> None:
+        if not fits(request.headers.get("authorization"), token):
+            raise Unauthorised("give the token of run/admin.token as `authorization: Bearer TOKEN`")
+
+    views = Views(conductor, sources)
+    for router in (_reads(views, conductor, sources), _acts(conductor, sources), _experiments(views, conductor)):
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(guard)])
+    app.add_exception_handler(UnderstudyError, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_body)
+    return app
+
+
+def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/status")
+    def status() -> dict[str, Any]:
+        return views.status()
+
+    @router.get("/versions")
+    def versions() -> dict[str, Any]:
+        return {"versions": views.versions()}
+
+    @router.get("/pool")
+    def pool() -> dict[str, Any]:
+        return sources.pool()
+
+    @router.get("/kpis")
+    def kpis(by: Literal["arm", "version"] = "arm") -> dict[str, Any]:
+        return {"by": by, "kpis": sources.kpis(by)}
+
+    @router.get("/rollouts")
+    def rollouts() -> dict[str, Any]:
+        return {"rollouts": views.rollouts()}
+
+    @router.get("/rounds")
+    def rounds() -> dict[str, Any]:
+        return {"rounds": views.rounds()}
+
+    @router.get("/audit")
+    def audit(after: int = Query(default=0, ge=0), limit: int = Query(default=1000, ge=1, le=10_000)) -> dict[str, Any]:
+        entries = []
+        for entry in conductor.desk.audit.entries(after):
+            entries.append(entry)
+            if len(entries) >= limit:
+                break
+        return {"entries": entries}
+
+    @router.get("/health-report")
+    @router.get("/tickets")
+    @router.get("/drift")
+    def absent() -> dict[str, Any]:
+        return {"available": False, "why": ABSENT}
+
+    return router
+
+
+def _acts(conductor: Conductor, sources: Sources) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/rollback")
+    def rollback(body: RollbackBody | None = None) -> dict[str, Any]:
+        return conductor.perform("rollback", None if body is None else body.version, "operator")
+
+    @router.post("/promote")
+    def promote(body: PromoteBody) -> dict[str, Any]:
+        return conductor.perform("promote", body.version, "operator")
+
+    @router.post("/freeze")
+    def freeze(body: WhatBody) -> dict[str, Any]:
+        return {"frozen": conductor.change(freeze=body.what, actor="operator")}
+
+    @router.post("/resume")
+    def resume(body: WhatBody) -> dict[str, Any]:
+        return {"frozen": conductor.change(resume=body.what, actor="operator")}
+
+    @router.post("/rounds", status_code=202)
+    def start_round(body: RoundBody | None = None) -> dict[str, Any]:
+        why = (body or RoundBody()).why
+        sources.request_round(why)
+        conductor.desk.audit.append("round.requested", "operator", why=why)
+        return {"requested": True, "why": why}
+
+    @router.delete("/pool")
+    def purge(tenant: str) -> dict[str, Any]:
+        removed = sources.purge(tenant)
+        conductor.desk.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
+        return {"tenant": tenant, "removed": removed}
+
+    return router
+
+
+def _experiments(views: Views, conductor: Conductor) -> APIRouter:
+    router = APIRouter(prefix="/experiments")
+    store = conductor.experiments
+
+    @router.get("")
+    def every() -> dict[str, Any]:
+        document = conductor.document
+        active = document.experiments if document is not None else store.all()
+        return {"experiments": [one.model_dump(mode="json", exclude_none=True) for one in active]}
+
+    @router.get("/{name}")
+    def show(name: str) -> dict[str, Any]:
+        return store.get(name).model_dump(mode="json", exclude_none=True)
+
+    @router.put("/{name}")
+    def put(name: str, body: Experiment) -> dict[str, Any]:
+        if body.id != name:
+            raise BadRequest(f"the body's id is {body.id!r}, the address names {name!r}", param="id")
+        return {"id": name, "epoch": conductor.apply(body, "operator")}
+
+    @router.delete("/{name}")
+    def stop(name: str) -> dict[str, Any]:
+        return {"id": name, "epoch": conductor.stop_experiment(name, "operator")}
+
+    @router.get("/{name}/results")
+    def results(name: str) -> dict[str, Any]:
+        return views.results(name)
+
+    return router
+
+
+def _refuse(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, UnderstudyError):
+        raise error
+    headers = {"retry-after": "5"} if error.status == 503 else {}
+    body = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
+    return JSONResponse({"error": body}, status_code=error.status, headers=headers)
+
+
+def _refuse_body(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    lines = [f"`{'.'.join(str(p) for p in item['loc'])}`: {item['msg']}" for item in error.errors()]
+    refusal = BadRequest("; ".join(lines), code="invalid_body")
+    refusal.status = 422
+    return _refuse(request, refusal)

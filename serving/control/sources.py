@@ -1,0 +1,93 @@
+"""What the control plane shows from Redis: pool, KPIs, exposures, lag; and the request for a round.
+
+Everything here may be away; then the answer says so instead of failing the whole page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.guardrails import Stat
+from feedback.config import PoolConfig, RedisConfig
+from feedback.connection import connect, redis_errors
+from feedback.keys import Keys
+from feedback.kpis import By, KpiStore
+from feedback.pool import Pool
+from understudy.clock import monotonic
+from understudy.config import Config
+from understudy.errors import Unavailable
+
+FRESH = 1.0
+"""Seconds that KPIs read for the canary are reused."""
+
+
+class Sources:
+    """Readers over one Redis; without one every method raises Unavailable."""
+
+    def __init__(self, config: Config, redis_url: str | None) -> None:
+        redis_config = config.section(RedisConfig)
+        self._prefix = redis_config.prefix
+        self._client = connect(redis_url, 0.5) if redis_url else None
+        if self._client is not None:
+            self._kpis = KpiStore(self._client, self._prefix)
+            self._pool = Pool(self._client, self._prefix, config.section(PoolConfig))
+        self._stats: Mapping[str, Mapping[str, Stat]] | None = None
+        self._read_at = -FRESH
+
+    def kpis(self, by: By) -> dict[str, Any]:
+        """Summaries by arm or version."""
+        self._need()
+        return self._kpis.by(by)
+
+    def stats(self) -> Mapping[str, Mapping[str, Stat]] | None:
+        """KPIs by version for the canary, at most a second old; None while they cannot be had."""
+        if monotonic() - self._read_at >= FRESH:
+            self._read_at = monotonic()
+            try:
+                rows = self.kpis("version")
+                self._stats = {v: {k: Stat.of(s) for k, s in kpis.items()} for v, kpis in rows.items()}
+            except Unavailable:
+                self._stats = None
+        return self._stats
+
+    def exposures(self, experiment: str) -> dict[str, Any]:
+        """Exposures and units by arm of an experiment."""
+        self._need()
+        return self._kpis.exposures(experiment)
+
+    def pool(self) -> dict[str, Any]:
+        """Size of the pool and samples by kind."""
+        self._need()
+        return {
+            "size": self._pool.size(), "anchors": self._pool.anchors(), "by_kind": self._pool.counts_by_kind(),
+            "by_tenant": self._pool.counts_by_tenant(), **self._pool.counters(),
+        }  # fmt: skip
+
+    def purge(self, tenant: str) -> int:
+        """Remove the samples of a tenant; returns how many."""
+        self._need()
+        return self._pool.purge(tenant, time.time())
+
+    def request_round(self, why: str) -> None:
+        """Ask the trainer for a round."""
+        client = self._need()
+        with redis_errors():
+            client.set(f"{self._prefix}round:request", why)
+
+    def lag(self) -> dict[str, int] | None:
+        """Events that the workers have yet to consume, as the workers report; None when unknown."""
+        client = self._need()
+        with redis_errors():
+            raw: Any = client.hgetall(Keys(self._prefix).lag)
+        lag: dict[str, int] = {}
+        for field, n in raw.items():
+            topic = field.decode().rpartition(":")[0]
+            lag[topic] = lag.get(topic, 0) + int(n)
+        return lag or None
+
+    def _need(self) -> Any:
+        if self._client is None:
+            raise Unavailable("there is no Redis: set redis.url, or start everything with `understudy up`")
+        return self._client

@@ -1,0 +1,207 @@
+"""`understudy controller`: one leader that gates, canaries, promotes and rolls back, and its control plane."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import socket
+import threading
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from deploy.conductor import TICK, Conductor
+from deploy.config import GateConfig, RolloutConfig
+from deploy.desk import Desk
+from deploy.document import Settings
+from deploy.lease import Lease
+from deploy.routing import EXTERNAL, RouterConfig, ShadowRates, SlotView
+from deploy.routing_store import RoutingStore
+from feedback.config import RedisConfig, ShadowConfig
+from serving.control.app import create_app
+from serving.control.config import ControlConfig
+from serving.control.sources import Sources
+from serving.control.token import admin_token
+from serving.engine.config import EnginesConfig
+from understudy.clock import monotonic
+from understudy.config import Config, load_config
+from understudy.errors import ConfigError, Conflict, UnderstudyError
+from understudy.files import read_json
+from understudy.state import DEFAULT_STATE, StateDir
+
+log = logging.getLogger("understudy.controller")
+WAIT = 0.5
+"""Seconds between two tries to become the leader."""
+REFRESH = 1.0
+"""Seconds between two renewals of the lease and of what Redis holds."""
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; runs until SIGTERM or SIGINT (0), or until another one leads (1)."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    config = load_config(options.config)
+    state = StateDir(options.state)
+    stop = threading.Event()
+    install_signals(stop)
+    url = redis_url(config, state)
+    lease = Lease(state, url, config.section(RedisConfig).prefix)
+    if not wait_to_lead(lease, stop):
+        return 0
+    try:
+        return lead(config, state, url, lease, stop)
+    finally:
+        lease.release()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="understudy controller",
+        description="Lead: decide on candidates, write the routing document, serve the control plane.",
+        epilog="example: understudy controller --state .understudy",
+    )
+    made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
+    made.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
+    return made
+
+
+def redis_url(config: Config, state: StateDir) -> str | None:
+    """The Redis of the configuration, else of the running system; None: files alone."""
+    given = config.section(RedisConfig).url
+    if given or not state.addresses.is_file():
+        return given or None
+    found = read_json(state.addresses).get("redis")
+    return str(found) if found else None
+
+
+def install_signals(stop: threading.Event) -> None:
+    """SIGTERM and SIGINT set `stop`."""
+
+    def end(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def wait_to_lead(lease: Lease, stop: threading.Event) -> bool:
+    """Wait until this process is the leader; False when told to stop before."""
+    said = False
+    while not stop.is_set():
+        if lease.acquire():
+            return True
+        if not said:
+            log.info("another controller leads; waiting")
+            said = True
+        stop.wait(WAIT)
+    return False
+
+
+def build(config: Config, state: StateDir, url: str | None) -> tuple[Conductor, Sources]:
+    """Conductor and sources over a state directory."""
+    sources = Sources(config, url)
+    shadow = config.section(ShadowConfig)
+    settings = Settings(
+        router=config.section(RouterConfig),
+        rollout=config.section(RolloutConfig),
+        shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
+        teacher=external_teacher(config.section(EnginesConfig)),
+    )
+    desk = Desk(state, settings, sources.stats)
+    store = RoutingStore(state, url, config.section(RedisConfig).prefix)
+    return Conductor(desk, store, config.section(GateConfig)), sources
+
+
+def external_teacher(engines: EnginesConfig) -> SlotView | None:
+    """The teacher's slot where somebody else runs it: always there, as its breaker at the gateway sees fit."""
+    if engines.teacher is None:
+        return None
+    base = engines.teacher.url.removesuffix("/v1")
+    return SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url=base, model=engines.teacher.model)
+
+
+def lead(config: Config, state: StateDir, url: str | None, lease: Lease, stop: threading.Event) -> int:
+    """Serve the control plane while ticking; returns the exit code."""
+    control = config.section(ControlConfig)
+    listener = listen(control)
+    conductor, sources = build(config, state, url)
+    conductor.fence = lease.fence
+    app = create_app(conductor, sources, admin_token(state))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
+    )
+    codes: list[int] = []
+
+    def work() -> None:
+        try:
+            codes.append(loop(conductor, lease, stop))
+        finally:
+            conductor.stopping.set()
+            server.should_exit = True
+
+    worker = threading.Thread(target=work, name="conductor", daemon=True)
+    worker.start()
+    log.info("leading; control plane at http://%s:%d", control.host, listener.getsockname()[1])
+    with listener:
+        server.config.load()
+        _serve(server, listener, stop)
+    stop.set()
+    worker.join(3)
+    return codes[0] if codes else 1
+
+
+def _serve(server: uvicorn.Server, listener: socket.socket, stop: threading.Event) -> None:
+    """Run uvicorn until a signal, which it hands on to our handler, or until `stop`."""
+    def watch() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def listen(control: ControlConfig) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigError: the port is taken; the message names the setting.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in control.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((control.host, control.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen on {control.host}:{control.port} ({error.strerror}); change control.port",
+            param="control.port",
+        ) from None
+    return listener
+
+
+def loop(conductor: Conductor, lease: Lease, stop: threading.Event) -> int:
+    """Tick until told to stop (0) or somebody else leads (1). An error is logged and the loop goes on."""
+    renewed, said = -REFRESH, ""
+    while not stop.is_set():
+        if monotonic() - renewed >= REFRESH:
+            renewed = monotonic()
+            if not lease.renew():
+                log.error("another controller leads; ending")
+                return 1
+            conductor.fence = lease.fence
+            conductor.store.refresh(lease.fence)
+        try:
+            conductor.tick()
+            said = ""
+        except (UnderstudyError, OSError) as error:
+            level = logging.WARNING if isinstance(error, Conflict) else logging.ERROR
+            if str(error) != said:
+                log.log(level, "tick: %s", error)
+            said = str(error)
+        stop.wait(TICK)
+    return 0
