@@ -1,0 +1,84 @@
+"""How the commands reach a running control plane: address and token from the environment or the state directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from serving.control.token import ENV
+from understudy.errors import UnderstudyError
+from understudy.files import read_json
+from understudy.state import StateDir
+
+URL_ENV = "UNDERSTUDY_ADMIN_URL"
+DEADLINE = 930.0
+"""Seconds: a little above what a rollback may take."""
+
+
+class Refused(UnderstudyError):
+    """The control plane said no; the message is its own."""
+
+
+class NotRunning(UnderstudyError):
+    """Nothing answers there."""
+
+    status, kind, code = 503, "service_unavailable_error", "not_running"
+
+
+class Admin:
+    """Calls to the control plane of a state directory."""
+
+    def __init__(self, state: Path) -> None:
+        folder = StateDir(state)
+        self._url = os.environ.get(URL_ENV) or _address(folder)
+        self._token = os.environ.get(ENV) or _token(folder)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON value of a GET; query values of None are left out."""
+        return self.call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def call(self, method: str, path: str, **more: Any) -> Any:
+        """The JSON value of a call.
+
+        Raises:
+            NotRunning: nothing answers.
+            Refused: it answered with an error, whose message this one carries.
+        """
+        url = f"{self._url.rstrip('/')}/admin/v1{path}"
+        try:
+            timeout = httpx.Timeout(10, read=DEADLINE)
+            headers = {"authorization": f"Bearer {self._token}"}
+            response = httpx.request(method, url, headers=headers, timeout=timeout, trust_env=False, **more)
+        except httpx.ReadTimeout:
+            raise NotRunning(f"{self._url} did not answer within {DEADLINE:g} s") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise NotRunning(f"no control plane at {self._url} ({error}); start it with `understudy up`") from None
+        try:
+            value = response.json()
+        except ValueError:
+            raise Refused(f"{self._url} is no control plane: it answered {response.status_code} without JSON") from None
+        if response.is_error:
+            told = value.get("error") if isinstance(value, dict) else None
+            raise Refused(str(told["message"]) if isinstance(told, dict) else f"{response.status_code}: {value}")
+        return value
+
+
+def _address(state: StateDir) -> str:
+    try:
+        found = read_json(state.addresses).get("control")
+    except (OSError, ValueError):
+        found = None
+    return str(found) if found else "http://127.0.0.1:8001"
+
+
+def _token(state: StateDir) -> str:
+    try:
+        return state.admin_token.read_text("ascii").strip()
+    except OSError:
+        raise NotRunning(
+            f"nothing runs on {state.root} (it has no admin token): start it with `understudy up --state {state.root}`, "
+            f"name another directory with --state, or set {URL_ENV} and {ENV}"
+        ) from None

@@ -1,0 +1,169 @@
+"""The commands of an operator: each is one call of the control plane and its answer as text or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ab.experiment import Experiment
+from serving.control import printing
+from serving.control.client import Admin
+from understudy.errors import NotFound, UsageError
+from understudy.state import DEFAULT_STATE
+
+WHAT = ("promotion", "learning", "student")
+
+
+def status(argv: list[str]) -> int:
+    """What is live, ready and under way."""
+    options = _parser("status", "What is live, ready and under way.", "status --json").parse_args(argv)
+    return _show(options, Admin(options.state).get("/status"), printing.status)
+
+
+def versions(argv: list[str]) -> int:
+    """Versions and their states."""
+    options = _parser("versions", "Versions and their states, newest first.", "versions").parse_args(argv)
+    return _show(options, Admin(options.state).get("/versions"), printing.versions)
+
+
+def rollback(argv: list[str]) -> int:
+    """Back to the previous version, or to a named one."""
+    made = _parser("rollback", "Go back to the previous version, or to a named one.", "rollback v1")
+    made.add_argument("version", nargs="?", help="default: the latest former one")
+    options = made.parse_args(argv)
+    body = {"version": options.version} if options.version else {}
+    return _show(options, Admin(options.state).call("POST", "/rollback", json=body), printing.moved)
+
+
+def promote(argv: list[str]) -> int:
+    """Make a version live by hand."""
+    made = _parser("promote", "Make a version live by hand, past gate and canary.", "promote v2")
+    made.add_argument("version")
+    options = made.parse_args(argv)
+    answer = Admin(options.state).call("POST", "/promote", json={"version": options.version})
+    return _show(options, answer, printing.moved)
+
+
+def freeze(argv: list[str]) -> int:
+    """Stop promotion, learning or the student."""
+    return _frozen("freeze", "Stop promotion, learning, or all student traffic.", argv)
+
+
+def resume(argv: list[str]) -> int:
+    """Undo a freeze."""
+    return _frozen("resume", "Undo a freeze.", argv)
+
+
+def kpis(argv: list[str]) -> int:
+    """KPIs by arm or version."""
+    made = _parser("kpis", "Operational KPIs by arm or version.", "kpis --by version")
+    made.add_argument("--by", choices=("arm", "version"), default="arm")
+    options = made.parse_args(argv)
+    return _show(options, Admin(options.state).get("/kpis", by=options.by), printing.kpis)
+
+
+def pool(argv: list[str]) -> int:
+    """Show or purge the hard pool."""
+    made = _parser("pool", "Show the hard pool, or purge a tenant's samples.", "pool purge --tenant acme")
+    made.add_argument("action", choices=("show", "purge"))
+    made.add_argument("--tenant", help="purge: whose samples")
+    options = made.parse_args(argv)
+    admin = Admin(options.state)
+    if options.action == "show":
+        return _show(options, admin.get("/pool"), printing.pool)
+    if not options.tenant:
+        raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
+    answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
+    return _show(options, answer, lambda a: f"removed {a['removed']} samples of {a['tenant']}")
+
+
+def rounds(argv: list[str]) -> int:
+    """List, show or start rounds."""
+    made = _parser("rounds", "List rounds of distillation, show one, or ask for one.", "rounds start --why drift")
+    made.add_argument("action", choices=("list", "show", "start"))
+    made.add_argument("round", nargs="?", type=int, help="show: its number")
+    made.add_argument("--why", default="asked for by an operator")
+    options = made.parse_args(argv)
+    admin = Admin(options.state)
+    if options.action == "start":
+        answer = admin.call("POST", "/rounds", json={"why": options.why})
+        return _show(options, answer, lambda _: "asked the trainer for a round; `understudy rounds list` shows it")
+    listed = admin.get("/rounds")
+    if options.action == "list":
+        return _show(options, listed, printing.rounds)
+    found = next((one for one in listed["rounds"] if one["id"] == options.round), None)
+    if found is None:
+        raise NotFound(f"there is no round {options.round}; `understudy rounds list` lists them")
+    return _show(options, found, _pretty)
+
+
+def experiment(argv: list[str]) -> int:
+    """List, show, apply, results, stop."""
+    made = _parser("experiment", "Experiments of the running system.", "experiment apply experiment.yaml")
+    made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
+    made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
+    options = made.parse_args(argv)
+    if options.action != "list" and not options.name:
+        raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
+    admin = Admin(options.state)
+    if options.action == "list":
+        return _show(options, admin.get("/experiments"), printing.experiments)
+    if options.action == "apply":
+        wanted = read_experiment(Path(options.name))
+        body = wanted.model_dump(mode="json", exclude_none=True)
+        answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
+        return _show(options, answer, lambda a: f"{a['id']} applies from epoch {a['epoch']}")
+    if options.action == "stop":
+        answer = admin.call("DELETE", f"/experiments/{options.name}")
+        return _show(options, answer, lambda a: f"{a['id']} stopped at epoch {a['epoch']}")
+    tail = "/results" if options.action == "results" else ""
+    return _show(options, admin.get(f"/experiments/{options.name}{tail}"), _pretty)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a file.
+
+    Raises:
+        UsageError: unreadable, or not an experiment; the message names the key.
+    """
+    try:
+        return Experiment.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from None
+    except ValidationError as error:
+        lines = [f"`{'.'.join(str(p) for p in item['loc'])}`: {item['msg']}" for item in error.errors()]
+        raise UsageError(f"{path} is no experiment: {'; '.join(lines)}") from None
+
+
+def _frozen(action: str, about: str, argv: list[str]) -> int:
+    made = _parser(action, about, f"{action} promotion")
+    made.add_argument("what", choices=WHAT)
+    options = made.parse_args(argv)
+    answer = Admin(options.state).call("POST", f"/{action}", json={"what": options.what})
+    return _show(options, answer, lambda a: f"frozen: {', '.join(a['frozen']) or 'nothing'}")
+
+
+def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=f"understudy {name}", description=about, epilog=f"example: understudy {example} --state .understudy"
+    )
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
+    made.add_argument("--json", action="store_true", help="JSON instead of text")
+    return made
+
+
+def _show(options: argparse.Namespace, answer: Any, as_text: Callable[[Any], str]) -> int:
+    print(json.dumps(answer, ensure_ascii=False) if options.json else as_text(answer))
+    return 0
+
+
+def _pretty(answer: Any) -> str:
+    return json.dumps(answer, ensure_ascii=False, indent=1)
