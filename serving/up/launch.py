@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import sys
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from feedback.config import RedisConfig
 from feedback.redis_server import RedisServer, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
+from serving.engine.keys import engine_key
 from serving.gateway.config import GatewayConfig
 from serving.up import roles
 from serving.up.config import UpConfig, composed
@@ -88,10 +88,7 @@ def prepare(state: StateDir, found: Plan) -> None:
     for folder in (state.run, state.logs, state.registry, state.spool):
         folder.mkdir(parents=True, exist_ok=True)
     require(state, list(found.ports), found.up.min_memory_mib)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(state.engine_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(16))
+    engine_key(state)
     urls = {slot: found.engines.url(slot) for slot in found.engines.ports}
     write_json(state.addresses, {
         "gateway": found.gateway, "control": found.control, "redis": found.redis_url, "engines": urls,

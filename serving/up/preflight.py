@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from serving.engine.doctor import free_bytes
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready
 from understudy.state import StateDir
@@ -70,7 +71,7 @@ def missing_models(state: StateDir, root: Path) -> Iterator[str]:
 
 def too_little_memory(needed_mib: int) -> Iterator[str]:
     """Memory that is free now against `needed_mib`."""
-    free = psutil.virtual_memory().available >> 20
+    free = free_bytes() >> 20
     if free < needed_mib:
         yield (
             f"needs about {needed_mib} MiB of free memory, {free} MiB are free: end other programs, lower "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.routing import SLOTS
 from serving.engine.config import EnginesConfig
+from serving.engine.fork_client import fork_socket
 from serving.up.config import UpConfig
 from serving.up.process import Role
 from understudy.state import StateDir
@@ -14,11 +15,6 @@ from understudy.state import StateDir
 PYTHON = (sys.executable, "-m")
 DEMO_WAVE, LEARN_WAVE, GATEWAY_WAVE, AGENT_WAVE, ENGINE_WAVE, REDIS_WAVE = range(6)
 APPLICATION, TRAINER, WORKER, GATEWAY, CONTROLLER = "application", "trainer", "worker", "gateway", "controller"
-
-
-def fork_socket(state: StateDir) -> Path:
-    """Socket of the fork server."""
-    return state.run / "fork.sock"
 
 
 def redis_role(command: list[str]) -> Role:

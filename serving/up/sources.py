@@ -13,12 +13,13 @@ import redis
 from deploy.rounds import RoundStore
 from deploy.routing import SLOTS, RoutingDocument
 from deploy.routing_store import RoutingStore
-from feedback.kpis import KpiStore
 from feedback.pool import Pool
+from feedback.stats import Stats
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage
 from serving.up.restarts import Life
 from serving.up.traffic import TrafficTail
+from understudy.errors import UnderstudyError
 from understudy.state import StateDir
 
 RECENT_VERDICTS = 80
@@ -33,7 +34,7 @@ class Sources:
         self._routing = RoutingStore(state, redis_url, prefix)
         self._rounds = RoundStore(state)
         client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
-        self._kpis, self._pool = KpiStore(client, prefix), Pool(client, prefix)
+        self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
         self._lives = lives
         self._began = time.monotonic()
         self._events: deque[str] = deque(maxlen=50)
@@ -48,9 +49,9 @@ class Sources:
         )
         now = self._with_traffic(now)
         now = self._with_versions(now)
-        with contextlib.suppress(OSError, ValueError, LookupError):
+        with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
             now = replace(now, stage=self._stage())
-        with contextlib.suppress(redis.RedisError, OSError, ValueError):
+        with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), agreement=self._agreement()
             )
@@ -103,7 +104,7 @@ class Sources:
     def _agreement(self) -> dict[str, float]:
         """Mean agreement of the latest shadow pairs by the prefix of the session, such as `drift`."""
         seen: dict[str, list[float]] = defaultdict(list)
-        for verdict in self._kpis.recent_verdicts(RECENT_VERDICTS):
+        for verdict in self._stats.recent_verdicts(RECENT_VERDICTS):
             kind, dash, _ = verdict.session.partition("-")
             if dash and kind in ("drift", "general"):
                 seen[kind].append(verdict.agreement)

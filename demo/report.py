@@ -1,0 +1,221 @@
+"""The report of `understudy up --until-swap`: measures the system that is still up, and writes the JSON.
+
+Run by `up` in a process of its own, with the demo's traffic and the trainer stopped. Only measured values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from demo.report_asking import Asker, Slot, over
+from demo.report_figures import agreement, facts, from_one_version, gaps, overlaps, prefix, windows
+from demo.world import Family, Sample, sample, stream
+from deploy.rounds import RoundStore
+from deploy.routing import RoutingDocument
+from deploy.routing_store import RoutingStore
+from feedback.config import RedisConfig
+from feedback.events import HARD_KINDS
+from feedback.pool import Pool
+from serving.doctor import machine
+from serving.engine.keys import engine_key
+from serving.up.config import UpConfig
+from understudy.config import Config, load_config
+from understudy.errors import UnderstudyError
+from understudy.files import read_json, write_json
+from understudy.state import StateDir
+
+FAMILIES: tuple[Family, ...] = ("drift", "general")
+SEEDS: dict[str, int] = {"drift": 71, "general": 72, "first": 73, "load": 74}
+FIRST_TOKENS, LOAD = 24, 32
+CHECKED = 80
+"""Replies of the student during a swap that are asked again, at most."""
+Rows = list[dict[str, Any]]
+
+
+async def build(state: StateDir, config: Config, given: dict[str, Any]) -> dict[str, Any]:
+    """Measure everything.
+
+    Raises:
+        UnderstudyError: a version that is needed is not loaded.
+    """
+    rows = list(read_rows(state))
+    routing = RoutingStore(state, config.section(RedisConfig).url, config.section(RedisConfig).prefix)
+    documents = list(read_documents(state))
+    asker = Asker(str(read_json(state.addresses)["gateway"]))
+    try:
+        slots = loaded(state, routing, ("teacher", given["before"], given["after"]))
+        judged = await compare(asker, slots, config.section(UpConfig).judged)
+        ratios = await against_teacher(asker, slots[0], slots[2], memory(routing))
+        spans = windows(documents, min((row["t"] for row in rows), default=0.0))
+        mixed = await mixed_versions(asker, rows, spans, {slot.version for slot in slots})
+    finally:
+        await asker.close()
+    return compose(state, config, given, rows, documents, spans, judged, ratios, mixed)
+
+
+def compose(
+    state: StateDir, config: Config, given: dict[str, Any], rows: Rows, documents: Sequence[RoutingDocument],
+    spans: Sequence[tuple[float, float]], judged: dict[str, Any], ratios: dict[str, float], mixed: dict[str, int],
+) -> dict[str, Any]:  # fmt: skip
+    """The report from everything that was measured."""
+    requests = {
+        "sent": len(rows),
+        "failed": sum(not row["ok"] for row in rows),
+        "truncated": sum(row["truncated"] for row in rows),
+        "mixed_version": sum(row["mixed"] for row in rows) + mixed["mixed"],
+    }
+    live_at = min((d.created for d in documents if d.stable == given["after"]), default=given["live_at"])
+    drifted = min((row["t"] for row in rows if row["family"] == "drift"), default=live_at)
+    stages, canary = round_of(state, given["after"])
+    return {
+        "ok": requests["sent"] > 0 and not any(requests[k] for k in ("failed", "truncated", "mixed_version")),
+        "machine": machine(),
+        "versions": {"before": given["before"], "after": given["after"]},
+        "seconds": {
+            "ready": round(given["ready"], 2), "drift_to_live": round(live_at - drifted, 2), "stages": stages,
+            "whole_up_to_live": round(live_at - given["started"], 2),
+        },
+        "requests": {**requests, "asked_again": mixed["asked"]},
+        "swap": gaps(rows, spans),
+        "hard": hard(config.section(RedisConfig)),
+        **judged,
+        "canary": canary,
+        "student_vs_teacher": ratios,
+    }  # fmt: skip
+
+
+async def compare(asker: Asker, slots: Sequence[Slot], count: int) -> dict[str, Any]:
+    """Agreement, prefix and facts of both versions on `count` held-out prompts of each family."""
+    _, before, after = slots
+    found: dict[str, Any] = {"agreement": {}, "prefix": {}, "facts": {}, "prompts": {}}
+    for family in FAMILIES:
+        samples = stream(SEEDS[family], "eval", family, count)
+        teacher = await over(samples, lambda one: asker.told("teacher", one))
+        old, new = await asyncio.gather(asker.pairs(before, samples, teacher), asker.pairs(after, samples, teacher))
+        for name, figure in (("agreement", agreement), ("prefix", prefix), ("facts", facts)):
+            found[name][family] = {"before": round(figure(old), 4), "after": round(figure(new), 4)}
+        found["prompts"][family] = len(samples)
+    return found
+
+
+async def against_teacher(asker: Asker, teacher: Slot, student: Slot, memory: dict[str, int]) -> dict[str, float]:
+    """Ratios student/teacher, each engine alone on this machine."""
+    first = stream(SEEDS["first"], "eval", "general", FIRST_TOKENS)
+    load = stream(SEEDS["load"], "eval", "general", LOAD)
+    figures = {}
+    for name, slot in (("teacher", teacher), ("student", student)):
+        figures[name] = (await asker.first_token(slot, first), await asker.throughput(slot, load))
+    (slow, few), (fast, many) = figures["teacher"], figures["student"]
+    sizes = (memory.get(student.version, 0), memory.get(teacher.version, 0))
+    return {
+        "ttft": round(fast / slow, 4), "throughput": round(many / few, 4),
+        "memory": round(sizes[0] / sizes[1], 4) if all(sizes) else 0.0,
+        "teacher_ttft_seconds": round(slow, 4), "student_ttft_seconds": round(fast, 4),
+        "teacher_tokens_per_second": round(few, 1), "student_tokens_per_second": round(many, 1),
+    }  # fmt: skip
+
+
+async def mixed_versions(
+    asker: Asker, rows: Rows, spans: Sequence[tuple[float, float]], loaded: set[str]
+) -> dict[str, int]:
+    """Ask again what the student answered during a swap: a reply must be wholly that of its version."""
+    chosen = [
+        row for row in rows
+        if row["ok"] and row["arm"] == "student" and row["version"] in loaded and overlaps(row, spans)
+    ][-CHECKED:]  # fmt: skip
+
+    async def pure(row: dict[str, Any]) -> bool:
+        answer = await asker.chat(f"student:{row['version']}", again(row), logprobs=True, top_logprobs=5)
+        tokens = answer["choices"][0]["logprobs"]["content"]
+        return from_one_version(row["reply"], [t for t in tokens if not t["token"].startswith("<|")])
+
+    kept = await over(chosen, pure)
+    return {"asked": len(chosen), "mixed": sum(not one for one in kept)}
+
+
+def again(row: dict[str, Any]) -> Sample:
+    """The sample of a row of the traffic file, from its id."""
+    split, family, _, seed = row["sample"].split("-")
+    return sample(int(seed), split, family)
+
+
+def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list[Slot]:
+    """The engines that hold the teacher and the named students.
+
+    Raises:
+        UnderstudyError: one of them is not loaded.
+    """
+    document, beats = routing.read(), routing.heartbeats()
+    key = engine_key(state)
+    found = []
+    for name in names:
+        wanted = document.teacher if document is not None and name == "teacher" else name
+        beat = next((b for b in beats.values() if b.version == wanted and b.ready), None)
+        if beat is None:
+            raise UnderstudyError(f"no engine holds {wanted} now, so it cannot be compared")
+        found.append(Slot(beat.url, beat.model, str(beat.version), key))
+    return found
+
+
+def memory(routing: RoutingStore) -> dict[str, int]:
+    """Bytes of each engine by its version."""
+    return {str(b.version): b.memory_bytes or 0 for b in routing.heartbeats().values()}
+
+
+def hard(config: RedisConfig) -> dict[str, Any]:
+    """Size of the hard pool and its samples by kind."""
+    pool = Pool(redis.Redis.from_url(config.url, socket_timeout=5), config.prefix)
+    counts = pool.counts_by_kind()
+    return {"total": pool.size(), "by_kind": {kind: counts.get(kind, 0) for kind in HARD_KINDS}}
+
+
+def round_of(state: StateDir, version: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Seconds of each stage of the round that made `version`, and how its canary went."""
+    made = next((r for r in RoundStore(state).all() if r.candidate == version), None)
+    if made is None:
+        return {}, {"steps": [], "decided_by": ""}
+    canary = made.stages["canary"].summary if "canary" in made.stages else {}
+    shown = {"steps": canary.get("steps", []), "decided_by": canary.get("decided_by", "")}
+    return {name: round(record.seconds, 2) for name, record in made.stages.items()}, shown
+
+
+def read_rows(state: StateDir) -> Iterator[dict[str, Any]]:
+    """What the demo application saw in this run."""
+    path = state.run / "traffic.jsonl"
+    if path.exists():
+        for line in path.read_text("utf-8").splitlines():
+            yield json.loads(line)
+
+
+def read_documents(state: StateDir) -> Iterator[RoutingDocument]:
+    """Every routing document that was written."""
+    for path in state.routing.glob("epoch-*.json"):
+        yield RoutingDocument.model_validate_json(path.read_bytes())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("--state", "--config", "--facts", "--out"):
+        parser.add_argument(name, type=Path, required=True)
+    options = parser.parse_args(argv)
+    state = StateDir(options.state)
+    try:
+        report = asyncio.run(build(state, load_config(options.config), read_json(options.facts)))
+    except UnderstudyError as error:
+        print(error.message, file=sys.stderr)
+        return error.exit_code
+    write_json(options.out, report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

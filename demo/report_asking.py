@@ -1,0 +1,141 @@
+"""Asks gateway and engines for what the report needs. Nothing asked here is captured or learned from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from demo.report_figures import Pair, median
+from demo.world import Sample, satisfied
+
+TOKENS = 64
+AT_ONCE = 8
+SECONDS = 120.0
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A greedy reply: token ids of prompt and reply, and its text."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An engine that is asked directly."""
+
+    url: str
+    model: str
+    version: str
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Key and version, without which an engine refuses."""
+        return {"authorization": f"Bearer {self.key}", "x-understudy-version": self.version}
+
+
+async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: int = AT_ONCE) -> list[R]:
+    """`ask` of every item, `at_once` at a time; results in order."""
+    limit = asyncio.Semaphore(at_once)
+
+    async def one(item: T) -> R:
+        async with limit:
+            return await ask(item)
+
+    return list(await asyncio.gather(*(one(item) for item in items)))
+
+
+class Asker:
+    """A client of the gateway at `url` and of engines."""
+
+    def __init__(self, url: str) -> None:
+        limits = httpx.Limits(max_connections=4 * AT_ONCE)
+        self._http = httpx.AsyncClient(timeout=SECONDS, limits=limits)
+        self._url = url
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def chat(self, model: str, sample: Sample, **more: Any) -> dict[str, Any]:
+        """One reply through the gateway, whole."""
+        body = {
+            "model": model, "messages": list(sample.messages), "max_tokens": TOKENS, "temperature": 0,
+            "return_token_ids": True, **more,
+        }  # fmt: skip
+        headers = {"x-understudy-no-capture": "1"}
+        answer = await self._http.post(f"{self._url}/v1/chat/completions", json=body, headers=headers)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    async def told(self, model: str, sample: Sample) -> Told:
+        """The greedy reply of `model` with its token ids."""
+        answer = await self.chat(model, sample)
+        choice = answer["choices"][0]
+        prompt = answer.get("prompt_token_ids") or choice.get("prompt_token_ids")
+        return Told(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
+
+    async def agreed(self, slot: Slot, teacher: Told) -> tuple[bool, ...]:
+        """For each token of the teacher's reply: is it the engine's argmax after the teacher's prefix."""
+        body = {
+            "model": slot.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
+            "prompt_logprobs": 1,
+        }  # fmt: skip
+        answer = await self._http.post(f"{slot.url}/v1/completions", json=body, headers=slot.headers)
+        rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
+        return tuple(row[str(t)]["rank"] == 1 for row, t in zip(rows, teacher.tokens, strict=True))
+
+    async def pairs(self, slot: Slot, samples: Sequence[Sample], teacher: Sequence[Told]) -> list[Pair]:
+        """The version in `slot` beside the teacher's replies: asked through the gateway, and scored on them."""
+
+        async def one(item: tuple[Sample, Told]) -> Pair:
+            sample, told = item
+            said = await self.told(f"student:{slot.version}", sample)
+            agreed = await self.agreed(slot, told)
+            return Pair(told.tokens, said.tokens, agreed, satisfied(sample, said.text))
+
+        return await over(list(zip(samples, teacher, strict=True)), one)
+
+    async def first_token(self, slot: Slot, samples: Sequence[Sample]) -> float:
+        """Median seconds from request to first token, one request at a time."""
+        return median(await over(samples, lambda sample: self._first(slot, sample), at_once=1))
+
+    async def throughput(self, slot: Slot, samples: Sequence[Sample]) -> float:
+        """Tokens in a second at eight requests at a time, each of the same length."""
+        began = time.perf_counter()
+        more = {"ignore_eos": True, "stream": False}
+        tokens = await over(samples, lambda sample: self._length(slot, sample, more))
+        return sum(tokens) / (time.perf_counter() - began)
+
+    async def _first(self, slot: Slot, sample: Sample) -> float:
+        began = time.perf_counter()
+        body = {"model": slot.model, "messages": list(sample.messages), "max_tokens": 4, "temperature": 0}
+        url, first = f"{slot.url}/v1/chat/completions", 0.0
+        async with self._http.stream("POST", url, json={**body, "stream": True}, headers=slot.headers) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                if not first and line.startswith("data: {") and spoken(line):
+                    first = time.perf_counter() - began
+        return first
+
+    async def _length(self, slot: Slot, sample: Sample, more: dict[str, Any]) -> int:
+        body = {"model": slot.model, "messages": list(sample.messages), "max_tokens": TOKENS, "temperature": 0, **more}
+        answer = await self._http.post(f"{slot.url}/v1/chat/completions", json=body, headers=slot.headers)
+        return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
+
+
+def spoken(line: str) -> bool:
+    """Whether a line of a stream carries text."""
+    choices = json.loads(line.removeprefix("data: "))["choices"]
+    return bool(choices and choices[0]["delta"].get("content"))

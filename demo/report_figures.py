@@ -1,0 +1,99 @@
+"""Figures of the report from what was collected: pure sums, no network, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.routing import RoutingDocument
+
+MARGIN_BEFORE, MARGIN_AFTER = 0.5, 3.0
+"""Seconds around a new epoch that count as the swap."""
+TIE = 0.02
+"""Nats: alternatives this close may change places with the size of the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Teacher and student on one prompt: token ids of both greedy replies, and which of the teacher's tokens
+    the student would have chosen after the same prefix."""
+
+    teacher: tuple[int, ...]
+    student: tuple[int, ...]
+    agreed: tuple[bool, ...]
+    fact: bool
+
+
+def agreement(pairs: Sequence[Pair]) -> float:
+    """Share of all teacher tokens that the student's argmax agrees with."""
+    total = sum(len(pair.agreed) for pair in pairs)
+    return sum(sum(pair.agreed) for pair in pairs) / total if total else 0.0
+
+
+def prefix(pairs: Sequence[Pair]) -> float:
+    """Share of all teacher tokens before the two replies first differ."""
+    total = sum(len(pair.teacher) for pair in pairs)
+    return sum(common(pair.teacher, pair.student) for pair in pairs) / total if total else 0.0
+
+
+def facts(pairs: Sequence[Pair]) -> float:
+    """Share of the student's replies whose facts are right."""
+    return sum(pair.fact for pair in pairs) / len(pairs) if pairs else 0.0
+
+
+def common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def windows(documents: Iterable[RoutingDocument], since: float) -> list[tuple[float, float]]:
+    """Times at which an epoch after `since` changed where the student's traffic goes or what a slot should hold."""
+    found = []
+    before: tuple[Any, ...] | None = None
+    for document in sorted(documents, key=lambda d: d.epoch):
+        wanted = {name: slot.desired for name, slot in document.slots.items()}
+        now = (document.stable, document.candidate, document.candidate_share, wanted)
+        if before is not None and now != before and document.created >= since:
+            found.append((document.created - MARGIN_BEFORE, document.created + MARGIN_AFTER))
+        before = now
+    return found
+
+
+def overlaps(row: dict[str, Any], spans: Sequence[tuple[float, float]]) -> bool:
+    """Whether a request was under way in one of the spans."""
+    return any(row["t"] <= end and row["end"] >= start for start, end in spans)
+
+
+def gaps(rows: Sequence[dict[str, Any]], spans: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """The longest silence that a client saw in requests that met a swap, and in all others; seconds."""
+    within = [row["gap"] for row in rows if overlaps(row, spans)]
+    without = [row["gap"] for row in rows if not overlaps(row, spans)]
+    return {
+        "longest_gap": max(within, default=0.0),
+        "longest_gap_without": max(without, default=0.0),
+        "requests_within": len(within),
+    }
+
+
+def from_one_version(reply: str, again: Sequence[dict[str, Any]]) -> bool:
+    """Whether `reply` is what its version says when asked once more, near ties apart.
+
+    `again`: the tokens of the second reply as the API gives them, with `bytes` and `top_logprobs`.
+    """
+    rest = reply.encode()
+    for token in again:
+        said = bytes(token["bytes"] or ())
+        if rest.startswith(said):
+            rest = rest[len(said) :]
+            continue
+        best = float(token["logprob"])
+        others = [bytes(t["bytes"] or ()) for t in token["top_logprobs"] if best - float(t["logprob"]) <= TIE]
+        return any(other and rest.startswith(other) for other in others if other != said)
+    return not rest
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value, 0 without values."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else 0.0
