@@ -121,7 +121,9 @@ def publish(work: Path, out: Path) -> None:
     ):
         folder.mkdir(parents=True, exist_ok=True)
         for file in sorted((work / "export" / name).iterdir()):
-            (folder / file.name).write_bytes(file.read_bytes())
+            fresh = folder / f".{file.name}.new"
+            fresh.write_bytes(file.read_bytes())
+            os.replace(fresh, folder / file.name)  # an engine may have the old file mapped
 
 
 def main() -> int:
