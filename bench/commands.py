@@ -10,7 +10,7 @@ from understudy.errors import UsageError
 BENCHMARKS: dict[str, tuple[str, str]] = {
     "loop": (
         "bench.loop:main",
-        "one turn of the loop from a fresh state: time, agreement, swap, student against teacher",
+        "one turn of the loop from a fresh state: time, agreement, swap, the arms",
     ),
     "swap": ("bench.swap:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
     "gateway": ("bench.gateway:main", "the request path beside nginx in one run"),
