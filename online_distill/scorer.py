@@ -110,7 +110,8 @@ class EngineScorer:
         key = slot.api_key or os.environ.get(KEY_VARIABLE, "")
         if not key and self._key_file is not None and self._key_file.is_file():
             key = self._key_file.read_text("utf-8").strip()
-        return {"authorization": f"Bearer {key}", "x-understudy-version": self._version}
+        named = {"x-understudy-version": self._version}
+        return {**named, "authorization": f"Bearer {key}"} if key else named
 
     def _ask(self, slot: SlotView, texts: Sequence[Encoded]) -> list[TopK] | str:
         """The targets, or why the engine could not give them now."""
