@@ -50,6 +50,9 @@ class Exchange(Event):
     finish_reason: str = "stop"
     status: int = 200
     arm: Literal["teacher", "student"]
+    """The arm that answered."""
+    assigned: Literal["teacher", "student"] | None = None
+    """The arm that the unit is assigned to, which differs from `arm` when the other stood in."""
     version: str
     epoch: int
     experiment: str | None = None

@@ -1,0 +1,19 @@
+"""Checks of a teacher reply against a student reply: semantic, logic, quality; pure, one module each.
+
+Here are the Protocol and the table; `bench`, tests and the worker use them alike. No models, no I/O.
+"""
+
+from __future__ import annotations
+
+from feedback.checks import logic, quality, semantic
+from feedback.checks.kinds import Check, Finding, Pair
+from feedback.config import ShadowConfig
+
+__all__ = ["CHECKS", "Check", "Finding", "Pair", "run_checks"]
+
+CHECKS: dict[str, Check] = {"semantic": semantic.check, "logic": logic.check, "quality": quality.check}
+
+
+def run_checks(pair: Pair, config: ShadowConfig) -> dict[str, Finding]:
+    """The finding of each check, by kind."""
+    return {kind: check(pair, config) for kind, check in CHECKS.items()}

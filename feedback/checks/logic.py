@@ -1,0 +1,49 @@
+"""Whether the replies contradict each other: same unit but other numbers, dates, or a negation."""
+
+from __future__ import annotations
+
+import re
+
+from feedback.checks.facts import facts
+from feedback.checks.kinds import Finding, Pair
+from feedback.checks.semantic import token_f1
+from feedback.config import ShadowConfig
+from feedback.texts import normal, tokens
+
+NEGATION = re.compile(
+    r"\b(?:not|no|never|cannot|can't|won't|don't|doesn't|didn't|isn't|aren't|wasn't|unable|without|nobody|nothing)\b"
+    r"|(?:不(?!仅|但|过|客气|好意思|用谢)|没有|没法|无法|未能|别|非)"
+)
+ALIKE = 0.6
+"""Token F1 above which a negation in one reply alone is a contradiction, not other words."""
+
+
+def check(pair: Pair, config: ShadowConfig) -> Finding:
+    """Fails on any contradiction; the score is the share of the teacher's units that agree."""
+    reasons, score = conflicts(pair.teacher, pair.student)
+    return Finding("logic", score, bool(reasons), tuple(reasons))
+
+
+def conflicts(teacher: str, student: str) -> tuple[list[str], float]:
+    """Contradictions in words, and the share of units with a value in both that agree (1 without any)."""
+    ours, theirs = facts(teacher), facts(student)
+    shared = sorted(set(ours) & set(theirs))
+    reasons = [
+        f"{unit}: the teacher says {_shown(ours[unit])}, the student {_shown(theirs[unit])}"
+        for unit in shared
+        if ours[unit] - theirs[unit] and theirs[unit] - ours[unit]
+    ]
+    score = 1 - len(reasons) / len(shared) if shared else 1.0
+    if negations(teacher) % 2 != negations(student) % 2 and token_f1(tokens(teacher), tokens(student)) >= ALIKE:
+        reasons.append("one reply negates what the other says")
+        score = 0.0
+    return reasons, score
+
+
+def negations(text: str) -> int:
+    """Number of negating words."""
+    return len(NEGATION.findall(normal(text)))
+
+
+def _shown(values: set[str]) -> str:
+    return ", ".join(sorted(values)[:4])

@@ -1,0 +1,143 @@
+"""Consumption: partitions owned by fenced lease, effects and numbers stored in one call.
+
+A worker takes the leases it can get, reads each partition on from the position stored with its
+effects, and applies. The call that applies checks the lease itself, so an owner that was paused
+past its lease changes nothing when it wakes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from feedback.bus import Bus, Received
+from feedback.connection import Client, redis_errors
+from feedback.keys import Keys
+from feedback.scripts import source
+from understudy.ids import random_id
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 5.0
+BATCH = 64
+Effects = Callable[[str, Received], list[list[Any]]]
+"""Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
+
+RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class Consumer:
+    """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times."""
+
+    def __init__(self, bus: Bus, client: Client, keys: Keys, topics: Sequence[str], effects: Effects) -> None:
+        self._bus = bus
+        self._redis = client
+        self._keys = keys
+        self._id = random_id()
+        self._effects = effects
+        self._places = [(topic, part) for topic in topics for part in range(bus.partitions)]
+        self._owned: dict[tuple[str, int], str] = {}
+        self._renewed = 0.0
+        self._measured = 0.0
+        self._apply = client.register_script(source("effects"))
+        self._renew = client.register_script(RENEW)
+        self._release = client.register_script(RELEASE)
+
+    @property
+    def owned(self) -> list[tuple[str, int]]:
+        """Partitions whose lease this worker holds, as far as it knows."""
+        return list(self._owned)
+
+    def step(self) -> int:
+        """Renew leases when due, and consume up to one batch of each partition; returns events applied.
+
+        Raises:
+            Unavailable: bus or Redis is away; nothing is lost, call again later.
+        """
+        self._lease()
+        applied = sum(self._consume(topic, part) for topic, part in list(self._owned))
+        self._measure()
+        return applied
+
+    def release(self) -> None:
+        """Give the partitions back, so that another worker need not wait for the leases to end."""
+        with redis_errors():
+            for place, owner in self._owned.items():
+                self._release([self._keys.lease(*place)], [owner])
+            self._redis.zrem(self._keys.workers, self._id)
+        self._owned.clear()
+
+    def _lease(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed < LEASE_SECONDS / 3:
+            return
+        fair = self._fair_share()
+        with redis_errors():
+            self._shed(fair)
+            for place in self._places:
+                owner = self._owned.get(place)
+                if owner is None and len(self._owned) >= fair:
+                    continue
+                owner = owner or random_id()
+                if self._renew([self._keys.lease(*place)], [owner, int(LEASE_SECONDS * 1000)]):
+                    self._owned[place] = owner
+                else:
+                    self._owned.pop(place, None)
+        self._renewed = now
+
+    def _fair_share(self) -> int:
+        """Partitions for each of the workers seen lately; call it once for a renewal."""
+        now = time.time()
+        with redis_errors():
+            self._redis.zadd(self._keys.workers, {self._id: now})
+            self._redis.zremrangebyscore(self._keys.workers, "-inf", now - 2 * LEASE_SECONDS)
+            alive: Any = self._redis.zcard(self._keys.workers)
+        return math.ceil(len(self._places) / max(1, int(alive)))
+
+    def _shed(self, fair: int) -> None:
+        """Let go of what exceeds the fair share, for a worker that joined."""
+        for place in list(self._owned)[fair:]:
+            self._release([self._keys.lease(*place)], [self._owned.pop(place)])
+
+    def _consume(self, topic: str, part: int) -> int:
+        field = f"{topic}:{part}"
+        with redis_errors():
+            stored: Any = self._redis.hget(self._keys.cursors, field)
+        after = stored.decode() if stored else ""
+        events = self._bus.read(topic, part, after, BATCH)
+        if not events:
+            return 0
+        batch = [[e.spool, e.number, self._effects(topic, e)] for e in events]
+        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part)]
+        last = events[-1].position
+        with redis_errors():
+            owner = self._owned[topic, part]
+            applied = int(self._apply(keys, [owner, field, last, json.dumps(batch, ensure_ascii=False)]))
+        if applied < 0:
+            log.warning("the lease of %s went to another worker", field)
+            self._owned.pop((topic, part), None)
+            return 0
+        self._bus.forget(topic, part, last)
+        return applied
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        if now - self._measured < 1.0:
+            return
+        self._measured = now
+        with redis_errors():
+            cursors: Any = self._redis.hgetall(self._keys.cursors)
+            for topic, part in self._owned:
+                field = f"{topic}:{part}"
+                lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())
+                self._redis.hset(self._keys.lag, field, lag)

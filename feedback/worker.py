@@ -1,0 +1,127 @@
+"""The worker: a thread that consumes events into KPIs and jobs, and the shadow loop that asks.
+
+Consumption and shadow work are apart, so that a slow engine never holds up the bus; between them is
+the bounded queue of `jobs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from feedback.bus import Bus, Received
+from feedback.config import KpisConfig, PoolConfig, ShadowConfig
+from feedback.connection import Client
+from feedback.consumer import Consumer
+from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
+from feedback.jobs import Jobs, push
+from feedback.keys import Keys
+from feedback.kpis import exchange_effects, feedback_effects
+from feedback.outbox import Outbox
+from feedback.pairing import Directory, wanted
+from feedback.pool import Pool
+from feedback.shadow import ShadowLoop
+from understudy.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+TOPICS = (EXCHANGES, KPIS)
+IDLE = 0.05
+LEASE_MARGIN = 10.0
+"""Seconds that a job's lease outlasts its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """The sections a worker needs."""
+
+    shadow: ShadowConfig = field(default_factory=ShadowConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    kpis: KpisConfig = field(default_factory=KpisConfig)
+    prefix: str = "us:"
+
+
+class Worker:
+    """One worker; `run` until told to stop. Redis, bus and engines may come and go meanwhile."""
+
+    def __init__(self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig) -> None:
+        self._keys = Keys(config.prefix)
+        self._config = config
+        self._outbox = outbox
+        self._directory = directory
+        self._stop = threading.Event()
+        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects)
+        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
+        pool = Pool(client, config.prefix, config.pool)
+        self.shadow = ShadowLoop(
+            self._jobs, directory, pool, outbox, self._keys, config.shadow, config.pool.hard_weight
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume and ask until `stop` is set; returns within about a second of it."""
+        thread = threading.Thread(target=self._consume, name="consumer", daemon=True)
+        thread.start()
+        try:
+            await self.shadow.run(stop)
+        finally:
+            self._stop.set()
+            await asyncio.to_thread(thread.join, 3.0)
+
+    def effects(self, topic: str, received: Received) -> list[list[Any]]:
+        """Commands of one event; what cannot be read goes to the dead letters first.
+
+        Raises:
+            Unavailable: it could not be stored there; the event is read again later.
+        """
+        try:
+            if topic == KPIS:
+                return feedback_effects(self._keys, self._config.kpis, Kpi.model_validate_json(received.value))
+            exchange = Exchange.model_validate_json(received.value)
+        except (ValidationError, ValueError) as error:
+            self._bury(topic, received, error)
+            return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
+        commands = exchange_effects(self._keys, self._config.kpis, exchange)
+        arms = self._directory.arms()
+        if arms is not None and wanted(exchange, arms):
+            shadow = self._config.shadow
+            commands.append(push(self._keys, exchange, time.time(), shadow.deadline, shadow.queue))
+        return commands
+
+    def _bury(self, topic: str, received: Received, error: Exception) -> None:
+        letter = {
+            "schema_version": 1,
+            "topic": topic,
+            "position": received.position,
+            "spool": received.spool,
+            "number": received.number,
+            "error": str(error)[:2000],
+            "value": received.value.decode("utf-8", "replace")[:100_000],
+        }
+        key = f"{received.spool}:{received.number}"
+        self._outbox.put_raw(topic + DEAD_LETTER, key, json.dumps(letter, ensure_ascii=False).encode())
+
+    def _consume(self) -> None:
+        pause = IDLE
+        away = False
+        while not self._stop.is_set():
+            try:
+                applied = self._consumer.step()
+                if away:
+                    log.info("the bus is back")
+                pause, away = (0.0 if applied else IDLE), False
+            except Unavailable as error:
+                if not away:
+                    log.warning("consumption waits: %s", error.message)
+                pause, away = min(2.0, max(pause, IDLE) * 2), True
+            self._stop.wait(pause)
+        try:
+            self._consumer.release()
+        except Unavailable as error:
+            log.info("the leases were not given back and will run out: %s", error.message)
