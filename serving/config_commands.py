@@ -12,7 +12,7 @@ import yaml
 
 from understudy.config import SECTIONS, Section, load_config
 
-SECRET = frozenset({"api_key", "api_keys", "token", "password"})
+SECRET = frozenset({"api_key", "key_secret", "token", "password"})
 
 
 def main(argv: list[str]) -> int:

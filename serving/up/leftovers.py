@@ -37,7 +37,8 @@ class Ledger:
         for name, (pid, created) in self._rows().items():
             try:
                 process = psutil.Process(pid)
-                if abs(process.create_time() - created) < 0.05:
+                ours = abs(process.create_time() - created) < 0.05
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
                     process.terminate()
                     found[name] = process
             except psutil.Error:

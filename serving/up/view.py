@@ -58,7 +58,7 @@ def _hard(now: Figures) -> Panel:
 
 def _events(now: Figures) -> Panel:
     lines = [f"{name}: {state}" for name, state in sorted(now.roles.items())] + list(now.events[-7:])
-    return Panel("\n".join(lines) or "-", title="events", title_align="left")
+    return Panel(Text("\n".join(lines) or "-"), title="events", title_align="left")
 
 
 def _round(stage: Stage | None) -> Panel:

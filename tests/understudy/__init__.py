@@ -1,0 +1,1 @@
+"""Tests of the shared kernel and of the command line."""

@@ -1,0 +1,80 @@
+"""The command line: help, dispatch, errors as messages with exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from understudy import __version__
+from understudy.cli import find, main, overview
+from understudy.commands import COMMANDS, GROUPS
+from understudy.errors import UsageError
+
+
+def test_help_shows_every_command_under_its_group_with_an_example() -> None:
+    text = overview()
+    for command in COMMANDS:
+        assert command.group in GROUPS
+        assert command.example in text
+        assert command.example.startswith(f"understudy {command.words.split()[0]}")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.words)
+def test_every_command_exists_and_its_help_shows_an_example(command, capsys) -> None:
+    module, _, name = command.target.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    try:
+        code = function(["--help"])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 0
+    assert "example" in capsys.readouterr().out.lower()
+
+
+def test_the_longest_name_wins() -> None:
+    command, rest = find(["experiment", "assign", "file.yaml"])
+    assert (command.words, rest) == ("experiment assign", ["file.yaml"])
+    command, rest = find(["experiment", "list"])
+    assert (command.words, rest) == ("experiment", ["list"])
+
+
+def test_an_unknown_command_names_the_nearest_and_exits_2(capsys) -> None:
+    with pytest.raises(UsageError):
+        find(["rolback"])
+    assert main(["rolback"]) == 2
+    assert "did you mean `rollback`?" in capsys.readouterr().err
+
+
+def test_a_wrong_configuration_value_names_its_path_and_exits_2(tmp_path, capsys) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("gateway: {port: 99999}\n")
+    assert main(["config", "check", "--config", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "gateway.port" in said
+    assert "99999" in said
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_that_exists(tmp_path, capsys) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("router: {defualt: teacher}\n")
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert "did you mean `default`" in capsys.readouterr().err
+
+
+def test_config_show_hides_secrets_and_schema_covers_every_section(tmp_path, capsys) -> None:
+    assert main(["config", "show", "--json"]) == 0
+    assert '"key_secret": "***"' in capsys.readouterr().out
+    assert main(["config", "schema"]) == 0
+    assert '"additionalProperties": false' in capsys.readouterr().out
+
+
+def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from understudy.cli import main; main(['--version']); "
+         "assert 'torch' not in sys.modules and 'vllm' not in sys.modules"],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, f"understudy {__version__}")

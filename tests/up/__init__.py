@@ -1,0 +1,1 @@
+"""Tests of `understudy up`: supervisor, preflight, view, replay, demo application and report figures."""
