@@ -24,7 +24,8 @@ from online_distill.config import Divergence
 
 TAIL_FLOOR = 2e-5
 """Noise of the engine's log-probabilities, measured; a reverse KL would be infinite at a tail of 0."""
-CHUNK_ROWS = 1024
+CHUNK_LOGITS = 1 << 22
+"""Logits that exist at once, unless a chunk is asked for."""
 
 
 def teacher_buckets(logprobs: Tensor) -> Tensor:
@@ -90,8 +91,8 @@ def _chunk_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Row losses (n,), unweighted, and the gradient (n, V) of the weighted sum; overwrites `logits`."""
     top = logits.gather(-1, ids)
-    whole = logits.logsumexp(-1, keepdim=True)
-    tail = logits.scatter(-1, ids, float("-inf")).logsumexp(-1, keepdim=True)
+    tail = logits.scatter_(-1, ids, float("-inf")).logsumexp(-1, keepdim=True)
+    whole = torch.logaddexp(top.logsumexp(-1, keepdim=True), tail)
     with torch.enable_grad():
         buckets = (torch.cat([top, tail], dim=-1) - whole).detach().requires_grad_(True)
         rows = divergence(teacher, buckets, *settings)
@@ -99,7 +100,7 @@ def _chunk_gradient(
     total = a.sum(-1, keepdim=True)
     inside = a[:, :-1] - total * buckets.detach()[:, :-1].exp()
     outside = a[:, -1:] - total * (tail - whole).exp()
-    # Relative to the tail, which is at most the whole: no overflow, save in K, which is overwritten.
+    # Relative to the tail, which is the largest sum outside K: no overflow.
     gradient = logits.sub_(tail).exp_().mul_(outside)
     gradient.scatter_(-1, ids, inside)
     return rows.detach(), gradient
@@ -157,7 +158,7 @@ def coarse_loss(
     skew: float = 0.1,
     vocabulary: int | None = None,
     dtype: torch.dtype | None = None,
-    chunk: int = CHUNK_ROWS,
+    chunk: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Weighted sum over rows (scalar, differentiable) and the unweighted nats of each row (n,).
 
@@ -167,5 +168,6 @@ def coarse_loss(
     """
     return _CoarseLoss.apply(  # type: ignore[no-any-return]
         hidden, head, ids, teacher, weights, (kind, temperature, skew),
-        head.shape[0] if vocabulary is None else vocabulary, dtype or hidden.dtype, chunk,
+        head.shape[0] if vocabulary is None else vocabulary, dtype or hidden.dtype,
+        chunk or max(32, CHUNK_LOGITS // head.shape[0]),
     )  # fmt: skip
