@@ -16,7 +16,7 @@ from deploy.control_state import Baseline, CanaryState
 from deploy.desk import Desk
 from deploy.gate import Evaluation, decide
 from deploy.guardrails import Stat, exposures, harm
-from deploy.rollout import BY_EXPOSURES, BY_TIMEOUT, judge
+from deploy.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
 from deploy.rounds import Round
 from understudy.errors import IntegrityError, NotFound
 from understudy.files import read_json
@@ -114,6 +114,10 @@ class Canary:
         step = config.steps[min(canary.step, len(config.steps) - 1)]
         seen = exposures(new)
         waited = self._desk.clock() - canary.since
+        if not self._desk.ready(canary.version):
+            if waited > step.max_wait_seconds + config.load_deadline:
+                self.abort("its slot is no longer ready", "controller")
+            return
         judgement = judge(step, seen - canary.step_exposures, waited, harm(new, old, config))
         if judgement.outcome == "breach":
             self._desk.change(
@@ -156,7 +160,7 @@ class Canary:
     def _promote(self, canary: CanaryState, by: str, steps: tuple[dict[str, Any], ...]) -> None:
         state = self._desk.state
         moves = [(canary.version, "promoted", _told(steps))]
-        if state.stable is not None:
+        if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {canary.version}"))
         self._desk.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,

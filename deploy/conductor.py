@@ -16,7 +16,7 @@ from deploy.desk import Desk
 from deploy.document import build, reason, same
 from deploy.experiments import ExperimentStore
 from deploy.operations import Operations
-from deploy.rollout import CHOOSABLE
+from deploy.rollout import allows
 from deploy.routing import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from understudy.clock import monotonic
@@ -43,8 +43,7 @@ class Conductor:
         self._operations = Operations(desk)
         self._document = store.read()
         self._since = monotonic()
-        known = self._document.slots if self._document is not None else {}
-        self._views: dict[str, tuple[float, SlotView]] = {s: (monotonic(), v) for s, v in known.items()}
+        self._views: dict[str, tuple[float, SlotView]] = {}
 
     @property
     def document(self) -> RoutingDocument | None:
@@ -161,7 +160,8 @@ class Conductor:
         bad = {**state.bad, version: why}
         canary = None if state.canary is not None and state.canary.version == version else state.canary
         previous = tuple(v for v in state.previous if v != version)
-        self.desk.change((version, "unloadable", why), bad=bad, canary=canary, previous=previous)
+        moves = [(version, "unloadable", why)] if allows(state.record(version).state, "unloadable") else []
+        self.desk.change(*moves, bad=bad, canary=canary, previous=previous)
 
     def _replace_bad_stable(self) -> None:
         """A stable version that no slot can load gives way to a former one, one that is ready if possible."""
@@ -171,9 +171,7 @@ class Conductor:
         choice = sorted(state.previous, key=lambda v: not self.desk.ready(v))
         if choice:
             rest = tuple(v for v in state.previous if v != choice[0])
-            event = "restored" if state.record(choice[0]).state == "previous" else "chosen"
-            if event == "chosen" and state.record(choice[0]).state not in CHOOSABLE:
-                return
+            event = "restored" if allows(state.record(choice[0]).state, "restored") else "chosen"
             why = f"{state.stable} cannot be loaded"
             self.desk.change((choice[0], event, why), stable=choice[0], previous=rest, decided_by="controller")
 

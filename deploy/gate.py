@@ -6,8 +6,9 @@ wider by 1 % at 100 prompts); Welch, B. L. and others are not needed since the p
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,7 +68,8 @@ def bound(pairs: tuple[Pair, ...], alpha: float) -> Bound | None:
         return None
     differences = [pair.candidate - pair.parent for pair in pairs]
     mean = fmean(differences)
-    error = stdev(differences) / len(differences) ** 0.5
+    spread = sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)  # `stdev` raises on NaN
+    error = math.sqrt(spread / len(differences))
     return Bound(
         n=len(pairs),
         parent=fmean(pair.parent for pair in pairs),

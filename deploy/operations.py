@@ -7,7 +7,7 @@ from typing import Literal
 from deploy.canary import former
 from deploy.control_state import Operation, Outcome
 from deploy.desk import Desk
-from deploy.rollout import BY_OPERATOR
+from deploy.rollout import BY_OPERATOR, allows
 from understudy.errors import BadRequest, Conflict, NotFound
 from understudy.ids import random_id
 
@@ -87,7 +87,7 @@ class Operations:
         state = self._desk.state
         event = "restored" if state.record(operation.target).state == "previous" else "chosen"
         moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
-        if state.stable is not None and state.stable != operation.target:
+        if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
         self._desk.change(
             *moves,
@@ -100,7 +100,9 @@ class Operations:
         )
 
     def _give_up(self, operation: Operation, why: str) -> None:
-        self._desk.change(operation=None, outcome=_outcome(operation, why))
+        was = self._desk.state.record(operation.target).state
+        moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
+        self._desk.change(*moves, operation=None, outcome=_outcome(operation, why))
         self._desk.audit.append(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
 
 

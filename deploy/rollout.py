@@ -46,6 +46,11 @@ def advance(state: str, event: str) -> str:
     return LIFE[state, event]
 
 
+def allows(state: str, event: str) -> bool:
+    """Whether the table holds it."""
+    return (state, event) in LIFE
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a step's evidence means now, and why."""

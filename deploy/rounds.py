@@ -82,12 +82,18 @@ class RoundStore:
 
     def all(self) -> list[Round]:
         """Every round, newest first."""
-        numbers = sorted((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), reverse=True)
-        return [self.get(n) for n in numbers if (self._root / str(n) / "round.json").is_file()]
+        return [self.get(number) for number in self._numbers()]
 
     def current(self) -> Round | None:
         """The unfinished round, None when there is none."""
-        return next((one for one in self.all() if not one.finished), None)
+        for number in self._numbers():  # only the newest can be unfinished, since `begin` sees to it
+            newest = self.get(number)
+            return None if newest.finished else newest
+        return None
+
+    def _numbers(self) -> list[int]:
+        found = [int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit() and (f / "round.json").is_file()]
+        return sorted(found, reverse=True)
 
     def get(self, number: int) -> Round:
         """Round `number`.

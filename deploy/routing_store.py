@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import redis
 from pydantic import ValidationError
 
-from deploy.routing import Heartbeat, RoutingDocument
+from deploy.routing import SLOTS, Heartbeat, RoutingDocument
 from understudy.clock import Clock, monotonic, wall
 from understudy.errors import Conflict
 from understudy.files import write_atomic
@@ -27,6 +27,8 @@ TIMEOUT = 0.4
 """Seconds for one Redis call."""
 PAUSE = 1.0
 """Seconds without asking Redis after it failed."""
+KEPT = 1000
+"""Former documents kept as files."""
 EXPIRY = 5
 """Seconds that a beat counts."""
 
@@ -56,7 +58,6 @@ class RoutingStore:
             )
         self._silent_until = 0.0
         self._highest: RoutingDocument | None = None
-        self._last: dict[str, dict[str, str]] = {}
 
     def read(self) -> RoutingDocument | None:
         """The newest document known: Redis, else the file, else the one read last. None before the first."""
@@ -85,6 +86,7 @@ class RoutingStore:
                 raise Conflict(f"epoch {document.epoch} is not above {stored.epoch}: another controller writes")
             write_atomic(self._state.routing / f"epoch-{document.epoch}.json", text)
             write_atomic(self._state.routing / "current.json", text)
+            (self._state.routing / f"epoch-{document.epoch - KEPT}.json").unlink(missing_ok=True)
         if self._push(document, text, fence) < 0:
             raise Conflict("another controller leads now; this one stops writing")
         self._highest = document
@@ -95,7 +97,7 @@ class RoutingStore:
         if newest is None:
             return False
         held = self._from_redis()
-        if held is not None and held.epoch == newest.epoch:
+        if held is not None and held.epoch >= newest.epoch:
             return True
         return self._push(newest, newest.model_dump_json(), fence, again=True) > 0
 
@@ -107,7 +109,7 @@ class RoutingStore:
     def heartbeats(self) -> dict[str, Heartbeat]:
         """The slots that reported within five seconds, by name."""
         found = {}
-        for slot, text in self._heard("slot").items():
+        for slot, text in self._heard("slot", SLOTS).items():
             try:
                 found[slot] = Heartbeat.model_validate_json(text)
             except ValidationError:
@@ -121,13 +123,14 @@ class RoutingStore:
 
     def gateways(self) -> list[dict[str, Any]]:
         """Beats of the gateways that reported within five seconds."""
-        return [json.loads(text) for _, text in sorted(self._heard("gateway").items())]
+        return [json.loads(text) for _, text in sorted(self._heard("gateway", self._gateway_names()).items())]
 
     def forget_gateway(self, name: str) -> None:
         """Take a gateway off the list at once, for one that stops in order."""
         if self._state is not None:
             (self._folder("gateway") / f"{name}.json").unlink(missing_ok=True)
         self._call("delete", f"{self._prefix}gateway:{name}")
+        self._call("srem", f"{self._prefix}gateways", name)
 
     @property
     def sees_all(self) -> bool:
@@ -162,31 +165,31 @@ class RoutingStore:
             draft = folder / f".{name}.{os.getpid()}"
             draft.write_text(text, "utf-8")
             os.replace(draft, folder / f"{name}.json")
-        self._call("set", f"{self._prefix}{kind}:{name}", text, ex=EXPIRY)
+        if self._call("set", f"{self._prefix}{kind}:{name}", text, ex=EXPIRY) and kind == "gateway":
+            self._call("sadd", f"{self._prefix}gateways", name)
 
-    def _heard(self, kind: str) -> dict[str, str]:
-        """Texts by name, younger than the expiry; the younger of Redis and file where both have one."""
-        texts = [*self._redis_beats(kind).items()]
+    def _heard(self, kind: str, names: Sequence[str]) -> dict[str, str]:
+        """Texts by name: Redis lets them expire, files count by their time; the younger one where both have it."""
+        texts = [*self._redis_beats(kind, names).items()]
         if self._state is not None and self._folder(kind).is_dir():
-            texts += [(file.stem, _read(file)) for file in self._folder(kind).glob("[!.]*.json")]
-        newest: dict[str, tuple[float, str]] = {}
+            files = [(file.stem, _read(file)) for file in self._folder(kind).glob("[!.]*.json")]
+            texts += [(name, text) for name, text in files if self._clock() - _at(text) <= EXPIRY]
+        newest: dict[str, str] = {}
         for name, text in texts:
-            at = _at(text)
-            if self._clock() - at <= EXPIRY and at >= newest.get(name, (0.0, ""))[0]:
-                newest[name] = (at, text)
-        return {name: text for name, (_, text) in newest.items()}
+            if name not in newest or _at(text) >= _at(newest[name]):
+                newest[name] = text
+        return newest
 
-    def _redis_beats(self, kind: str) -> dict[str, str]:
-        pattern = f"{self._prefix}{kind}:"
-        names = self._call("keys", pattern + "*")
-        if names is None:
-            return self._last.get(kind, {})
-        texts = self._call("mget", names) if names else []
-        if texts is None:
-            return self._last.get(kind, {})
-        beats = {n.removeprefix(pattern): t for n, t in zip(names, texts, strict=True) if t is not None}
-        self._last[kind] = beats
-        return beats
+    def _redis_beats(self, kind: str, names: Sequence[str]) -> dict[str, str]:
+        texts = self._call("mget", [f"{self._prefix}{kind}:{name}" for name in names]) if names else None
+        found = {name: text for name, text in zip(names, texts or [], strict=False) if text is not None}
+        if kind == "gateway" and texts is not None and len(found) < len(names):
+            self._call("srem", f"{self._prefix}gateways", *(set(names) - set(found)))
+        return found
+
+    def _gateway_names(self) -> list[str]:
+        """Gateways that reported; those whose beat expired are taken off the set, and come back with a beat."""
+        return sorted(self._call("smembers", f"{self._prefix}gateways") or [])
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """A Redis command's answer; None when Redis is away, which then is not asked for a second."""
@@ -218,16 +221,3 @@ def _at(text: str) -> float:
         return float(json.loads(text).get("at", 0.0))
     except (ValueError, AttributeError, TypeError):
         return 0.0
-
-
-def wait_for_epoch(store: RoutingStore, epoch: int, deadline: float) -> list[str]:
-    """Wait until every live gateway reports `epoch` or more, at most `deadline` seconds.
-
-    Returns the ids of gateways that do not follow; empty when all do (also when there is none).
-    """
-    until = monotonic() + deadline
-    while True:
-        behind = [str(g["id"]) for g in store.gateways() if int(g["epoch"]) < epoch]
-        if not behind or monotonic() >= until:
-            return behind
-        time.sleep(0.05)

@@ -135,16 +135,18 @@ def lead(config: Config, state: StateDir, url: str | None, lease: Lease, stop: t
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
     )
     codes: list[int] = []
+    ticked = threading.Event()
 
     def work() -> None:
         try:
-            codes.append(loop(conductor, lease, stop))
+            codes.append(loop(conductor, lease, stop, ticked))
         finally:
             conductor.stopping.set()
             server.should_exit = True
 
     worker = threading.Thread(target=work, name="conductor", daemon=True)
     worker.start()
+    ticked.wait(5)  # so that nobody is shown a document from before a restart
     log.info("leading; control plane at http://%s:%d", control.host, listener.getsockname()[1])
     with listener:
         server.config.load()
@@ -156,6 +158,7 @@ def lead(config: Config, state: StateDir, url: str | None, lease: Lease, stop: t
 
 def _serve(server: uvicorn.Server, listener: socket.socket, stop: threading.Event) -> None:
     """Run uvicorn until a signal, which it hands on to our handler, or until `stop`."""
+
     def watch() -> None:
         stop.wait()
         server.should_exit = True
@@ -184,7 +187,7 @@ def listen(control: ControlConfig) -> socket.socket:
     return listener
 
 
-def loop(conductor: Conductor, lease: Lease, stop: threading.Event) -> int:
+def loop(conductor: Conductor, lease: Lease, stop: threading.Event, ticked: threading.Event) -> int:
     """Tick until told to stop (0) or somebody else leads (1). An error is logged and the loop goes on."""
     renewed, said = -REFRESH, ""
     while not stop.is_set():
@@ -203,5 +206,6 @@ def loop(conductor: Conductor, lease: Lease, stop: threading.Event) -> int:
             if str(error) != said:
                 log.log(level, "tick: %s", error)
             said = str(error)
+        ticked.set()
         stop.wait(TICK)
     return 0

@@ -79,6 +79,6 @@ def _token(state: StateDir) -> str:
         return state.admin_token.read_text("ascii").strip()
     except OSError:
         raise NotRunning(
-            f"nothing runs on {state.root} (it has no admin token): start it with `understudy up --state {state.root}`, "
-            f"name another directory with --state, or set {URL_ENV} and {ENV}"
+            f"nothing runs on {state.root} (it has no admin token): start it with "
+            f"`understudy up --state {state.root}`, name another directory with --state, or set {URL_ENV} and {ENV}"
         ) from None

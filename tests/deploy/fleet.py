@@ -1,0 +1,149 @@
+"""Slots and gateways of a system without engines: they obey the routing document as agents and gateways do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deploy.conductor import Conductor
+from deploy.config import GateConfig, RolloutConfig, RolloutStep
+from deploy.desk import Desk
+from deploy.document import Settings
+from deploy.guardrails import Stat
+from deploy.registry import Registry
+from deploy.rounds import RoundStore
+from deploy.routing import SLOTS, Heartbeat, RoutingDocument
+from deploy.routing_store import RoutingStore
+from understudy.files import write_json
+from understudy.state import StateDir
+
+STEP = RolloutStep(share=0.25, min_exposures=50, max_wait_seconds=60, on_timeout="promote")
+
+
+class Time:
+    """A wall clock that moves when told to."""
+
+    def __init__(self, at: float = 1_800_000_000.0) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        return self.at
+
+
+class Fleet:
+    """Three slots and one gateway. `refuse` maps a version to why no slot loads it, `slow` never load."""
+
+    def __init__(self, state: StateDir, redis_url: str | None = None, clock: Callable[[], float] | None = None) -> None:
+        self.store = RoutingStore(state, redis_url, **({} if clock is None else {"clock": clock}))
+        self.refuse: dict[str, str] = {}
+        self.slow: set[str] = set()
+        self.gateway_epoch = -1
+        self.follows = True
+        self._bad: dict[str, str] = {}
+        self._loaded: dict[str, str | None] = dict.fromkeys(SLOTS)
+
+    def obey(self) -> RoutingDocument | None:
+        """One round of heartbeats after doing what the document wants."""
+        document = self.store.read()
+        for slot in SLOTS:
+            view = document.slots.get(slot) if document is not None else None
+            wanted = None if view is None else view.desired
+            if wanted in self.refuse:
+                self._bad[str(wanted)] = self.refuse[str(wanted)]
+            elif wanted is not None and wanted not in self.slow:
+                self._loaded[slot] = wanted
+            version = self._loaded[slot]
+            self.store.beat(
+                Heartbeat(
+                    slot=slot, url=f"http://127.0.0.1:1/{slot}", model="m", state="serving", version=version,
+                    ready=version is not None, bad=self._bad,
+                )
+            )  # fmt: skip
+        if self.follows and document is not None:
+            self.gateway_epoch = document.epoch
+        self.store.gateway_beat("g1", self.gateway_epoch, "http://127.0.0.1:2")
+        return document
+
+
+class World:
+    """A state directory with versions v1 and v2, a conductor, a fleet, a clock and KPIs that a test sets."""
+
+    def __init__(self, state: StateDir, steps: tuple[RolloutStep, ...] = (STEP,), **rollout: Any) -> None:
+        self.state = state
+        self.time = Time()
+        self.kpis: dict[str, dict[str, Stat]] | None = {}
+        self.rollout = RolloutConfig(steps=steps, **rollout)
+        for version in ("v1", "v2"):
+            register(state, version)
+            self.time.at += 1
+        self.fleet = Fleet(state, clock=self.time)
+        self.conductor = self.start()
+
+    def start(self) -> Conductor:
+        """A new controller on the same state, as after kill -9."""
+        desk = Desk(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
+        self.conductor = Conductor(desk, RoutingStore(self.state, None, clock=self.time), GateConfig(min_prompts=5))
+        return self.conductor
+
+    def turn(self, ticks: int = 3) -> RoutingDocument:
+        """Let controller and fleet take turns."""
+        for _ in range(ticks):
+            self.conductor.tick()
+            self.fleet.obey()
+            self.time.at += 0.2
+        self.conductor.tick()
+        document = self.conductor.document
+        assert document is not None
+        return document
+
+    def candidate(self, better: float = 0.3, general: float = 0.0, finite: bool = True) -> str:
+        """A round that has come to its gate with a new version, as the trainer leaves it."""
+        return round_at_gate(self.state, better, general, finite)
+
+    def evidence(
+        self, version: str, n: int, abnormal: float = 0.0, agreement: float = 0.9, latency: float = 0.2
+    ) -> None:
+        """What the workers counted of a version."""
+        assert self.kpis is not None
+        spread = abnormal * (1 - abnormal)
+        self.kpis[version] = {
+            "abnormal_termination": Stat(n, abnormal, spread),
+            "agreement": Stat(n, agreement, 0.01),
+            "latency": Stat(n, latency, 0.001),
+        }
+
+
+def model_folder(folder: Path, content: str) -> Path:
+    """A folder that looks like a model; what it holds differs by `content`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(content.encode() * 400)
+    (folder / "tokenizer.json").write_text(json.dumps({"词表": content}, ensure_ascii=False), "utf-8")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    (folder / "fingerprint.json").write_text("{}")
+    return folder
+
+
+def register(state: StateDir, content: str, round_number: int | None = None) -> str:
+    """Register a made-up student; returns its version."""
+    folder = model_folder(state.root / "made" / content, content)
+    manifest = Registry(state).register(
+        folder, kind="student", parent=None, teacher="t1", round=round_number, lineage={"说明": content}, metrics={}
+    )
+    return manifest.version
+
+
+def round_at_gate(state: StateDir, better: float, general: float, finite: bool) -> str:
+    """Stages select to register, with an evaluation whose differences are as given."""
+    rounds = RoundStore(state)
+    begun = rounds.begin("v2", "t1", "演示：漂移")
+    pairs = [{"id": str(i), "parent": 0.5, "candidate": 0.5 + better + 0.01 * (i % 3)} for i in range(30)]
+    same = [{"id": str(i), "parent": 0.9, "candidate": 0.9 + general + 0.001 * (i % 3)} for i in range(30)]
+    evaluation = {"schema_version": 1, "candidate_finite": finite, "hard": pairs, "general": same, "summary": {}}
+    write_json(rounds.folder(begun.id, "evaluate") / "evaluation.json", evaluation)
+    for stage in ("select", "score", "distil", "export", "evaluate"):
+        rounds.finish(begun.id, stage, {})
+    version = register(state, f"round-{begun.id}", begun.id)
+    rounds.finish(begun.id, "register", {"version": version})
+    return version
