@@ -12,7 +12,7 @@ from feedback.events import Exchange, HardSample, exchange_id, sample_id
 from feedback.pairing import Arms, Target
 from understudy.errors import BadRequest, Conflict, Unavailable
 
-QUESTION = "我的订单什么时候到？ When will my order arrive?"
+QUESTION = "我的订单什么时候到？"
 
 
 def exchange(n: int = 0, **changes: Any) -> Exchange:
@@ -32,7 +32,8 @@ def hard(n: int, *, text: str = "", **changes: Any) -> HardSample:
     about = text or f"question {n}: " + " ".join(f"{(n + 1) * k * 7919 % 99991:x}" for k in range(1, 12))
     given: dict[str, Any] = {
         "id": sample_id(f"e{n}", changes.get("student", "v1")), "session": f"s{n}", "at": time.time(),
-        "exchange": f"e{n}", "messages": [{"role": "user", "content": about}], "teacher_text": "老师", "student_text": "学生",
+        "exchange": f"e{n}", "messages": [{"role": "user", "content": about}],
+        "teacher_text": "老师", "student_text": "学生",
         "teacher": "t1", "student": "v1", "kinds": ("semantic",),
     }  # fmt: skip
     return HardSample(**(given | changes))

@@ -34,7 +34,7 @@ def test_keeps_its_data_and_its_port_through_a_clean_stop(own_redis: RedisServer
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = RedisServer(tmp_path, port=taken.getsockname()[1])
-        with pytest.raises(Unavailable, match="ended at once|did not answer"):
+        with pytest.raises(Unavailable, match=r"ended at once|did not answer"):
             server.start(timeout=5)
     assert not server.alive()
 

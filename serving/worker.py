@@ -1,0 +1,184 @@
+"""`understudy worker`: joins the feedback worker to the routing document and to the engines."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing_store import RoutingStore
+from feedback.bus import open_bus
+from feedback.config import BusConfig, KpisConfig, OutboxConfig, PoolConfig, RedisConfig, ShadowConfig
+from feedback.connection import connect
+from feedback.outbox import Outbox
+from feedback.pairing import Arms, Target
+from feedback.worker import Worker, WorkerConfig
+from serving.engine.client import EngineClient
+from serving.engine.config import EnginesConfig
+from serving.engine.keys import engine_key
+from serving.gateway.snapshot import static_document, with_keys
+from serving.gateway.wiring import find_redis
+from understudy.config import Config, load_config
+from understudy.errors import Conflict
+from understudy.state import DEFAULT_STATE, StateDir
+
+log = logging.getLogger("understudy.worker")
+
+POLL = 0.5
+"""Seconds between two looks at the routing document, or for a Redis that is not known yet."""
+NAMES = 64
+"""Workers that may share one state directory."""
+
+
+class EngineDirectory:
+    """`feedback.pairing.Directory` over a routing store: one reference, swapped whole, read by any thread."""
+
+    def __init__(self, store: RoutingStore, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
+        self._store = store
+        self._engines = engines
+        self._static = static_document(engines, router) if engines.teacher or engines.student else None
+        self._key = key
+        self._clients: dict[tuple[str, str, str], EngineClient] = {}
+        self._arms: Arms | None = None
+        self._epoch = -1
+
+    def arms(self) -> Arms | None:
+        """The latest view."""
+        return self._arms
+
+    async def follow(self) -> None:
+        """Poll until cancelled; the last view stays while the store is away."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(POLL)
+
+    async def refresh(self) -> None:
+        """Look once."""
+        try:
+            self._look(await asyncio.to_thread(self._store.read))
+        except OSError as error:
+            log.warning("cannot read the routing document, going on with the last one: %s", error)
+
+    async def close(self) -> None:
+        """Close the connections to engines."""
+        for client in self._clients.values():
+            await client.aclose()
+
+    def _look(self, document: RoutingDocument | None) -> None:
+        document = document or self._static
+        if document is not None and document.epoch >= self._epoch:
+            self._epoch = document.epoch
+            self._arms = self._view(with_keys(document, self._engines))
+
+    def _view(self, document: RoutingDocument) -> Arms:
+        slots = {name: slot for name, slot in document.slots.items() if slot.serves}
+        teacher = slots.get("teacher")
+        students = {slot.version: slot for name, slot in slots.items() if name != "teacher" and slot.version}
+        return Arms(
+            teacher=self._target(teacher) if teacher else None,
+            students={version: self._target(slot) for version, slot in students.items()},
+            stable=document.stable,
+            candidate=document.candidate,
+            to_student=document.shadow.to_student,
+            to_teacher=document.shadow.to_teacher,
+            experiments={e.id: e.shadow.rate for e in document.experiments},
+        )
+
+    def _target(self, slot: SlotView) -> Target:
+        version = slot.version or ""
+        ours = version != EXTERNAL
+        key = self._key if ours else slot.api_key
+        place = (slot.url.removesuffix("/v1"), slot.model, key)
+        if place not in self._clients:
+            self._clients[place] = EngineClient(*place, ours=ours)
+        return Target(version, self._clients[place])
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; runs until SIGTERM or SIGINT."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    config = load_config(options.config)
+    settings = WorkerConfig(
+        shadow=config.section(ShadowConfig),
+        pool=config.section(PoolConfig),
+        kpis=config.section(KpisConfig),
+        prefix=config.section(RedisConfig).prefix,
+    )
+    asyncio.run(run(config, settings, StateDir(options.state)))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="understudy worker",
+        description="Compare: consume exchanges, ask the other arm, check, fill the pool, add up KPIs.",
+        epilog="example: understudy worker --state .understudy",
+    )
+    made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
+    made.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
+    return made
+
+
+async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
+    """Wait until Redis is known, then work until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    redis = await known_redis(config, state, stop)
+    if redis is None:
+        return
+    bus = open_bus(config.section(BusConfig), redis)
+    outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
+    store = RoutingStore(state, redis.url, redis.prefix)
+    directory = EngineDirectory(store, config.section(EnginesConfig), config.section(RouterConfig), engine_key(state))
+    worker = Worker(bus, connect(redis.url), outbox, directory, settings)
+    outbox.start()
+    await directory.refresh()
+    following = asyncio.create_task(directory.follow())
+    log.info("the worker runs on %s", redis.url)
+    try:
+        await worker.run(stop)
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await directory.close()
+        await asyncio.to_thread(outbox.close, 1.0)
+        bus.close()
+
+
+async def known_redis(config: Config, state: StateDir, stop: asyncio.Event) -> RedisConfig | None:
+    """Where Redis is, as soon as somebody says so; None when told to stop before."""
+    said = False
+    while not stop.is_set():
+        redis = find_redis(config, state)
+        if redis.url:
+            return redis
+        if not said:
+            log.warning("no Redis is known: set `redis.url`, or start `understudy up` on %s; waiting", state.root)
+            said = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), POLL)
+    return None
+
+
+def open_outbox(state: StateDir, make: Callable[[str], Outbox]) -> Outbox:
+    """The first spool that no other worker holds: worker, worker-2, ...
+
+    Raises:
+        Conflict: all are held.
+    """
+    for number in range(1, NAMES + 1):
+        with contextlib.suppress(Conflict):
+            return make("worker" if number == 1 else f"worker-{number}")
+    raise Conflict(f"{NAMES} workers hold a spool in {state.spool} already (process {os.getpid()})")

@@ -1,0 +1,117 @@
+"""The worker process: asks real HTTP engines by the routing document, waits for Redis, stops on SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy.routing import RoutingDocument, SlotView
+from deploy.routing_store import RoutingStore
+from feedback.bus import open_bus
+from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.connection import connect
+from feedback.outbox import Outbox
+from feedback.pool import Pool
+from feedback.stats import Stats
+from tests.feedback.factory import exchange
+from understudy.files import write_json
+from understudy.state import StateDir
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class FakeEngine(BaseHTTPRequestHandler):
+    """Answers as an engine does, with 409 for a version that it does not hold."""
+
+    def do_GET(self) -> None:
+        self._send(200, b'vllm:num_requests_running{model_name="x"} 0.0\n')
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        seen = {k.lower(): v for k, v in self.headers.items()} | {"body": body}
+        self.server.seen.append(seen)  # type: ignore[attr-defined]
+        if seen.get("x-understudy-version") != self.server.version:  # type: ignore[attr-defined]
+            self._send(409, b'{"error": {"message": "another version"}}')
+            return
+        text = "您的订单将在 9 天内送达。"
+        answer = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": {}}
+        self._send(200, json.dumps(answer).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def engine() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeEngine)
+    server.version, server.seen = "v1", []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def worker(state_dir: StateDir) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", "import sys; from serving.worker import main; sys.exit(main(sys.argv[1:]))"]
+    env = {**os.environ, "UNDERSTUDY_SHADOW__DEFAULT_TEMPERATURE": "0"}
+    with (state_dir.root / "worker.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--state", str(state_dir.root)], cwd=ROOT, env=env, stderr=log)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        time.sleep(0.1)
+
+
+def test_a_pair_comes_through_the_process(
+    engine: ThreadingHTTPServer, worker: subprocess.Popen[bytes], redis_url: str, state_dir: StateDir
+) -> None:
+    said = state_dir.root / "worker.log"
+    eventually(lambda: "no Redis is known" in said.read_text())
+    store = RoutingStore(state_dir, redis_url)
+    slot = SlotView(
+        desired="v1", url=f"http://127.0.0.1:{engine.server_port}", model="student", version="v1", ready=True
+    )
+    store.publish(RoutingDocument(epoch=1, slots={"student-a": slot}, stable="v1", shadow={"to_student": 1.0}))
+    write_json(state_dir.addresses, {"redis": redis_url})
+    bus = open_bus(BusConfig(url=redis_url), RedisConfig())
+    gateway = Outbox(state_dir.spool, "gateway", bus, OutboxConfig())
+    gateway.start()
+    client = connect(redis_url)
+    eventually(lambda: "the worker runs" in said.read_text())
+    gateway.put(exchange(1))
+    eventually(lambda: Pool(client).size() == 1)
+    assert Stats(client).recent_verdicts()[0].student == "v1"
+    asked = engine.seen[-1]  # type: ignore[attr-defined]
+    assert asked["authorization"] == f"Bearer {state_dir.engine_key.read_text().strip()}"
+    assert (asked["x-understudy-version"], asked["body"]["priority"], asked["body"]["temperature"]) == ("v1", 10, 0)
+    gateway.close()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(5) == 0
+
+
+def test_it_stops_while_it_waits_for_redis(worker: subprocess.Popen[bytes], state_dir: StateDir) -> None:
+    eventually(lambda: "no Redis is known" in (state_dir.root / "worker.log").read_text())
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(5) == 0
