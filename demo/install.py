@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.registry import Registry
-from understudy.errors import NotFound, UnderstudyError
+from understudy.errors import IntegrityError, NotFound, UnderstudyError
 from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -74,7 +74,11 @@ def prepared(model: Model, folder: Path, scratch: Path) -> Path:
 
     copy = scratch / model.version
     shutil.copytree(folder, copy)
-    record(copy, HERE / model.told_from if model.told_from else None, copy / FINGERPRINT)
+    try:
+        record(copy, HERE / model.told_from if model.told_from else None, copy / FINGERPRINT)
+    except IntegrityError as error:
+        print(f"{model.version}: fingerprint without regard to {model.told_from}: {error.message}", file=sys.stderr)
+        record(copy, None, copy / FINGERPRINT)
     return copy
 
 

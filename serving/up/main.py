@@ -84,7 +84,7 @@ class Up:
             await launch.start(self._state, plan, supervisor)
             await launch.first_reply(plan, supervisor, self._state.logs)
         ready = time.monotonic() - self._began
-        self._console.print(greeting(plan, self._state.root, ready), markup=False)
+        self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)
         prefix = load_config(plan.config).section(RedisConfig).prefix
         sources = Sources(self._state, plan.redis_url, prefix, lambda: supervisor.lives)
         goal = None

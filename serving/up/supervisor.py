@@ -92,16 +92,17 @@ class Supervisor:
         """Wait for the role's end, again and again, until it was asked to stop."""
         while True:
             child = self._children.get(role.name)
+            code = 0
             if child is not None:
                 if self._lives[role.name].state == "stopping":
                     await child.stop(self._stop_seconds)
                 code = await child.exited()
                 del self._children[role.name]
-                log.warning("%s (process %d) ended with %d", role.name, child.pid, code)
             self._take(role.name, "exited")
             life = self._lives[role.name]
             if life.state == "stopped":
                 return
+            log.warning("%s ended with %d; again in %.1f s", role.name, code, life.due - self._clock())
             await asyncio.sleep(max(0.0, life.due - self._clock()))
             self._take(role.name, "due")
             try:
