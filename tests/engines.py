@@ -31,7 +31,8 @@ from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent
 TEACHER, EARLIER, LATER = "t1", "v1", "v2"
-DEADLINE = 120.0
+DEADLINE = 90.0
+START_DEADLINE = 160.0
 
 
 @dataclass
@@ -67,7 +68,12 @@ class Engines:
         named = {name.replace("_", "-"): version for name, version in slots.items()}
         current = self.routes.read()
         before = {n: v.desired for n, v in current.slots.items()} if current else {}
-        views = {slot: SlotView(desired=named.get(slot, before.get(slot))) for slot in SLOTS}
+        beats = self.routes.heartbeats()
+        views = {}
+        for slot in SLOTS:
+            beat = beats.get(slot)
+            said = {"version": beat.version, "ready": beat.ready, "url": beat.url} if beat else {}
+            views[slot] = SlotView.model_validate({"desired": named.get(slot, before.get(slot)), **said})
         self.epoch = (current.epoch if current else 0) + 1
         self.routes.publish(RoutingDocument(epoch=self.epoch, slots=views, teacher=TEACHER, stable=stable))
 
@@ -90,10 +96,10 @@ class Engines:
         logs = "\n".join(path.read_text("utf-8", "replace")[-1500:] for path in self.state.logs.glob("*.log"))
         raise AssertionError(f"not reached within {deadline:g} s; {self.routes.heartbeats()}\n{logs}")
 
-    def settle(self) -> None:
+    def settle(self, deadline: float = DEADLINE) -> None:
         """Both versions loaded, the earlier one stable."""
         self.want(teacher=TEACHER, student_a=EARLIER, student_b=LATER)
-        self.wait(teacher=TEACHER, student_a=EARLIER, student_b=LATER)
+        self.wait(deadline=deadline, teacher=TEACHER, student_a=EARLIER, student_b=LATER)
 
     def start_fork_server(self) -> None:
         """Start the fork server; returns at once."""
@@ -164,6 +170,22 @@ def register(registry: Registry, source: Path, version: str, scratch: Path, pare
     return registry.path(version)
 
 
+def another(source: Path, target: Path, seed: int) -> Path:
+    """A copy of the model folder `source` with every matrix moved by 5 % seeded noise; returns `target`."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("manifest.json", "READY", "fingerprint.json"))
+    noise = torch.Generator().manual_seed(seed)
+    tensors = load_file(target / "model.safetensors")
+    for name, tensor in tensors.items():
+        if tensor.ndim == 2:
+            factor = 1 + 0.05 * torch.randn(tensor.shape, generator=noise)
+            tensors[name] = (tensor.float() * factor).to(tensor.dtype)
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    return target
+
+
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
@@ -184,13 +206,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     )
     try:
         running.start_fork_server()
-        students = ROOT / "demo" / "registry" / "students"
         register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
-        register(running.registry, students / "v1", EARLIER, root / "models")
-        register(running.registry, students / "v2", LATER, root / "models", students / "v1")
+        student = ROOT / "demo" / "registry" / "students" / "v1"
+        first = register(running.registry, student, EARLIER, root / "models")
+        register(running.registry, another(first, root / "noise", 2), LATER, root / "models", first)
         for slot in SLOTS:
             running.start_agent(slot)
-        running.settle()
+        running.settle(START_DEADLINE)
         yield running
     finally:
         running.stop()

@@ -156,6 +156,8 @@ class Agent:
         self._failures = 0
         self._failed_starts.clear()
         self._fire(Event.MATCHED)
+        seconds = self._facts.get("load_seconds") or 0.0
+        log.info("%s: serving %s, loaded in %.2f s, off by %.2g nats", self._slot, version, seconds, found)
         emit("engine.serving", self._facts.get("load_seconds"), slot=self._slot, version=version)
 
     async def _adopt(self) -> None:

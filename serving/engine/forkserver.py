@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.engine import compat
-from serving.engine.launcher import LaunchSpec, signal_group
+from serving.engine.launcher import LaunchSpec, signal_engine
 from serving.engine.lifeline import die_with_parent
 
 log = logging.getLogger("understudy.forkserver")
@@ -161,7 +161,7 @@ class ForkServer:
     def _kill(self, slot: str, number: signal.Signals) -> bool:
         pid, code = self._engines.get(slot, (0, 0))
         if pid and code is None:
-            signal_group(pid, number)
+            signal_engine(pid, number)
         return bool(pid)
 
     def _reap(self) -> None:
@@ -172,7 +172,7 @@ class ForkServer:
                 if done:
                     code = os.waitstatus_to_exitcode(status)
                     self._engines[slot] = (pid, code)
-                    signal_group(pid, signal.SIGKILL)
+                    signal_engine(pid, signal.SIGKILL)
                     log.warning("engine %s (process %d) ended with %d", slot, pid, code)
 
     def _shutdown(self) -> None:

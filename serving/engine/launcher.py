@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -80,9 +81,14 @@ class Launcher(Protocol):
         ...
 
 
-def signal_group(pid: int, number: signal.Signals) -> None:
-    """Send `number` to the process group that `pid` leads; a group that is gone is no error."""
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
+def signal_engine(pid: int, number: signal.Signals) -> None:
+    """Send `number` to an engine whose API server is `pid`; no error when it is gone.
+
+    SIGKILL goes to the whole process group; anything else to the API server alone, which ends the others in
+    order.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        if number is signal.SIGKILL:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from serving.engine import compat
-from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_group
+from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_engine
 from serving.engine.lifeline import die_with_parent
 
 
@@ -49,10 +49,10 @@ class PlainLauncher:
         process = self._processes.get(slot)
         if process is None:
             return
-        signal_group(process.pid, signal.SIGTERM)
+        signal_engine(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), grace)
-        signal_group(process.pid, signal.SIGKILL)
+        signal_engine(process.pid, signal.SIGKILL)
         await process.wait()
 
 
