@@ -126,14 +126,13 @@ class BodyParser:
                 at = text.find(token, at + 1)
         if not cuts:
             return literal
-        split = (unit.encode() + SPLIT if index in cuts else unit.encode() for index, unit in enumerate(units))
-        return b"".join(split)
+        return b"".join(unit.encode() + (SPLIT if at in cuts else b"") for at, unit in enumerate(units))
 
 
 def _refusal(error: Exception) -> BadRequest:
     text = str(error) or "too deeply nested"
     if "missing required field `model`" in text or "`$.model`" in text:
-        return BadRequest("`model` must be given, as a string: auto, teacher, student or an alias", param="model")
+        return BadRequest("`model` must be a string: auto, teacher, student or an alias", param="model")
     match = re.search(r"`\$\.(\w+)", text)
     missing = re.search(r"required field `(\w+)`", text)
     name = match.group(1) if match else missing.group(1) if missing else None
@@ -206,8 +205,7 @@ def conversation_hash(key: str, messages: list[Message]) -> str:
     for message in messages:
         digest.update(b"\x1e" + message.role.encode("utf-8", "surrogatepass") + b"\x1f")
         content = message.content
-        text = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else msgspec.json.encode(content)
-        digest.update(text)
+        digest.update(msgspec.json.encode(content))
         if message.role == "user":
             break
     return digest.hexdigest()

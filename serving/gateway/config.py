@@ -11,7 +11,8 @@ CONTROL_TOKENS = (
     "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|system|>", "<|user|>",
     "<|assistant|>", "<|end|>", "<|bos|>", "<|pad|>", "<|tool|>", "<|start|>", "<|message|>", "<|channel|>",
     "<|return|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<s>", "</s>", "[INST]", "[/INST]",
-    "<<SYS>>", "<</SYS>>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>",
+    "<<SYS>>", "<</SYS>>",
+    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>",
 )  # fmt: skip
 """Special tokens of the chat templates in wide use, and of the demo models."""
 

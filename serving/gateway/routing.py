@@ -120,7 +120,7 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
 def _find(
     document: RoutingDocument, assigned: Arm, on_candidate: bool, avoid: Arm | None
 ) -> tuple[Arm, str, SlotView, str] | None:
-    """The first that serves: the candidate if meant, the assigned arm, the other arm; with why it is not the first."""
+    """The first that serves of candidate (if meant), assigned arm, other arm; with why it is not."""
     frozen = FROZEN_STUDENT in document.frozen
     student: list[tuple[Arm, str | None]] = [("student", document.stable)]
     if on_candidate:
@@ -185,5 +185,5 @@ def model_names(document: RoutingDocument) -> list[str]:
 
 def can_serve(document: RoutingDocument) -> bool:
     """Whether an arm can serve `auto`."""
-    versions: tuple[tuple[str | None, Arm], ...] = ((document.teacher, "teacher"), (document.stable, "student"))
-    return any(document.slot_of(version, arm) is not None for version, arm in versions)
+    teacher = document.slot_of(document.teacher, "teacher")
+    return teacher is not None or document.slot_of(document.stable, "student") is not None

@@ -29,7 +29,9 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
 
 
-def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers) -> bytes:
+def engine_head(
+    path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers
+) -> bytes:
     """Head of the request to an engine. The client's credentials and our own headers stay here."""
     lines = [
         b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,

@@ -1,0 +1,65 @@
+"""Errors of the data plane beside those of `understudy.errors`, with the status that each is answered by."""
+
+from __future__ import annotations
+
+from understudy.errors import UnderstudyError
+
+
+class TooLarge(UnderstudyError):
+    """The body is above `gateway.max_body`."""
+
+    status, kind, code = 413, "invalid_request_error", "request_too_large"
+
+
+class HeadTooLarge(UnderstudyError):
+    """The head is above `gateway.max_head`."""
+
+    status, kind, code = 431, "invalid_request_error", "headers_too_large"
+
+
+class Malformed(UnderstudyError):
+    """Not HTTP, or HTTP that two readers may read differently."""
+
+    status, kind, code = 400, "invalid_request_error", "malformed_request"
+
+
+class TooSlow(UnderstudyError):
+    """The client did not send its request in time."""
+
+    status, kind, code = 408, "invalid_request_error", "request_timeout"
+
+
+class Unauthorized(UnderstudyError):
+    """No key, or one that is not known."""
+
+    status, kind, code = 401, "invalid_request_error", "invalid_api_key"
+
+
+class TooMany(UnderstudyError):
+    """`gateway.max_concurrent` requests are in flight."""
+
+    status, kind, code = 429, "rate_limit_error", "too_many_requests"
+
+
+class BadGateway(UnderstudyError):
+    """The engine could not be reached, or broke off before it answered."""
+
+    status, kind, code = 502, "server_error", "upstream_error"
+
+
+class GatewayTimeout(UnderstudyError):
+    """The engine did not begin its reply in time."""
+
+    status, kind, code = 504, "timeout_error", "upstream_timeout"
+
+
+class Stopping(UnderstudyError):
+    """The gateway stops, and the reply took longer than the drain."""
+
+    status, kind, code = 503, "service_unavailable_error", "stopping"
+
+
+class BrokenReply(UnderstudyError):
+    """The engine broke off within its reply."""
+
+    status, kind, code = 502, "server_error", "upstream_broken"

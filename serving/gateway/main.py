@@ -1,0 +1,149 @@
+"""`understudy serve`: run the gateway until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+import uvloop
+
+from feedback.config import KpisConfig
+from serving.engine.config import EnginesConfig
+from serving.gateway.app import build_app
+from serving.gateway.config import GatewayConfig
+from serving.gateway.protocol import GatewayProtocol, protocol_factory
+from serving.gateway.wiring import Parts, build, is_static
+from understudy.config import load_config
+from understudy.errors import ConfigError
+from understudy.state import DEFAULT_STATE, StateDir
+
+log = logging.getLogger("understudy.gateway")
+
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; None where it says nothing."""
+
+    config: Path | None
+    state: Path | None
+    host: str | None
+    port: int | None
+
+
+def parse(argv: list[str]) -> Options:
+    """The command line's options; argparse answers --help and wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="understudy serve",
+        description="Run the gateway: the OpenAI API before a teacher and a student.",
+        epilog="example: understudy serve --config understudy.yaml --port 8000",
+    )
+    parser.add_argument("--config", type=Path, help="configuration file (YAML)")
+    parser.add_argument("--state", type=Path, help="state directory (default: .understudy)")
+    parser.add_argument("--host", help="address to listen on (default: gateway.host)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: gateway.port)")
+    given = parser.parse_args(argv)
+    return Options(given.config, given.state, given.host, given.port)
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; returns the exit code."""
+    options = parse(argv)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    config = load_config(options.config)
+    config.check()
+    settings = config.section(GatewayConfig)
+    host = options.host or settings.host
+    listener = listen(host, settings.port if options.port is None else options.port)
+    port = listener.getsockname()[1]
+    state = StateDir(options.state or DEFAULT_STATE)
+    if options.state is None and not is_static(config.section(EnginesConfig), False):
+        log.info("no engine is configured: following the system whose state is in %s", state.root)
+    parts = build(config, state, options.state is not None, f"http://{host}:{port}", f"gateway-{port}")
+    try:
+        uvloop.run(serve(parts, listener, config.section(KpisConfig).declared))
+    finally:
+        if parts.outbox is not None:
+            parts.outbox.close(0.5)
+    return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ConfigError: the port is in use, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            f"stop what uses it, or set gateway.port (--port) or gateway.host (--host)",
+            param="gateway.port",
+        ) from None
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server; what the drain leaves unfinished is told so."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, GatewayProtocol):
+                connection.cut()
+
+
+def server_of(parts: Parts, declared_kpis: tuple[str, ...] = ()) -> Server:
+    """The server of a gateway, ready to serve on a socket."""
+    settings = parts.gateway.config
+    config = uvicorn.Config(
+        build_app(parts.gateway, declared_kpis),
+        http=cast(Any, protocol_factory(parts.gateway)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+    return Server(config)
+
+
+async def serve(parts: Parts, listener: socket.socket, declared_kpis: tuple[str, ...] = ()) -> None:
+    """Serve on `listener` until a signal."""
+    server = server_of(parts, declared_kpis)
+    following = None
+    if parts.follower is not None:
+        following = asyncio.create_task(parts.follower.run())
+    gc.collect()
+    gc.freeze()
+    log.info("serving on http://%s:%d", *listener.getsockname()[:2])
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if following is not None and parts.follower is not None:
+            following.cancel()
+            await parts.follower.stop()
+        parts.gateway.pool.close()
+    log.info("stopped")

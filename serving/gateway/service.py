@@ -1,0 +1,127 @@
+"""What all requests of one gateway share; built once in `main`, handed to the protocol and the app."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from deploy.routing import EXTERNAL
+from feedback.events import Event
+from serving.gateway.body import BodyParser
+from serving.gateway.capture import RawExchange
+from serving.gateway.config import GatewayConfig
+from serving.gateway.keys import Keys
+from serving.gateway.metrics import Metrics
+from serving.gateway.retry import RetryBudget
+from serving.gateway.routing import Ask, Decision, NoArm, route
+from serving.gateway.snapshot import Snapshot
+from serving.gateway.upstream import Pool
+from understudy.clock import Clock, monotonic
+
+log = logging.getLogger("understudy.gateway")
+
+MAX_EXPOSURES = 100_000
+
+
+class Outbox(Protocol):
+    """The part of `feedback.outbox.Outbox` that the gateway uses."""
+
+    def put(self, item: Any, size: int = 0) -> bool:
+        """Take a record without waiting; False when it had to be dropped."""
+        ...
+
+    def put_durable(self, event: Event, timeout: float = 5.0) -> None:
+        """Return once an event is on disk. Blocks, so it is called from a thread."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """Counters and levels."""
+        ...
+
+
+class Exposures:
+    """Which units have met which experiment here; bounded, the oldest is forgotten first."""
+
+    def __init__(self, limit: int = MAX_EXPOSURES) -> None:
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._limit = limit
+
+    def first(self, experiment: str, unit: str) -> bool:
+        """Whether this is the unit's first request in the experiment."""
+        key = (experiment, unit)
+        if key in self._seen:
+            self._seen.move_to_end(key)
+            return False
+        self._seen[key] = None
+        if len(self._seen) > self._limit:
+            self._seen.popitem(last=False)
+        return True
+
+
+class Gateway:
+    """Shared state of the request path; only the event loop touches it."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        snapshot: Snapshot,
+        outbox: Outbox | None = None,
+        refresh: Callable[[], Awaitable[bool]] | None = None,
+        clock: Clock = monotonic,
+        capture: bool = True,
+    ) -> None:
+        self.config = config
+        self.snapshot = snapshot
+        self.outbox = outbox
+        self.capture = capture and outbox is not None
+        self.clock = clock
+        self._refresh = refresh
+        self.parser = BodyParser(config.control_tokens)
+        self.pool = Pool(config.reuse_seconds, clock)
+        self.metrics = Metrics()
+        self.keys = Keys(config.key_secret, config.api_keys)
+        self.budget = RetryBudget(config.retry_share)
+        self.exposures = Exposures()
+
+    async def refresh(self) -> bool:
+        """Read the routing document at once; whether a newer one came of it."""
+        return False if self._refresh is None else await self._refresh()
+
+    def decide(self, ask: Ask) -> Decision:
+        """Route `ask`, past an arm whose engine failed just now where the router is free to choose.
+
+        Raises:
+            ModelNotFound, NoArm: as `routing.route`.
+        """
+        decision = route(self.snapshot.document, ask)
+        if not decision.auto or not self.pool.down(decision.slot.url):
+            return decision
+        try:
+            other = route(self.snapshot.document, ask, avoid=decision.arm)
+        except NoArm:
+            return decision
+        return decision if self.pool.down(other.slot.url) else other
+
+    def exposed(self, decision: Decision) -> None:
+        """Count a unit's first meeting with an experiment."""
+        name = decision.experiment
+        if name is not None and self.exposures.first(name, decision.unit):
+            self.metrics.exposures[name, decision.assigned] += 1
+
+    def key_for(self, decision: Decision) -> str:
+        """The bearer key that the decision's engine asks for; empty when none is known."""
+        slot = decision.slot
+        return slot.api_key if slot.version == EXTERNAL else self.snapshot.engine_key
+
+    def wants(self, request_id: str) -> bool:
+        """Whether the capture rate takes this request."""
+        rate = self.snapshot.document.capture_rate
+        return self.capture and (rate >= 1 or int(request_id[:8], 16) < rate * 2**32)
+
+    def record(self, raw: RawExchange) -> None:
+        """Hand a copy to the outbox; counts it when there is no room."""
+        size = len(raw.request) + sum(map(len, raw.chunks))
+        if self.outbox is not None and not self.outbox.put(raw, size):
+            self.metrics.events["capture_dropped"] += 1

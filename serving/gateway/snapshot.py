@@ -1,0 +1,139 @@
+"""The gateway's view of the routing document: one reference, swapped whole, never to a lower epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing_store import RoutingStore
+from serving.engine.config import EnginesConfig, ExternalEngine
+from understudy.state import StateDir
+
+log = logging.getLogger("understudy.gateway")
+
+BEAT_SECONDS = 1.0
+
+
+class Snapshot:
+    """Holds the current document and the key of the engines; the request path only reads attributes."""
+
+    def __init__(self, document: RoutingDocument | None = None) -> None:
+        self.document = document or RoutingDocument()
+        self.known = document is not None
+        """Whether any document has been seen."""
+        self.engine_key = ""
+        self.changed = asyncio.Event()
+
+    def offer(self, document: RoutingDocument | None) -> bool:
+        """Take `document` unless its epoch is below the highest seen; whether it was taken."""
+        if document is None or (self.known and document.epoch < self.document.epoch):
+            return False
+        if self.known and document.epoch == self.document.epoch and document == self.document:
+            return False
+        self.document, self.known = document, True
+        self.changed.set()
+        return True
+
+
+class Follower:
+    """Keeps a snapshot in step with a routing store, from a thread of its own, and says so by beats."""
+
+    def __init__(
+        self, snapshot: Snapshot, store: RoutingStore, state: StateDir | None, url: str,
+        poll_seconds: float, engines: EnginesConfig, identity: str,
+    ) -> None:  # fmt: skip
+        self._snapshot = snapshot
+        self._store = store
+        self._state = state
+        self._url = url
+        self._poll = poll_seconds
+        self._engines = engines
+        self._id = identity
+        self._thread = ThreadPoolExecutor(1, "routing")
+        self._beaten = (-1, 0.0)
+
+    async def refresh(self) -> bool:
+        """Read the document now; whether a newer one was taken."""
+        document = await self._call(self._store.read)
+        if document is not None:
+            document = with_keys(document, self._engines)
+        return self._snapshot.offer(document)
+
+    async def run(self) -> None:
+        """Poll until cancelled; a store that fails leaves the last document in force."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self._step(loop.time())
+            except OSError as error:
+                log.warning("cannot read the routing document, serving on the last one: %s", error)
+            await asyncio.sleep(self._poll)
+
+    async def _step(self, now: float) -> None:
+        if self._state is not None:
+            self._snapshot.engine_key = await self._call(read_key, self._state)
+        await self.refresh()
+        epoch = self._snapshot.document.epoch
+        if epoch != self._beaten[0] or now - self._beaten[1] >= BEAT_SECONDS:
+            await self._call(self._store.gateway_beat, self._id, epoch, self._url)
+            self._beaten = (epoch, now)
+
+    async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def stop(self) -> None:
+        """Say goodbye, so that nobody waits for this gateway."""
+        try:
+            await asyncio.wait_for(self._call(self._store.forget_gateway, self._id), 1.0)
+        except (OSError, TimeoutError) as error:
+            log.warning("could not sign off: %s", error)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def read_key(state: StateDir) -> str:
+    """The key that engines ask for; empty while there is none."""
+    try:
+        return state.engine_key.read_text("utf-8").strip()
+    except OSError:
+        return ""
+
+
+def static_document(engines: EnginesConfig, router: RouterConfig) -> RoutingDocument:
+    """Epoch 0 in memory, for engines that somebody else runs."""
+    slots = {}
+    if engines.teacher is not None:
+        slots["teacher"] = external_slot(engines.teacher)
+    if engines.student is not None:
+        slots["student-a"] = external_slot(engines.student)
+    return RoutingDocument(
+        slots=slots, stable=EXTERNAL if engines.student else None, default=router.default,
+        aliases=router.aliases, experiments=router.experiments, reason="configuration",
+    )  # fmt: skip
+
+
+def external_slot(engine: ExternalEngine) -> SlotView:
+    """A slot that is always ready."""
+    return SlotView(
+        desired=EXTERNAL, url=engine.url, model=engine.model, version=EXTERNAL, ready=True,
+        api_key=key_of(engine),
+    )  # fmt: skip
+
+
+def key_of(engine: ExternalEngine) -> str:
+    """The key of an external engine from its environment variable; empty without one."""
+    return os.environ.get(engine.api_key_env, "") if engine.api_key_env else ""
+
+
+def with_keys(document: RoutingDocument, engines: EnginesConfig) -> RoutingDocument:
+    """`document` with the keys of external engines, which are never written anywhere."""
+    slots = dict(document.slots)
+    for name, slot in document.slots.items():
+        engine = engines.teacher if name == "teacher" else engines.student
+        if slot.version == EXTERNAL and engine is not None:
+            slots[name] = slot.model_copy(update={"api_key": key_of(engine)})
+    return document.model_copy(update={"slots": slots})

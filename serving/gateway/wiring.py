@@ -1,0 +1,111 @@
+"""Builds a gateway from a configuration: static before external engines, or following a running system."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.routing import RouterConfig
+from deploy.routing_store import RoutingStore
+from feedback.bus import Bus, Numbered, Published, Received, open_bus
+from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.outbox import Outbox
+from serving.engine.config import EnginesConfig
+from serving.gateway.capture import assemble
+from serving.gateway.config import GatewayConfig
+from serving.gateway.service import Gateway
+from serving.gateway.snapshot import Follower, Snapshot, static_document
+from understudy.config import Config
+from understudy.errors import Conflict, Unavailable
+from understudy.files import read_json
+from understudy.state import StateDir
+
+log = logging.getLogger("understudy.gateway")
+
+
+class NoBus:
+    """Stands where no bus is configured: feedback waits in the spool until one is."""
+
+    partitions = 1
+
+    def publish(
+        self, topic: str, partition: int, spool: str, batch: Sequence[Numbered], *, force: bool = False
+    ) -> Published:
+        """Always away."""
+        raise Unavailable("no bus is configured: set redis.url or bus.url")
+
+    def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
+        """Always away."""
+        raise Unavailable("no bus is configured: set redis.url or bus.url")
+
+    def forget(self, topic: str, partition: int, position: str) -> None:
+        """Nothing is held."""
+
+    def lag(self, topic: str, partition: int, after: str) -> int:
+        """Nothing is held."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A gateway and what runs beside it."""
+
+    gateway: Gateway
+    follower: Follower | None
+    outbox: Outbox | None
+
+
+def is_static(engines: EnginesConfig, state_given: bool) -> bool:
+    """Whether the routing comes from the configuration alone: external engines and no state directory."""
+    return not state_given and (engines.teacher is not None or engines.student is not None)
+
+
+def build(config: Config, state: StateDir, state_given: bool, url: str, name: str) -> Parts:
+    """Compose the gateway that listens at `url`; `name` is unique among those of a state directory.
+
+    Raises:
+        ConfigError: a key or value is wrong; nothing has started then.
+    """
+    settings = config.section(GatewayConfig)
+    engines, router = config.section(EnginesConfig), config.section(RouterConfig)
+    static = is_static(engines, state_given)
+    redis = find_redis(config, None if static else state)
+    bus_url = config.section(BusConfig).url
+    has_bus = bool(bus_url or redis.url)
+    bus: Bus = open_bus(config.section(BusConfig), redis) if has_bus else NoBus()
+    outbox = open_outbox(state, name, bus, config.section(OutboxConfig))
+    if static:
+        snapshot = Snapshot(static_document(engines, router))
+        return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox)
+    snapshot = Snapshot()
+    store = RoutingStore(state, redis.url or None, redis.prefix)
+    follower = Follower(snapshot, store, state, url, router.poll_seconds, engines, name)
+    return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox)
+
+
+def find_redis(config: Config, state: StateDir | None) -> RedisConfig:
+    """The Redis of the configuration, else the one of the system that runs in `state`."""
+    redis = config.section(RedisConfig)
+    if redis.url or state is None or not state.addresses.is_file():
+        return redis
+    try:
+        url = str(read_json(state.addresses).get("redis") or "")
+    except (OSError, ValueError) as error:
+        log.warning("cannot read %s: %s", state.addresses, error)
+        return redis
+    return redis.model_copy(update={"url": url})
+
+
+def open_outbox(state: StateDir, name: str, bus: Bus, config: OutboxConfig) -> Outbox | None:
+    """The outbox, started; None, with the reason in the log, where its spool cannot be opened."""
+    try:
+        outbox = Outbox(state.spool, name, bus, config, assemble)
+    except (OSError, Conflict) as error:
+        log.error("nothing is captured, the spool cannot be opened: %s", error)
+        return None
+    outbox.start()
+    return outbox
