@@ -63,7 +63,7 @@ def read_layout(folder: Path) -> dict[str, Tensor]:
                     raise ValueError(f"header of {length} bytes")
                 header = json.loads(file.read(length))
             tensors = {n: Tensor(t["dtype"], tuple(t["shape"])) for n, t in header.items() if n != "__metadata__"}
-        except (OSError, struct.error, ValueError, KeyError, TypeError) as error:
+        except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LayoutError(f"{path} is no readable safetensors file: {error}") from None
         twice = found.keys() & tensors.keys()
         if twice:

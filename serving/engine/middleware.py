@@ -151,7 +151,7 @@ class VersionGuard:
         self.loading = True
         before, self.version = self.version, None
         try:
-            results = await engine.collective_rpc(LOAD_METHOD, args=(path,))
+            results = await _ask_workers(engine, path)
             refused = [r for r in results if not r["ok"]]
             if not any(r["damaged"] for r in refused):
                 self.version = before if refused else None
@@ -163,6 +163,15 @@ class VersionGuard:
         finally:
             self.loading = False
         return {**self._state(), "workers": results}
+
+
+async def _ask_workers(engine: Any, path: str) -> list[dict[str, Any]]:
+    """One answer of each worker; whatever the engine raises means that nobody knows what was written."""
+    try:
+        answers: list[dict[str, Any]] = await engine.collective_rpc(LOAD_METHOD, args=(path,))
+    except Exception as error:
+        raise Refusal(500, "load_damaged", f"the load failed: {type(error).__name__} {error}") from error
+    return answers
 
 
 async def _reset_caches(engine: Any) -> None:
