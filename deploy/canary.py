@@ -37,6 +37,7 @@ class Canary:
     def __init__(self, desk: Desk, gate: GateConfig) -> None:
         self._desk = desk
         self._gate = gate
+        self._away_since: float | None = None
 
     def tick(self) -> None:
         """Do what is due; called a few times a second."""
@@ -114,9 +115,7 @@ class Canary:
         step = config.steps[min(canary.step, len(config.steps) - 1)]
         seen = exposures(new)
         waited = self._desk.clock() - canary.since
-        if not self._desk.ready(canary.version):
-            if waited > step.max_wait_seconds + config.load_deadline:
-                self.abort("its slot is no longer ready", "controller")
+        if not self._ready(canary.version):
             return
         judgement = judge(step, seen - canary.step_exposures, waited, harm(new, old, config))
         if judgement.outcome == "breach":
@@ -142,6 +141,18 @@ class Canary:
         elif desk.clock() - canary.since > desk.settings.rollout.load_deadline:
             seconds = desk.settings.rollout.load_deadline
             self.abort(f"not loaded within {seconds:g} s", "controller")
+
+    def _ready(self, version: str) -> bool:
+        """Whether the candidate can serve; without a slot for too long it is taken out."""
+        now = self._desk.clock()
+        if self._desk.ready(version):
+            self._away_since = None
+            return True
+        if self._away_since is None:
+            self._away_since = now
+        elif now - self._away_since > self._desk.settings.rollout.load_deadline:
+            self.abort("its slot is no longer ready", "controller")
+        return False
 
     def _advance(self, canary: CanaryState, why: str, seen: int, waited: float, share: float) -> None:
         here = seen - canary.step_exposures
