@@ -32,7 +32,7 @@ from understudy.state import StateDir
 ROOT = Path(__file__).resolve().parent.parent
 TEACHER, EARLIER, LATER = "t1", "v1", "v2"
 DEADLINE = 90.0
-START_DEADLINE = 160.0
+START_DEADLINE = 300.0
 
 
 @dataclass
@@ -93,8 +93,11 @@ class Engines:
             if condition(beats):
                 return beats
             time.sleep(0.05)
-        logs = "\n".join(path.read_text("utf-8", "replace")[-1500:] for path in self.state.logs.glob("*.log"))
+        logs = "\n".join(f"{path.name}: {path.read_text('utf-8', 'replace')[-600:]}" for path in self._own_logs())
         raise AssertionError(f"not reached within {deadline:g} s; {self.routes.heartbeats()}\n{logs}")
+
+    def _own_logs(self) -> list[Path]:
+        return [*self.state.logs.glob("agent-*.log"), *self.state.logs.glob("forkserver.log")]
 
     def settle(self, deadline: float = DEADLINE) -> None:
         """Both versions loaded, the earlier one stable."""
@@ -193,7 +196,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     state = StateDir(root / "state")
     ports = dict(zip(SLOTS, free_ports(3), strict=True))
     config_file = root / "understudy.yaml"
-    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 60.0}
+    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 240.0}
     config_file.write_text(yaml.safe_dump({"engines": settings}))
     running = Engines(
         state,

@@ -16,7 +16,7 @@ import pytest
 from tests.engines import EARLIER, LATER, TEACHER, Engines, register
 from tests.serving.engine import models
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 STREAM = {"model": "student", "prompt": [5, 6, 7], "max_tokens": 400, "ignore_eos": True, "stream": True}
 
 

@@ -16,7 +16,7 @@ from serving.engine.launcher import LaunchSpec
 from tests.engines import EARLIER, LATER, Engines, free_ports
 from tests.serving.engine import models
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 SLOT = "student-b"
 MIB = 1 << 20
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engines import EARLIER, LATER, Engines
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 CHAT = {"model": "student", "messages": [{"role": "user", "content": "请问我的订单什么时候到?"}], "max_tokens": 4}
 
 
