@@ -22,7 +22,7 @@ from understudy.ids import random_id
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 3.0
 BATCH = 64
 Effects = Callable[[str, Received], list[list[Any]]]
 """Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
@@ -100,7 +100,7 @@ class Consumer:
         now = time.time()
         with redis_errors():
             self._redis.zadd(self._keys.workers, {self._id: now})
-            self._redis.zremrangebyscore(self._keys.workers, "-inf", now - 2 * LEASE_SECONDS)
+            self._redis.zremrangebyscore(self._keys.workers, "-inf", now - LEASE_SECONDS)
             alive: Any = self._redis.zcard(self._keys.workers)
         return math.ceil(len(self._places) / max(1, int(alive)))
 

@@ -38,13 +38,13 @@ def start_broker(home: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int
     env = {**HEAP, **os.environ, "LOG_DIR": str(folder / "logs")}
     subprocess.run(
         [home / "bin" / "kafka-storage.sh", "format", "-t", CLUSTER, "-c", config],
-        check=True, env=env, capture_output=True, timeout=60,
+        check=True, env=env, capture_output=True, timeout=120,
     )  # fmt: skip
     with (folder / "broker.log").open("wb") as log:
         process = subprocess.Popen(
             [home / "bin" / "kafka-server-start.sh", config], stdout=log, stderr=log, env=env, start_new_session=True
         )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -1,0 +1,182 @@
+"""Kill -9 of producer, consumer and Redis: nothing lost, nothing applied twice, order kept."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from feedback.events import KPIS
+from feedback.keys import Keys
+from feedback.redis_server import RedisServer
+from tests.feedback.child import make_consumer
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
+EVENTS = 100_000 if FULL else 1500
+KILLS = 40 if FULL else 3
+
+
+class Children:
+    """Processes of `child.py`, killed at the end."""
+
+    def __init__(self) -> None:
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.feedback.child", *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.started.append(process)
+        return process
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    made = Children()
+    yield made
+    for process in made.started:
+        process.kill()
+        process.communicate()
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true"
+        time.sleep(0.05)
+
+
+def expect_each_once(url: str, count: int) -> None:
+    """Every event counted once, and in order within its session."""
+    client = redis.Redis.from_url(url, decode_responses=True)
+    seen = client.hgetall("seen")
+    assert set(seen) == {f"e{n}" for n in range(1, count + 1)}
+    assert set(seen.values()) == {"1"}
+    for session in range(11):
+        numbers = [int(n) for n in client.lrange(f"order:会话{session}", 0, -1)]
+        assert numbers == sorted(numbers)
+
+
+def produce_with_kills(children: Children, url: str, folder: Path, chance: random.Random) -> None:
+    """Produce 1..EVENTS; kill the producer KILLS times in the middle, each time going on after what it said."""
+    done = 0
+    for attempt in range(KILLS + 1):
+        child = children.start("produce", url, str(folder), f"[{done + 1}, {EVENTS}]")
+        assert child.stdout
+        stop_at = done + chance.randrange(1, max(2, (EVENTS - done) // 2)) if attempt < KILLS else EVENTS
+        for line in child.stdout:
+            done = int(line)
+            if done >= stop_at and attempt < KILLS:
+                child.kill()
+                break
+        rest = child.stdout.read().split()
+        done = int(rest[-1]) if rest else done
+        child.wait(60)
+
+
+def test_a_killed_producer_loses_nothing_it_said_was_stored(children: Children, redis_url: str, tmp_path: Path) -> None:
+    produce_with_kills(children, redis_url, tmp_path, random.Random(7))
+    consumer = make_consumer(redis_url)
+    end = time.monotonic() + 60
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    while client.hlen("seen") < EVENTS and time.monotonic() < end:
+        consumer.step()
+    seen = client.hgetall("seen")
+    # What was on its way to disk when the kill came was not said to be stored, and its owner sends it again.
+    assert set(seen) == {f"e{n}" for n in range(1, EVENTS + 1)}
+    again = sum(int(n) - 1 for n in seen.values())
+    assert again <= KILLS * 64
+
+
+def test_a_killed_consumer_applies_each_event_once(children: Children, redis_url: str, tmp_path: Path) -> None:
+    producer = children.start("produce", redis_url, str(tmp_path), f"[1, {EVENTS}]")
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    chance = random.Random(11)
+    for _ in range(KILLS):
+        before = client.hlen("seen")
+        child = children.start("consume", redis_url)
+        some = min(EVENTS - 1, before + chance.randrange(1, EVENTS // (KILLS + 1)))
+        eventually(lambda some=some: client.hlen("seen") >= some, 30)  # type: ignore[misc]
+        child.kill()
+        child.wait()
+    children.start("consume", redis_url)
+    eventually(lambda: client.hlen("seen") == EVENTS, 120)
+    assert producer.wait(30) == 0
+    expect_each_once(redis_url, EVENTS)
+
+
+def test_a_killed_redis_forgets_nothing_for_good(children: Children, own_redis: RedisServer, tmp_path: Path) -> None:
+    producer = children.start("produce", own_redis.url, str(tmp_path), f"[1, {EVENTS}]")
+    children.start("consume", own_redis.url)
+    client = redis.Redis.from_url(own_redis.url, decode_responses=True)
+    for part in range(1, KILLS + 1):
+        some = part * EVENTS // (KILLS + 2)
+        eventually(lambda some=some: client.hlen("seen") >= some, 60)  # type: ignore[misc]
+        own_redis.kill()
+        time.sleep(0.3)
+        own_redis.start()
+    eventually(lambda: client.hlen("seen") == EVENTS, 120)
+    assert producer.wait(30) == 0
+    expect_each_once(own_redis.url, EVENTS)
+
+
+def test_an_owner_that_lost_its_lease_changes_nothing(children: Children, redis_url: str, tmp_path: Path) -> None:
+    producer = children.start("produce", redis_url, str(tmp_path), "[1, 40]")
+    assert producer.wait(30) == 0
+    client = redis.Redis.from_url(redis_url)
+    paused = make_consumer(redis_url)
+    paused._lease()
+    assert len(paused.owned) == 2
+    for part in range(2):
+        client.set(Keys().lease(KPIS, part), "another")
+    assert paused.step() == 0
+    assert paused.owned == []
+    assert client.hlen("seen") == 0
+    for part in range(2):
+        client.delete(Keys().lease(KPIS, part))
+    paused.release()
+    other = make_consumer(redis_url)
+    assert sum(other.step() for _ in range(4)) == 40
+    expect_each_once(redis_url, 40)
+
+
+def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
+    first, second = make_consumer(redis_url), make_consumer(redis_url)
+    first.step()
+    assert len(first.owned) == 2
+    second.step()
+    first._renewed = second._renewed = 0.0
+    first.step()
+    second.step()
+    assert (len(first.owned), len(second.owned)) == (1, 1)
+    first.release()
+    second._renewed = 0.0
+    second.step()
+    assert len(second.owned) == 2
+
+
+@pytest.mark.kafka
+def test_kafka_events_sent_twice_are_applied_once(redis_url: str, kafka_servers: str) -> None:
+    from feedback.bus import Numbered, open_bus
+    from feedback.config import BusConfig, RedisConfig
+    from tests.feedback.child import event
+    from understudy.ids import random_id
+
+    url, topic = f"kafka://{kafka_servers}", f"t-{random_id()[:8]}"
+    bus = open_bus(BusConfig(url=url), RedisConfig())
+    batch = [Numbered(n, "会话", event(n).model_dump_json().encode()) for n in range(1, 31)]
+    bus.publish(topic, 0, "spool", batch[:20])
+    bus.publish(topic, 0, "spool", batch[10:])
+    consumer = make_consumer(redis_url, url, (topic,))
+    eventually(lambda: consumer.step() >= 0 and redis.Redis.from_url(redis_url).hlen("seen") == 30, 30)
+    expect_each_once(redis_url, 30)
+    restarted = make_consumer(redis_url, url, (topic,))
+    consumer.release()
+    assert [restarted.step() for _ in range(3)] == [0, 0, 0]
