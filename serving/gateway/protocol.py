@@ -119,7 +119,7 @@ class GatewayProtocol(HttpToolsProtocol):
         request = Completion(self._gateway, self, path, self.headers, keep_alive, http10)
         previous, self.cycle = self.cycle, request  # type: ignore[assignment]
         if previous is None or previous.response_complete:
-            self._start_asgi_task(request, None)  # type: ignore[arg-type]
+            self._start_asgi_task(request, None)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((request, None))  # type: ignore[arg-type]
@@ -228,7 +228,7 @@ class GatewayProtocol(HttpToolsProtocol):
         config = self._gateway.config
         if self._lingering or not self._in_message:
             self.transport.abort()
-        elif self._active is not None and self._active is not self.cycle:
+        elif self._active is not None and not self._active.reading:
             self._watch(config.head_seconds)  # a pipelined request, which we do not read yet
         elif not self._in_head and config.body_seconds > config.head_seconds and not self._extended:
             self._extended = True

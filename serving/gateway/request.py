@@ -121,6 +121,11 @@ class Completion:
         return "" if decision is None else decision.arm
 
     @property
+    def reading(self) -> bool:
+        """Whether the request itself is still on its way."""
+        return not self._complete
+
+    @property
     def waiting(self) -> bool:
         """Whether the client has no byte of the reply yet."""
         return self._reply is None and not self.response_complete

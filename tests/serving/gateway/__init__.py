@@ -1,0 +1,1 @@
+"""Tests of the gateway before real HTTP servers written for them; nothing of ours is replaced."""

@@ -1,0 +1,181 @@
+"""Fixtures: engines and gateways on real sockets, each on an event loop in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ab.experiment import Experiment
+from deploy.routing import RoutingDocument, SlotView
+from serving.gateway.capture import RawExchange, assemble
+from serving.gateway.config import GatewayConfig
+from serving.gateway.main import listen, server_of
+from serving.gateway.service import Gateway
+from serving.gateway.snapshot import Follower, Snapshot
+from serving.gateway.wiring import Parts
+from tests.serving.gateway.upstream import Engine, run
+from understudy.errors import Unavailable
+
+SLOT_OF = {"teacher": "teacher", "student": "student-a", "candidate": "student-b"}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread, for engines and gateways alike."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever, daemon=True)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(5)
+
+
+@pytest.fixture
+def engine(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Engine]]:
+    """Makes engines by name."""
+    made: list[Engine] = []
+
+    def make(name: str, **kwargs: Any) -> Engine:
+        one = Engine(name, loop, **kwargs)
+        one.start()
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+class Spool:
+    """Keeps what the gateway hands over; assembling happens when a test asks for it."""
+
+    def __init__(self) -> None:
+        self.raw: list[RawExchange] = []
+        self.events: list[Any] = []
+        self.full = False
+
+    def put(self, item: Any, size: int = 0) -> bool:
+        if not self.full:
+            self.raw.append(item)
+        return not self.full
+
+    def put_durable(self, event: Any, timeout: float = 5.0) -> None:
+        if self.full:
+            raise Unavailable("the outbox is full")
+        self.events.append(event)
+
+    def stats(self) -> dict[str, Any]:
+        return {"queued": len(self.raw), "dropped": {"queue": 0}}
+
+    @property
+    def exchanges(self) -> list[Any]:
+        return [assemble(raw) for raw in self.raw]
+
+
+@dataclass
+class Client:
+    """Asks a gateway, one connection a request."""
+
+    port: int
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, body, headers or {})
+            reply = connection.getresponse()
+            return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
+        finally:
+            connection.close()
+
+    def chat(
+        self, content: Any = "你好", model: str = "auto", headers: dict[str, str] | None = None, **fields: Any
+    ) -> tuple[int, dict[str, str], Any]:
+        body = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
+        raw = json.dumps(body, ensure_ascii=False).encode()
+        status, got, reply = self.send("POST", "/v1/chat/completions", raw, headers)
+        return status, got, reply if fields.get("stream") else json.loads(reply)
+
+
+@dataclass
+class Running:
+    """A gateway that serves."""
+
+    gateway: Gateway
+    client: Client
+    spool: Spool
+    stop: Callable[[], None]
+    snapshot: Snapshot
+    port: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
+    """Starts gateways: by a document, or by a follower of a store."""
+    running: list[Running] = []
+
+    def start(
+        document: RoutingDocument | None = None,
+        follow: Callable[[Snapshot, str], Follower] | None = None,
+        **settings: Any,
+    ) -> Running:
+        listener = listen("127.0.0.1", 0)
+        port = listener.getsockname()[1]
+        spool = Spool()
+
+        async def begin() -> Running:
+            snapshot = Snapshot(document)
+            follower = follow(snapshot, f"http://127.0.0.1:{port}") if follow else None
+            refresh = follower.refresh if follower else None
+            gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh)
+            server = server_of(Parts(gateway, follower, None))
+            task = asyncio.ensure_future(server.serve(sockets=[listener]))
+            beating = asyncio.ensure_future(follower.run()) if follower else None
+
+            def stop() -> None:
+                async def end() -> None:
+                    server.should_exit = True
+                    await task
+                    if beating is not None and follower is not None:
+                        beating.cancel()
+                        await follower.stop()
+                    gateway.pool.close()
+
+                if not task.done():
+                    run(loop, end())
+
+            while not server.started:
+                await asyncio.sleep(0.01)
+            return Running(gateway, Client(port), spool, stop, snapshot, port)
+
+        one: Running = run(loop, begin())
+        running.append(one)
+        return one
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+def slot(engine: Engine, version: str, ready: bool = True) -> SlotView:
+    """The slot that `engine` serves."""
+    return SlotView(desired=version, url=engine.url, model=engine.name, version=version, ready=ready)
+
+
+def document(
+    engines: dict[str, Engine], epoch: int = 1, experiments: tuple[Experiment, ...] = (), **fields: Any
+) -> RoutingDocument:
+    """A document with teacher t1, stable v1 and, where there is an engine for it, v2 in the other slot."""
+    versions = {"teacher": "t1", "student": "v1", "candidate": "v2"}
+    slots = {SLOT_OF[name]: slot(one, versions[name]) for name, one in engines.items()}
+    given: dict[str, Any] = {"teacher": "t1", "stable": "v1", **fields}
+    return RoutingDocument(epoch=epoch, slots=slots, experiments=experiments, **given)
