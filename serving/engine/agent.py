@@ -22,6 +22,8 @@ from understudy.telemetry import emit
 
 log = logging.getLogger("understudy.agent")
 TICK = 0.2
+WATCH = 0.6
+"""Seconds between two looks at the engine while it serves."""
 BEAT = 1.0
 MEMORY_EVERY = 10
 """Beats between two measurements of memory."""
@@ -64,6 +66,7 @@ class Agent:
         self._retry: dict[str, float] = {}
         self._failed_starts: dict[str, int] = {}
         self._failures = 0
+        self._watched = 0.0
         self._said = ""
         self._facts: dict[str, float | int | None] = {}
 
@@ -87,7 +90,7 @@ class Agent:
 
     async def _step(self) -> None:
         await self._read()
-        if self.state is State.SERVING and (trouble := await self._runner.trouble()):
+        if self.state is State.SERVING and (trouble := await self._watch()):
             return await self._fail(trouble)
         want = decide(self._slot, self.state, self.loaded, self._document, self._last_good, self._blocked())
         if want.why and want.why != self._said:
@@ -105,6 +108,13 @@ class Agent:
             if self.state is State.STARTING:
                 self._count_start(want.version, error.message)
             await self._fail(error.message)
+
+    async def _watch(self) -> str | None:
+        """What is wrong with the engine, asked now and then."""
+        if self._clock() - self._watched < WATCH:
+            return None
+        self._watched = self._clock()
+        return await self._runner.trouble()
 
     async def _start(self, version: str) -> None:
         self._fire(Event.START)

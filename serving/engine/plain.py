@@ -49,9 +49,10 @@ class PlainLauncher:
         process = self._processes.get(slot)
         if process is None:
             return
-        signal_engine(process.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), grace)
+        if process.returncode is None:
+            signal_engine(process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), grace)
         signal_engine(process.pid, signal.SIGKILL)
         await process.wait()
 
@@ -74,5 +75,8 @@ def main() -> None:
     compat.serve(json.loads(sys.argv[2]))
 
 
+if __name__ == "__mp_main__":
+    # The engine core and its workers are spawned, and a spawned process imports this module first.
+    die_with_parent()
 if __name__ == "__main__":
     main()
