@@ -36,7 +36,7 @@ def build(
     experiments: tuple[Experiment, ...],
     settings: Settings,
 ) -> RoutingDocument:
-    """The document for now, without number and time.
+    """The document as things are, without number and time.
 
     `former` holds the views of slots whose agent is silent but within its grace.
     """

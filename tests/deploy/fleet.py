@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.audit import AuditLog
 from deploy.conductor import Conductor
 from deploy.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.desk import Desk
@@ -113,6 +116,38 @@ class World:
             "agreement": Stat(n, agreement, 0.01),
             "latency": Stat(n, latency, 0.001),
         }
+
+
+class Moving:
+    """Keeps controller and fleet going in a thread while a test waits for an answer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def _work(self) -> None:
+        while not self._end.is_set():
+            self._world.turn(1)
+            time.sleep(0.01)
+
+    def __enter__(self) -> Moving:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(10)
+
+
+def actions(world: World) -> list[str]:
+    return [entry["action"] for entry in AuditLog(world.state.audit).entries()]
+
+
+def to_canary(world: World, version: str) -> None:
+    """From the gate to the first step."""
+    document = world.turn(5)
+    assert (document.candidate, document.candidate_share) == (version, 0.25)
 
 
 def model_folder(folder: Path, content: str) -> Path:

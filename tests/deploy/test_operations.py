@@ -1,0 +1,115 @@
+"""Rollback and promotion by hand on a fleet that obeys: loaded, not loaded, bad, at once, after a crash."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from deploy.registry import Registry
+from deploy.rounds import RoundStore
+from tests.deploy.fleet import Moving, World, actions, register, to_canary
+from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
+from understudy.state import StateDir
+
+
+def test_rollback_to_the_loaded_version_is_one_epoch(world: World) -> None:
+    before = world.turn().epoch
+    with Moving(world):
+        answer = world.conductor.perform("rollback", None, "test")
+    assert (answer["from"], answer["to"], answer["epoch"]) == ("v2", "v1", before + 1)
+    assert "behind" not in answer
+    document = world.turn()
+    assert (document.stable, document.previous) == ("v1", ("v2",))
+    assert "promotion" in document.frozen
+    assert {"rollback.begun", "version.restored", "rollback.done"} <= set(actions(world))
+
+
+def test_rollback_to_a_version_that_is_not_loaded_loads_it_first(world: World) -> None:
+    for _ in range(2):
+        version = world.candidate()
+        to_canary(world, version)
+        world.evidence(version, 60)
+        world.turn(5)
+    assert world.turn().previous == ("v3", "v2", "v1")
+    with Moving(world):
+        answer = world.conductor.perform("rollback", "v1", "test")
+    assert (answer["from"], answer["to"]) == ("v4", "v1")
+    assert world.turn().slot_of("v1", "student") is not None
+    assert world.turn().previous == ("v4", "v3", "v2")
+
+
+def test_rollback_to_a_version_that_cannot_be_loaded_leaves_all_as_it_was(world: World) -> None:
+    third = register(world.state, "third")
+    world.fleet.refuse[third] = "weights are not finite"
+    with Moving(world), pytest.raises(Unavailable, match=f"{third}.*not finite"):
+        world.conductor.perform("rollback", third, "test")
+    document = world.turn()
+    assert (document.stable, document.slots["student-b"].desired) == ("v2", "v1")
+    assert world.conductor.desk.state.operation is None
+
+
+def test_rollback_to_a_version_that_was_changed_is_refused_before_anything_loads(world: World) -> None:
+    file = Registry(world.state).path("v1") / "model.safetensors"
+    file.write_bytes(b"x" + file.read_bytes()[1:])
+    with pytest.raises(IntegrityError, match=r"v1/model\.safetensors"):
+        world.conductor.perform("rollback", None, "test")
+    assert world.turn().stable == "v2"
+
+
+def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    with Moving(world):
+        answer = world.conductor.perform("rollback", None, "test")
+    assert (answer["from"], answer["to"]) == ("v2", "v1")
+    assert world.conductor.desk.state.record(version).state == "rolled_back"
+    assert RoundStore(world.state).get(1).state == "rolled_back"
+
+
+def test_two_operations_at_once_conflict(world: World) -> None:
+    third = register(world.state, "third")
+    world.fleet.slow.add(third)
+    errors: list[BaseException] = []
+
+    def promote() -> None:
+        try:
+            world.conductor.perform("promote", third, "test")
+        except Unavailable as error:
+            errors.append(error)
+
+    with Moving(world):
+        waiting = threading.Thread(target=promote, daemon=True)
+        waiting.start()
+        time.sleep(0.1)
+        with pytest.raises(Conflict, match="under way"):
+            world.conductor.perform("rollback", None, "test")
+        world.time.at += world.rollout.operation_deadline + 1
+        waiting.join(10)
+    assert len(errors) == 1
+    assert "not loaded within" in str(errors[0])
+
+
+def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: StateDir) -> None:
+    world = World(state_dir, operation_deadline=0.3)
+    world.turn()
+    world.fleet.follows = False
+    with Moving(world):
+        answer = world.conductor.perform("rollback", None, "test")
+    assert answer["behind"] == ["g1"]
+    assert world.turn().stable == "v1"
+
+
+def test_an_operation_goes_on_after_a_crash(world: World) -> None:
+    third = register(world.state, "third")
+    world.conductor._operations.begin("promote", third, "test")
+    world.start()
+    assert world.turn(5).stable == third
+
+
+@pytest.mark.parametrize("target", ["v2", "v9"])
+def test_what_cannot_be_rolled_back_to_is_said(world: World, target: str) -> None:
+    with pytest.raises((Conflict, NotFound), match=target):
+        world.conductor.perform("rollback", target, "test")
+    assert world.turn().stable == "v2"
