@@ -57,6 +57,10 @@ class TrainerConfig(Section):
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     nice: int = Field(default=10, ge=0, le=19)
+    min_steps: int = Field(default=24, ge=1)
+    """Steps of a round at least, whatever the time."""
+    replan: bool = True
+    """Fit the number of steps to the pace seen at each checkpoint; without it the first plan stands."""
     checkpoint_seconds: float = Field(default=10.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     poll_seconds: float = Field(default=2.0, gt=0)

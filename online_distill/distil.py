@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,11 +30,17 @@ Progress = Callable[[float, float, str], None]
 
 
 class Plan(BaseModel):
-    """What a run is a function of, beside the parent's weights and the targets; fixed before its first step."""
+    """What a run is a function of, beside the parent's weights and the targets; fixed before its first step.
+
+    Later revisions of the number of steps stand in the trajectory, so that a run can be repeated exactly.
+    """
 
     model_config = ConfigDict(frozen=True)
     schema_version: Literal[1] = 1
     steps: int
+    """To begin with; see `revised`."""
+    most: int
+    """Steps in `max_epochs`."""
     step_seconds: float
     mean_weight: float
     data: str
@@ -72,8 +79,9 @@ def make_plan(
     per_token = _seconds_per_token(parent, items, an_epoch, config, mean_weight)
     step_seconds = per_token * sum(lengths) / len(an_epoch)
     left = seconds - (time.monotonic() - began)
-    steps = int(min(max(1.0, left / step_seconds), max(1.0, config.max_epochs * len(an_epoch))))
-    plan = Plan(steps=steps, step_seconds=step_seconds, mean_weight=mean_weight, data=data, recipe=recipe)
+    most = max(1, int(config.max_epochs * len(an_epoch)))
+    steps = int(min(max(config.min_steps, left / step_seconds), most))
+    plan = Plan(steps=steps, most=most, step_seconds=step_seconds, mean_weight=mean_weight, data=data, recipe=recipe)
     write_json(folder / PLAN, plan.model_dump(mode="json"))
     return plan
 
@@ -92,6 +100,15 @@ def _seconds_per_token(
     return spent / tokens
 
 
+def revised(done: int, steps: int, spent: float, seconds: float, least: int, most: int) -> int:
+    """Steps of the whole run, by the pace of the `done` ones, so that it ends after `seconds`.
+
+    A difference below a tenth of what is left changes nothing. Never below `least` or above `most`.
+    """
+    wanted = int(min(max(seconds / max(spent / max(1, done), 1e-9), least, done + 1), most))
+    return wanted if abs(wanted - steps) * 10 > steps - done else steps
+
+
 def distil(
     folder: Path,
     parent: Path,
@@ -108,43 +125,48 @@ def distil(
     plan = make_plan(folder, parent, items, config, seconds)
     learner = Learner(parent, config, plan.steps, plan.mean_weight)
     resumed = learner.restore(folder / CHECKPOINT, plan.digest())
-    began = saved = shown = time.monotonic()
+    keep = partial(learner.save, folder / CHECKPOINT, plan.digest())
+    saved = shown = time.monotonic()
     for step, batch in steps_from([len(i.tokens) for i in items], config.batch_tokens, config.seed, learner.done):
-        if step >= plan.steps:
+        if step >= learner.steps:
             break
+        began = time.monotonic()
         report = learner.step([items[i] for i in batch])
         now = time.monotonic()
+        learner.spent += now - began
         if now - shown >= PROGRESS_SECONDS:
-            progress(learner.done, plan.steps, f"loss {report.loss:.3f}")
+            progress(learner.done, learner.steps, f"loss {report.loss:.3f}")
             shown = now
         if now - saved >= config.checkpoint_seconds:
-            learner.save(folder / CHECKPOINT, plan.digest())
+            if config.replan:
+                learner.steps = revised(step + 1, learner.steps, learner.spent, seconds, config.min_steps, plan.most)
+            keep()
             saved = time.monotonic()
-    learner.save(folder / CHECKPOINT, plan.digest())
-    progress(plan.steps, plan.steps, "")
+    keep()
+    progress(learner.done, learner.done, "")
     _write_trajectory(folder / "trajectory.jsonl", learner)
-    return learner, _summary(plan, learner, resumed, time.monotonic() - began, items)
+    return learner, _summary(plan, learner, resumed, items)
 
 
 def _write_trajectory(path: Path, learner: Learner) -> None:
-    lines = [json.dumps({"step": s, "loss": loss, "norm": norm}) for s, loss, norm in learner.trajectory]
+    names = ("step", "steps", "loss", "norm")
+    lines = [json.dumps(dict(zip(names, taken, strict=True))) for taken in learner.trajectory]
     write_atomic(path, "\n".join([*lines, json.dumps({"chain": learner.chain})]) + "\n")
 
 
-def _summary(
-    plan: Plan, learner: Learner, resumed: bool, seconds: float, items: Sequence[Scored]
-) -> dict[str, Any]:
-    losses = [loss for _, loss, _ in learner.trajectory]
+def _summary(plan: Plan, learner: Learner, resumed: bool, items: Sequence[Scored]) -> dict[str, Any]:
+    losses = [loss for _, _, loss, _ in learner.trajectory]
     tail = max(1, len(losses) // 10)
     return {
-        "steps": plan.steps,
+        "steps": learner.done,
+        "steps_planned": plan.steps,
         "texts": len(items),
         "reply_tokens": learner.tokens,
         "loss_first": sum(losses[:tail]) / tail,
         "loss_last": sum(losses[-tail:]) / tail,
         "skipped_steps": learner.skipped,
         "resumed": resumed,
-        "train_seconds": round(seconds, 3),
+        "train_seconds": round(learner.spent, 3),
         "chain": learner.chain,
         "data": plan.data,
         "plan": plan.digest(),

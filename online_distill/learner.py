@@ -58,7 +58,9 @@ class Learner:
         torch.manual_seed(config.seed)
         self.device = models.pick_device(config.device)
         self.model = models.load(folder, self.device).train()
-        self._config, self._steps, self._mean_weight = config, steps, mean_weight
+        self._config, self._mean_weight = config, mean_weight
+        self.steps = steps
+        self.spent = 0.0
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [
@@ -67,7 +69,8 @@ class Learner:
         self._optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
         self.done = 0
         self.chain = hashlib.sha256(b"trajectory").hexdigest()
-        self.trajectory: list[tuple[int, float, float]] = []
+        self.trajectory: list[tuple[int, int, float, float]] = []
+        """(step, steps planned then, nats a token, norm) of each step taken."""
         self.tokens = 0
         self.skipped = 0
         self._in_succession = 0
@@ -103,7 +106,7 @@ class Learner:
             Diverged: too many of those in succession.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * rate(self.done, self._steps, self._config.warmup_steps)
+            group["lr"] = self._config.learning_rate * rate(self.done, self.steps, self._config.warmup_steps)
         loss, nats, tokens = self.loss(items)
         loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm))
@@ -115,9 +118,9 @@ class Learner:
         return StepReport(nats, norm, tokens, skipped)
 
     def _record(self, nats: float, norm: float, tokens: int, skipped: bool) -> None:
-        text = f"{self.chain}|{self.done}|{nats.hex()}|{norm.hex()}"
+        text = f"{self.chain}|{self.done}/{self.steps}|{nats.hex()}|{norm.hex()}"
         self.chain = hashlib.sha256(text.encode()).hexdigest()
-        self.trajectory.append((self.done, nats, norm))
+        self.trajectory.append((self.done, self.steps, nats, norm))
         self.done, self.tokens = self.done + 1, self.tokens + tokens
         self.skipped += skipped
         self._in_succession = self._in_succession + 1 if skipped else 0
@@ -132,7 +135,8 @@ class Learner:
         state = {
             "plan": plan, "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(),
             "done": self.done, "chain": self.chain, "trajectory": self.trajectory, "tokens": self.tokens,
-            "skipped": self.skipped, "in_succession": self._in_succession, "rng": torch.get_rng_state(),
+            "skipped": self.skipped, "steps": self.steps, "spent": self.spent,
+            "in_succession": self._in_succession, "rng": torch.get_rng_state(),
         }  # fmt: skip
         draft = path.with_suffix(".draft")
         with draft.open("wb") as file:
@@ -154,6 +158,7 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
         self.done, self.chain, self.trajectory = state["done"], state["chain"], state["trajectory"]
         self.tokens, self.skipped = state["tokens"], state["skipped"]
+        self.steps, self.spent = state["steps"], state["spent"]
         self._in_succession = state["in_succession"]
         torch.set_rng_state(state["rng"].cpu())
         return True

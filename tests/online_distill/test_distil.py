@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from online_distill.distil import CHECKPOINT, distil
+from online_distill.distil import CHECKPOINT, distil, revised
 from online_distill.learner import PATIENCE, Diverged, Learner
 from online_distill.order import epoch_batches, steps_from
 from online_distill.targets import Scored, TopK, load_all, save_shard
@@ -77,6 +77,14 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert straight["resumed"] is False
     assert resumed["chain"] == straight["chain"]
     assert weights_digest(killed / CHECKPOINT) == weights_digest(whole / CHECKPOINT)
+
+
+def test_the_number_of_steps_follows_the_pace() -> None:
+    assert revised(done=20, steps=100, spent=40.0, seconds=100.0, least=10, most=500) == 50
+    assert revised(done=20, steps=100, spent=20.4, seconds=100.0, least=10, most=500) == 100
+    assert revised(done=20, steps=100, spent=2.0, seconds=100.0, least=10, most=500) == 500
+    assert revised(done=20, steps=100, spent=200.0, seconds=100.0, least=24, most=500) == 24
+    assert revised(done=30, steps=100, spent=200.0, seconds=100.0, least=24, most=500) == 31
 
 
 def test_other_targets_do_not_resume_a_checkpoint(tmp_path: Path) -> None:

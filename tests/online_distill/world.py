@@ -86,7 +86,7 @@ def quick_config(**changes: Any) -> TrainerConfig:
     """A recipe of a few steps on one CPU thread."""
     values: dict[str, Any] = {
         "budget_seconds": 30, "max_epochs": 4, "batch_tokens": 256, "warmup_steps": 1, "device": "cpu",
-        "learning_rate": 3e-3, "holdout_share": 0.25, "checkpoint_seconds": 0.001,
+        "learning_rate": 3e-3, "holdout_share": 0.25, "checkpoint_seconds": 0.001, "min_steps": 1, "replan": False,
     }  # fmt: skip
     models.prepare(1)
     return TrainerConfig(**{**values, **changes})
