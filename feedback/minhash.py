@@ -26,18 +26,22 @@ class Sketch:
     bands: tuple[str, ...]
 
 
-def sketch(text: str) -> Sketch:
-    """The sketch of `text`, case and white space aside."""
+def sketch(text: str, realm: str = "") -> Sketch:
+    """The sketch of `text`, case and white space aside; only texts of one realm share bands."""
     plain = SPACE.sub(" ", text.strip().lower())
     shingles = {plain[i : i + SHINGLE] for i in range(max(1, len(plain) - SHINGLE + 1))}
     made = MinHash(num_perm=PERMUTATIONS, seed=1)
     made.update_batch([s.encode() for s in shingles])
     values = made.hashvalues.astype(np.uint32)
     bands = [
-        f"{i}:{hashlib.blake2b(values[i * ROWS : (i + 1) * ROWS].tobytes(), digest_size=6).hexdigest()}"
+        f"{i}:{_digest(values[i * ROWS : (i + 1) * ROWS].tobytes() + realm.encode())}"
         for i in range(PERMUTATIONS // ROWS)
     ]
     return Sketch(base64.b64encode(values.tobytes()).decode(), tuple(bands))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def similarity(one: str, other: str) -> float:

@@ -37,7 +37,7 @@ class Pool:
     def admit(self, sample: HardSample) -> Outcome:
         """Take a sample; the same id, or a near-duplicate of the same tenant and student, changes nothing."""
         config = self._config
-        made = sketch(prompt_text(sample.messages))
+        made = sketch(prompt_text(sample.messages), sample.tenant)
         meta = {
             "tenant": sample.tenant, "kind": sample.kinds[0], "kinds": list(sample.kinds), "bands": made.bands,
             "student": sample.student, "teacher": sample.teacher, "exchange": sample.exchange, "at": sample.at,

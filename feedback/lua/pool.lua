@@ -26,25 +26,34 @@ local function oldest(key)
   return redis.call('ZRANGE', key, 0, 0)[1]
 end
 
--- Who makes room for a sample of `meta`: its own tenant when that is at its share, else whoever is
--- over theirs (tenants before kinds), else its own kind at its share, else the oldest.
+-- The key of the zset that holds most beyond `limit`; `own` goes first when it is at the limit.
+local function over(own, names, prefix, limit)
+  if redis.call('ZCARD', own) >= limit then return own end
+  local largest, most = nil, limit
+  for _, name in ipairs(names) do
+    local n = redis.call('ZCARD', prefix .. name)
+    if n > most then largest, most = prefix .. name, n end
+  end
+  return largest
+end
+
+-- Who makes room for a sample of `meta`: of the tenant over its share the oldest, one of the kind over
+-- its share if there is one among its oldest hundred; shares of all (1) never bind.
 local function victim(meta, capacity, tenant_share, kind_share)
-  local mine = P .. 'tenant:' .. meta.tenant
-  if redis.call('ZCARD', mine) >= tenant_share * capacity then return oldest(mine) end
-  local largest, most = nil, tenant_share * capacity
-  for _, tenant in ipairs(redis.call('SMEMBERS', P .. 'tenants')) do
-    local n = redis.call('ZCARD', P .. 'tenant:' .. tenant)
-    if n > most then largest, most = P .. 'tenant:' .. tenant, n end
+  local tenant, kind = nil, nil
+  if tenant_share < 1 then
+    local names = redis.call('SMEMBERS', P .. 'tenants')
+    tenant = over(P .. 'tenant:' .. meta.tenant, names, P .. 'tenant:', tenant_share * capacity)
   end
-  if largest then return oldest(largest) end
-  local same = P .. 'kind:' .. meta.kind
-  if redis.call('ZCARD', same) >= kind_share * capacity then return oldest(same) end
-  largest, most = nil, kind_share * capacity
-  for _, kind in ipairs(redis.call('HKEYS', kinds)) do
-    local n = redis.call('ZCARD', P .. 'kind:' .. kind)
-    if n > most then largest, most = P .. 'kind:' .. kind, n end
+  if kind_share < 1 then
+    kind = over(P .. 'kind:' .. meta.kind, redis.call('HKEYS', kinds), P .. 'kind:', kind_share * capacity)
   end
-  return oldest(largest or seqs)
+  if tenant and kind then
+    for _, id in ipairs(redis.call('ZRANGE', tenant, 0, 99)) do
+      if redis.call('ZSCORE', kind, id) then return id end
+    end
+  end
+  return oldest(tenant or kind or seqs)
 end
 
 local function purged(tenant, at)
