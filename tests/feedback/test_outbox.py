@@ -131,6 +131,7 @@ def test_published_events_leave_the_spool(make: Make, redis_url: str) -> None:
     outbox.put(exchange(1))
     eventually(lambda: outbox.stats()["published"] == 1)
     eventually(lambda: outbox.stats()["spool_bytes"] == 0)
+    assert outbox.stats()["pending"] == 0
 
 
 def test_too_large_events_are_dropped_and_counted(make: Make, redis_url: str) -> None:
