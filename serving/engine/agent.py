@@ -259,7 +259,7 @@ class Agent:
         in_flight = 0
         if self.loaded:
             with contextlib.suppress(EngineAway):
-                in_flight = (await self._runner.control.state()).in_flight
+                in_flight = (await self._runner.control.state(BEAT)).in_flight
         serving = self.state is State.SERVING
         return Heartbeat.model_validate({
             "slot": self._slot, "url": self._config.url(self._slot), "model": served_model(self._slot),

@@ -61,7 +61,7 @@ class EnginesConfig(Section):
     start_deadline: float = Field(default=240.0, gt=0)
     drain_deadline: float = Field(default=120.0, gt=0)
     load_deadline: float = Field(default=60.0, gt=0)
-    hang_deadline: float = Field(default=20.0, gt=0)
+    hang_deadline: float = Field(default=45.0, gt=0)
     """An engine that lives but does not answer for so long is restarted."""
     stop_grace: float = Field(default=5.0, gt=0)
     backoff_first: float = Field(default=1.0, gt=0)

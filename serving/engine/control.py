@@ -61,13 +61,13 @@ class EngineControl:
         except httpx.HTTPError:
             return False
 
-    async def state(self) -> EngineState:
+    async def state(self, deadline: float = SHORT) -> EngineState:
         """What is loaded, whether it is open, and how many requests run.
 
         Raises:
             EngineAway: no answer, or not from an engine of ours.
         """
-        found = (await self._ask("GET", "/understudy/state")).json()
+        found = (await self._ask("GET", "/understudy/state", None, deadline)).json()
         names = EngineState.__dataclass_fields__
         return EngineState(**{name: found[name] for name in names})
 
