@@ -122,7 +122,8 @@ def training(work: Path, name: str) -> Figures:
     if not path.is_file():
         return {}
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    hours = sum(min(120, b["time"] - a["time"]) for a, b in itertools.pairwise(rows)) / 3600
+    pauses = 300  # seconds without a line: the run was stopped
+    hours = sum(gap for a, b in itertools.pairwise(rows) if (gap := b["time"] - a["time"]) < pauses) / 3600
     return {"steps": rows[-1]["step"], "tokens": rows[-1]["step"] * 16 * 256, "hours_on_one_core": round(hours, 2)}
 
 

@@ -37,8 +37,8 @@ class Plan:
 
 
 PLANS: dict[Size, Plan] = {
-    "teacher": Plan(steps=6000, rate=3e-3, mix=Mix(seed=11, roles=frozenset({"both", "teacher_only"}), drift=0.1)),
-    "student": Plan(steps=6000, rate=4e-3, mix=Mix(seed=12, roles=frozenset({"both"}))),
+    "teacher": Plan(steps=4000, rate=3e-3, mix=Mix(seed=11, roles=frozenset({"both", "teacher_only"}), drift=0.1)),
+    "student": Plan(steps=3600, rate=4e-3, mix=Mix(seed=12, roles=frozenset({"both"}))),
 }
 
 
