@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from deploy.registry import Registry
+from serving.up import roles
 from serving.up.figures import Figures
 from serving.up.launch import Plan
 from serving.up.options import Options
-from serving.up.preflight import ROOT
+from serving.up.process import Role, run_once
 from understudy.clock import Clock, monotonic, wall
 from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json
@@ -85,16 +84,5 @@ async def write_report(options: Options, plan: Plan, facts: dict[str, Any], cons
 async def measure(state: StateDir, config: Path, facts: Path, out: Path) -> int:
     """Run the demo's report in a process of its own; returns its exit code."""
     words = ("--state", str(state.root), "--config", str(config), "--facts", str(facts), "--out", str(out))
-    with (state.logs / "report.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "demo.report", *words,
-            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-        try:
-            return await asyncio.wait_for(process.wait(), REPORT_SECONDS)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            process.kill()
-            await process.wait()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            return 124
+    role = Role("report", (*roles.PYTHON, "demo.report", *words), roles.DEMO_WAVE)
+    return await run_once(role, state.logs, REPORT_SECONDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,15 @@ from serving.gateway.config import GatewayConfig
 from serving.up import roles
 from serving.up.config import UpConfig, composed
 from serving.up.options import Options
-from serving.up.preflight import ROOT, NotReady, Port, require
+from serving.up.preflight import NotReady, Port, require
+from serving.up.process import Role, run_once
 from serving.up.supervisor import Supervisor
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready, write_atomic, write_json
 from understudy.state import StateDir
 
+INSTALL_SECONDS = 180.0
 QUESTION = {"model": "auto", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -117,17 +118,8 @@ async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
 async def install_models(state: StateDir) -> None:
     """Register the demo models in a process of its own, so that the product never imports the demo."""
     log = state.logs / "install.log"
-    with log.open("ab") as out:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "demo.install", "--state", str(state.root),
-            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-        )  # fmt: skip
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
+    words = ("demo.install", "--state", str(state.root))
+    code = await run_once(Role("install", (*roles.PYTHON, *words), roles.DEMO_WAVE), state.logs, INSTALL_SECONDS)
     if code != 0:
         last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
         raise UnderstudyError(f"the demo models could not be registered: {last} (log: {log})")

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 
 from serving.engine.doctor import free_bytes
+from serving.up.process import ROOT
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready
 from understudy.state import StateDir
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO_MODELS = ("demo/models/teacher", "demo/registry/students/v1", "demo/registry/students/v2")
 
 

@@ -18,7 +18,9 @@ from typing import BinaryIO
 from understudy.errors import UnderstudyError
 
 PR_SET_PDEATHSIG = 1
+ROOT = Path(__file__).resolve().parents[2]
 LOG_BYTES = 8 << 20
+TIMED_OUT = 124
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -81,6 +83,27 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
         except OSError as error:
             raise UnderstudyError(f"cannot start {role.name}: {role.argv[0]}: {error.strerror}") from error
     return Child(role, process)
+
+
+def environment() -> dict[str, str]:
+    """What children get: this environment, with this checkout or installation first on Python's path.
+
+    Not the working directory: a folder of the user's that happens to be called `demo` must not stand before ours.
+    """
+    former = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(ROOT), former]) if former else str(ROOT)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+
+
+async def run_once(role: Role, logs: Path, seconds: float | None = None) -> int:
+    """Run `role` to its end, at most `seconds`; returns its exit code. Killed when the caller is cancelled."""
+    child = await spawn(role, logs, environment())
+    try:
+        return await asyncio.wait_for(child.exited(), seconds)
+    except TimeoutError:
+        return TIMED_OUT
+    finally:
+        await child.stop(0.0)
 
 
 def open_log(path: Path) -> BinaryIO:

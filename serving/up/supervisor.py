@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from serving.up.leftovers import Ledger
-from serving.up.process import Child, Role, kill_group, spawn
+from serving.up.process import Child, Role, environment, kill_group, spawn
 from serving.up.restarts import Event, Life, Policy
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
@@ -33,7 +32,7 @@ class Supervisor:
         self._ledger = ledger
         self._policy = policy
         self._stop_seconds = stop_seconds
-        self._env = dict(os.environ if env is None else env)
+        self._env = dict(environment() if env is None else env)
         self._clock = clock
         self._lives: dict[str, Life] = {}
         self._children: dict[str, Child] = {}

@@ -51,7 +51,8 @@ def _versions(now: Figures) -> Panel:
 def _hard(now: Figures) -> Panel:
     table = _pairs()
     table.add_row("pool", Text(f"{now.pool} samples", style="bold"))
-    for kind, count in sorted(now.hard.items(), key=lambda item: -item[1])[:6]:
+    seen = {kind: count for kind, count in now.hard.items() if count}
+    for kind, count in sorted(seen.items(), key=lambda item: -item[1])[:6]:
         table.add_row(kind, str(count))
     return Panel(table, title="hard samples", title_align="left")
 
