@@ -17,7 +17,7 @@ import redis
 
 from demo.report_asking import Asker, Slot, over
 from demo.report_figures import agreement, facts, from_one_version, gaps, overlaps, prefix, windows
-from demo.world import Family, Sample, sample, stream
+from demo.world import Family, Sample, sample, satisfied, stream
 from deploy.rounds import RoundStore
 from deploy.routing import RoutingDocument
 from deploy.routing_store import RoutingStore
@@ -102,6 +102,8 @@ async def compare(asker: Asker, slots: Sequence[Slot], count: int) -> dict[str, 
         old, new = await asyncio.gather(asker.pairs(before, samples, teacher), asker.pairs(after, samples, teacher))
         for name, figure in (("agreement", agreement), ("prefix", prefix), ("facts", facts)):
             found[name][family] = {"before": round(figure(old), 4), "after": round(figure(new), 4)}
+        right = sum(satisfied(one, told.text) for one, told in zip(samples, teacher, strict=True))
+        found["facts"][family]["teacher"] = round(right / len(samples), 4)
         found["prompts"][family] = len(samples)
     return found
 
