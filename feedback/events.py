@@ -60,9 +60,9 @@ class Exchange(Event):
     model: str = ""
     """Model name that the client gave."""
     streamed: bool = False
-    ttft: float | None = None
+    ttft: float | None = Field(default=None, ge=0, le=1e9)
     """Seconds from request to first byte of the reply."""
-    seconds: float = 0.0
+    seconds: float = Field(default=0.0, ge=0, le=1e9)
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     redacted: bool = False
@@ -112,7 +112,7 @@ class Kpi(Event):
     """One value of one operational KPI."""
 
     kpi: str
-    value: float
+    value: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
     arm: Literal["teacher", "student"] | None = None
     version: str | None = None
     target: str = ""

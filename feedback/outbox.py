@@ -22,7 +22,7 @@ from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, Ha
 from feedback.producer import Producer
 from feedback.redact import redact_exchange
 from feedback.spool import OVERHEAD, Entry, Spool
-from understudy.errors import Unavailable, UnderstudyError
+from understudy.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,8 @@ class Outbox:
                 return False
             self._queue.append(item)
             self._queued_bytes += item.size
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
         return True
 
     def _run(self) -> None:
@@ -183,7 +184,8 @@ class Outbox:
     def _entry(self, item: _Item) -> Entry | None:
         try:
             made = self._serialised(item)
-        except (UnderstudyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        except Exception as error:
+            # Whatever a request may hold, the thread must go on with the next one.
             log.warning("an exchange could not be assembled: %r", error)
             self.dropped["assemble"] += 1
             return None

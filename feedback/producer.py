@@ -72,9 +72,11 @@ class Producer:
                 self._forget()
                 self.up = True
                 pause = 0.05
-            except (Unavailable, sqlite3.Error) as error:
+            except Exception as error:
+                # The thread must outlive any fault of the bus; what it did not send is in the spool.
                 if self.up:
-                    log.warning("events wait in the spool: %s", error)
+                    expected = isinstance(error, Unavailable | sqlite3.Error)
+                    log.warning("events wait in the spool: %s", error, exc_info=None if expected else error)
                 self.up = False
                 progress = False
                 pause = min(2.0, pause * 2)

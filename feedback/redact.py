@@ -157,8 +157,9 @@ def redact_exchange(exchange: Exchange) -> Exchange:
         value = getattr(exchange, field)
         if value and (hashed := pseudonym(value)) != value:
             changed[field] = hashed
-    if stop := exchange.params.get("stop"):
-        changed["params"] = {**exchange.params, "stop": redactor.value(stop)}
+    params = redactor.value(exchange.params)
+    if params != exchange.params:
+        changed["params"] = params
     return exchange.model_copy(update=changed) if changed else exchange
 
 

@@ -28,7 +28,7 @@ from feedback.outbox import Outbox
 from feedback.pairing import Directory, wanted
 from feedback.pool import Pool
 from feedback.shadow import ShadowLoop
-from understudy.errors import Unavailable
+from understudy.errors import Unavailable, UnderstudyError
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Worker:
         self._outbox = outbox
         self._directory = directory
         self._stop = threading.Event()
+        self._fault: Exception | None = None
         self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects)
         self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
         pool = Pool(client, config.prefix, config.pool)
@@ -65,14 +66,21 @@ class Worker:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume and ask until `stop` is set; returns within about a second of it."""
-        thread = threading.Thread(target=self._consume, name="consumer", daemon=True)
+        """Consume and ask until `stop` is set; returns within about a second of it.
+
+        Raises:
+            UnderstudyError: consumption ended by a fault of ours; whoever runs the worker starts it again.
+        """
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=self._consume_until_stopped, args=(loop, stop), name="consumer", daemon=True)
         thread.start()
         try:
             await self.shadow.run(stop)
         finally:
             self._stop.set()
             await asyncio.to_thread(thread.join, 3.0)
+        if self._fault is not None:
+            raise UnderstudyError(f"consumption ended: {self._fault!r}; see the log") from self._fault
 
     def effects(self, topic: str, received: Received) -> list[list[Any]]:
         """Commands of one event; what cannot be read goes to the dead letters first.
@@ -106,6 +114,14 @@ class Worker:
         }
         key = f"{received.spool}:{received.number}"
         self._outbox.put_raw(topic + DEAD_LETTER, key, json.dumps(letter, ensure_ascii=False).encode())
+
+    def _consume_until_stopped(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        try:
+            self._consume()
+        except Exception as error:
+            log.exception("consumption ended")
+            self._fault = error
+            loop.call_soon_threadsafe(stop.set)
 
     def _consume(self) -> None:
         pause = IDLE

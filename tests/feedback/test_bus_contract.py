@@ -116,7 +116,8 @@ def test_a_bus_that_is_away_says_so_and_comes_back(own_redis: RedisServer) -> No
     assert bus.publish(EXCHANGES, 0, "s", events(3, 4)).highest == 4
 
 
-def test_a_kafka_that_is_away_is_unavailable() -> None:
+def test_a_kafka_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback.bus_kafka.CONNECT_MS", 500)
     bus = open_bus(BusConfig(url="kafka://127.0.0.1:1"), RedisConfig())
     with pytest.raises(Unavailable, match="Kafka"):
         bus.publish(EXCHANGES, 0, "s", events(1, 1))

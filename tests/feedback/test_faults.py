@@ -21,7 +21,7 @@ from tests.feedback.child import make_consumer
 ROOT = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 EVENTS = 100_000 if FULL else 1500
-KILLS = 40 if FULL else 3
+KILLS = 40 if FULL else 2
 
 
 class Children:

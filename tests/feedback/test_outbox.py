@@ -186,3 +186,14 @@ def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_
     outbox.put(exchange(2, session="s"))
     eventually(lambda: [e.response_id for e in read(redis_url)] == ["resp-2"])
     assert outbox.stats()["bus_up"]
+
+
+def test_text_that_is_no_text_is_dropped_and_counted(make: Make, redis_url: str) -> None:
+    def assemble(raw: str) -> Exchange:
+        return exchange(1).model_copy(update={"reply": raw})
+
+    outbox = make(redis_url, assemble)
+    outbox.put("\ud83d")
+    outbox.put("完整")
+    eventually(lambda: len(read(redis_url)) == 1)
+    assert outbox.stats()["dropped"]["assemble"] == 1

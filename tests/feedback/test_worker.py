@@ -19,6 +19,7 @@ from feedback.pool import ANCHOR, Pool
 from feedback.stats import Stats
 from feedback.worker import Worker, WorkerConfig
 from tests.feedback.factory import AWAY, REFUSED, Directory, ScriptedEngine, exchange
+from understudy.errors import UnderstudyError
 
 
 class World:
@@ -201,3 +202,19 @@ async def test_records_reach_their_topics(world: World) -> None:
 
     await world.work(lambda: len(verdicts()) == 1)
     assert "semantic" in verdicts()[0].failed
+
+
+async def test_a_value_that_no_sum_can_hold_is_a_dead_letter(world: World) -> None:
+    bad = b'{"id":"k","session":"s","at":1.0,"kpi":"rating","value":1e300,"target":"resp-1"}'
+    world.gateway.put_raw("understudy.kpis", "s", bad)
+    world.gateway.put(exchange(1))
+    await world.work(lambda: world.kpis.counters().get("dead_understudy.kpis") == 1)
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 1)
+    assert "rating" not in world.kpis.by("version")["t1"]
+
+
+async def test_a_fault_of_ours_ends_the_worker_aloud(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(world.bus, connect(world.bus_url), world.outbox, world.directory, WorkerConfig())
+    monkeypatch.setattr(worker._consumer, "step", lambda: 1 / 0)
+    with pytest.raises(UnderstudyError, match="ZeroDivisionError"):
+        await worker.run(asyncio.Event())
