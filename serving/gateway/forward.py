@@ -204,11 +204,13 @@ class Forward:
             return
         if status >= 500 and self._fall_back():
             return
-        if status >= 500 and not is_json(headers):
+        if status >= 500 and not has_type(headers, b"application/json"):
             self._drop()
             self._receiver.no_reply(BadGateway(f"the engine answered {status}"))
             return
         self._begun, self._last = True, self._gateway.clock()
+        if has_type(headers, b"text/event-stream"):
+            self._arm(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
 
     def on_body(self, data: bytes) -> None:
@@ -251,9 +253,9 @@ class Forward:
             self._receiver.reply_breaks(f"the engine was silent for {config.idle_seconds:g} s")
 
 
-def is_json(headers: Headers) -> bool:
-    """Whether a reply says that it is JSON."""
-    return any(name == b"content-type" and value.startswith(b"application/json") for name, value in headers)
+def has_type(headers: Headers, kind: bytes) -> bool:
+    """Whether a reply says that its body is of `kind`."""
+    return any(name == b"content-type" and value.startswith(kind) for name, value in headers)
 
 
 def describe(error: BaseException) -> str:

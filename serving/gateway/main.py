@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -103,7 +106,19 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server; what the drain leaves unfinished is told so."""
+    """uvicorn's server; what the drain leaves unfinished is told so.
+
+    Signals are handled by `serve`: uvicorn raises them again at its end, before our spool is closed.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Stop in order; the second time at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -136,6 +151,8 @@ async def serve(parts: Parts, listener: socket.socket, declared_kpis: tuple[str,
     following = None
     if parts.follower is not None:
         following = asyncio.create_task(parts.follower.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
     gc.collect()
     gc.freeze()
     log.info("serving on http://%s:%d", *listener.getsockname()[:2])

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from deploy.routing import RoutingDocument, SlotView
 from serving.gateway.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.main import listen, server_of
+from serving.gateway.metrics import Metrics
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from serving.gateway.wiring import Parts
@@ -81,9 +83,10 @@ class Spool:
 
 @dataclass
 class Client:
-    """Asks a gateway, one connection a request."""
+    """Asks a gateway, one connection a request; returns once the gateway is done with it, too."""
 
     port: int
+    metrics: Metrics
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -95,6 +98,9 @@ class Client:
             return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
         finally:
             connection.close()
+            deadline = time.monotonic() + 5
+            while self.metrics.in_flight and time.monotonic() < deadline:
+                time.sleep(0.002)
 
     def chat(
         self, content: Any = "你好", model: str = "auto", headers: dict[str, str] | None = None, **fields: Any
@@ -155,7 +161,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
 
             while not server.started:
                 await asyncio.sleep(0.01)
-            return Running(gateway, Client(port), spool, stop, snapshot, port)
+            return Running(gateway, Client(port, gateway.metrics), spool, stop, snapshot, port)
 
         one: Running = run(loop, begin())
         running.append(one)

@@ -76,9 +76,9 @@ def test_only_the_models_value_changes_in_the_body(serve: Serve, engine: Make) -
     engines = both(engine)
     running = serve(document(engines))
     raw = (
-        '{ "messages" : [ {"role":"user", "content":"\\u4f60\\u597d  \\"model\\":  1.50"} ],\n'
-        '  "model":"student" , "metadata": {"model":"deep"}, "tools":[{"type":"function"}],"n":1.0e0,"x":[ ] }'
-    ).encode()
+        b'{ "messages" : [ {"role":"user", "content":"\\u4f60\\u597d  \\"model\\":  1.50"} ],\n'
+        b'  "model":"student" , "metadata": {"model":"deep"}, "tools":[{"type":"function"}],"n":1.0e0,"x":[ ] }'
+    )
     status, _, _ = running.client.send("POST", "/v1/chat/completions", raw)
     assert status == 200
     assert engines["student"].seen[0].body == raw

@@ -1,0 +1,142 @@
+"""Where a request goes: the pure function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ab.assignment import bucket
+from ab.experiment import Experiment, When
+from deploy.routing import RoutingDocument, SlotView
+from serving.gateway.routing import Ask, Decision, ModelNotFound, NoArm, can_serve, model_names, route
+
+
+def view(version: str | None, ready: bool = True, desired: str | None = None) -> SlotView:
+    return SlotView(desired=desired or version, url="http://e", model="m", version=version, ready=ready)
+
+
+def doc(**fields: Any) -> RoutingDocument:
+    slots = {"teacher": view("t1"), "student-a": view("v1"), "student-b": view("v2")}
+    return RoutingDocument(**{"epoch": 1, "teacher": "t1", "stable": "v1", "slots": slots, **fields})
+
+
+def ask(model: str = "auto", user: str | None = "u", **fields: Any) -> Ask:
+    return Ask(**{"model": model, "session": "s", "request": "r", "user": user, **fields})
+
+
+def where(decision: Decision) -> tuple[str, str]:
+    return decision.arm, decision.version
+
+
+def test_names_mean_arms_versions_and_aliases() -> None:
+    document = doc(aliases={"bot": "student", "any": "auto"})
+    assert where(route(document, ask("teacher"))) == ("teacher", "t1")
+    assert where(route(document, ask("student"))) == ("student", "v1")
+    assert where(route(document, ask("student:v2"))) == ("student", "v2")
+    assert where(route(document, ask("bot"))) == ("student", "v1")
+    assert where(route(document, ask("any"))) == ("teacher", "t1")
+    for unknown in ("gpt", "student:", "student:v9", "Auto", ""):
+        with pytest.raises(ModelNotFound):
+            route(document, ask(unknown))
+
+
+def test_a_slot_that_loads_another_version_serves_nobody() -> None:
+    slots = {"teacher": view("t1"), "student-a": view("v1", desired="v3"), "student-b": view("v2", ready=False)}
+    document = doc(slots=slots)
+    with pytest.raises(NoArm):
+        route(document, ask("student"))
+    with pytest.raises(ModelNotFound):
+        route(document, ask("student:v2"))
+    assert model_names(document) == ["auto", "teacher"]
+    assert not can_serve(doc(slots={}))
+
+
+def test_the_default_split_is_sticky_and_of_the_right_size() -> None:
+    """20,000 users at 30 %: standard error 0.0032, tolerance four of them."""
+    document = doc(default={"teacher": 0.7, "student": 0.3})
+    arms = [route(document, ask(user=f"用户{n}")).arm for n in range(20_000)]
+    assert abs(arms.count("student") / 20_000 - 0.3) < 0.013
+    assert arms[:500] == [route(document, ask(user=f"用户{n}", request="other")).arm for n in range(500)]
+
+
+def test_the_candidate_gets_its_share_of_the_students_units() -> None:
+    document = doc(default={"teacher": 0.5, "student": 0.5}, candidate="v2", candidate_share=0.25)
+    before = doc(default={"teacher": 0.5, "student": 0.5})
+    for n in range(2000):
+        now, then = route(document, ask(user=str(n))), route(before, ask(user=str(n)))
+        on_candidate = then.arm == "student" and bucket("v2", str(n)) < 0.25
+        assert where(now) == (("student", "v2") if on_candidate else where(then))
+
+
+def test_where_the_student_has_no_share_the_candidate_takes_from_all() -> None:
+    document = doc(candidate="v2", candidate_share=0.25)
+    found = [where(route(document, ask(user=str(n)))) for n in range(2000)]
+    assert {("student", "v2"), ("teacher", "t1")} == set(found)
+    assert found.count(("student", "v2")) == sum(bucket("v2", str(n)) < 0.25 for n in range(2000))
+    experiment = Experiment(id="all-teacher", arms={"teacher": 1.0})
+    inside = doc(candidate="v2", candidate_share=1.0, experiments=(experiment,))
+    assert route(inside, ask()).arm == "teacher"
+
+
+def test_an_explicit_student_is_the_stable_one() -> None:
+    document = doc(candidate="v2", candidate_share=1.0)
+    assert where(route(document, ask("student"))) == ("student", "v1")
+
+
+@pytest.mark.parametrize(
+    ("when", "fields", "model", "takes_part"),
+    [
+        (When(alias="bot"), {}, "bot", True),
+        (When(alias="bot"), {}, "auto", False),
+        (When(tenant="shop"), {"tenant": "shop"}, "auto", True),
+        (When(tenant="shop"), {}, "auto", False),
+        (When(header={"X-Beta": "1"}), {"headers": {"x-beta": "1"}}, "auto", True),
+        (When(header={"X-Beta": "1"}), {"headers": {"x-beta": "0"}}, "auto", False),
+        (When(header={"X-Beta": "1"}), {}, "auto", False),
+    ],
+)
+def test_experiments_match_by_alias_tenant_and_header(
+    when: When, fields: dict[str, Any], model: str, takes_part: bool
+) -> None:
+    experiment = Experiment(id="e", arms={"student": 1.0}, when=when)
+    decision = route(doc(experiments=(experiment,), aliases={"bot": "auto"}), ask(model, **fields))
+    assert (decision.experiment == "e") == takes_part
+    assert (decision.arm == "student") == takes_part
+
+
+def test_units_are_user_session_or_request_and_derived_ones_are_marked() -> None:
+    def unit(kind: Any, **fields: Any) -> tuple[str, bool]:
+        experiment = Experiment(id="e", arms={"teacher": 1.0}, unit=kind)
+        decision = route(doc(experiments=(experiment,)), ask(**fields))
+        return decision.unit, decision.unit_derived
+
+    assert unit("user") == ("u", False)
+    assert unit("user", user=None) == ("s", True)
+    assert unit("session") == ("s", False)
+    assert unit("session", session_derived=True) == ("s", True)
+    assert unit("request") == ("r", False)
+
+
+def test_the_other_arm_stands_in_and_the_exposure_stays() -> None:
+    experiment = Experiment(id="e", arms={"student": 1.0})
+    document = doc(slots={"teacher": view("t1")}, experiments=(experiment,))
+    decision = route(document, ask())
+    assert (decision.arm, decision.assigned, decision.reason) == ("teacher", "student", "fallback")
+    assert route(doc(slots={"student-a": view("v1")}), ask()).arm == "student"
+    with pytest.raises(NoArm):
+        route(doc(slots={"student-a": view("v1")}), ask("teacher"))
+    with pytest.raises(NoArm):
+        route(doc(slots={}), ask())
+
+
+def test_a_missing_candidate_gives_way_to_the_stable_version() -> None:
+    document = doc(slots={"teacher": view("t1"), "student-a": view("v1")}, candidate="v2", candidate_share=1.0)
+    assert where(route(document, ask())) == ("student", "v1")
+
+
+def test_a_frozen_student_leaves_everything_to_the_teacher() -> None:
+    document = doc(frozen=("student",), default={"student": 1.0})
+    for model in ("auto", "student", "student:v1", "teacher"):
+        assert route(document, ask(model)).arm == "teacher"
+    assert route(document, ask()).assigned == "student"
