@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +26,8 @@ from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
 from understudy.state import StateDir
 
+SERVE = [sys.executable, "-m", "understudy", "serve"]
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": os.environ.get("PATH", "")}
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
 
@@ -269,11 +274,7 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(
         f"  student: {{url: '{student.url}/v1', model: small}}\n",
         "utf-8",
     )
-    code = "import sys; from understudy.cli import main as cli; "
-    words = ["serve", "--config", str(config), "--port", str(port)]
-    env = {"TEACHER_KEY": "sk-big", "PYTHONPATH": str(Path(__file__).parents[3]), "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-c", code + "sys.exit(cli(sys.argv[1:]))", *words]
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
+    process = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
     try:
         client = Client(port, Metrics())
 
@@ -289,9 +290,53 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(
         assert teacher.seen[0].json["model"] == "big"
         client.chat(model="student")
         assert "authorization" not in student.seen[0].headers
-        second = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30)
+        second = start_gateway(config, tmp_path, "--port", str(port))
+        _, complaint = second.communicate(timeout=30)
         assert second.returncode == 2
-        assert "gateway.port" in second.stderr
+        assert "gateway.port" in complaint
     finally:
         process.terminate()
         assert process.wait(5) == 0
+
+
+def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
+    engine: Make, tmp_path: Path, state_dir: StateDir
+) -> None:
+    """Stopped by SIGSTOP while both student slots changed, then asked before it can have polled."""
+    first, second = engine("student", version="v1"), engine("other", version="v2")
+    store = RoutingStore(state_dir, None)
+    store.publish(document({"student": first, "candidate": second}, epoch=1))
+    config = tmp_path / "u.yaml"
+    config.write_text("gateway: {port: 0}\nrouter: {poll_seconds: 1.0}\n", "utf-8")
+    process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
+    try:
+        assert eventually(lambda: bool(store.gateways()), 20)
+        client = Client(int(store.gateways()[0]["url"].rpartition(":")[2]), Metrics())
+        assert client.chat(model="student")[1]["x-understudy-version"] == "v1"
+        process.send_signal(signal.SIGSTOP)
+        first.version, second.version = "v3", "v4"
+        moved = document({"student": first, "candidate": second}, epoch=3, stable="v4")
+        slots = {name: view.model_copy(update={"version": v, "desired": v})
+                 for (name, view), v in zip(moved.slots.items(), ("v3", "v4"), strict=True)}  # fmt: skip
+        store.publish(moved.model_copy(update={"slots": slots}))
+        answers = [threading.Thread(target=lambda: seen.append(client.chat(model="student"))) for _ in range(4)]
+        seen: list[tuple[int, dict[str, str], Any]] = []
+        for thread in answers:
+            thread.start()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGCONT)
+        for thread in answers:
+            thread.join()
+        assert [status for status, _, _ in seen] == [200] * 4
+        assert {headers["x-understudy-version"] for _, headers, _ in seen} == {"v4"}
+        assert all(body["choices"][0]["message"]["content"].endswith("other") for _, _, body in seen)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        assert process.wait(8) == 0
+
+
+def start_gateway(config: Path, folder: Path, *more: str, **env: str) -> subprocess.Popen[str]:
+    """`understudy serve` as a process of its own."""
+    command = [*SERVE, "--config", str(config), *more]
+    return subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **env}, stderr=subprocess.PIPE, text=True)
