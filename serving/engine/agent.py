@@ -100,10 +100,10 @@ class Agent:
             return
         try:
             await (self._start if want.step == "start" else self._replace)(want.version)
-        except (NotFound, IntegrityError) as error:
-            self._mark_bad(want.version, error.message)
+        except (NotFound, IntegrityError, OSError) as error:
+            self._mark_bad(want.version, str(error))
             if self.state is not State.SERVING:
-                await self._fail(error.message)
+                await self._fail(str(error))
         except UnderstudyError as error:
             if self.state is State.STARTING:
                 self._count_start(want.version, error.message)
@@ -185,8 +185,8 @@ class Agent:
             _, fingerprint = await self._verified(found.version)
             await self._confirm(found.version, fingerprint)
             log.info("%s: adopted the running engine with %s", self._slot, found.version)
-        except UnderstudyError as error:
-            await self._fail(error.message)
+        except (UnderstudyError, OSError) as error:
+            await self._fail(str(error))
 
     async def _restart(self) -> None:
         self._fire(Event.RESTART)
@@ -235,7 +235,10 @@ class Agent:
         self.state = after(self.state, event)
 
     async def _read(self) -> None:
-        self._document = await asyncio.to_thread(self._routes.read) or self._document
+        try:
+            self._document = await asyncio.to_thread(self._routes.read) or self._document
+        except (OSError, UnderstudyError) as error:
+            log.warning("%s: keeping the last routing document: %s", self._slot, error)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

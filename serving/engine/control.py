@@ -98,8 +98,11 @@ class EngineControl:
             "model": self._model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0,
         }  # fmt: skip
         response = await self._ask("POST", "/v1/completions", body, deadline)
-        rows = response.json()["choices"][0]["prompt_logprobs"][1:]
-        return [float(row[str(token)]["logprob"]) for row, token in zip(rows, prompt[1:], strict=True)]
+        try:
+            rows = response.json()["choices"][0]["prompt_logprobs"][1:]
+            return [float(row[str(token)]["logprob"]) for row, token in zip(rows, prompt[1:], strict=True)]
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            raise EngineAway(f"the engine's log-probabilities cannot be read: {error!r}") from None
 
     async def _ask(self, method: str, path: str, body: Any = None, deadline: float = SHORT) -> httpx.Response:
         response = await self._send(method, path, body, deadline)
