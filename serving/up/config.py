@@ -20,7 +20,7 @@ class UpConfig(Section):
     """How long only questions that the student was taught are sent."""
     drift_share: float = Field(default=0.45, ge=0, le=1)
     """Share of the new kind of question from then on."""
-    min_memory_mib: int = Field(default=3000, ge=0)
+    min_memory_mib: int = Field(default=4000, ge=0)
     """Memory that must be free before anything starts."""
     ready_seconds: float = Field(default=240.0, gt=0)
     """How long engines and gateway may take until the first reply."""

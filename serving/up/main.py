@@ -86,7 +86,7 @@ class Up:
         ready = time.monotonic() - self._began
         self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)
         prefix = load_config(plan.config).section(RedisConfig).prefix
-        sources = Sources(self._state, plan.redis_url, prefix, lambda: supervisor.lives)
+        sources = Sources(self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives)
         goal = None
         if self._options.until_swap:
             left = self._options.timeout - (time.monotonic() - self._began)

@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import replace
 
+import httpx
 import redis
 
 from deploy.rounds import RoundStore
@@ -17,6 +18,7 @@ from feedback.pool import Pool
 from feedback.stats import Stats
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage
+from serving.up.gateway_counts import fetch
 from serving.up.restarts import Life
 from serving.up.traffic import TrafficTail
 from understudy.errors import UnderstudyError
@@ -29,7 +31,10 @@ TIMEOUT = 0.5
 class Sources:
     """Blocking; the caller runs `look` in a thread, one call at a time."""
 
-    def __init__(self, state: StateDir, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]) -> None:
+    def __init__(
+        self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]
+    ) -> None:
+        self._gateway = gateway
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
         self._routing = RoutingStore(state, redis_url, prefix)
         self._rounds = RoundStore(state)
@@ -67,6 +72,8 @@ class Sources:
     def _with_traffic(self, now: Figures) -> Figures:
         seen = self.traffic
         seen.read()
+        if not seen.sent:
+            return self._with_foreign(now)
         total = sum(seen.arms.values()) or 1
         right = {family: seen.right(family) for family in seen.families}
         return replace(
@@ -74,6 +81,17 @@ class Sources:
             arms={arm: count / total for arm, count in seen.arms.items()},
             facts={family: share for family, share in right.items() if share is not None},
         )  # fmt: skip
+
+    def _with_foreign(self, now: Figures) -> Figures:
+        """Requests that others send, as the gateway counts them."""
+        with contextlib.suppress(httpx.HTTPError, ValueError):
+            found = fetch(self._gateway)
+            total = sum(found.arms.values()) or 1
+            shares = {arm: count / total for arm, count in found.arms.items()}
+            span = max(now.seconds - self._last.seconds, 0.1)
+            rate = 0.8 * self._last.rate + 0.2 * max(0.0, (found.sent - self._last.sent) / span)
+            return replace(now, sent=found.sent, failed=found.failed, rate=rate, arms=shares)
+        return now
 
     def _with_versions(self, now: Figures) -> Figures:
         document = self._routing.read()

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage, line
+from serving.up.gateway_counts import Counts, counts
 from serving.up.traffic import TrafficTail
 from serving.up.view import render
 
@@ -83,3 +84,13 @@ def test_any_picture_can_be_shown(now: Figures) -> None:
     assert "traffic" in console.export_text()
     assert f"sent {now.sent} " in line(now)
     console.file.close()
+
+
+def test_the_gateways_own_counts_stand_in_for_foreign_traffic() -> None:
+    text = (
+        "# TYPE understudy_requests_total counter\n"
+        'understudy_requests_total{arm="student",version="v2",status="200"} 7\n'
+        'understudy_requests_total{arm="teacher",version="t1",status="502"} 2\n'
+        'understudy_requests_total{arm="",version="",status="401"} 1\n'
+    )
+    assert counts(text) == Counts(sent=10, failed=2, arms={"student": 7, "teacher": 2})
