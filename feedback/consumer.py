@@ -65,7 +65,10 @@ class Consumer:
             Unavailable: bus or Redis is away; nothing is lost, call again later.
         """
         self._lease()
-        applied = sum(self._consume(topic, part) for topic, part in list(self._owned))
+        places = list(self._owned)
+        # Always as stored: a Redis that forgot its last moments in a crash forgot them together with the effects.
+        positions = self._positions(places)
+        applied = sum(self._consume(*place, after) for place, after in zip(places, positions, strict=True))
         self._measure()
         return applied
 
@@ -109,11 +112,15 @@ class Consumer:
         for place in list(self._owned)[fair:]:
             self._release([self._keys.lease(*place)], [self._owned.pop(place)])
 
-    def _consume(self, topic: str, part: int) -> int:
-        field = f"{topic}:{part}"
+    def _positions(self, places: Sequence[tuple[str, int]]) -> list[str]:
+        if not places:
+            return []
         with redis_errors():
-            stored: Any = self._redis.hget(self._keys.cursors, field)
-        after = stored.decode() if stored else ""
+            stored = self._redis.hmget(self._keys.cursors, [f"{topic}:{part}" for topic, part in places])
+        return [position.decode() if position else "" for position in stored]
+
+    def _consume(self, topic: str, part: int, after: str) -> int:
+        field = f"{topic}:{part}"
         events = self._bus.read(topic, part, after, BATCH)
         if not events:
             return 0

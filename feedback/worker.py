@@ -33,7 +33,7 @@ from understudy.errors import Unavailable, UnderstudyError
 log = logging.getLogger(__name__)
 
 TOPICS = (EXCHANGES, KPIS)
-IDLE = 0.05
+IDLE = 0.15
 LEASE_MARGIN = 10.0
 """Seconds that a job's lease outlasts its deadline."""
 

@@ -20,8 +20,11 @@ from tests.feedback.child import make_consumer
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
-EVENTS = 100_000 if FULL else 1500
-KILLS = 40 if FULL else 2
+EVENTS = 20_000 if FULL else 1500
+KILLS = 15 if FULL else 2
+LIMIT = 800 if FULL else 120
+
+pytestmark = pytest.mark.timeout(1000 if FULL else 180)
 
 
 class Children:
@@ -78,13 +81,13 @@ def produce_with_kills(children: Children, url: str, folder: Path, chance: rando
                 break
         rest = child.stdout.read().split()
         done = int(rest[-1]) if rest else done
-        child.wait(60)
+        child.wait(LIMIT)
 
 
 def test_a_killed_producer_loses_nothing_it_said_was_stored(children: Children, redis_url: str, tmp_path: Path) -> None:
     produce_with_kills(children, redis_url, tmp_path, random.Random(7))
     consumer = make_consumer(redis_url)
-    end = time.monotonic() + 60
+    end = time.monotonic() + LIMIT
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     while client.hlen("seen") < EVENTS and time.monotonic() < end:
         consumer.step()
@@ -103,12 +106,12 @@ def test_a_killed_consumer_applies_each_event_once(children: Children, redis_url
         before = client.hlen("seen")
         child = children.start("consume", redis_url)
         some = min(EVENTS - 1, before + chance.randrange(1, EVENTS // (KILLS + 1)))
-        eventually(lambda some=some: client.hlen("seen") >= some, 30)  # type: ignore[misc]
+        eventually(lambda some=some: client.hlen("seen") >= some, 60)  # type: ignore[misc]
         child.kill()
         child.wait()
     children.start("consume", redis_url)
-    eventually(lambda: client.hlen("seen") == EVENTS, 120)
-    assert producer.wait(30) == 0
+    eventually(lambda: client.hlen("seen") == EVENTS, LIMIT)
+    assert producer.wait(LIMIT) == 0
     expect_each_once(redis_url, EVENTS)
 
 
@@ -122,7 +125,7 @@ def test_a_killed_redis_forgets_nothing_for_good(children: Children, own_redis: 
         own_redis.kill()
         time.sleep(0.3)
         own_redis.start()
-    eventually(lambda: client.hlen("seen") == EVENTS, 120)
+    eventually(lambda: client.hlen("seen") == EVENTS, LIMIT)
     assert producer.wait(30) == 0
     expect_each_once(own_redis.url, EVENTS)
 
