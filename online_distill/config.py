@@ -47,11 +47,11 @@ class TrainerConfig(Section):
     """Share of the student in the mixture of `skew`."""
     temperature: float = Field(default=1.0, gt=0)
     """Acts on the k + 1 buckets of both sides."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int = Field(default=10, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
-    batch_tokens: int = Field(default=3072, gt=0)
+    batch_tokens: int = Field(default=768, gt=0)
     """Padded tokens in one step."""
     max_epochs: float = Field(default=20.0, gt=0)
     seed: int = 0
