@@ -32,6 +32,7 @@ from online_distill.trigger import Situation, reason_to_begin
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, NotFound, Unavailable, UnderstudyError
 from understudy.files import read_json
+from understudy.priority import yield_cpu
 from understudy.state import DEFAULT_STATE, StateDir
 
 STOP_SECONDS = 3.0
@@ -90,7 +91,7 @@ class Trainer:
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()
         situation = Situation(
-            fresh=0 if now or requested is not None else self._fresh(),
+            fresh=0 if now or requested is not None or parent is None else self._fresh(parent),
             requested="by hand" if now else requested,
             frozen=document is not None and "learning" in document.frozen,
             parent=parent,
@@ -104,9 +105,10 @@ class Trainer:
         self._requests.clear()
         return begun
 
-    def _fresh(self) -> int:
+    def _fresh(self, parent: str) -> int:
         selects = [found.stages["select"] for found in self._rounds.all() if "select" in found.stages]
-        return self._source.fresh_since(int(selects[0].summary.get("position", 0)) if selects else 0)
+        position = int(selects[0].summary.get("position", 0)) if selects else 0
+        return self._source.fresh_since(position, parent, self._config.min_fresh)
 
     def _parent(self, document: RoutingDocument | None) -> str | None:
         if document is not None and document.stable not in (None, EXTERNAL):
@@ -188,7 +190,7 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"the state directory {given.state} does not exist; `understudy up` creates it")
     stop = threading.Event()
     install_stop(stop)
-    os.nice(max(0, settings.nice - os.nice(0)))
+    yield_cpu(settings.nice)
     models.prepare(settings.threads)
     trainer = Trainer(StateDir(given.state), config, stop)
     if not given.once:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
+from understudy.priority import yield_cpu
 
 PR_SET_PDEATHSIG = 1
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What to run: `wave` orders stopping (low first), `nice` is added to the supervisor's own."""
+    """What to run: `wave` orders stopping (low first), `nice` is added to the supervisor's own and given to its session."""
 
     name: str
     argv: tuple[str, ...]
@@ -125,4 +126,4 @@ def _tie(parent: int, nice: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     if nice:
-        os.nice(nice)
+        yield_cpu(os.nice(0) + nice)
