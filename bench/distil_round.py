@@ -88,7 +88,7 @@ class World:
     def position(self) -> int:
         return len(self._found["drift"])
 
-    def fresh_since(self, position: int) -> int:
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
         return len(self._found["drift"]) - position
 
 

@@ -9,10 +9,12 @@ import redis
 
 from feedback.config import PoolConfig
 from feedback.connection import connect, redis_errors
-from feedback.events import HardSample
+from feedback.events import CHECK_KINDS, HardSample
 from feedback.pool import ANCHOR, Pool
 from understudy.errors import Unavailable
 
+SEEN = 1000
+"""Fresh samples that are looked at in order to count those of the current student."""
 NO_REDIS = "there is no Redis to read the hard pool from; set `redis.url`, or start the system with `understudy up`"
 
 
@@ -40,9 +42,16 @@ class PoolSource:
         """Number of the newest hard sample."""
         return self._pool.last_seq()
 
-    def fresh_since(self, position: int) -> int:
-        """Samples with a failed check that were admitted after `position`."""
-        return self._pool.fresh_since(position)
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
+        """Samples with a failed check of `student` that were admitted after `position`.
+
+        What an earlier student failed says nothing of this one. Fewer than `enough` of all need no look.
+        """
+        whole = self._pool.fresh_since(position)
+        if whole < enough:
+            return whole
+        seen = self._pool.sample(SEEN, after=position)
+        return sum(sample.student == student and any(kind in CHECK_KINDS for kind in sample.kinds) for sample in seen)
 
 
 class Requests:

@@ -34,8 +34,8 @@ class Source(Protocol):
         """Number of the newest hard sample; the next round counts from there."""
         ...
 
-    def fresh_since(self, position: int) -> int:
-        """Hard samples admitted after `position`."""
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
+        """Hard samples of `student` admitted after `position`; a rough number below `enough`."""
         ...
 
 

@@ -84,6 +84,14 @@ def test_enough_fresh_samples_begin_a_round_and_the_next_counts_from_there(
     assert len(RoundStore(state_dir).all()) == 1
 
 
+def test_what_another_student_failed_begins_no_round(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
+    pool = Pool(redis.Redis.from_url(redis_url), config=PoolConfig(duplicate_similarity=1.0))
+    for sample in make_samples(60):
+        pool.admit(sample.model_copy(update={"student": "v0"}))
+    assert trainer(state_dir, config_file).tick() is False
+    assert RoundStore(state_dir).all() == []
+
+
 def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
     fill(redis_url, 24)
     client = redis.Redis.from_url(redis_url)

@@ -78,7 +78,7 @@ class ListSource:
     def position(self) -> int:
         return len(self._hard)
 
-    def fresh_since(self, position: int) -> int:
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
         return len(self._hard) - position
 
 
