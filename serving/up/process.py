@@ -27,7 +27,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What to run: `wave` orders stopping (low first), `nice` is added to the supervisor's own and given to its session."""
+    """What to run: `wave` orders stopping (low first), `nice` is added to the supervisor's own, for its session too."""
 
     name: str
     argv: tuple[str, ...]
