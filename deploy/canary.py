@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy.config import GateConfig
-from deploy.control_state import Baseline, CanaryState
+from deploy.control_state import Baseline, CanaryState, ControlState
 from deploy.desk import Desk
 from deploy.gate import Evaluation, decide
 from deploy.guardrails import Stat, exposures, harm
@@ -175,7 +175,7 @@ class Canary:
             moves.insert(0, (state.stable, "superseded", f"by {canary.version}"))
         self._desk.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
-            previous=former(state.stable, state.previous, canary.version),
+            previous=former(state, canary.version),
         )  # fmt: skip
 
     def _since_start(
@@ -202,9 +202,9 @@ class Canary:
         )
 
 
-def former(stable: str | None, previous: tuple[str, ...], now: str) -> tuple[str, ...]:
-    """Up to three former stable versions after `now` took over from `stable`, latest first."""
-    line = [v for v in (stable, *previous) if v is not None and v != now]
+def former(state: ControlState, now: str) -> tuple[str, ...]:
+    """Up to three former stable versions once `now` has taken over, latest first, none that is bad."""
+    line = [v for v in (state.stable, *state.previous) if v is not None and v != now and v not in state.bad]
     return tuple(dict.fromkeys(line))[:3]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import redis
 
+from deploy.routing_store import quick_client
 from understudy.ids import random_id
 from understudy.state import StateDir
 
@@ -45,7 +46,7 @@ class Lease:
         self.fence = 0
         self._redis: Any = None
         if redis_url:
-            self._redis = redis.Redis.from_url(redis_url, socket_timeout=0.4, socket_connect_timeout=0.4)
+            self._redis = quick_client(redis_url)
 
     def acquire(self) -> bool:
         """Try to become the leader, at once."""

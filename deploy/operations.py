@@ -94,7 +94,7 @@ class Operations:
             actor=operation.actor,
             decided_by=BY_OPERATOR,
             stable=operation.target,
-            previous=former(state.stable, state.previous, operation.target),
+            previous=former(state, operation.target),
             operation=None,
             outcome=_outcome(operation),
         )

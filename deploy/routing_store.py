@@ -16,6 +16,8 @@ from typing import Any, cast
 
 import redis
 from pydantic import ValidationError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from deploy.routing import SLOTS, Heartbeat, RoutingDocument
 from understudy.clock import Clock, monotonic, wall
@@ -53,9 +55,7 @@ class RoutingStore:
         self._clock = clock
         self._redis: Any = None
         if redis_url:
-            self._redis = redis.Redis.from_url(
-                redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, decode_responses=True
-            )
+            self._redis = quick_client(redis_url)
         self._silent_until = 0.0
         self._highest: RoutingDocument | None = None
 
@@ -200,6 +200,17 @@ class RoutingStore:
         except (redis.RedisError, OSError):
             self._silent_until = monotonic() + PAUSE
             return None
+
+
+def quick_client(url: str) -> Any:
+    """A client that gives up soon: one more try on a broken connection, none on a time-out."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
 
 
 def _parse(text: str) -> RoutingDocument | None:
