@@ -53,7 +53,9 @@ class TrainerConfig(Section):
     clip_norm: float = Field(default=1.0, gt=0)
     batch_tokens: int = Field(default=768, gt=0)
     """Padded tokens in one step."""
-    max_epochs: float = Field(default=20.0, gt=0)
+    max_epochs: float = Field(default=12.0, gt=0)
+    blend: float = Field(default=0.7, gt=0, le=1)
+    """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     nice: int = Field(default=10, ge=0, le=19)

@@ -73,6 +73,17 @@ def export(model: Any, parent: Path, folder: Path) -> None:
     write_json(folder / "config.json", {**settings, "tie_word_embeddings": False, "dtype": "bfloat16"})
 
 
+def blend(model: Any, trained: dict[str, Tensor], share: float) -> None:
+    """Move the model's weights towards `trained` ones by `share`, in place.
+
+    The mean of the weights before and after fine-tuning keeps most of what was learned and nearly all of what
+    was known (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
+    """
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            value.lerp_(trained[name].to(value), share)
+
+
 def finite(model: Any) -> bool:
     """Whether every weight is a number."""
     return all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())

@@ -99,7 +99,7 @@ def export_stage(context: Context) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
         state = torch.load(context.folder("distil") / "checkpoint.pt", map_location="cpu", weights_only=True)
         model = models.load(parent)
-        model.load_state_dict(state["model"])
+        models.blend(model, state["model"], context.config.blend)
         models.export(model, parent, folder)
         (context.folder("export") / "weights").mkdir(exist_ok=True)
         mark_ready(context.folder("export") / "weights")

@@ -119,6 +119,18 @@ def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> 
     assert "send more traffic" in done.stages["select"].summary["error"]
 
 
+def test_the_candidate_lies_between_its_parent_and_the_trained_weights(context: Context) -> None:
+    mixed = replace(context, config=quick_config(blend=0.25))
+    run_round(mixed)
+    before = models.load(context.registry.path("v1")).state_dict()
+    trained = torch.load(context.folder("distil") / "checkpoint.pt", weights_only=True)["model"]
+    after = models.load(context.registry.path("v2")).state_dict()
+    assert any(not torch.equal(before[name], trained[name]) for name in before)
+    for name, value in after.items():
+        expected = 0.75 * before[name] + 0.25 * trained[name]
+        torch.testing.assert_close(value, expected, rtol=1e-2, atol=1e-4)
+
+
 def test_the_export_holds_an_untied_head_and_the_parents_tokenizer(context: Context) -> None:
     run_round(context)
     folder = context.registry.path("v2")
