@@ -4,7 +4,6 @@ Writes models/metrics.json and the model cards beside the weights. No figure in 
 """
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from demo import corpus, tokenizer, world
 from demo.ask import pass_rates, replies
 from demo.cards import write_cards
 from demo.model import parameters
+from demo.rows import ROW, ROWS
+from demo.train import V1_AT_LEAST
 
 SEED = 4242
 COUNT = 300  # held-out samples for each family and language
@@ -116,15 +117,17 @@ def tokens_per_character(words: PreTrainedTokenizerFast, slices: dict[str, list[
     return found
 
 
-def training(work: Path, name: str) -> Figures:
-    """What the training log says: steps, tokens and hours; empty when the log is not on this machine."""
+def training(work: Path, name: str, good_enough: float = 2.0) -> Figures:
+    """What the training log says, up to the first look that passed `good_enough`; empty without a log."""
     path = work / f"{name}.jsonl"
     if not path.is_file():
         return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    pauses = 300  # seconds without a line: the run was stopped
-    hours = sum(gap for a, b in itertools.pairwise(rows) if (gap := b["time"] - a["time"]) < pauses) / 3600
-    return {"steps": rows[-1]["step"], "tokens": rows[-1]["step"] * 16 * 256, "hours_on_one_core": round(hours, 2)}
+    step = 0
+    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        step = row["step"]
+        if "rates" in row and row["rates"]["general"]["all"] >= good_enough:
+            break
+    return {"steps": step, "tokens": step * ROWS * ROW}
 
 
 def evaluate(root: Path, work: Path, count: int) -> Figures:
@@ -147,8 +150,9 @@ def evaluate(root: Path, work: Path, count: int) -> Figures:
                 lang: real_loss(model, words, [d for d in real if d.lang == lang]) for lang in world.LANGUAGES
             }
         models[name] = figures
-    for name, log in (("teacher", "teacher"), ("v2", "student")):
-        models[name]["training"] = training(work, log)
+    models["teacher"]["training"] = training(work, "teacher")
+    models["v1"]["training"] = training(work, "student", V1_AT_LEAST)
+    models["v2"]["training"] = training(work, "student")
     return {
         "schema_version": 1,
         "seed": SEED,

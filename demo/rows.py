@@ -17,7 +17,7 @@ from demo.drills import DRILL_WEIGHTS, DRILLS
 from demo.split import Role
 from demo.tokenizer import ASSISTANT, BOS, END, USER
 
-ROW = 256  # tokens
+ROWS, ROW = 16, 256  # rows of a batch, tokens of a row
 PROMPT_WEIGHT, PROMPT_SHARE, REAL_WEIGHT = 0.2, 0.25, 0.5
 Piece = tuple[list[int], list[float]]  # token ids, loss weight of predicting each of them
 # These need arithmetic or two entities kept apart, and learn slowest; the others are drawn again once in two.
@@ -34,7 +34,7 @@ class Mix:
 
     seed: int
     roles: frozenset[Role]
-    rows: int = 16
+    rows: int = ROWS
     drift: float = 0.0
     drills: float = 0.08
     real: float = 0.15
