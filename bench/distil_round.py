@@ -126,7 +126,11 @@ def measure(options: argparse.Namespace, config: TrainerConfig, root: Path) -> d
     began = time.monotonic()
     done = run_round(
         Context(
-            round=rounds.begin("v1", "t1", "bench"), rounds=rounds, registry=registry, config=config, source=source,
+            round=rounds.begin("v1", "t1", "bench"),
+            rounds=rounds,
+            registry=registry,
+            config=config,
+            source=source,
             make_scorer=lambda this: LocalScorer(registry.path(this.teacher), top_k=config.top_k),
         )
     )

@@ -63,14 +63,14 @@ def kinds(model: Figures) -> list[str]:
 
 
 def weakest(model: Figures) -> str:
-    """The intents with the lowest pass rates, over both languages."""
+    """The taught intents with the lowest pass rates, over both languages."""
     found: dict[str, list[float]] = {}
-    for rates in model["slices"].values():
+    for name, rates in model["slices"].items():
         for key, value in rates.items():
-            if key.startswith("intent:"):
+            if name.startswith("general/") and key.startswith("intent:"):
                 found.setdefault(key.removeprefix("intent:"), []).append(value)
     lowest = sorted((sum(v) / len(v), name) for name, v in found.items())[:4]
-    return "Weakest intents: " + ", ".join(f"{name} {value:.0%}" for value, name in lowest) + "."
+    return "Weakest taught intents: " + ", ".join(f"{name} {value:.0%}" for value, name in lowest) + "."
 
 
 def card(figures: Figures, name: str) -> str:

@@ -18,7 +18,7 @@ import redis
 
 from understudy.errors import Unavailable
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 
@@ -116,8 +116,8 @@ class RedisServer:
                 if not self.alive():
                     raise Unavailable(f"the embedded Redis ended at once: {_last_line(log)} (log: {log})")
                 try:
-                    if client.info("server").get("process_id") == self.pid:
-                        return
+                    if client.info("server").get("process_id") == self.pid and client.ping():
+                        return  # it answers INFO while it still loads its file, but not PING
                 except redis.RedisError:
                     time.sleep(0.02)
         finally:

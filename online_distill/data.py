@@ -79,9 +79,7 @@ class Encoder:
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def encode(
-        self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int
-    ) -> Encoded | None:
+    def encode(self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int) -> Encoded | None:
         """Prompt and reply with its end token; None when there is no reply or it does not fit.
 
         A reply longer than `max_reply` is cut there and has no end token.

@@ -62,9 +62,7 @@ def data_digest(items: Sequence[Scored]) -> str:
     return sha.hexdigest()
 
 
-def make_plan(
-    folder: Path, parent: Path, items: Sequence[Scored], config: TrainerConfig, seconds: float
-) -> Plan:
+def make_plan(folder: Path, parent: Path, items: Sequence[Scored], config: TrainerConfig, seconds: float) -> Plan:
     """The stored plan of `folder`, else a new one for `seconds` of training, by timing a few steps."""
     data = data_digest(items)
     recipe = config.model_dump(mode="json")

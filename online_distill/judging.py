@@ -23,9 +23,7 @@ def judge(rows: Sequence[Row], parent: Path, candidate: Path, config: TrainerCon
     device = models.pick_device(config.device)
     kept: list[tuple[Row, Encoded]] = []
     for row in rows:
-        encoded = encoder.encode(
-            row.messages, row.teacher_text, max_length=config.max_length, max_reply=REPLY_TOKENS
-        )
+        encoded = encoder.encode(row.messages, row.teacher_text, max_length=config.max_length, max_reply=REPLY_TOKENS)
         if encoded is not None:
             kept.append((row, encoded))
     texts = [encoded for _, encoded in kept]

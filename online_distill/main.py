@@ -57,9 +57,7 @@ def redis_url(config: Config, state: StateDir) -> str | None:
 class Trainer:
     """The role's loop, one decision at a time."""
 
-    def __init__(
-        self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None
-    ) -> None:
+    def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
         self._config = config.section(TrainerConfig)
         self._registry, self._rounds = Registry(state), RoundStore(state)

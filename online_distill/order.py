@@ -20,9 +20,7 @@ def epoch_batches(lengths: Sequence[int], batch_tokens: int, seed: int, epoch: i
     return batches
 
 
-def steps_from(
-    lengths: Sequence[int], batch_tokens: int, seed: int, first: int = 0
-) -> Iterator[tuple[int, list[int]]]:
+def steps_from(lengths: Sequence[int], batch_tokens: int, seed: int, first: int = 0) -> Iterator[tuple[int, list[int]]]:
     """(step, indices) for step `first`, `first` + 1, ... without end."""
     step, epoch = 0, 0
     while True:

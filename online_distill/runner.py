@@ -53,4 +53,3 @@ def _attempt(context: Context, stage: str) -> tuple[dict[str, Any], str]:
         write_json(record, {"attempts": attempts})
         raise
     return outcome.summary, outcome.event
-

@@ -78,9 +78,7 @@ def distil_stage(context: Context) -> Outcome:
     context.registry.verify(parent)
     items = load_all(context.folder("score"))
     spent = float(context.summary("score").get("score_seconds", 0.0))
-    seconds = max(
-        config.budget_seconds * (1 - RESERVED_SHARE) - spent, config.budget_seconds * LEAST_TRAINING_SHARE
-    )
+    seconds = max(config.budget_seconds * (1 - RESERVED_SHARE) - spent, config.budget_seconds * LEAST_TRAINING_SHARE)
     try:
         _, summary = distil(
             context.folder("distil"), context.registry.path(parent), items, config, seconds, context.progress("distil")

@@ -61,9 +61,7 @@ def parse(argv: list[str]) -> Options:
 def main(argv: list[str]) -> int:
     """Entry point; returns the exit code."""
     options = parse(argv)
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     config = load_config(options.config)
     config.check()
     settings = config.section(GatewayConfig)

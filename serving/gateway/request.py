@@ -182,9 +182,7 @@ class Completion:
 
     def reply_begins(self, status: int, headers: Headers) -> None:
         """An engine has begun to answer; from here on the client has bytes of it."""
-        self._reply = Reply(
-            self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10
-        )
+        self._reply = Reply(self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:

@@ -223,9 +223,7 @@ class Endpoint:
             OSError: refused, unknown host, or not within `seconds`.
         """
         loop = asyncio.get_running_loop()
-        making = loop.create_connection(
-            lambda: Connection(self), self.address.host, self.address.port, ssl=self._tls
-        )
+        making = loop.create_connection(lambda: Connection(self), self.address.host, self.address.port, ssl=self._tls)
         return (await asyncio.wait_for(making, seconds))[1]
 
     def release(self, connection: Connection) -> None:

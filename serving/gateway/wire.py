@@ -17,7 +17,7 @@ HOP = frozenset({
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _TO_ENGINE_DROP = HOP | _FRAMING | {
     b"host", b"expect", b"authorization", b"proxy-authorization", b"cookie", b"api-key", b"x-api-key",
-    b"accept-encoding", b"x-request-id",
+    b"accept-encoding", b"x-request-id", b"content-type",
 }  # fmt: skip
 _TO_CLIENT_DROP = HOP | _FRAMING | {b"x-request-id", b"server", b"set-cookie"}
 OURS = b"x-understudy-"
@@ -29,15 +29,16 @@ def status_line(status: int) -> bytes:
     return STATUS_LINES.get(status) or b"HTTP/1.1 %d Status\r\n" % status
 
 
-def engine_head(
-    path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers
-) -> bytes:
-    """Head of the request to an engine. The client's credentials and our own headers stay here."""
+def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers) -> bytes:
+    """Head of the request to an engine. The client's credentials and our own headers stay here.
+
+    The body has been read as JSON, so it is sent as JSON, whatever a client such as plain curl called it.
+    """
     lines = [
         b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,
         b"x-request-id: " + request.encode(),
         b"x-understudy-version: " + version.encode(),
-        b"accept-encoding: identity",
+        b"accept-encoding: identity\r\ncontent-type: application/json",
     ]
     if key:
         lines.append(b"authorization: Bearer " + key.encode())

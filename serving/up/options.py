@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", type=Path, help="your settings (YAML); what they leave open gets defaults of `up`")
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     made.add_argument("--no-traffic", action="store_true", help="do not start the demo application")
-    made.add_argument(
-        "--until-swap", action="store_true", help="end once a distilled student went live under traffic"
-    )
+    made.add_argument("--until-swap", action="store_true", help="end once a distilled student went live under traffic")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the report of --until-swap to FILE")
     made.add_argument("--timeout", type=float, default=1800.0, metavar="S", help="limit of --until-swap (%(default)s)")
     return made

@@ -37,6 +37,7 @@ def forks(up: UpConfig, engines: EnginesConfig) -> bool:
 
 def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list[Role]:
     """Agents of the slots that nobody else runs, gateway, worker, controller and trainer."""
+
     def role(name: str, wave: int, *words: str, nice: int = 0) -> Role:
         tail = ("--state", str(state.root), "--config", str(config))
         return Role(name, (*PYTHON, "understudy", *words, *tail), wave, nice)

@@ -22,9 +22,7 @@ values = st.recursive(
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.dictionaries(st.text(max_size=8), values, max_size=5), st.text(max_size=30), st.booleans(), st.booleans()
-)
+@given(st.dictionaries(st.text(max_size=8), values, max_size=5), st.text(max_size=30), st.booleans(), st.booleans())
 def test_a_body_is_the_same_but_for_the_model(
     extra: dict[str, object], content: str, ascii_only: bool, first: bool
 ) -> None:

@@ -105,8 +105,17 @@ def test_no_reply_is_too_strange_to_assemble(reply: bytes, streamed: bool) -> No
     assert exchange.version == "v1"
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda i: st.lists(i) | st.dictionaries(
-    st.sampled_from(["choices", "delta", "message", "content", "id", "usage", "finish_reason", "index"]), i)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda i: (
+            st.lists(i)
+            | st.dictionaries(
+                st.sampled_from(["choices", "delta", "message", "content", "id", "usage", "finish_reason", "index"]), i
+            )
+        ),
+    )
+)
 def test_no_json_reply_is_too_strange_to_parse(value: object) -> None:  # fmt: skip
     assert isinstance(parse_reply(json.dumps(value).encode(), False).text, str)
 

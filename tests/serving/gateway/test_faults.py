@@ -49,9 +49,7 @@ def following(
 
 
 @pytest.mark.parametrize("how", ["refuses", "resets", "500", "slow", "garbage"])
-def test_the_other_arm_answers_when_an_engine_fails_before_its_first_byte(
-    serve: Serve, engine: Make, how: str
-) -> None:
+def test_the_other_arm_answers_when_an_engine_fails_before_its_first_byte(serve: Serve, engine: Make, how: str) -> None:
     teacher, student = engine("teacher"), engine("student")
     experiment = Experiment(id="e", arms={"student": 1.0})
     running = serve(
@@ -119,9 +117,7 @@ def test_the_retry_budget_is_a_share_with_a_small_reserve() -> None:
     assert not RetryBudget(0.0).take()
 
 
-def test_a_409_makes_the_gateway_read_the_document_and_re_route(
-    serve: Serve, engine: Make, redis_url: str
-) -> None:
+def test_a_409_makes_the_gateway_read_the_document_and_re_route(serve: Serve, engine: Make, redis_url: str) -> None:
     """The gateway polls so rarely that only the 409 can tell it of the swap."""
     student, other = engine("student", version="v1"), engine("student", version="v2")
     store = RoutingStore(None, redis_url)
@@ -170,9 +166,7 @@ def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(
     assert store.gateways() == []
 
 
-def test_serving_goes_on_while_redis_is_gone(
-    serve: Serve, engine: Make, own_redis: RedisServer
-) -> None:
+def test_serving_goes_on_while_redis_is_gone(serve: Serve, engine: Make, own_redis: RedisServer) -> None:
     teacher = engine("teacher")
     store = RoutingStore(None, own_redis.url)
     store.publish(document({"teacher": teacher}, epoch=1))
@@ -210,7 +204,7 @@ def test_fifty_streams_at_once_keep_their_texts_apart(serve: Serve, engine: Make
 
     def ask(number: int) -> None:
         _, headers, raw = running.client.chat(stream=True, headers={"x-understudy-user": f"u{number}"})
-        if f"{headers['x-understudy-arm']}\"".encode() not in raw or not raw.endswith(b"data: [DONE]\n\n"):
+        if f'{headers["x-understudy-arm"]}"'.encode() not in raw or not raw.endswith(b"data: [DONE]\n\n"):
             wrong.append(f"{number}: {headers} {raw!r}")
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(50)]
@@ -261,9 +255,7 @@ def test_a_stale_connection_is_not_used_again(serve: Serve, engine: Make) -> Non
     assert teacher.connections == 2
 
 
-def test_serve_alone_before_external_engines_and_a_port_in_use(
-    engine: Make, tmp_path: Path, loop: object
-) -> None:
+def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp_path: Path, loop: object) -> None:
     teacher, student = engine("teacher"), engine("student")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -65,6 +65,7 @@ def test_the_engine_gets_our_id_and_key_but_never_the_clients(serve: Serve, engi
     assert got["x-understudy-version"] == "t1"
     assert got["traceparent"] == sent["traceparent"]
     assert got["x-other"] == "passes"
+    assert got["content-type"] == "application/json"
     assert "cookie" not in got
     assert "x-understudy-user" not in got
     assert got["x-request-id"] != "guessable"
@@ -169,8 +170,12 @@ def test_feedback_is_taken_once_it_is_stored(serve: Serve) -> None:
     assert first.id == second.id
     assert (first.target, first.kpi, first.value) == ("chatcmpl-1", "click", 1.0)
     assert (third.target, third.session) == ("session:s", "s")
-    for bad in (b'{"kpi":"click","value":1}', b'{"response_id":"r","kpi":"nope","value":1}',
-                b'{"response_id":"r","kpi":"click","value":"x"}', b'{"response_id":"r","session_id":"s"}'):
+    for bad in (
+        b'{"kpi":"click","value":1}',
+        b'{"response_id":"r","kpi":"nope","value":1}',
+        b'{"response_id":"r","kpi":"click","value":"x"}',
+        b'{"response_id":"r","session_id":"s"}',
+    ):
         assert send("POST", "/v1/feedback", bad)[0] == 422
     assert send("POST", "/v1/feedback", b"not json")[0] == 400
     running.spool.full = True

@@ -168,9 +168,7 @@ def test_a_half_closed_client_still_gets_its_reply(gateway: Running, teacher: En
 
 
 @pytest.mark.parametrize("body", [BODY, STREAM])
-def test_a_client_that_leaves_stops_the_engines_work(
-    gateway: Running, teacher: Engine, body: bytes
-) -> None:
+def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: Engine, body: bytes) -> None:
     steps = [] if body is BODY else [SSE_HEAD]
     teacher.script = says(*steps, *[chunk(event("x")), 0.05] * 200) if steps else says(10.0)
     with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
@@ -184,9 +182,7 @@ def test_a_client_that_leaves_stops_the_engines_work(
     assert gateway.gateway.metrics.in_flight == 0
 
 
-def test_heads_chunks_and_trailers_of_an_engine_may_come_in_any_pieces(
-    gateway: Running, teacher: Engine
-) -> None:
+def test_heads_chunks_and_trailers_of_an_engine_may_come_in_any_pieces(gateway: Running, teacher: Engine) -> None:
     teacher.script = says(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 20", 0.03, b"0 OK\r\ntransfer-encoding: chu", 0.03,
         b"nked\r\ntrailer: x-a\r\n\r\n5", 0.03, b"\r\nhel", 0.03, b"lo\r\n0\r\nx-a: 1\r\n", 0.03, b"\r\n",
@@ -224,9 +220,7 @@ def test_a_stream_is_passed_event_by_event(gateway: Running, teacher: Engine) ->
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_stream_that_breaks_off_ends_by_an_error_event(
-    gateway: Running, teacher: Engine, how: str
-) -> None:
+def test_a_stream_that_breaks_off_ends_by_an_error_event(gateway: Running, teacher: Engine, how: str) -> None:
     half = event("cut off")[:30]
     teacher.script = says(SSE_HEAD, chunk(event("whole")), chunk(half), 0.1, how)
     got, end = talk(gateway.port, [request(STREAM)], wait=2)
