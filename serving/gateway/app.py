@@ -41,7 +41,7 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = ()) -> FastAPI:
 
     @app.post("/v1/embeddings")
     async def embeddings() -> None:
-        raise NotFound("no engine for embeddings is configured (engines.embeddings)", code="no_embeddings")
+        raise NotFound("this gateway does not serve embeddings; ask their engine directly", code="no_embeddings")
 
     return app
 
