@@ -47,7 +47,7 @@ class EnginesConfig(Section):
     launcher: Literal["auto", "fork", "plain"] = "auto"
     """auto: the fork server where there is one and the device is a CPU, else a plain start."""
     fork_wait: float = Field(default=30.0, ge=0)
-    """How long an agent waits for the fork server before it starts its engine plainly."""
+    """How long an agent waits for a fork server that is not there before it starts its engine plainly."""
     cpus: dict[SlotName, tuple[int, ...]] = Field(default_factory=dict)
     """Cores of each slot on a CPU machine; empty: teacher on the first half, students on the second."""
     kv_cache_bytes: int = Field(default=256 << 20, ge=1 << 20)

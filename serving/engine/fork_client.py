@@ -8,7 +8,7 @@ import os
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec
 from understudy.ids import stable_id
@@ -18,6 +18,9 @@ LONGEST = 100
 """Bytes of a Unix socket's path that every system takes."""
 DEADLINE = 10.0
 POLL = 0.05
+PATIENCE = 3.0
+"""Seconds without an answer, after which a fork server that took the connection counts as starting."""
+Presence = Literal["ready", "starting", "absent"]
 
 
 def fork_socket(state: StateDir) -> Path:
@@ -59,13 +62,16 @@ class ForkLauncher:
                 await asyncio.sleep(POLL)
         raise LaunchFailed(f"the engine of {slot} does not end, not even by SIGKILL: look at its process")
 
-    async def reachable(self) -> bool:
-        """Whether the fork server answers."""
+    async def presence(self) -> Presence:
+        """Whether the fork server answers, is there but still importing, or is not there."""
         try:
-            await self._ask({"op": "list"})
+            async with asyncio.timeout(PATIENCE):
+                await self._ask({"op": "list"})
+        except TimeoutError:
+            return "starting"
         except LaunchFailed:
-            return False
-        return True
+            return "absent"
+        return "ready"
 
     async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         try:

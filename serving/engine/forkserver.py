@@ -42,8 +42,7 @@ class ForkServer:
         self._stopping = False
 
     def serve(self) -> None:
-        """Answer until SIGTERM or SIGINT, then end all engines."""
-        self._bind()
+        """Answer until SIGTERM or SIGINT, then end all engines; `bind` comes first."""
         wake_read, wake_write = socket.socketpair()
         wake_write.setblocking(False)
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
@@ -62,7 +61,8 @@ class ForkServer:
             self._reap()
         self._shutdown()
 
-    def _bind(self) -> None:
+    def bind(self) -> None:
+        """Listen, so that whoever asks during the imports waits instead of thinking that nobody is there."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
@@ -211,6 +211,8 @@ def main() -> int:
     except compat.EngineVersionError as error:
         log.error("%s", error)
         return error.exit_code
+    server = ForkServer(options.socket)
+    server.bind()
     for line in compat.preload():
         log.warning("not preloaded: %s", line)
     compat.patch_for_fork()
@@ -220,7 +222,7 @@ def main() -> int:
     gc.freeze()
     gc.enable()
     log.info("ready after %.1f s", time.monotonic() - began)
-    ForkServer(options.socket).serve()
+    server.serve()
     return 0
 
 

@@ -78,7 +78,7 @@ class EngineRunner:
         launcher = self._used = await self._choose()
         forked = launcher is self._fork
         doctor.check_cpu(self._config)
-        doctor.check_port(self._slot, self._config)
+        await self._port_free()
         doctor.check_memory(folder, self._config, forked=forked)
         process = await launcher.start(self._spec(version, folder))
         deadline = self._config.start_deadline
@@ -93,6 +93,17 @@ class EngineRunner:
             await asyncio.sleep(POLL)
         self._seen = self._clock()
         return process.pid
+
+    async def _port_free(self) -> None:
+        """Wait a moment for a former engine to let go of the port; then CannotStart."""
+        limit = self._clock() + self._config.stop_grace
+        while True:
+            try:
+                return doctor.check_port(self._slot, self._config)
+            except doctor.CannotStart:
+                if self._clock() > limit:
+                    raise
+            await asyncio.sleep(POLL)
 
     def _spec(self, version: str, folder: Path) -> LaunchSpec:
         return LaunchSpec(
@@ -156,9 +167,10 @@ class EngineRunner:
         """The fork server when it answers in time, else the plain start."""
         if self._fork is None:
             return self._plain
-        limit = self._clock() + self._config.fork_wait
-        while not await self._fork.reachable():
-            if self._clock() > limit:
+        began = self._clock()
+        while (presence := await self._fork.presence()) != "ready":
+            patience = self._config.fork_wait if presence == "absent" else self._config.start_deadline
+            if self._clock() - began > patience:
                 if self._config.launcher == "fork":
                     raise LaunchFailed("the fork server does not answer, and engines.launcher allows nothing else")
                 log.warning("%s: the fork server does not answer; starting plainly, which is slower", self._slot)
