@@ -21,10 +21,15 @@ from demo import corpus, tokenizer, world
 from demo.learner import Learner
 from demo.model import Size, export
 from demo.rows import Mix
+from understudy.errors import UnderstudyError
 
 WORK = corpus.ROOT / ".demo-train"
 EVALUATE_SECONDS, SAVE_SECONDS = 480.0, 90.0
 V1_AT_LEAST = 0.75  # the student's first version is the first checkpoint that passes this share of fact checks
+
+
+class TrainingFailed(UnderstudyError):
+    """The models are not good enough to be published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,10 @@ def both(arguments: list[str]) -> int:
 def publish(work: Path, out: Path) -> None:
     """Copy the finished exports to `out`: the teacher, and the student's two versions."""
     students = out / "registry" / "students"
+    if not (work / "export" / "student-v1").is_dir():
+        raise TrainingFailed(
+            f"no student checkpoint passed {V1_AT_LEAST:.0%} of its fact checks: see {work}/student.jsonl"
+        )
     for name, folder in (
         ("teacher", out / "models" / "teacher"),
         ("student-v1", students / "v1"),

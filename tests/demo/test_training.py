@@ -11,6 +11,7 @@ from demo.model import build, export
 from demo.net import Net, document_mask, rotary
 from demo.rows import ROW, Mix, Pieces, batch
 from demo.tokenizer import load, train
+from demo.train import TrainingFailed, publish
 from demo.world import stream
 
 PURE = Mix(seed=3, roles=frozenset({"both"}), rows=2, drift=0.1, real=0.0)
@@ -84,3 +85,9 @@ def test_tokenizer_training_and_export_are_reproducible(tmp_path: Path) -> None:
     export(build("student", first, 1), first, tmp_path / "two")
     for name in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_nothing_is_published_when_the_student_never_became_good(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match="75%"):
+        publish(tmp_path / "work", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
