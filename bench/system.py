@@ -13,11 +13,24 @@ from typing import Any
 
 import httpx
 
+from feedback.redis_server import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def on_free_ports() -> dict[str, str]:
+    """The environment with every listener of `up` moved to a free port, so that another system may run beside it."""
+    gateway, control, teacher, first, second = (free_port() for _ in range(5))
+    return {
+        **os.environ,
+        "UNDERSTUDY_GATEWAY__PORT": str(gateway),
+        "UNDERSTUDY_CONTROL__PORT": str(control),
+        "UNDERSTUDY_ENGINES__PORTS": f"{{teacher: {teacher}, student-a: {first}, student-b: {second}}}",
+    }
+
+
 class System:
-    """`understudy up` on `state`, in a process group of its own.
+    """`understudy up` on `state`, in a process group of its own, on free ports.
 
     `gateway` and `control` are base URLs, known once `wait_ready` has returned.
     """
@@ -29,7 +42,7 @@ class System:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "understudy", "up", "--state", str(state), *options],
-                cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=ROOT, env=on_free_ports(), stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.gateway = self.control = ""
         self._admin: httpx.Client | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.system import ROOT, System
+from bench.system import ROOT, System, on_free_ports
 
 TURN_SECONDS = 900
 
@@ -36,7 +36,9 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
         sys.executable, "-m", "understudy", "up", "--state", str(state), "--until-swap",
         "--timeout", str(TURN_SECONDS), "--json", str(report),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TURN_SECONDS + 120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=on_free_ports(), capture_output=True, text=True, timeout=TURN_SECONDS + 120
+    )
     found = json.loads(report.read_text()) if report.exists() else {}
     return Turned(state, done.returncode, done.stdout + done.stderr, found)
 
