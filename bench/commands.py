@@ -14,6 +14,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "swap": ("bench.swap:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
     "gateway": ("bench.gateway:main", "the request path beside nginx in one run"),
+    "round": (
+        "bench.distil_round:main",
+        "one round without engines: agreement and facts before and after",
+    ),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

@@ -1,0 +1,134 @@
+"""Write docs/benchmarks.md from the results in docs/benchmarks/: `python -m bench.page`.
+
+No figure of that page is written by hand: each table is made from the JSON that its command left.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.loop import TARGETS
+from bench.system import ROOT
+
+FOLDER = ROOT / "docs" / "benchmarks"
+PAGE = ROOT / "docs" / "benchmarks.md"
+Report = dict[str, Any]
+
+
+def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def loop(report: Report) -> str:
+    """One turn of the loop."""
+    seconds, swap, requests = report["seconds"], report["swap"], report["requests"]
+    pause = swap["longest_gap"] - swap["longest_gap_without"]
+    rows = [
+        ("start until both arms serve", f"{seconds['ready']:.0f} s"),
+        ("first drift request until the new student is live", f"{seconds['drift_to_live']:.0f} s"),
+        ("stages", ", ".join(f"{name} {value:.1f} s" for name, value in seconds["stages"].items())),
+        ("requests sent / failed / truncated / of mixed version",
+         " / ".join(str(requests[k]) for k in ("sent", "failed", "truncated", "mixed_version"))),
+        ("longest gap with the swap / without", f"{swap['longest_gap']:.3f} s / {swap['longest_gap_without']:.3f} s"),
+        ("pause of the swap (their difference; below 0: none seen)", f"{pause:.3f} s"),
+        ("hard samples", str(report["hard"]["total"])),
+        ("canary decided by", report["canary"]["decided_by"]),
+    ]  # fmt: skip
+    slices = [
+        (
+            f"{name}, {part}",
+            f"{row['before']:.3f}",
+            f"{row['after']:.3f}",
+            f"{row['teacher']:.3f}" if "teacher" in row else "",
+        )
+        for name in ("agreement", "prefix", "facts")
+        for part, row in report.get(name, {}).items()
+    ]
+    ratios = []
+    for name, (bound, target) in TARGETS.items():
+        value = report["student_vs_teacher"][name]
+        met = value <= target if bound == "at most" else value >= target
+        ratios.append((name, f"{value:.2f}", f"{bound} {target}", "met" if met else "not met"))
+    return "\n\n".join([
+        table(rows, ("figure", "value")),
+        "Judged on held-out prompts, whose templates and values occur neither in training nor in the traffic: "
+        + ", ".join(f"{count} {part}" for part, count in report["prompts"].items()),
+        table(slices, ("slice", "student before", "student after", "teacher")),
+        "Student against teacher on this machine, beside what row S9 of the requirements asks on equal hardware:",
+        table(ratios, ("ratio student / teacher", "measured", "asked", "")),
+    ])  # fmt: skip
+
+
+def swap(report: Report) -> str:
+    """Swaps and rollbacks under load."""
+    gap = report["gap"]
+    rows = [
+        ("requests / failed / truncated / of mixed version",
+         " / ".join(str(report[k]) for k in ("requests", "failed", "truncated", "mixed_version"))),
+        *((f"longest gap seen by a client {name} swaps, p50 / p99 / longest",
+           " / ".join(f"{gap[name][k]:.3f} s" for k in ("p50", "p99", "longest"))) for name in ("with", "without")),
+        *((f"{n}: seconds p50 / p99", f"{row['p50']:.3f} / {row['p99']:.3f}") for n, row in report["seconds"].items()),
+        ("memory of all processes before / after", " / ".join(f"{v >> 20} MiB" for v in report["memory"].values())),
+    ]  # fmt: skip
+    return table([("swaps / rollbacks", f"{report['swaps']} / {report['rollbacks']}"), *rows], ("figure", "value"))
+
+
+def gateway(report: Report) -> str:
+    """The request path beside nginx."""
+    rows = [
+        (workload, name, f"{r['per_second']:.0f}", "" if r["of_nginx"] is None else f"{r['of_nginx']:.2f}",
+         f"{r['p50']:.2f}", f"{r['p99']:.2f}", f"{r['cpu_us']:.0f}", f"{r['rss_mb']:.0f}", str(r["errors"]))
+        for workload, found in report["workloads"].items()
+        for name, r in found.items()
+    ]  # fmt: skip
+    head = ("workload", "candidate", "per s", "of nginx", "p50 ms", "p99 ms", "CPU us", "RSS MB", "errors")
+    return table(rows, head)
+
+
+def losses(report: Report) -> str:
+    """The loss beside the plain one."""
+    rows = [
+        (name, f"{row['tokens_per_second']:.0f}", f"{row['mib']:.0f}", f"{row['nats']:.5f}")
+        for name, row in report.items()
+        if name != "size"
+    ]
+    size = "{tokens} tokens, vocabulary {vocabulary}, width {width}, one thread.".format(**report["size"])
+    return size + "\n\n" + table(rows, ("method", "tokens/s", "memory MiB", "loss in nats"))
+
+
+SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
+    "loop": ("One turn of the loop", "understudy bench loop --json docs/benchmarks/loop.json", loop),
+    "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
+    "gateway": ("The request path", "understudy bench gateway --quick --json docs/benchmarks/gateway.json", gateway),
+    "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
+}
+
+
+def main() -> int:
+    """Write the page from the results that are there."""
+    parts = [
+        "# Benchmarks",
+        "Made by `python -m bench.page` from the JSON files in `docs/benchmarks/`; each section names its command. "
+        "Machines are noisy and shared: compare within a table. The demo models' own figures are in their cards, "
+        "`demo/models/teacher/README.md` and beside the students.",
+    ]
+    for name, (title, command, render) in SECTIONS.items():
+        file = FOLDER / f"{name}.json"
+        if file.exists():
+            report = json.loads(file.read_text())
+            machine = report.get("machine") or {}
+            on = f"\n\nOn {machine['cores']} cores, {machine['processor']}." if "cores" in machine else ""
+            parts.append(f"## {title}\n\n`{command}`{on}\n\n{render(report)}")
+    PAGE.write_text("\n\n".join(parts) + "\n")
+    print(f"wrote {Path(PAGE).relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
