@@ -87,6 +87,7 @@ def test_a_role_killed_comes_back_by_itself(settled: System, role: tuple[str, ..
     os.kill(old.pid, signal.SIGKILL)
     eventually(lambda: find_role(settled.state, *role).pid != old.pid, 30, f"a new {role}")
     eventually(lambda: post(settled.gateway).status_code == 200, 60, "a reply")
+    assert settled.process.poll() is None
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
@@ -111,9 +112,10 @@ def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled:
     status = settled.status()
     slot = next(n for n, s in status["slots"].items() if n != "teacher" and s["version"] == status["live"]["student"])
     os.kill(status["slots"][slot]["pid"], signal.SIGKILL)
-    for _ in range(10):
-        answer = post(settled.gateway)
-        assert answer.status_code == 200
+    for number in range(10):
+        body = {"model": "auto", "user": f"user-{number}", **QUESTION}
+        answer = httpx.post(f"{settled.gateway}/v1/chat/completions", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
     eventually(lambda: post(settled.gateway).headers["x-understudy-arm"] == "student", 90, "the student")
 
 
