@@ -52,7 +52,10 @@ def main(argv: list[str]) -> int:
 
 
 def show(report: dict[str, Any]) -> None:
-    """The table."""
+    """The table; of a run that did not reach its goal, why."""
+    if "why" in report:
+        Console().print(f"not ok: {report['why']}", style="red", markup=False)
+        return
     versions, seconds, swap = report["versions"], report["seconds"], report["swap"]
     table = Table(title=f"one turn of the loop: {versions['before']} -> {versions['after']}")
     table.add_column("figure")

@@ -88,7 +88,10 @@ class Application:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), max(0.0, due - time.monotonic()))
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
+            _, late = await asyncio.wait(self._tasks, timeout=5)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._client.close()
 
     def _family(self, elapsed: float) -> Family:
@@ -103,8 +106,10 @@ class Application:
             await self._ask(asked, seen)
             seen.ok = True
             seen.fact = satisfied(asked, seen.reply)
-        except (openai.OpenAIError, httpx.HTTPError) as error:
+        except Exception as error:  # whatever it was, the customer has no reply: it counts as failed
             seen.error = f"{type(error).__name__}: {error}"[:300]
+        except asyncio.CancelledError:
+            seen.error = "no reply when the application ended"
         seen.end = time.time()
         write(self._options.out, asdict(seen))
 

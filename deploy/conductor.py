@@ -15,7 +15,7 @@ from deploy.control_state import Freeze, Operation
 from deploy.desk import Desk
 from deploy.document import build, reason, same
 from deploy.experiments import ExperimentStore
-from deploy.operations import Operations
+from deploy.operations import Damaged, Operations
 from deploy.rollout import allows
 from deploy.routing import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
@@ -98,7 +98,8 @@ class Conductor:
     def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
         """Roll back or promote, and wait until the live gateways follow.
 
-        Returns {"from", "to", "epoch", "seconds"} and, where gateways did not follow in time, "behind".
+        Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
+        live gateway has it, and, where gateways did not follow in time, "behind".
 
         Raises:
             Conflict: another one is under way, or the target cannot go live.
@@ -108,19 +109,33 @@ class Conductor:
             raise Conflict("a rollback or promotion is under way; wait until it has ended")
         try:
             begun = monotonic()
-            with self._lock:
-                operation = self._operations.begin(kind, target, actor)
-                self.tick()
+            operation = self._begin(kind, target, actor)
             epoch = self._await_epoch(operation)
+            written = monotonic()
             behind = self._await_gateways(epoch, begun)
+            now = monotonic()
             answer = {
                 "from": operation.source, "to": operation.target, "epoch": epoch,
-                "seconds": round_to(monotonic() - begun),
+                "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
             }  # fmt: skip
             self.desk.audit.append(f"{kind}.done", actor, **answer, behind=behind)
             return {**answer, "behind": behind} if behind else answer
         finally:
             self._busy.release()
+
+    def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+        """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
+        with self._lock:
+            while True:
+                try:
+                    operation = self._operations.begin(kind, target, actor)
+                except Damaged as error:
+                    self._mark_bad(error.version, error.message)
+                    if target is not None or not self.desk.state.previous:
+                        raise
+                    continue
+                self.tick()
+                return operation
 
     def _adopt(self) -> None:
         """Where nothing was decided yet the newest student that verifies is stable, older ones are former."""

@@ -8,8 +8,16 @@ from deploy.canary import former
 from deploy.control_state import Operation, Outcome
 from deploy.desk import Desk
 from deploy.rollout import BY_OPERATOR, allows
-from understudy.errors import BadRequest, Conflict, NotFound
+from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.ids import random_id
+
+
+class Damaged(IntegrityError):
+    """A version that does not pass verification, by name."""
+
+    def __init__(self, version: str, message: str) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class Operations:
@@ -23,7 +31,7 @@ class Operations:
 
         Raises:
             Conflict: another is under way, the target is marked bad, or it is live already.
-            NotFound, BadRequest, IntegrityError: the target cannot be used; the message says why.
+            NotFound, BadRequest, Damaged: the target cannot be used; the message says why.
         """
         desk = self._desk
         if desk.state.operation is not None:
@@ -79,6 +87,8 @@ class Operations:
             manifest = self._desk.registry.verify(version)
         except NotFound as error:
             raise NotFound(error.message, param="version") from None
+        except IntegrityError as error:
+            raise Damaged(version, error.message) from error
         if manifest.kind != "student":
             raise BadRequest(f"{version} is a {manifest.kind}; only student versions can go live", param="version")
         return version

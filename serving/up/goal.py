@@ -62,19 +62,43 @@ class Goal:
             self._before = stable
 
 
+def report_path(options: Options) -> Path:
+    """Where the report goes: where the user asked for it, else into the state directory."""
+    return options.report or options.state.run / "report.json"
+
+
+def failed(why: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The report of a run that did not reach its goal: the keys of a full one, null where nothing was measured."""
+    unmeasured = (
+        "machine",
+        "seconds",
+        "requests",
+        "swap",
+        "hard",
+        "agreement",
+        "prefix",
+        "canary",
+        "student_vs_teacher",
+    )
+    versions = {"before": facts["before"], "after": facts["after"]}
+    return {"ok": False, "why": why, "versions": versions, **dict.fromkeys(unmeasured)}
+
+
 async def write_report(options: Options, plan: Plan, facts: dict[str, Any], console: Console) -> bool:
     """Let the demo measure and write the report; returns its verdict. Without a swap nothing is measured."""
-    out = options.report or options.state.run / "report.json"
+    out = report_path(options)
     if facts["after"] is None:
         console.print("no distilled student went live in time", style="red")
-        write_json(out, {"ok": False, "why": "no distilled student went live within the time-out", "facts": facts})
+        write_json(out, failed("no distilled student went live within the time-out", facts))
         return False
     stored = options.state.run / "facts.json"
     write_json(stored, facts)
     with console.status("measuring: agreement, prefix and facts on held-out questions, student against teacher ..."):
         code = await measure(options.state, plan.config, stored, out)
     if code != 0:
-        console.print(f"the measurement failed (log: {options.state.logs / 'report.log'})", style="red", markup=False)
+        why = f"the measurement failed (log: {options.state.logs / 'report.log'})"
+        console.print(why, style="red", markup=False)
+        write_json(out, failed(why, facts))
         return False
     ok = bool(read_json(out)["ok"])
     console.print(f"report: {out}", markup=False)

@@ -15,7 +15,7 @@ from rich.live import Live
 from feedback.config import RedisConfig
 from serving.up import launch, roles
 from serving.up.figures import Figures, line
-from serving.up.goal import Goal, write_report
+from serving.up.goal import Goal, report_path, write_report
 from serving.up.leftovers import Ledger
 from serving.up.lock import StateLock
 from serving.up.options import Options, parsed
@@ -56,6 +56,8 @@ class Up:
         if left:
             self._console.print(f"ended what a killed run had left: {', '.join(left)}")
         plan = launch.plan(self._options)
+        if self._options.until_swap:
+            report_path(self._options).unlink(missing_ok=True)  # an older run's verdict must not pass for this one's
         up = plan.up
         policy = Policy(up.backoff, up.backoff_limit, up.steady_seconds)
         supervisor = Supervisor(self._state.logs, ledger, policy, up.stop_seconds)

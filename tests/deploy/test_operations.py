@@ -56,6 +56,21 @@ def test_rollback_to_a_version_that_was_changed_is_refused_before_anything_loads
     with pytest.raises(IntegrityError, match=r"v1/model\.safetensors"):
         world.conductor.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
+    assert "v1" in world.conductor.desk.state.bad
+
+
+def test_a_bare_rollback_passes_over_a_damaged_version(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 60)
+    world.turn(5)
+    assert world.turn().previous == ("v2", "v1")
+    file = Registry(world.state).path("v2") / "model.safetensors"
+    file.write_bytes(b"x" + file.read_bytes()[1:])
+    with Moving(world):
+        answer = world.conductor.perform("rollback", None, "test")
+    assert (answer["from"], answer["to"]) == (version, "v1")
+    assert "v2" in world.conductor.desk.state.bad
 
 
 def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from bench.system import ROOT, System
+from deploy.rounds import RoundStore
 from tests.loop.processes import eventually
+from understudy.state import StateDir
 
-pytestmark = [pytest.mark.loop, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(900)]
 
 PER_LANGUAGE = 100
 
@@ -57,6 +59,8 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     assert (result["requests"], result["failures"]) == (count, 0)
     assert set(result["arms"]) == {"teacher", "student"}
     eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 20, 120, "hard samples")
+    store = RoundStore(StateDir(settled.state))
+    eventually(lambda: store.current() is None, 360, "the end of the round under way")
     rounds = len(settled.admin.get("/rounds").json()["rounds"])
     settled.post("/rounds", {})
     eventually(lambda: len(settled.admin.get("/rounds").json()["rounds"]) > rounds, 60, "a new round")
