@@ -67,7 +67,7 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     newest = settled.admin.get("/rounds").json()["rounds"][0]
     selected = settled.state / "registry" / "rounds" / str(newest["id"]) / "select"
     eventually(lambda: (selected / "READY").exists(), 60, "the selection")
-    sessions = {json.loads(line)["id"] for line in file.read_text().splitlines()}
+    asked = {json.loads(line)["messages"][-1]["content"] for line in file.read_text().splitlines()}
     chosen = [json.loads(line) for name in selected.glob("*.jsonl") for line in name.read_text().splitlines()]
-    assert sessions & {row.get("session") for row in chosen}
+    assert asked & {row["messages"][-1]["content"] for row in chosen}
     assert any("\u4e00" <= ch <= "\u9fff" for row in chosen for ch in json.dumps(row, ensure_ascii=False))
