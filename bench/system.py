@@ -35,14 +35,14 @@ class System:
     `gateway` and `control` are base URLs, known once `wait_ready` has returned.
     """
 
-    def __init__(self, state: Path, *options: str, log: Path | None = None) -> None:
+    def __init__(self, state: Path, *options: str, log: Path | None = None, env: dict[str, str] | None = None) -> None:
         self.state = state
         self.log = log or state.parent / f"{state.name}.up.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "understudy", "up", "--state", str(state), *options],
-                cwd=ROOT, env=on_free_ports(), stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=ROOT, env={**on_free_ports(), **(env or {})}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.gateway = self.control = ""
         self._admin: httpx.Client | None = None

@@ -45,8 +45,8 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
 
 @pytest.fixture(scope="session")
 def system(turned: Turned) -> Iterator[System]:
-    """The same state directory, started again without traffic."""
-    running = System(turned.state, "--no-traffic")
+    """The same state directory, started again without traffic; its rounds are short."""
+    running = System(turned.state, "--no-traffic", env={"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "45"})
     try:
         running.wait_ready()
         yield running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from understudy.state import StateDir
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(900)]
 
 PER_LANGUAGE = 100
+CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 def find_dialogues() -> Path:
@@ -59,15 +61,25 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     assert (result["requests"], result["failures"]) == (count, 0)
     assert set(result["arms"]) == {"teacher", "student"}
     eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 20, 120, "hard samples")
-    store = RoundStore(StateDir(settled.state))
-    eventually(lambda: store.current() is None, 360, "the end of the round under way")
-    rounds = len(settled.admin.get("/rounds").json()["rounds"])
     settled.post("/rounds", {})
-    eventually(lambda: len(settled.admin.get("/rounds").json()["rounds"]) > rounds, 60, "a new round")
-    newest = settled.admin.get("/rounds").json()["rounds"][0]
-    selected = settled.state / "registry" / "rounds" / str(newest["id"]) / "select"
-    eventually(lambda: (selected / "READY").exists(), 60, "the selection")
+    rounds = RoundStore(StateDir(settled.state))
     asked = {json.loads(line)["messages"][-1]["content"] for line in file.read_text().splitlines()}
-    chosen = [json.loads(line) for name in selected.glob("*.jsonl") for line in name.read_text().splitlines()]
-    assert asked & {row["messages"][-1]["content"] for row in chosen}
-    assert any("\u4e00" <= ch <= "\u9fff" for row in chosen for ch in json.dumps(row, ensure_ascii=False))
+    eventually(lambda: bool(taught_by(rounds, asked)), 300, "a round that learns from the dialogues")
+    number, learned = taught_by(rounds, asked)[0]
+    assert any(CHINESE.search(text) for text in learned)
+    assert any(not CHINESE.search(text) for text in learned)
+    gate = rounds.folder(number, "gate")
+    eventually(lambda: (gate / "READY").exists(), 300, "the gate's decision on what was learned")
+    assert "passed" in json.loads((gate / "summary.json").read_text())
+
+
+def taught_by(rounds: RoundStore, asked: set[str]) -> list[tuple[int, set[str]]]:
+    """Rounds whose selection holds some of the texts `asked`, with these texts."""
+    found = []
+    for one in rounds.all():
+        files = rounds.folder(one.id, "select").glob("*.jsonl")
+        rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        texts = asked & {row["messages"][-1]["content"] for row in rows}
+        if texts:
+            found.append((one.id, texts))
+    return found
