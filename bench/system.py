@@ -39,10 +39,11 @@ class System:
         self.state = state
         self.log = log or state.parent / f"{state.name}.up.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**on_free_ports(), **(env or {})}
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "understudy", "up", "--state", str(state), *options],
-                cwd=ROOT, env={**on_free_ports(), **(env or {})}, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.gateway = self.control = ""
         self._admin: httpx.Client | None = None
