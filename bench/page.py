@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from the results in docs/benchmarks/: `python -m bench.page`.
+"""Write docs/benchmarks.md and the figures of the README from the results in docs/benchmarks/: `python -m bench.page`.
 
 No figure of that page is written by hand: each table is made from the JSON that its command left.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from bench.loop import TARGETS
@@ -16,6 +15,8 @@ from bench.system import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- figures: written by `python -m bench.page` -->", "<!-- end of figures -->"
 Report = dict[str, Any]
 
 
@@ -102,6 +103,46 @@ def losses(report: Report) -> str:
     return size + "\n\n" + table(rows, ("method", "tokens/s", "memory MiB", "loss in nats"))
 
 
+def summary() -> str:
+    """The README's table, from the results of the loop and of the swaps."""
+    rows: list[tuple[str, ...]] = []
+    if (FOLDER / "loop.json").exists():
+        report = json.loads((FOLDER / "loop.json").read_text())
+        drift_to_live = f"{report['seconds']['drift_to_live']:.0f} s"
+        rows.append(("first question of the new kind until the new student is live", drift_to_live, ""))
+        for part, label in (("drift", "new kind of question"), ("general", "taught questions")):
+            for name in ("agreement", "prefix", "facts"):
+                row = report[name][part]
+                rows.append((f"{label}: {name}", f"{row['before']:.3f} -> {row['after']:.3f}", ""))
+        counts = report["requests"]
+        lost = " / ".join(str(counts[k]) for k in ("failed", "truncated", "mixed_version"))
+        rows.append((f"of {counts['sent']} requests: failed / truncated / of mixed version", lost, "0 / 0 / 0"))
+        for name, (bound, target) in TARGETS.items():
+            value = report["student_vs_teacher"][name]
+            met = value <= target if bound == "at most" else value >= target
+            rows.append(
+                (f"student / teacher: {name}", f"{value:.2f}", f"{bound} {target}: {'met' if met else 'not met'}")
+            )
+    if (FOLDER / "swap.json").exists():
+        report = json.loads((FOLDER / "swap.json").read_text())
+        lost = " / ".join(str(report[k]) for k in ("failed", "truncated", "mixed_version"))
+        title = f"{report['swaps']} swaps and {report['rollbacks']} rollbacks under {report['requests']} requests"
+        rows.append((f"{title}: failed / truncated / mixed", lost, "0 / 0 / 0"))
+        gap = f"{report['gap']['difference']:.3f} s"
+        rows.append(("longest gap with swaps less without (below 0: none seen)", gap, "below 0.5 s"))
+        follow = report["seconds"]["follow"]["p99"]
+        rows.append(("all gateways follow, p99", f"{follow:.3f} s", "at most 1 s"))
+    return table(rows, ("figure", "before -> after, or value", "asked"))
+
+
+def into_readme(text: str) -> None:
+    """Put `text` between the README's markers."""
+    page = README.read_text()
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    README.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+
+
 SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     "loop": ("One turn of the loop", "understudy bench loop --json docs/benchmarks/loop.json", loop),
     "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
@@ -126,7 +167,8 @@ def main() -> int:
             on = f"\n\nOn {machine['cores']} cores, {machine['processor']}." if "cores" in machine else ""
             parts.append(f"## {title}\n\n`{command}`{on}\n\n{render(report)}")
     PAGE.write_text("\n\n".join(parts) + "\n")
-    print(f"wrote {Path(PAGE).relative_to(ROOT)}")
+    into_readme(summary())
+    print("wrote docs/benchmarks.md and the figures of README.md")
     return 0
 
 
