@@ -161,7 +161,9 @@ def show(report: dict[str, Any]) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point; exit code 0 when the round reached the gate."""
-    parser = argparse.ArgumentParser(prog="python -m bench.distil_round", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="understudy bench round", description=__doc__, epilog="example: understudy bench round --json round.json"
+    )
     parser.add_argument("--teacher", type=Path, default=ROOT / "demo" / "models" / "teacher")
     parser.add_argument("--student", type=Path, default=ROOT / "demo" / "registry" / "students" / "v2")
     parser.add_argument("--samples", type=int, default=250, help="drift samples")

@@ -65,7 +65,11 @@ def show(report: dict[str, Any]) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="understudy bench losses", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="understudy bench losses",
+        description=__doc__,
+        epilog="example: understudy bench losses --quick --json losses.json",
+    )
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--vocabulary", type=int, default=32_000)
     parser.add_argument("--width", type=int, default=256)

@@ -59,7 +59,7 @@ def find(words: list[str]) -> tuple[Command, list[str]]:
     names = [command.words for command in COMMANDS]
     near = difflib.get_close_matches(words[0], names, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
-    raise UsageError(f"`{words[0]}` is not a command{hint} `understudy --help` lists them.")
+    raise UsageError(f"`{words[0]}` is not a command{hint}; `understudy --help` lists them")
 
 
 def load(command: Command) -> Callable[[list[str]], int]:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from bench.commands import BENCHMARKS
 from understudy import __version__
 from understudy.cli import find, main, overview
 from understudy.commands import COMMANDS, GROUPS
@@ -34,6 +35,14 @@ def test_every_command_exists_and_its_help_shows_an_example(command, capsys) -> 
     assert "example" in capsys.readouterr().out.lower()
 
 
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_shows_an_example_that_names_it(name: str, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", name, "--help"])
+    assert ended.value.code == 0
+    assert f"example: understudy bench {name}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_longest_name_wins() -> None:
     command, rest = find(["experiment", "assign", "file.yaml"])
     assert (command.words, rest) == ("experiment assign", ["file.yaml"])
@@ -46,6 +55,11 @@ def test_an_unknown_command_names_the_nearest_and_exits_2(capsys) -> None:
         find(["rolback"])
     assert main(["rolback"]) == 2
     assert "did you mean `rollback`?" in capsys.readouterr().err
+
+
+def test_a_command_like_no_other_is_pointed_to_the_help(capsys) -> None:
+    assert main(["bogus"]) == 2
+    assert capsys.readouterr().err == "understudy: `bogus` is not a command; `understudy --help` lists them\n"
 
 
 def test_a_wrong_configuration_value_names_its_path_and_exits_2(tmp_path, capsys) -> None:
