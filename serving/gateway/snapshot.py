@@ -12,6 +12,7 @@ from typing import Any
 from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from serving.engine.config import EnginesConfig, ExternalEngine
+from understudy.errors import ConfigError
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -127,6 +128,23 @@ def external_slot(engine: ExternalEngine) -> SlotView:
 def key_of(engine: ExternalEngine) -> str:
     """The key of an external engine from its environment variable; empty without one."""
     return os.environ.get(engine.api_key_env, "") if engine.api_key_env else ""
+
+
+def check_keys(engines: EnginesConfig) -> None:
+    """Look for the key of each external engine before anything starts.
+
+    Raises:
+        ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
+    """
+    for name in ("teacher", "student", "embeddings"):
+        engine: ExternalEngine | None = getattr(engines, name)
+        if engine is not None and engine.api_key_env and not key_of(engine):
+            path = f"engines.{name}.api_key_env"
+            raise ConfigError(
+                f"`{path}` names the environment variable {engine.api_key_env}, which is not set: "
+                f"export {engine.api_key_env}=KEY, or leave `{path}` out if the engine asks for no key",
+                param=path,
+            )
 
 
 def with_keys(document: RoutingDocument, engines: EnginesConfig) -> RoutingDocument:

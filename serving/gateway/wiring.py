@@ -15,7 +15,7 @@ from serving.engine.config import EnginesConfig
 from serving.gateway.capture import assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.service import Gateway
-from serving.gateway.snapshot import Follower, Snapshot, static_document
+from serving.gateway.snapshot import Follower, Snapshot, check_keys, static_document
 from understudy.config import Config
 from understudy.errors import Conflict, Unavailable
 from understudy.files import read_json
@@ -72,6 +72,7 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     """
     settings = config.section(GatewayConfig)
     engines, router = config.section(EnginesConfig), config.section(RouterConfig)
+    check_keys(engines)
     static = is_static(engines, state_given)
     redis = find_redis(config, None if static else state)
     bus_url = config.section(BusConfig).url

@@ -282,7 +282,7 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp
         assert teacher.seen[0].json["model"] == "big"
         client.chat(model="student")
         assert "authorization" not in student.seen[0].headers
-        second = start_gateway(config, tmp_path, "--port", str(port))
+        second = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
         _, complaint = second.communicate(timeout=30)
         assert second.returncode == 2
         assert "gateway.port" in complaint
