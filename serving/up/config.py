@@ -18,7 +18,7 @@ class UpConfig(Section):
     users: int = Field(default=60, ge=1)
     warm_seconds: float = Field(default=30.0, ge=0)
     """How long only questions that the student was taught are sent."""
-    drift_share: float = Field(default=0.45, ge=0, le=1)
+    drift_share: float = Field(default=0.55, ge=0, le=1)
     """Share of the new kind of question from then on."""
     min_memory_mib: int = Field(default=4000, ge=0)
     """Memory that must be free before anything starts."""
@@ -44,8 +44,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "rollout": {
         "steps": [{"share": 0.25, "min_exposures": 50, "max_wait_seconds": 60, "on_timeout": "promote"}],
     },
-    "shadow": {"to_student": 0.8, "to_teacher": 0.6, "concurrency": 2},
-    "trainer": {"budget_seconds": 150},
+    "shadow": {"to_student": 0.9, "to_teacher": 0.9, "concurrency": 2},
+    "trainer": {"budget_seconds": 180, "min_fresh": 220},
 }
 """What `up` sets where the user's file says nothing; key by key within a section."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from feedback.redis_server import RedisServer, free_port
 from tests.deploy.fleet import Fleet, register
@@ -104,6 +106,8 @@ class Control:
 @pytest.fixture(scope="module")
 def control(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) -> Iterator[Control]:
     redis_server.start()
+    with contextlib.closing(redis.Redis.from_url(redis_server.url)) as client:
+        client.flushall()
     made = Control(StateDir(tmp_path_factory.mktemp("control")), redis_server.url)
     try:
         made.ready()

@@ -108,7 +108,7 @@ def test_rollback_by_command_freezes_promotion_and_resume_undoes_it(control: Con
     done = control.understudy("rollback", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert set(answer) == {"from", "to", "epoch", "seconds"}
+    assert set(answer) == {"from", "to", "epoch", "seconds", "follow_seconds"}
     assert (answer["from"], answer["to"]) == (before["live"]["student"], before["previous"][0])
     assert control.status()["frozen"] == ["promotion"]
     assert control.understudy("resume", "promotion").stdout.strip() == "frozen: nothing"
