@@ -38,6 +38,7 @@ class EnginesConfig(Section):
     teacher: ExternalEngine | None = None
     student: ExternalEngine | None = None
     embeddings: ExternalEngine | None = None
+    """Answers /v1/embeddings, whatever `model` a client names; None: 404."""
 
     host: str = "127.0.0.1"
     ports: dict[SlotName, int] = Field(default_factory=lambda: dict(PORTS))

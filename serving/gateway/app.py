@@ -1,4 +1,4 @@
-"""Everything of the data plane that is not hot: models, feedback, health, readiness, metrics."""
+"""Everything of the data plane that is not hot: models, feedback, embeddings, health, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from serving.gateway import wire
-from serving.gateway.errors import TooLarge
+from serving.gateway.embeddings import Embeddings, read_body
 from serving.gateway.feedback_api import parse_feedback
 from serving.gateway.keys import bearer_of
 from serving.gateway.routing import can_serve, model_names
@@ -22,7 +22,7 @@ from understudy.errors import NotFound, Unavailable, UnderstudyError
 MAX_FEEDBACK = 64 << 10
 
 
-def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = ()) -> FastAPI:
+def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: Embeddings | None = None) -> FastAPI:
     """The ASGI application beside the completion endpoints, which the protocol takes over."""
     app = FastAPI(title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None)
     _add_errors(app)
@@ -32,7 +32,7 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = ()) -> FastAPI:
     @app.post("/v1/feedback", status_code=202)
     async def feedback(request: Request) -> dict[str, Any]:
         tenant = gateway.keys.tenant(_bearer(request))
-        event = parse_feedback(await _body(request), tenant, declared_kpis)
+        event = parse_feedback(await read_body(request, MAX_FEEDBACK, "feedback"), tenant, declared_kpis)
         if gateway.outbox is None:
             raise Unavailable("feedback cannot be stored: the spool of this gateway is not open, see its log")
         await asyncio.to_thread(gateway.outbox.put_durable, event)
@@ -40,8 +40,11 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = ()) -> FastAPI:
         return {"id": event.id, "object": "feedback", "accepted": True}
 
     @app.post("/v1/embeddings")
-    async def embeddings() -> None:
-        raise NotFound("this gateway does not serve embeddings; ask their engine directly", code="no_embeddings")
+    async def embeddings(request: Request) -> Response:
+        gateway.keys.tenant(_bearer(request))
+        if embedder is None:
+            raise NotFound("no engine for embeddings is configured: set engines.embeddings", code="no_embeddings")
+        return await embedder.forward(await read_body(request, gateway.config.max_body, "the body"))
 
     return app
 
@@ -99,16 +102,6 @@ _STARTED = time.time()
 
 def _bearer(request: Request) -> str:
     return bearer_of(request.headers.get("authorization", ""))
-
-
-async def _body(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_FEEDBACK:
-            raise TooLarge(f"feedback is above {MAX_FEEDBACK} bytes")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -129,7 +129,7 @@ def server_of(parts: Parts, declared_kpis: tuple[str, ...] = ()) -> Server:
     """The server of a gateway, ready to serve on a socket."""
     settings = parts.gateway.config
     config = uvicorn.Config(
-        build_app(parts.gateway, declared_kpis),
+        build_app(parts.gateway, declared_kpis, parts.embeddings),
         http=cast(Any, protocol_factory(parts.gateway)),
         ws="none",
         lifespan="off",
@@ -161,4 +161,6 @@ async def serve(parts: Parts, listener: socket.socket, declared_kpis: tuple[str,
             following.cancel()
             await parts.follower.stop()
         parts.gateway.pool.close()
+        if parts.embeddings is not None:
+            await parts.embeddings.close()
     log.info("stopped")

@@ -14,6 +14,7 @@ from feedback.outbox import Outbox
 from serving.engine.config import EnginesConfig
 from serving.gateway.capture import assemble
 from serving.gateway.config import GatewayConfig
+from serving.gateway.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot, check_keys, static_document
 from understudy.config import Config
@@ -57,6 +58,7 @@ class Parts:
     gateway: Gateway
     follower: Follower | None
     outbox: Outbox | None
+    embeddings: Embeddings | None = None
 
 
 def is_static(engines: EnginesConfig, state_given: bool) -> bool:
@@ -79,13 +81,14 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     has_bus = bool(bus_url or redis.url)
     bus: Bus = open_bus(config.section(BusConfig), redis) if has_bus else NoBus()
     outbox = open_outbox(state, name, bus, config.section(OutboxConfig))
+    embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     if static:
         snapshot = Snapshot(static_document(engines, router))
-        return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox)
+        return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
     snapshot = Snapshot()
     store = RoutingStore(state, redis.url or None, redis.prefix)
     follower = Follower(snapshot, store, state, url, router.poll_seconds, engines, name)
-    return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox)
+    return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox, embeddings)
 
 
 def find_redis(config: Config, state: StateDir | None) -> RedisConfig:

@@ -15,8 +15,10 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.routing import RoutingDocument, SlotView
+from serving.engine.config import ExternalEngine
 from serving.gateway.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig
+from serving.gateway.embeddings import Embeddings
 from serving.gateway.main import listen, server_of
 from serving.gateway.metrics import Metrics
 from serving.gateway.service import Gateway
@@ -132,6 +134,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
     def start(
         document: RoutingDocument | None = None,
         follow: Callable[[Snapshot, str], Follower] | None = None,
+        embeddings: ExternalEngine | None = None,
         **settings: Any,
     ) -> Running:
         listener = listen("127.0.0.1", 0)
@@ -143,7 +146,8 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
             follower = follow(snapshot, f"http://127.0.0.1:{port}") if follow else None
             refresh = follower.refresh if follower else None
             gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh)
-            server = server_of(Parts(gateway, follower, None))
+            embedder = Embeddings(embeddings, gateway.config) if embeddings else None
+            server = server_of(Parts(gateway, follower, None, embedder))
             task = asyncio.ensure_future(server.serve(sockets=[listener]))
             beating = asyncio.ensure_future(follower.run()) if follower else None
 
@@ -155,6 +159,8 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
                         beating.cancel()
                         await follower.stop()
                     gateway.pool.close()
+                    if embedder is not None:
+                        await embedder.close()
 
                 if not task.done():
                     run(loop, end())
