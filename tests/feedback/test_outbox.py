@@ -104,6 +104,17 @@ def test_events_wait_on_disk_for_a_bus_that_is_away(make: Make, tmp_path: Path) 
         server.stop()
 
 
+def test_a_kafka_that_is_away_holds_up_neither_callers_nor_the_spool(make: Make) -> None:
+    outbox = make(f"kafka://127.0.0.1:{free_port()}", spool_bytes=200_000)
+    accepted = sum(outbox.put(exchange(n)) for n in range(2000))
+    eventually(lambda: outbox.stats()["stored"] + outbox.stats()["dropped"]["spool"] == accepted, 30)
+    stats = outbox.stats()
+    assert stats["dropped"]["queue"] == 2000 - accepted
+    assert 0 < stats["stored"] < accepted
+    assert stats["spool_bytes"] <= 200_000
+    assert stats["pending"] == stats["stored"]
+
+
 def test_another_process_goes_on_with_the_spool(make: Make, tmp_path: Path, redis_url: str) -> None:
     first = Outbox(tmp_path, "gateway", bus_at(nowhere()), OutboxConfig())
     first.start()
