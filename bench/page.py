@@ -144,7 +144,7 @@ def into_readme(text: str) -> None:
 
 
 SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
-    "loop": ("One turn of the loop", "understudy bench loop --json docs/benchmarks/loop.json", loop),
+    "loop": ("One turn of the loop", "understudy up --until-swap --json docs/benchmarks/loop.json", loop),
     "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
     "gateway": ("The request path", "understudy bench gateway --quick --json docs/benchmarks/gateway.json", gateway),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
