@@ -6,22 +6,30 @@ from pathlib import Path
 
 import pytest
 
+AUTOGROUP = Path("/proc/self/autogroup")
+
 CODE = """
 import os
-from understudy.priority import yield_cpu
+from pathlib import Path
+from understudy.priority import AUTOGROUP, yield_cpu
 yield_cpu(12)
 yield_cpu(3)
 print(os.getpriority(os.PRIO_PROCESS, 0))
-print(open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else 12)
+print(AUTOGROUP.read_text() if AUTOGROUP.exists() else "")
 """
 
 
 @pytest.mark.parametrize("leads", [True, False])
 def test_the_process_yields_and_its_session_too_where_it_leads_one(leads: bool) -> None:
-    before = Path("/proc/self/autogroup")
-    out = subprocess.run(
+    before = nice_of(AUTOGROUP.read_text() if AUTOGROUP.exists() else "")
+    process, _, session = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=30, start_new_session=leads
-    ).stdout.split()
-    assert out[0] == "12"
-    if before.exists():
-        assert (out[1] == "12") is leads or before.read_text().split()[-1] == "12"
+    ).stdout.partition("\n")
+    assert process == "12"
+    after = nice_of(session)
+    assert after == (before if not leads or after is None else 12)
+
+
+def nice_of(autogroup: str) -> int | None:
+    """The session's nice value, `None` where the kernel has no autogroups or this session is in none."""
+    return int(autogroup.split()[-1]) if autogroup.strip() else None
