@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 
 from ab.experiment import Experiment
 from deploy.conductor import Conductor
@@ -71,6 +72,7 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
         app.include_router(router, prefix=PREFIX, dependencies=[Depends(guard)])
     app.add_exception_handler(UnderstudyError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_body)
+    app.add_exception_handler(HTTPException, _refuse_address)
     return app
 
 
@@ -191,6 +193,15 @@ def _refuse(_: Request, error: Exception) -> JSONResponse:
     headers = {"retry-after": "5"} if error.status == 503 else {}
     body = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
     return JSONResponse({"error": body}, status_code=error.status, headers=headers)
+
+
+def _refuse_address(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    why = f"{request.method} {request.url.path}: {error.detail}; {PREFIX}/openapi.json lists what there is"
+    refusal = BadRequest(why, code="no_such_address")
+    refusal.status = error.status_code
+    return _refuse(request, refusal)
 
 
 def _refuse_body(request: Request, error: Exception) -> JSONResponse:

@@ -105,7 +105,8 @@ def rounds(argv: list[str]) -> int:
 
 def experiment(argv: list[str]) -> int:
     """List, show, apply, results, stop."""
-    made = _parser("experiment", "Experiments of the running system.", "experiment apply experiment.yaml")
+    about = "Experiments of the running system; `experiment assign FILE --units FILE` works on files alone."
+    made = _parser("experiment", about, "experiment apply experiment.yaml")
     made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
     made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
     options = made.parse_args(argv)

@@ -76,6 +76,15 @@ def test_what_is_not_computed_says_so(control: Control, path: str) -> None:
     assert control.call("GET", f"/{path}").json()["available"] is False
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/status", 405)])
+def test_an_unknown_address_or_method_is_a_json_error(control: Control, method: str, path: str, status: int) -> None:
+    answer = control.call(method, path)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["code"] == "no_such_address"
+    assert path in error["message"]
+
+
 def test_the_openapi_document_names_the_routes(control: Control) -> None:
     paths = httpx.get(f"{control.url}/admin/v1/openapi.json").json()["paths"]
     assert {"/admin/v1/rollback", "/admin/v1/experiments/{name}/results", "/admin/v1/pool"} <= set(paths)
