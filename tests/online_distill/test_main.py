@@ -19,6 +19,7 @@ from deploy.rounds import RoundStore
 from feedback.config import PoolConfig
 from feedback.pool import Pool
 from online_distill.main import Trainer
+from online_distill.stages.run import STAGES
 from online_distill.trigger import Situation, reason_to_begin
 from tests.online_distill.world import make_model, make_samples, register_model
 from understudy.config import load_config
@@ -29,6 +30,25 @@ SETTINGS = {
     "budget_seconds": 20, "max_epochs": 2, "batch_tokens": 256, "min_fresh": 30, "scorer": "local", "device": "cpu",
     "learning_rate": 0.003, "holdout_share": 0.25, "poll_seconds": 0.1, "warmup_steps": 1, "nice": 0,
 }  # fmt: skip
+
+KILLED_AT_EACH_STAGE = """
+import os, signal, sys
+from deploy.rounds import RoundStore
+from online_distill.main import main
+from online_distill.stages.run import STAGES
+finish = RoundStore.finish
+for last in [*STAGES, None]:
+    child = os.fork()
+    if child == 0:
+        def finish_or_die(self, number, stage, *rest):
+            if stage == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return finish(self, number, stage, *rest)
+        RoundStore.finish = finish_or_die
+        os._exit(main([*sys.argv[1:], "--once"]))
+    print("end:", last, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""A trainer that dies when a stage has done its work and not yet said so; the next one dies a stage later."""
 
 
 @pytest.fixture
@@ -115,31 +135,50 @@ def test_no_student_is_said(tmp_path: Path, redis_url: str) -> None:
         Trainer(StateDir(tmp_path / "empty"), config, threading.Event()).tick(now=True)
 
 
-def test_the_role_resumes_after_kill_9_and_stops_on_sigterm(
+def test_a_round_ends_although_the_trainer_is_killed_at_the_end_of_each_stage(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    fill(redis_url, 60)
+    code = [sys.executable, "-c", KILLED_AT_EACH_STAGE, "--state", str(state_dir.root), "--config", str(config_file)]
+    done = subprocess.run(code, env=environment(), capture_output=True, text=True, timeout=150)
+    ends = [line for line in done.stdout.splitlines() if line.startswith("end: ")]
+    assert ends == [*(f"end: {stage} -9" for stage in STAGES), "end: None 0"], done.stderr[-2000:]
+    found = RoundStore(state_dir).all()
+    assert [(one.id, one.state, one.candidate) for one in found] == [(1, "gate", "v2")]
+    assert Registry(state_dir).verify("v2").round == 1
+    assert {m.version for m in Registry(state_dir).versions()} == {"t1", "v1", "v2"}
+
+
+def test_the_role_stops_on_sigterm_in_the_middle_of_a_round_and_resumes(
     state_dir: StateDir, config_file: Path, redis_url: str
 ) -> None:
     fill(redis_url, 60)
     rounds = RoundStore(state_dir)
-    victim = start(state_dir, config_file)
-    assert wait_for(lambda: bool(rounds.all()) and "select" in rounds.get(1).stages)
-    victim.kill()
-    victim.wait()
-    role = start(state_dir, config_file)
-    try:
-        assert wait_for(lambda: rounds.get(1).state == "gate")
-        role.send_signal(signal.SIGTERM)
-        assert role.wait(timeout=10) == 0
-    finally:
-        role.kill()
-        role.wait()
-    assert Registry(state_dir).verify("v2").round == 1
-    assert len(rounds.all()) == 1
+    for state in ("score", "gate"):
+        role = start(state_dir, config_file)
+        try:
+            assert wait_for(lambda state=state: bool(rounds.all()) and reached(rounds, state))
+            role.send_signal(signal.SIGTERM)
+            assert role.wait(timeout=10) == 0
+        finally:
+            role.kill()
+            role.wait()
+    assert [one.id for one in rounds.all()] == [1]
+
+
+def reached(rounds: RoundStore, state: str) -> bool:
+    """Whether round 1 is at `state` or further."""
+    return rounds.get(1).state == state or state in rounds.get(1).stages
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def start(state: StateDir, config_file: Path) -> subprocess.Popen[bytes]:
     code = "import sys; from online_distill.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "--state", str(state.root), "--config", str(config_file)]
-    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    return subprocess.Popen(command, env=environment())
 
 
 def wait_for(happened: object, seconds: float = 60.0) -> bool:
