@@ -11,9 +11,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,7 +38,6 @@ SECTIONS: dict[str, str] = {
     "up": "serving.up.config:UpConfig",
 }
 PREFIX = "UNDERSTUDY_"
-RESERVED = frozenset({"ADMIN_URL", "ADMIN_TOKEN", "DATA", "STATE", "CONFIG"})
 
 
 class Section(BaseModel):
@@ -50,11 +50,17 @@ S = TypeVar("S", bound=Section)
 
 
 class Config:
-    """A validated configuration; sections are built on first use and cached."""
+    """A validated configuration; sections are built on first use and cached.
 
-    def __init__(self, raw: Mapping[str, Any], source: str = "defaults") -> None:
+    `source` names the file in errors, `overrides` the environment variable that set a path such as `gateway.port`.
+    """
+
+    def __init__(
+        self, raw: Mapping[str, Any], source: str = "configuration", overrides: Mapping[str, str] | None = None
+    ) -> None:
         self._raw = dict(raw)
         self._source = source
+        self._overrides = overrides or {}
         self._built: dict[str, Section] = {}
         for key in self._raw:
             if key not in SECTIONS:
@@ -86,7 +92,9 @@ class Config:
             try:
                 self._built[name] = kind.model_validate({} if given is None else given)
             except ValidationError as error:
-                raise ConfigError(f"{self._source}: {describe(name, error, kind)}", param=name) from None
+                raise ConfigError(
+                    f"{self._source}: {describe(name, error, kind, self._overrides)}", param=name
+                ) from None
         return self._built[name]
 
     def check(self) -> dict[str, Section]:
@@ -98,10 +106,10 @@ def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) 
     """Read `path` (None: defaults), apply the overrides of `env` (None: the process environment).
 
     Raises:
-        ConfigError: unreadable file, wrong YAML, unknown section.
+        ConfigError: unreadable file, wrong YAML in it or in a variable, unknown section.
     """
     raw: dict[str, Any] = {}
-    source = "defaults"
+    source = "configuration"
     if path is not None:
         source = str(path)
         try:
@@ -113,24 +121,31 @@ def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) 
         if given is not None and not isinstance(given, dict):
             raise ConfigError(f"{path}: the top level must map sections, not be a {type(given).__name__}")
         raw = given or {}
-    return Config(_override(raw, os.environ if env is None else env), source)
+    merged, overrides = _override(raw, os.environ if env is None else env)
+    return Config(merged, source, overrides)
 
 
-def _override(raw: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
-    merged = dict(raw)
+def _override(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """`raw` with the values of `env` in place, and the variable that set each path."""
+    merged, overrides = dict(raw), {}
     for name, text in env.items():
         parts = name.removeprefix(PREFIX).lower().split("__")
-        if not name.startswith(PREFIX) or name.removeprefix(PREFIX) in RESERVED or len(parts) < 2:
+        if not name.startswith(PREFIX) or len(parts) < 2:
             continue
         if parts[0] not in SECTIONS:
             raise ConfigError(f"environment {name}: {unknown_key(parts[0], parts[0], SECTIONS)}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"environment {name}: not valid YAML: {' '.join(str(error).split())}") from None
         node = merged
         for part in parts[:-1]:
             child = node.get(part)
             node[part] = dict(child) if isinstance(child, dict) else {}
             node = node[part]
-        node[parts[-1]] = yaml.safe_load(text)
-    return merged
+        node[parts[-1]] = value
+        overrides[".".join(parts)] = name
+    return merged, overrides
 
 
 def unknown_key(path: str, key: str, allowed: Mapping[str, Any] | list[str]) -> str:
@@ -141,14 +156,42 @@ def unknown_key(path: str, key: str, allowed: Mapping[str, Any] | list[str]) -> 
     return f"`{path}` is not a known key{hint} (allowed: {', '.join(names)})"
 
 
-def describe(section: str, error: ValidationError, kind: type[BaseModel]) -> str:
-    """All findings of a pydantic error, one line each: path, what was given, what is allowed."""
-    lines = []
+def describe(
+    section: str, error: ValidationError, kind: type[BaseModel], overrides: Mapping[str, str] | None = None
+) -> str:
+    """All findings of a pydantic error: path, what was given, what is allowed, and the variable that gave it."""
+    findings = []
     for item in error.errors():
-        path = ".".join([section, *(str(part) for part in item["loc"])])
+        keys = item["loc"][:-2] if item["loc"][-1:] == ("[key]",) else item["loc"]  # a wrong key: of what it is in
+        path = ".".join([section, *map(str, keys)])
         if item["type"] == "extra_forbidden":
-            allowed = list(kind.model_fields) if len(item["loc"]) == 1 else []
-            lines.append(unknown_key(path, str(item["loc"][-1]), allowed))
+            found = unknown_key(path, str(keys[-1]), allowed_keys(kind, keys[:-1]))
+        elif item["type"] == "missing":
+            found = f"`{path}` is missing"
+        elif item["type"] == "model_type":
+            found = f"`{path}` was given {item['input']!r}: give keys of {', '.join(sorted(allowed_keys(kind, keys)))}"
         else:
-            lines.append(f"`{path}` was given {item.get('input')!r}: {item['msg']}")
-    return "; ".join(lines)
+            found = f"`{path}` was given {item['input']!r}: {item['msg']}"
+        names = [name for set_path, name in (overrides or {}).items() if _related(path, set_path)]
+        findings.append(found + (f" (set by {', '.join(names)})" if names else ""))
+    return "; ".join(findings)
+
+
+def allowed_keys(kind: Any, keys: Sequence[int | str]) -> list[str]:
+    """Fields of the model to which `keys` lead from the type `kind`, through containers; empty: not a model."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return [field for option in inner for field in allowed_keys(option, keys)]
+    if origin in (tuple, dict) and keys:
+        return allowed_keys(inner[origin is dict], keys[1:])
+    if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+        return []
+    if not keys:
+        return list(kind.model_fields)
+    field = kind.model_fields.get(str(keys[0]))
+    return allowed_keys(field.annotation, keys[1:]) if field else []
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether one dotted path is the other or leads to it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
