@@ -1,4 +1,4 @@
-"""`python -m bench.distil_round`: one round without engines, on samples of the demo's world.
+"""`understudy bench round`: one round without engines, on samples of the demo's world.
 
 Hard samples are drift prompts, anchors general ones, both of the split "traffic" with the teacher's and the
 student's own greedy replies; judged on the split "eval", of which templates and values are new. The round is
@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.system import ROOT
-from demo.world import Sample, satisfied, stream
+from demo.world import Family, Sample, satisfied, stream
+from deploy.manifest import Kind
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from feedback.events import HardSample, sample_id
@@ -37,7 +38,7 @@ from online_distill.stages.context import Context
 from understudy.config import load_config
 from understudy.state import StateDir
 
-FAMILIES = ("drift", "general")
+FAMILIES: tuple[Family, ...] = ("drift", "general")
 
 
 def replies(model: Any, encoder: Encoder, samples: Sequence[Sample], batch: int = 32) -> list[str]:
@@ -93,11 +94,11 @@ class World:
 
 
 def figures(
-    folder: Path, encoder: Encoder, judged: dict[str, list[Sample]], truth: dict[str, list[str]]
+    folder: Path, encoder: Encoder, judged: dict[Family, list[Sample]], truth: dict[Family, list[str]]
 ) -> dict[str, dict[str, float]]:
     """Agreement and pass rate of a model by family."""
     model = models.load(folder)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for family, samples in judged.items():
         texts = [
             encoder.encode(list(s.messages), reply, max_length=512, max_reply=REPLY_TOKENS)
@@ -119,7 +120,9 @@ def measure(options: argparse.Namespace, config: TrainerConfig, root: Path) -> d
     source = World(encoder, teacher, models.load(options.student), counts, options.seed)
     state = StateDir(root)
     registry, rounds = Registry(state), RoundStore(state)
-    for folder, version, kind in ((options.teacher, "t1", "teacher"), (options.student, "v1", "student")):
+    given: tuple[tuple[Path, str, Kind], ...]
+    given = ((options.teacher, "t1", "teacher"), (options.student, "v1", "student"))
+    for folder, version, kind in given:
         registry.register(
             folder, kind=kind, parent=None, teacher=None, round=None, lineage={}, metrics={}, version=version
         )

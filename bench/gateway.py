@@ -27,6 +27,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from feedback.redis_server import free_port
 from understudy.errors import UsageError
 from understudy.files import write_json
 
@@ -61,6 +62,9 @@ def main(argv: list[str]) -> int:
         if shutil.which(tool) is None:
             raise UsageError(f"this benchmark needs `{tool}`: install it with your package manager")
     names = [n for n in CANDIDATES if n.split("-")[0] in ("direct", "understudy", *given.peers.split(","))]
+    unknown = set(given.peers.split(",")) - set(CANDIDATES)
+    if unknown:
+        raise UsageError(f"`--peers` knows nginx, not {', '.join(sorted(unknown))}")
     seconds = 2.0 if given.quick else given.seconds
     with tempfile.TemporaryDirectory(prefix="bench-gateway-") as folder:
         results = measure(Path(folder), names, seconds)
@@ -279,12 +283,3 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 def last_core() -> set[int]:
     """The core of upstream and load."""
     return {max(os.sched_getaffinity(0))}
-
-
-def free_port() -> int:
-    """A port that nobody used a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.loop import TARGETS
@@ -20,7 +20,7 @@ BEGIN, END = "<!-- figures: written by `python -m bench.page` -->", "<!-- end of
 Report = dict[str, Any]
 
 
-def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> str:
     """A Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -58,7 +58,8 @@ def loop(report: Report) -> str:
         ratios.append((name, f"{value:.2f}", f"{bound} {target}", "met" if met else "not met"))
     return "\n\n".join([
         table(rows, ("figure", "value")),
-        "Judged on held-out prompts, whose templates and values occur neither in training nor in the traffic: "
+        "Judged on held-out prompts, whose templates and entity values occur neither in training nor in the traffic "
+        "(a template is a pair of a context and a question, of which each occurs; amounts are held out as pairs): "
         + ", ".join(f"{count} {part}" for part, count in report["prompts"].items()),
         table(slices, ("slice", "student before", "student after", "teacher")),
         "Student against teacher on this machine, beside what row S9 of the requirements asks on equal hardware:",
@@ -75,6 +76,8 @@ def swap(report: Report) -> str:
         *((f"longest gap seen by a client {name} swaps, p50 / p99 / longest",
            " / ".join(f"{gap[name][k]:.3f} s" for k in ("p50", "p99", "longest"))) for name in ("with", "without")),
         *((f"{n}: seconds p50 / p99", f"{row['p50']:.3f} / {row['p99']:.3f}") for n, row in report["seconds"].items()),
+        ("prompts whose replies tell any two of the three versions apart",
+         "{told_apart} of {prompts}".format(**report["reference"])),
         ("memory of all processes before / after", " / ".join(f"{v >> 20} MiB" for v in report["memory"].values())),
     ]  # fmt: skip
     return table([("swaps / rollbacks", f"{report['swaps']} / {report['rollbacks']}"), *rows], ("figure", "value"))

@@ -15,6 +15,7 @@ class Observed:
     """What one client saw of one request. Times in seconds; `gap` is the longest silence."""
 
     prompt: int
+    max_tokens: int
     started: float
     version: str = ""
     text: str = ""
@@ -36,7 +37,7 @@ async def stream_once(
     client: httpx.AsyncClient, model: str, prompts: list[str], index: int, max_tokens: int
 ) -> Observed:
     """One streamed chat completion, observed byte by byte."""
-    seen = Observed(index, time.monotonic())
+    seen = Observed(index, max_tokens, time.monotonic())
     body = {
         "model": model, "stream": True, "max_tokens": max_tokens, "temperature": 0,
         "messages": [{"role": "user", "content": prompts[index]}],

@@ -2,13 +2,16 @@
 
 Every cycle promotes a version that is not loaded (verify, load in place, fingerprint, new epoch) and
 then rolls back (the former version is still loaded: one epoch). A reply must be, word for word, the
-greedy reply of one version, the one its header names.
+greedy reply of one version, the one its header names; the three versions differ in their weights.
+The quiet time that the gaps are compared with is shorter than the swaps take, and a longer time sees a longer
+longest gap: the difference errs against the swap.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import shutil
 import statistics
@@ -26,6 +29,7 @@ from rich.table import Table
 
 from bench.streams import Load, Observed, keep_streaming, stream_once
 from bench.system import System
+from bench.variant import make_variant
 from deploy.registry import Registry
 from understudy.files import write_json
 from understudy.state import StateDir
@@ -35,6 +39,11 @@ PROMPTS = [
     "我的订单什么时候到？", "我想退货，可以吗？", "Can I change my delivery address?",
     "What does the warranty cover?", "请问发票怎么开？",
 ]  # fmt: skip
+
+LONG, SHORT = 48, 4
+"""Tokens of the replies that are streamed without pause, and of those with one."""
+References = dict[tuple[str, int], list[str]]
+"""(version, tokens asked for) -> its greedy reply to each prompt."""
 
 
 def main(argv: list[str]) -> int:
@@ -67,7 +76,7 @@ def main(argv: list[str]) -> int:
 
 async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
     """Reference replies, a quiet period, then the swaps; the result as in interface.md."""
-    versions = add_third_version(system)
+    versions = await asyncio.to_thread(add_third_version, system)
     # The third version joins the ring by being loaded once; then each has been asked for its replies.
     reference = await references(system, versions)
     quiet = Load()
@@ -77,43 +86,64 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
     timings: dict[str, list[float]] = {"swap": [], "rollback": [], "follow": []}
     before = memory(system)
     await under_load(system, busy, streams, turn(system, versions, swaps, timings))
-    return summarise(busy, quiet, reference, timings, before, memory(system))
+    told_apart = {"prompts": len(PROMPTS), "told_apart": distinct(reference)}
+    return {**summarise(busy, quiet, reference, timings, before, memory(system)), "reference": told_apart}
 
 
 def add_third_version(system: System) -> list[str]:
-    """Live and former version, and a copy of the former as a third, so that a swap has to load something."""
+    """Live and former version, and a variant of the former as a third, so that a swap has to load something."""
+    from online_distill import fingerprint  # loads torch
+
     registry = Registry(StateDir(system.state))
     status = system.status()
     students = [status["live"]["student"], status["previous"][0]]
     oldest = students[-1]
-    manifest = registry.register(
-        registry.path(oldest), kind="student", parent=oldest, teacher=None, round=None,
-        lineage={"copy_of": oldest}, metrics={},
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="understudy-variant-") as scratch:
+        variant = make_variant(registry.path(oldest), Path(scratch) / "model", seed=3)
+        fingerprint.record(variant, registry.path(oldest), variant / fingerprint.FILE)
+        manifest = registry.register(
+            variant, kind="student", parent=oldest, teacher=None, round=None, lineage={"variant_of": oldest}, metrics={}
+        )
     return [*reversed(students), manifest.version]
 
 
-async def references(system: System, versions: list[str]) -> dict[str, list[str]]:
-    """The greedy reply of each version to each prompt, asked alone."""
-    found: dict[str, list[str]] = {}
+async def references(system: System, versions: list[str]) -> References:
+    """The greedy reply of each version to each prompt, asked alone.
+
+    Raises:
+        RuntimeError: a version did not answer, or two of them answer alike, so that a mix could not be seen.
+    """
+    found: References = {}
     for version in versions:
         if system.status()["live"]["student"] != version:
             await asyncio.to_thread(system.post, "/promote", {"version": version})
         async with httpx.AsyncClient(base_url=system.gateway, timeout=60) as client:
-            seen = [await stream_once(client, "student", PROMPTS, i, 48) for i in range(len(PROMPTS))]
-        if any(s.error or s.version != version for s in seen):
-            raise RuntimeError(f"no reference replies of {version}: {[s.error or s.version for s in seen]}")
-        found[version] = [s.text for s in seen]
+            for tokens in (LONG, SHORT):
+                seen = [await stream_once(client, "student", PROMPTS, i, tokens) for i in range(len(PROMPTS))]
+                if any(s.error or s.version != version for s in seen):
+                    raise RuntimeError(f"no reference replies of {version}: {[s.error or s.version for s in seen]}")
+                found[version, tokens] = [s.text for s in seen]
+    if distinct(found) < len(PROMPTS) // 2:
+        raise RuntimeError("two versions give the same replies to most prompts, so a mix could not be seen")
     return found
+
+
+def distinct(reference: References) -> int:
+    """Prompts whose long replies tell the two most similar versions apart."""
+    replies = [texts for (_, tokens), texts in reference.items() if tokens == LONG]
+    return min(
+        (sum(x != y for x, y in zip(one, other, strict=True)) for one, other in itertools.combinations(replies, 2)),
+        default=0,
+    )
 
 
 async def under_load(system: System, load: Load, streams: int, work: Any) -> None:
     """Run `work` while `streams` long and two short clients go on, and let them finish their requests."""
     clients = [
-        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 48)) for i in range(streams)
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, LONG)) for i in range(streams)
     ]
     clients += [
-        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, 4, 0.05)) for i in range(2)
+        asyncio.create_task(keep_streaming(load, system.gateway, "student", PROMPTS, i, SHORT, 0.05)) for i in range(2)
     ]
     try:
         await work
@@ -151,7 +181,7 @@ def memory(system: System) -> int:
 def summarise(
     busy: Load,
     quiet: Load,
-    reference: dict[str, list[str]],
+    reference: References,
     timings: dict[str, list[float]],
     before: int,
     after: int,
@@ -177,12 +207,12 @@ def summarise(
     }  # fmt: skip
 
 
-def mixed(seen: Observed, reference: dict[str, list[str]]) -> bool:
-    """Whether a whole reply is not what the version in its header says to that prompt."""
+def mixed(seen: Observed, reference: References) -> bool:
+    """Whether a whole reply is not, word for word, what the version in its header says to that prompt."""
     if seen.error or not seen.finished:
         return False
-    expected = reference.get(seen.version)
-    return expected is None or not expected[seen.prompt].startswith(seen.text)
+    expected = reference.get((seen.version, seen.max_tokens))
+    return expected is None or expected[seen.prompt] != seen.text
 
 
 def _at(ordered: list[float], share: float) -> float:

@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def on_free_ports() -> dict[str, str]:
     """The environment with every listener of `up` moved to a free port, so that another system may run beside it."""
-    gateway, control, teacher, first, second = (free_port() for _ in range(5))
+    ports: set[int] = set()
+    while len(ports) < 5:
+        ports.add(free_port())
+    gateway, control, teacher, first, second = ports
     return {
         **os.environ,
         "UNDERSTUDY_GATEWAY__PORT": str(gateway),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,17 @@ from typing import Any
 import pytest
 
 from bench.system import ROOT, System, on_free_ports
+from tests.loop.processes import processes_of
 
+FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900
+REPORT_SECONDS = 600
+SMALL = {
+    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "90",
+    "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
+    "UNDERSTUDY_UP__WARM_SECONDS": "15",
+}
+"""A shorter round on fewer samples; at full counts `up` keeps its own settings."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +47,24 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
         "--timeout", str(TURN_SECONDS), "--json", str(report),
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=ROOT, env=on_free_ports(), capture_output=True, text=True, timeout=TURN_SECONDS + 120
-    )
+        command, cwd=ROOT, env={**on_free_ports(), **({} if FULL else SMALL)}, capture_output=True, text=True,
+        timeout=TURN_SECONDS + REPORT_SECONDS,
+    )  # fmt: skip
     found = json.loads(report.read_text()) if report.exists() else {}
     return Turned(state, done.returncode, done.stdout + done.stderr, found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(turned: Turned) -> Iterator[System]:
     """The same state directory, started again without traffic; its rounds are short."""
-    running = System(turned.state, "--no-traffic", env={"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "45"})
+    running = System(turned.state, "--no-traffic", env={"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "25"})
     try:
         running.wait_ready()
         yield running
     finally:
-        running.stop()
+        code = running.stop()
+    assert code == 0, running.tail()
+    assert processes_of(turned.state) == []
 
 
 @pytest.fixture

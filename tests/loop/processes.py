@@ -1,12 +1,16 @@
-"""Finding the processes of a running system by what they were started as."""
+"""Finding the processes of a running system by what they were started as, and clients that go on meanwhile."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from bench.streams import Load, keep_streaming
 
 
 def find_role(state: Path, *words: str) -> psutil.Process:
@@ -22,19 +26,24 @@ def find_role(state: Path, *words: str) -> psutil.Process:
     raise LookupError(f"no process of {words} on {state}")
 
 
-def eventually(check: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until `check` holds; errors that vanish meanwhile do not count.
+def processes_of(state: Path) -> list[list[str]]:
+    """Command lines of the processes that name the state directory."""
+    return [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if str(state) in str(p.info["cmdline"])]
 
-    Raises:
-        TimeoutError: it did not hold within `seconds`.
-    """
-    end = time.monotonic() + seconds
-    last: Exception | None = None
-    while time.monotonic() < end:
-        try:
-            if check():
-                return
-        except Exception as error:
-            last = error
-        time.sleep(0.2)
-    raise TimeoutError(f"{what} did not happen within {seconds:.0f} s (last error: {last!r})")
+
+@contextmanager
+def streaming(base: str, model: str, prompts: list[str], clients: int = 3) -> Iterator[Load]:
+    """Clients that send one streamed request after the other while the block runs; what they saw is in the load."""
+    load = Load()
+
+    async def run() -> None:
+        await asyncio.gather(*(keep_streaming(load, base, model, prompts, i, 16, 0.02) for i in range(clients)))
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    try:
+        yield load
+    finally:
+        load.stop.set()
+        thread.join(150)
+    assert not thread.is_alive(), "a request never ended"

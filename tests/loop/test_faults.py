@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.system import ROOT, System
 from deploy.audit import verify_chain
 from deploy.registry import Registry
 from feedback.redis_server import free_port
-from tests.loop.processes import eventually, find_role
+from tests.loop.processes import find_role, streaming
+from tests.waiting import eventually
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(300)]
 
 QUESTION = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 8, "temperature": 0}
+
+QUESTIONS = ["Where is my order?", "我想退货，可以吗？", "What does the warranty cover?"]
 
 
 def post(base: str, model: str = "student") -> httpx.Response:
@@ -85,16 +89,39 @@ def break_weights(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("role", [("worker",), ("controller",), ("train",), ("serve",), ("engine", "student-a")])
-def test_a_role_killed_comes_back_by_itself(settled: System, role: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "role", [("worker",), ("controller",), ("train",), ("engine", "teacher"), ("engine", "student-a")]
+)
+def test_a_role_killed_comes_back_and_no_request_failed(settled: System, role: tuple[str, ...]) -> None:
     old = find_role(settled.state, *role)
-    os.kill(old.pid, signal.SIGKILL)
-    eventually(lambda: find_role(settled.state, *role).pid != old.pid, 30, f"a new {role}")
-    eventually(lambda: post(settled.gateway).status_code == 200, 60, "a reply")
+    with streaming(settled.gateway, "auto", QUESTIONS) as load:
+        eventually(lambda: len(load.seen) > 5, 60, "the first replies")
+        os.kill(old.pid, signal.SIGKILL)
+        eventually(lambda: find_role(settled.state, *role).pid != old.pid, 30, f"a new {role}")
+        after = len(load.seen)
+        eventually(lambda: len(load.seen) > after + 10, 60, "replies with the new one")
+    assert [s.error or s.text for s in load.seen if s.error or not s.finished] == []
     assert settled.process.poll() is None
 
 
+def test_a_killed_gateway_comes_back(settled: System) -> None:
+    old = find_role(settled.state, "serve")
+    os.kill(old.pid, signal.SIGKILL)
+    eventually(lambda: find_role(settled.state, "serve").pid != old.pid, 30, "a new gateway")
+    eventually(lambda: post(settled.gateway).status_code == 200, 60, "a reply")
+
+
+def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -> None:
+    old = find_role(settled.state, "serving.engine.forkserver")
+    os.kill(old.pid, signal.SIGKILL)
+    eventually(lambda: find_role(settled.state, "serving.engine.forkserver").pid != old.pid, 60, "a new fork server")
+    for model in ("teacher", "student"):
+        eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
+
+
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
+    eventually(lambda: settled.status()["bus"]["lag"] is not None, 30, "the workers' lag")
+    before = requests_counted(settled)
     server = next(p for p in psutil.process_iter(["name", "cmdline"]) if is_redis_of(settled.state, p))
     os.kill(server.pid, signal.SIGSTOP)
     try:
@@ -102,8 +129,14 @@ def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System
     finally:
         os.kill(server.pid, signal.SIGKILL)
     assert answers == [200] * 5
-    eventually(lambda: settled.admin.get("/pool").is_success, 60, "the pool behind a new Redis")
+    eventually(lambda: requests_counted(settled) >= before + 5, 90, "the copies of what was asked meanwhile")
     assert post(settled.gateway).status_code == 200
+
+
+def requests_counted(system: System) -> int:
+    """Requests that the workers have counted, over both arms."""
+    arms = system.admin.get("/kpis").raise_for_status().json()["kpis"]
+    return sum(int(row["requests"]["n"]) for row in arms.values() if "requests" in row)
 
 
 def is_redis_of(state: Path, process: psutil.Process) -> bool:
@@ -115,38 +148,71 @@ def is_redis_of(state: Path, process: psutil.Process) -> bool:
 def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled: System) -> None:
     status = settled.status()
     slot = next(n for n, s in status["slots"].items() if n != "teacher" and s["version"] == status["live"]["student"])
-    os.kill(status["slots"][slot]["pid"], signal.SIGKILL)
-    for number in range(10):
-        body = {"model": "auto", "user": f"user-{number}", **QUESTION}
-        answer = httpx.post(f"{settled.gateway}/v1/chat/completions", json=body, timeout=60)
-        assert answer.status_code == 200, answer.text
+    users = [f"user-{n}" for n in range(12) if arm_of(settled, f"user-{n}") == "student"]
+    assert users
+    fallbacks = gateway_events(settled, "fallback")
+    with streaming(settled.gateway, "auto", QUESTIONS) as load:
+        eventually(lambda: len(load.seen) > 5, 60, "the first replies")
+        os.kill(status["slots"][slot]["pid"], signal.SIGKILL)
+        arms = [arm_of(settled, user) for user in users]
+    assert set(arms) == {"teacher"}
+    assert gateway_events(settled, "fallback") > fallbacks
+    assert all(s.error for s in load.seen if not s.finished), "a cut stream must end with an error"
     eventually(lambda: post(settled.gateway).headers["x-understudy-arm"] == "student", 90, "the student")
 
 
+def arm_of(system: System, user: str) -> str:
+    """The arm that answers this user of `auto`."""
+    body = {"model": "auto", "user": user, **QUESTION}
+    answer = httpx.post(f"{system.gateway}/v1/chat/completions", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-understudy-arm"]
+
+
+def gateway_events(system: System | str, name: str) -> float:
+    """A counter of the gateway's own events."""
+    base = system if isinstance(system, str) else system.gateway
+    for family in text_string_to_metric_families(httpx.get(f"{base}/metrics", timeout=10).text):
+        for sample in family.samples:
+            if sample.labels.get("event") == name:
+                return sample.value
+    return 0.0
+
+
 def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: System) -> None:
+    """What was asked while it slept is read before the news: only the engine's 409 can tell it then."""
     port = free_port()
-    redis_url = json.loads((settled.state / "run" / "addresses.json").read_text())["redis"]
-    env = {**os.environ, "UNDERSTUDY_GATEWAY__PORT": str(port), "UNDERSTUDY_REDIS__URL": redis_url}
+    env = {**os.environ, "UNDERSTUDY_GATEWAY__PORT": str(port), "UNDERSTUDY_ROUTER__POLL_SECONDS": "1"}
     second = subprocess.Popen(
         [sys.executable, "-m", "understudy", "serve", "--state", str(settled.state)], cwd=ROOT, env=env
     )
     base = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: post(base).status_code == 200, 30, "the second gateway")
-        stale = post(base).headers["x-understudy-version"]
+        clients = [httpx.Client(base_url=base, timeout=60) for _ in range(4)]
+        stale = {ask(client).headers["x-understudy-version"] for client in clients}
         os.kill(second.pid, signal.SIGSTOP)
         first = settled.status()["previous"][0]
         settled.post("/promote", {"version": first})
         third = register_copy(settled, first)
         settled.post("/promote", {"version": third})
-        os.kill(second.pid, signal.SIGCONT)
-        answer = post(base)
-        assert answer.status_code == 200
-        assert answer.headers["x-understudy-version"] == third != stale
+        with ThreadPoolExecutor(len(clients)) as pool:
+            waiting = [pool.submit(ask, client) for client in clients]
+            wait(waiting, timeout=0.5)
+            os.kill(second.pid, signal.SIGCONT)
+            answers = [one.result() for one in waiting]
+        assert [answer.status_code for answer in answers] == [200] * len(clients)
+        assert {answer.headers["x-understudy-version"] for answer in answers} == {third}
+        assert third not in stale
+        assert gateway_events(base, "reroute") >= 1
     finally:
         os.kill(second.pid, signal.SIGCONT)
         second.terminate()
         second.wait(20)
+
+
+def ask(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/chat/completions", json={"model": "student", **QUESTION})
 
 
 def test_a_second_up_on_the_same_state_is_refused(settled: System) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import openai
@@ -14,6 +14,8 @@ import pytest
 
 from bench.swap import measure
 from bench.system import ROOT, System
+from tests.loop.conftest import FULL
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1800)]
 
@@ -58,13 +60,54 @@ def test_a_rollback_freezes_promotion_until_it_is_resumed(settled: System) -> No
 
 
 def test_swaps_and_rollbacks_under_streams_fail_cut_and_mix_nothing(settled: System) -> None:
-    swaps = 200 if os.environ.get("UNDERSTUDY_FULL") else 3
+    swaps = 200 if FULL else 3
     result = asyncio.run(measure(settled, swaps=swaps, streams=8))
     assert {k: result[k] for k in ("failed", "truncated", "mixed_version")} == {
         "failed": 0, "truncated": 0, "mixed_version": 0,
     }, result["errors"]  # fmt: skip
     assert result["requests"] > 50
     assert result["swaps"] == result["rollbacks"] == swaps
+    assert result["reference"]["told_apart"] >= 4
+    if FULL:
+        assert result["gap"]["difference"] < 0.5
+        assert result["seconds"]["follow"]["p99"] <= 1.0
+        assert result["seconds"]["rollback"]["p99"] <= 1.0
+        assert result["memory"]["after"] < 1.1 * result["memory"]["before"]
+
+
+def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text("id: half\nunit: user\narms: {teacher: 0.5, student: 0.5}\n"
+                    "primary: {kpi: first_response_correct, test: non_inferiority, margin: 0.02}\n"
+                    "stop: {alpha: 0.05, planned_units: 1000}\n", "utf-8")  # fmt: skip
+    users = tmp_path / "users.txt"
+    users.write_text("".join(f"用户-{n}\n" for n in range(20)), "utf-8")
+    assert understudy(settled, "experiment", "apply", str(file)).returncode == 0
+    offline = subprocess.run(
+        [sys.executable, "-m", "understudy", "experiment", "assign", str(file), "--units", str(users)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    expected = {row["unit"]: row["arm"] for row in map(json.loads, offline.stdout.splitlines())}
+    try:
+        seen = {user: arm_and_experiment(settled, user) for user in expected}
+        assert seen == {user: (arm, "half") for user, arm in expected.items()}
+        wanted = {arm: list(expected.values()).count(arm) for arm in ("teacher", "student")}
+
+        def counted() -> bool:
+            arms = json.loads(understudy(settled, "experiment", "results", "half", "--json").stdout)["arms"]
+            return {arm: row["exposures"] for arm, row in arms.items()} == wanted
+
+        eventually(counted, 60, f"{wanted} exposures")
+    finally:
+        assert understudy(settled, "experiment", "stop", "half").returncode == 0
+    assert arm_and_experiment(settled, "用户-1")[1] is None
+
+
+def arm_and_experiment(system: System, user: str) -> tuple[str, str | None]:
+    """The arm that answers a user of `auto`, and the experiment that decided."""
+    body = {"model": "auto", "user": user, "max_tokens": 2, "messages": [{"role": "user", "content": "Hello"}]}
+    answer = httpx.post(f"{system.gateway}/v1/chat/completions", json=body, timeout=60).raise_for_status()
+    return answer.headers["x-understudy-arm"], answer.headers.get("x-understudy-experiment")
 
 
 def test_an_unknown_version_is_refused_with_a_clear_error(settled: System) -> None:

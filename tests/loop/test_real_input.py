@@ -14,7 +14,7 @@ import pytest
 
 from bench.system import ROOT, System
 from deploy.rounds import RoundStore
-from tests.loop.processes import eventually
+from tests.waiting import eventually
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(900)]
