@@ -73,9 +73,11 @@ class Up:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, supervisor.hurry)
             self._console.print("stopping ...")
-            await supervisor.stop_all()
-            ledger.clear()
-            self._state.addresses.unlink(missing_ok=True)
+            try:
+                await supervisor.stop_all()
+                ledger.clear()
+            finally:
+                self._state.addresses.unlink(missing_ok=True)
 
     async def _work(self, plan: launch.Plan, supervisor: Supervisor) -> int:
         launch.prepare(self._state, plan)

@@ -70,8 +70,8 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
         UnderstudyError: the program could not be started.
     """
     parent = os.getpid()
-    with open_log(logs / f"{role.name}.log") as log:
-        try:
+    try:
+        with open_log(logs / f"{role.name}.log") as log:
             process = await asyncio.create_subprocess_exec(
                 *role.argv,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -81,8 +81,9 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
                 start_new_session=True,
                 preexec_fn=lambda: _tie(parent, role.nice),
             )
-        except OSError as error:
-            raise UnderstudyError(f"cannot start {role.name}: {role.argv[0]}: {error.strerror}") from error
+    except OSError as error:
+        what = error.filename or role.argv[0]
+        raise UnderstudyError(f"cannot start {role.name}: {what}: {error.strerror}") from error
     return Child(role, process)
 
 

@@ -50,10 +50,18 @@ class Supervisor:
         return {name: child.pid for name, child in self._children.items()}
 
     async def start(self, role: Role) -> None:
-        """Start `role` and keep it alive until it is stopped."""
+        """Start `role` and keep it alive until it is stopped; one that cannot start is not known afterwards.
+
+        Raises:
+            UnderstudyError: the program could not be started.
+        """
         self._roles[role.name] = role
         self._take(role.name, "start")
-        await self._spawn(role)
+        try:
+            await self._spawn(role)
+        except BaseException:
+            del self._roles[role.name], self._lives[role.name]
+            raise
         self._tasks[role.name] = asyncio.create_task(self._watch(role), name=f"watch-{role.name}")
 
     async def stop(self, name: str) -> None:
@@ -65,13 +73,17 @@ class Supervisor:
             self._tasks[name].cancel()
         elif name in self._children:
             await self._children[name].stop(self._stop_seconds)
-        await asyncio.gather(self._tasks.pop(name), return_exceptions=True)
+        await asyncio.wait([self._tasks[name]])  # a stop that is cancelled here leaves the watch to the next one
 
     async def stop_all(self) -> None:
-        """Stop every role, wave by wave."""
+        """Stop every role, wave by wave; an error with one keeps no other from being stopped and is raised last."""
+        errors: list[BaseException] = []
         for wave in sorted({role.wave for role in self._roles.values()}):
             names = [name for name, role in self._roles.items() if role.wave == wave]
-            await asyncio.gather(*(self.stop(name) for name in names))
+            ends = await asyncio.gather(*(self.stop(name) for name in names), return_exceptions=True)
+            errors += [end for end in ends if end is not None]
+        if errors:
+            raise errors[0]
 
     def hurry(self) -> None:
         """Kill whatever still runs, at once; for somebody who cannot wait for `stop_all`."""
@@ -85,7 +97,10 @@ class Supervisor:
     async def _spawn(self, role: Role) -> None:
         child = await spawn(role, self._logs, self._env)
         self._children[role.name] = child
-        self._ledger.note(self.pids)
+        try:
+            self._ledger.note(self.pids)
+        except OSError as error:
+            log.error("the ledger of processes cannot be written: %s", error)
 
     async def _watch(self, role: Role) -> None:
         """Wait for the role's end, again and again, until it was asked to stop."""

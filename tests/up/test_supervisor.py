@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from feedback.redis_server import RedisServer, free_port
 from serving.up.leftovers import Ledger
@@ -18,6 +18,8 @@ from serving.up.process import Role
 from serving.up.restarts import Policy
 from serving.up.roles import redis_role
 from serving.up.supervisor import Supervisor
+from tests.waiting import eventually, eventually_async
+from understudy.errors import UnderstudyError
 
 QUICK = Policy(first=0.05, limit=0.2, steady=30)
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
@@ -33,13 +35,6 @@ def supervisor(folder: Path, stop_seconds: float = 3.0) -> Supervisor:
     return Supervisor(folder / "logs", Ledger(folder), QUICK, stop_seconds)
 
 
-async def until(check, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.02)
-
-
 def alive(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -52,7 +47,7 @@ async def test_a_killed_role_is_started_again(tmp_path: Path) -> None:
     await watched.start(Role("one", SLEEP, 0))
     first = watched.pids["one"]
     os.kill(first, signal.SIGKILL)
-    await until(lambda: watched.pids.get("one", first) != first)
+    await eventually_async(lambda: watched.pids.get("one", first) != first)
     assert watched.lives["one"].restarts == 1
     await watched.stop_all()
     assert watched.pids == {}
@@ -74,10 +69,9 @@ async def test_a_killed_redis_comes_back_on_its_port_with_its_data(tmp_path: Pat
         except redis.RedisError:
             return False
 
-    await until(lambda: says(lambda: client.set("问候", "你好")))
-    await asyncio.sleep(1.2)
+    await eventually_async(lambda: says(lambda: client.set("问候", "你好")))
     os.kill(watched.pids["redis"], signal.SIGKILL)
-    await until(lambda: says(lambda: client.get("问候") == "你好".encode()))
+    await eventually_async(lambda: says(lambda: client.get("问候") == "你好".encode()))
     await watched.stop_all()
     assert watched.pids == {}
 
@@ -85,7 +79,7 @@ async def test_a_killed_redis_comes_back_on_its_port_with_its_data(tmp_path: Pat
 async def test_a_role_that_ends_at_once_backs_off_and_can_be_stopped_meanwhile(tmp_path: Path) -> None:
     watched = supervisor(tmp_path)
     await watched.start(Role("bad", (sys.executable, "-c", "raise SystemExit(3)"), 0))
-    await until(lambda: watched.lives["bad"].failures >= 2)
+    await eventually_async(lambda: watched.lives["bad"].failures >= 2)
     await asyncio.wait_for(watched.stop("bad"), 5)
     assert watched.lives["bad"].state == "stopped"
 
@@ -94,11 +88,39 @@ async def test_stopping_kills_what_ignores_the_signal_and_its_children(tmp_path:
     watched = supervisor(tmp_path, stop_seconds=0.3)
     await watched.start(Role("stubborn", STUBBORN, 0))
     log = tmp_path / "logs" / "stubborn.log"
-    await until(lambda: log.exists() and log.read_text().strip().isdigit())
+    await eventually_async(lambda: log.exists() and log.read_text().strip().isdigit())
     grandchild, child = int(log.read_text()), watched.pids["stubborn"]
     await watched.stop_all()
-    await until(lambda: not alive(grandchild) and not alive(child))
+    await eventually_async(lambda: not alive(grandchild) and not alive(child))
     assert watched.lives["stubborn"].state == "stopped"
+
+
+@pytest.mark.parametrize("how", ["no such program", "cancelled"])
+async def test_a_role_that_cannot_start_keeps_no_other_from_being_stopped(tmp_path: Path, how: str) -> None:
+    watched = supervisor(tmp_path)
+    await watched.start(Role("good", SLEEP, 1))
+    good = watched.pids["good"]
+    if how == "cancelled":
+        starting = asyncio.create_task(watched.start(Role("bad", SLEEP, 0)))
+        await asyncio.sleep(0)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    else:
+        with pytest.raises(UnderstudyError, match="cannot start bad: /no/such/program"):
+            await watched.start(Role("bad", ("/no/such/program",), 0))
+    assert watched.lives.keys() == {"good"}
+    await watched.stop_all()
+    assert watched.pids == {}
+    assert not alive(good)
+
+
+async def test_a_role_may_be_stopped_twice_at_once(tmp_path: Path) -> None:
+    watched = supervisor(tmp_path, stop_seconds=0.3)
+    await watched.start(Role("one", SLEEP, 0))
+    await asyncio.gather(watched.stop("one"), watched.stop_all())
+    assert watched.pids == {}
+    assert watched.lives["one"].state == "stopped"
 
 
 async def test_waves_stop_one_after_the_other(tmp_path: Path) -> None:
@@ -114,7 +136,7 @@ async def test_waves_stop_one_after_the_other(tmp_path: Path) -> None:
         await watched.start(Role(name, (sys.executable, "-c", script, name), wave))
     for name in ("late", "early", "middle"):
         log = tmp_path / "logs" / f"{name}.log"
-        await until(lambda log=log: "ready" in log.read_text())
+        await eventually_async(lambda log=log: "ready" in log.read_text())
     await watched.stop_all()
     assert note.read_text().split() == ["early", "middle", "late"]
 
@@ -129,7 +151,6 @@ def test_children_end_when_the_supervisor_is_killed_and_the_ledger_finds_the_res
         "    s = Supervisor(folder / 'logs', Ledger(folder), Policy(), 3)\n"
         f"    await s.start(Role('mild', {SLEEP!r}, 0))\n"
         f"    await s.start(Role('stubborn', {STUBBORN!r}, 0))\n"
-        "    await asyncio.sleep(1.5)\n"
         "    print(s.pids['mild'], s.pids['stubborn'], flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(run())\n"
@@ -137,13 +158,14 @@ def test_children_end_when_the_supervisor_is_killed_and_the_ledger_finds_the_res
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     mild, stubborn = (int(word) for word in parent.stdout.readline().split())
+    eventually(lambda: (tmp_path / "logs" / "stubborn.log").read_text().strip().isdigit(), what="deafness to SIGTERM")
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    asyncio.run(until(lambda: not alive(mild)))
+    eventually(lambda: not alive(mild))
     assert alive(stubborn)
     assert Ledger(tmp_path).reap(seconds=0.3) == ["stubborn"]
-    asyncio.run(until(lambda: not alive(stubborn)))
+    eventually(lambda: not alive(stubborn))
 
 
 def test_the_ledger_never_touches_a_reused_process_id(tmp_path: Path) -> None:
