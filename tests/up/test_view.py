@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from deploy.rounds import STAGES
+from deploy.routing import SLOTS
+from feedback.events import HARD_KINDS
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage, line
 from serving.up.gateway_counts import Counts, counts
 from serving.up.traffic import TrafficTail
-from serving.up.view import render
+from serving.up.view import BAR, render
 
 
 def row(**more: object) -> dict[str, object]:
@@ -65,25 +69,51 @@ def test_a_swap_and_a_stage_become_events() -> None:
     assert list(changes(after, after)) == []
 
 
-share = st.floats(0, 9)
+words = st.sampled_from(
+    ["[bold] v3", "第一轮", "the worker ended and is started again because of a long and winding reason"]
+)
+names = st.sampled_from(["teacher", "student-a", "worker", "a-role-with-a-rather-long-name-of-its-own", "[/]"])
+slots = st.builds(
+    Slot, st.sampled_from(SLOTS), st.sampled_from(["v2", "v12345"]), words, st.booleans(), st.integers(0, 999)
+)
+part = st.floats(0, 9)
+stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, part, st.just("loss 0.1 [/]") | words)
 figures = st.builds(
     Figures,
-    seconds=st.floats(0, 1e6), sent=st.integers(0, 10**9), failed=st.integers(0, 9), pool=st.integers(0, 10**6),
+    seconds=st.floats(0, 1e6), sent=st.integers(0, 10**9), failed=st.integers(0, 10**9), pool=st.integers(0, 10**6),
     agreement=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
-    hard=st.dictionaries(st.sampled_from(["semantic", "logic"]), st.integers(0, 10**6)),
-    stage=st.none() | st.builds(Stage, st.integers(1, 99), st.sampled_from(["score", "gate"]), share, share),
-    slots=st.just((Slot("teacher", "t1", "serving", True, 3), Slot("student-a"))),
-    events=st.lists(st.sampled_from(["[bold] v3", "第一轮"]), max_size=9).map(tuple),
+    facts=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
+    arms=st.just({"teacher": 0.3, "student": 0.7}),
+    hard=st.dictionaries(st.sampled_from(HARD_KINDS), st.integers(0, 10**6)),
+    stage=st.none() | stages,
+    candidate=st.sampled_from(["", "v3"]), previous=st.just(("v1", "v2", "v3")),
+    slots=st.tuples(slots, slots, slots), roles=st.dictionaries(names, words), events=st.lists(words).map(tuple),
 )  # fmt: skip
 
 
+def shown(now: Figures) -> list[str]:
+    """The lines of the picture on a terminal of 80 columns."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(now, "gateway http://127.0.0.1:8000/v1   control http://127.0.0.1:8001   state /a/b/.state"))
+    return console.export_text().splitlines()
+
+
 @given(figures)
-def test_any_picture_can_be_shown(now: Figures) -> None:
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(render(now, "gateway"))
-    assert "traffic" in console.export_text()
+def test_any_picture_fits_24_lines_and_names_the_stage(now: Figures) -> None:
+    lines = shown(now)
+    assert len(lines) <= 24
+    assert any("traffic" in text for text in lines)
+    assert now.stage is None or any(f" {now.stage.name} " in text for text in lines)
     assert f"sent {now.sent} " in line(now)
-    console.file.close()
+
+
+def test_the_bar_grows_with_the_stage_and_the_latest_event_is_seen() -> None:
+    events = tuple(f"event {number}" for number in range(9))
+    pictures = [shown(Figures(stage=Stage(3, "distil", done, 120, "loss 0.2"), events=events)) for done in (0, 30, 120)]
+    bars = [next(text for text in lines if "loss 0.2" in text) for lines in pictures]
+    assert [bar.count("━") for bar in bars] == [0, BAR // 4, BAR]
+    assert ["distil 0%" in bars[0], "distil 25%" in bars[1], "distil 100%" in bars[2]] == [True] * 3
+    assert any("event 8" in text for text in pictures[0])
 
 
 def test_the_gateways_own_counts_stand_in_for_foreign_traffic() -> None:
