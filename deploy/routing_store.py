@@ -151,7 +151,7 @@ class RoutingStore:
         if self._state is None:
             return None
         try:
-            return _parse((self._state.routing / "current.json").read_text("utf-8"))
+            return _parse((self._state.routing / "current.json").read_bytes())
         except OSError:
             return None
 
@@ -176,7 +176,7 @@ class RoutingStore:
             texts += [(name, text) for name, text in files if self._clock() - _at(text) <= EXPIRY]
         newest: dict[str, str] = {}
         for name, text in texts:
-            if name not in newest or _at(text) >= _at(newest[name]):
+            if _at(text) > (_at(newest[name]) if name in newest else 0.0):
                 newest[name] = text
         return newest
 
@@ -192,11 +192,13 @@ class RoutingStore:
         return sorted(self._call("smembers", f"{self._prefix}gateways") or [])
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """A Redis command's answer; None when Redis is away, which then is not asked for a second."""
+        """A Redis command's answer; None for no text, or when Redis is away, which then is not asked for a second."""
         if self._redis is None or monotonic() < self._silent_until:
             return None
         try:
             return getattr(self._redis, name)(*args, **kwargs)
+        except UnicodeDecodeError:
+            return None
         except (redis.RedisError, OSError):
             self._silent_until = monotonic() + PAUSE
             return None
@@ -213,7 +215,7 @@ def quick_client(url: str) -> Any:
     )
 
 
-def _parse(text: str) -> RoutingDocument | None:
+def _parse(text: str | bytes) -> RoutingDocument | None:
     try:
         return RoutingDocument.model_validate_json(text)
     except ValidationError:
@@ -222,12 +224,13 @@ def _parse(text: str) -> RoutingDocument | None:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return file.read_text("utf-8", errors="replace")
     except OSError:
         return ""
 
 
 def _at(text: str) -> float:
+    """When a beat was sent; 0 of what is none."""
     try:
         return float(json.loads(text).get("at", 0.0))
     except (ValueError, AttributeError, TypeError):

@@ -64,6 +64,8 @@ class EngineDirectory:
             self._look(await asyncio.to_thread(self._store.read))
         except OSError as error:
             log.warning("cannot read the routing document, going on with the last one: %s", error)
+        except Exception:  # whatever it is: the next document may be right
+            log.exception("cannot follow the routing document, going on with the last one")
 
     async def close(self) -> None:
         """Close the connections to engines."""

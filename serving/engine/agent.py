@@ -75,7 +75,7 @@ class Agent:
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until `stop`; nothing that an engine, Redis or a version does ends it."""
+        """Work until `stop`; an engine, Redis or a version that fails does not end it."""
         beats = asyncio.create_task(self._beat_forever())
         try:
             await self._adopt()
@@ -254,6 +254,8 @@ class Agent:
                 await asyncio.to_thread(self._routes.beat, await self._heartbeat())
             except (OSError, UnderstudyError) as error:
                 log.warning("%s: no heartbeat: %s", self._slot, error)
+            except Exception:  # whatever it is: without beats the controller takes a serving slot for dead
+                log.exception("%s: no heartbeat", self._slot)
             await self._pause(BEAT)
             if self._stop.is_set():
                 return

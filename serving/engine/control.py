@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +68,10 @@ class EngineControl:
         Raises:
             EngineAway: no answer, or not from an engine of ours.
         """
-        found = (await self._ask("GET", "/understudy/state", None, deadline)).json()
-        names = EngineState.__dataclass_fields__
-        return EngineState(**{name: found[name] for name in names})
+        response = await self._ask("GET", "/understudy/state", None, deadline)
+        with _read():
+            found = response.json()
+            return EngineState(**{name: found[name] for name in EngineState.__dataclass_fields__})
 
     async def close(self) -> None:
         """Refuse new requests from now on."""
@@ -87,10 +89,11 @@ class EngineControl:
             EngineAway: no answer within `deadline` seconds.
         """
         response = await self._send("POST", "/understudy/load", {"path": path, "version": version}, deadline)
-        if response.status_code == 200:
+        if response.status_code != 200:
+            raise LoadRefused(_message(response), damaged=response.status_code >= 500)
+        with _read():
             workers = response.json()["workers"]
             return max(w["seconds"] for w in workers), sum(w["bytes"] for w in workers)
-        raise LoadRefused(_message(response), damaged=response.status_code >= 500)
 
     async def prompt_logprobs(self, prompt: Sequence[int], deadline: float) -> list[float]:
         """Log-probabilities (nats) of the prompt's own tokens at positions 1..n-1."""
@@ -98,11 +101,9 @@ class EngineControl:
             "model": self._model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0,
         }  # fmt: skip
         response = await self._ask("POST", "/v1/completions", body, deadline)
-        try:
+        with _read():
             rows = response.json()["choices"][0]["prompt_logprobs"][1:]
             return [float(row[str(token)]["logprob"]) for row, token in zip(rows, prompt[1:], strict=True)]
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise EngineAway(f"the engine's log-probabilities cannot be read: {error!r}") from None
 
     async def _ask(self, method: str, path: str, body: Any = None, deadline: float = SHORT) -> httpx.Response:
         response = await self._send(method, path, body, deadline)
@@ -115,6 +116,15 @@ class EngineControl:
             return await self._http.request(method, path, json=body, timeout=deadline)
         except httpx.HTTPError as error:
             raise EngineAway(f"the engine does not answer {path}: {type(error).__name__} {error}") from None
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    """What is not as an engine of ours would say it counts as no answer."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        raise EngineAway(f"the answer is no engine's of ours: {error!r}") from None
 
 
 def _message(response: httpx.Response) -> str:

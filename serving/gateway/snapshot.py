@@ -28,7 +28,6 @@ class Snapshot:
         self.known = document is not None
         """Whether any document has been seen."""
         self.engine_key = ""
-        self.changed = asyncio.Event()
 
     def offer(self, document: RoutingDocument | None) -> bool:
         """Take `document` unless its epoch is below the highest seen; whether it was taken."""
@@ -37,7 +36,6 @@ class Snapshot:
         if self.known and document.epoch == self.document.epoch and document == self.document:
             return False
         self.document, self.known = document, True
-        self.changed.set()
         return True
 
 
@@ -73,6 +71,8 @@ class Follower:
                 await self._step(loop.time())
             except OSError as error:
                 log.warning("cannot read the routing document, serving on the last one: %s", error)
+            except Exception:  # whatever it is: the next document may be right
+                log.exception("cannot follow the routing document, serving on the last one")
             await asyncio.sleep(self._poll)
 
     async def _step(self, now: float) -> None:
@@ -100,7 +100,7 @@ def read_key(state: StateDir) -> str:
     """The key that engines ask for; empty while there is none."""
     try:
         return state.engine_key.read_text("utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""
 
 

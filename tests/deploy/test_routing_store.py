@@ -123,3 +123,41 @@ def test_a_half_written_beat_is_left_out(state_dir: StateDir) -> None:
     store.beat(beat())
     (state_dir.run / "slots" / "teacher.json").write_text('{"at": 99999999999, "slot"')
     assert list(store.heartbeats()) == ["student-a"]
+
+
+def test_a_document_that_is_no_text_leaves_the_last_one(state_dir: StateDir, redis_url: str) -> None:
+    import redis
+
+    client = redis.Redis.from_url(redis_url)
+    store = RoutingStore(state_dir, redis_url)
+    store.publish(document(5))
+    client.set("us:routing", b"\xff")
+    (state_dir.routing / "current.json").write_bytes(b"\xff\xfe")
+    assert store.read() == document(5)
+    assert RoutingStore(state_dir, redis_url).read() is None
+    assert store.sees_all
+
+
+def test_redis_gets_the_document_again_where_it_holds_no_text(state_dir: StateDir, redis_url: str) -> None:
+    import redis
+
+    store = RoutingStore(state_dir, redis_url)
+    store.publish(document(5))
+    redis.Redis.from_url(redis_url).set("us:routing", b"\xff")
+    assert store.refresh()
+    assert RoutingStore(None, redis_url).read() == document(5)
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish", b"\xff", b'{"at": "now"}'])
+def test_a_beat_that_is_none_is_left_out(state_dir: StateDir, redis_url: str, rubbish: bytes) -> None:
+    import redis
+
+    client = redis.Redis.from_url(redis_url)
+    store = RoutingStore(None, redis_url)
+    store.beat(beat())
+    store.gateway_beat("g1", 4, "")
+    client.set("us:slot:teacher", rubbish)
+    client.sadd("us:gateways", "g2")
+    client.set("us:gateway:g2", rubbish)
+    assert "teacher" not in store.heartbeats()
+    assert "g2" not in [gateway["id"] for gateway in store.gateways()]

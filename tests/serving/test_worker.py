@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing import RouterConfig, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from feedback.bus import open_bus
 from feedback.config import BusConfig, OutboxConfig, RedisConfig
@@ -23,7 +22,10 @@ from feedback.connection import connect
 from feedback.outbox import Outbox
 from feedback.pool import Pool
 from feedback.stats import Stats
+from serving.engine.config import EnginesConfig
+from serving.worker import EngineDirectory
 from tests.feedback.factory import exchange
+from tests.waiting import eventually
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -77,13 +79,6 @@ def worker(state_dir: StateDir) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.1)
-
-
 def test_a_pair_comes_through_the_process(
     engine: ThreadingHTTPServer, worker: subprocess.Popen[bytes], redis_url: str, state_dir: StateDir
 ) -> None:
@@ -115,3 +110,16 @@ def test_it_stops_while_it_waits_for_redis(worker: subprocess.Popen[bytes], stat
     eventually(lambda: "no Redis is known" in (state_dir.root / "worker.log").read_text())
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(5) == 0
+
+
+async def test_a_document_that_cannot_be_used_leaves_the_last_view(state_dir: StateDir) -> None:
+    store = RoutingStore(state_dir, None)
+    directory = EngineDirectory(store, EnginesConfig(), RouterConfig(), "key")
+    for epoch, url in enumerate(("http://127.0.0.1:1", "http://a:b", "http://127.0.0.1:1"), 1):
+        slot = SlotView(desired=f"v{epoch}", url=url, model="student", version=f"v{epoch}", ready=True)
+        store.publish(RoutingDocument(epoch=epoch, slots={"student-a": slot}))
+        await directory.refresh()
+        arms = directory.arms()
+        assert arms is not None
+        assert set(arms.students) == ({"v1"} if epoch < 3 else {"v3"})
+    await directory.close()

@@ -15,6 +15,7 @@ import pytest
 
 from tests.engines import EARLIER, LATER, TEACHER, Engines, register
 from tests.serving.engine import models
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 STREAM = {"model": "student", "prompt": [5, 6, 7], "max_tokens": 400, "ignore_eos": True, "stream": True}
@@ -67,16 +68,14 @@ def test_a_client_that_goes_away_is_no_longer_counted(settled: Engines) -> None:
     assert stream.began.wait(30)
     stream.cut.set()
     stream.join(30)
-    limit = time.monotonic() + 10
-    while in_flight(settled) and time.monotonic() < limit:
-        time.sleep(0.02)
-    assert in_flight(settled) == 0
+    eventually(lambda: in_flight(settled) == 0, what="an idle engine")
 
 
 def test_a_slot_that_carries_traffic_is_not_loaded(settled: Engines) -> None:
     before = settled.routes.heartbeats()["student-a"].pid
     settled.want(student_a=LATER, stable=EARLIER)
-    time.sleep(1.5)
+    published = time.time()
+    settled.until(lambda b: b["student-a"].at > published + 1.5)
     state = settled.control("student-a", "GET", "/understudy/state").json()
     assert (state["version"], state["open"]) == (EARLIER, True)
     assert settled.routes.heartbeats()["student-a"].pid == before

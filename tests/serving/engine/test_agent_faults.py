@@ -16,6 +16,7 @@ from serving.engine.config import EnginesConfig
 from serving.engine.control import EngineState, LoadRefused
 from serving.engine.doctor import CannotStart
 from serving.engine.slot import State
+from tests.waiting import eventually_async
 from understudy.errors import IntegrityError, Unavailable
 
 FAST = EnginesConfig.model_validate({"backoff_first": 0.01, "backoff_max": 0.02, "bad_retry": 60})
@@ -32,6 +33,7 @@ class Stub:
         self.starts: list[str] = []
         self.refuse: LoadRefused | None = None
         self.busy = 0
+        self.drains = 0
         self.ill: str | None = None
 
     async def adopt(self) -> None:
@@ -57,6 +59,7 @@ class Stub:
         return 1
 
     async def drained(self, called_off: Callable[[], bool]) -> bool:
+        self.drains += 1
         return not self.busy
 
     async def close(self) -> None:
@@ -86,7 +89,9 @@ class World:
     def __init__(self, folder: Path, *versions: str) -> None:
         self.folder, self.beats, self.document = folder, list[Heartbeat](), RoutingDocument()
         self.away = False
+        self.reads = 0
         self.refused: dict[str, Exception] = {}
+        self.unforeseen: list[Exception] = []
         for version in versions:
             (folder / version).mkdir()
             text = '{"probes": [{"prompt": [1, 2], "logprobs": [-1.0]}]}'
@@ -97,11 +102,14 @@ class World:
         self.document = RoutingDocument(slots={"student-b": SlotView(desired=version)}, stable=stable)
 
     def read(self) -> RoutingDocument | None:
+        self.reads += 1
         if self.away:
             raise Unavailable("Redis is away")
         return self.document
 
     def beat(self, heartbeat: Heartbeat) -> None:
+        if self.unforeseen:
+            raise self.unforeseen.pop()
         self.beats.append(heartbeat)
 
     def verify(self, version: str) -> Any:
@@ -111,12 +119,6 @@ class World:
 
     def path(self, version: str) -> Path:
         return self.folder / version
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -145,10 +147,10 @@ async def test_an_engine_that_cannot_start_is_tried_again_and_starts_once_it_can
     stub = Stub({"v1"})
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: len(stub.starts) > STARTS)
+        await eventually_async(lambda: len(stub.starts) > STARTS)
         assert agent.bad == {}
         stub.failing.clear()
-        await until(lambda: agent.state is State.SERVING)
+        await eventually_async(lambda: agent.state is State.SERVING)
         assert (stub.version, stub.is_open) == ("v1", True)
 
 
@@ -156,9 +158,9 @@ async def test_a_version_that_never_starts_gives_way_to_the_last_good_one(world:
     stub = Stub({"v2"})
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: agent.loaded == "v1")
+        await eventually_async(lambda: agent.loaded == "v1")
         world.want("v2")
-        await until(lambda: "v2" in agent.bad and agent.state is State.SERVING)
+        await eventually_async(lambda: "v2" in agent.bad and agent.state is State.SERVING)
         assert (stub.version, stub.starts[1:]) == ("v1", ["v2"] * STARTS + ["v1"])
 
 
@@ -167,24 +169,25 @@ async def test_a_version_that_is_not_what_was_signed_never_closes_the_engine(wor
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: agent.state is State.SERVING)
+        await eventually_async(lambda: agent.state is State.SERVING)
         world.refused["v2"] = error
         world.want("v2")
-        await until(lambda: "v2" in agent.bad)
+        await eventually_async(lambda: "v2" in agent.bad)
         assert (stub.version, stub.is_open, stub.starts) == ("v1", True, ["v1"])
-        await until(lambda: any("v2" in beat.bad and beat.ready for beat in world.beats))
+        await eventually_async(lambda: any("v2" in beat.bad and beat.ready for beat in world.beats))
 
 
 async def test_without_documents_the_engine_serves_on(world: World) -> None:
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: agent.state is State.SERVING)
+        await eventually_async(lambda: agent.state is State.SERVING)
         world.away = True
-        await asyncio.sleep(0.5)
+        before = world.reads
+        await eventually_async(lambda: world.reads > before + 2)
         assert (agent.state, stub.is_open) == (State.SERVING, True)
         stub.ill = "the engine process has ended"
-        await until(lambda: len(stub.starts) == 2 and agent.state is State.SERVING)
+        await eventually_async(lambda: len(stub.starts) == 2 and agent.state is State.SERVING)
 
 
 async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_version(
@@ -194,10 +197,10 @@ async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_versio
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: agent.state is State.SERVING)
+        await eventually_async(lambda: agent.state is State.SERVING)
         stub.refuse = LoadRefused("lm_head.weight holds values that are no finite numbers", damaged=False)
         world.want("v3")
-        await until(lambda: "v3" in agent.bad and agent.state is State.SERVING)
+        await eventually_async(lambda: "v3" in agent.bad and agent.state is State.SERVING)
         assert (stub.version, stub.starts) == ("v1", ["v1", "v1"])
 
 
@@ -208,22 +211,30 @@ async def test_a_slot_in_use_is_opened_again_when_it_does_not_drain(
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: agent.state is State.SERVING)
+        await eventually_async(lambda: agent.state is State.SERVING)
         stub.busy = 1
         world.want("v2")
-        await asyncio.sleep(0.7)
+        await eventually_async(lambda: stub.drains > 1)
         assert stub.version == "v1"
         stub.busy = 0
-        await until(lambda: agent.loaded == "v2" and agent.state is State.SERVING)
+        await eventually_async(lambda: agent.loaded == "v2" and agent.state is State.SERVING)
         assert stub.is_open
+
+
+async def test_beats_go_on_after_an_error_that_nobody_foresaw(world: World) -> None:
+    world.want("v1")
+    world.unforeseen.append(ValueError("a second program answers"))
+    async with Running(world, Stub()):
+        await eventually_async(lambda: any(beat.ready for beat in world.beats), what="a beat")
+    assert not world.unforeseen
 
 
 async def test_heartbeats_name_a_version_only_while_it_is_served(world: World) -> None:
     stub = Stub({"v1"})
     world.want("v1")
     async with Running(world, stub) as agent:
-        await until(lambda: len(world.beats) > 0)
+        await eventually_async(lambda: len(world.beats) > 0)
         stub.failing.clear()
-        await until(lambda: agent.state is State.SERVING and any(beat.ready for beat in world.beats))
+        await eventually_async(lambda: agent.state is State.SERVING and any(beat.ready for beat in world.beats))
     assert all((beat.version == "v1") == beat.ready for beat in world.beats)
     assert {beat.model for beat in world.beats} == {"student"}
