@@ -9,11 +9,11 @@ from typing import Any
 from deploy.rounds import Round
 from online_distill.stages.context import Context, Stopped
 from online_distill.stages.run import STAGES
-from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError, Unavailable
+from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError, NotFound, Unavailable
 from understudy.files import read_json, write_json
 from understudy.telemetry import emit
 
-FATAL = (BadRequest, ConfigError, Conflict, IntegrityError)
+FATAL = (BadRequest, ConfigError, Conflict, IntegrityError, NotFound)
 """What no repetition of a stage mends; the round fails and says why."""
 MOST_ATTEMPTS = 20
 

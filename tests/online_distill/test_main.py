@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from online_distill.main import Trainer
 from online_distill.stages.run import STAGES
 from online_distill.trigger import Situation, reason_to_begin
 from tests.online_distill.world import make_model, make_samples, register_model
+from tests.waiting import eventually
 from understudy.config import load_config
 from understudy.errors import NotFound, Unavailable
 from understudy.state import StateDir
@@ -157,9 +157,9 @@ def test_the_role_stops_on_sigterm_in_the_middle_of_a_round_and_resumes(
     for state in ("score", "gate"):
         role = start(state_dir, config_file)
         try:
-            assert wait_for(lambda state=state: bool(rounds.all()) and reached(rounds, state))
+            eventually(lambda state=state: rounds.all() and reached(rounds, state), 120, f"the round at {state}")  # type: ignore[misc]
             role.send_signal(signal.SIGTERM)
-            assert role.wait(timeout=10) == 0
+            assert role.wait(timeout=30) == 0
         finally:
             role.kill()
             role.wait()
@@ -179,13 +179,3 @@ def start(state: StateDir, config_file: Path) -> subprocess.Popen[bytes]:
     code = "import sys; from online_distill.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "--state", str(state.root), "--config", str(config_file)]
     return subprocess.Popen(command, env=environment())
-
-
-def wait_for(happened: object, seconds: float = 60.0) -> bool:
-    """Whether the callable turned true in time."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if happened():  # type: ignore[operator]
-            return True
-        time.sleep(0.05)
-    return False

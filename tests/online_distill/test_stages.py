@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +112,13 @@ def test_a_parent_with_a_flipped_bit_is_never_trained_from(context: Context) -> 
     done = run_round(context)
     assert done.state == "failed"
     assert "SHA-256" in done.stages["distil"].summary["error"]
+
+
+def test_a_parent_that_was_archived_meanwhile_fails_the_round_at_once(context: Context) -> None:
+    shutil.rmtree(context.registry.path("v1"))
+    done = run_round(context)
+    assert done.state == "failed"
+    assert "'v1' is not registered" in done.stages["score"].summary["error"]
 
 
 def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> None:
