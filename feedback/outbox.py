@@ -98,6 +98,7 @@ class Outbox:
             "pending": self._producer.pending(),
             "spool_bytes": self._spool.bytes,
             "bus_up": self._producer.up,
+            "alive": self._thread.is_alive() and self._producer.alive(),
             "dropped": dict(self.dropped),
         }
 
@@ -162,8 +163,10 @@ class Outbox:
             return
         try:
             stored = self._spool.append(entries)
-        except sqlite3.Error as error:
-            log.error("the spool cannot be written (%s): is the disk full?", error)
+        except Exception as error:
+            # Whatever befell this batch, the thread must go on with the next one.
+            expected = isinstance(error, sqlite3.Error)
+            log.error("the spool cannot be written (%s): is the disk full?", error, exc_info=not expected)
             stored = [False] * len(entries)
         for item, kept in zip(owners, stored, strict=True):
             self._settle(item, kept)

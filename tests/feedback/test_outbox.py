@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from feedback.events import EXCHANGES, KPIS, Exchange, Kpi
 from feedback.outbox import Outbox
 from feedback.redis_server import RedisServer, free_port
 from tests.feedback.factory import exchange
+from tests.waiting import eventually
 from understudy.errors import Conflict, Unavailable
 
 Make = Callable[..., Outbox]
@@ -39,13 +39,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 def bus_at(url: str) -> Bus:
     return open_bus(BusConfig(url=url), RedisConfig())
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.02)
 
 
 def nowhere() -> str:
@@ -158,6 +151,19 @@ def test_a_durable_event_is_on_disk_when_the_call_returns(make: Make, tmp_path: 
     outbox.put_durable(Kpi(id="k1", session="s", at=1.0, kpi="rating", value=5.0, target="r"))
     rows = sqlite3.connect(tmp_path / "gateway.db").execute("SELECT topic, value FROM events").fetchall()
     assert [(topic, b'"k1"' in value) for topic, value in rows] == [(KPIS, True)]
+
+
+def test_the_thread_outlives_any_fault_of_the_spool(
+    make: Make, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = make(redis_url)
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox._spool, "append", lambda entries: [][0])
+        with pytest.raises(Unavailable):
+            outbox.put_durable(Kpi(id="k1", session="s", at=1.0, kpi="rating", value=5.0))
+    outbox.put_durable(Kpi(id="k2", session="s", at=1.0, kpi="rating", value=5.0))
+    assert outbox.stats()["alive"]
+    assert outbox.stats()["dropped"]["spool"] == 1
 
 
 def test_one_process_holds_a_spool(make: Make, redis_url: str) -> None:
