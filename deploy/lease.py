@@ -15,6 +15,7 @@ from typing import Any
 import redis
 
 from deploy.routing_store import quick_client
+from feedback.scripts import source
 from understudy.ids import random_id
 from understudy.state import StateDir
 
@@ -32,7 +33,6 @@ if fence < tonumber(ARGV[3]) then
 end
 return fence
 """
-_DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class Lease:
@@ -72,7 +72,7 @@ class Lease:
         """Let another one lead."""
         if self._redis is not None and self._owner:
             with contextlib.suppress(redis.RedisError, OSError):  # else it expires by itself
-                self._redis.eval(_DROP, 1, f"{self._prefix}controller:lease", self._owner)
+                self._redis.eval(source("release"), 1, f"{self._prefix}controller:lease", self._owner)
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from understudy.config import Section
@@ -75,8 +73,7 @@ class KpisConfig(Section):
     """Names accepted by /v1/feedback beside the built-in ones, and how long late arrivals are joined."""
 
     declared: tuple[str, ...] = ()
-    window_seconds: float = Field(default=600, gt=0)
     late_days: float = Field(default=30, gt=0)
+    """How long a response, a session, or feedback that came before its response is remembered."""
     targets: int = Field(default=100_000, gt=0)
-    """Responses remembered for joining feedback; the oldest go first."""
-    mode: Literal["latest"] = "latest"
+    """Responses and sessions remembered at most, and as much early feedback; the oldest go first."""

@@ -18,6 +18,7 @@ from feedback.bus import Bus, Received
 from feedback.connection import Client, redis_errors
 from feedback.keys import Keys
 from feedback.scripts import source
+from understudy.errors import UnderstudyError
 from understudy.ids import random_id
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ LEASE_SECONDS = 3.0
 BATCH = 64
 Effects = Callable[[str, Received], list[list[Any]]]
 """Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
+Bury = Callable[[str, Received, str], list[list[Any]]]
+"""Keeps an event whose effects Redis cannot apply (topic, event, why); the effects to store in their stead."""
 
 RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
@@ -33,25 +36,27 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
 end
 return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 """
-RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class Consumer:
     """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times."""
 
-    def __init__(self, bus: Bus, client: Client, keys: Keys, topics: Sequence[str], effects: Effects) -> None:
+    def __init__(
+        self, bus: Bus, client: Client, keys: Keys, topics: Sequence[str], effects: Effects, bury: Bury
+    ) -> None:
         self._bus = bus
         self._redis = client
         self._keys = keys
         self._id = random_id()
         self._effects = effects
+        self._bury = bury
         self._places = [(topic, part) for topic in topics for part in range(bus.partitions)]
         self._owned: dict[tuple[str, int], str] = {}
         self._renewed = 0.0
         self._measured = 0.0
         self._apply = client.register_script(source("effects"))
         self._renew = client.register_script(RENEW)
-        self._release = client.register_script(RELEASE)
+        self._release = client.register_script(source("release"))
 
     @property
     def owned(self) -> list[tuple[str, int]]:
@@ -63,6 +68,7 @@ class Consumer:
 
         Raises:
             Unavailable: bus or Redis is away; nothing is lost, call again later.
+            UnderstudyError: what Redis holds is not what this program stored there.
         """
         self._lease()
         places = list(self._owned)
@@ -120,22 +126,33 @@ class Consumer:
         return [position.decode() if position else "" for position in stored]
 
     def _consume(self, topic: str, part: int, after: str) -> int:
-        field = f"{topic}:{part}"
         events = self._bus.read(topic, part, after, BATCH)
         if not events:
             return 0
-        batch = [[e.spool, e.number, self._effects(topic, e)] for e in events]
-        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part)]
-        last = events[-1].position
-        with redis_errors():
-            owner = self._owned[topic, part]
-            applied = int(self._apply(keys, [owner, field, last, json.dumps(batch, ensure_ascii=False)]))
+        applied, faulty, why = self._store(topic, part, [(event, self._effects(topic, event)) for event in events])
+        if faulty:
+            events = events[:faulty]
+            log.error("an event of %s:%d goes to the dead letters: %s", topic, part, why)
+            instead = self._bury(topic, events[-1], why)
+            skipped, again, why = self._store(topic, part, [(events[-1], instead)])
+            if again:
+                raise UnderstudyError(f"Redis cannot count a dead letter: {why}; look at the keys named there")
+            applied = skipped if skipped < 0 else applied + skipped
         if applied < 0:
-            log.warning("the lease of %s went to another worker", field)
+            log.warning("the lease of %s:%d went to another worker", topic, part)
             self._owned.pop((topic, part), None)
             return 0
-        self._bus.forget(topic, part, last)
+        self._bus.forget(topic, part, events[-1].position)
         return applied
+
+    def _store(self, topic: str, part: int, batch: list[tuple[Received, list[list[Any]]]]) -> tuple[int, int, str]:
+        """Effects, numbers and position in one call; what effects.lua answers."""
+        events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
+        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part)]
+        arguments = [self._owned[topic, part], f"{topic}:{part}", json.dumps(events, ensure_ascii=False)]
+        with redis_errors():
+            applied, faulty, why = self._apply(keys, arguments)
+        return int(applied), int(faulty), why.decode()
 
     def _measure(self) -> None:
         now = time.monotonic()

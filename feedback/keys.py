@@ -31,7 +31,7 @@ class Keys:
 
     @property
     def lag(self) -> str:
-        """Hash: topic -> events not consumed yet, written by workers; `at`."""
+        """Hash: topic:partition -> events not consumed yet, written by workers."""
         return f"{self.prefix}bus:lag"
 
     @property
@@ -66,12 +66,12 @@ class Keys:
 
     @property
     def targets(self) -> str:
-        """Hash: response or session -> where its feedback counts."""
+        """Hash: response or session -> where its feedback counts; `:order` is a sorted set by its latest request."""
         return f"{self.prefix}kpi:targets"
 
     @property
     def orphans(self) -> str:
-        """Hash: target not seen yet -> its feedback."""
+        """Hash: target not seen yet -> its feedback; `:order` is a sorted set by its latest arrival."""
         return f"{self.prefix}kpi:orphans"
 
     @property

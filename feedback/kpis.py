@@ -17,6 +17,7 @@ from feedback.keys import Keys
 
 Command = list[Any]
 By = Literal["arm", "version", "experiment"]
+DAY = 86_400.0
 BUCKETS_PER_E = 12
 """Logarithmic buckets of latency: each is about 8.7 % wide."""
 
@@ -33,8 +34,8 @@ def sums(keys: Keys, groups: Iterable[str], values: dict[str, float]) -> list[Co
     return commands
 
 
-def exchange_effects(keys: Keys, config: KpisConfig, exchange: Exchange) -> list[Command]:
-    """What one exchange adds, and the target it makes for later feedback."""
+def exchange_effects(keys: Keys, config: KpisConfig, exchange: Exchange, now: float) -> list[Command]:
+    """What one exchange adds, and the target it makes for later feedback; `now` in seconds since the epoch."""
     groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
     assigned = exchange.assigned or exchange.arm
     if exchange.experiment:
@@ -52,9 +53,9 @@ def exchange_effects(keys: Keys, config: KpisConfig, exchange: Exchange) -> list
     for target in (exchange.response_id, f"session:{exchange.session}"):
         if target:
             name = f"{exchange.tenant}:{target}"
-            at = f"{exchange.at:.3f}"
-            store = [keys.targets, f"{keys.targets}:order", keys.orphans, keys.kpis]
-            commands.append(["target", *store, name, json.dumps(groups), at, config.targets])
+            place = [keys.targets, keys.orphans, keys.kpis]
+            bounds = [since(config, now), config.targets]
+            commands.append(["target", *place, name, json.dumps(groups), f"{exchange.at:.3f}", *bounds])
     return commands
 
 
@@ -71,15 +72,21 @@ def exchange_values(exchange: Exchange) -> dict[str, float]:
     return values
 
 
-def feedback_effects(keys: Keys, config: KpisConfig, kpi: Kpi) -> list[Command]:
+def feedback_effects(keys: Keys, config: KpisConfig, kpi: Kpi, now: float) -> list[Command]:
     """One value of feedback: joined to its target within the tenant, or kept until the target comes."""
     if kpi.target:
         name = f"{kpi.tenant}:{kpi.target}"
         place = [keys.targets, keys.orphans, keys.counters, keys.kpis]
-        return [["feedback", *place, name, kpi.kpi, f"{kpi.value:.9g}", config.targets]]
+        bounds = [f"{now:.3f}", since(config, now), config.targets]
+        return [["feedback", *place, name, kpi.kpi, f"{kpi.value:.9g}", *bounds]]
     groups = [f"arm:{kpi.arm}"] if kpi.arm else []
     groups += [f"version:{kpi.version}"] if kpi.version else []
     return sums(keys, groups, {kpi.kpi: kpi.value})
+
+
+def since(config: KpisConfig, now: float) -> str:
+    """When what feedback may still name was last heard of at the earliest, in seconds since the epoch."""
+    return f"{now - config.late_days * DAY:.3f}"
 
 
 def verdict_effects(keys: Keys, verdict: Verdict) -> list[Command]:

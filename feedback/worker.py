@@ -58,7 +58,7 @@ class Worker:
         self._directory = directory
         self._stop = threading.Event()
         self._fault: Exception | None = None
-        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects)
+        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury)
         self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
         pool = Pool(client, config.prefix, config.pool)
         self.shadow = ShadowLoop(
@@ -88,32 +88,39 @@ class Worker:
         Raises:
             Unavailable: it could not be stored there; the event is read again later.
         """
+        now = time.time()
         try:
             if topic == KPIS:
-                return feedback_effects(self._keys, self._config.kpis, Kpi.model_validate_json(received.value))
+                kpi = Kpi.model_validate_json(received.value)
+                return feedback_effects(self._keys, self._config.kpis, kpi, now)
             exchange = Exchange.model_validate_json(received.value)
         except (ValidationError, ValueError) as error:
-            self._bury(topic, received, error)
-            return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
-        commands = exchange_effects(self._keys, self._config.kpis, exchange)
+            return self.bury(topic, received, str(error))
+        commands = exchange_effects(self._keys, self._config.kpis, exchange, now)
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow
-            commands.append(push(self._keys, exchange, time.time(), shadow.deadline, shadow.queue))
+            commands.append(push(self._keys, exchange, now, shadow.deadline, shadow.queue))
         return commands
 
-    def _bury(self, topic: str, received: Received, error: Exception) -> None:
+    def bury(self, topic: str, received: Received, error: str) -> list[list[Any]]:
+        """Keep an event as a dead letter; the commands that count it.
+
+        Raises:
+            Unavailable: it could not be stored.
+        """
         letter = {
             "schema_version": 1,
             "topic": topic,
             "position": received.position,
             "spool": received.spool,
             "number": received.number,
-            "error": str(error)[:2000],
+            "error": error[:2000],
             "value": received.value.decode("utf-8", "replace")[:100_000],
         }
         key = f"{received.spool}:{received.number}"
         self._outbox.put_raw(topic + DEAD_LETTER, key, json.dumps(letter, ensure_ascii=False).encode())
+        return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
 
     def _consume_until_stopped(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
         try:

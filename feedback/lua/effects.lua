@@ -1,9 +1,13 @@
 -- Apply the effects of consumed events, each number of a spool once, and store how far they go.
 -- KEYS: lease, cursors (hash), applied (hash: spool -> highest number)
--- ARGV: owner, cursor field, position, JSON [[spool, number, [[command, ...], ...]], ...]
--- A command is a Redis command, or one of the verbs below. Returns the number of events applied,
--- or -1 when the lease is not the owner's any more, and then nothing has changed.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+-- ARGV: owner, cursor field, JSON [[position, spool, number, [[command, ...], ...]], ...]
+-- A command is a Redis command, or one of the verbs below. Returns {events applied, place in the batch of the
+-- event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1, 0, '' } end
+local reached = redis.call('HGET', KEYS[2], ARGV[2]) or ''
+-- The first write: what Redis refuses for want of memory or disk it refuses here, where nothing is half done,
+-- and not at a later one. So what fails further down is the fault of its event.
+redis.call('HSET', KEYS[2], ARGV[2], reached)
 
 local function count(key, kpi, value, sign)
   redis.call('HINCRBY', key, kpi .. ':n', sign)
@@ -34,8 +38,21 @@ function verbs.push(jobs, payloads, counters, id, payload, score, bound)
   end
 end
 
--- remember a reply that feedback may name: store, order, orphans, prefix, id, JSON {keys}, now, bound
-function verbs.target(store, order, orphans, prefix, id, keys, now, bound)
+-- forget what was last heard of before `since`, and the oldest beyond `bound`
+local function expire(store, since, bound)
+  local order = store .. ':order'
+  local old = redis.call('ZRANGEBYSCORE', order, '-inf', '(' .. since, 'LIMIT', 0, 100)
+  local surplus = redis.call('ZCARD', order) - tonumber(bound)
+  if #old == 0 and surplus > 0 then old = redis.call('ZRANGE', order, 0, math.min(surplus, 100) - 1) end
+  for _, id in ipairs(old) do
+    redis.call('ZREM', order, id)
+    redis.call('HDEL', store, id)
+  end
+  return #old
+end
+
+-- remember a reply that feedback may name: store, orphans, prefix, id, JSON groups, at, since, bound
+function verbs.target(store, orphans, prefix, id, keys, at, since, bound)
   local known = redis.call('HGET', store, id)
   local target = known and cjson.decode(known) or { kpis = {} }
   target.keys = cjson.decode(keys)
@@ -43,19 +60,17 @@ function verbs.target(store, order, orphans, prefix, id, keys, now, bound)
   if early then
     for kpi, value in pairs(cjson.decode(early)) do join(target, kpi, value, prefix) end
     redis.call('HDEL', orphans, id)
+    redis.call('ZREM', orphans .. ':order', id)
   end
-  target.kpis.none = -1
   redis.call('HSET', store, id, cjson.encode(target))
-  redis.call('ZADD', order, now, id)
-  while redis.call('ZCARD', order) > tonumber(bound) do
-    local old = redis.call('ZPOPMIN', order)
-    redis.call('HDEL', store, old[1])
-  end
+  redis.call('ZADD', store .. ':order', at, id)
+  expire(store, since, bound)
 end
 
--- one value of feedback: store, orphans, counters, prefix, target id, kpi, value, bound
-function verbs.feedback(store, orphans, counters, prefix, id, kpi, value, bound)
+-- one value of feedback: store, orphans, counters, prefix, target id, kpi, value, now, since, bound
+function verbs.feedback(store, orphans, counters, prefix, id, kpi, value, now, since, bound)
   redis.call('HINCRBY', counters, 'feedback', 1)
+  expire(store, since, bound)
   local known = redis.call('HGET', store, id)
   if known then
     local target = cjson.decode(known)
@@ -65,30 +80,38 @@ function verbs.feedback(store, orphans, counters, prefix, id, kpi, value, bound)
   end
   redis.call('HINCRBY', counters, 'feedback_unknown_target', 1)
   local early = redis.call('HGET', orphans, id)
-  if not early and redis.call('HLEN', orphans) >= tonumber(bound) then
-    redis.call('HINCRBY', counters, 'feedback_dropped', 1)
-    return
-  end
   local kpis = early and cjson.decode(early) or {}
   kpis[kpi] = tonumber(value)
   redis.call('HSET', orphans, id, cjson.encode(kpis))
+  redis.call('ZADD', orphans .. ':order', now, id)
+  local dropped = expire(orphans, since, bound)
+  if dropped > 0 then redis.call('HINCRBY', counters, 'feedback_dropped', dropped) end
 end
 
-local applied = 0
-for _, event in ipairs(cjson.decode(ARGV[4])) do
-  local spool, number = event[1], event[2]
+local function apply(commands)
+  for _, command in ipairs(commands) do
+    local verb = verbs[command[1]]
+    if verb then
+      verb(unpack(command, 2))
+    else
+      redis.call(unpack(command))
+    end
+  end
+end
+
+local applied, faulty, fault = 0, 0, ''
+for place, event in ipairs(cjson.decode(ARGV[3])) do
+  local position, spool, number = event[1], event[2], event[3]
   if number == 0 or number > tonumber(redis.call('HGET', KEYS[3], spool) or '0') then
-    for _, command in ipairs(event[3]) do
-      local verb = verbs[command[1]]
-      if verb then
-        verb(unpack(command, 2))
-      else
-        redis.call(unpack(command))
-      end
+    local ok, why = pcall(apply, event[4])
+    if not ok then
+      faulty, fault = place, type(why) == 'table' and why.err or tostring(why)
+      break
     end
     if number > 0 then redis.call('HSET', KEYS[3], spool, string.format('%d', number)) end
     applied = applied + 1
   end
+  reached = position
 end
-redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
-return applied
+redis.call('HSET', KEYS[2], ARGV[2], reached)
+return { applied, faulty, fault }

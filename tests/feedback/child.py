@@ -50,10 +50,15 @@ def produce(url: str, folder: str, first: int, last: int) -> None:
         time.sleep(0.01)
 
 
+def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
+    """Count what cannot be applied."""
+    return [["HINCRBY", "buried", why.split()[0], 1]]
+
+
 def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,)) -> Consumer:
     """A consumer with the effects above."""
     bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
-    return Consumer(bus, connect(url), Keys(), topics, effects)
+    return Consumer(bus, connect(url), Keys(), topics, effects, bury)
 
 
 def consume(url: str) -> None:

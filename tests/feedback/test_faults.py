@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from feedback.events import KPIS
 from feedback.keys import Keys
 from feedback.redis_server import RedisServer
 from tests.feedback.child import make_consumer
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -47,13 +48,6 @@ def children() -> Iterator[Children]:
     for process in made.started:
         process.kill()
         process.communicate()
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.05)
 
 
 def expect_each_once(url: str, count: int) -> None:

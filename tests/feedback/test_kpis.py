@@ -98,7 +98,7 @@ def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: 
     command = push(KEYS, exchange(1), time.time(), 5.0, 10)
     apply = client.register_script(source("effects"))
     client.set("lease", "me")
-    apply(["lease", "cursors", "applied"], ["me", "f", "1", '[["s", 1, [' + json.dumps(command) + "]]]"])
+    apply(["lease", "cursors", "applied"], ["me", "f", '[["1", "s", 1, [' + json.dumps(command) + "]]]"])
     jobs = Jobs(client, KEYS, lease=10)
     now = time.time()
     first = jobs.claim(now)
@@ -112,7 +112,7 @@ def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: 
     assert not jobs.finish(first.id, [["INCR", "done"]])
     assert client.get("done") == b"1"
     assert jobs.waiting() == 0
-    apply(["lease", "cursors", "applied"], ["me", "f", "2", '[["s", 2, [' + json.dumps(command) + "]]]"])
+    apply(["lease", "cursors", "applied"], ["me", "f", '[["2", "s", 2, [' + json.dumps(command) + "]]]"])
     for attempt in range(ATTEMPTS + 1):
         jobs.claim(now + 100 * (attempt + 1))
     assert jobs.waiting() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from feedback.bus import open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig, ShadowConfig
+from feedback.config import BusConfig, KpisConfig, OutboxConfig, RedisConfig, ShadowConfig
 from feedback.connection import connect
 from feedback.events import EXCHANGES, Kpi, Verdict
 from feedback.kpis import KpiStore
@@ -19,6 +20,7 @@ from feedback.pool import ANCHOR, Pool
 from feedback.stats import Stats
 from feedback.worker import Worker, WorkerConfig
 from tests.feedback.factory import AWAY, REFUSED, Directory, ScriptedEngine, exchange
+from tests.waiting import eventually_async
 from understudy.errors import UnderstudyError
 
 
@@ -34,21 +36,21 @@ class World:
         self.kpis = KpiStore(self.client)
         self.pool = Pool(self.client)
         self.stats = Stats(self.client)
+        self.config = KpisConfig()
         self.gateway.start()
         self.outbox.start()
 
-    async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 15) -> None:
+    async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 60) -> None:
         """Run a worker until the condition holds; fails after `limit` seconds."""
-        config = WorkerConfig(shadow=shadow or ShadowConfig())
+        config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config)
         worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config)
         stop = asyncio.Event()
         task = asyncio.create_task(worker.run(stop))
-        end = time.monotonic() + limit
-        while not await asyncio.to_thread(until) and time.monotonic() < end:
-            await asyncio.sleep(0.05)
-        stop.set()
-        await task
-        assert until()
+        try:
+            await eventually_async(until, limit)
+        finally:
+            stop.set()
+            await task
 
     bus_url = ""
 
@@ -182,6 +184,46 @@ async def test_feedback_joins_its_exchange_before_or_after(world: World) -> None
     rate(1, 9.0, tenant="other")
     await world.work(lambda: world.kpis.counters().get("feedback") == 3)
     assert world.kpis.by("version")["t1"]["rating"] == {"n": 1, "mean": 2.0, "var": 0.0}
+
+
+async def test_feedback_is_joined_for_thirty_days(world: World) -> None:
+    now, day = time.time(), 86_400
+    for n, days in ((1, 29), (2, 31)):
+        world.gateway.put(exchange(n, at=now - days * day))
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 2)
+    for n in (1, 2):
+        world.gateway.put_durable(Kpi(id=f"k{n}", session="s", at=now, kpi="rating", value=n, target=f"resp-{n}"))
+    await world.work(lambda: world.kpis.counters().get("feedback") == 2)
+    assert world.kpis.by("version")["t1"]["rating"] == {"n": 1, "mean": 1.0, "var": 0.0}
+    assert world.kpis.counters()["feedback_unknown_target"] == 1
+
+
+async def test_early_feedback_makes_room_for_later(world: World) -> None:
+    world.config = KpisConfig(targets=3)
+    for n in range(5):
+        event = Kpi(id=f"k{n}", session="s", at=1.0, kpi="rating", value=float(n), target=f"resp-{n}")
+        world.gateway.put_durable(event)
+    await world.work(lambda: world.kpis.counters().get("feedback") == 5)
+    assert world.kpis.counters()["feedback_dropped"] == 2
+    for n in (0, 4):
+        world.gateway.put(exchange(n))
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 2)
+    assert world.kpis.by("version")["t1"]["rating"] == {"n": 1, "mean": 4.0, "var": 0.0}
+
+
+async def test_an_event_that_redis_cannot_apply_is_a_dead_letter_and_holds_nothing_up(world: World) -> None:
+    for n in range(3):
+        world.gateway.put(exchange(n, session="s", version="odd" if n == 1 else "t1"))
+    world.client.set("us:kpi:sum:version:odd", "not a hash")
+    requests = lambda name: world.kpis.by("arm").get(name, {}).get("requests", {}).get("n")  # noqa: E731
+    dead = f"{EXCHANGES}.dlt"
+    await world.work(lambda: requests("teacher") == 3)
+    await world.work(lambda: sum(world.bus.lag(dead, p, "") for p in range(2)) == 1)
+    letters = [json.loads(e.value) for p in range(2) for e in world.bus.read(dead, p, "", 9)]
+    assert [(letter["number"], "WRONGTYPE" in letter["error"]) for letter in letters] == [(2, True)]
+    assert world.kpis.counters()[f"dead_{EXCHANGES}"] == 1
+    world.client.delete("us:kpi:sum:version:odd")
+    assert world.kpis.by("version")["t1"]["requests"]["n"] == 2
 
 
 async def test_experiment_arms_are_counted(world: World) -> None:
