@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json
 from understudy.state import StateDir
 
-REPORT_SECONDS = 420.0
+REPORT_SECONDS = 300.0
+"""What the report gets at least, also where `--timeout` leaves less."""
+OVERTIME_SECONDS = REPORT_SECONDS + 100.0
+"""How long `up --until-swap` may go on after its `--timeout`, with the default settings: report and stopping."""
+MEASURED = ("machine", "seconds", "requests", "swap", "hard", "agreement", "prefix", "canary", "student_vs_teacher")
 
 
 class Goal:
@@ -67,46 +72,52 @@ def report_path(options: Options) -> Path:
     return options.report or options.state.run / "report.json"
 
 
-def failed(why: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """The report of a run that did not reach its goal: the keys of a full one, null where nothing was measured."""
-    unmeasured = (
-        "machine",
-        "seconds",
-        "requests",
-        "swap",
-        "hard",
-        "agreement",
-        "prefix",
-        "canary",
-        "student_vs_teacher",
-    )
-    versions = {"before": facts["before"], "after": facts["after"]}
-    return {"ok": False, "why": why, "versions": versions, **dict.fromkeys(unmeasured)}
+def failed(why: str, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The report of a run that did not reach its goal: the keys of a full one, empty where nothing was measured."""
+    versions = {name: facts[name] for name in ("before", "after") if facts and facts[name]}
+    return {"ok": False, "why": why, "versions": versions, **{name: {} for name in MEASURED}}
 
 
-async def write_report(options: Options, plan: Plan, facts: dict[str, Any], console: Console) -> bool:
-    """Let the demo measure and write the report; returns its verdict. Without a swap nothing is measured."""
+def leave(options: Options, report: dict[str, Any]) -> None:
+    """Replace the report by `report`; nothing without `--until-swap`.
+
+    Raises:
+        UnderstudyError: it cannot be written there.
+    """
+    if not options.until_swap:
+        return
+    try:
+        write_json(report_path(options), report)
+    except OSError as error:
+        raise UnderstudyError(f"the report {report_path(options)} cannot be written: {error.strerror}") from error
+
+
+async def write_report(options: Options, plan: Plan, facts: dict[str, Any], left: float, console: Console) -> bool:
+    """Let the demo measure and write the report; returns its verdict. Without a swap nothing is measured.
+
+    `left`: seconds until `--timeout` ends; the measurement gets `REPORT_SECONDS` at least.
+    """
     out = report_path(options)
     if facts["after"] is None:
         console.print("no distilled student went live in time", style="red")
-        write_json(out, failed("no distilled student went live within the time-out", facts))
+        leave(options, failed("no distilled student went live within the time-out", facts))
         return False
     stored = options.state.run / "facts.json"
     write_json(stored, facts)
     with console.status("measuring: agreement, prefix and facts on held-out questions, student against teacher ..."):
-        code = await measure(options.state, plan.config, stored, out)
+        code = await measure(options.state, plan.config, stored, out, max(left, REPORT_SECONDS))
     if code != 0:
         why = f"the measurement failed (log: {options.state.logs / 'report.log'})"
         console.print(why, style="red", markup=False)
-        write_json(out, failed(why, facts))
+        leave(options, failed(why, facts))
         return False
     ok = bool(read_json(out)["ok"])
     console.print(f"report: {out}", markup=False)
     return ok
 
 
-async def measure(state: StateDir, config: Path, facts: Path, out: Path) -> int:
-    """Run the demo's report in a process of its own; returns its exit code."""
+async def measure(state: StateDir, config: Path, facts: Path, out: Path, seconds: float) -> int:
+    """Run the demo's report in a process of its own, at most `seconds`; returns its exit code."""
     words = ("--state", str(state.root), "--config", str(config), "--facts", str(facts), "--out", str(out))
     role = Role("report", (*roles.PYTHON, "demo.report", *words), roles.DEMO_WAVE)
-    return await run_once(role, state.logs, REPORT_SECONDS)
+    return await run_once(role, state.logs, seconds)

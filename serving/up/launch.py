@@ -125,13 +125,13 @@ async def install_models(state: StateDir) -> None:
         raise UnderstudyError(f"the demo models could not be registered: {last} (log: {log})")
 
 
-async def first_reply(found: Plan, supervisor: Supervisor, logs: Path) -> None:
+async def first_reply(found: Plan, supervisor: Supervisor, logs: Path, seconds: float) -> None:
     """Wait until both arms are ready and one request was answered.
 
     Raises:
-        NotReady: not within the limit of `up.ready_seconds`; the message names what restarts.
+        NotReady: not within `seconds`; the message names what restarts.
     """
-    end = time.monotonic() + found.up.ready_seconds
+    end = time.monotonic() + seconds
     async with httpx.AsyncClient(base_url=found.gateway, timeout=20) as client:
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
@@ -142,7 +142,7 @@ async def first_reply(found: Plan, supervisor: Supervisor, logs: Path) -> None:
             await asyncio.sleep(0.2)
     again = [name for name, life in supervisor.lives.items() if life.restarts]
     hint = f"; these end again and again: {', '.join(again)}" if again else ""
-    raise NotReady(f"no reply within {found.up.ready_seconds:g} s{hint} (logs: {logs})")
+    raise NotReady(f"no reply within {seconds:.0f} s{hint} (logs: {logs})")
 
 
 async def answers(client: httpx.AsyncClient) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +19,7 @@ from rich.live import Live
 from feedback.config import RedisConfig
 from serving.up import launch, roles
 from serving.up.figures import Figures, line
-from serving.up.goal import Goal, report_path, write_report
+from serving.up.goal import Goal, failed, leave, write_report
 from serving.up.leftovers import Ledger
 from serving.up.lock import StateLock
 from serving.up.options import Options, parsed
@@ -24,19 +28,31 @@ from serving.up.sources import Sources
 from serving.up.supervisor import Supervisor
 from serving.up.view import render
 from understudy.config import load_config
+from understudy.errors import UnderstudyError
 
 FRAME = 0.5
 """Seconds between two pictures of the live view."""
 LINE = 5.0
 """Seconds between two lines where there is no terminal."""
+SCRIPT = Path(sys.executable).with_name("understudy")
+PROGRAM = (str(SCRIPT),) if SCRIPT.exists() else (*roles.PYTHON, "understudy")
+"""How a user calls this installation, also where it is not on the path."""
 
 
 def main(argv: list[str]) -> int:
-    """Run until Ctrl-C (0), or with `--until-swap` until the swap (0) or the time-out (1)."""
+    """Run until Ctrl-C (0), or with `--until-swap` until the swap (0) or the time-out (1).
+
+    The report tells of this run from its first moment on, so that none is ever taken for that of an earlier one.
+    """
     options = parsed(argv)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    with StateLock(options.state.run):
-        return asyncio.run(Up(options, Console(highlight=False)).run())
+    leave(options, failed("the run was interrupted, or has not ended yet"))
+    try:
+        with StateLock(options.state.run):
+            return asyncio.run(Up(options, Console(highlight=False)).run())
+    except UnderstudyError as error:
+        leave(options, failed(error.message))
+        raise
 
 
 class Up:
@@ -49,6 +65,13 @@ class Up:
         self._began = time.monotonic()
         self._started = time.time()
 
+    @property
+    def _left(self) -> float:
+        """Seconds until `--timeout` ends, without end where nothing is waited for."""
+        if not self._options.until_swap:
+            return math.inf
+        return max(0.0, self._options.timeout - (time.monotonic() - self._began))
+
     async def run(self) -> int:
         """Start everything, stay, and stop everything, whatever happens; a second Ctrl-C does not wait."""
         ledger = Ledger(self._state.run)
@@ -56,8 +79,6 @@ class Up:
         if left:
             self._console.print(f"ended what a killed run had left: {', '.join(left)}")
         plan = launch.plan(self._options)
-        if self._options.until_swap:
-            report_path(self._options).unlink(missing_ok=True)  # an older run's verdict must not pass for this one's
         up = plan.up
         policy = Policy(up.backoff, up.backoff_limit, up.steady_seconds)
         supervisor = Supervisor(self._state.logs, ledger, policy, up.stop_seconds)
@@ -86,15 +107,14 @@ class Up:
             traffic.replace(traffic.with_suffix(".jsonl.1"))
         with self._console.status("starting Redis, engines, gateway, worker, controller and trainer ..."):
             await launch.start(self._state, plan, supervisor)
-            await launch.first_reply(plan, supervisor, self._state.logs)
+            await launch.first_reply(plan, supervisor, self._state.logs, min(plan.up.ready_seconds, self._left))
         ready = time.monotonic() - self._began
         self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)
         prefix = load_config(plan.config).section(RedisConfig).prefix
         sources = Sources(self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives)
         goal = None
         if self._options.until_swap:
-            left = self._options.timeout - (time.monotonic() - self._began)
-            goal = Goal(self._state, left, plan.up.after_swap_seconds)
+            goal = Goal(self._state, self._left, plan.up.after_swap_seconds)
         if self._options.traffic:
             await supervisor.start(roles.application_role(self._state, plan.gateway, plan.up))
         await self._show(sources, plan, goal)
@@ -123,7 +143,8 @@ class Up:
         """Stop traffic and learning, measure, write the report."""
         for name in (roles.APPLICATION, roles.TRAINER, roles.WORKER):
             await supervisor.stop(name)
-        ok = await write_report(self._options, plan, {**facts, "started": self._started}, self._console)
+        facts = {**facts, "started": self._started}
+        ok = await write_report(self._options, plan, facts, self._left, self._console)
         return 0 if ok else 1
 
 
@@ -147,13 +168,13 @@ class Lines:
             self._printed = time.monotonic()
 
 
-def greeting(plan: launch.Plan, state: object, seconds: float) -> str:
-    """What is printed once both arms answer."""
+def greeting(plan: launch.Plan, state: Path, seconds: float) -> str:
+    """What is printed once both arms answer; its commands work as they stand, in any folder."""
     body = '{"model": "auto", "messages": [{"role": "user", "content": "Where is my order SO-1204?"}]}'
     return (
         f"ready after {seconds:.0f} s\n"
         f"  OpenAI API     {plan.gateway}/v1   (models: auto, teacher, student)\n"
         f"  control plane  {plan.control}/admin/v1   (token: {state}/run/admin.token)\n"
         f"  try it         curl -s {plan.gateway}/v1/chat/completions -H 'content-type: application/json' -d '{body}'\n"
-        f"  go back        understudy rollback --state {state}\n"
+        f"  go back        {shlex.join((*PROGRAM, 'rollback', '--state', str(state)))}\n"
     )

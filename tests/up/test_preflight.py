@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -72,18 +73,22 @@ def test_the_lock_is_refused_with_the_holder_and_freed_by_its_death(tmp_path: Pa
         assert (tmp_path / "up.lock").read_text().strip() == str(os.getpid())
 
 
-def test_up_ends_at_once_on_a_taken_port_and_leaves_nothing(tmp_path: Path) -> None:
+def test_up_ends_at_once_on_a_taken_port_and_leaves_only_its_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text('{"ok": true}')
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "-m", "understudy", "up", "--state", str(tmp_path / "state")],
+            [sys.executable, "-m", "understudy", "up", "--state", str(tmp_path / "state"), "--until-swap",
+             "--json", str(report)],
             cwd=ROOT, capture_output=True, text=True, timeout=60,
             env={**os.environ, "UNDERSTUDY_GATEWAY__PORT": str(number)},
         )  # fmt: skip
     assert done.returncode == 1
     assert f"port {number}" in done.stderr
+    assert f"port {number}" in json.loads(report.read_text())["why"]
     assert not (tmp_path / "state" / "run" / "addresses.json").exists()
 
 
