@@ -77,10 +77,15 @@ class Views:
         return [self._round(one) for one in self._conductor.desk.rounds.all()]
 
     def results(self, experiment: str) -> dict[str, Any]:
-        """Exposures by arm; a verdict needs the planned units, so it may say that it is too early."""
+        """Exposures by arm; a verdict needs the planned units, so it may say that it is too early.
+
+        Raises:
+            NotFound: no such experiment.
+            Unavailable: the counts cannot be read, which is not the same as none.
+        """
         plan = self._conductor.experiments.get(experiment)
-        arms = self._or_why(lambda: self._sources.exposures(experiment), {})
-        units = sum(int(row.get("units", 0)) for row in arms.values() if isinstance(row, dict))
+        arms = self._sources.exposures(experiment)
+        units = sum(int(row["units"]) for row in arms.values())
         return {
             "id": experiment,
             "arms": {arm: arms.get(arm, {"exposures": 0, "units": 0}) for arm in plan.arms},

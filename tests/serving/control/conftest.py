@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +17,11 @@ import redis
 
 from feedback.redis_server import RedisServer, free_port
 from tests.deploy.fleet import Fleet, register
+from tests.waiting import eventually
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[3]
 STEP = '[{"share": 0.25, "min_exposures": 5, "max_wait_seconds": 600, "on_timeout": "hold"}]'
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 40) -> None:
-    """Wait until `holds()`; a call that fails because nothing answers counts as not yet."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if holds():
-                return
-        except (httpx.HTTPError, OSError):
-            pass
-        time.sleep(0.05)
-    raise AssertionError("it did not come about in time")
 
 
 class Control:
@@ -50,6 +36,8 @@ class Control:
         self._end = threading.Event()
         self._obeying = threading.Thread(target=self._obey, daemon=True)
         self._obeying.start()
+        self.log = state.root / "controller.log"
+        self._started: list[subprocess.Popen[bytes]] = []
         self.process = self.start()
 
     def environment(self) -> dict[str, str]:
@@ -64,7 +52,9 @@ class Control:
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "understudy", "controller", "--state", str(self.state.root)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stderr=subprocess.PIPE)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stderr=log)
+        self._started.append(self.process)
         return self.process
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -93,9 +83,10 @@ class Control:
     def stop(self) -> None:
         self._end.set()
         self._obeying.join(5)
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
+        for process in self._started:
+            process.terminate()
+        for process in self._started:
+            process.wait(20)
 
     def _obey(self) -> None:
         while not self._end.is_set():

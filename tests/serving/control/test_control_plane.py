@@ -20,7 +20,8 @@ from deploy.routing_store import RoutingStore
 from feedback.keys import Keys
 from feedback.redis_server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
-from tests.serving.control.conftest import ROOT, Control, eventually
+from tests.serving.control.conftest import ROOT, Control
+from tests.waiting import eventually
 
 
 def count(control: Control, version: str, replies: int) -> None:
@@ -171,8 +172,7 @@ def test_without_a_running_system_a_command_says_how_to_start_it(tmp_path: Path)
 def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(control: Control) -> None:
     first = control.process
     second = control.start()
-    assert second.stderr is not None
-    eventually(lambda: b"another controller leads" in second.stderr.readline())
+    eventually(lambda: "another controller leads" in control.log.read_text("utf-8"), what="a second controller")
     epoch = control.status()["epoch"]
     os.kill(first.pid, signal.SIGKILL)
     first.wait(10)
@@ -221,6 +221,10 @@ def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
     try:
         assert control.call("POST", "/promote", json={"version": version}).json()["to"] == version
         assert control.call("GET", "/pool").status_code == 503
+        assert control.call("PUT", "/experiments/a", json={"id": "a", "arms": {"teacher": 1}}).status_code == 200
+        results = control.call("GET", "/experiments/a/results")
+        assert (results.status_code, "0 of" in results.text) == (503, False), "unknown must not read as zero"
+        assert control.call("DELETE", "/experiments/a").status_code == 200
         assert control.status()["pool"]["size"] is None
     finally:
         redis_server.start()
