@@ -11,7 +11,7 @@ import redis
 from feedback.redis_server import RedisServer
 from understudy.state import StateDir
 
-pytest_plugins = ["tests.kafka", "tests.engines"]
+pytest_plugins = ["tests.engines", "tests.kafka"]
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""One Kafka broker for the test session, or a skip that says how to get one."""
+"""One Kafka broker for the test session."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,29 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from feedback.redis_server import free_port
+from tests.engines import free_ports
+from tests.shared_data import kafka_home
 
-ROOT = Path(__file__).resolve().parents[1]
 CLUSTER = "Sh_959rhSoKuqCx2jPqUTw"
-HOW = "no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or KAFKA_HOME to a Kafka distribution (needs Java 17 or later)"
 HEAP = {"KAFKA_HEAP_OPTS": "-Xmx256m -Xms128m"}
-
-
-def find_home() -> Path | None:
-    """Folder of a Kafka distribution: KAFKA_HOME, else ../shared/kafka."""
-    for place in (os.environ.get("KAFKA_HOME", ""), ROOT.parent / "shared" / "kafka", ROOT / ".kafka"):
-        if place and (Path(place) / "bin" / "kafka-server-start.sh").is_file():
-            return Path(place)
-    return None
 
 
 def start_broker(home: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A KRaft node on free ports with its files in `folder`; returns the process and its port."""
-    port, controller = free_port(), free_port()
+    port, controller = free_ports(2)
+    ports = {"9092": str(port), "9093": str(controller)}
     text = (home / "config" / "server.properties").read_text()
     text = "\n".join(f"log.dirs={folder}/data" if s.startswith("log.dirs=") else s for s in text.splitlines())
     config = folder / "server.properties"
-    config.write_text(text.replace("9092", str(port)).replace("9093", str(controller)))
+    config.write_text(re.sub("909[23]", lambda found: ports[found[0]], text))
     env = {**HEAP, **os.environ, "LOG_DIR": str(folder / "logs")}
     subprocess.run(
         [home / "bin" / "kafka-storage.sh", "format", "-t", CLUSTER, "-c", config],
@@ -72,9 +65,6 @@ def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield given
         return
-    home = find_home()
-    if home is None:
-        pytest.skip(HOW)
-    process, port = start_broker(home, tmp_path_factory.mktemp("kafka"))
+    process, port = start_broker(kafka_home(), tmp_path_factory.mktemp("kafka"))
     yield f"127.0.0.1:{port}"
     stop_broker(process)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from feedback.events import INPUT_KINDS
 from feedback.inputs import DETECTORS, input_kinds
-
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("UNDERSTUDY_DATA", ROOT.parent / "shared" / "data"))
+from tests.shared_data import data_file
 
 HARD = [
     ("ambiguity", "why does it not work?"),
@@ -72,12 +68,9 @@ def test_messages_without_text_have_no_kind() -> None:
 
 
 def test_real_questions_are_mostly_left_alone() -> None:
-    file = DATA / "dialogues.jsonl.gz"
-    if not file.is_file():
-        pytest.skip("no real dialogues: set UNDERSTUDY_DATA to the folder that holds dialogues.jsonl.gz")
     counts: Counter[str] = Counter()
     questions = 0
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with gzip.open(data_file("dialogues.jsonl.gz"), "rt", encoding="utf-8") as lines:
         for index, line in enumerate(lines):
             if index % 25:
                 continue

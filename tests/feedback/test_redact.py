@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +11,7 @@ from hypothesis import strategies as st
 
 from feedback.redact import Redactor, iban, luhn, pseudonym, redact_exchange, resident_id
 from tests.feedback.factory import exchange
-
-ROOT = Path(__file__).resolve().parents[2]
-DATA = Path(os.environ.get("UNDERSTUDY_DATA", ROOT.parent / "shared" / "data"))
+from tests.shared_data import data_file
 
 CASES = [
     ("mail me at Bob.Smith@example.co.uk", "mail me at <EMAIL_1>"),
@@ -105,11 +101,8 @@ def test_addresses_of_every_shape_go(address: str, frame: str) -> None:
 
 def test_real_dialogues_keep_their_sense() -> None:
     """At most 2 % of real messages hold a value that goes, nearly all of them telephone numbers."""
-    file = DATA / "dialogues.jsonl.gz"
-    if not file.is_file():
-        pytest.skip("no real dialogues: set UNDERSTUDY_DATA to the folder that holds dialogues.jsonl.gz")
     marked = total = 0
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with gzip.open(data_file("dialogues.jsonl.gz"), "rt", encoding="utf-8") as lines:
         for index, line in enumerate(lines):
             if index % 10:
                 continue

@@ -1,0 +1,43 @@
+"""Where tests find what is too large for the repository: real data and Kafka. Without it they skip, and say why.
+
+With UNDERSTUDY_REQUIRE_DATA=1 they fail instead, so that no machine passes them by skipping.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+NO_KAFKA = "no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or KAFKA_HOME to a Kafka distribution (needs Java 17 or later)"
+
+
+def data_file(name: str) -> Path:
+    """The file `name` of UNDERSTUDY_DATA, else of ../shared/data."""
+    for folder in _named("UNDERSTUDY_DATA", SHARED / "data"):
+        if (folder / name).is_file():
+            return folder / name
+    _lacking(f"no {name}: set UNDERSTUDY_DATA to the folder that holds it")
+
+
+def kafka_home() -> Path:
+    """Folder of a Kafka distribution: KAFKA_HOME, else ../shared/kafka, else .kafka."""
+    for folder in _named("KAFKA_HOME", SHARED / "kafka", ROOT / ".kafka"):
+        if (folder / "bin" / "kafka-server-start.sh").is_file():
+            return folder
+    _lacking(NO_KAFKA)
+
+
+def _named(variable: str, *defaults: Path) -> list[Path]:
+    given = os.environ.get(variable)
+    return [*([Path(given)] if given else []), *defaults]
+
+
+def _lacking(why: str) -> NoReturn:
+    if os.environ.get("UNDERSTUDY_REQUIRE_DATA") == "1":
+        pytest.fail(why)
+    pytest.skip(why)

@@ -1,0 +1,50 @@
+"""What tests need and do not find makes them skip, or fail where it is required."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import shared_data
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_data, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr(shared_data, "ROOT", tmp_path)
+    for name in ("UNDERSTUDY_DATA", "KAFKA_HOME", "UNDERSTUDY_REQUIRE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def put(file: Path) -> Path:
+    file.parent.mkdir(parents=True)
+    file.touch()
+    return file
+
+
+def test_the_variable_comes_before_the_folder_beside_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = put(tmp_path / "shared" / "data" / "rows.jsonl")
+    assert shared_data.data_file("rows.jsonl") == beside
+    own = put(tmp_path / "own" / "rows.jsonl")
+    monkeypatch.setenv("UNDERSTUDY_DATA", str(own.parent))
+    assert shared_data.data_file("rows.jsonl") == own
+
+
+def test_a_kafka_of_the_checkout_is_found_last(tmp_path: Path) -> None:
+    put(tmp_path / ".kafka" / "bin" / "kafka-server-start.sh")
+    assert shared_data.kafka_home() == tmp_path / ".kafka"
+    put(tmp_path / "shared" / "kafka" / "bin" / "kafka-server-start.sh")
+    assert shared_data.kafka_home() == tmp_path / "shared" / "kafka"
+
+
+def test_what_is_lacking_skips_or_fails_where_it_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    for find in (shared_data.kafka_home, lambda: shared_data.data_file("rows.jsonl")):
+        with pytest.raises(pytest.skip.Exception, match="set"):
+            find()
+    monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", "1")
+    for find in (shared_data.kafka_home, lambda: shared_data.data_file("rows.jsonl")):
+        with pytest.raises(pytest.fail.Exception, match="set"):
+            find()
