@@ -19,7 +19,7 @@ from deploy.operations import Damaged, Operations
 from deploy.rollout import allows
 from deploy.routing import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
-from understudy.clock import monotonic
+from understudy.clock import Clock, monotonic
 from understudy.errors import Conflict, IntegrityError, Unavailable
 
 TICK = 0.2
@@ -29,20 +29,21 @@ FOLLOW = 30.0
 
 
 class Conductor:
-    """One leader's work. `fence` is the lease's number, kept up by the caller."""
+    """One leader's work. `fence` is the lease's number, kept up by the caller; `clock` measures what has passed."""
 
-    def __init__(self, desk: Desk, store: RoutingStore, gate: GateConfig) -> None:
+    def __init__(self, desk: Desk, store: RoutingStore, gate: GateConfig, clock: Clock = monotonic) -> None:
         self.desk = desk
         self.store = store
         self.experiments = ExperimentStore(desk.folder)
         self.fence = 0
         self.stopping = threading.Event()
+        self._clock = clock
         self._lock = threading.RLock()
         self._busy = threading.Lock()
         self._canary = Canary(desk, gate)
         self._operations = Operations(desk)
         self._document = store.read()
-        self._since = monotonic()
+        self._since = self._clock()
         self._views: dict[str, tuple[float, SlotView]] = {}
 
     @property
@@ -108,12 +109,12 @@ class Conductor:
         if not self._busy.acquire(blocking=False):
             raise Conflict("a rollback or promotion is under way; wait until it has ended")
         try:
-            begun = monotonic()
+            begun = self._clock()
             operation = self._begin(kind, target, actor)
             epoch = self._await_epoch(operation)
-            written = monotonic()
+            written = self._clock()
             behind = self._await_gateways(epoch, begun)
-            now = monotonic()
+            now = self._clock()
             answer = {
                 "from": operation.source, "to": operation.target, "epoch": epoch,
                 "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
@@ -199,7 +200,7 @@ class Conductor:
             document = wanted.model_copy(update={"epoch": epoch, "created": round_to(self.desk.clock()), "reason": why})
             self.store.publish(document, self.fence)
             if self._document is None or self._document.stable != document.stable:
-                self._since = monotonic()
+                self._since = self._clock()
             self._document = document
         outcome = self.desk.state.outcome
         if outcome is not None and outcome.epoch is None and not outcome.error:
@@ -207,7 +208,7 @@ class Conductor:
 
     def _former(self) -> dict[str, SlotView]:
         """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""
-        now, deaf = monotonic(), not self.store.sees_all
+        now, deaf = self._clock(), not self.store.sees_all
         for slot, beat in self.desk.beats.items():
             view = SlotView(url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
             self._views[slot] = (now, view)
@@ -220,7 +221,7 @@ class Conductor:
         current = self.desk.rounds.current()
         if current is None or current.state != "live" or self._document is None:
             return
-        waited = monotonic() - self._since
+        waited = self._clock() - self._since
         behind = [g for g in self.store.gateways() if int(g["epoch"]) < self._document.epoch]
         if not behind or waited > FOLLOW:
             self._canary.published(self._document.epoch, waited)
@@ -237,8 +238,8 @@ class Conductor:
             self.desk.registry.archive(version)
 
     def _await_epoch(self, operation: Operation) -> int:
-        until = monotonic() + self.desk.settings.rollout.operation_deadline + 5
-        while monotonic() < until and not self.stopping.is_set():
+        until = self._clock() + self.desk.settings.rollout.operation_deadline + 5
+        while self._clock() < until and not self.stopping.is_set():
             outcome = self.desk.state.outcome
             if outcome is not None and outcome.id == operation.id:
                 if outcome.error:
@@ -252,6 +253,6 @@ class Conductor:
         until = begun + self.desk.settings.rollout.operation_deadline
         while True:
             behind = [str(g["id"]) for g in self.store.gateways() if int(g["epoch"]) < epoch]
-            if not behind or monotonic() >= until or self.stopping.is_set():
+            if not behind or self._clock() >= until or self.stopping.is_set():
                 return behind
             self.stopping.wait(0.02)

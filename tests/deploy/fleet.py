@@ -19,6 +19,7 @@ from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from deploy.routing import SLOTS, Heartbeat, RoutingDocument
 from deploy.routing_store import RoutingStore
+from understudy.clock import Clock, monotonic
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -84,10 +85,11 @@ class World:
         self.fleet = Fleet(state, clock=self.time)
         self.conductor = self.start()
 
-    def start(self) -> Conductor:
-        """A new controller on the same state, as after kill -9."""
+    def start(self, elapsed: Clock = monotonic) -> Conductor:
+        """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
         desk = Desk(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
-        self.conductor = Conductor(desk, RoutingStore(self.state, None, clock=self.time), GateConfig(min_prompts=5))
+        store = RoutingStore(self.state, None, clock=self.time)
+        self.conductor = Conductor(desk, store, GateConfig(min_prompts=5), elapsed)
         return self.conductor
 
     def turn(self, ticks: int = 3) -> RoutingDocument:

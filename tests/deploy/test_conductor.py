@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ab.experiment import Experiment
 from deploy.audit import verify_chain
+from deploy.conductor import FOLLOW
 from deploy.config import RolloutStep
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
-from tests.deploy.fleet import STEP, World, actions, register, to_canary
+from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
 from understudy.errors import Conflict
 from understudy.state import StateDir
 
@@ -223,15 +222,30 @@ def test_a_stable_version_that_no_slot_can_load_gives_way_to_the_former_one(worl
 
 
 def test_a_silent_slot_keeps_its_view_for_its_grace_and_then_loses_it(state_dir: StateDir) -> None:
-    world = World(state_dir, slot_grace=0.5)
+    world, elapsed = World(state_dir, slot_grace=20), Time()
+    world.start(elapsed)
     world.turn()
     world.time.at += 10
     world.conductor.tick()
     assert world.conductor.document is not None
     assert world.conductor.document.slots["student-a"].serves
-    time.sleep(0.6)
+    elapsed.at += 21
     world.conductor.tick()
     assert not world.conductor.document.slots["student-a"].serves
+
+
+def test_a_round_ends_although_a_gateway_does_not_follow_for_long(world: World) -> None:
+    elapsed = Time()
+    world.start(elapsed)
+    version = world.candidate()
+    to_canary(world, version)
+    world.fleet.follows = False
+    world.evidence(version, 60)
+    assert world.turn(5).stable == version
+    assert RoundStore(world.state).get(1).state == "live"
+    elapsed.at += FOLLOW + 1
+    world.turn()
+    assert RoundStore(world.state).get(1).state == "done"
 
 
 def test_an_experiment_is_in_the_next_document_and_gone_after_it_is_stopped(world: World) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from tests.deploy.fleet import Moving, World, actions, register, to_canary
+from tests.waiting import eventually
 from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
 from understudy.state import StateDir
 
@@ -97,7 +97,7 @@ def test_two_operations_at_once_conflict(world: World) -> None:
     with Moving(world):
         waiting = threading.Thread(target=promote, daemon=True)
         waiting.start()
-        time.sleep(0.1)
+        eventually(lambda: world.conductor.desk.state.operation, what="a promotion under way")
         with pytest.raises(Conflict, match="under way"):
             world.conductor.perform("rollback", None, "test")
         world.time.at += world.rollout.operation_deadline + 1
