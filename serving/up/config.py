@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -35,8 +35,6 @@ class UpConfig(Section):
     """Held-out prompts of each kind in the report of `--until-swap`."""
     after_swap_seconds: float = Field(default=10.0, ge=0)
     """How long traffic goes on after the swap before the report is made."""
-    launcher: Literal["auto", "fork", "plain"] = "auto"
-    """`fork`: one process imports vLLM and forks the engines (CPU); `auto`: fork where there is no GPU."""
 
 
 DEFAULTS: dict[str, dict[str, Any]] = {

@@ -107,7 +107,7 @@ async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
         server = RedisServer(state.redis, port=found.redis_port)
         state.redis.mkdir(parents=True, exist_ok=True)
         await supervisor.start(roles.redis_role(server.command()))
-    if roles.forks(found.up, found.engines):
+    if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
     if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
         await install_models(state)

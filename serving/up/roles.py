@@ -28,11 +28,9 @@ def fork_role(state: StateDir) -> Role:
     return Role("forkserver", (*PYTHON, *words), ENGINE_WAVE)
 
 
-def forks(up: UpConfig, engines: EnginesConfig) -> bool:
-    """Whether engines are forked; plain starts are for GPUs and for who asks."""
-    if up.launcher != "auto":
-        return up.launcher == "fork"
-    return engines.launcher == "fork" or (engines.launcher == "auto" and engines.on_cpu)
+def forks(engines: EnginesConfig) -> bool:
+    """Whether engines are forked: on a CPU, unless somebody asks for plain starts."""
+    return engines.on_cpu and engines.launcher != "plain"
 
 
 def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list[Role]:
