@@ -1,5 +1,6 @@
 """Draw samples: choose intent, template and values from a seed, and write the dialogue."""
 
+import itertools
 import random
 
 from demo.world import chinese, english
@@ -19,16 +20,12 @@ def template_side(intent: str, context: int, ask: int) -> str:
     return "eval" if (context + ask + shift) % 5 == 0 else "train"
 
 
-def templates(intent: str, lang: Lang, split: Split) -> list[str]:
-    """Names of the templates of one intent and language that belong to a split."""
+def templates(intent: str, lang: Lang, split: Split) -> list[tuple[int, int]]:
+    """The templates of one intent and language that belong to a split, as indices of context and question."""
     phrases = SPEECH[lang].PHRASES[intent]
     wanted = "eval" if split == "eval" else "train"
-    return [
-        f"{intent}/{lang}/c{c}q{q}"
-        for c in range(len(phrases.contexts))
-        for q in range(len(phrases.asks))
-        if template_side(intent, c, q) == wanted
-    ]
+    pairs = itertools.product(range(len(phrases.contexts)), range(len(phrases.asks)))
+    return [(context, ask) for context, ask in pairs if template_side(intent, context, ask) == wanted]
 
 
 def computed(sample: Sample) -> bool:
@@ -58,11 +55,11 @@ def sample(seed: int, split: Split, family: Family, lang: Lang | None = None) ->
     rng = random.Random(f"{seed}:{split}:{family}:{lang}")
     spoken: Lang = rng.choice(LANGUAGES) if lang is None else lang
     intent = rng.choice(BY_FAMILY[family])
-    name = rng.choice(templates(intent.name, spoken, split))
+    context, ask = rng.choice(templates(intent.name, spoken, split))
+    name = f"{intent.name}/{spoken}/c{context}q{ask}"
     phrases: Phrases = SPEECH[spoken].PHRASES[intent.name]
-    context, ask = phrases.contexts[int(name[-3])], phrases.asks[int(name[-1])]
     slots, facts = intent.draw(rng, split, spoken)
-    messages = _dialogue(rng, spoken, context.format(**slots), ask)
+    messages = _dialogue(rng, spoken, phrases.contexts[context].format(**slots), phrases.asks[ask])
     reply = phrases.reply.format(**slots)
     return Sample(
         f"{split}-{family}-{lang or 'any'}-{seed}", family, intent.name, spoken, name, split, messages, reply, facts

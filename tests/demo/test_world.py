@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -57,6 +58,18 @@ def test_there_are_enough_intents_and_templates_and_a_fifth_is_held_out(lang: st
         assert len(train) == 20
         assert len(held) == 5
         assert world.templates(intent.name, lang, "traffic") == world.templates(intent.name, lang, "train")
+
+
+def test_templates_are_told_apart_beyond_the_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = INTENTS[0].name
+    phrases = english.PHRASES[name]
+    numbered = tuple(f"<{number}> {phrases.contexts[0]}" for number in range(12))
+    monkeypatch.setitem(english.PHRASES, name, replace(phrases, contexts=numbered))
+    samples = (world.sample(seed, "train", INTENTS[0].family, "en") for seed in range(3000))
+    drawn = [sample for sample in samples if sample.intent == name]
+    used = [re.search(r"<(\d+)>", sample.messages[0]["content"]).group(1) for sample in drawn]
+    assert set(used) == {str(number) for number in range(12)}
+    assert all(f"/c{number}q" in sample.template for number, sample in zip(used, drawn, strict=True))
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
