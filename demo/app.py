@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 
 from demo.world import Family, Sample, sample, satisfied
@@ -65,10 +64,7 @@ class Application:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._random = random.Random(f"{options.seed}:{options.out.stat().st_size if options.out.exists() else 0}")
-        self._client = openai.AsyncOpenAI(
-            base_url=options.url, api_key="demo", max_retries=0, timeout=REQUEST_SECONDS,
-            http_client=httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * IN_FLIGHT), timeout=REQUEST_SECONDS),
-        )  # fmt: skip
+        self._client = openai.AsyncOpenAI(base_url=options.url, api_key="demo", max_retries=0, timeout=REQUEST_SECONDS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
@@ -115,14 +111,15 @@ class Application:
 
     async def _ask(self, asked: Sample, seen: Seen) -> None:
         number = self._random.randrange(10**9)
-        raw = await self._client.chat.completions.with_raw_response.create(
-            model="auto", messages=[dict(m) for m in asked.messages], max_tokens=MAX_TOKENS, temperature=0,
-            stream=seen.stream,
-            extra_headers={
-                "x-understudy-user": f"user-{self._random.randrange(self._options.users)}",
-                "x-understudy-session": f"{seen.family}-{number}",
-            },
-        )  # type: ignore[call-overload]  # fmt: skip
+        body: dict[str, Any] = {
+            "model": "auto", "messages": asked.messages, "max_tokens": MAX_TOKENS, "temperature": 0,
+            "stream": seen.stream,
+        }  # fmt: skip
+        headers = {
+            "x-understudy-user": f"user-{self._random.randrange(self._options.users)}",
+            "x-understudy-session": f"{seen.family}-{number}",
+        }
+        raw: Any = await self._client.chat.completions.with_raw_response.create(**body, extra_headers=headers)
         seen.arm = raw.headers.get("x-understudy-arm", "")
         seen.version = raw.headers.get("x-understudy-version", "")
         if seen.stream:

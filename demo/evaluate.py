@@ -80,7 +80,7 @@ def agreement(
 
 def real_loss(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, found: list[corpus.Dialogue]) -> float:
     """Mean negative log-likelihood (nats a token) of the second turn of real dialogues that no model has seen."""
-    losses = []
+    losses: list[float] = []
     for dialogue in found:
         prompt = words.apply_chat_template(
             [dict(m) for m in dialogue.messages[:1]], tokenize=False, add_generation_prompt=True
