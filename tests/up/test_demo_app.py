@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from feedback.redis_server import free_port
 from serving.up.preflight import ROOT
 from serving.up.traffic import TrafficTail
+from tests.up.server import served
+from tests.waiting import eventually
 
 HEADERS = {"x-understudy-arm": "student", "x-understudy-version": "v2"}
 SEEN: list[dict] = []
@@ -61,24 +57,20 @@ async def answer(request: Request) -> Response:
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """Rows of a short run that ended by SIGTERM."""
-    port, out = free_port(), tmp_path_factory.mktemp("app") / "traffic.jsonl"
-    app = Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "demo.app", "--url", f"http://127.0.0.1:{port}/v1", "--out", str(out), "--rate", "60",
-         "--warm-seconds", "0.5", "--users", "3"],
-        cwd=ROOT,
-    )  # fmt: skip
-    end = time.monotonic() + 30
-    while time.monotonic() < end and not (out.exists() and len(out.read_text().splitlines()) > 120):
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(10) == 0
-    server.should_exit = True
-    thread.join()
-    return [json.loads(line) for line in Path(out).read_text("utf-8").splitlines()]
+    out = tmp_path_factory.mktemp("app") / "traffic.jsonl"
+    with served(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as url:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo.app", "--url", f"{url}/v1", "--out", str(out), "--rate", "60",
+             "--warm-seconds", "0.5", "--users", "3"],
+            cwd=ROOT,
+        )  # fmt: skip
+        try:
+            eventually(lambda: len(out.read_text("utf-8").splitlines()) > 120, 60, "120 requests")
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
 
 
 def test_every_request_is_written_down_and_readable_by_the_view(rows: list[dict], tmp_path: Path) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -21,6 +18,7 @@ from starlette.routing import Route
 from feedback.redis_server import free_port
 from serving.replay import main
 from serving.replay_rows import Tally, header, of_row, percentiles, prompts
+from tests.up.server import served
 
 SEEN: list[dict] = []
 
@@ -47,16 +45,8 @@ async def answer(request: Request) -> Response:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    port = free_port()
-    app = Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with served(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as base:
+        yield base
 
 
 def say(*texts: str) -> dict:
