@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deploy.registry import VersionStore
 from deploy.routing import Heartbeat, RoutingDocument, SlotName
+from serving.engine import compat
 from serving.engine.config import EnginesConfig, served_model
 from serving.engine.control import EngineAway, LoadRefused
 from serving.engine.fingerprint import Fingerprint, check, read_fingerprint
@@ -129,8 +130,7 @@ class Agent:
     async def _replace(self, version: str) -> None:
         """Load `version` into the running engine, or restart the idle engine where that cannot be."""
         folder, fingerprint = await self._verified(version)
-        started = await self._folder(self._started)
-        obstacle = await asyncio.to_thread(reason_against, started, folder) if started else "its start is unknown"
+        obstacle = await self._obstacle(folder)
         self._fire(Event.REPLACE)
         control = self._runner.control
         await control.close()
@@ -154,6 +154,13 @@ class Agent:
         self._fire(Event.LOADED)
         self.loaded = version
         await self._confirm(version, fingerprint)
+
+    async def _obstacle(self, folder: Path) -> str | None:
+        """Why the version in `folder` cannot be loaded in place; None: it can."""
+        started = await self._folder(self._started)
+        if started is None:
+            return "its start is unknown"
+        return compat.unproven() or await asyncio.to_thread(reason_against, started, folder)
 
     async def _confirm(self, version: str, fingerprint: Fingerprint) -> None:
         """Check the fingerprint, open the engine, and remember that the version is good."""

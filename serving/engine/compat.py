@@ -1,6 +1,7 @@
-"""Everything that depends on the version of vLLM: arguments, environment, preloading and one patch.
+"""Everything that depends on the version of vLLM: arguments, environment, metrics, preloading and one patch.
 
-vLLM is imported inside functions only, so that everybody may import this module.
+What `worker.py` and `middleware.py` use inside the engine for a load in place is guarded here, by `unproven`. vLLM is
+imported inside functions only, so that everybody may import this module.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +19,10 @@ from deploy.routing import SlotName
 from serving.engine.config import EnginesConfig, served_model
 from understudy.errors import Unavailable
 
-FORKABLE = ("0.32.",)
-"""Versions whose start by fork was proven; others start plainly."""
+PROVEN = ("0.32.0",)
+"""Versions with which forks and loads in place were proven; others start plainly and change version by a restart."""
+LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+"""Values of the metrics that add up to the requests which an engine runs or queues."""
 GUARD = "serving.engine.middleware.VersionGuard"
 EXTENSION = "serving.engine.worker.InPlaceLoader"
 ENTRY = "vllm.entrypoints.launchers.api_server.entry"
@@ -67,20 +71,26 @@ def vllm_version() -> str:
     raise EngineVersionError("vLLM is not installed: run `make install`, or install the extra `cpu` or `gpu`")
 
 
-def require_forkable() -> str:
-    """The version, when engines of it can be forked.
+def unproven() -> str | None:
+    """Why this vLLM gets neither forks nor loads in place; None: they were proven with it.
+
+    Raises:
+        EngineVersionError: vLLM is not installed.
+    """
+    version = vllm_version()
+    if version.partition("+")[0] in PROVEN:
+        return None
+    return f"vLLM {version} is installed, but forks and loads in place were proven with {', '.join(PROVEN)} alone"
+
+
+def require_forkable() -> None:
+    """Check that engines of this vLLM can be forked.
 
     Raises:
         EngineVersionError: another version, or none.
     """
-    version = vllm_version()
-    if not version.startswith(FORKABLE):
-        known = ", ".join(f"{prefix}x" for prefix in FORKABLE)
-        raise EngineVersionError(
-            f"vLLM {version} is installed, but forked engines were proven with {known} alone: "
-            "set engines.launcher to plain, or install a known version"
-        )
-    return version
+    if why := unproven():
+        raise EngineVersionError(f"{why}: set engines.launcher to plain, or install a known version")
 
 
 def argv(slot: SlotName, model: str, config: EnginesConfig) -> tuple[str, ...]:

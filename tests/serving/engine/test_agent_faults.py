@@ -204,6 +204,21 @@ async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_versio
         assert (stub.version, stub.starts) == ("v1", ["v1", "v1"])
 
 
+@pytest.mark.parametrize(("why", "starts"), [(None, ["v1"]), ("vLLM 9.1.0 is installed", ["v1", "v2"])])
+async def test_an_unproven_vllm_changes_version_by_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch, why: str | None, starts: list[str]
+) -> None:
+    monkeypatch.setattr("serving.engine.agent.reason_against", lambda running, wanted: None)
+    monkeypatch.setattr("serving.engine.compat.unproven", lambda: why)
+    stub = Stub()
+    world.want("v1")
+    async with Running(world, stub) as agent:
+        await eventually_async(lambda: agent.state is State.SERVING)
+        world.want("v2")
+        await eventually_async(lambda: agent.loaded == "v2" and agent.state is State.SERVING)
+        assert stub.starts == starts
+
+
 async def test_a_slot_in_use_is_opened_again_when_it_does_not_drain(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,7 +133,15 @@ def test_the_cpu_build_without_metadata_of_its_own_name_is_recognised(monkeypatc
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert compat.require_forkable() == "0.32.0"
+    assert (compat.vllm_version(), compat.unproven()) == ("0.32.0", None)
+
+
+@pytest.mark.parametrize(("version", "known"), [("0.32.0+cpu", True), ("0.32.1", False), ("9.1.0", False)])
+def test_forks_and_loads_in_place_are_for_the_pinned_vllm(
+    monkeypatch: pytest.MonkeyPatch, version: str, known: bool
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    assert (compat.unproven() is None) == known
 
 
 def test_an_unknown_vllm_is_not_forked_and_none_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
