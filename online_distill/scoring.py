@@ -5,7 +5,6 @@ Shards are append-only, so that a killed stage goes on after its last one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from online_distill.data import Encoded, Encoder, Row
 from online_distill.distil import Progress
 from online_distill.scorer import Scorer
 from online_distill.targets import Scored, load_all, save_shard
-from understudy.clock import Clock
+from understudy.clock import Clock, monotonic
 from understudy.errors import BadRequest
 from understudy.files import read_json, write_json
 
@@ -58,7 +57,7 @@ class Scoring:
     """Scores texts into shards of `folder` within `seconds`, counted over all attempts."""
 
     def __init__(
-        self, folder: Path, scorer: Scorer, config: TrainerConfig, seconds: float, clock: Clock = time.monotonic
+        self, folder: Path, scorer: Scorer, config: TrainerConfig, seconds: float, clock: Clock = monotonic
     ) -> None:
         self._folder, self._scorer, self._config = folder, scorer, config
         self._seconds, self._clock = seconds, clock

@@ -12,6 +12,7 @@ from deploy.rounds import Round, RoundStore
 from feedback.events import HardSample
 from online_distill.config import TrainerConfig
 from online_distill.scorer import Scorer
+from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
 
 
@@ -58,6 +59,7 @@ class Context:
     source: Source
     make_scorer: Callable[[Round], Scorer]
     stopped: Callable[[], bool] = field(default=lambda: False)
+    clock: Clock = monotonic
 
     def folder(self, stage: str) -> Path:
         """The round's folder of `stage`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -65,7 +64,7 @@ def score_stage(context: Context) -> Outcome:
     texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
     seconds = config.budget_seconds * config.score_share
     with closing(context.make_scorer(context.round)) as scorer:
-        scoring = Scoring(context.folder("score"), scorer, config, seconds)
+        scoring = Scoring(context.folder("score"), scorer, config, seconds, context.clock)
         summary = scoring.run(texts, context.progress("score"))
     if summary["texts"] == 0:
         return Outcome({**summary, "error": "no text fits trainer.max_length or the teacher refused all"}, "failed")
@@ -90,7 +89,7 @@ def distil_stage(context: Context) -> Outcome:
 
 def export_stage(context: Context) -> Outcome:
     """Checkpoint -> a model folder with fingerprint, as it will be registered."""
-    began = time.monotonic()
+    began = context.clock()
     parent = context.registry.path(context.round.parent)
     folder = context.folder("export") / MODEL
     if not is_ready(context.folder("export") / "weights"):
@@ -106,7 +105,7 @@ def export_stage(context: Context) -> Outcome:
         separation = fingerprint.record(folder, parent, folder / fingerprint.FILE, texts)["separation"]
     else:
         separation = None
-    return Outcome({"separation": separation, "export_seconds": round(time.monotonic() - began, 3)})
+    return Outcome({"separation": separation, "export_seconds": round(context.clock() - began, 3)})
 
 
 def evaluate_stage(context: Context) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,14 @@ import torch
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from online_distill import models
+from online_distill.data import Encoded
+from online_distill.learner import Diverged
 from online_distill.local_scorer import LocalScorer
 from online_distill.runner import run_round
+from online_distill.stages import run
 from online_distill.stages.context import Context, Stopped
 from online_distill.stages.run import MODEL, STAGES
+from online_distill.targets import TopK
 from tests.online_distill.world import ListSource, make_model, make_samples, quick_config, register_model
 from understudy.files import read_json
 from understudy.state import StateDir
@@ -88,6 +93,62 @@ def test_a_stop_in_any_stage_is_taken_up_again(context: Context) -> None:
             continue
     assert attempts > 1
     assert context.rounds.get(1).state == "gate"
+
+
+class SlowScorer:
+    """A teacher that takes `seconds` of its own clock, `now`, for each text."""
+
+    def __init__(self, context: Context, seconds: float) -> None:
+        self._teacher = LocalScorer(context.registry.path("t1"))
+        self._seconds = seconds
+        self.now = 0.0
+
+    def score(self, texts: Sequence[Encoded]) -> list[TopK]:
+        self.now += self._seconds * len(texts)
+        return self._teacher.score(texts)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "texts", "left"),
+    [
+        (5.0, 7, 55.0),  # of 100 s scoring ends with the text that reaches its 35, and 10 are for evaluate
+        (0.1, None, None),  # all texts in time: distil has what scoring left over
+        (30.0, 4, 20.0),  # the least number of texts takes longer than the budget: distil has its least share
+    ],
+)
+def test_the_budget_of_a_round_covers_scoring(
+    context: Context, monkeypatch: pytest.MonkeyPatch, seconds: float, texts: int | None, left: float | None
+) -> None:
+    teacher = SlowScorer(context, seconds)
+    given: list[float] = []
+
+    def distil(folder: Path, parent: Path, items: object, config: object, seconds: float, progress: object) -> object:
+        given.append(seconds)
+        raise Diverged("enough seen")
+
+    monkeypatch.setattr(run, "distil", distil)
+    config = quick_config(budget_seconds=100, score_share=0.35, score_batch=1, min_train=4)
+    done = run_round(replace(context, config=config, make_scorer=lambda _: teacher, clock=lambda: teacher.now))
+    scored = done.stages["score"].summary
+    assert scored["score_seconds"] == pytest.approx(scored["texts"] * seconds)
+    if texts is None:
+        assert scored["texts"] == scored["texts_wanted"]
+    else:
+        assert scored["texts"] == texts
+    assert given == [pytest.approx(left or 90 - scored["score_seconds"])]
+
+
+def test_what_scoring_took_before_a_stop_counts_against_its_share(context: Context) -> None:
+    teacher = SlowScorer(context, 5.0)
+    config = quick_config(budget_seconds=100, score_share=0.35, score_batch=1, min_train=4)
+    slow = replace(context, config=config, make_scorer=lambda _: teacher, clock=lambda: teacher.now)
+    with pytest.raises(Stopped):
+        run_round(replace(slow, stopped=lambda: teacher.now >= 20))
+    summary = STAGES["score"](replace(slow, round=context.rounds.get(1))).summary
+    assert (summary["texts"], summary["score_seconds"]) == (7, pytest.approx(35.0))
 
 
 def test_weights_that_are_no_numbers_are_flagged_and_not_registered(context: Context) -> None:
