@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from demo.report_asking import Asker, Slot, over
-from demo.report_figures import agreement, facts, from_one_version, gaps, overlaps, prefix, windows
+from demo.report_figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
 from demo.world import Family, Sample, sample, satisfied, stream
 from deploy.rounds import RoundStore
 from deploy.routing import RoutingDocument
@@ -63,7 +63,7 @@ async def build(state: StateDir, config: Config, given: dict[str, Any]) -> dict[
 
 def compose(
     state: StateDir, config: Config, given: dict[str, Any], rows: Rows, documents: Sequence[RoutingDocument],
-    spans: Sequence[tuple[float, float]], judged: dict[str, Any], ratios: dict[str, float], mixed: dict[str, int],
+    spans: Sequence[Span], judged: dict[str, Any], ratios: dict[str, float], mixed: dict[str, int],
 ) -> dict[str, Any]:  # fmt: skip
     """The report from everything that was measured."""
     requests = {
@@ -125,9 +125,7 @@ async def against_teacher(asker: Asker, teacher: Slot, student: Slot, memory: di
     }  # fmt: skip
 
 
-async def mixed_versions(
-    asker: Asker, rows: Rows, spans: Sequence[tuple[float, float]], loaded: set[str]
-) -> dict[str, int]:
+async def mixed_versions(asker: Asker, rows: Rows, spans: Sequence[Span], loaded: set[str]) -> dict[str, int]:
     """Ask again what the student answered during a swap: a reply must be wholly that of its version."""
     chosen = [
         row for row in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ MARGIN_BEFORE, MARGIN_AFTER = 0.5, 3.0
 """Seconds around a new epoch that count as the swap."""
 TIE = 0.02
 """Nats: alternatives this close may change places with the size of the batch."""
+
+
+Span = tuple[float, float]
+"""Begin and end, seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def windows(documents: Iterable[RoutingDocument], since: float) -> list[tuple[float, float]]:
+def windows(documents: Iterable[RoutingDocument], since: float) -> list[Span]:
     """Times at which an epoch after `since` changed where the student's traffic goes or what a slot should hold."""
     found = []
     before: tuple[Any, ...] | None = None
@@ -60,20 +65,46 @@ def windows(documents: Iterable[RoutingDocument], since: float) -> list[tuple[fl
     return found
 
 
-def overlaps(row: dict[str, Any], spans: Sequence[tuple[float, float]]) -> bool:
+def overlaps(row: dict[str, Any], spans: Sequence[Span]) -> bool:
     """Whether a request was under way in one of the spans."""
     return any(row["t"] <= end and row["end"] >= start for start, end in spans)
 
 
-def gaps(rows: Sequence[dict[str, Any]], spans: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """The longest silence that a client saw in requests that met a swap, and in all others; seconds."""
+def gaps(rows: Sequence[dict[str, Any]], spans: Sequence[Span]) -> dict[str, float]:
+    """The longest silence of a client around the swap and, as a yardstick, in ordinary stretches; seconds.
+
+    A maximum grows with the time that is looked at. So `longest_gap_without` is not that of all the time without a
+    swap: this is cut into stretches as long as the swap's windows together, and it is the median over the stretches
+    of the longest gap in each. `pause` is what the swap adds, 0 at least.
+    """
     within = [row["gap"] for row in rows if overlaps(row, spans)]
-    without = [row["gap"] for row in rows if not overlaps(row, spans)]
+    apart = [row for row in rows if not overlaps(row, spans)]
+    each = [[row["gap"] for row in apart if overlaps(row, [stretch])] for stretch in ordinary(apart, spans)]
+    longest, without = max(within, default=0.0), median([max(seen) for seen in each if seen])
     return {
-        "longest_gap": max(within, default=0.0),
-        "longest_gap_without": max(without, default=0.0),
+        "longest_gap": longest,
+        "longest_gap_without": without,
+        "pause": max(0.0, longest - without),
         "requests_within": len(within),
     }
+
+
+def ordinary(rows: Sequence[dict[str, Any]], spans: Sequence[Span]) -> list[Span]:
+    """The time of `rows` cut into stretches as long as all `spans` together, without those that touch one of these."""
+    length = covered(spans)
+    first, last = min((row["t"] for row in rows), default=0.0), max((row["end"] for row in rows), default=0.0)
+    count = int((last - first) // length) if length else 0
+    cut = [(first + i * length, first + (i + 1) * length) for i in range(count)]
+    return [(start, end) for start, end in cut if not any(start <= past and end >= since for since, past in spans)]
+
+
+def covered(spans: Iterable[Span]) -> float:
+    """Seconds that lie in at least one of the spans."""
+    total, until = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
 
 
 def from_one_version(reply: str, again: Sequence[dict[str, Any]]) -> bool:

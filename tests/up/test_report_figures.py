@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from demo.report_figures import Pair, agreement, common, facts, from_one_version, gaps, prefix, windows
+from demo.report_figures import (
+    Pair,
+    agreement,
+    common,
+    covered,
+    facts,
+    from_one_version,
+    gaps,
+    ordinary,
+    prefix,
+    windows,
+)
 from deploy.routing import RoutingDocument, SlotView
 
 
@@ -37,9 +48,38 @@ def test_only_epochs_that_move_the_student_count_as_swaps() -> None:
     assert [start for start, _ in windows(reversed(documents), since=35)] == [39.5, 49.5]
 
 
-def test_gaps_are_split_by_whether_the_request_met_a_swap() -> None:
-    rows = [{"t": 0, "end": 5, "gap": 1.0}, {"t": 9, "end": 11, "gap": 0.4}, {"t": 20, "end": 21, "gap": 0.7}]
-    assert gaps(rows, [(10, 13)]) == {"longest_gap": 0.4, "longest_gap_without": 1.0, "requests_within": 1}
+def second_by_second(gap_of: dict[int, float], seconds: int) -> list[dict]:
+    """One request in each second, with a gap of 0.1 s where `gap_of` names no other."""
+    return [{"t": t, "end": t + 0.9, "gap": gap_of.get(t, 0.1)} for t in range(seconds)]
+
+
+def test_a_pause_shows_although_the_whole_run_had_longer_gaps_elsewhere() -> None:
+    busy = {4: 0.5, 31: 0.6, 77: 0.7}
+    swap = [(50.0, 53.0), (52.0, 56.0)]
+    assert covered(swap) == 6.0
+    found = gaps(second_by_second({**busy, 52: 0.45}, 120), swap)
+    assert found == {
+        "longest_gap": 0.45, "longest_gap_without": 0.1, "pause": pytest.approx(0.35), "requests_within": 7,
+    }  # fmt: skip
+    assert gaps(second_by_second(busy, 120), swap)["pause"] == 0.0
+
+
+def test_gaps_that_are_common_everywhere_are_no_pause() -> None:
+    common_gaps = dict.fromkeys(range(0, 120, 4), 0.5)
+    found = gaps(second_by_second(common_gaps, 120), [(50.0, 56.0)])
+    assert (found["longest_gap"], found["longest_gap_without"], found["pause"]) == (0.5, 0.5, 0.0)
+
+
+def test_a_request_that_met_the_swap_counts_nowhere_else() -> None:
+    rows = [*second_by_second({}, 60), {"t": 20.0, "end": 31.0, "gap": 9.0}]
+    found = gaps(rows, [(30.0, 33.0)])
+    assert (found["longest_gap"], found["longest_gap_without"]) == (9.0, 0.1)
+    assert not any(start <= 33.0 and end >= 30.0 for start, end in ordinary(rows, [(30.0, 33.0)]))
+
+
+def test_without_rows_or_without_a_swap_there_is_no_pause() -> None:
+    for rows, spans in (([], [(1.0, 2.0)]), (second_by_second({}, 9), []), (second_by_second({}, 2), [(9.0, 99.0)])):
+        assert gaps(rows, spans)["pause"] == gaps(rows, spans)["requests_within"] == 0
 
 
 def token(text: str, logprob: float = -0.1, **others: float) -> dict:
