@@ -1,0 +1,78 @@
+"""A rollback on real agents and engines, to a version that no slot holds: loaded beside the traffic, then live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.conductor import TICK, Conductor
+from deploy.config import GateConfig
+from deploy.desk import Desk
+from deploy.document import Settings
+from tests.engines import EARLIER, LATER, TEACHER, Engines, another, register
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+OLDEST = "v0"
+
+
+class Client(threading.Thread):
+    """Asks student-b for the later version, again and again; keeps what was answered."""
+
+    def __init__(self, engines: Engines) -> None:
+        super().__init__(daemon=True)
+        self.engines, self.end, self.answers = engines, threading.Event(), list[int]()
+
+    def run(self) -> None:
+        while not self.end.is_set():
+            self.answers.append(ask(self.engines, "student-b", LATER).status_code)
+
+
+def ask(engines: Engines, slot: str, version: str) -> httpx.Response:
+    body = {"model": "student", "prompt": [5, 6, 7], "max_tokens": 4}
+    url = engines.url(slot) + "/v1/completions"
+    return httpx.post(url, json=body, headers=engines.headers(version), timeout=60)
+
+
+@pytest.fixture
+def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
+    """At work where the later version is live; of the two before it the older one is in no slot."""
+    oldest = another(settled.registry.path(EARLIER), tmp_path / "noise", 7)
+    register(settled.registry, oldest, OLDEST, tmp_path / "models", settled.registry.path(EARLIER))
+    desk = Desk(settled.state, Settings())
+    desk.beats = settled.routes.heartbeats()
+    moves = [(LATER, "adopted", "test"), (EARLIER, "kept", "test"), (OLDEST, "kept", "test")]
+    desk.change(*moves, stable=LATER, previous=(EARLIER, OLDEST), teacher=TEACHER)
+    made = Conductor(desk, settled.routes, GateConfig())
+    made.tick()
+
+    def work() -> None:
+        while not made.stopping.wait(TICK):
+            made.tick()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield made
+    made.stopping.set()
+    thread.join(10)
+
+
+def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: Engines, conductor: Conductor) -> None:
+    client = Client(settled)
+    client.start()
+    answer = conductor.perform("rollback", OLDEST, "test")
+    client.end.set()
+    client.join(60)
+    assert (answer["from"], answer["to"]) == (LATER, OLDEST)
+    assert set(client.answers) == {200}
+    document = settled.routes.read()
+    assert document is not None
+    assert (document.stable, document.previous) == (OLDEST, (LATER, EARLIER))
+    assert document.slots["student-a"].serves
+    reply = ask(settled, "student-a", OLDEST)
+    assert (reply.status_code, reply.headers["x-understudy-loaded"]) == (200, OLDEST)
+    again = conductor.perform("rollback", None, "test")
+    assert (again["to"], ask(settled, "student-b", LATER).status_code) == (LATER, 200)
