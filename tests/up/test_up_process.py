@@ -1,58 +1,83 @@
-"""`understudy up` as a process: however it ends while it starts, nothing is left and the state can be used again."""
+"""`understudy up` as a process: however it ends, nothing is left and the state can be used again."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from feedback.redis_server import free_port
-from serving.up.preflight import ROOT
+from deploy.routing import SLOTS
+from serving.up.preflight import DEMO_MODELS, ROOT
+from tests.engines import free_ports
+from tests.waiting import eventually
+
+ROLE_SECONDS, READY_SECONDS, STOP_SECONDS = 60.0, 260.0, 90.0
+EVERY_ROLE = {
+    "redis", "forkserver", "engine-teacher", "engine-student-a", "engine-student-b", "controller", "gateway", "worker",
+    "trainer",
+}  # fmt: skip
 
 
-def begin(state: Path) -> subprocess.Popen[str]:
-    """Start `up` on free ports."""
-    settings = {"GATEWAY__PORT": free_port(), "CONTROL__PORT": free_port(), "UP__MIN_MEMORY_MIB": 0}
-    ports = {slot: free_port() for slot in ("teacher", "student-a", "student-b")}
-    env = {**os.environ, **{f"UNDERSTUDY_{name}": str(value) for name, value in settings.items()}}
-    env["UNDERSTUDY_ENGINES__PORTS"] = json.dumps(ports)
-    return subprocess.Popen(
-        [sys.executable, "-m", "understudy", "up", "--state", str(state), "--no-traffic"],
-        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+Begin = Callable[..., subprocess.Popen[bytes]]
 
 
-def started(state: Path, process: subprocess.Popen[str], names: set[str], former: dict[str, int]) -> dict[str, int]:
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Starts the `up` of the checkout `root` on free ports, its output in `log`; none outlives the test."""
+    begun = []
+
+    def start(state: Path, log: Path, root: Path = ROOT) -> subprocess.Popen[bytes]:
+        gateway, control, *ports = free_ports(5)
+        settings = {
+            "GATEWAY__PORT": gateway, "CONTROL__PORT": control, "UP__MIN_MEMORY_MIB": 0,
+            "ENGINES__PORTS": json.dumps(dict(zip(SLOTS, ports, strict=True))),
+        }  # fmt: skip
+        env = {**os.environ, **{f"UNDERSTUDY_{name}": str(value) for name, value in settings.items()}}
+        command = [sys.executable, "-m", "understudy", "up", "--state", str(state), "--no-traffic"]
+        with log.open("wb") as out:
+            begun.append(subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=subprocess.STDOUT))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+def running(state: Path) -> dict[str, int]:
+    """Process ids by role, as `up` wrote them down."""
+    rows = json.loads((state / "run" / "processes.json").read_text())
+    return {name: int(pid) for name, (pid, _) in rows.items()}
+
+
+def started(state: Path, process: subprocess.Popen[bytes], names: set[str], former: dict[str, int]) -> dict[str, int]:
     """Wait for the roles `names`, others than the `former` ones; returns process ids by role."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            rows = json.loads((state / "run" / "processes.json").read_text())
-        except (OSError, ValueError):
-            rows = {}
-        pids = {name: int(pid) for name, (pid, _) in rows.items()}
-        if names <= pids.keys() and not set(pids.values()) & set(former.values()):
-            return pids
-        time.sleep(0.05)
-    raise TimeoutError(f"{names} did not start")
+
+    def there() -> bool:
+        pids = running(state)
+        return names <= pids.keys() and not set(pids.values()) & set(former.values())
+
+    eventually(lambda: process.poll() is not None or there(), ROLE_SECONDS, f"the start of {names}")
+    assert process.poll() is None
+    return running(state)
 
 
-def check_gone(pids: dict[str, int], state: Path, seconds: float = 15) -> None:
+def check_gone(pids: dict[str, int], state: Path) -> None:
     """Fail unless all of `pids`, and whatever names the state directory, ends in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline", "pid", "status"]) if ours(p, pids, state)]
-        if not left:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"left running: {left}")
+
+    def left() -> list[list[str]]:
+        found = psutil.process_iter(["cmdline", "pid", "status"])
+        return [process.info["cmdline"] for process in found if ours(process, pids, state)]
+
+    eventually(lambda: not left(), STOP_SECONDS, "the end of every process")
 
 
 def ours(process: psutil.Process, pids: dict[str, int], state: Path) -> bool:
@@ -62,17 +87,44 @@ def ours(process: psutil.Process, pids: dict[str, int], state: Path) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_whatever_ends_it_nothing_is_left_and_the_next_one_starts(tmp_path: Path, number: signal.Signals) -> None:
-    state = tmp_path / "状态"
-    process = begin(state)
+def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
+    begin: Begin, tmp_path: Path, number: signal.Signals
+) -> None:
+    state, log = tmp_path / "状态", tmp_path / "log"
+    process = begin(state, log)
     pids = started(state, process, {"redis", "forkserver"}, {})
     process.send_signal(number)
-    out, _ = process.communicate(timeout=30)
-    assert process.returncode == (0 if number != signal.SIGKILL else -number), out
+    expected = 0 if number != signal.SIGKILL else -number
+    assert process.wait(STOP_SECONDS) == expected, log.read_text()
     check_gone(pids, state)
-    again = begin(state)
+    again = begin(state, log)
     newer = started(state, again, {"redis"}, pids)
     again.send_signal(signal.SIGINT)
-    again.communicate(timeout=30)
-    assert again.returncode == 0
+    assert again.wait(STOP_SECONDS) == 0, log.read_text()
     check_gone(newer, state)
+
+
+@pytest.mark.timeout(420)
+def test_an_interrupt_ends_a_whole_system_that_serves(begin: Begin, tmp_path: Path) -> None:
+    state, log = tmp_path / "state", tmp_path / "log"
+    process = begin(state, log)
+    ready = "ready after"
+    eventually(lambda: process.poll() is not None or ready in log.read_text(), READY_SECONDS, "the first reply")
+    assert ready in log.read_text()
+    pids = started(state, process, EVERY_ROLE, {})
+    process.send_signal(signal.SIGINT)
+    assert process.wait(STOP_SECONDS) == 0, log.read_text()
+    assert not (state / "run" / "addresses.json").exists()
+    assert not (state / "run" / "processes.json").exists()
+    check_gone(pids, state)
+
+
+def test_without_the_demo_models_nothing_starts_and_each_is_named(begin: Begin, tmp_path: Path) -> None:
+    root = tmp_path / "checkout"
+    for package in ("understudy", "ab", "feedback", "deploy", "serving"):
+        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    process = begin(tmp_path / "state", tmp_path / "log", root)
+    assert process.wait(STOP_SECONDS) == 1
+    said = (tmp_path / "log").read_text()
+    assert all(f"{name}/model.safetensors is missing" in said for name in DEMO_MODELS)
+    assert not (tmp_path / "state" / "run" / "processes.json").exists()
