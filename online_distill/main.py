@@ -18,7 +18,8 @@ from deploy.registry import Registry
 from deploy.rounds import Round, RoundStore
 from deploy.routing import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
-from feedback.config import PoolConfig, RedisConfig
+from feedback.config import PoolConfig
+from feedback.connection import find_redis
 from online_distill import models
 from online_distill.config import TrainerConfig
 from online_distill.data import require_shared_tokenizer
@@ -31,7 +32,6 @@ from online_distill.stages.run import STAGES
 from online_distill.trigger import Situation, reason_to_begin
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, NotFound, Unavailable, UnderstudyError
-from understudy.files import read_json
 from understudy.priority import yield_cpu
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -45,15 +45,6 @@ def log(text: str) -> None:
     print(f"trainer: {text}", file=sys.stderr, flush=True)
 
 
-def redis_url(config: Config, state: StateDir) -> str | None:
-    """The configured Redis, else that of the running system, else None."""
-    given = config.section(RedisConfig).url
-    if given or not state.addresses.is_file():
-        return given or None
-    found = read_json(state.addresses).get("redis")
-    return str(found) if found else None
-
-
 class Trainer:
     """The role's loop, one decision at a time."""
 
@@ -61,7 +52,8 @@ class Trainer:
         self._state, self._stop = state, stop
         self._config = config.section(TrainerConfig)
         self._registry, self._rounds = Registry(state), RoundStore(state)
-        url, prefix = redis_url(config, state), config.section(RedisConfig).prefix
+        redis = find_redis(config, state)
+        url, prefix = redis.url, redis.prefix
         self._routes = RoutingStore(state, url, prefix)
         self._requests = Requests(url, prefix)
         self._source = source or PoolSource(url, prefix, config.section(PoolConfig))

@@ -20,6 +20,7 @@ from deploy.lease import Lease
 from deploy.routing import EXTERNAL, RouterConfig, ShadowRates, SlotView
 from deploy.routing_store import RoutingStore
 from feedback.config import RedisConfig, ShadowConfig
+from feedback.connection import find_redis
 from serving.control.app import create_app
 from serving.control.config import ControlConfig
 from serving.control.sources import Sources
@@ -28,7 +29,6 @@ from serving.engine.config import EnginesConfig
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict, UnderstudyError
-from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.controller")
@@ -46,12 +46,12 @@ def main(argv: list[str]) -> int:
     state = StateDir(options.state)
     stop = threading.Event()
     install_signals(stop)
-    url = redis_url(config, state)
-    lease = Lease(state, url, config.section(RedisConfig).prefix)
+    redis = find_redis(config, state)
+    lease = Lease(state, redis.url, redis.prefix)
     if not wait_to_lead(lease, stop):
         return 0
     try:
-        return lead(config, state, url, lease, stop)
+        return lead(config, state, redis, lease, stop)
     finally:
         lease.release()
 
@@ -67,15 +67,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
     made.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
     return made
-
-
-def redis_url(config: Config, state: StateDir) -> str | None:
-    """The Redis of the configuration, else of the running system; None: files alone."""
-    given = config.section(RedisConfig).url
-    if given or not state.addresses.is_file():
-        return given or None
-    found = read_json(state.addresses).get("redis")
-    return str(found) if found else None
 
 
 def install_signals(stop: threading.Event) -> None:
@@ -101,9 +92,9 @@ def wait_to_lead(lease: Lease, stop: threading.Event) -> bool:
     return False
 
 
-def build(config: Config, state: StateDir, url: str | None) -> tuple[Conductor, Sources]:
+def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conductor, Sources]:
     """Conductor and sources over a state directory."""
-    sources = Sources(config, url)
+    sources = Sources(config, redis)
     shadow = config.section(ShadowConfig)
     settings = Settings(
         router=config.section(RouterConfig),
@@ -112,7 +103,7 @@ def build(config: Config, state: StateDir, url: str | None) -> tuple[Conductor, 
         teacher=external_teacher(config.section(EnginesConfig)),
     )
     desk = Desk(state, settings, sources.stats)
-    store = RoutingStore(state, url, config.section(RedisConfig).prefix)
+    store = RoutingStore(state, redis.url, redis.prefix)
     return Conductor(desk, store, config.section(GateConfig)), sources
 
 
@@ -124,11 +115,11 @@ def external_teacher(engines: EnginesConfig) -> SlotView | None:
     return SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url=base, model=engines.teacher.model)
 
 
-def lead(config: Config, state: StateDir, url: str | None, lease: Lease, stop: threading.Event) -> int:
+def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:
     """Serve the control plane while ticking; returns the exit code."""
     control = config.section(ControlConfig)
     listener = listen(control)
-    conductor, sources = build(config, state, url)
+    conductor, sources = build(config, state, redis)
     conductor.fence = lease.fence
     app = create_app(conductor, sources, admin_token(state))
     server = uvicorn.Server(

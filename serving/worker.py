@@ -15,7 +15,7 @@ from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from feedback.bus import open_bus
 from feedback.config import BusConfig, KpisConfig, OutboxConfig, PoolConfig, RedisConfig, ShadowConfig
-from feedback.connection import connect
+from feedback.connection import connect, find_redis
 from feedback.outbox import Outbox
 from feedback.pairing import Arms, Target
 from feedback.worker import Worker, WorkerConfig
@@ -23,7 +23,6 @@ from serving.engine.client import EngineClient
 from serving.engine.config import EnginesConfig
 from serving.engine.keys import engine_key
 from serving.gateway.snapshot import static_document, with_keys
-from serving.gateway.wiring import find_redis
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
 from understudy.state import DEFAULT_STATE, StateDir

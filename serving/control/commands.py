@@ -8,10 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from ab.experiment import Experiment
+from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
 from understudy.errors import NotFound, UsageError
@@ -125,23 +122,6 @@ def experiment(argv: list[str]) -> int:
         return _show(options, answer, lambda a: f"{a['id']} stopped at epoch {a['epoch']}")
     tail = "/results" if options.action == "results" else ""
     return _show(options, admin.get(f"/experiments/{options.name}{tail}"), _pretty)
-
-
-def read_experiment(path: Path) -> Experiment:
-    """The experiment in a file.
-
-    Raises:
-        UsageError: unreadable, or not an experiment; the message names the key.
-    """
-    try:
-        return Experiment.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from None
-    except ValidationError as error:
-        lines = [f"`{'.'.join(str(p) for p in item['loc'])}`: {item['msg']}" for item in error.errors()]
-        raise UsageError(f"{path} is no experiment: {'; '.join(lines)}") from None
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:

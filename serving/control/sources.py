@@ -26,10 +26,9 @@ FRESH = 1.0
 class Sources:
     """Readers over one Redis; without one every method raises Unavailable."""
 
-    def __init__(self, config: Config, redis_url: str | None) -> None:
-        redis_config = config.section(RedisConfig)
-        self._prefix = redis_config.prefix
-        self._client = connect(redis_url, 0.5) if redis_url else None
+    def __init__(self, config: Config, redis: RedisConfig) -> None:
+        self._prefix = redis.prefix
+        self._client = connect(redis.url, 0.5) if redis.url else None
         if self._client is not None:
             self._kpis = KpiStore(self._client, self._prefix)
             self._pool = Pool(self._client, self._prefix, config.section(PoolConfig))

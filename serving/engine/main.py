@@ -7,12 +7,11 @@ import asyncio
 import logging
 import signal
 from pathlib import Path
-from typing import Any
 
 from deploy.registry import Registry
 from deploy.routing import SLOTS, SlotName
 from deploy.routing_store import RoutingStore
-from feedback.config import RedisConfig
+from feedback.connection import find_redis
 from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig
 from serving.engine.fork_client import fork_socket
@@ -20,7 +19,6 @@ from serving.engine.keys import control_key, engine_key
 from serving.engine.runner import EngineRunner
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
-from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
 
@@ -61,17 +59,9 @@ def build(slot: SlotName, state: StateDir, engines: EnginesConfig, routes: Routi
     return Agent(slot, engines, runner, Registry(state), routes)
 
 
-def redis_url(config: Config, state: StateDir) -> str | None:
-    """The Redis of the configuration, else of the running system; None: files alone."""
-    given = config.section(RedisConfig).url
-    if given or not state.addresses.is_file():
-        return given or None
-    addresses: dict[str, Any] = read_json(state.addresses)
-    return addresses.get("redis")
-
-
 async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
-    routes = RoutingStore(state, redis_url(config, state), config.section(RedisConfig).prefix)
+    redis = find_redis(config, state)
+    routes = RoutingStore(state, redis.url, redis.prefix)
     agent = build(slot, state, config.section(EnginesConfig), routes)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

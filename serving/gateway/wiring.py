@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from deploy.routing import RouterConfig
 from deploy.routing_store import RoutingStore
 from feedback.bus import Bus, Numbered, Published, Received, open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.config import BusConfig, OutboxConfig
+from feedback.connection import find_redis
 from feedback.outbox import Outbox
 from serving.engine.config import EnginesConfig
 from serving.gateway.capture import assemble
@@ -19,7 +20,6 @@ from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot, check_keys, static_document
 from understudy.config import Config
 from understudy.errors import Conflict, Unavailable
-from understudy.files import read_json
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -86,22 +86,9 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
         snapshot = Snapshot(static_document(engines, router))
         return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
     snapshot = Snapshot()
-    store = RoutingStore(state, redis.url or None, redis.prefix)
+    store = RoutingStore(state, redis.url, redis.prefix)
     follower = Follower(snapshot, store, state, url, router.poll_seconds, engines, name)
     return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox, embeddings)
-
-
-def find_redis(config: Config, state: StateDir | None) -> RedisConfig:
-    """The Redis of the configuration, else the one of the system that runs in `state`."""
-    redis = config.section(RedisConfig)
-    if redis.url or state is None or not state.addresses.is_file():
-        return redis
-    try:
-        url = str(read_json(state.addresses).get("redis") or "")
-    except (OSError, ValueError) as error:
-        log.warning("cannot read %s: %s", state.addresses, error)
-        return redis
-    return redis.model_copy(update={"url": url})
 
 
 def open_outbox(state: StateDir, name: str, bus: Bus, config: OutboxConfig) -> Outbox | None:

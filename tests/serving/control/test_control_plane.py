@@ -134,6 +134,9 @@ def test_experiments_apply_show_count_and_stop(control: Control, tmp_path: Path)
     assert (
         json.loads(control.understudy("experiment", "show", "student-25", "--json").stdout)["arms"]["student"] == 0.25
     )
+    file.write_text("id: student-25\nunti: user\n", "utf-8")
+    refused = control.understudy("experiment", "apply", str(file))
+    assert (refused.returncode, "did you mean `unit`" in refused.stderr) == (2, True)
     client = redis.Redis.from_url(control.redis_url)
     client.hset(f"{Keys('us:').exposures}student-25", "student", 3)
     results = control.call("GET", "/experiments/student-25/results").json()
