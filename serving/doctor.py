@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -11,10 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from serving.engine.config import EnginesConfig
-from serving.gateway.config import GatewayConfig
+from serving.engine.doctor import cpu_flags
 from serving.up.config import UpConfig
-from serving.up.preflight import Port, findings
+from serving.up.preflight import findings, listeners
 from understudy import __version__
 from understudy.config import load_config
 from understudy.state import DEFAULT_STATE, StateDir
@@ -34,10 +34,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     config = load_config(options.config)
-    gateway, engines = config.section(GatewayConfig), config.section(EnginesConfig)
-    ports = [Port(gateway.host, gateway.port, "gateway.port")]
-    ports += [Port(engines.host, number, f"engines.ports.{slot}") for slot, number in engines.ports.items()]
-    found = list(findings(StateDir(options.state), ports, config.section(UpConfig).min_memory_mib))
+    memory_mib = config.section(UpConfig).min_memory_mib
+    found = list(findings(StateDir(options.state), listeners(config), memory_mib))
     if options.json:
         print(json.dumps({"ok": not found, "machine": machine(), "findings": found}))
     else:
@@ -58,8 +56,8 @@ def machine() -> dict[str, str | int | float]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": memory.total >> 20,
         "free_mib": memory.available >> 20,
-        "amx": "amx_bf16" in flags(),
-        "avx512": "avx512f" in flags(),
+        "amx": "amx_bf16" in cpu_flags(),
+        "avx512": "avx512f" in cpu_flags(),
     }
     for name in PACKAGES:
         try:
@@ -71,20 +69,9 @@ def machine() -> dict[str, str | int | float]:
 
 def processor() -> str:
     """Name of the processor, as the kernel says it."""
-    return _cpuinfo("model name") or platform.processor() or "unknown"
-
-
-def flags() -> frozenset[str]:
-    """Instruction sets of the processor."""
-    return frozenset(_cpuinfo("flags").split())
-
-
-def _cpuinfo(key: str) -> str:
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name.strip() == key:
+            if name.strip() == "model name":
                 return value.strip()
-    except OSError:
-        return ""
-    return ""
+    return platform.processor() or "unknown"

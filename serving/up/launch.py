@@ -22,7 +22,7 @@ from serving.gateway.config import GatewayConfig
 from serving.up import roles
 from serving.up.config import UpConfig, composed
 from serving.up.options import Options
-from serving.up.preflight import NotReady, Port, require
+from serving.up.preflight import NotReady, Port, listeners, require
 from serving.up.process import Role, run_once
 from serving.up.supervisor import Supervisor
 from understudy.config import Config, load_config
@@ -64,13 +64,10 @@ def plan(options: Options) -> Plan:
     config = load_config(path)
     gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
     up, engines = config.section(UpConfig), config.section(EnginesConfig)
-    outside = {"teacher": engines.teacher, "student-a": engines.student, "student-b": engines.student}
-    ports = [Port(gateway.host, gateway.port, "gateway.port"), Port(control.host, control.port, "control.port")]
-    ports += [Port(engines.host, p, f"engines.ports.{s}") for s, p in engines.ports.items() if outside[s] is None]
     redis_url = config.section(RedisConfig).url
     return Plan(
         path, address(gateway.host, gateway.port), address(control.host, control.port), redis_url,
-        port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(ports),
+        port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(listeners(config)),
     )  # fmt: skip
 
 

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import psutil
 
+from serving.control.config import ControlConfig
+from serving.engine.config import EnginesConfig
 from serving.engine.doctor import free_bytes
+from serving.gateway.config import GatewayConfig
 from serving.up.process import ROOT
+from understudy.config import Config
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready
 from understudy.state import StateDir
@@ -32,6 +36,18 @@ class Port:
     host: str
     number: int
     setting: str
+
+
+def listeners(config: Config) -> list[Port]:
+    """Every port that `up` is going to listen on; engines that somebody else runs need none."""
+    gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
+    engines = config.section(EnginesConfig)
+    outside = {"teacher": engines.teacher, "student-a": engines.student, "student-b": engines.student}
+    return [
+        Port(gateway.host, gateway.port, "gateway.port"),
+        Port(control.host, control.port, "control.port"),
+        *(Port(engines.host, n, f"engines.ports.{s}") for s, n in engines.ports.items() if outside[s] is None),
+    ]
 
 
 def findings(state: StateDir, ports: list[Port], memory_mib: int, root: Path = ROOT) -> Iterator[str]:

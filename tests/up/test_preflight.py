@@ -11,12 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from deploy.routing import SLOTS
+from serving import doctor
 from serving.up.config import DEFAULTS, composed
 from serving.up.lock import StateLock
-from serving.up.preflight import ROOT, NotReady, Port, missing_models, port_in_use, require, too_little_memory
+from serving.up.preflight import (
+    ROOT,
+    NotReady,
+    Port,
+    listeners,
+    missing_models,
+    port_in_use,
+    require,
+    too_little_memory,
+)
+from tests.engines import free_ports
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
 from understudy.state import StateDir
+
+PORTS = [f"engines.ports.{slot}" for slot in SLOTS]
 
 
 def test_a_port_in_use_names_its_holder_and_the_setting() -> None:
@@ -90,6 +104,33 @@ def test_up_ends_at_once_on_a_taken_port_and_leaves_only_its_report(tmp_path: Pa
     assert f"port {number}" in done.stderr
     assert f"port {number}" in json.loads(report.read_text())["why"]
     assert not (tmp_path / "state" / "run" / "addresses.json").exists()
+
+
+@pytest.mark.parametrize("setting", ["gateway.port", "control.port", "engines.ports.student-b"])
+def test_the_doctor_finds_every_port_that_up_would_find(
+    setting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        values = dict(zip(("gateway.port", "control.port", *PORTS), free_ports(5), strict=True)) | {setting: number}
+        file = tmp_path / "ports.yaml"
+        engines = {slot: values[f"engines.ports.{slot}"] for slot in SLOTS}
+        file.write_text(json.dumps({
+            "gateway": {"port": values["gateway.port"]}, "control": {"port": values["control.port"]},
+            "engines": {"ports": engines}, "up": {"min_memory_mib": 0},
+        }))  # fmt: skip
+        code = doctor.main(["--config", str(file), "--state", str(tmp_path), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert [setting in finding for finding in said["findings"] if "port" in finding] == [True]
+
+
+def test_engines_of_others_need_no_port(tmp_path: Path) -> None:
+    outside = {"url": "http://127.0.0.1:9001/v1", "model": "big"}
+    ports = listeners(Config({"engines": {"teacher": outside, "student": outside}}))
+    assert [port.setting for port in ports] == ["gateway.port", "control.port"]
 
 
 def test_up_with_a_wrong_configuration_starts_nothing_and_exits_2(tmp_path: Path) -> None:
