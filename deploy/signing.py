@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from understudy.errors import IntegrityError
-from understudy.files import write_atomic
+from understudy.files import kept_secret, write_atomic
 
 PRIVATE = "signing.key"
 
@@ -49,28 +48,15 @@ class Signer:
 
     def _private(self) -> Ed25519PrivateKey:
         path = self._folder / PRIVATE
-        if not path.exists():
-            self._create(path)
         try:
-            key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
+            text = kept_secret(path, lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex())
+            key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
         except (OSError, ValueError) as error:
-            raise IntegrityError(f"signing key {path.name} is unreadable ({error}); restore it") from None
+            raise IntegrityError(f"signing key {path.name} cannot be used ({error}); restore it") from None
         public = self._folder / f"{_id(key.public_key())}.pub"
         if not public.exists():
             write_atomic(public, key.public_key().public_bytes_raw().hex() + "\n")
         return key
-
-    def _create(self, path: Path) -> None:
-        """Whoever links first wins, so two processes end up with one key."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{PRIVATE}.{os.getpid()}"
-        write_atomic(draft, Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n", mode=0o600)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _id(public: Ed25519PublicKey) -> str:

@@ -29,6 +29,7 @@ from serving.engine.config import EnginesConfig
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict, UnderstudyError
+from understudy.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.controller")
@@ -164,13 +165,10 @@ def listen(control: ControlConfig) -> socket.socket:
     Raises:
         ConfigError: the port is taken; the message names the setting.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in control.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((control.host, control.port))
+        listener = bound(control.host, control.port)
         listener.listen(128)
     except OSError as error:
-        listener.close()
         raise ConfigError(
             f"cannot listen on {control.host}:{control.port} ({error.strerror}); change control.port",
             param="control.port",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,20 @@ def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
 def read_json(path: Path) -> Any:
     """The JSON value in `path`."""
     return json.loads(path.read_bytes())
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The text of `path`, readable by its owner alone; made by whoever comes first, whole or not at all."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        write_atomic(draft, make() + "\n", mode=0o600)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            sync_folder(path.parent)
+        finally:
+            draft.unlink()
+    return path.read_text("utf-8").strip()
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import os
 import secrets
 
-from understudy.files import write_atomic
+from understudy.files import kept_secret
 from understudy.state import StateDir
 
 ENV = "UNDERSTUDY_ADMIN_TOKEN"
@@ -15,17 +14,7 @@ ENV = "UNDERSTUDY_ADMIN_TOKEN"
 
 def admin_token(state: StateDir) -> str:
     """The token of a state directory; `UNDERSTUDY_ADMIN_TOKEN` goes before the file."""
-    given = os.environ.get(ENV)
-    if given:
-        return given
-    path = state.admin_token
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        write_atomic(draft, secrets.token_urlsafe(32) + "\n", mode=0o600)
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text("ascii").strip()
+    return os.environ.get(ENV) or kept_secret(state.admin_token, lambda: secrets.token_urlsafe(32))
 
 
 def fits(header: str | None, token: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from deploy.routing import SLOTS, SlotName
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
 from understudy.errors import Unavailable
+from understudy.ports import bound
 
 MIB = 1 << 20
 BASE_BYTES = {"fork": 700 * MIB, "plain": 1500 * MIB}
@@ -32,15 +32,11 @@ class CannotStart(Unavailable):
 def check_port(slot: SlotName, config: EnginesConfig) -> None:
     """Raises CannotStart when the slot's port is taken, naming the setting."""
     port = config.ports[slot]
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host, port))
-        except OSError as error:
-            said = "is in use by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
-            raise CannotStart(
-                f"port {port} {said}: end that program or set engines.ports.{slot} to a free port"
-            ) from None
+    try:
+        bound(config.host, port).close()
+    except OSError as error:
+        said = "is in use by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error})"
+        raise CannotStart(f"port {port} {said}: end that program or set engines.ports.{slot} to a free port") from None
 
 
 def free_bytes() -> int:

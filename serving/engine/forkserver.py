@@ -23,7 +23,7 @@ from typing import Any
 
 from serving.engine import compat
 from serving.engine.launcher import LaunchSpec, signal_engine
-from serving.engine.lifeline import die_with_parent
+from understudy.lifeline import die_with_parent
 
 log = logging.getLogger("understudy.forkserver")
 MAX_LINE = 1 << 16

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from serving.engine import compat
 from serving.engine.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_engine
-from serving.engine.lifeline import die_with_parent
+from understudy.lifeline import die_with_parent
 
 
 class PlainLauncher:

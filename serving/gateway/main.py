@@ -26,6 +26,7 @@ from serving.gateway.protocol import GatewayProtocol, protocol_factory
 from serving.gateway.wiring import Parts, build, is_static
 from understudy.config import load_config
 from understudy.errors import ConfigError
+from understudy.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -86,13 +87,9 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the port is in use, or the address is not one of this machine.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener = bound(host, port)
     except OSError as error:
-        listener.close()
         raise ConfigError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             f"stop what uses it, or set gateway.port (--port) or gateway.host (--host)",

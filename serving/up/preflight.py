@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from serving.up.process import ROOT
 from understudy.config import Config
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready
+from understudy.ports import bound
 from understudy.state import StateDir
 
 DEMO_MODELS = ("demo/models/teacher", "demo/registry/students/v1", "demo/registry/students/v2")
@@ -99,18 +99,15 @@ def port_in_use(port: Port) -> Iterator[str]:
     """Whether somebody listens there already."""
     if port.number == 0:
         return
-    family = socket.AF_INET6 if ":" in port.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((port.host, port.number))
-        except OSError as error:
-            variable = "UNDERSTUDY_" + port.setting.upper().replace(".", "__", 1)
-            also = f" (or the environment variable {variable})" if port.setting.count(".") == 1 else ""
-            yield (
-                f"port {port.number} on {port.host} cannot be used ({holder(port.number) or error.strerror}): "
-                f"set {port.setting} in the configuration to a free one{also}"
-            )
+    try:
+        bound(port.host, port.number).close()
+    except OSError as error:
+        variable = "UNDERSTUDY_" + port.setting.upper().replace(".", "__", 1)
+        also = f" (or the environment variable {variable})" if port.setting.count(".") == 1 else ""
+        yield (
+            f"port {port.number} on {port.host} cannot be used ({holder(port.number) or error.strerror}): "
+            f"set {port.setting} in the configuration to a free one{also}"
+        )
 
 
 def holder(number: int) -> str:

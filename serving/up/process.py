@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Mapping
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
+from understudy.lifeline import die_with_parent
 from understudy.priority import yield_cpu
 
-PR_SET_PDEATHSIG = 1
 ROOT = Path(__file__).resolve().parents[2]
 LOG_BYTES = 8 << 20
 TIMED_OUT = 124
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,6 @@ def kill_group(leader: int) -> None:
 
 
 def _tie(parent: int, nice: int) -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    die_with_parent(parent, signal.SIGTERM)
     if nice:
         yield_cpu(os.nice(0) + nice)

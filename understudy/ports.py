@@ -1,0 +1,21 @@
+"""Taking a TCP port, to listen there or to see whether one could."""
+
+from __future__ import annotations
+
+import socket
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A TCP socket bound to `host`, an IPv4 or IPv6 address or a name of the former, and `port`; 0: any.
+
+    Raises:
+        OSError: the port is taken, or the address is not one of this machine.
+    """
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
