@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.system import ROOT
+from serving.up.goal import OVERTIME_SECONDS
 
 TARGETS = {"ttft": ("at most", 0.65), "throughput": ("at least", 3.0), "memory": ("at most", 0.52)}
 """What row S9 of the requirements asks of the student on equal hardware, as a ratio to the teacher."""
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
         "--timeout", str(options.timeout), "--json", str(report.resolve()),
     ]  # fmt: skip
     try:
-        code = subprocess.run(command, cwd=ROOT, timeout=options.timeout + 180).returncode
+        code = subprocess.run(command, cwd=ROOT, timeout=options.timeout + OVERTIME_SECONDS).returncode
         if report.exists():
             show(json.loads(report.read_text()))
     finally:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from bench.system import ROOT, System, on_free_ports
+from serving.up.goal import OVERTIME_SECONDS
 from tests.loop.processes import processes_of
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900
-REPORT_SECONDS = 600
 SMALL = {
     "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "90",
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
@@ -48,7 +48,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env={**on_free_ports(), **({} if FULL else SMALL)}, capture_output=True, text=True,
-        timeout=TURN_SECONDS + REPORT_SECONDS,
+        timeout=TURN_SECONDS + OVERTIME_SECONDS,
     )  # fmt: skip
     found = json.loads(report.read_text()) if report.exists() else {}
     return Turned(state, done.returncode, done.stdout + done.stderr, found)

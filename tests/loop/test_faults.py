@@ -108,15 +108,16 @@ def test_a_killed_gateway_comes_back(settled: System) -> None:
     old = find_role(settled.state, "serve")
     os.kill(old.pid, signal.SIGKILL)
     eventually(lambda: find_role(settled.state, "serve").pid != old.pid, 30, "a new gateway")
-    eventually(lambda: post(settled.gateway).status_code == 200, 60, "a reply")
+    settled.wait_ready(60)
+    assert post(settled.gateway).status_code == 200
 
 
 def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -> None:
     old = find_role(settled.state, "serving.engine.forkserver")
     os.kill(old.pid, signal.SIGKILL)
     eventually(lambda: find_role(settled.state, "serving.engine.forkserver").pid != old.pid, 60, "a new fork server")
-    for model in ("teacher", "student"):
-        eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
+    settled.wait_ready(120)
+    assert [post(settled.gateway, model).status_code for model in ("teacher", "student")] == [200, 200]
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
