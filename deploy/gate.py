@@ -1,7 +1,7 @@
 """The offline gate: may a candidate take live traffic at all? A pure decision on an evaluation.
 
-Means of paired differences with a one-sided lower bound by the normal approximation (Student's t would be
-wider by 1 % at 100 prompts); Welch, B. L. and others are not needed since the prompts are the same.
+Parent and candidate answer the same prompts, so the differences are one sample: its mean, with a one-sided lower
+bound by the normal approximation (Student's t would make it 1 % wider at 100 prompts).
 """
 
 from __future__ import annotations

@@ -17,17 +17,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from deploy.audit import AuditLog
-from deploy.manifest import (
-    MANIFEST,
-    OWN,
-    FileEntry,
-    Kind,
-    Manifest,
-    check_files,
-    describe_files,
-    finite,
-    listed,
-)
+from deploy.manifest import MANIFEST, FileEntry, Kind, Manifest, check_files, describe_files, finite, listed
 from deploy.signing import Signer
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
@@ -213,6 +203,3 @@ def _read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(read_json(folder / MANIFEST))
     except (OSError, ValueError, ValidationError):
         raise IntegrityError(f"{folder.name}/{MANIFEST} is missing or unreadable; register it anew") from None
-
-
-__all__ = ["OWN", "Registry", "VersionStore"]

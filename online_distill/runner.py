@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,6 @@ from online_distill.stages.context import Context, Stopped
 from online_distill.stages.run import STAGES
 from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError, NotFound, Unavailable
 from understudy.files import read_json, write_json
-from understudy.telemetry import emit
 
 FATAL = (BadRequest, ConfigError, Conflict, IntegrityError, NotFound)
 """What no repetition of a stage mends; the round fails and says why."""
@@ -30,11 +28,8 @@ def run_round(context: Context) -> Round:
         stage = this.state
         context = replace(context, round=this)
         context.progress(stage)(0, 1, "")
-        began = time.monotonic()
         summary, event = _attempt(context, stage)
-        seconds = time.monotonic() - began
         this = context.rounds.finish(this.id, stage, summary, event)
-        emit(f"round.{stage}", seconds, round=this.id, event=event)
     return this
 
 

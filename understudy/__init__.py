@@ -1,4 +1,4 @@
-"""Shared kernel: errors, ids, clock, files, configuration loading, telemetry hook and the command table.
+"""Shared kernel: errors, ids, clock, files, configuration loading and the command table.
 
 Imports nothing of the other packages statically; they are named in tables and loaded on use. Never torch.
 """

@@ -19,7 +19,6 @@ from serving.engine.runner import EngineRunner
 from serving.engine.slot import Event, State, after, decide
 from understudy.clock import Clock, monotonic
 from understudy.errors import IntegrityError, NotFound, UnderstudyError
-from understudy.telemetry import emit
 
 log = logging.getLogger("understudy.agent")
 TICK = 0.2
@@ -175,7 +174,6 @@ class Agent:
         self._fire(Event.MATCHED)
         seconds = self._facts.get("load_seconds") or 0.0
         log.info("%s: serving %s, loaded in %.2f s, off by %.2g nats", self._slot, version, seconds, found)
-        emit("engine.serving", self._facts.get("load_seconds"), slot=self._slot, version=version)
 
     async def _adopt(self) -> None:
         """Take over the engine of an earlier agent when it serves what it says."""
@@ -208,7 +206,6 @@ class Agent:
         delay = min(self._config.backoff_first * 2**self._failures, self._config.backoff_max)
         self._failures = min(self._failures + 1, 16)
         log.error("%s: %s; trying again in %.1f s", self._slot, why, delay)
-        emit("engine.failed", None, slot=self._slot, why=why)
         await self._runner.stop()
         await self._pause(delay)
         self._fire(Event.ELAPSED)

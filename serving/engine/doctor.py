@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
-from deploy.routing import SLOTS, SlotName
-from serving.engine import compat
+from deploy.routing import SlotName
 from serving.engine.config import EnginesConfig
 from understudy.errors import Unavailable
 from understudy.ports import bound
@@ -87,20 +85,3 @@ def check_cpu(config: EnginesConfig, flags: Iterable[str] | None = None) -> None
         raise CannotStart("this CPU has no AVX2, without which vLLM does not run: use another machine or a GPU")
     if config.dtype == "bfloat16" and not have & {"avx512_bf16", "amx_bf16"}:
         raise CannotStart("this CPU has no bf16 instructions: set engines.dtype to auto or float32")
-
-
-def problems(config: EnginesConfig, free: int | None = None) -> list[str]:
-    """All that would keep the three engines from starting here, one sentence each; empty: nothing."""
-    checks: list[Callable[[], object]] = [compat.vllm_version, partial(check_cpu, config)]
-    checks += [partial(check_port, slot, config) for slot in SLOTS]
-    found = []
-    for check in checks:
-        try:
-            check()
-        except Unavailable as error:
-            found.append(error.message)
-    need = 3 * (config.kv_cache_bytes + BASE_BYTES["fork"])
-    have = free_bytes() if free is None else free
-    if config.on_cpu and need > have:
-        found.append(f"three engines need about {need // MIB} MiB of memory, {have // MIB} MiB are free")
-    return found

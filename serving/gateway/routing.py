@@ -55,7 +55,6 @@ class Decision:
     experiment: str | None = None
     auto: bool = False
     """Whether the router chose the arm; only then may the other one stand in."""
-    reason: str = ""
 
 
 def resolve(document: RoutingDocument, name: str) -> tuple[str, str | None]:
@@ -90,7 +89,7 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
         version = target.partition(":")[2]
     slot = document.slot_of(version, arm)
     if slot is not None and version is not None:
-        return Decision(arm, version, slot, arm, unit, derived, reason="explicit")
+        return Decision(arm, version, slot, arm, unit, derived)
     if arm == "student" and target != "student":
         raise ModelNotFound(f"the version `{version}` is not loaded; see GET /v1/models", param="model")
     raise NoArm(f"the {arm} is not ready; try again, or use the model `{AUTO}`")
@@ -102,36 +101,33 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     if experiment is not None:
         assigned = assign(experiment.hash_seed, unit, experiment.arms)
         on_candidate = assigned == "student" and _takes_candidate(document, unit)
-        why = "experiment"
     else:
         assigned = assign(DEFAULT_SEED, unit, document.default)
         of_all = document.default.get("student", 0) == 0
         on_candidate = (of_all or assigned == "student") and _takes_candidate(document, unit)
         assigned = "student" if on_candidate else assigned
-        why = "default"
     found = _find(document, assigned, on_candidate, avoid)
     if found is None:
         raise NoArm("no engine is ready; try again shortly")
-    arm, version, slot, fallen = found
+    arm, version, slot = found
     name = None if experiment is None else experiment.id
-    return Decision(arm, version, slot, assigned, unit, derived, name, auto=True, reason=fallen or why)
+    return Decision(arm, version, slot, assigned, unit, derived, name, auto=True)
 
 
 def _find(
     document: RoutingDocument, assigned: Arm, on_candidate: bool, avoid: Arm | None
-) -> tuple[Arm, str, SlotView, str] | None:
-    """The first that serves of candidate (if meant), assigned arm, other arm; with why it is not."""
+) -> tuple[Arm, str, SlotView] | None:
+    """The first that serves of candidate (if meant), assigned arm, other arm."""
     frozen = FROZEN_STUDENT in document.frozen
     student: list[tuple[Arm, str | None]] = [("student", document.stable)]
     if on_candidate:
         student.insert(0, ("student", document.candidate))
     teacher: list[tuple[Arm, str | None]] = [("teacher", document.teacher)]
     order = teacher if frozen else student + teacher if assigned == "student" else teacher + student
-    for place, (arm, version) in enumerate(order):
+    for arm, version in order:
         slot = None if arm == avoid else document.slot_of(version, arm)
         if slot is not None and version is not None:
-            why = "frozen" if frozen and assigned == "student" else "" if place == 0 else "fallback"
-            return arm, version, slot, why
+            return arm, version, slot
     return None
 
 

@@ -7,7 +7,7 @@ import random
 from statistics import fmean, variance
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -82,6 +82,7 @@ def test_a_general_loss_of_the_margin_passes_as_seldom_as_alpha_says() -> None:
 VALUES = st.lists(st.floats(-10, 10, allow_nan=False), min_size=2, max_size=30)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_summaries_subtract(first: list[float], second: list[float]) -> None:
     both = first + second

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.config import RolloutStep
@@ -19,6 +19,7 @@ EVENTS = sorted({event for _, event in LIFE})
 VERSIONS = st.sampled_from(["v1", "v2", "v3", "v4"])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted({s for s, _ in TABLE} | FINAL)), st.text(max_size=8) | st.sampled_from(["done", "rejected"])
 )
@@ -40,6 +41,7 @@ def test_every_stage_can_fail_and_every_round_can_end() -> None:
     assert state == "done"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(EVENTS), max_size=12))
 def test_a_version_reaches_live_by_the_table_alone_and_never_from_bad(events: list[str]) -> None:
     state = "registered"
@@ -61,6 +63,7 @@ def test_a_candidate_without_a_passed_gate_gets_no_traffic() -> None:
     assert advance("canary", "breached") == "rolled_back"
 
 
+@settings(deadline=None)
 @given(
     stable=st.none() | VERSIONS,
     incoming=st.none() | VERSIONS,
@@ -93,6 +96,7 @@ def test_the_stable_version_is_never_moved_and_bad_ones_are_wanted_nowhere(
         assert again == slots
 
 
+@settings(deadline=None)
 @given(
     exposures=st.integers(0, 200),
     waited=st.floats(0, 200),

@@ -165,7 +165,6 @@ def test_a_port_in_use_names_the_setting() -> None:
         config = EnginesConfig(ports={"teacher": port, "student-a": 1, "student-b": 2})
         with pytest.raises(doctor.CannotStart, match=rf"port {port}.*engines\.ports\.teacher"):
             doctor.check_port("teacher", config)
-        assert any("engines.ports.teacher" in line for line in doctor.problems(config))
 
 
 def test_too_little_memory_says_how_much_is_needed(tmp_path: Path) -> None:
@@ -173,7 +172,6 @@ def test_too_little_memory_says_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(doctor.CannotStart, match=r"needs about \d+ MiB of memory, 10 MiB are free"):
         doctor.check_memory(tmp_path, config, forked=True, free=10 << 20)
     doctor.check_memory(tmp_path, config, forked=True, free=8 << 30)
-    assert any("three engines" in line for line in doctor.problems(config, free=1 << 20))
     assert doctor.free_bytes() > 0
 
 
