@@ -82,7 +82,7 @@ class Launcher(Protocol):
 
 
 def signal_engine(pid: int, number: signal.Signals) -> None:
-    """Send `number` to an engine whose API server is `pid`; no error when it is gone.
+    """Send `number` to an engine whose API server is `pid` and lives or has ended just now; no error when it is gone.
 
     SIGKILL goes to the whole process group; anything else to the API server alone, which ends the others in
     order.

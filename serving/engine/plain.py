@@ -21,6 +21,7 @@ class PlainLauncher:
 
     def __init__(self) -> None:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._ends: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, spec: LaunchSpec) -> EngineProcess:
         """Start a fresh interpreter which ties itself to this process and then becomes the engine."""
@@ -37,6 +38,7 @@ class PlainLauncher:
         except OSError as error:
             raise LaunchFailed(f"cannot start the engine of {spec.slot}: {error}") from None
         self._processes[spec.slot] = process
+        self._ends[spec.slot] = asyncio.create_task(sweep(process))
         return EngineProcess(spec.slot, process.pid)
 
     async def look(self, slot: str) -> EngineProcess | None:
@@ -45,7 +47,7 @@ class PlainLauncher:
         return EngineProcess(slot, process.pid, process.returncode) if process else None
 
     async def stop(self, slot: str, grace: float) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds, to the process group."""
+        """SIGTERM, then SIGKILL to the process group after `grace` seconds; nothing to one that has ended."""
         process = self._processes.get(slot)
         if process is None:
             return
@@ -53,8 +55,15 @@ class PlainLauncher:
             signal_engine(process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), grace)
-        signal_engine(process.pid, signal.SIGKILL)
-        await process.wait()
+        if process.returncode is None:
+            signal_engine(process.pid, signal.SIGKILL)
+        await self._ends[slot]
+
+
+async def sweep(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a process and kill what it leaves of its group; at once, since its number is free now."""
+    await process.wait()
+    signal_engine(process.pid, signal.SIGKILL)
 
 
 def open_log(path: Path) -> BinaryIO:

@@ -8,15 +8,19 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from serving.engine import plain
 from serving.engine.config import EnginesConfig
 from serving.engine.fork_client import ForkLauncher, fork_socket
 from serving.engine.launcher import LaunchFailed, LaunchSpec
+from serving.engine.plain import PlainLauncher
 from serving.engine.runner import EngineRunner
 from tests.engines import EARLIER, Engines, free_ports
+from tests.waiting import eventually_async
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
@@ -94,3 +98,31 @@ async def test_without_a_fork_server_an_engine_starts_plainly_and_leaves_nothing
     finally:
         await runner.stop()
         await runner.end()
+
+
+async def test_what_an_engine_leaves_is_killed_at_its_end_and_its_number_never_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, left = asyncio.create_subprocess_exec, tmp_path / "left"
+
+    async def soon_ended(*_: str, **options: Any) -> asyncio.subprocess.Process:
+        return await start("sh", "-c", f"sleep 600 & echo $! > {left}; exit 3", **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", soon_ended)
+    launcher = PlainLauncher()
+    await launcher.start(LaunchSpec("student-a", (), {}, (), str(tmp_path / "log")))
+    await eventually_async(lambda: left.is_file() and not running(int(left.read_text() or 1)), what="an empty group")
+    found = await launcher.look("student-a")
+    assert (found and found.exit) == 3
+    signals: list[object] = []
+    monkeypatch.setattr(plain, "signal_engine", lambda *sent: signals.append(sent))
+    await launcher.stop("student-a", 1.0)
+    assert signals == []
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
