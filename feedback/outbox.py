@@ -20,7 +20,7 @@ from feedback.bus import Bus, partition_of
 from feedback.config import OutboxConfig
 from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
 from feedback.producer import Producer
-from feedback.redact import redact_exchange
+from feedback.redact import redact_exchange, redact_kpi
 from feedback.spool import OVERHEAD, Entry, Spool
 from understudy.errors import Unavailable
 
@@ -207,6 +207,8 @@ class Outbox:
             return None
         if isinstance(event, Exchange):
             event = redact_exchange(event)
+        elif isinstance(event, Kpi):
+            event = redact_kpi(event)
         value = event.model_dump_json(exclude_none=True).encode()
         place = partition_of(event.session, self._partitions)
         return Entry(TOPIC_OF[type(event)], place, event.session, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from _pytest.outcomes import Failed, Skipped
 
 from tests import shared_data
 
@@ -41,10 +42,9 @@ def test_a_kafka_of_the_checkout_is_found_last(tmp_path: Path) -> None:
 
 
 def test_what_is_lacking_skips_or_fails_where_it_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    for find in (shared_data.kafka_home, lambda: shared_data.data_file("rows.jsonl")):
-        with pytest.raises(pytest.skip.Exception, match="set"):
-            find()
-    monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", "1")
-    for find in (shared_data.kafka_home, lambda: shared_data.data_file("rows.jsonl")):
-        with pytest.raises(pytest.fail.Exception, match="set"):
-            find()
+    for required, outcome in (("0", Skipped), ("1", Failed)):
+        monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", required)
+        with pytest.raises(outcome, match="set KAFKA_BOOTSTRAP_SERVERS, or KAFKA_HOME"):
+            shared_data.kafka_home()
+        with pytest.raises(outcome, match=r"no rows.jsonl: set UNDERSTUDY_DATA"):
+            shared_data.data_file("rows.jsonl")

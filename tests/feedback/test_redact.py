@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.redact import Redactor, iban, luhn, pseudonym, redact_exchange, resident_id
+from feedback.events import Kpi
+from feedback.personal import card, iban, luhn, resident_id
+from feedback.redact import Redactor, pseudonym, redact_exchange, redact_kpi
 from tests.feedback.factory import exchange
 from tests.shared_data import data_file
 
@@ -28,6 +31,30 @@ CASES = [
     ("密码：abc12345", "密码：<SECRET_1>"),
     ("验证码是 482913，", "验证码是 <SECRET_1>，"),
     ("My PIN is 3100.", "My PIN is <SECRET_1>."),
+    ("the password hunter22 fails", "the password <SECRET_1> fails"),
+    ("登录密码为：Abc@1234，谢谢", "登录密码为：<SECRET_1>，谢谢"),
+    ("短信码 482913", "短信码 <SECRET_1>"),
+    ('{"password": "correct horse", "pin": 1234}', '{"password": "<SECRET_1>", "pin": <SECRET_2>}'),
+    (r'-d "{\"newPassword\": \"hunter\"}"', r'-d "{\"newPassword\": \"<SECRET_1>\"}"'),
+    ('"api_key": "a8f5f167f44f4964"', '"api_key": "<KEY_1>"'),
+    ("client_secret=a8f5f167f44f4964", "client_secret=<KEY_1>"),
+    ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic <KEY_1>"),
+    ("authorization: bearer abcdefabcdef12345678", "authorization: bearer <KEY_1>"),
+    ("use glpat-abcdefghij1234567890", "use <KEY_1>"),
+    ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----.", "<KEY_1>."),
+    ("https://x.io/a.png?X-Amz-Signature=ab12cd34&size=42", "https://x.io/a.png?X-Amz-Signature=<KEY_1>&size=42"),
+    ("https://x.io/?email=bob%40example.com", "https://x.io/?email=<EMAIL_1>"),
+    ("data:image/png;base64,iVBORw0KGgo=", "data:image/png;base64,<DATA_1>"),
+    ("audio " + "aB3/" * 200, "audio <DATA_1>"),
+    ("手机１３８１２３４５６７８，ｂｏｂ＠ｅｘａｍｐｌｅ．ｃｏｍ", "手机<PHONE_1>，<EMAIL_1>"),
+    ("拨打010-64045966或（0571）8765 4321", "拨打<PHONE_1>或<PHONE_2>"),
+    ("国外请打+44 20 7946 0958", "国外请打<PHONE_1>"),
+    ("call 1-800-555-1234, my phone number is 4125551234", "call <PHONE_1>, my phone number is <PHONE_2>"),
+    ("身份证号：110105491231002", "身份证号：<ID_1>"),
+    ("QQ 123456789，微信号 wxid_abc123", "QQ <ID_1>，微信号 <ID_2>"),
+    ("my passport number is E12345678", "my passport number is <ID_1>"),
+    ("SSN: 123456789", "SSN: <SSN_1>"),
+    ("amex 3782 822463 10005", "amex <CARD_1>"),
 ]
 KEPT = [
     "order #W2378156 on 2024-05-01 for $1,234.56",
@@ -39,6 +66,18 @@ KEPT = [
     "between 10:00-12:00, room 1203, size 42, 50% off",
     "ISBN 978-3-16-148410-0 costs 1,299.00",
     "我在2024年3月15日买了3件，共计399.00元",
+    "order id 4111111111111111, order number 456-789-0123",
+    "订单号13812345678已发货，运单号: 13912345678",
+    '{"order_id": "13812345678", "amount": 13800, "date": "2024-01-15"}',
+    "IMEI 352099001761481, barcode 4006381333931, SKU 123-45-6789",
+    "20240115123456 and 2024011512345674 are times",
+    "I have 12 345 678 points, +12 345 678 more, price 100-200-3000",
+    "验证码是6位数字，300秒内有效；验证码 300秒有效；密码是不是错了；密码为8-16位",
+    "password is required! password is case-sensitive, 8-16 characters",
+    "the PIN is 4-digit, the OTP is 100 seconds old",
+    "token: 100000000 points, the secret is love, coupon code: SAVE20",
+    "https://shop.example.com/list?sort_key=price&size=42&code=SAVE20",
+    "ＡＢＣ　１２３，全角",
 ]
 
 
@@ -77,13 +116,56 @@ def test_units_that_are_addresses_become_pseudonyms() -> None:
     assert pseudonym("user-17") == "user-17"
 
 
+def test_what_a_key_names_a_secret_goes_whatever_it_looks_like() -> None:
+    done = Redactor().value({"name": "reset_password", "arguments": {"password": "horse", "pin": 7, "otp_sent": True}})
+    assert done == {
+        "name": "reset_password",
+        "arguments": {"password": "<SECRET_1>", "pin": "<SECRET_2>", "otp_sent": True},
+    }
+
+
+def test_arguments_of_tools_and_pictures_are_redacted_and_names_of_functions_stay() -> None:
+    call = {"name": "send_otp_13812345678x", "arguments": '{"to": "13812345678", "order_id": "13912345678"}'}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/4AAQ", "detail": "low"}}
+    messages = [{"role": "assistant", "tool_calls": [{"function": call}]}, {"role": "user", "content": [picture]}]
+    done = redact_exchange(exchange(1, messages=messages, params={"metadata": {"token": "abc", "email": "a@b.com"}}))
+    assert done.messages[0]["tool_calls"][0]["function"] == {
+        "name": "send_otp_13812345678x",
+        "arguments": '{"to": "<PHONE_1>", "order_id": "13912345678"}',
+    }
+    assert done.messages[1]["content"][0]["image_url"] == {"url": "data:image/jpeg;base64,<DATA_1>", "detail": "low"}
+    assert done.params == {"metadata": {"token": "<SECRET_1>", "email": "<EMAIL_1>"}}
+
+
+def test_feedback_names_the_session_as_the_redacted_exchange_does() -> None:
+    session = redact_exchange(exchange(1, session="wang@example.cn")).session
+    done = redact_kpi(
+        Kpi(id="k", session="wang@example.cn", at=1.0, kpi="rating", value=1.0, target="session:wang@example.cn")
+    )
+    assert (done.session, done.target) == (session, f"session:{session}")
+    plain = Kpi(id="k", session="response:r1", at=1.0, kpi="rating", value=1.0, target="r1")
+    assert redact_kpi(plain) is plain
+
+
 def test_check_digits() -> None:
+    assert card("4111 1111 1111 1111")
+    assert not card("4111 1111 1111 1112")
+    assert luhn("2024011512345674")
+    assert not card("2024011512345674")
     assert luhn("4111111111111111")
     assert not luhn("4111111111111112")
     assert resident_id("11010519491231002X")
     assert not resident_id("110105194912310021")
     assert iban("GB82WEST12345698765432")
     assert not iban("GB82WEST12345698765433")
+
+
+@pytest.mark.parametrize("head", ["password", "token", "phone", 'password"', "order id", "-----BEGIN PRIVATE KEY-----"])
+def test_no_message_holds_the_redactor_up(head: str) -> None:
+    started = time.process_time()
+    Redactor().text(head + " " * 100_000 + "1")
+    Redactor().text(head * 3000 + "1")
+    assert time.process_time() - started < 20
 
 
 @given(st.text(max_size=200))

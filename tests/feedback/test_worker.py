@@ -198,6 +198,16 @@ async def test_feedback_is_joined_for_thirty_days(world: World) -> None:
     assert world.kpis.counters()["feedback_unknown_target"] == 1
 
 
+async def test_feedback_on_a_session_that_is_an_address_is_joined_without_it(world: World) -> None:
+    session = "wang@example.cn"
+    world.gateway.put(exchange(1, session=session))
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 1)
+    rating = Kpi(id="k", session=session, at=1.0, kpi="rating", value=5.0, target=f"session:{session}")
+    world.gateway.put_durable(rating)
+    await world.work(lambda: world.kpis.by("version")["t1"].get("rating", {}).get("n") == 1)
+    assert b"wang" not in b"".join(world.client.hkeys("us:kpi:targets"))
+
+
 async def test_early_feedback_makes_room_for_later(world: World) -> None:
     world.config = KpisConfig(targets=3)
     for n in range(5):
