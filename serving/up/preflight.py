@@ -9,13 +9,14 @@ from pathlib import Path
 
 import psutil
 
+from deploy.routing import SLOTS, SlotName
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
 from serving.engine.doctor import free_bytes
 from serving.gateway.config import GatewayConfig
 from serving.up.process import ROOT
 from understudy.config import Config
-from understudy.errors import UnderstudyError
+from understudy.errors import ConfigError, UnderstudyError
 from understudy.files import is_ready
 from understudy.ports import bound
 from understudy.state import StateDir
@@ -38,15 +39,33 @@ class Port:
     setting: str
 
 
+def own_slots(engines: EnginesConfig) -> list[SlotName]:
+    """The slots whose engines `up` runs: all but the teacher's where somebody else runs the teacher.
+
+    Raises:
+        ConfigError: somebody else runs the student, which then cannot be distilled.
+    """
+    if engines.student is not None:
+        raise ConfigError(
+            "`engines.student` is an engine that somebody else runs, but `up` distils the student and must run it "
+            "itself: leave `engines.student` out, or use `understudy serve`, which needs no more than a gateway",
+            param="engines.student",
+        )
+    return [slot for slot in SLOTS if slot != "teacher" or engines.teacher is None]
+
+
 def listeners(config: Config) -> list[Port]:
-    """Every port that `up` is going to listen on; engines that somebody else runs need none."""
+    """Every port that `up` is going to listen on.
+
+    Raises:
+        ConfigError: as `own_slots`.
+    """
     gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
     engines = config.section(EnginesConfig)
-    outside = {"teacher": engines.teacher, "student-a": engines.student, "student-b": engines.student}
     return [
         Port(gateway.host, gateway.port, "gateway.port"),
         Port(control.host, control.port, "control.port"),
-        *(Port(engines.host, n, f"engines.ports.{s}") for s, n in engines.ports.items() if outside[s] is None),
+        *(Port(engines.host, engines.ports[slot], f"engines.ports.{slot}") for slot in own_slots(engines)),
     ]
 
 

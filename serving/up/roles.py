@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from deploy.routing import SLOTS
 from serving.engine.config import EnginesConfig
 from serving.engine.fork_client import fork_socket
 from serving.up.config import UpConfig
+from serving.up.preflight import own_slots
 from serving.up.process import Role
 from understudy.state import StateDir
 
@@ -34,14 +34,13 @@ def forks(engines: EnginesConfig) -> bool:
 
 
 def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list[Role]:
-    """Agents of the slots that nobody else runs, gateway, worker, controller and trainer."""
+    """Agents of our own slots, gateway, worker, controller and trainer."""
 
     def role(name: str, wave: int, *words: str, nice: int = 0) -> Role:
         tail = ("--state", str(state.root), "--config", str(config))
         return Role(name, (*PYTHON, "understudy", *words, *tail), wave, nice)
 
-    outside = {"teacher": engines.teacher, "student-a": engines.student, "student-b": engines.student}
-    agents = [role(f"engine-{slot}", AGENT_WAVE, "engine", slot) for slot in SLOTS if outside[slot] is None]
+    agents = [role(f"engine-{slot}", AGENT_WAVE, "engine", slot) for slot in own_slots(engines)]
     return [
         *agents,
         role(CONTROLLER, AGENT_WAVE, "controller"),

@@ -14,7 +14,9 @@ import pytest
 from deploy.routing import SLOTS
 from serving import doctor
 from serving.up.config import DEFAULTS, composed
+from serving.up.launch import plan
 from serving.up.lock import StateLock
+from serving.up.options import Options
 from serving.up.preflight import (
     ROOT,
     NotReady,
@@ -27,9 +29,10 @@ from serving.up.preflight import (
 )
 from tests.engines import free_ports
 from understudy.config import Config, load_config
-from understudy.errors import Conflict
+from understudy.errors import ConfigError, Conflict
 from understudy.state import StateDir
 
+OUTSIDE = {"url": "http://127.0.0.1:9001/v1", "model": "big"}
 PORTS = [f"engines.ports.{slot}" for slot in SLOTS]
 
 
@@ -127,10 +130,16 @@ def test_the_doctor_finds_every_port_that_up_would_find(
     assert [setting in finding for finding in said["findings"] if "port" in finding] == [True]
 
 
-def test_engines_of_others_need_no_port(tmp_path: Path) -> None:
-    outside = {"url": "http://127.0.0.1:9001/v1", "model": "big"}
-    ports = listeners(Config({"engines": {"teacher": outside, "student": outside}}))
-    assert [port.setting for port in ports] == ["gateway.port", "control.port"]
+def test_a_teacher_of_others_needs_no_port() -> None:
+    ports = listeners(Config({"engines": {"teacher": OUTSIDE}}))
+    assert [port.setting for port in ports] == ["gateway.port", "control.port", *PORTS[1:]]
+
+
+def test_up_refuses_a_student_that_it_cannot_distil(tmp_path: Path) -> None:
+    file = tmp_path / "outside.yaml"
+    file.write_text(json.dumps({"engines": {"teacher": OUTSIDE, "student": OUTSIDE}}))
+    with pytest.raises(ConfigError, match=r"engines\.student.*understudy serve"):
+        plan(Options(StateDir(tmp_path / "state"), config=file))
 
 
 def test_up_with_a_wrong_configuration_starts_nothing_and_exits_2(tmp_path: Path) -> None:
