@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 from feedback.redis_server import RedisServer
 from understudy.state import StateDir
 
 pytest_plugins = ["tests.engines", "tests.kafka"]
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is no counterexample
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from bench.system import ROOT, System
 from deploy.rounds import RoundStore
+from tests.shared_data import data_file
 from tests.waiting import eventually
 from understudy.state import StateDir
 
@@ -21,13 +21,6 @@ pytestmark = [pytest.mark.loop, pytest.mark.timeout(900)]
 
 PER_LANGUAGE = 100
 CHINESE = re.compile("[\u4e00-\u9fff]")
-
-
-def find_dialogues() -> Path:
-    for place in (os.environ.get("UNDERSTUDY_DATA"), ROOT.parent / "shared" / "data"):
-        if place and (Path(place) / "dialogues.jsonl.gz").is_file():
-            return Path(place) / "dialogues.jsonl.gz"
-    pytest.skip("no real dialogues: set UNDERSTUDY_DATA to a folder that holds dialogues.jsonl.gz")
 
 
 def pick(source: Path, target: Path) -> int:
@@ -49,7 +42,7 @@ def pick(source: Path, target: Path) -> int:
 
 def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: System, tmp_path: Path) -> None:
     file = tmp_path / "dialogues.jsonl"
-    count = pick(find_dialogues(), file)
+    count = pick(data_file("dialogues.jsonl.gz"), file)
     before = settled.admin.get("/pool").json()
     done = subprocess.run(
         [sys.executable, "-m", "understudy", "replay", str(file), "--state", str(settled.state), "--model", "auto",
