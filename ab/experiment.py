@@ -11,7 +11,7 @@ Unit = Literal["user", "session", "request"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=512)
 
 
 class When(_Part):

@@ -41,9 +41,11 @@ PREFIX = "UNDERSTUDY_"
 
 
 class Section(BaseModel):
-    """Base of every configuration section: frozen, keyword-only, unknown keys refused."""
+    """Base of every configuration section: frozen, keyword-only; unknown keys, NaN and infinity refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 S = TypeVar("S", bound=Section)

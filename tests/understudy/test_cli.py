@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from bench.commands import BENCHMARKS
 from understudy import __version__
 from understudy.cli import find, main, overview
 from understudy.commands import COMMANDS, GROUPS
+from understudy.config import SECTIONS
 from understudy.errors import UsageError
 
 
@@ -82,7 +84,11 @@ def test_config_show_hides_secrets_and_schema_covers_every_section(tmp_path, cap
     assert main(["config", "show", "--json"]) == 0
     assert '"key_secret": "***"' in capsys.readouterr().out
     assert main(["config", "schema"]) == 0
-    assert '"additionalProperties": false' in capsys.readouterr().out
+    schema = json.loads(capsys.readouterr().out)
+    assert set(schema["properties"]) == set(SECTIONS)
+    assert schema["additionalProperties"] is False
+    gateway = schema["properties"]["gateway"]["properties"]
+    assert gateway["max_concurrent"]["description"].startswith("Completion requests in flight")
 
 
 def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:

@@ -35,6 +35,8 @@ def said(tmp_path: Path, raw: dict[str, Any], env: dict[str, str] | None = None)
         ({"control": 5}, "`control` was given 5: give keys of host, port"),
         ({"engines": {"teacher": "big"}}, "`engines.teacher` was given 'big': give keys of api_key_env, model, url"),
         ({"router": {"default": "pupil"}}, "`router.default` was given 'pupil': Input should be 'teacher' or"),
+        ({"gateway": {"body_seconds": float("inf")}}, "`gateway.body_seconds` was given inf: Input should be a finite"),
+        ({"router": {"default": {"student": float("nan")}}}, "`router.default.student` was given nan: Input should be"),
         ({"engines": {"ports": {"pupil": 1}}}, "`engines.ports` was given 'pupil': Input should be 'teacher', "),
     ],
 )  # fmt: skip
