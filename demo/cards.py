@@ -28,6 +28,8 @@ nothing else: open questions, other languages, three-digit sums, dates that cros
 it. On real dialogues it writes plausible turns of such dialogues, without any promise that they are true. It is a test
 object for the product, not a model to serve people with, and it has no safety training.
 
+By `generation_config.json` it answers greedily (`top_k` 1); a request that wants varied answers sends `top_k` 0.
+
 Held out means: every measured prompt uses a pair of context and question that training never used (each half was seen
 in other pairs), and products, names, addresses, order numbers, codes, dates and pairs of amounts that training never
 used. Closed sets (weekdays, months, years, causes, faults, day counts) are the same in training and evaluation.

@@ -52,10 +52,13 @@ def export(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
     copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    # Greedy unless a request says otherwise; the temperature 0 would be refused by transformers when it saves.
     GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        do_sample=True,
+        top_k=1,
     ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     stored = json.loads((folder / "config.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import shlex
@@ -37,6 +38,9 @@ LINE = 5.0
 SCRIPT = Path(sys.executable).with_name("understudy")
 PROGRAM = (str(SCRIPT),) if SCRIPT.exists() else (*roles.PYTHON, "understudy")
 """How a user calls this installation, also where it is not on the path."""
+
+QUESTION = "Order KL2457 was shipped on May 3 and takes 4 days. When will it arrive?"
+"""One that both demo models were taught."""
 
 
 def main(argv: list[str]) -> int:
@@ -170,7 +174,7 @@ class Lines:
 
 def greeting(plan: launch.Plan, state: Path, seconds: float) -> str:
     """What is printed once both arms answer; its commands work as they stand, in any folder."""
-    body = '{"model": "auto", "messages": [{"role": "user", "content": "Where is my order SO-1204?"}]}'
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": QUESTION}]})
     return (
         f"ready after {seconds:.0f} s\n"
         f"  OpenAI API     {plan.gateway}/v1   (models: auto, teacher, student)\n"

@@ -1,10 +1,12 @@
 """The committed models: they load, are untied, small, and do what their cards say."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from transformers import GenerationConfig
 
 from demo import corpus, world
 from demo.ask import pass_rates, replies
@@ -43,6 +45,15 @@ def test_a_folder_is_complete_untied_and_of_the_promised_size(name: str) -> None
         assert all(bool(torch.isfinite(file.get_tensor(key)).all()) for key in names)
     low, high = BOUNDS[name]
     assert low <= parameters(load(folder)) <= high
+
+
+@pytest.mark.parametrize("name", list(FOLDERS))
+def test_a_model_is_greedy_by_settings_that_can_be_saved_again(name: str, tmp_path: Path) -> None:
+    settings = GenerationConfig.from_pretrained(FOLDERS[name])
+    assert (settings.do_sample, settings.top_k) == (True, 1)
+    settings.save_pretrained(tmp_path)
+    stored = (FOLDERS[name] / "generation_config.json", tmp_path / "generation_config.json")
+    assert len({json.dumps(json.loads(file.read_text(encoding="utf-8"))) for file in stored}) == 1
 
 
 def test_all_committed_weights_stay_below_48_megabytes() -> None:
