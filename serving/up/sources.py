@@ -18,7 +18,7 @@ from feedback.pool import Pool
 from feedback.stats import Stats
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage
-from serving.up.gateway_counts import fetch
+from serving.up.gateway_counts import GatewayTail
 from serving.up.restarts import Life
 from serving.up.traffic import TrafficTail
 from understudy.errors import UnderstudyError
@@ -34,7 +34,7 @@ class Sources:
     def __init__(
         self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]
     ) -> None:
-        self._gateway = gateway
+        self._foreign = GatewayTail(gateway)
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
         self._routing = RoutingStore(state, redis_url, prefix)
         self._rounds = RoundStore(state)
@@ -85,7 +85,8 @@ class Sources:
     def _with_foreign(self, now: Figures) -> Figures:
         """Requests that others send, as the gateway counts them."""
         with contextlib.suppress(httpx.HTTPError, ValueError):
-            found = fetch(self._gateway)
+            self._foreign.read()
+            found = self._foreign.seen
             total = sum(found.arms.values()) or 1
             shares = {arm: count / total for arm, count in found.arms.items()}
             span = max(now.seconds - self._last.seconds, 0.1)

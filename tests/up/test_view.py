@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from deploy.rounds import STAGES
 from deploy.routing import SLOTS
 from feedback.events import HARD_KINDS
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage, line
-from serving.up.gateway_counts import Counts, counts
+from serving.up.gateway_counts import Counts, GatewayTail, counts
 from serving.up.traffic import TrafficTail
 from serving.up.view import BAR, render
+from tests.up.server import served
 
 
 def row(**more: object) -> dict[str, object]:
@@ -123,4 +129,22 @@ def test_the_gateways_own_counts_stand_in_for_foreign_traffic() -> None:
         'understudy_requests_total{arm="teacher",version="t1",status="502"} 2\n'
         'understudy_requests_total{arm="",version="",status="401"} 1\n'
     )
-    assert counts(text) == Counts(sent=10, failed=2, arms={"student": 7, "teacher": 2})
+    assert counts(text) == Counts(sent=10, failed=2, arms=Counter(student=7, teacher=2))
+
+
+def test_requests_before_the_first_look_do_not_count_and_those_of_a_former_gateway_stay() -> None:
+    pages = iter([(3, 2), (7, 1), (9, 1), (2, 0)])  # answered, failed; the last one by a gateway that began anew
+
+    async def metrics(request: Request) -> Response:
+        answered, failed = next(pages)
+        rows = (("student", 200, answered), ("", 503, failed))
+        lines = [f'understudy_requests_total{{arm="{arm}",status="{status}"}} {n}\n' for arm, status, n in rows]
+        return PlainTextResponse("# TYPE understudy_requests_total counter\n" + "".join(lines))
+
+    with served(Starlette(routes=[Route("/metrics", metrics)])) as url:
+        tail = GatewayTail(url)
+        seen = []
+        for _ in range(4):
+            tail.read()
+            seen.append((tail.seen.sent, tail.seen.failed, tail.seen.arms["student"]))
+    assert seen == [(0, 0, 0), (3, 0, 4), (5, 0, 6), (7, 0, 8)]
