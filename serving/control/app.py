@@ -1,31 +1,25 @@
-"""The control plane's routes under /admin/v1; each asks for the token, errors are JSON objects."""
+"""The control plane's routes under /admin/v1; `door` asks for the token, `refusals` makes errors JSON objects."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, FastAPI, Query
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ab.experiment import Experiment
 from deploy.conductor import Conductor
+from serving.control.door import Door
+from serving.control.refusals import install
 from serving.control.sources import Sources
-from serving.control.token import fits
 from serving.control.views import Views
 from understudy import __version__
-from understudy.errors import BadRequest, UnderstudyError
+from understudy.errors import BadRequest
 
 PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
-
-
-class Unauthorised(UnderstudyError):
-    """No token, or a wrong one."""
-
-    status, kind, code = 401, "authentication_error", "unauthorised"
+Text = Annotated[str, StringConstraints(max_length=500)]
+"""Short, and valid Unicode: the constraint refuses lone surrogates, which no file and no Redis takes."""
 
 
 class _Body(BaseModel):
@@ -35,13 +29,13 @@ class _Body(BaseModel):
 class RollbackBody(_Body):
     """Where to; without a version the latest former one."""
 
-    version: str | None = None
+    version: Text | None = None
 
 
 class PromoteBody(_Body):
     """What to make live."""
 
-    version: str
+    version: Text
 
 
 class WhatBody(_Body):
@@ -53,26 +47,20 @@ class WhatBody(_Body):
 class RoundBody(_Body):
     """Why a round is asked for."""
 
-    why: str = "asked for by an operator"
+    why: Text = "asked for by an operator"
 
 
 def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     """The application over a running conductor."""
+    openapi = f"{PREFIX}/openapi.json"
     app = FastAPI(
-        title="Understudy control plane", version=__version__, openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=None, redoc_url=None,
-    )  # fmt: skip
-
-    def guard(request: Request) -> None:
-        if not fits(request.headers.get("authorization"), token):
-            raise Unauthorised("give the token of run/admin.token as `authorization: Bearer TOKEN`")
-
+        title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
+    )
     views = Views(conductor, sources)
     for router in (_reads(views, conductor, sources), _acts(conductor, sources), _experiments(views, conductor)):
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(guard)])
-    app.add_exception_handler(UnderstudyError, _refuse)
-    app.add_exception_handler(RequestValidationError, _refuse_body)
-    app.add_exception_handler(HTTPException, _refuse_address)
+        app.include_router(router, prefix=PREFIX)
+    install(app, openapi)
+    app.add_middleware(Door, token=token, public=openapi)
     return app
 
 
@@ -143,12 +131,13 @@ def _acts(conductor: Conductor, sources: Sources) -> APIRouter:
     @router.post("/rounds", status_code=202)
     def start_round(body: RoundBody | None = None) -> dict[str, Any]:
         why = (body or RoundBody()).why
-        sources.request_round(why)
         conductor.desk.audit.append("round.requested", "operator", why=why)
+        sources.request_round(why)
         return {"requested": True, "why": why}
 
     @router.delete("/pool")
-    def purge(tenant: str) -> dict[str, Any]:
+    def purge(tenant: Text) -> dict[str, Any]:
+        conductor.desk.audit.append("pool.purge.begun", "operator", tenant=tenant)
         removed = sources.purge(tenant)
         conductor.desk.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
         return {"tenant": tenant, "removed": removed}
@@ -185,29 +174,3 @@ def _experiments(views: Views, conductor: Conductor) -> APIRouter:
         return views.results(name)
 
     return router
-
-
-def _refuse(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, UnderstudyError):
-        raise error
-    headers = {"retry-after": "5"} if error.status == 503 else {}
-    body = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
-    return JSONResponse({"error": body}, status_code=error.status, headers=headers)
-
-
-def _refuse_address(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        raise error
-    why = f"{request.method} {request.url.path}: {error.detail}; {PREFIX}/openapi.json lists what there is"
-    refusal = BadRequest(why, code="no_such_address")
-    refusal.status = error.status_code
-    return _refuse(request, refusal)
-
-
-def _refuse_body(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    lines = [f"`{'.'.join(str(p) for p in item['loc'])}`: {item['msg']}" for item in error.errors()]
-    refusal = BadRequest("; ".join(lines), code="invalid_body")
-    refusal.status = 422
-    return _refuse(request, refusal)

@@ -1,0 +1,127 @@
+"""The control plane's routes over a conductor in this process: who comes in, and what a refusal looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Message
+
+from feedback.config import RedisConfig
+from serving.control.app import create_app
+from serving.control.door import MAX_BODY
+from serving.control.sources import Sources
+from tests.deploy.fleet import World, actions
+from understudy.config import Config
+from understudy.state import StateDir
+
+TOKEN = "token of the test"
+
+
+@pytest.fixture
+def world(state_dir: StateDir) -> World:
+    made = World(state_dir)
+    made.turn()
+    return made
+
+
+@pytest.fixture
+def sources(redis_url: str) -> Sources:
+    return Sources(Config({}), RedisConfig(url=redis_url))
+
+
+@pytest.fixture
+def admin(world: World, sources: Sources) -> Iterator[TestClient]:
+    app = create_app(world.conductor, sources, TOKEN)
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    with TestClient(app, "http://t/admin/v1", headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+async def passed(admin: TestClient, headers: dict[str, str], body: list[Message]) -> tuple[int, int]:
+    """Status of a `POST freeze` with these messages as its body, and how many of them were read."""
+    sent: list[Message] = []
+    left = iter(body)
+    read = 0
+
+    async def receive() -> Message:
+        nonlocal read
+        read += 1
+        return next(left)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/admin/v1/freeze", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    await admin.app(scope, receive, send)
+    assert sent[0]["type"] == "http.response.start"
+    return sent[0]["status"], read
+
+
+async def test_nothing_of_a_body_is_read_without_the_token_or_when_it_announces_too_much(admin: TestClient) -> None:
+    part: Message = {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+    token = {"authorization": f"Bearer {TOKEN}"}
+    assert await passed(admin, {"authorization": "Bearer wrong"}, [part]) == (401, 0)
+    assert await passed(admin, {**token, "content-length": str(10**11)}, [part]) == (413, 0)
+    assert await passed(admin, token, [part] * 1000) == (413, MAX_BODY // 65_536 + 1)
+
+
+def test_a_body_below_the_bound_arrives_whole(admin: TestClient) -> None:
+    body = '{"what": "learning"' + " " * (MAX_BODY - 20) + "}"
+    assert admin.post("/freeze", content=body).json() == {"frozen": ["learning"]}
+
+
+def test_the_openapi_document_is_public_and_nothing_else_is(admin: TestClient) -> None:
+    admin.headers.pop("authorization")
+    assert admin.get("/openapi.json").status_code == 200
+    assert admin.get("/status").status_code == 401
+    assert admin.get("/openapi.json/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"[" * 100_000, 400, "invalid_body"),
+        (b'{"why": "\xff"}', 400, "invalid_body"),
+        (b'{"why": "\\ud800"}', 422, "invalid_body"),
+        (b'{"\\ud800": 1}', 422, "invalid_body"),
+        (b'{"why": "' + b"w" * 501 + b'"}', 422, "invalid_body"),
+    ],
+)
+def test_a_body_that_cannot_be_used_gets_an_error_object_and_asks_for_nothing(
+    admin: TestClient, sources: Sources, world: World, body: bytes, status: int, code: str
+) -> None:
+    answer = admin.post("/rounds", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert "round.requested" not in actions(world)
+
+
+def test_what_nobody_foresaw_is_an_error_object_too(
+    admin: TestClient, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sources, "pool", full)
+    answer = admin.get("/pool")
+    assert answer.status_code == 500
+    assert "No space left" in answer.json()["error"]["message"]
+
+
+def test_nothing_is_done_that_the_audit_did_not_take(
+    admin: TestClient, world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    done: list[str] = []
+    monkeypatch.setattr(world.conductor.desk.audit, "append", full)
+    monkeypatch.setattr(sources, "request_round", done.append)
+    monkeypatch.setattr(sources, "purge", done.append)
+    assert admin.post("/rounds").status_code >= 500
+    assert admin.delete("/pool", params={"tenant": "acme"}).status_code >= 500
+    assert done == []
