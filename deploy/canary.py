@@ -100,7 +100,8 @@ class Canary:
 
     def _may_begin(self) -> bool:
         state = self._desk.state
-        return "promotion" not in state.frozen and state.operation is None and state.canary is None
+        free = state.operation is None and state.canary is None
+        return free and "promotion" not in state.frozen and not self._desk.audit.trouble
 
     def _drive(self, canary: CanaryState) -> None:
         if canary.step < 0:
@@ -125,11 +126,11 @@ class Canary:
                 decided_by="guardrail",
                 steps=canary.steps,
             )
-        elif judgement.outcome == "advance":
+        elif judgement.outcome == "advance" and not self._desk.audit.trouble:
             self._advance(canary, judgement.why, seen, waited, step.share)
         elif judgement.outcome == "hold" and canary.note != "hold":
             self._desk.change(canary=canary.model_copy(update={"note": "hold"}))
-            self._desk.audit.append("rollout.hold", "controller", version=canary.version, why=judgement.why)
+            self._desk.audit.keep("rollout.hold", "controller", version=canary.version, why=judgement.why)
 
     def _load(self, canary: CanaryState) -> None:
         desk = self._desk
@@ -163,7 +164,7 @@ class Canary:
             further = {"step": canary.step + 1, "since": self._desk.clock(), "steps": steps}
             further.update(step_exposures=seen, note="")
             self._desk.change(canary=canary.model_copy(update=further))
-            self._desk.audit.append("rollout.step", "controller", version=canary.version, **done)
+            self._desk.audit.keep("rollout.step", "controller", version=canary.version, **done)
             return
         by = BY_TIMEOUT if any(s["why"] == BY_TIMEOUT for s in steps) else BY_EXPOSURES
         self._promote(canary, by, steps)

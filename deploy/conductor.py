@@ -51,9 +51,15 @@ class Conductor:
         """The newest document."""
         return self._document
 
+    def unaudited(self) -> dict[str, str]:
+        """{"warning"} for an answer while something that happened is not in the audit log, else nothing."""
+        why = self.desk.audit.trouble
+        return {"warning": f"done, but not in the audit log yet: {why}"} if why else {}
+
     def tick(self) -> None:
         """Read reports, decide, publish."""
         with self._lock:
+            self.desk.audit.settle()
             self.desk.beats = self.store.heartbeats()
             self._adopt()
             self._absorb_bad()
@@ -65,22 +71,29 @@ class Conductor:
             self._close_round()
 
     def change(self, *, freeze: Freeze | None = None, resume: Freeze | None = None, actor: str) -> tuple[Freeze, ...]:
-        """Freeze or resume promotion, learning or the student, in the next document; returns the frozen."""
+        """Freeze or resume promotion, learning or the student, in the next document; returns the frozen.
+
+        A freeze takes place although the audit log cannot be written (see `unaudited`).
+
+        Raises:
+            Unavailable: it cannot be written down; nothing changed.
+        """
         with self._lock:
             frozen = [f for f in self.desk.state.frozen if f not in (freeze, resume)]
             if freeze is not None:
                 frozen.append(freeze)
+                self.desk.audit.keep("freeze", actor, what=freeze)
+            else:
+                self.desk.audit.append("resume", actor, what=resume)
             self.desk.change(frozen=tuple(frozen))
-            action = "freeze" if freeze is not None else "resume"
-            self.desk.audit.append(action, actor, what=freeze or resume)
             self.tick()
             return self.desk.state.frozen
 
     def apply(self, experiment: Experiment, actor: str) -> int:
         """Begin or replace an experiment; returns the epoch that carries it."""
         with self._lock:
-            self.experiments.put(experiment)
             self.desk.audit.append("experiment.applied", actor, experiment=experiment.model_dump(mode="json"))
+            self.experiments.put(experiment)
             self.tick()
             return self._document.epoch if self._document is not None else 0
 
@@ -91,8 +104,9 @@ class Conductor:
             NotFound: there is none that was applied.
         """
         with self._lock:
-            self.experiments.delete(name)
+            self.experiments.get(name)
             self.desk.audit.append("experiment.stopped", actor, experiment=name)
+            self.experiments.delete(name)
             self.tick()
             return self._document.epoch if self._document is not None else 0
 
@@ -100,11 +114,12 @@ class Conductor:
         """Roll back or promote, and wait until the live gateways follow.
 
         Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
-        live gateway has it, and, where gateways did not follow in time, "behind".
+        live gateway has it; "behind" where gateways did not follow in time; "warning" where a rollback could not be
+        recorded.
 
         Raises:
             Conflict: another one is under way, or the target cannot go live.
-            Unavailable: the target did not load; the former arrangement stands.
+            Unavailable: the target did not load, or the decision cannot be written; the former arrangement stands.
         """
         if not self._busy.acquire(blocking=False):
             raise Conflict("a rollback or promotion is under way; wait until it has ended")
@@ -119,8 +134,8 @@ class Conductor:
                 "from": operation.source, "to": operation.target, "epoch": epoch,
                 "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
             }  # fmt: skip
-            self.desk.audit.append(f"{kind}.done", actor, **answer, behind=behind)
-            return {**answer, "behind": behind} if behind else answer
+            self.desk.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
+            return {**answer, **({"behind": behind} if behind else {}), **self.unaudited()}
         finally:
             self._busy.release()
 

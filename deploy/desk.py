@@ -19,7 +19,7 @@ from deploy.rounds import RoundStore
 from deploy.routing import STUDENT_SLOTS, Heartbeat
 from deploy.slots import arrange
 from understudy.clock import Clock, wall
-from understudy.errors import NotFound
+from understudy.errors import NotFound, Unavailable
 from understudy.state import StateDir
 
 Kpis = Callable[[], Mapping[str, Mapping[str, Stat]] | None]
@@ -27,6 +27,8 @@ Kpis = Callable[[], Mapping[str, Mapping[str, Stat]] | None]
 Move = tuple[str, str, str]
 """(version, event, why)."""
 Steps = tuple[dict[str, Any], ...]
+LONGEST_WHY = 2000
+"""Characters kept of the reason for a move."""
 DECISIVE = frozenset({"promoted", "chosen", "restored", "adopted", "breached", "aborted"})
 """Events that carry who decided."""
 
@@ -63,11 +65,13 @@ class Desk:
     def change(
         self, *moves: Move, actor: str = "controller", decided_by: str = "", steps: Steps = (), **fields: Any
     ) -> None:
-        """Move versions through their lives and replace `fields`, in one durable write, then audit.
+        """Move versions through their lives and replace `fields`, in one durable write, then audit, later if need be.
 
         Raises:
             IllegalTransition: a move is not in the table; nothing changed.
+            Unavailable: the state cannot be written; nothing changed.
         """
+        moves = tuple((version, event, why[:LONGEST_WHY]) for version, event, why in moves)
         records = dict(self.state.versions)
         for version, event, why in moves:
             decision = (decided_by, steps) if event in DECISIVE else ("", ())
@@ -76,11 +80,14 @@ class Desk:
         if wanted == self._state:
             return
         wanted = wanted.model_copy(update={"slots": self._arranged(wanted)})
-        control_state.save(self._path, wanted)
+        try:
+            control_state.save(self._path, wanted)
+        except OSError as error:
+            raise Unavailable(f"{self._path.name} cannot be written, so nothing changed: {error.strerror}") from error
         self._state = wanted
         for version, event, why in moves:
             by = {"decided_by": decided_by} if decided_by and event in DECISIVE else {}
-            self.audit.append(f"version.{event}", actor, version=version, why=why, **by)
+            self.audit.keep(f"version.{event}", actor, version=version, why=why, **by)
 
     def settle(self) -> None:
         """Write down which slot holds what, when reports changed it."""

@@ -29,8 +29,11 @@ class Operations:
     def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
         """Start one. A rollback without a target goes to the latest former version.
 
+        A rollback begins although the audit log cannot be written; a promotion does not.
+
         Raises:
             Conflict: another is under way, the target is marked bad, or it is live already.
+            Unavailable: state or audit log cannot be written; nothing changed.
             NotFound, BadRequest, Damaged: the target cannot be used; the message says why.
         """
         desk = self._desk
@@ -53,8 +56,9 @@ class Operations:
         moves = []
         if canary is not None and canary.version != version:
             moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
+        note = desk.audit.keep if kind == "rollback" else desk.audit.append
+        note(f"{kind}.begun", actor, source=operation.source, target=version)
         desk.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
-        desk.audit.append(f"{kind}.begun", actor, source=operation.source, target=version)
         return operation
 
     def tick(self) -> None:
@@ -113,7 +117,7 @@ class Operations:
         was = self._desk.state.record(operation.target).state
         moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
         self._desk.change(*moves, operation=None, outcome=_outcome(operation, why))
-        self._desk.audit.append(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+        self._desk.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
 
 
 def _outcome(operation: Operation, error: str = "") -> Outcome:

@@ -102,7 +102,7 @@ class Registry:
                 raise IntegrityError(f"{version}/{MANIFEST}: {error.message}") from None
             check_files(folder, manifest)
         except IntegrityError as error:
-            self._audit.append("version.refused", "registry", version=version, why=error.message)
+            self._audit.keep("version.refused", "registry", version=version, why=error.message)
             raise
         return manifest
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
 
 from deploy.audit import START, AuditLog, chain_head, verify_chain
 from deploy.commands import audit
-from understudy.errors import IntegrityError
+from tests.deploy.fleet import Time
+from understudy.errors import IntegrityError, NotFound, Unavailable
 from understudy.state import StateDir
 
 
@@ -65,6 +68,58 @@ def test_a_line_torn_by_a_crash_is_cut_off_and_said_so(tmp_path: Path) -> None:
     assert verify_chain(path) == 4
 
 
+@pytest.mark.parametrize("rubbish", [b"rubbish\n", b"\xff\n{}\n[1]\n", b'{"n": 4', b"[" * 100_000 + b"\n"])
+def test_what_is_no_entry_at_the_end_is_set_aside_and_reported(
+    state_dir: StateDir, rubbish: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = state_dir.audit
+    write(path, 3)
+    path.write_bytes(path.read_bytes() + rubbish)
+    write(path, 1)
+    assert verify_chain(path) == 5
+    assert path.with_name("audit.jsonl.aside").read_bytes().strip() == rubbish.strip()
+    assert audit(["verify", "--state", str(state_dir.root)]) == 0
+    assert f"before entry 4: {len(rubbish)} bytes that were no entry: audit.jsonl.aside" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_is_kept_and_comes_first_later(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    time = Time()
+    log = AuditLog(path, time)
+    log.append("first", "test")
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    log.keep("brake", "test", why="因为")
+    assert "cannot be written" in log.trouble
+    with pytest.raises(Unavailable):
+        log.append("refused", "test")
+    path.rmdir()
+    (tmp_path / "away").rename(path)
+    time.at += 60
+    assert log.append("later", "test")["n"] == 3
+    assert [(e["action"], e["at"]) for e in log.entries()] == [
+        ("first", time.at - 60), ("brake", time.at - 60), ("later", time.at),
+    ]  # fmt: skip
+    assert log.trouble == ""
+    assert verify_chain(path) == 3
+
+
+def test_an_entry_for_which_there_is_no_room_leaves_the_log_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(path, 2)
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        write(path, 1)
+    assert path.read_bytes() == before
+
+
 def test_writers_in_several_processes_keep_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     context = multiprocessing.get_context("fork")
@@ -85,3 +140,9 @@ def test_the_command_verifies_and_shows(state_dir: StateDir, capsys: pytest.Capt
     state_dir.audit.write_text("no entry\n")
     with pytest.raises(IntegrityError, match="line 1"):
         audit(["verify", "--state", str(state_dir.root)])
+
+
+@pytest.mark.parametrize("action", ["verify", "show"])
+def test_no_log_is_an_error(tmp_path: Path, action: str) -> None:
+    with pytest.raises(NotFound, match="no audit log"):
+        audit([action, "--state", str(tmp_path)])

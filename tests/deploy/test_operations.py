@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from ab.experiment import Experiment
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from tests.deploy.fleet import Moving, World, actions, register, to_canary
@@ -128,3 +129,40 @@ def test_what_cannot_be_rolled_back_to_is_said(world: World, target: str) -> Non
     with pytest.raises((Conflict, NotFound), match=target):
         world.conductor.perform("rollback", target, "test")
     assert world.turn().stable == "v2"
+
+
+def test_brakes_work_without_an_audit_log_and_other_operations_are_refused(world: World) -> None:
+    epoch, log = world.turn().epoch, world.state.audit
+    third = register(world.state, "third")
+    log.rename(log.with_name("away"))
+    log.mkdir()
+    for refused in (
+        lambda: world.conductor.perform("promote", third, "test"),
+        lambda: world.conductor.change(resume="learning", actor="test"),
+        lambda: world.conductor.apply(Experiment(id="x", arms={"teacher": 1.0}), "test"),
+    ):
+        with pytest.raises(Unavailable, match=r"audit\.jsonl cannot be written"):
+            refused()
+    assert world.turn().epoch == epoch
+    with Moving(world):
+        answer = world.conductor.perform("rollback", None, "test")
+    assert (answer["from"], answer["to"]) == ("v2", "v1")
+    assert "not in the audit log yet" in answer["warning"]
+    assert world.conductor.change(freeze="student", actor="test") == ("promotion", "student")
+    log.rmdir()
+    log.with_name("away").rename(log)
+    world.turn()
+    assert actions(world)[-5:] == [
+        "rollback.begun", "version.superseded", "version.restored", "rollback.done", "freeze",
+    ]  # fmt: skip
+    assert world.conductor.unaudited() == {}
+
+
+def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) -> None:
+    path = world.state.registry / "rollout.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Unavailable, match="nothing changed"):
+        world.conductor.perform("rollback", None, "test")
+    assert world.turn().stable == "v2"
+    assert world.conductor.desk.state.operation is None
