@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One engine slot as its heartbeat tells it."""
+    """One engine slot as its heartbeat tells it; `wanted` is empty where it has nothing to do."""
 
     name: str
     version: str = "-"
     state: str = "away"
     ready: bool = False
     in_flight: int = 0
+    wanted: str = ""
+    why: str = ""
+    """Why the version that is wanted cannot be served here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,24 @@ class Figures:
     candidate: str = ""
     share: float = 0.0
     previous: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
-    roles: dict[str, str] = field(default_factory=dict)
-    """Roles that are not running, with their state."""
+    behind: dict[str, int] = field(default_factory=dict)
+    """Gateways that do not follow, with the epoch that they still route by."""
+    down: tuple[str, ...] = ()
+    """Roles that are not running."""
     events: tuple[str, ...] = ()
+
+    @property
+    def waits(self) -> str:
+        """What holds up the round, or the next one; empty when nothing does."""
+        holder = "learning" if self.stage is None else "promotion" if self.stage.name == "canary" else ""
+        return f"{holder} is frozen" if holder in self.frozen else ""
+
+    @property
+    def lacking(self) -> list[str]:
+        """Slots that should serve and do not, each with its state."""
+        return [f"{slot.name} ({slot.state})" for slot in self.slots if slot.wanted and not slot.ready]
 
 
 def line(now: Figures) -> str:
@@ -66,8 +83,10 @@ def line(now: Figures) -> str:
     if now.stage is not None:
         of = f" {now.stage.done:.0f}/{now.stage.total:.0f}" if now.stage.total else ""
         parts.append(f"round {now.stage.round} {now.stage.name}{of}")
+    if now.waits:
+        parts.append(f"waits: {now.waits}")
     live = f"live {now.stable}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
     parts.append(live)
-    if now.roles:
-        parts.append("down: " + ", ".join(f"{name} ({state})" for name, state in sorted(now.roles.items())))
+    warnings = {"frozen": now.frozen, "not ready": now.lacking, "behind": now.behind, "down": now.down}
+    parts += [f"{name}: {', '.join(what)}" for name, what in warnings.items() if what]
     return " | ".join(parts)

@@ -35,6 +35,8 @@ FRAME = 0.5
 """Seconds between two pictures of the live view."""
 LINE = 5.0
 """Seconds between two lines where there is no terminal."""
+INTERRUPTED = 130
+"""Exit code of a start that was interrupted, as shells have it."""
 SCRIPT = Path(sys.executable).with_name("understudy")
 PROGRAM = (str(SCRIPT),) if SCRIPT.exists() else (*roles.PYTHON, "understudy")
 """How a user calls this installation, also where it is not on the path."""
@@ -44,16 +46,19 @@ QUESTION = "Order KL2457 was shipped on May 3 and takes 4 days. When will it arr
 
 
 def main(argv: list[str]) -> int:
-    """Run until Ctrl-C (0), or with `--until-swap` until the swap (0) or the time-out (1).
+    """Run until Ctrl-C (0, or 130 before all was ready), with `--until-swap` until the swap (0) or the time-out (1).
 
     The report tells of this run from its first moment on, so that none is ever taken for that of an earlier one.
     """
     options = parsed(argv)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    console = Console(highlight=False)
+    logging.basicConfig(handlers=[Told(console)])
+    logging.getLogger("understudy.up").setLevel(logging.INFO)
     leave(options, failed("the run was interrupted, or has not ended yet"))
     try:
         with StateLock(options.state.run):
-            return asyncio.run(Up(options, Console(highlight=False)).run())
+            return asyncio.run(Up(options, console).run())
     except UnderstudyError as error:
         leave(options, failed(error.message))
         raise
@@ -68,6 +73,7 @@ class Up:
         self._state = options.state
         self._began = time.monotonic()
         self._started = time.time()
+        self._ready = False
 
     @property
     def _left(self) -> float:
@@ -93,7 +99,9 @@ class Up:
         try:
             return await work
         except asyncio.CancelledError:
-            return 1 if self._options.until_swap else 0
+            if self._options.until_swap:
+                return 1
+            return 0 if self._ready else INTERRUPTED
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, supervisor.hurry)
@@ -112,6 +120,7 @@ class Up:
         with self._console.status("starting Redis, engines, gateway, worker, controller and trainer ..."):
             await launch.start(self._state, plan, supervisor)
             await launch.first_reply(plan, supervisor, self._state.logs, min(plan.up.ready_seconds, self._left))
+        self._ready = True
         ready = time.monotonic() - self._began
         self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)
         prefix = load_config(plan.config).section(RedisConfig).prefix
@@ -150,6 +159,19 @@ class Up:
         facts = {**facts, "started": self._started}
         ok = await write_report(self._options, plan, facts, self._left, self._console)
         return 0 if ok else 1
+
+
+class Told(logging.Handler):
+    """Log records as lines of the console, in the manner of the events."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record, above the live view where there is one."""
+        self._console.print(self.format(record), markup=False, soft_wrap=True)
 
 
 class Lines:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import redis
 
 from deploy.rounds import RoundStore
-from deploy.routing import SLOTS, RoutingDocument
+from deploy.routing import EXTERNAL, SLOTS, Heartbeat, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from feedback.pool import Pool
 from feedback.stats import Stats
@@ -26,6 +27,8 @@ from understudy.state import StateDir
 
 RECENT_VERDICTS = 80
 TIMEOUT = 0.5
+FOLLOW_SECONDS = 2.0
+"""A gateway that still reports a former epoch so long after the newest document does not follow."""
 
 
 class Sources:
@@ -50,10 +53,12 @@ class Sources:
         now = replace(
             self._last,
             seconds=time.monotonic() - self._began,
-            roles={n: life.state for n, life in self._lives().items() if life.state not in ("running", "stopped")},
+            down=tuple(n for n, life in self._lives().items() if life.state not in ("running", "stopped")),
         )
         now = self._with_traffic(now)
-        now = self._with_versions(now)
+        document = self._routing.read()
+        if document is not None:
+            now = with_document(now, document, self._routing.heartbeats(), self._routing.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
             now = replace(now, stage=self._stage())
         with contextlib.suppress(UnderstudyError, ValueError):
@@ -94,23 +99,6 @@ class Sources:
             return replace(now, sent=found.sent, failed=found.failed, rate=rate, arms=shares)
         return now
 
-    def _with_versions(self, now: Figures) -> Figures:
-        document = self._routing.read()
-        if document is None:
-            return now
-        beats = self._routing.heartbeats()
-        slots = []
-        for name in SLOTS:
-            beat = beats.get(name)
-            if beat is None:
-                slots.append(Slot(name))
-            else:
-                slots.append(Slot(name, beat.version or "-", beat.state, beat.ready, beat.in_flight))
-        return replace(
-            now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",
-            share=document.candidate_share, previous=document.previous, slots=tuple(slots),
-        )  # fmt: skip
-
     def _stage(self) -> Stage | None:
         current = self._rounds.current()
         if current is None:
@@ -128,3 +116,31 @@ class Sources:
             if dash and kind in ("drift", "general"):
                 seen[kind].append(verdict.agreement)
         return {kind: sum(values) / len(values) for kind, values in seen.items()}
+
+
+def with_document(
+    now: Figures, document: RoutingDocument, beats: Mapping[str, Heartbeat], gateways: Iterable[Mapping[str, Any]]
+) -> Figures:
+    """`now` with what the routing document and the beats of slots and gateways say."""
+    behind = {
+        str(beat["id"]): int(beat["epoch"])
+        for beat in gateways
+        if beat["epoch"] < document.epoch and beat["at"] > document.created + FOLLOW_SECONDS
+    }
+    return replace(
+        now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",
+        share=document.candidate_share, previous=document.previous, frozen=document.frozen, behind=behind,
+        slots=tuple(slot(name, document.slots.get(name, SlotView()), beats.get(name)) for name in SLOTS),
+    )  # fmt: skip
+
+
+def slot(name: str, view: SlotView, beat: Heartbeat | None) -> Slot:
+    """A slot to be shown: what is wanted by the document, all else by its beat; without one its agent is away."""
+    wanted = view.desired or ""
+    if wanted == EXTERNAL:
+        return Slot(name, EXTERNAL, "run by others", view.ready, wanted=wanted)
+    if beat is None:
+        return Slot(name, wanted=wanted)
+    return Slot(
+        name, beat.version or "-", beat.state, beat.ready, beat.in_flight, wanted, beat.bad.get(wanted, "")
+    )  # fmt: skip

@@ -87,7 +87,8 @@ class Supervisor:
 
     def hurry(self) -> None:
         """Kill whatever still runs, at once; for somebody who cannot wait for `stop_all`."""
-        for child in self._children.values():
+        for name, child in self._children.items():
+            self._take(name, "stop")
             kill_group(child.pid)
 
     def _take(self, name: str, event: Event) -> None:
@@ -116,10 +117,16 @@ class Supervisor:
             life = self._lives[role.name]
             if life.state == "stopped":
                 return
-            log.warning("%s ended with %d; again in %.1f s", role.name, code, life.due - self._clock())
+            log.warning("%s %s, starts again in %.1f s", role.name, ending(code), life.due - self._clock())
             await asyncio.sleep(max(0.0, life.due - self._clock()))
             self._take(role.name, "due")
             try:
                 await self._spawn(role)
+                log.info("%s runs again", role.name)
             except UnderstudyError as error:
                 log.error("%s", error.message)
+
+
+def ending(code: int) -> str:
+    """How a process ended, from its exit code."""
+    return f"was killed (signal {-code})" if code < 0 else f"ended with code {code}"

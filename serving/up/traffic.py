@@ -11,22 +11,29 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
+from understudy.clock import Clock, wall
+
 RECENT = 60
+"""Replies of a family over which the share of right facts is taken."""
+WINDOW = 10.0
+"""Seconds over which the rate is taken."""
 CHUNK = 4 << 20
 
 
 class TrafficTail:
     """Counters over all rows read so far, and the outcome of the latest ones by family."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock = wall) -> None:
         self._path = path
+        self._clock = clock
         self._offset = 0
         self._rest = b""
         self.sent = self.failed = self.truncated = self.mixed = 0
         self.arms: Counter[str] = Counter()
         self.families: Counter[str] = Counter()
         self.facts: dict[str, deque[bool]] = {}
-        self.ends: deque[float] = deque(maxlen=RECENT)
+        self._began: float | None = None
+        self._ends: deque[float] = deque()
         self.first_drift: float | None = None
         self.last_error = ""
 
@@ -56,7 +63,11 @@ class TrafficTail:
         self.truncated += bool(row["truncated"])
         self.mixed += bool(row["mixed"])
         self.families[row["family"]] += 1
-        self.ends.append(float(row["end"]))
+        end = float(row["end"])
+        self._began = end if self._began is None else self._began
+        self._ends.append(end)
+        while self._ends[0] < end - WINDOW:
+            self._ends.popleft()
         if row["arm"]:
             self.arms[row["arm"]] += 1
         if not row["ok"]:
@@ -73,6 +84,7 @@ class TrafficTail:
 
     @property
     def rate(self) -> float:
-        """Replies in a second, over the latest ones."""
-        span = self.ends[-1] - self.ends[0] if len(self.ends) > 1 else 0.0
-        return (len(self.ends) - 1) / span if span > 0 else 0.0
+        """Replies in a second, over the last ten seconds; falls to 0 where none come."""
+        now = self._clock()
+        span = min(WINDOW, max(1.0, now - (now if self._began is None else self._began)))
+        return sum(end > now - WINDOW for end in self._ends) / span

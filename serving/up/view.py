@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.rounds import STAGES
-from serving.up.figures import Figures, Stage
+from serving.up.figures import Figures
 
 BAR = 28
 ROWS = 6
-"""Lines of hard samples and of events: with these the picture has at most 22 lines."""
+"""Lines of hard samples and of events: with these the picture has at most 23 lines."""
 KINDS = 2
 """Kinds of question that are shown, two lines each."""
 
@@ -25,7 +25,7 @@ def render(now: Figures, addresses: str) -> RenderableType:
     grid.add_column(ratio=1)
     grid.add_row(_traffic(now), _versions(now))
     grid.add_row(_hard(now), _events(now))
-    return Group(_cut(addresses, style="dim"), _round(now.stage), grid)
+    return Group(_cut(addresses, style="dim"), _round(now), grid)
 
 
 def _traffic(now: Figures) -> Panel:
@@ -48,8 +48,12 @@ def _versions(now: Figures) -> Panel:
         table.add_row("candidate", Text(f"{now.candidate} at {now.share:.0%}", style="yellow"))
     table.add_row("previous", ", ".join(now.previous) or "-")
     for slot in now.slots:
-        style = "green" if slot.ready else "yellow"
+        style = "green" if slot.ready else "bold red" if slot.wanted else "dim"
         table.add_row(slot.name, Text(f"{slot.version} {slot.state}, {slot.in_flight} in flight", style=style))
+    if now.frozen:
+        table.add_row("frozen", Text(", ".join(now.frozen), style="yellow"))
+    if now.behind:
+        table.add_row("behind", _cut(", ".join(f"{name} at {epoch}" for name, epoch in now.behind.items()), "bold red"))
     return Panel(table, title="versions", title_align="left")
 
 
@@ -64,21 +68,23 @@ def _hard(now: Figures) -> Panel:
 
 def _events(now: Figures) -> Panel:
     """Roles that are down, then the latest events; at least two of these."""
-    down = [f"{name}: {state}" for name, state in sorted(now.roles.items())][: ROWS - 2]
+    down = [f"{name} is down" for name in now.down][: ROWS - 2]
     lines = down + list(now.events[len(down) - ROWS :])
     return Panel(_cut("\n".join(lines) or "-"), title="events", title_align="left")
 
 
-def _round(stage: Stage | None) -> Panel:
+def _round(now: Figures) -> Panel:
+    stage = now.stage
     if stage is None:
-        return Panel("waiting for hard samples", title="round", title_align="left")
+        return Panel(f"waiting: {now.waits or 'for hard samples'}", title="round", title_align="left")
     names = Text(no_wrap=True)
     at = STAGES.index(stage.name) if stage.name in STAGES else -1
     for index, name in enumerate(STAGES):
         names.append(name + " ", style="green" if index < at else "bold yellow" if index == at else "dim")
     done = min(1.0, stage.done / stage.total) if stage.total else 0.0
+    told = f"waits: {now.waits}" if now.waits else stage.note
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {stage.note}"))
+    bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {told}"))
     return Panel(Group(names, bar), title=f"round {stage.round}", title_align="left")
 
 

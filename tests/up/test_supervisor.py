@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -42,7 +43,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_a_killed_role_is_started_again(tmp_path: Path) -> None:
+async def test_a_killed_role_is_started_again_and_both_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "understudy.up")
     watched = supervisor(tmp_path)
     await watched.start(Role("one", SLEEP, 0))
     first = watched.pids["one"]
@@ -50,6 +54,9 @@ async def test_a_killed_role_is_started_again(tmp_path: Path) -> None:
     await eventually_async(lambda: watched.pids.get("one", first) != first)
     assert watched.lives["one"].restarts == 1
     await watched.stop_all()
+    killed, again = caplog.messages
+    assert killed.startswith("one was killed (signal 9), starts again in 0.")
+    assert again == "one runs again"
     assert watched.pids == {}
     assert not alive(first)
 
@@ -121,6 +128,19 @@ async def test_a_role_may_be_stopped_twice_at_once(tmp_path: Path) -> None:
     await asyncio.gather(watched.stop("one"), watched.stop_all())
     assert watched.pids == {}
     assert watched.lives["one"].state == "stopped"
+
+
+async def test_roles_that_were_killed_in_a_hurry_are_not_said_to_start_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = supervisor(tmp_path)
+    for wave, name in enumerate(("one", "two")):
+        await watched.start(Role(name, SLEEP, wave))
+    watched.hurry()
+    await eventually_async(lambda: not watched.pids)
+    await watched.stop_all()
+    assert {life.state for life in watched.lives.values()} == {"stopped"}
+    assert caplog.messages == []
 
 
 async def test_waves_stop_one_after_the_other(tmp_path: Path) -> None:

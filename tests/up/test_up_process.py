@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from deploy.routing import SLOTS
+from serving.up.main import INTERRUPTED
 from serving.up.preflight import DEMO_MODELS, ROOT
 from tests.engines import free_ports
 from tests.waiting import eventually
@@ -94,13 +95,13 @@ def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
     process = begin(state, log)
     pids = started(state, process, {"redis", "forkserver"}, {})
     process.send_signal(number)
-    expected = 0 if number != signal.SIGKILL else -number
+    expected = INTERRUPTED if number != signal.SIGKILL else -number
     assert process.wait(STOP_SECONDS) == expected, log.read_text()
     check_gone(pids, state)
     again = begin(state, log)
     newer = started(state, again, {"redis"}, pids)
     again.send_signal(signal.SIGINT)
-    assert again.wait(STOP_SECONDS) == 0, log.read_text()
+    assert again.wait(STOP_SECONDS) == INTERRUPTED, log.read_text()
     check_gone(newer, state)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -16,11 +17,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from deploy.rounds import STAGES
-from deploy.routing import SLOTS
+from deploy.routing import EXTERNAL, SLOTS, Heartbeat, RoutingDocument, SlotView
 from feedback.events import HARD_KINDS
 from serving.up.changes import changes
 from serving.up.figures import Figures, Slot, Stage, line
 from serving.up.gateway_counts import Counts, GatewayTail, counts
+from serving.up.sources import with_document
 from serving.up.traffic import TrafficTail
 from serving.up.view import BAR, render
 from tests.up.server import served
@@ -68,11 +70,79 @@ def test_a_rotated_file_keeps_the_totals(tmp_path: Path) -> None:
 
 
 def test_a_swap_and_a_stage_become_events() -> None:
-    before = Figures(stable="v2", epoch=3, stage=Stage(1, "canary"), roles={"worker": "backing_off"})
+    before = Figures(stable="v2", candidate="v3", epoch=3, stage=Stage(1, "canary"))
     after = Figures(stable="v3", epoch=4, stage=Stage(1, "live"), failed=2)
     said = list(changes(before, after))
-    assert said == ["v3 is live, was v2 (epoch 4)", "round 1: live", "worker runs again", "2 requests failed"]
+    assert said == ["v3 is live, was v2 (epoch 4)", "round 1: live", "2 requests failed"]
     assert list(changes(after, after)) == []
+
+
+def test_a_candidate_that_is_taken_back_is_told() -> None:
+    before = Figures(stable="v2", candidate="v4", share=0.25)
+    after = Figures(stable="v3", epoch=4)
+    assert list(changes(before, after)) == [
+        "v3 is live, was v2 (epoch 4)", "v4 is no longer the candidate: it was taken back",
+    ]  # fmt: skip
+
+
+def test_a_slot_that_stops_serving_is_told_with_its_reason_until_it_serves_again() -> None:
+    document = RoutingDocument(stable="v2", slots={"student-a": SlotView(desired="v2")})
+
+    def seen(**beat: object) -> Figures:
+        found = Heartbeat.model_validate({"slot": "student-a", "url": "u", "model": "student", **beat})
+        return with_document(Figures(), document, {"student-a": found}, [])
+
+    serves = seen(state="serving", version="v2", ready=True)
+    hangs = seen(state="backing_off", bad={"v2": "no memory is left", "v1": "another matter"})
+    silent = with_document(Figures(), document, {}, [])
+    assert list(changes(serves, hangs)) == ["student-a is not ready: backing_off, no memory is left"]
+    assert list(changes(hangs, serves)) == ["student-a serves v2"]
+    assert [text for now in (serves, hangs, silent) for text in line(now).split(" | ") if "not ready" in text] == [
+        "not ready: student-a (backing_off)", "not ready: student-a (away)",
+    ]  # fmt: skip
+
+
+def test_an_engine_of_others_is_shown_as_such_and_a_slot_without_work_is_no_trouble() -> None:
+    given = SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True)
+    now = with_document(Figures(), RoutingDocument(slots={"teacher": given}), {}, [])
+    assert [(slot.version, slot.ready) for slot in now.slots] == [(EXTERNAL, True), ("-", False), ("-", False)]
+    assert now.lacking == []
+
+
+def test_only_a_gateway_that_had_its_time_counts_as_behind() -> None:
+    document = RoutingDocument(epoch=7, created=100.0)
+    beats = [
+        {"id": "quick", "epoch": 7, "at": 109.0}, {"id": "asleep", "epoch": 5, "at": 109.0},
+        {"id": "about to", "epoch": 6, "at": 100.5},
+    ]  # fmt: skip
+    before, after = Figures(epoch=7), with_document(Figures(), document, {}, beats)
+    assert after.behind == {"asleep": 5}
+    assert list(changes(before, after)) == ["asleep stays at epoch 5 of 7"]
+    assert list(changes(after, before)) == ["asleep follows again"]
+
+
+def test_what_is_frozen_is_shown_and_what_waits_for_it() -> None:
+    free = Figures(stage=Stage(2, "canary", note="step 1 of 1"))
+    frozen = replace(free, frozen=("promotion",))
+    assert "promotion is frozen until `understudy resume promotion`" in changes(free, frozen)
+    assert list(changes(frozen, free)) == ["promotion goes on"]
+    assert any("canary 0% waits: promotion is frozen" in text for text in shown(frozen))
+    assert "waits: promotion is frozen | " in line(frozen)
+    assert replace(frozen, stage=Stage(2, "distil")).waits == replace(frozen, stage=None).waits == ""
+    assert any("waiting: learning is frozen" in text for text in shown(Figures(frozen=("learning",))))
+
+
+def test_the_rate_falls_while_no_replies_come(tmp_path: Path) -> None:
+    file, now = tmp_path / "traffic.jsonl", [1010.0]
+    file.write_text("".join(json.dumps(row(end=1000.0 + second)) + "\n" for second in range(11)))
+    tail = TrafficTail(file, lambda: now[0])
+    assert tail.rate == 0.0
+    tail.read()
+    rates = []
+    for now[0] in (1010.0, 1015.0, 1055.0):
+        tail.read()
+        rates.append(tail.rate)
+    assert rates == [1.0, 0.5, 0.0]
 
 
 words = st.sampled_from(
@@ -80,7 +150,7 @@ words = st.sampled_from(
 )
 names = st.sampled_from(["teacher", "student-a", "worker", "a-role-with-a-rather-long-name-of-its-own", "[/]"])
 slots = st.builds(
-    Slot, st.sampled_from(SLOTS), st.sampled_from(["v2", "v12345"]), words, st.booleans(), st.integers(0, 999)
+    Slot, st.sampled_from(SLOTS), st.sampled_from(["v2", "v12345"]), words, st.booleans(), st.integers(0, 999), words
 )
 part = st.floats(0, 9)
 stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, part, st.just("loss 0.1 [/]") | words)
@@ -93,7 +163,9 @@ figures = st.builds(
     hard=st.dictionaries(st.sampled_from(HARD_KINDS), st.integers(0, 10**6)),
     stage=st.none() | stages,
     candidate=st.sampled_from(["", "v3"]), previous=st.just(("v1", "v2", "v3")),
-    slots=st.tuples(slots, slots, slots), roles=st.dictionaries(names, words), events=st.lists(words).map(tuple),
+    slots=st.tuples(slots, slots, slots), down=st.lists(names, unique=True).map(tuple),
+    frozen=st.lists(st.sampled_from(["promotion", "learning", "student"]), unique=True).map(tuple),
+    behind=st.dictionaries(names, st.integers(0, 9)), events=st.lists(words).map(tuple),
 )  # fmt: skip
 
 
