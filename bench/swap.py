@@ -35,10 +35,14 @@ from understudy.files import write_json
 from understudy.state import StateDir
 
 PROMPTS = [
-    "Where is my order?", "I want to return my headphones.", "How much is the total?",
-    "我的订单什么时候到？", "我想退货，可以吗？", "Can I change my delivery address?",
-    "What does the warranty cover?", "请问发票怎么开？",
+    "Where is my order?", "我想退货，可以吗？", "How much is the total?", "请问发票怎么开？",
+    "A gift card over $60 pays for my order of $36. What is left on it?",
+    "我有一张200元的礼品卡，订单是80元，卡里还剩多少？",
+    "I want to trade in my old phone for the new one at $90. What do I pay?",
+    "我想用旧手机抵扣新手机，新手机300元，我要付多少？",
 ]  # fmt: skip
+"""Half of what all students were taught, half of the kind that only a distilled one knows: these tell them apart."""
+LEAST_TOLD_APART = 2
 
 LONG, SHORT = 48, 4
 """Tokens of the replies that are streamed without pause, and of those with one."""
@@ -123,7 +127,7 @@ async def references(system: System, versions: list[str]) -> References:
                 if any(s.error or s.version != version for s in seen):
                     raise RuntimeError(f"no reference replies of {version}: {[s.error or s.version for s in seen]}")
                 found[version, tokens] = [s.text for s in seen]
-    if distinct(found) < len(PROMPTS) // 2:
+    if distinct(found) < LEAST_TOLD_APART:
         raise RuntimeError("two versions give the same replies to most prompts, so a mix could not be seen")
     return found
 

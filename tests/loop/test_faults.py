@@ -116,8 +116,9 @@ def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -
     old = find_role(settled.state, "serving.engine.forkserver")
     os.kill(old.pid, signal.SIGKILL)
     eventually(lambda: find_role(settled.state, "serving.engine.forkserver").pid != old.pid, 60, "a new fork server")
-    settled.wait_ready(120)
-    assert [post(settled.gateway, model).status_code for model in ("teacher", "student")] == [200, 200]
+    assert post(settled.gateway, "teacher").status_code in (502, 503)
+    for model in ("teacher", "student"):
+        eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
