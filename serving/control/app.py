@@ -57,7 +57,7 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
         title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
     )
     views = Views(conductor, sources)
-    for router in (_reads(views, conductor, sources), _acts(conductor, sources), _experiments(views, conductor)):
+    for router in (_reads(views, conductor, sources), _acts(views, conductor, sources), _experiments(views, conductor)):
         app.include_router(router, prefix=PREFIX)
     install(app, openapi)
     app.add_middleware(Door, token=token, public=openapi)
@@ -109,16 +109,23 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     return router
 
 
-def _acts(conductor: Conductor, sources: Sources) -> APIRouter:
+def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     router = APIRouter()
+
+    def perform(kind: Literal["rollback", "promote"], version: str | None) -> dict[str, Any]:
+        candidate = conductor.desk.state.canary
+        done = conductor.perform(kind, version, "operator")
+        if candidate is None or conductor.desk.state.record(candidate.version).state != "rolled_back":
+            return done
+        return {**done, "taken_back": {"version": candidate.version, "round": candidate.round}}
 
     @router.post("/rollback")
     def rollback(body: RollbackBody | None = None) -> dict[str, Any]:
-        return conductor.perform("rollback", None if body is None else body.version, "operator")
+        return perform("rollback", None if body is None else body.version)
 
     @router.post("/promote")
     def promote(body: PromoteBody) -> dict[str, Any]:
-        return conductor.perform("promote", body.version, "operator")
+        return perform("promote", body.version)
 
     @router.post("/freeze")
     def freeze(body: WhatBody) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def _acts(conductor: Conductor, sources: Sources) -> APIRouter:
         why = (body or RoundBody()).why
         conductor.desk.audit.append("round.requested", "operator", why=why)
         sources.request_round(why)
-        return {"requested": True, "why": why}
+        return {"requested": True, "why": why, "waits": views.next_round_waits()}
 
     @router.delete("/pool")
     def purge(tenant: Text) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def rollback(argv: list[str]) -> int:
     made.add_argument("version", nargs="?", help="default: the latest former one")
     options = made.parse_args(argv)
     body = {"version": options.version} if options.version else {}
-    return _show(options, Admin(options.state).call("POST", "/rollback", json=body), printing.moved)
+    return _show(options, Admin(options.state).call("POST", "/rollback", json=body), printing.rolled_back)
 
 
 def promote(argv: list[str]) -> int:
@@ -84,19 +84,19 @@ def rounds(argv: list[str]) -> int:
     """List, show or start rounds."""
     made = _parser("rounds", "List rounds of distillation, show one, or ask for one.", "rounds start --why drift")
     made.add_argument("action", choices=("list", "show", "start"))
-    made.add_argument("round", nargs="?", type=int, help="show: its number")
-    made.add_argument("--why", default="asked for by an operator")
+    made.add_argument("round", nargs="?", type=int, help="show: its number (default: the newest)")
+    made.add_argument("--why", default="asked for by an operator", help="start: for the audit log")
     options = made.parse_args(argv)
     admin = Admin(options.state)
     if options.action == "start":
-        answer = admin.call("POST", "/rounds", json={"why": options.why})
-        return _show(options, answer, lambda _: "asked the trainer for a round; `understudy rounds list` shows it")
+        return _show(options, admin.call("POST", "/rounds", json={"why": options.why}), printing.requested)
     listed = admin.get("/rounds")
     if options.action == "list":
         return _show(options, listed, printing.rounds)
-    found = next((one for one in listed["rounds"] if one["id"] == options.round), None)
+    found = next((one for one in listed["rounds"] if options.round in (None, one["id"])), None)
     if found is None:
-        raise NotFound(f"there is no round {options.round}; `understudy rounds list` lists them")
+        which = "no round yet" if options.round is None else f"no round {options.round}"
+        raise NotFound(f"there is {which}; `understudy rounds list` lists them")
     return _show(options, found, _pretty)
 
 

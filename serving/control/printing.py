@@ -28,7 +28,8 @@ def status(value: dict[str, Any]) -> str:
     ]
     lines += ["", table(("slot", "wanted", "loaded", "ready", "state", "in flight"), rows), ""]
     current, rollout = value["round"], value["rollout"]
-    lines.append(f"round   {current['id']} at {current['stage']}" if current["id"] else "round   none")
+    waits = f" (waits: {current['waits']})" if current.get("waits") else ""
+    lines.append(f"round   {current['id']} at {current['stage']}{waits}" if current["id"] else "round   none")
     if rollout is not None:
         step = "loading" if rollout["step"] < 0 else f"step {rollout['step'] + 1}"
         lines.append(f"rollout {rollout['version']}: {step}")
@@ -36,6 +37,7 @@ def status(value: dict[str, Any]) -> str:
         lines.append(f"under way: {value['operation']['kind']} to {value['operation']['target']}")
     lines.append(f"pool    {value['pool'].get('size')} hard samples")
     lines.append(f"frozen  {', '.join(value['frozen']) or 'nothing'}")
+    lines += [f"behind  {told}" for told in _astray(value["gateways"], value["epoch"])]
     lines += [f"bad     {version}: {why}" for version, why in value["bad"].items()]
     return "\n".join(lines)
 
@@ -51,19 +53,37 @@ def versions(value: dict[str, Any]) -> str:
 
 def moved(value: dict[str, Any]) -> str:
     """The answer of a rollback or promotion."""
-    text = f"{value['from']} -> {value['to']} at epoch {value['epoch']} in {value['seconds']:.2f} s"
-    behind = value.get("behind")
-    return f"{text}; gateways that do not follow yet: {', '.join(behind)}" if behind else text
+    lines = [f"{value['from']} -> {value['to']} at epoch {value['epoch']} in {value['seconds']:.2f} s"]
+    taken = value.get("taken_back")
+    if taken:
+        of = "" if taken["round"] is None else f" of round {taken['round']}"
+        lines.append(f"candidate {taken['version']}{of} was taken back")
+    if value.get("behind"):
+        lines.append(f"gateways that do not follow yet: {', '.join(value['behind'])}; `understudy status` shows them")
+    if value.get("warning"):
+        lines.append(f"warning: {value['warning']}")
+    return "\n".join(lines)
+
+
+def rolled_back(value: dict[str, Any]) -> str:
+    """The answer of a rollback, which freezes promotion."""
+    return f"{moved(value)}\npromotion is frozen until `understudy resume promotion`"
 
 
 def rounds(value: dict[str, Any]) -> str:
     """`GET rounds`."""
     rows = [
         (r["id"], r["state"], r["parent"], r["candidate"], when(r["started"]), r["why"],
-         " ".join(f"{name} {s['seconds']:.0f}s" for name, s in r["stages"].items()))
+         " ".join(f"{name} {s['seconds']:.0f}s" for name, s in r["stages"].items()), r["ended"] or "")
         for r in value["rounds"]
     ]  # fmt: skip
-    return table(("round", "state", "parent", "candidate", "started (UTC)", "why", "stages"), rows)
+    return table(("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "ended because"), rows)
+
+
+def requested(value: dict[str, Any]) -> str:
+    """The answer of `POST rounds`."""
+    waits = f"; it waits: {value['waits']}" if value.get("waits") else ""
+    return f"asked the trainer for a round{waits}; `understudy rounds list` shows it"
 
 
 def kpis(value: dict[str, Any]) -> str:
@@ -94,6 +114,11 @@ def experiments(value: dict[str, Any]) -> str:
 def when(at: float) -> str:
     """Seconds since the epoch as a date."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _astray(gateways: Iterable[dict[str, Any]], epoch: int | None) -> list[str]:
+    """Gateways that route by another epoch than the newest."""
+    return [f"{g['id']} is at epoch {g['epoch']}, not {epoch}" for g in gateways if g["epoch"] != epoch]
 
 
 def _cell(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.conductor import Conductor
+from deploy.control_state import ControlState
 from deploy.rounds import Round
 from serving.control.sources import Sources
 from understudy.errors import Unavailable
@@ -76,6 +77,13 @@ class Views:
         """Rounds with their stages, newest first."""
         return [self._round(one) for one in self._conductor.desk.rounds.all()]
 
+    def next_round_waits(self) -> str | None:
+        """Why a round that is asked for does not begin at once; None: nothing is in its way."""
+        if "learning" in self._conductor.desk.state.frozen:
+            return "learning is frozen; `understudy resume learning`"
+        current = self._conductor.desk.rounds.current()
+        return None if current is None else f"round {current.id} is at {current.state}, this one follows"
+
     def results(self, experiment: str) -> dict[str, Any]:
         """Exposures by arm; a verdict needs the planned units, so it may say that it is too early.
 
@@ -110,7 +118,8 @@ class Views:
     def _stage(self, current: Round) -> dict[str, Any]:
         told = self._conductor.desk.rounds.read_progress(current.id) or {}
         progress = told if told.get("stage") == current.state else None
-        return {"id": current.id, "stage": current.state, "candidate": current.candidate, "progress": progress}
+        stage = {"id": current.id, "stage": current.state, "candidate": current.candidate, "progress": progress}
+        return {**stage, "waits": waits(current, self._conductor.desk.state)}
 
     def _round(self, one: Round) -> dict[str, Any]:
         stages = {
@@ -119,7 +128,7 @@ class Views:
         }
         return {
             "id": one.id, "state": one.state, "parent": one.parent, "teacher": one.teacher,
-            "candidate": one.candidate, "why": one.why, "started": one.started, "stages": stages,
+            "candidate": one.candidate, "why": one.why, "started": one.started, "ended": ended(one), "stages": stages,
         }  # fmt: skip
 
     @staticmethod
@@ -128,3 +137,24 @@ class Views:
             return read()
         except Unavailable as error:
             return {**missing, "why": error.message}
+
+
+def waits(current: Round, state: ControlState) -> str | None:
+    """What a round in its canary waits for, with the command that helps; None: it does not wait for anybody."""
+    if current.state != "canary":
+        return None
+    if "promotion" in state.frozen:
+        return "promotion is frozen; `understudy resume promotion`"
+    if state.operation is not None:
+        return f"the {state.operation.kind} to {state.operation.target} is under way"
+    if state.canary is None or state.canary.note != "hold":
+        return None
+    return f"too few exposures in its time; traffic, or `understudy promote {state.canary.version}`"
+
+
+def ended(one: Round) -> str | None:
+    """Why a round ended otherwise than live, None while it goes on or when it went live."""
+    if not one.finished or one.state == "done":
+        return None
+    summary = one.stages[next(reversed(one.stages))].summary
+    return str(summary.get("error") or summary.get("why") or "; ".join(summary.get("reasons", ())) or "no reason given")

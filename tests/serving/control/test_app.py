@@ -12,7 +12,8 @@ from feedback.config import RedisConfig
 from serving.control.app import create_app
 from serving.control.door import MAX_BODY
 from serving.control.sources import Sources
-from tests.deploy.fleet import World, actions
+from tests.deploy.fleet import Moving, World, actions, to_canary
+from tests.waiting import eventually
 from understudy.config import Config
 from understudy.state import StateDir
 
@@ -125,3 +126,31 @@ def test_nothing_is_done_that_the_audit_did_not_take(
     assert admin.post("/rounds").status_code >= 500
     assert admin.delete("/pool", params={"tenant": "acme"}).status_code >= 500
     assert done == []
+
+
+def test_a_candidate_that_a_promotion_takes_back_is_named_with_why_its_round_ended(
+    admin: TestClient, world: World
+) -> None:
+    candidate = world.candidate()
+    to_canary(world, candidate)
+    with Moving(world):
+        answer = admin.post("/promote", json={"version": "v1"}).json()
+        assert answer["taken_back"] == {"version": candidate, "round": 1}
+        eventually(lambda: admin.get("/rounds").json()["rounds"][0]["ended"] == "promote to v1 by operator")
+        assert "taken_back" not in admin.post("/promote", json={"version": "v2"}).json()
+
+
+def test_status_says_what_a_round_waits_for(admin: TestClient, world: World) -> None:
+    to_canary(world, world.candidate())
+    assert admin.get("/status").json()["round"]["waits"] is None
+    admin.post("/freeze", json={"what": "promotion"})
+    assert "understudy resume promotion" in admin.get("/status").json()["round"]["waits"]
+
+
+def test_who_asks_for_a_round_hears_what_it_waits_for(admin: TestClient, world: World) -> None:
+    assert admin.post("/rounds").json()["waits"] is None
+    admin.post("/freeze", json={"what": "learning"})
+    assert "learning is frozen" in admin.post("/rounds").json()["waits"]
+    admin.post("/resume", json={"what": "learning"})
+    world.candidate()
+    assert "round 1 is at gate" in admin.post("/rounds").json()["waits"]

@@ -119,6 +119,8 @@ def test_rollback_by_command_freezes_promotion_and_resume_undoes_it(control: Con
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert set(answer) == {"from", "to", "epoch", "seconds", "follow_seconds"}
+    assert "promotion is frozen until" in control.understudy("rollback", answer["from"]).stdout
+    assert control.understudy("rollback", answer["to"]).returncode == 0
     assert (answer["from"], answer["to"]) == (before["live"]["student"], before["previous"][0])
     assert control.status()["frozen"] == ["promotion"]
     assert control.understudy("resume", "promotion").stdout.strip() == "frozen: nothing"
@@ -214,6 +216,7 @@ def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(contr
     listed = control.call("GET", "/versions").json()["versions"]
     assert next(v for v in listed if v["version"] == version)["decided_by"] == "exposures"
     assert verify_chain(control.state.audit) > 0
+    assert json.loads(control.understudy("rounds", "show", "--json").stdout)["id"] == 1
 
 
 def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
