@@ -27,7 +27,10 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 def main(argv: list[str]) -> int:
-    """Entry point; 0 when every request was answered or refused for its own sake (400), else 1."""
+    """Entry point; 0 when every request was answered or refused for its own sake (400), else 1.
+
+    With `--strict` a row that cannot be sent fails it too.
+    """
     options = parser().parse_args(argv)
     console = Console(stderr=True, highlight=False)
 
@@ -46,7 +49,8 @@ def main(argv: list[str]) -> int:
             asyncio.run(replay(queue, options, address(options), tally, lambda: bar.advance(task)))
     tally.seconds = time.monotonic() - began
     show(tally, options.json)
-    return 0 if tally.requests and not tally.failures else 1
+    failed = tally.failures or (options.strict and tally.skipped)
+    return 0 if tally.requests and not failed else 1
 
 
 def address(options: argparse.Namespace) -> str:
@@ -130,19 +134,21 @@ def parser() -> argparse.ArgumentParser:
         prog="understudy replay",
         description='Send JSONL rows {"id"?, "messages": [...], "user"?, "session"?} to the data plane. Of a dialogue '
         "the messages up to its last user turn are sent (or one request for each user turn).",
-        epilog="example: understudy replay dialogues.jsonl.gz --rate 5 --concurrency 8",
+        epilog='example: echo \'{"messages": [{"role": "user", "content": "Hello"}]}\' > rows.jsonl; '
+        "understudy replay rows.jsonl",
     )
     made.add_argument("file", type=Path, help="JSONL, plain or .gz")
-    made.add_argument("--concurrency", type=positive, default=4)
+    made.add_argument("--concurrency", type=positive, default=4, help="requests at once (default: %(default)s)")
     made.add_argument("--rate", type=float, default=0.0, help="requests a second (0: as fast as answered)")
-    made.add_argument("--model", default="auto")
-    made.add_argument("--stream", action="store_true")
-    made.add_argument("--turns", choices=("last", "all"), default="last")
+    made.add_argument("--model", default="auto", help="auto, teacher, student, student:VERSION (default: %(default)s)")
+    made.add_argument("--stream", action="store_true", help="ask for streamed replies")
+    made.add_argument("--turns", choices=("last", "all"), default="last", help="one request a dialogue, or a user turn")
     made.add_argument("--limit", type=int, default=0, help="stop after so many requests (0: all)")
-    made.add_argument("--max-tokens", type=positive, default=64)
+    made.add_argument("--max-tokens", type=positive, default=64, help="of each reply (default: %(default)s)")
+    made.add_argument("--strict", action="store_true", help="exit 1 where a row was skipped")
     made.add_argument("--url", help="base of the gateway (default: found in the state directory)")
-    made.add_argument("--key", default="", help="API key")
-    made.add_argument("--state", type=Path, default=DEFAULT_STATE)
+    made.add_argument("--key", default="", help="API key (default: none)")
+    made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     made.add_argument("--config", type=Path, help="accepted for symmetry with other commands")
     made.add_argument("--json", action="store_true", help="print JSON, no progress bar")
     return made
