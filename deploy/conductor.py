@@ -43,6 +43,7 @@ class Conductor:
         self._canary = Canary(desk, gate)
         self._operations = Operations(desk)
         self._document = store.read()
+        self._outrun = self._document is not None and store.highest_epoch() > self._document.epoch
         self._since = self._clock()
         self._views: dict[str, tuple[float, SlotView]] = {}
 
@@ -128,7 +129,7 @@ class Conductor:
             operation = self._begin(kind, target, actor)
             epoch = self._await_epoch(operation)
             written = self._clock()
-            behind = self._await_gateways(epoch, begun)
+            behind = self._await_gateways(epoch, written)
             now = self._clock()
             answer = {
                 "from": operation.source, "to": operation.target, "epoch": epoch,
@@ -208,15 +209,14 @@ class Conductor:
 
     def _publish(self) -> None:
         wanted = build(self.desk.state, self.desk.beats, self._former(), self.experiments.all(), self.desk.settings)
-        if self._document is None or not same(self._document, wanted):
-            why = reason(self._document, wanted)
-            newest = self.store.read()
-            epoch = 1 + max(-1 if d is None else d.epoch for d in (self._document, newest))
+        if self._document is None or self._outrun or not same(self._document, wanted):
+            why = "a newer one that cannot be read" if self._outrun else reason(self._document, wanted)
+            epoch = 1 + self.store.highest_epoch()
             document = wanted.model_copy(update={"epoch": epoch, "created": round_to(self.desk.clock()), "reason": why})
             self.store.publish(document, self.fence)
             if self._document is None or self._document.stable != document.stable:
                 self._since = self._clock()
-            self._document = document
+            self._document, self._outrun = document, False
         outcome = self.desk.state.outcome
         if outcome is not None and outcome.epoch is None and not outcome.error:
             self.desk.change(outcome=outcome.model_copy(update={"epoch": self._document.epoch}))
@@ -237,8 +237,7 @@ class Conductor:
         if current is None or current.state != "live" or self._document is None:
             return
         waited = self._clock() - self._since
-        behind = [g for g in self.store.gateways() if int(g["epoch"]) < self._document.epoch]
-        if not behind or waited > FOLLOW:
+        if not self._behind(self._document.epoch) or waited > FOLLOW:
             self._canary.published(self._document.epoch, waited)
             self._archive()
 
@@ -264,10 +263,15 @@ class Conductor:
             self.stopping.wait(0.02)
         raise Unavailable(f"the {operation.kind} to {operation.target} goes on; see `understudy status`")
 
-    def _await_gateways(self, epoch: int, begun: float) -> list[str]:
-        until = begun + self.desk.settings.rollout.operation_deadline
+    def _behind(self, epoch: int) -> list[str]:
+        """Gateways that do not route by `epoch` or a later one of ours; one above all of ours follows somebody else."""
+        newest = max(epoch, -1 if self._document is None else self._document.epoch)
+        return [str(g["id"]) for g in self.store.gateways() if not epoch <= int(g["epoch"]) <= newest]
+
+    def _await_gateways(self, epoch: int, written: float) -> list[str]:
+        until = written + self.desk.settings.rollout.follow_deadline
         while True:
-            behind = [str(g["id"]) for g in self.store.gateways() if int(g["epoch"]) < epoch]
+            behind = self._behind(epoch)
             if not behind or self._clock() >= until or self.stopping.is_set():
                 return behind
             self.stopping.wait(0.02)

@@ -48,7 +48,9 @@ class RolloutConfig(Section):
     load_deadline: float = Field(default=300, gt=0)
     """For a candidate to be loaded and verified by its slot."""
     operation_deadline: float = Field(default=900, gt=0)
-    """For a rollback or promotion by hand, from the call to its answer."""
+    """For the target of a rollback or promotion by hand to be loaded and verified."""
+    follow_deadline: float = Field(default=10, gt=0)
+    """For the gateways to follow a rollback or promotion; its answer then names those that are behind."""
     slot_grace: float = Field(default=20, ge=0)
     """How long a slot's last report stands when its agent is silent."""
     keep_versions: int = Field(default=8, ge=4)

@@ -73,6 +73,16 @@ class Heartbeat(_Message):
     at: float = 0.0
 
 
+class GatewayBeat(_Message):
+    """What a gateway reports: the epoch that it routes by (0 or below before the first document), and when."""
+
+    id: str
+    epoch: int = Field(ge=-1)
+    url: str = ""
+    pid: int | None = None
+    at: float
+
+
 class SlotView(_Message):
     """A slot in the routing document: what it should serve, and what its heartbeat said last."""
 

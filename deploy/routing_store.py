@@ -1,30 +1,32 @@
 """Where the routing document and the beats of slots and gateways live: Redis, with files beside it.
 
-A document is written as a file first, then published to Redis; a reader asks Redis and falls back to the
-file, and never returns an epoch below the highest it has seen. Heartbeats go to both places too, so that on
-one machine the controller sees its slots while Redis is gone. All calls are synchronous with short time-outs;
-asyncio callers use `asyncio.to_thread`.
+A document is written as files first, then published to Redis; a reader asks Redis and falls back to
+`current.json`, then to the newest `epoch-N.json` that can be read, and never returns an epoch below the highest
+it has seen. Beats go to both places too, so that on one machine the controller sees its slots while Redis is
+gone. All calls are synchronous with short time-outs; asyncio callers use `asyncio.to_thread`.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import redis
 from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from deploy.routing import SLOTS, Heartbeat, RoutingDocument
+from deploy.routing import SLOTS, GatewayBeat, Heartbeat, RoutingDocument
 from understudy.clock import Clock, monotonic, wall
-from understudy.errors import Conflict
+from understudy.errors import Conflict, IntegrityError, Unavailable
 from understudy.files import write_atomic
 from understudy.state import StateDir
 
+log = logging.getLogger("understudy.routing")
+Beat = TypeVar("Beat", Heartbeat, GatewayBeat)
 TIMEOUT = 0.4
 """Seconds for one Redis call."""
 PAUSE = 1.0
@@ -32,7 +34,7 @@ PAUSE = 1.0
 KEPT = 1000
 """Former documents kept as files."""
 EXPIRY = 5
-"""Seconds that a beat counts."""
+"""Seconds that a beat counts; one from further ahead than this counts for nothing: a clock was set back."""
 
 _PUBLISH = """
 local fence = tonumber(redis.call('GET', KEYS[3]) or '0')
@@ -58,6 +60,7 @@ class RoutingStore:
             self._redis = quick_client(redis_url)
         self._silent_until = 0.0
         self._highest: RoutingDocument | None = None
+        self._unreadable: set[str] = set()
 
     def read(self) -> RoutingDocument | None:
         """The newest document known: Redis, else the file, else the one read last. None before the first."""
@@ -78,28 +81,53 @@ class RoutingStore:
 
         Raises:
             Conflict: an equal or higher epoch is on disk, or a younger leader has taken over.
+            IntegrityError: nobody could read it.
+            Unavailable: it cannot be written.
         """
         text = document.model_dump_json()
+        if self._parse(text, f"epoch {document.epoch}") is None:
+            raise IntegrityError(f"epoch {document.epoch} could not be read back, so the former one stays in force")
         if self._state is not None:
             stored = self._from_file()
             if stored is not None and stored.epoch >= document.epoch:
                 raise Conflict(f"epoch {document.epoch} is not above {stored.epoch}: another controller writes")
-            write_atomic(self._state.routing / f"epoch-{document.epoch}.json", text)
-            write_atomic(self._state.routing / "current.json", text)
-            (self._state.routing / f"epoch-{document.epoch - KEPT}.json").unlink(missing_ok=True)
+            try:
+                write_atomic(self._state.routing / f"epoch-{document.epoch}.json", text)
+                write_atomic(self._state.routing / "current.json", text)
+                (self._state.routing / f"epoch-{document.epoch - KEPT}.json").unlink(missing_ok=True)
+            except OSError as error:
+                why = f"epoch {document.epoch} cannot be written yet, so gateways stay at the former one"
+                raise Unavailable(f"{why}: {error.strerror}") from error
         if self._push(document, text, fence) < 0:
             raise Conflict("another controller leads now; this one stops writing")
         self._highest = document
 
     def refresh(self, fence: int = 0) -> bool:
-        """Bring Redis back to the newest document after it lost it; True when it holds that one."""
-        newest = self._from_file() if self._state is not None else self._highest
-        if newest is None:
+        """Bring `current.json` and Redis back to the newest document where they lost it; True when Redis holds it.
+
+        For the leader alone.
+        """
+        known = [document for document in (self._from_file(), self._highest) if document is not None]
+        if not known:
             return False
+        newest = max(known, key=lambda document: document.epoch)
+        self._mend(newest)
         held = self._from_redis()
         if held is not None and held.epoch >= newest.epoch:
             return True
         return self._push(newest, newest.model_dump_json(), fence, again=True) > 0
+
+    def highest_epoch(self) -> int:
+        """The highest epoch that anybody has seen, whether or not it can be read; -1 before the first."""
+        known = self.read()
+        told = str(self._call("get", self._prefix + "routing:epoch"))
+        return max(
+            -1 if known is None else known.epoch,
+            int(told) if told.isdecimal() else -1,
+            *self._file_epochs(),
+            *(int(beat["epoch"]) for beat in self.gateways()),
+            -1,
+        )
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Report a slot; counts for five seconds."""
@@ -108,22 +136,17 @@ class RoutingStore:
 
     def heartbeats(self) -> dict[str, Heartbeat]:
         """The slots that reported within five seconds, by name."""
-        found = {}
-        for slot, text in self._heard("slot", SLOTS).items():
-            try:
-                found[slot] = Heartbeat.model_validate_json(text)
-            except ValidationError:
-                continue
-        return found
+        return self._heard("slot", SLOTS, Heartbeat)
 
     def gateway_beat(self, name: str, epoch: int, url: str) -> None:
         """Report that gateway `name` routes by `epoch`."""
-        value = {"id": name, "epoch": epoch, "url": url, "pid": os.getpid(), "at": self._clock()}
-        self._say("gateway", name, json.dumps(value))
+        beat = GatewayBeat(id=name, epoch=epoch, url=url, pid=os.getpid(), at=self._clock())
+        self._say("gateway", name, beat.model_dump_json())
 
     def gateways(self) -> list[dict[str, Any]]:
         """Beats of the gateways that reported within five seconds."""
-        return [json.loads(text) for _, text in sorted(self._heard("gateway", self._gateway_names()).items())]
+        heard = self._heard("gateway", self._gateway_names(), GatewayBeat)
+        return [beat.model_dump(mode="json") for _, beat in sorted(heard.items())]
 
     def forget_gateway(self, name: str) -> None:
         """Take a gateway off the list at once, for one that stops in order."""
@@ -145,15 +168,58 @@ class RoutingStore:
 
     def _from_redis(self) -> RoutingDocument | None:
         text = self._call("get", self._prefix + "routing")
-        return None if text is None else _parse(text)
+        return None if text is None else self._parse(text, "Redis")
 
     def _from_file(self) -> RoutingDocument | None:
+        return next((document for document in self._documents() if document is not None), None)
+
+    def _documents(self) -> Iterator[RoutingDocument | None]:
+        """`current.json`, then the documents by epoch, highest first; None for what cannot be read."""
         if self._state is None:
-            return None
+            return
+        yield self._load(self._state.routing / "current.json")
+        for epoch in self._file_epochs():
+            yield self._load(self._state.routing / f"epoch-{epoch}.json")
+
+    def _file_epochs(self) -> list[int]:
+        """Epochs that files are named after, highest first."""
+        if self._state is None:
+            return []
+        names = [file.stem.removeprefix("epoch-") for file in self._state.routing.glob("epoch-*.json")]
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+    def _load(self, path: Path) -> RoutingDocument | None:
         try:
-            return _parse((self._state.routing / "current.json").read_bytes())
+            return self._parse(path.read_bytes(), path.name)
         except OSError:
             return None
+
+    def _parse(self, text: str | bytes, source: str) -> RoutingDocument | None:
+        """The document in `text`; None, said once for each source, where that is none."""
+        try:
+            document = RoutingDocument.model_validate_json(text)
+        except ValidationError as error:
+            if source not in self._unreadable:
+                self._unreadable.add(source)
+                first = error.errors(include_input=False)[0]
+                where = ".".join(str(part) for part in first["loc"]) or "its text"
+                log.error("the routing document of %s cannot be read (%s: %s)", source, where, first["msg"])
+            return None
+        self._unreadable.discard(source)
+        return document
+
+    def _mend(self, newest: RoutingDocument) -> None:
+        """Write `current.json` again where it holds less than `newest`."""
+        if self._state is None:
+            return
+        path = self._state.routing / "current.json"
+        held = self._load(path)
+        if held is None or held.epoch < newest.epoch:
+            try:
+                write_atomic(path, newest.model_dump_json())
+                log.warning("%s holds epoch %d again", path.name, newest.epoch)
+            except OSError as error:
+                log.error("%s cannot be written: %s", path.name, error.strerror)
 
     def _folder(self, kind: str) -> Path:
         return cast(StateDir, self._state).run / f"{kind}s"
@@ -168,16 +234,16 @@ class RoutingStore:
         if self._call("set", f"{self._prefix}{kind}:{name}", text, ex=EXPIRY) and kind == "gateway":
             self._call("sadd", f"{self._prefix}gateways", name)
 
-    def _heard(self, kind: str, names: Sequence[str]) -> dict[str, str]:
-        """Texts by name: Redis lets them expire, files count by their time; the younger one where both have it."""
-        texts = [*self._redis_beats(kind, names).items()]
+    def _heard(self, kind: str, names: Sequence[str], model: type[Beat]) -> dict[str, Beat]:
+        """Beats by name: Redis lets them expire, files count by their time; the younger one where both have it."""
+        beats = [(name, _beat(model, text)) for name, text in self._redis_beats(kind, names).items()]
         if self._state is not None and self._folder(kind).is_dir():
-            files = [(file.stem, _read(file)) for file in self._folder(kind).glob("[!.]*.json")]
-            texts += [(name, text) for name, text in files if self._clock() - _at(text) <= EXPIRY]
-        newest: dict[str, str] = {}
-        for name, text in texts:
-            if _at(text) > (_at(newest[name]) if name in newest else 0.0):
-                newest[name] = text
+            files = [(file.stem, _beat(model, _read(file))) for file in self._folder(kind).glob("[!.]*.json")]
+            beats += [(name, b) for name, b in files if b is not None and abs(self._clock() - b.at) <= EXPIRY]
+        newest: dict[str, Beat] = {}
+        for name, beat in beats:
+            if beat is not None and (name not in newest or beat.at > newest[name].at):
+                newest[name] = beat
         return newest
 
     def _redis_beats(self, kind: str, names: Sequence[str]) -> dict[str, str]:
@@ -215,13 +281,6 @@ def quick_client(url: str) -> Any:
     )
 
 
-def _parse(text: str | bytes) -> RoutingDocument | None:
-    try:
-        return RoutingDocument.model_validate_json(text)
-    except ValidationError:
-        return None
-
-
 def _read(file: Path) -> str:
     try:
         return file.read_text("utf-8", errors="replace")
@@ -229,9 +288,9 @@ def _read(file: Path) -> str:
         return ""
 
 
-def _at(text: str) -> float:
-    """When a beat was sent; 0 of what is none."""
+def _beat(model: type[Beat], text: str) -> Beat | None:
+    """The beat in `text`; None of what is none."""
     try:
-        return float(json.loads(text).get("at", 0.0))
-    except (ValueError, AttributeError, TypeError):
-        return 0.0
+        return model.model_validate_json(text)
+    except ValidationError:
+        return None

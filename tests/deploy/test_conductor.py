@@ -10,6 +10,7 @@ from deploy.conductor import FOLLOW
 from deploy.config import RolloutStep
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
+from deploy.routing_store import RoutingStore
 from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
 from understudy.errors import Conflict
 from understudy.state import StateDir
@@ -36,6 +37,31 @@ def test_epochs_rise_over_restarts(world: World) -> None:
     world.conductor.change(freeze="student", actor="test")
     assert world.turn().epoch == before + 1
     assert world.turn().frozen == ("student",)
+
+
+@pytest.mark.parametrize("newest", ["", '{"x'])
+def test_a_new_controller_starts_above_every_epoch_that_a_gateway_follows(world: World, newest: str) -> None:
+    world.conductor.change(freeze="learning", actor="test")
+    epoch = world.turn().epoch
+    (world.state.routing / "current.json").write_text('{"x')
+    for file in world.state.routing.glob("epoch-*.json"):
+        file.write_text(newest)
+    world.fleet.follows = False
+    world.start()
+    assert world.turn().epoch > epoch
+    world.fleet.follows = True
+    world.fleet.store = RoutingStore(world.state, None, clock=world.time)
+    assert world.turn().stable == "v2"
+    assert world.fleet.gateway_epoch == world.turn().epoch
+
+
+def test_a_document_that_was_lost_with_its_successor_gets_a_higher_number(world: World) -> None:
+    epoch = world.turn().epoch
+    (world.state.routing / f"epoch-{epoch + 1}.json").write_text("")
+    world.start()
+    assert world.turn().epoch == epoch + 2
+    world.start()
+    assert world.turn().epoch == epoch + 2
 
 
 def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: World) -> None:

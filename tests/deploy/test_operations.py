@@ -107,14 +107,23 @@ def test_two_operations_at_once_conflict(world: World) -> None:
     assert "not loaded within" in str(errors[0])
 
 
-def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: StateDir) -> None:
-    world = World(state_dir, operation_deadline=0.3)
+@pytest.mark.parametrize("ahead", [0, 7])
+def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: StateDir, ahead: int) -> None:
+    world = World(state_dir, follow_deadline=0.3)
     world.turn()
     world.fleet.follows = False
+    world.fleet.gateway_epoch += ahead
     with Moving(world):
         answer = world.conductor.perform("rollback", None, "test")
     assert answer["behind"] == ["g1"]
     assert world.turn().stable == "v1"
+
+
+def test_a_gateway_above_every_epoch_of_ours_is_behind(world: World) -> None:
+    document = world.turn()
+    assert world.conductor._behind(document.epoch - 1) == []
+    world.fleet.store.gateway_beat("g2", document.epoch + 5, "")
+    assert world.conductor._behind(document.epoch) == ["g2"]
 
 
 def test_an_operation_goes_on_after_a_crash(world: World) -> None:

@@ -6,7 +6,7 @@ from deploy.routing import Heartbeat, RoutingDocument
 from deploy.routing_store import EXPIRY, RoutingStore
 from feedback.redis_server import RedisServer
 from tests.deploy.fleet import Time
-from understudy.errors import Conflict
+from understudy.errors import Conflict, IntegrityError
 from understudy.state import StateDir
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -134,8 +134,46 @@ def test_a_document_that_is_no_text_leaves_the_last_one(state_dir: StateDir, red
     client.set("us:routing", b"\xff")
     (state_dir.routing / "current.json").write_bytes(b"\xff\xfe")
     assert store.read() == document(5)
-    assert RoutingStore(state_dir, redis_url).read() is None
     assert store.sees_all
+
+
+def test_an_unreadable_current_document_gives_way_to_the_newest_epoch_and_is_mended(
+    state_dir: StateDir, caplog: pytest.LogCaptureFixture
+) -> None:
+    for epoch in (9, 10, 11):
+        RoutingStore(state_dir, None).publish(document(epoch))
+    (state_dir.routing / "current.json").write_text('{"x')
+    (state_dir.routing / "epoch-11.json").write_text("")
+    store = RoutingStore(state_dir, None)
+    assert [store.read(), store.read()] == [document(10), document(10)]
+    assert caplog.text.count("the routing document of current.json cannot be read") == 1
+    assert store.highest_epoch() == 11
+    store.refresh()
+    assert (state_dir.routing / "current.json").read_text() == document(10).model_dump_json()
+
+
+def test_every_epoch_that_somebody_has_seen_counts(state_dir: StateDir, redis_url: str) -> None:
+    import redis
+
+    store = RoutingStore(state_dir, redis_url)
+    assert store.highest_epoch() == -1
+    store.publish(document(3))
+    assert store.highest_epoch() == 3
+    (state_dir.routing / "epoch-5.json").write_text("")
+    assert store.highest_epoch() == 5
+    redis.Redis.from_url(redis_url).set("us:routing:epoch", 7)
+    assert store.highest_epoch() == 7
+    store.gateway_beat("g1", 9, "")
+    assert store.highest_epoch() == 9
+
+
+def test_what_could_not_be_read_back_is_not_published(state_dir: StateDir) -> None:
+    store = RoutingStore(state_dir, None)
+    store.publish(document(1))
+    broken = document(2).model_copy(update={"candidate_share": float("nan")})
+    with pytest.raises(IntegrityError, match="epoch 2 could not be read back"):
+        store.publish(broken)
+    assert RoutingStore(state_dir, None).read() == document(1)
 
 
 def test_redis_gets_the_document_again_where_it_holds_no_text(state_dir: StateDir, redis_url: str) -> None:
@@ -148,7 +186,18 @@ def test_redis_gets_the_document_again_where_it_holds_no_text(state_dir: StateDi
     assert RoutingStore(None, redis_url).read() == document(5)
 
 
-@pytest.mark.parametrize("rubbish", [b"rubbish", b"\xff", b'{"at": "now"}'])
+@pytest.mark.parametrize("ahead", [EXPIRY + 1, 3600])
+def test_a_beat_from_the_future_counts_for_nothing(state_dir: StateDir, ahead: float) -> None:
+    time = Time()
+    store = RoutingStore(state_dir, None, clock=time)
+    store.beat(beat())
+    store.gateway_beat("g1", 4, "")
+    time.at -= ahead
+    assert store.heartbeats() == {}
+    assert store.gateways() == []
+
+
+@pytest.mark.parametrize("rubbish", [b"rubbish", b"\xff", b'{"at": "now"}', b'{"id": "g2", "at": 1}'])
 def test_a_beat_that_is_none_is_left_out(state_dir: StateDir, redis_url: str, rubbish: bytes) -> None:
     import redis
 
