@@ -9,12 +9,10 @@ from typing import Any
 import msgspec
 
 from feedback.events import Kpi
+from feedback.kpi_names import FEEDBACK
 from understudy.errors import BadRequest
 from understudy.ids import random_id, stable_id
 
-BUILT_IN = (
-    "click", "human_review_pass", "takeover", "first_response_correct", "rating", "session_end",
-)  # fmt: skip
 _FIELDS = ("response_id", "session_id", "kpi", "value", "timestamp", "id")
 _LONGEST = 512
 
@@ -42,8 +40,8 @@ def parse_feedback(raw: bytes, tenant: str, declared: tuple[str, ...]) -> Kpi:
             raise InvalidFeedback(f"`{name}` is not a field here; use {', '.join(_FIELDS)}", param=name)
     target, session = _target(given)
     kpi = given.get("kpi")
-    if kpi not in BUILT_IN and kpi not in declared:
-        known = ", ".join((*BUILT_IN, *declared))
+    if kpi not in FEEDBACK and kpi not in declared:
+        known = ", ".join((*FEEDBACK, *declared))
         raise InvalidFeedback(f"`kpi` must be one of {known}, not {kpi!r} (kpis.declared adds names)", param="kpi")
     value = _number(given.get("value", True if kpi == "session_end" else None), "value")
     at = _number(given.get("timestamp", time.time()), "timestamp")
