@@ -97,7 +97,7 @@ def test_a_slot_that_stops_serving_is_told_with_its_reason_until_it_serves_again
     silent = with_document(Figures(), document, {}, [])
     assert list(changes(serves, hangs)) == ["student-a is not ready: backing_off, no memory is left"]
     assert list(changes(hangs, serves)) == ["student-a serves v2"]
-    assert [text for now in (serves, hangs, silent) for text in line(now).split(" | ") if "not ready" in text] == [
+    assert [text for each in (serves, hangs, silent) for text in line(each).split(" | ") if "not ready" in text] == [
         "not ready: student-a (backing_off)", "not ready: student-a (away)",
     ]  # fmt: skip
 
@@ -133,13 +133,13 @@ def test_what_is_frozen_is_shown_and_what_waits_for_it() -> None:
 
 
 def test_the_rate_falls_while_no_replies_come(tmp_path: Path) -> None:
-    file, now = tmp_path / "traffic.jsonl", [1010.0]
+    file, clock = tmp_path / "traffic.jsonl", [1010.0]
     file.write_text("".join(json.dumps(row(end=1000.0 + second)) + "\n" for second in range(11)))
-    tail = TrafficTail(file, lambda: now[0])
+    tail = TrafficTail(file, lambda: clock[0])
     assert tail.rate == 0.0
     tail.read()
     rates = []
-    for now[0] in (1010.0, 1015.0, 1055.0):
+    for clock[0] in (1010.0, 1015.0, 1055.0):
         tail.read()
         rates.append(tail.rate)
     assert rates == [1.0, 0.5, 0.0]
