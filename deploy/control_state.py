@@ -90,6 +90,8 @@ class ControlState(_Part):
     teacher: str = EXTERNAL
     stable: str | None = None
     previous: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Those of `previous` that a rollback went away from, until they go live again."""
     slots: dict[str, str | None] = Field(default_factory=dict)
     """Wanted version by student slot."""
     canary: CanaryState | None = None

@@ -27,8 +27,10 @@ class Operations:
         self._desk = desk
 
     def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
-        """Start one. A rollback without a target goes to the latest former version.
+        """Start one.
 
+        A rollback without a target goes to the latest former version that no rollback has left, so that two in a row
+        go back by two; where there are only such, to the latest.
         A rollback begins although the audit log cannot be written; a promotion does not.
 
         Raises:
@@ -76,10 +78,11 @@ class Operations:
             self._give_up(operation, f"{operation.target} was not loaded within {limit:g} s")
 
     def _latest_former(self) -> str:
-        for version in self._desk.state.previous:
-            if version not in self._desk.state.bad:
-                return version
-        raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
+        state = self._desk.state
+        fit = [version for version in state.previous if version not in state.bad]
+        if not fit:
+            raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
+        return min(fit, key=lambda version: version in state.left)
 
     def _checked(self, version: str) -> str:
         state = self._desk.state
@@ -103,12 +106,15 @@ class Operations:
         moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
+        previous = former(state, operation.target)
+        left = {*state.left, state.stable} if operation.kind == "rollback" else {*state.left}
         self._desk.change(
             *moves,
             actor=operation.actor,
             decided_by=BY_OPERATOR,
             stable=operation.target,
-            previous=former(state, operation.target),
+            previous=previous,
+            left=tuple(version for version in previous if version in left),
             operation=None,
             outcome=_outcome(operation),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Literal
 
 import pytest
 
@@ -25,6 +26,23 @@ def test_rollback_to_the_loaded_version_is_one_epoch(world: World) -> None:
     assert (document.stable, document.previous) == ("v1", ("v2",))
     assert "promotion" in document.frozen
     assert {"rollback.begun", "version.restored", "rollback.done"} <= set(actions(world))
+
+
+def test_bare_rollbacks_go_further_back_and_not_to_a_version_that_one_has_left(world: World) -> None:
+    third = register(world.state, "third")
+
+    def perform(kind: Literal["rollback", "promote"], target: str | None = None) -> str:
+        answer = world.conductor.perform(kind, target, "test")
+        return f"{answer['from']} {answer['to']}"
+
+    with Moving(world):
+        assert perform("promote", third) == f"v2 {third}"
+        assert perform("rollback") == f"{third} v2"
+        assert perform("rollback") == "v2 v1"
+        assert perform("rollback") == "v1 v2", "only versions that were left are there, so the latest"
+        assert perform("promote", third) == f"v2 {third}"
+        assert perform("promote", "v1") == f"{third} v1"
+        assert perform("rollback") == f"v1 {third}", "promoted again, so no longer left"
 
 
 def test_rollback_to_a_version_that_is_not_loaded_loads_it_first(world: World) -> None:
