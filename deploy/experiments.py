@@ -1,4 +1,4 @@
-"""Experiments applied at run time: one YAML file each in `registry/experiments/`."""
+"""Experiments applied at run time: one YAML file each in `registry/experiments/`, in its `stopped/` afterwards."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from pydantic import ValidationError
 
 from ab.experiment import Experiment
 from understudy.errors import BadRequest, NotFound
-from understudy.files import write_atomic
+from understudy.files import sync_folder, write_atomic
 from understudy.state import StateDir
+
+STOPPED = "stopped"
 
 
 class ExperimentStore:
-    """Reads, writes and removes experiments of a state directory."""
+    """Reads, writes and stops experiments of a state directory."""
 
     def __init__(self, state: StateDir) -> None:
         self._folder = state.registry / "experiments"
 
     def all(self) -> tuple[Experiment, ...]:
-        """Every experiment, by id; a file that is not one is left out."""
-        found = []
-        for path in sorted(self._folder.glob("[!.]*.yaml")):
-            try:
-                found.append(Experiment.model_validate(yaml.safe_load(path.read_text("utf-8"))))
-            except (OSError, yaml.YAMLError, ValidationError):
-                continue
-        return tuple(found)
+        """Every active experiment, in the order of file names; a file that is not one is left out."""
+        return _read(self._folder)
+
+    def stopped(self) -> tuple[Experiment, ...]:
+        """Every stopped one that was not applied again."""
+        active = {one.id for one in self.all()}
+        return tuple(one for one in _read(self._folder / STOPPED) if one.id not in active)
 
     def get(self, name: str) -> Experiment:
-        """The experiment `name`.
+        """The active experiment `name`.
 
         Raises:
             NotFound: it was never applied, or stopped.
@@ -40,7 +41,7 @@ class ExperimentStore:
             if experiment.id == name:
                 return experiment
         known = ", ".join(e.id for e in self.all()) or "none"
-        raise NotFound(f"there is no experiment {name!r} (there are: {known})", param="id")
+        raise NotFound(f"there is no active experiment {name!r} (there are: {known})", param="id")
 
     def put(self, experiment: Experiment) -> None:
         """Write an experiment; it is in the next routing document."""
@@ -48,15 +49,29 @@ class ExperimentStore:
         write_atomic(self._path(experiment.id), yaml.safe_dump(value, allow_unicode=True, sort_keys=False))
 
     def delete(self, name: str) -> None:
-        """Take an experiment out of the next routing document.
+        """Take an experiment out of the next routing document; its file stays among the stopped.
 
         Raises:
-            NotFound: there is none.
+            NotFound: it is not active.
         """
         self.get(name)
-        self._path(name).unlink()
+        stopped = self._folder / STOPPED
+        stopped.mkdir(exist_ok=True)
+        self._path(name).replace(stopped / self._path(name).name)
+        sync_folder(stopped)
+        sync_folder(self._folder)
 
     def _path(self, name: str) -> Path:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise BadRequest(f"{name!r} is no experiment id; use letters, digits, dot, dash and underscore")
         return self._folder / f"{name}.yaml"
+
+
+def _read(folder: Path) -> tuple[Experiment, ...]:
+    found = []
+    for path in sorted(folder.glob("[!.]*.yaml")):
+        try:
+            found.append(Experiment.model_validate(yaml.safe_load(path.read_text("utf-8"))))
+        except (OSError, yaml.YAMLError, ValidationError):
+            continue
+    return tuple(found)

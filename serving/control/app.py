@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from ab.experiment import Experiment
 from deploy.conductor import Conductor
 from serving.control.door import Door
+from serving.control.experiments import Experiments
 from serving.control.refusals import install
 from serving.control.sources import Sources
 from serving.control.views import Views
@@ -57,7 +58,8 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
         title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
     )
     views = Views(conductor, sources)
-    for router in (_reads(views, conductor, sources), _acts(views, conductor, sources), _experiments(views, conductor)):
+    experiments = Experiments(conductor, sources)
+    for router in (_reads(views, conductor, sources), _acts(views, conductor, sources), _experiments(experiments)):
         app.include_router(router, prefix=PREFIX)
     install(app, openapi)
     app.add_middleware(Door, token=token, public=openapi)
@@ -129,7 +131,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/freeze")
     def freeze(body: WhatBody) -> dict[str, Any]:
-        return {"frozen": conductor.change(freeze=body.what, actor="operator")}
+        return {"frozen": conductor.change(freeze=body.what, actor="operator"), **conductor.unaudited()}
 
     @router.post("/resume")
     def resume(body: WhatBody) -> dict[str, Any]:
@@ -152,32 +154,29 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     return router
 
 
-def _experiments(views: Views, conductor: Conductor) -> APIRouter:
+def _experiments(experiments: Experiments) -> APIRouter:
     router = APIRouter(prefix="/experiments")
-    store = conductor.experiments
 
     @router.get("")
     def every() -> dict[str, Any]:
-        document = conductor.document
-        active = document.experiments if document is not None else store.all()
-        return {"experiments": [one.model_dump(mode="json", exclude_none=True) for one in active]}
+        return {"experiments": experiments.listed()}
 
     @router.get("/{name}")
     def show(name: str) -> dict[str, Any]:
-        return store.get(name).model_dump(mode="json", exclude_none=True)
+        return experiments.show(name)
 
     @router.put("/{name}")
     def put(name: str, body: Experiment) -> dict[str, Any]:
         if body.id != name:
             raise BadRequest(f"the body's id is {body.id!r}, the address names {name!r}", param="id")
-        return {"id": name, "epoch": conductor.apply(body, "operator")}
+        return experiments.apply(body)
 
     @router.delete("/{name}")
     def stop(name: str) -> dict[str, Any]:
-        return {"id": name, "epoch": conductor.stop_experiment(name, "operator")}
+        return experiments.stop(name)
 
     @router.get("/{name}/results")
     def results(name: str) -> dict[str, Any]:
-        return views.results(name)
+        return experiments.results(name)
 
     return router

@@ -32,7 +32,7 @@ def versions(argv: list[str]) -> int:
 def rollback(argv: list[str]) -> int:
     """Back to the previous version, or to a named one."""
     made = _parser("rollback", "Go back to the previous version, or to a named one.", "rollback v1")
-    made.add_argument("version", nargs="?", help="default: the latest former one")
+    made.add_argument("version", nargs="?", help="default: the latest former one that no rollback has left")
     options = made.parse_args(argv)
     body = {"version": options.version} if options.version else {}
     return _show(options, Admin(options.state).call("POST", "/rollback", json=body), printing.rolled_back)
@@ -103,7 +103,7 @@ def rounds(argv: list[str]) -> int:
 def experiment(argv: list[str]) -> int:
     """List, show, apply, results, stop."""
     about = "Experiments of the running system; `experiment assign FILE --units FILE` works on files alone."
-    made = _parser("experiment", about, "experiment apply experiment.yaml")
+    made = _parser("experiment", about, "experiment apply docs/experiment.yaml")
     made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
     made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
     options = made.parse_args(argv)
@@ -116,10 +116,10 @@ def experiment(argv: list[str]) -> int:
         wanted = read_experiment(Path(options.name))
         body = wanted.model_dump(mode="json", exclude_none=True)
         answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
-        return _show(options, answer, lambda a: f"{a['id']} applies from epoch {a['epoch']}")
+        return _show(options, answer, printing.applied)
     if options.action == "stop":
         answer = admin.call("DELETE", f"/experiments/{options.name}")
-        return _show(options, answer, lambda a: f"{a['id']} stopped at epoch {a['epoch']}")
+        return _show(options, answer, lambda a: f"{a['id']} stopped at epoch {a['epoch']}; its results stay")
     tail = "/results" if options.action == "results" else ""
     return _show(options, admin.get(f"/experiments/{options.name}{tail}"), _pretty)
 

@@ -105,10 +105,16 @@ def pool(value: dict[str, Any]) -> str:
 def experiments(value: dict[str, Any]) -> str:
     """`GET experiments`."""
     rows = [
-        (e["id"], e["unit"], ", ".join(f"{arm} {share:g}" for arm, share in e["arms"].items()))
+        (e["id"], e["state"], e["unit"], ", ".join(f"{arm} {share:g}" for arm, share in e["arms"].items()))
         for e in value["experiments"]
     ]
-    return table(("experiment", "unit", "arms"), rows)
+    return table(("experiment", "state", "unit", "arms"), rows)
+
+
+def applied(value: dict[str, Any]) -> str:
+    """The answer of `PUT experiments/ID`."""
+    lines = [f"{value['id']} applies from epoch {value['epoch']}"]
+    return "\n".join(lines + [f"warning: {warning}" for warning in value["warnings"]])
 
 
 def when(at: float) -> str:

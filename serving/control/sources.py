@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.guardrails import Stat
-from feedback.config import PoolConfig, RedisConfig
+from feedback.config import KpisConfig, PoolConfig, RedisConfig
 from feedback.connection import connect, redis_errors
 from feedback.keys import Keys
+from feedback.kpi_names import COMPUTED, FEEDBACK
 from feedback.kpis import By, KpiStore
 from feedback.pool import Pool
 from understudy.clock import monotonic
@@ -27,6 +28,8 @@ class Sources:
     """Readers over one Redis; without one every method raises Unavailable."""
 
     def __init__(self, config: Config, redis: RedisConfig) -> None:
+        self.kpi_names = (*FEEDBACK, *COMPUTED, *config.section(KpisConfig).declared)
+        """Every KPI that is counted."""
         self._prefix = redis.prefix
         self._client = connect(redis.url, 0.5) if redis.url else None
         if self._client is not None:

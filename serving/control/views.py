@@ -84,25 +84,6 @@ class Views:
         current = self._conductor.desk.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
 
-    def results(self, experiment: str) -> dict[str, Any]:
-        """Exposures by arm; a verdict needs the planned units, so it may say that it is too early.
-
-        Raises:
-            NotFound: no such experiment.
-            Unavailable: the counts cannot be read, which is not the same as none.
-        """
-        plan = self._conductor.experiments.get(experiment)
-        arms = self._sources.exposures(experiment)
-        units = sum(int(row["units"]) for row in arms.values())
-        return {
-            "id": experiment,
-            "arms": {arm: arms.get(arm, {"exposures": 0, "units": 0}) for arm in plan.arms},
-            "planned_units": plan.stop.planned_units,
-            "decision": "not yet",
-            "why": f"{units} of {plan.stop.planned_units} planned units seen; "
-            "`understudy experiment analyse` is not part of this release",
-        }
-
     def _slots(self) -> dict[str, Any]:
         document, beats = self._conductor.document, self._conductor.desk.beats
         rows: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A real controller process on a state directory with two versions, a Redis, and a fleet that obeys."""
+"""The routes over a conductor in this process, and a real controller process on a Redis, whose fleet obeys."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from fastapi.testclient import TestClient
 
+from feedback.config import RedisConfig
 from feedback.redis_server import RedisServer, free_port
-from tests.deploy.fleet import Fleet, register
+from serving.control.app import create_app
+from serving.control.sources import Sources
+from tests.deploy.fleet import Fleet, World, register
 from tests.waiting import eventually
+from understudy.config import Config
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[3]
+TOKEN = "token of the tests"
 STEP = '[{"share": 0.25, "min_exposures": 5, "max_wait_seconds": 600, "on_timeout": "hold"}]'
 
 
@@ -105,3 +111,26 @@ def control(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer)
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def world(state_dir: StateDir) -> World:
+    """A settled system whose conductor the test drives."""
+    made = World(state_dir)
+    made.turn()
+    return made
+
+
+@pytest.fixture
+def sources(redis_url: str) -> Sources:
+    """What the control plane reads from an empty Redis."""
+    return Sources(Config({"kpis": {"declared": ["smile"]}}), RedisConfig(url=redis_url))
+
+
+@pytest.fixture
+def admin(world: World, sources: Sources) -> Iterator[TestClient]:
+    """A client of the routes over `world`, with the token."""
+    app = create_app(world.conductor, sources, TOKEN)
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    with TestClient(app, "http://t/admin/v1", headers=headers, raise_server_exceptions=False) as client:
+        yield client

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message
 
-from feedback.config import RedisConfig
-from serving.control.app import create_app
 from serving.control.door import MAX_BODY
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, actions, to_canary
+from tests.serving.control.conftest import TOKEN
 from tests.waiting import eventually
-from understudy.config import Config
-from understudy.state import StateDir
-
-TOKEN = "token of the test"
-
-
-@pytest.fixture
-def world(state_dir: StateDir) -> World:
-    made = World(state_dir)
-    made.turn()
-    return made
-
-
-@pytest.fixture
-def sources(redis_url: str) -> Sources:
-    return Sources(Config({}), RedisConfig(url=redis_url))
-
-
-@pytest.fixture
-def admin(world: World, sources: Sources) -> Iterator[TestClient]:
-    app = create_app(world.conductor, sources, TOKEN)
-    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    with TestClient(app, "http://t/admin/v1", headers=headers, raise_server_exceptions=False) as client:
-        yield client
 
 
 async def passed(admin: TestClient, headers: dict[str, str], body: list[Message]) -> tuple[int, int]:

@@ -1,0 +1,124 @@
+"""Experiments at the control plane: what may be applied, what is said about it, what was counted."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ab.applying import changes, warnings
+from ab.experiment import Experiment
+from deploy.conductor import Conductor
+from serving.control.sources import Sources
+from understudy.errors import BadRequest, Conflict, NotFound
+
+State = Literal["active", "stopped"]
+
+
+class UnknownKpi(BadRequest):
+    """A KPI that nobody counts."""
+
+    status, code = 422, "unknown_kpi"
+
+
+class Experiments:
+    """The active ones, as gateways have them, and the stopped ones, whose results stay."""
+
+    def __init__(self, conductor: Conductor, sources: Sources) -> None:
+        self._conductor = conductor
+        self._store = conductor.experiments
+        self._sources = sources
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every experiment with its state; of the active ones the first that matches a request takes it."""
+        return [_shown(one, "active") for one in self._active()] + [_shown(o, "stopped") for o in self._store.stopped()]
+
+    def show(self, name: str) -> dict[str, Any]:
+        """One of them.
+
+        Raises:
+            NotFound: it was never applied.
+        """
+        return _shown(*self._find(name))
+
+    def apply(self, wanted: Experiment) -> dict[str, Any]:
+        """Begin or replace one; returns {"id", "epoch", "warnings"}.
+
+        Raises:
+            UnknownKpi: it names one that nobody counts.
+            Conflict: exposures of this id were counted under another split.
+            Unavailable: whether there are such exposures cannot be read.
+        """
+        self._check_kpis(wanted)
+        self._check_split(wanted)
+        epoch = self._conductor.apply(wanted, "operator")
+        document = self._conductor.document
+        aliases = {} if document is None else document.aliases
+        return {"id": wanted.id, "epoch": epoch, "warnings": warnings(wanted, self._active(), aliases)}
+
+    def stop(self, name: str) -> dict[str, Any]:
+        """Take one out of the traffic; its results stay.
+
+        Raises:
+            NotFound: it is not active.
+            Conflict: it belongs to the configuration.
+        """
+        stored = {one.id for one in self._store.all()}
+        if name not in stored and any(one.id == name for one in self._active()):
+            raise Conflict(f"{name} stands in `router.experiments` of the configuration; take it out there")
+        return {"id": name, "epoch": self._conductor.stop_experiment(name, "operator")}
+
+    def results(self, name: str) -> dict[str, Any]:
+        """Exposures by arm; this release counts and does not decide.
+
+        Raises:
+            NotFound: no such experiment.
+            Unavailable: the counts cannot be read, which is not the same as none.
+        """
+        plan, state = self._find(name)
+        arms = self._sources.exposures(name)
+        units = sum(int(row["units"]) for row in arms.values())
+        return {
+            "id": name,
+            "state": state,
+            "arms": {arm: arms.get(arm, {"exposures": 0, "units": 0}) for arm in plan.arms},
+            "planned_units": plan.stop.planned_units,
+            "decision": "not yet",
+            "why": f"{units} of {plan.stop.planned_units} planned units seen; this release counts and does not decide",
+        }
+
+    def _active(self) -> tuple[Experiment, ...]:
+        document = self._conductor.document
+        return self._store.all() if document is None else document.experiments
+
+    def _find(self, name: str) -> tuple[Experiment, State]:
+        for one in self._active():
+            if one.id == name:
+                return one, "active"
+        for one in self._store.stopped():
+            if one.id == name:
+                return one, "stopped"
+        known = ", ".join(row["id"] for row in self.listed()) or "none"
+        raise NotFound(f"there is no experiment {name!r} (there are: {known})", param="id")
+
+    def _check_kpis(self, wanted: Experiment) -> None:
+        judged = wanted.secondary if wanted.primary is None else (wanted.primary, *wanted.secondary)
+        allowed = self._sources.kpi_names
+        for kpi in [part.kpi for part in judged] + [guardrail.kpi for guardrail in wanted.guardrails]:
+            if kpi not in allowed:
+                names = ", ".join(allowed)
+                raise UnknownKpi(f"nobody counts the kpi {kpi!r}; use one of {names} (`kpis.declared` adds names)")
+
+    def _check_split(self, wanted: Experiment) -> None:
+        try:
+            former, _ = self._find(wanted.id)
+        except NotFound:
+            return
+        changed = changes(former, wanted)
+        if changed and self._sources.exposures(wanted.id):
+            keys = ", ".join(f"`{key}`" for key in changed)
+            raise Conflict(
+                f"{wanted.id} has exposures, and {keys} would change: stop it and use another id", param="id"
+            )
+
+
+def _shown(experiment: Experiment, state: State) -> dict[str, Any]:
+    return {**experiment.model_dump(mode="json", exclude_none=True), "state": state}
