@@ -35,14 +35,10 @@ from understudy.files import write_json
 from understudy.state import StateDir
 
 PROMPTS = [
-    "Where is my order?", "我想退货，可以吗？", "How much is the total?", "请问发票怎么开？",
-    "A gift card over $60 pays for my order of $36. What is left on it?",
-    "我有一张200元的礼品卡，订单是80元，卡里还剩多少？",
-    "I want to trade in my old phone for the new one at $90. What do I pay?",
-    "我想用旧手机抵扣新手机，新手机300元，我要付多少？",
+    "Where is my order?", "I want to return my headphones.", "How much is the total?",
+    "我的订单什么时候到？", "我想退货，可以吗？", "Can I change my delivery address?",
+    "What does the warranty cover?", "请问发票怎么开？",
 ]  # fmt: skip
-"""Half of what all students were taught, half of the kind that only a distilled one knows: these tell them apart."""
-LEAST_TOLD_APART = 2
 
 LONG, SHORT = 48, 4
 """Tokens of the replies that are streamed without pause, and of those with one."""
@@ -80,8 +76,8 @@ def main(argv: list[str]) -> int:
 
 async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
     """Reference replies, a quiet period, then the swaps; the result as in interface.md."""
-    versions = await asyncio.to_thread(add_third_version, system)
-    # The third version joins the ring by being loaded once; then each has been asked for its replies.
+    versions = await asyncio.to_thread(add_variants, system)
+    # The variants join the ring by being loaded once; then each has been asked for its replies.
     reference = await references(system, versions)
     quiet = Load()
     quiet_for = max(15.0, min(60.0, swaps * 1.0))
@@ -94,21 +90,22 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
     return {**summarise(busy, quiet, reference, timings, before, memory(system)), "reference": told_apart}
 
 
-def add_third_version(system: System) -> list[str]:
-    """Live and former version, and a variant of the former as a third, so that a swap has to load something."""
+def add_variants(system: System) -> list[str]:
+    """The live version and two variants of it, so that a swap always has one to load that no slot holds."""
     from online_distill import fingerprint  # loads torch
 
     registry = Registry(StateDir(system.state))
-    status = system.status()
-    students = [status["live"]["student"], status["previous"][0]]
-    oldest = students[-1]
-    with tempfile.TemporaryDirectory(prefix="understudy-variant-") as scratch:
-        variant = make_variant(registry.path(oldest), Path(scratch) / "model", seed=3)
-        fingerprint.record(variant, registry.path(oldest), variant / fingerprint.FILE)
-        manifest = registry.register(
-            variant, kind="student", parent=oldest, teacher=None, round=None, lineage={"variant_of": oldest}, metrics={}
-        )
-    return [*reversed(students), manifest.version]
+    live = system.status()["live"]["student"]
+    names = [live]
+    for seed in (3, 4):
+        with tempfile.TemporaryDirectory(prefix="understudy-variant-") as scratch:
+            variant = make_variant(registry.path(live), Path(scratch) / "model", seed)
+            fingerprint.record(variant, registry.path(live), variant / fingerprint.FILE)
+            manifest = registry.register(
+                variant, kind="student", parent=live, teacher=None, round=None, lineage={"variant_of": live}, metrics={}
+            )
+        names.append(manifest.version)
+    return names
 
 
 async def references(system: System, versions: list[str]) -> References:
@@ -127,7 +124,7 @@ async def references(system: System, versions: list[str]) -> References:
                 if any(s.error or s.version != version for s in seen):
                     raise RuntimeError(f"no reference replies of {version}: {[s.error or s.version for s in seen]}")
                 found[version, tokens] = [s.text for s in seen]
-    if distinct(found) < LEAST_TOLD_APART:
+    if distinct(found) < len(PROMPTS) // 2:
         raise RuntimeError("two versions give the same replies to most prompts, so a mix could not be seen")
     return found
 

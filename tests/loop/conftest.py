@@ -26,6 +26,11 @@ SMALL = {
 }
 """A shorter round on fewer samples; at full counts `up` keeps its own settings."""
 
+SHORT = {
+    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "25",
+    "UNDERSTUDY_ROLLOUT__STEPS": "[{share: 0.25, min_exposures: 5, max_wait_seconds: 5, on_timeout: promote}]",
+}
+
 
 @dataclass(frozen=True)
 class Turned:
@@ -56,8 +61,8 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
 
 @pytest.fixture(scope="package")
 def system(turned: Turned) -> Iterator[System]:
-    """The same state directory, started again without traffic; its rounds are short."""
-    running = System(turned.state, "--no-traffic", env={"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "25"})
+    """The same state directory, started again without traffic; its rounds and canaries are short."""
+    running = System(turned.state, "--no-traffic", env=SHORT)
     try:
         running.wait_ready()
         yield running

@@ -24,20 +24,20 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 def pick(source: Path, target: Path) -> int:
-    """Short dialogues, as many of each language, in the order of the file."""
-    wanted = {"en": PER_LANGUAGE, "zh": PER_LANGUAGE}
-    with gzip.open(source, "rt") as rows, target.open("w") as out:
+    """Short dialogues, as many of each language in turn, in the order of the file."""
+    found: dict[str, list[str]] = {"en": [], "zh": []}
+    with gzip.open(source, "rt") as rows:
         for line in rows:
             row = json.loads(line)
             turns = [m for m in row["messages"] if m["role"] in ("system", "user", "assistant") and m.get("content")]
             last = max((i for i, m in enumerate(turns[:5]) if m["role"] == "user"), default=None)
-            if last is None or sum(len(m["content"]) for m in turns[: last + 1]) > 600 or not wanted[row["lang"]]:
+            if last is None or sum(len(m["content"]) for m in turns[: last + 1]) > 600:
                 continue
-            wanted[row["lang"]] -= 1
             messages = [{"role": m["role"], "content": m["content"]} for m in turns[: last + 1]]
-            out.write(json.dumps({"id": row["id"], "session": row["id"], "messages": messages}) + "\n")
-    assert not any(wanted.values())
-    return 2 * PER_LANGUAGE
+            found[row["lang"]].append(json.dumps({"id": row["id"], "session": row["id"], "messages": messages}))
+    chosen = [line for pair in zip(found["en"], found["zh"], strict=False) for line in pair][: 2 * PER_LANGUAGE]
+    target.write_text("\n".join(chosen) + "\n", "utf-8")
+    return len(chosen)
 
 
 def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: System, tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
-    assert (result["requests"], result["failures"]) == (count, 0)
+    assert (result["requests"], result["failures"]) == (count, 0) == (2 * PER_LANGUAGE, 0)
     assert set(result["arms"]) == {"teacher", "student"}
-    eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 20, 120, "hard samples")
+    eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 40, 120, "hard samples")
     settled.post("/rounds", {})
     rounds = RoundStore(StateDir(settled.state))
     asked = {json.loads(line)["messages"][-1]["content"] for line in file.read_text().splitlines()}
