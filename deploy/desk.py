@@ -46,7 +46,7 @@ class Desk:
         self.settings = settings
         self.kpis = kpis
         self.clock = clock
-        self.registry = Registry(folder, clock)
+        self.registry = Registry(folder, clock, settings.trusted_keys)
         self.rounds = RoundStore(folder, clock)
         self.audit = AuditLog(folder.audit, clock)
         self.beats: dict[str, Heartbeat] = {}

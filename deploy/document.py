@@ -27,6 +27,8 @@ class Settings:
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     shadow: ShadowRates = field(default_factory=ShadowRates)
     teacher: SlotView | None = None
+    trusted_keys: tuple[str, ...] = ()
+    """Of `deploy.config.RegistryConfig`."""
 
 
 def build(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.files import is_ready, mark_ready, read_json, sync_folder, write_atomic
 from understudy.state import StateDir
 
+LARGEST_MANIFEST = 16 << 20
+"""Bytes; the lineage names every exchange that was trained on."""
 LETTER: dict[Kind, str] = {"student": "v", "teacher": "t"}
 
 
@@ -37,12 +39,15 @@ class VersionStore(Protocol):
 
 
 class Registry:
-    """Versions in `registry/versions/<version>/` of a state directory."""
+    """Versions in `registry/versions/<version>/` of a state directory.
 
-    def __init__(self, state: StateDir, clock: Clock = wall) -> None:
+    `trusted` are the ids of keys, beside the state directory's own, whose signatures count.
+    """
+
+    def __init__(self, state: StateDir, clock: Clock = wall, trusted: Collection[str] = ()) -> None:
         self._state = state
         self._clock = clock
-        self._signer = Signer(state.keys)
+        self._signer = Signer(state.keys, state.run / "signing.id", trusted)
         self._audit = AuditLog(state.audit, clock)
 
     def versions(self) -> list[Manifest]:
@@ -93,6 +98,8 @@ class Registry:
         """
         folder = self.path(version)
         try:
+            if folder.is_symlink():
+                raise IntegrityError(f"{version} is a link; a version is a folder of the registry's own")
             manifest = _read_manifest(folder)
             if manifest.version != version:
                 raise IntegrityError(f"{version}/{MANIFEST} describes {manifest.version}; register it anew")
@@ -200,6 +207,8 @@ def _number(version: str) -> int:
 
 def _read_manifest(folder: Path) -> Manifest:
     try:
+        if (folder / MANIFEST).stat().st_size > LARGEST_MANIFEST:
+            raise ValueError
         return Manifest.model_validate(read_json(folder / MANIFEST))
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, ValidationError, RecursionError):
         raise IntegrityError(f"{folder.name}/{MANIFEST} is missing or unreadable; register it anew") from None

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from deploy.config import RegistryConfig
 from deploy.registry import Registry
 from deploy.rounds import Round, RoundStore
 from deploy.routing import EXTERNAL, RoutingDocument, SlotView
@@ -51,7 +52,8 @@ class Trainer:
     def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
         self._config = config.section(TrainerConfig)
-        self._registry, self._rounds = Registry(state), RoundStore(state)
+        self._registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
+        self._rounds = RoundStore(state)
         redis = find_redis(config, state)
         url, prefix = redis.url, redis.prefix
         self._routes = RoutingStore(state, url, prefix)

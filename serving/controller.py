@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 
 from deploy.conductor import TICK, Conductor
-from deploy.config import GateConfig, RolloutConfig
+from deploy.config import GateConfig, RegistryConfig, RolloutConfig
 from deploy.desk import Desk
 from deploy.document import Settings
 from deploy.lease import Lease
@@ -102,6 +102,7 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         rollout=config.section(RolloutConfig),
         shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
         teacher=external_teacher(config.section(EnginesConfig)),
+        trusted_keys=config.section(RegistryConfig).trusted_keys,
     )
     desk = Desk(state, settings, sources.stats)
     store = RoutingStore(state, redis.url, redis.prefix)

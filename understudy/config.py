@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from understudy.errors import ConfigError
+from understudy.yaml_text import load_yaml
 
 SECTIONS: dict[str, str] = {
     "engines": "serving.engine.config:EnginesConfig",
@@ -32,6 +33,7 @@ SECTIONS: dict[str, str] = {
     "shadow": "feedback.config:ShadowConfig",
     "pool": "feedback.config:PoolConfig",
     "kpis": "feedback.config:KpisConfig",
+    "registry": "deploy.config:RegistryConfig",
     "rollout": "deploy.config:RolloutConfig",
     "gate": "deploy.config:GateConfig",
     "trainer": "online_distill.config:TrainerConfig",
@@ -88,8 +90,7 @@ class Config:
     def named(self, name: str) -> Section:
         """The section called `name`, validated."""
         if name not in self._built:
-            module, _, attribute = SECTIONS[name].partition(":")
-            kind = getattr(importlib.import_module(module), attribute)
+            kind = section_kind(name)
             given = self._raw.get(name)
             try:
                 self._built[name] = kind.model_validate({} if given is None else given)
@@ -104,6 +105,13 @@ class Config:
         return {name: self.named(name) for name in SECTIONS}
 
 
+def section_kind(name: str) -> type[Section]:
+    """The model of the section called `name`; imports its owner."""
+    module, _, attribute = SECTIONS[name].partition(":")
+    kind: type[Section] = getattr(importlib.import_module(module), attribute)
+    return kind
+
+
 def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) -> Config:
     """Read `path` (None: defaults), apply the overrides of `env` (None: the process environment).
 
@@ -115,11 +123,11 @@ def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) 
     if path is not None:
         source = str(path)
         try:
-            given = yaml.safe_load(path.read_text("utf-8"))
+            given = load_yaml(path.read_text("utf-8"))
         except OSError as error:
             raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid YAML: {error}") from None
+            raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
         if given is not None and not isinstance(given, dict):
             raise ConfigError(f"{path}: the top level must map sections, not be a {type(given).__name__}")
         raw = given or {}
@@ -132,12 +140,15 @@ def _override(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[str, An
     merged, overrides = dict(raw), {}
     for name, text in env.items():
         parts = name.removeprefix(PREFIX).lower().split("__")
-        if not name.startswith(PREFIX) or len(parts) < 2:
+        if not name.startswith(PREFIX):
+            continue
+        if len(parts) < 2:
+            _refuse_near_miss(name, text)
             continue
         if parts[0] not in SECTIONS:
             raise ConfigError(f"environment {name}: {unknown_key(parts[0], parts[0], SECTIONS)}")
         try:
-            value = yaml.safe_load(text)
+            value = load_yaml(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"environment {name}: not valid YAML: {' '.join(str(error).split())}") from None
         node = merged
@@ -148,6 +159,19 @@ def _override(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[str, An
         node[parts[-1]] = value
         overrides[".".join(parts)] = name
     return merged, overrides
+
+
+def _refuse_near_miss(name: str, text: str) -> None:
+    """Refuse `UNDERSTUDY_GATEWAY_PORT`, which wants two underscores; other variables are none of our business.
+
+    Kubernetes sets such a name to `tcp://...` in every pod beside a service called `understudy-gateway`.
+    """
+    section, _, rest = name.removeprefix(PREFIX).lower().partition("_")
+    if section in SECTIONS and not text.startswith("tcp://"):
+        near = difflib.get_close_matches(rest, section_kind(section).model_fields, n=1)
+        if near:
+            meant = f"{PREFIX}{section}__{near[0]}".upper()
+            raise ConfigError(f"environment {name}: two underscores go before a field; did you mean `{meant}`?")
 
 
 def unknown_key(path: str, key: str, allowed: Mapping[str, Any] | list[str]) -> str:
@@ -173,7 +197,7 @@ def describe(
         elif item["type"] == "model_type":
             found = f"`{path}` was given {item['input']!r}: give keys of {', '.join(sorted(allowed_keys(kind, keys)))}"
         else:
-            found = f"`{path}` was given {item['input']!r}: {item['msg']}"
+            found = f"`{path}` was given {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
         names = [name for set_path, name in (overrides or {}).items() if _related(path, set_path)]
         findings.append(found + (f" (set by {', '.join(names)})" if names else ""))
     return "; ".join(findings)

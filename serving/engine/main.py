@@ -8,6 +8,7 @@ import logging
 import signal
 from pathlib import Path
 
+from deploy.config import RegistryConfig
 from deploy.registry import Registry
 from deploy.routing import SLOTS, SlotName
 from deploy.routing_store import RoutingStore
@@ -50,19 +51,21 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def build(slot: SlotName, state: StateDir, engines: EnginesConfig, routes: RoutingStore) -> Agent:
+def build(slot: SlotName, state: StateDir, config: Config, routes: RoutingStore) -> Agent:
     """An agent over the state directory's registry, keys and fork server."""
+    engines = config.section(EnginesConfig)
+    registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
     runner = EngineRunner(
         slot, engines, key=engine_key(state), control_key=control_key(state), logs=state.logs,
         fork_socket=fork_socket(state),
     )  # fmt: skip
-    return Agent(slot, engines, runner, Registry(state), routes)
+    return Agent(slot, engines, runner, registry, routes)
 
 
 async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
     redis = find_redis(config, state)
     routes = RoutingStore(state, redis.url, redis.prefix)
-    agent = build(slot, state, config.section(EnginesConfig), routes)
+    agent = build(slot, state, config, routes)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)

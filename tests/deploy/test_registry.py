@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from deploy.audit import AuditLog, verify_chain
-from deploy.registry import Registry
+from deploy.registry import LARGEST_MANIFEST, Registry
 from tests.deploy.fleet import model_folder, register
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.files import READY
@@ -88,9 +89,41 @@ def test_a_manifest_signed_by_another_registry_is_refused(state_dir: StateDir, t
         Registry(state_dir).verify("v1")
 
 
-def test_an_unreadable_manifest_is_refused_and_not_listed(state_dir: StateDir) -> None:
+def test_a_public_key_in_the_folder_vouches_for_nothing_unless_it_is_named(state_dir: StateDir, tmp_path: Path) -> None:
+    stranger = StateDir(tmp_path / "stranger")
+    register(stranger, "one")
+    register(state_dir, "other")
+    shutil.copytree(stranger.versions / "v1", state_dir.versions / "v1", dirs_exist_ok=True)
+    (public,) = stranger.keys.glob("*.pub")
+    shutil.copy(public, state_dir.keys)
+    with pytest.raises(IntegrityError, match="unknown key"):
+        Registry(state_dir).verify("v1")
+    assert Registry(state_dir, trusted=(public.stem,)).verify("v1").key_id == public.stem
+
+
+def test_a_key_pair_that_was_exchanged_vouches_for_nothing(state_dir: StateDir, tmp_path: Path) -> None:
+    stranger = StateDir(tmp_path / "stranger")
+    register(stranger, "one")
+    register(state_dir, "other")
+    for folder in ("versions", "keys"):
+        shutil.copytree(stranger.registry / folder, state_dir.registry / folder, dirs_exist_ok=True)
+    with pytest.raises(IntegrityError, match="unknown key"):
+        Registry(state_dir).verify("v1")
+
+
+def test_a_version_that_is_a_link_is_refused(state_dir: StateDir, tmp_path: Path) -> None:
+    version = register(state_dir, "one")
+    (state_dir.versions / version).rename(tmp_path / "elsewhere")
+    (state_dir.versions / version).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(IntegrityError, match="is a link"):
+        Registry(state_dir).verify(version)
+    assert len(refused(state_dir)) == 1
+
+
+@pytest.mark.parametrize("text", ["{", '{"lineage":' * 100_000, '"' + " " * LARGEST_MANIFEST + '"'])
+def test_an_unreadable_manifest_is_refused_and_not_listed(state_dir: StateDir, text: str) -> None:
     register(state_dir, "one")
-    (Registry(state_dir).path("v1") / "manifest.json").write_text("{")
+    (Registry(state_dir).path("v1") / "manifest.json").write_text(text)
     with pytest.raises(IntegrityError, match="register it anew"):
         Registry(state_dir).verify("v1")
     assert Registry(state_dir).versions() == []
