@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ab.experiment import Experiment
 from understudy.config import describe
 from understudy.errors import ConfigError, UsageError
+from understudy.yaml_text import load_yaml
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -20,11 +21,13 @@ def read_experiment(path: Path) -> Experiment:
         ConfigError: unreadable, not YAML, or a wrong key or value, with its path and what is allowed.
     """
     try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
+        raw = load_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the experiment {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if raw is None:
+        raise ConfigError(f"{path} is empty; an experiment needs `id` and `arms`")
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:

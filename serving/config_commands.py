@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from understudy.config import SECTIONS, Section, load_config
+from serving.engine.config import EnginesConfig
+from understudy.config import SECTIONS, load_config, section_kind
 
 SECRET = frozenset({"api_key", "key_secret", "token", "password"})
 
@@ -21,10 +22,14 @@ def main(argv: list[str]) -> int:
     if options.what == "schema":
         print(json.dumps(schema(), indent=1, ensure_ascii=False))
         return 0
-    built = load_config(options.config).check()
+    config = load_config(options.config)
+    built = config.check()
     if options.what == "check":
         name = options.config or "the defaults"
-        print(json.dumps({"ok": True, "sections": sorted(built)}) if options.json else f"{name}: right")
+        found = warnings(config.section(EnginesConfig))
+        told = [f"{name}: right", *(f"warning: {one}" for one in found)]
+        value = {"ok": True, "sections": sorted(built), "warnings": found}
+        print(json.dumps(value) if options.json else "\n".join(told))
         return 0
     shown = {name: concealed(section.model_dump(mode="json")) for name, section in built.items()}
     print(json.dumps(shown, indent=1) if options.json else yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
@@ -45,13 +50,19 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def warnings(engines: EnginesConfig) -> list[str]:
+    """What is right in itself and yet will not work in this environment."""
+    external = {"teacher": engines.teacher, "student": engines.student, "embeddings": engines.embeddings}
+    return [
+        f"`engines.{name}.api_key_env` names {engine.api_key_env}, which is not set here"
+        for name, engine in external.items()
+        if engine is not None and engine.api_key_env and not os.environ.get(engine.api_key_env)
+    ]
+
+
 def schema() -> dict[str, Any]:
     """JSON schema of the whole file: one property for each section."""
-    properties = {}
-    for name, target in SECTIONS.items():
-        module, _, attribute = target.partition(":")
-        kind: type[Section] = getattr(importlib.import_module(module), attribute)
-        properties[name] = kind.model_json_schema()
+    properties = {name: section_kind(name).model_json_schema() for name in SECTIONS}
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 

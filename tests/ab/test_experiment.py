@@ -33,3 +33,16 @@ def test_text_that_no_file_can_hold_or_that_never_ends_is_refused(tmp_path: Path
     file.write_text(f"id: x\nseed: {seed}\narms: {{student: 1}}\n", "utf-8")
     with pytest.raises(ConfigError, match="seed"):
         read_experiment(file)
+
+
+def test_an_empty_file_and_a_key_given_twice_are_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text("# nothing yet\n", "utf-8")
+    with pytest.raises(ConfigError, match="is empty"):
+        read_experiment(file)
+    file.write_text("id: x\narms: {student: 0.5, teacher: 0.5, student: 1}\n", "utf-8")
+    with pytest.raises(ConfigError, match="`student` is given twice"):
+        read_experiment(file)
+    file.write_text("id: x\narms: {student: 0.5}\n", "utf-8")
+    with pytest.raises(ConfigError, match="}: shares must add up to 1"):
+        read_experiment(file)

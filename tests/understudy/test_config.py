@@ -63,3 +63,54 @@ def test_an_override_goes_before_the_file_and_leaves_its_neighbours(tmp_path) ->
     file.write_text("engines: {teacher: {url: 'http://a/v1', model: big}}\n", "utf-8")
     found = load_config(file, {"UNDERSTUDY_ENGINES__TEACHER__URL": "http://b/v1", "UNDERSTUDY_STATE": "/x"})
     assert found.raw == {"engines": {"teacher": {"url": "http://b/v1", "model": "big"}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("UNDERSTUDY_GATEWAY_PORT", "UNDERSTUDY_GATEWAY__PORT"),
+        ("UNDERSTUDY_GATEWAY_PROT", "UNDERSTUDY_GATEWAY__PORT"),
+        ("UNDERSTUDY_REDIS_URL", "UNDERSTUDY_REDIS__URL"),
+    ],
+)
+def test_one_underscore_before_a_field_is_refused_with_the_right_name(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"environment {name}: .* did you mean `{meant}`"):
+        load_config(None, {name: "1"})
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = ["ADMIN_URL", "ENGINE_KEY", "REDIS_BINARY", "STATE", "GATEWAY_SERVICE_HOST", "GATEWAY_PORT_8000_TCP_ADDR"]
+    env = {f"UNDERSTUDY_{name}": "x" for name in others}
+    assert load_config(None, {**env, "UNDERSTUDY_GATEWAY_PORT": "tcp://10.0.0.1:8000"}).raw == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("gateway: {port: 1}\nrouter: {}\ngateway: {port: 2}", "the key `gateway` is given twice"),
+        ("gateway: {port: 1, port: 1}", "the key `port` is given twice"),
+        ("gateway: " + "[" * 5000, "nested too deeply"),
+    ],
+)
+def test_yaml_that_says_two_things_or_never_ends_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "given.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=why):
+        load_config(file, {})
+
+
+def test_merged_keys_are_no_repetition(tmp_path: Path) -> None:
+    file = tmp_path / "given.yaml"
+    file.write_text("gateway: &g {port: 1}\ncontrol: {<<: *g, port: 2}\n", "utf-8")
+    assert load_config(file, {}).raw["control"] == {"port": 2}
+
+
+def test_check_warns_of_a_key_that_the_environment_lacks(tmp_path, capsys, monkeypatch) -> None:
+    file = tmp_path / "given.yaml"
+    file.write_text("engines: {teacher: {url: 'http://a/v1', model: big, api_key_env: TEACHERS_KEY}}\n", "utf-8")
+    monkeypatch.delenv("TEACHERS_KEY", raising=False)
+    assert main(["config", "check", "--config", str(file)]) == 0
+    assert "`engines.teacher.api_key_env` names TEACHERS_KEY, which is not set" in capsys.readouterr().out
+    monkeypatch.setenv("TEACHERS_KEY", "k")
+    assert main(["config", "check", "--config", str(file), "--json"]) == 0
+    assert '"warnings": []' in capsys.readouterr().out
