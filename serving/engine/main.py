@@ -20,11 +20,16 @@ from serving.engine.keys import control_key, engine_key
 from serving.engine.runner import EngineRunner
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
+from understudy.lock import ProcessLock
 from understudy.state import DEFAULT_STATE, StateDir
 
 
 def main(argv: list[str]) -> int:
-    """Entry point; runs until SIGTERM or SIGINT, then returns 0."""
+    """Entry point; runs until SIGTERM or SIGINT, then returns 0.
+
+    Raises:
+        Conflict: another agent has this slot.
+    """
     options = parser().parse_args(argv)
     config = load_config(options.config)
     engines = config.section(EnginesConfig)
@@ -33,8 +38,16 @@ def main(argv: list[str]) -> int:
         raise UsageError(f"engines say that {external.url} serves this arm: take that away to run it here")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.run(_run(options.slot, StateDir(options.state), config))
+    state = StateDir(options.state)
+    with slot_lock(options.slot, state):
+        asyncio.run(_run(options.slot, state, config))
     return 0
+
+
+def slot_lock(slot: SlotName, state: StateDir) -> ProcessLock:
+    """What keeps a second agent from the slot's engine."""
+    refusal = f"the agent of {slot} in {state.root} runs already, with process id {{pid}}: one engine obeys one agent"
+    return ProcessLock(state.run / "slots" / f"{slot}.lock", refusal)
 
 
 def parser() -> argparse.ArgumentParser:

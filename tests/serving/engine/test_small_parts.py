@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import socket
 import stat
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +24,8 @@ from serving.engine.fingerprint import Fingerprint, FingerprintMismatch, Probe, 
 from serving.engine.fork_client import LONGEST, fork_socket
 from serving.engine.keys import control_key, engine_key
 from serving.engine.layout import LayoutError, Tensor, check_same, read_layout, reason_against
+from serving.engine.main import main, slot_lock
+from understudy.errors import Conflict
 from understudy.state import StateDir
 
 
@@ -210,3 +215,14 @@ def test_a_long_state_directory_still_has_a_socket(tmp_path: Path) -> None:
     assert fork_socket(near) == Path("/s/run/fork.sock")
     assert len(str(fork_socket(far)).encode()) <= LONGEST
     assert fork_socket(far) != fork_socket(StateDir(tmp_path / ("短" * 40)))
+
+
+def test_a_second_agent_of_a_slot_is_refused_by_name_and_not_once_the_first_is_gone(state_dir: StateDir) -> None:
+    with slot_lock("student-b", state_dir), slot_lock("student-a", state_dir):
+        with pytest.raises(Conflict, match=rf"student-b .* process id {os.getpid()}"):
+            main(["student-b", "--state", str(state_dir.root)])
+        code = [sys.executable, "-m", "understudy", "engine", "student-b", "--state", str(state_dir.root)]
+        done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, f"process id {os.getpid()}" in done.stderr) == (1, True)
+    with slot_lock("student-b", state_dir):
+        pass
