@@ -16,7 +16,7 @@ def assign(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="understudy experiment assign",
         description="Say which arm each unit is assigned to, by GrowthBook's hash v2.",
-        epilog="example: understudy experiment assign student-25.yaml --units users.txt",
+        epilog="example: understudy experiment assign docs/experiment.yaml --units users.txt",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML)")
     parser.add_argument("--units", type=Path, required=True, help="file with one unit a line")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import redis
+import yaml
 from fastapi.testclient import TestClient
 
 from feedback.keys import Keys
+from tests.serving.control.conftest import ROOT
 
 HALVES = {"teacher": 0.5, "student": 0.5}
 
@@ -79,3 +81,15 @@ def test_a_stopped_experiment_takes_no_traffic_and_keeps_its_results(admin: Test
     assert (results["state"], results["arms"]["student"]["exposures"]) == ("stopped", 3)
     assert admin.delete("/experiments/a").status_code == 404
     assert put(admin, "b").json()["warnings"] == []
+
+
+def test_the_example_of_the_documentation_applies_with_and_without_its_optional_parts(admin: TestClient) -> None:
+    text = (ROOT / "docs" / "experiment.yaml").read_text("utf-8")
+    plain = yaml.safe_load(text)
+    assert (plain["unit"], plain["arms"]) == ("user", {"teacher": 0.5, "student": 0.5})
+    assert admin.put("/experiments/student-half", json=plain).json()["warnings"] == []
+    optional = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
+    whole = yaml.safe_load("\n".join([*text.splitlines(), *optional]))
+    assert set(whole) == {*plain, "seed", "when", "shadow", "primary", "guardrails", "stop"}
+    answer = admin.put("/experiments/student-half", json=whole)
+    assert answer.status_code == 200, answer.text
