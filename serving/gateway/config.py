@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
 
 from understudy.config import Section
 
@@ -26,14 +28,23 @@ class ApiKey(Section):
 
 
 class GatewayConfig(Section):
-    """Section `gateway`; times in seconds, sizes in bytes."""
+    """Section `gateway`; times in seconds, sizes in bytes.
+
+    Beside `model` and control tokens the gateway changes one field of a client's body: a `priority` below 0 or
+    above 9 becomes 0 or 9, so that nobody overtakes everybody else. `n` above `max_choices` is refused.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    max_body: int = Field(default=16 << 20, gt=0)
+    max_body: int = Field(default=8 << 20, gt=0)
+    """Largest body of a request."""
+    max_buffered: int = Field(default=256 << 20, gt=0)
+    """Bodies held at once over all connections; beyond it a body above 64 KiB gets 503."""
     max_head: int = Field(default=64 << 10, gt=0)
     max_concurrent: int = Field(default=1024, gt=0)
-    """Completion requests in flight; one more gets 429."""
+    """Completion requests in flight, from the end of their head on; one more gets 429."""
+    max_choices: int = Field(default=16, gt=0)
+    """Largest `n`; each choice costs as much as a request."""
     head_seconds: float = Field(default=10, gt=0)
     """For a client to send its head, from the connection or the first byte on."""
     body_seconds: float = Field(default=60, gt=0)
@@ -55,9 +66,19 @@ class GatewayConfig(Section):
     capture_bytes: int = Field(default=256 << 10, gt=0)
     """Of a reply kept for capture; a longer one is served whole and captured as truncated."""
     control_tokens: tuple[str, ...] = CONTROL_TOKENS
-    key_secret: str = Field(default="understudy", repr=False)
+    key_secret: str = Field(default="", repr=False)
+    """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()
     """None: any bearer is accepted."""
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Self:
+        if self.api_keys and not self.key_secret:
+            raise ValueError(
+                "`api_keys` need a `key_secret`, a random text of your own; the hmac of a key is what "
+                '`printf %s "$KEY" | openssl dgst -sha256 -hmac "$KEY_SECRET"` prints'
+            )
+        return self
 
     @field_validator("control_tokens")
     @classmethod

@@ -41,6 +41,12 @@ class TooMany(UnderstudyError):
     status, kind, code = 429, "rate_limit_error", "too_many_requests"
 
 
+class TooBusy(UnderstudyError):
+    """`gateway.max_buffered` bytes of bodies are held."""
+
+    status, kind, code = 503, "service_unavailable_error", "too_busy"
+
+
 class BadGateway(UnderstudyError):
     """The engine could not be reached, or broke off before it answered."""
 
@@ -57,9 +63,3 @@ class Stopping(UnderstudyError):
     """The gateway stops, and the reply took longer than the drain."""
 
     status, kind, code = 503, "service_unavailable_error", "stopping"
-
-
-class BrokenReply(UnderstudyError):
-    """The engine broke off within its reply."""
-
-    status, kind, code = 502, "server_error", "upstream_broken"

@@ -78,7 +78,9 @@ class Gateway:
         self.capture = capture and outbox is not None
         self.clock = clock
         self._refresh = refresh
-        self.parser = BodyParser(config.control_tokens)
+        self.parser = BodyParser(config.control_tokens, config.max_choices)
+        self.buffered = 0
+        """Bytes of bodies held by requests that are not over."""
         self.pool = Pool(config.reuse_seconds, clock)
         self.metrics = Metrics()
         self.keys = Keys(config.key_secret, config.api_keys)

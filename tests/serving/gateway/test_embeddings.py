@@ -75,8 +75,8 @@ def test_an_engine_that_is_away_slow_or_broken_is_an_error_object(serve: Serve, 
 
 def test_it_asks_for_a_key_and_keeps_to_the_largest_body(serve: Serve, engine: Make) -> None:
     embedder = engine("embedder", script=says(response(ANSWER)))
-    keys = (ApiKey(hmac=key_hmac("understudy", "sk-1")),)
-    running = serve(document({}), embeddings=external(embedder.url), api_keys=keys, max_body=200)
+    keys = (ApiKey(hmac=key_hmac("s3cret", "sk-1")),)
+    running = serve(document({}), embeddings=external(embedder.url), key_secret="s3cret", api_keys=keys, max_body=200)
     known = {"authorization": "Bearer sk-1"}
     assert running.client.send("POST", "/v1/embeddings", RAW)[0] == 401
     assert running.client.send("POST", "/v1/embeddings", RAW, known)[0] == 200

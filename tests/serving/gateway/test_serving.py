@@ -126,8 +126,8 @@ def test_the_engines_own_refusal_passes_unchanged(serve: Serve, engine: Make) ->
 
 
 def test_keys_are_asked_for_once_some_are_configured(serve: Serve, engine: Make) -> None:
-    keys = (ApiKey(hmac=key_hmac("understudy", "sk-1"), tenant="shop"),)
-    running = serve(document(both(engine)), api_keys=keys)
+    keys = (ApiKey(hmac=key_hmac("s3cret", "sk-1"), tenant="shop"),)
+    running = serve(document(both(engine)), key_secret="s3cret", api_keys=keys)
     assert running.client.chat()[0] == 401
     assert running.client.chat(headers={"authorization": "Bearer sk-2"})[0] == 401
     assert running.client.send("GET", "/v1/models")[0] == 401
