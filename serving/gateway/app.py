@@ -14,12 +14,14 @@ from serving.gateway import wire
 from serving.gateway.embeddings import Embeddings, read_body
 from serving.gateway.feedback_api import parse_feedback
 from serving.gateway.keys import bearer_of
+from serving.gateway.request import CHAT, COMPLETIONS
 from serving.gateway.routing import can_serve, model_names
 from serving.gateway.service import Gateway
 from understudy import __version__
 from understudy.errors import NotFound, Unavailable, UnderstudyError
 
 MAX_FEEDBACK = 64 << 10
+OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: Embeddings | None = None) -> FastAPI:
@@ -27,6 +29,7 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: E
     app = FastAPI(title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None)
     _add_errors(app)
     _add_probes(app, gateway)
+    _add_refusals(app)
     _add_models(app, gateway)
 
     @app.post("/v1/feedback", status_code=202)
@@ -47,6 +50,16 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: E
         return await embedder.forward(await read_body(request, gateway.config.max_body, "the body"))
 
     return app
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """The completion endpoints by another method than POST, which alone the protocol takes over."""
+
+    async def refuse() -> None:
+        raise HTTPException(405, "use POST", {"allow": "POST"})
+
+    for path in (CHAT, COMPLETIONS):
+        app.add_api_route(f"/v1{path.decode()}", refuse, methods=OTHER_METHODS, include_in_schema=False)
 
 
 def _add_models(app: FastAPI, gateway: Gateway) -> None:
@@ -118,3 +131,8 @@ def _add_errors(app: FastAPI) -> None:
         message = f"{request.method} {request.url.path}: {error.detail}"
         body = wire.error_object(message, "invalid_request_error", None, code)
         return Response(body, error.status_code, error.headers, "application/json")
+
+    @app.exception_handler(Exception)
+    async def any_other(request: Request, error: Exception) -> Response:
+        fault = UnderstudyError("the gateway failed; its log says why")
+        return Response(wire.error_bytes(fault), fault.status, media_type="application/json")

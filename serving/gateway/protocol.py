@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.gateway import wire
@@ -20,6 +21,7 @@ from serving.gateway.service import Gateway
 from understudy.errors import UnderstudyError
 
 HOT = {b"/v1" + CHAT: CHAT, b"/v1" + COMPLETIONS: COMPLETIONS}
+UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending before it is cut off; closing at once could eat our answer."""
 PROBE_SECONDS = 0.5
@@ -38,7 +40,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._refusal: UnderstudyError | None = None
-        self._lingering = self._half_closed = self._extended = False
+        self._lingering = self._half_closed = self._extended = self._upgrading = False
 
     @property
     def write_paused(self) -> bool:
@@ -56,7 +58,8 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._lingering:
             return
         in_head = self._in_message and self._in_head
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if in_head and self._in_head:
             self._head_size += len(data)
             if self._head_size > self._gateway.config.max_head and not self._lingering:
@@ -67,21 +70,51 @@ class GatewayProtocol(HttpToolsProtocol):
         elif self._deadline is not None:
             self._unwatch()
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade as stopped:
+            self._ignore_upgrade(data[stopped.args[0] :])
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol as if it had not, which a server may (RFC 9110, 7.8).
+
+        The parser takes whatever follows such a head for that protocol, so another one gets the head without it.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            self._refuse(Malformed("this is not a proxy"))
+            return
+        lines = [name + b": " + value for name, value in self.headers if name not in UPGRADE]
+        if not self.parser.should_keep_alive():
+            lines.append(b"connection: close")
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", b""]) + rest)
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may close its sending side and still read; whether it does, a probe finds out."""
         self._half_closed = True
         if self._active is None:
             return False
+        self._check_end(self._active)
         self._probe()
         return True
+
+    def _check_end(self, request: Completion) -> None:
+        """Refuse a request whose body can never be complete."""
+        if self._half_closed and request.reading and request.waiting:
+            request.break_off(Malformed("the connection was closed within the request"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unwatch()
         self._unset_keepalive_if_required()
         active, self._active = self._active, None
-        if active is not None:
-            active.client_gone()
+        for request in (active, *(cycle for cycle, _ in self.pipeline)):
+            if isinstance(request, Completion):
+                request.client_gone()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,14 +134,24 @@ class GatewayProtocol(HttpToolsProtocol):
         self._extended = False
         self._head_size = 0
 
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._measure(len(url))
+
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._head_size += len(name) + len(value)
+        self._measure(len(name) + len(value))
+
+    def _measure(self, size: int) -> None:
+        self._head_size += size
         if self._head_size > self._gateway.config.max_head:
             self._refusal = HeadTooLarge("the request's head is too large (gateway.max_head)")
             raise ValueError("head too large")
 
     def on_headers_complete(self) -> None:
+        self._upgrading = self.parser.should_upgrade()
+        if self._upgrading:
+            return
         self._in_head = False
         path = HOT.get(self.url.partition(b"?")[0])
         if path is None or self.parser.get_method() != b"POST":
@@ -116,27 +159,19 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         http10 = self.parser.get_http_version() == "1.0"
         keep_alive = not http10 and self.parser.should_keep_alive()
-        request = Completion(self._gateway, self, path, self.headers, keep_alive, http10)
+        request = Completion(self._gateway, self, path, self.headers, keep_alive, http10, self.expect_100_continue)
         previous, self.cycle = self.cycle, request  # type: ignore[assignment]
         if previous is None or previous.response_complete:
             self._start_asgi_task(request, None)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((request, None))  # type: ignore[arg-type]
-        self._greet(request)
-
-    def _greet(self, request: Completion) -> None:
-        """Refuse a body that says it is too long before it is sent; ask for one that waits to be asked."""
-        length = next((value for name, value in self.headers if name == b"content-length"), b"0")
-        if self._active is request and length.isdigit() and int(length) > self._gateway.config.max_body:
-            request.refuse_size()
-        elif self._active is request and self.expect_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, Completion):
             self._active = cycle
             cycle.release()
+            self._check_end(cycle)
         else:
             super()._start_asgi_task(cycle, app)
 
@@ -147,6 +182,8 @@ class GatewayProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return
         self._in_message = False
         if isinstance(self.cycle, Completion):
             self.cycle.body_complete()
@@ -170,7 +207,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._close_gently()
 
     def _close_gently(self) -> None:
-        if self._in_message:
+        if self._in_message and not self._half_closed:
             self._linger()
         else:
             self.transport.close()
@@ -191,6 +228,9 @@ class GatewayProtocol(HttpToolsProtocol):
         self._refuse(refusal or Malformed("this is not a valid HTTP request"))
 
     def _refuse(self, error: UnderstudyError) -> None:
+        if self._active is not None and self._active.reading and self._active.waiting:
+            self._active.break_off(error)
+            return
         if self._active is not None or (self.cycle is not None and not self.cycle.response_complete):
             self.transport.abort()
             return
@@ -200,8 +240,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def cut(self) -> None:
         """The drain is over: end what still runs, and say so to the client."""
         if self._active is not None:
-            self._active.keep_alive = False
-            self._active.fail(Stopping("the gateway stops; try again"))
+            self._active.break_off(Stopping("the gateway stops; try again"))
         self.transport.close()
 
     def _probe(self) -> None:
@@ -239,8 +278,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _time_out(self) -> None:
         error = TooSlow("the request was not sent in time")
         if self._active is not None and self._active.waiting:
-            self._active.keep_alive = False
-            self._active.fail(error)
+            self._active.break_off(error)
         else:
             self._refuse(error)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from serving.gateway import wire
 from serving.gateway.body import conversation_hash
 from serving.gateway.capture import RawExchange
-from serving.gateway.errors import TooLarge, TooMany
+from serving.gateway.errors import TooBusy, TooLarge, TooMany
 from serving.gateway.forward import Forward
 from serving.gateway.keys import bearer_of
 from serving.gateway.reply import Reply
@@ -30,6 +30,8 @@ log = logging.getLogger("understudy.gateway")
 
 CHAT, COMPLETIONS = b"/chat/completions", b"/completions"
 RETRY_AFTER = b"retry-after: 1\r\n"
+SMALL = 64 << 10
+"""Bytes of a body that is read even when it is refused or when memory is short: most of it is here already."""
 CANCELLED = 499
 """Status under which a request is counted whose client went away before the reply began."""
 
@@ -48,7 +50,7 @@ class Completion:
 
     def __init__(
         self, gateway: Gateway, protocol: GatewayProtocol, path: bytes, headers: Headers,
-        keep_alive: bool, http10: bool,
+        keep_alive: bool, http10: bool, expects: bool,
     ) -> None:  # fmt: skip
         self.keep_alive = keep_alive
         self.response_complete = False
@@ -60,6 +62,9 @@ class Completion:
         self._headers = headers
         self._given = dict(headers)
         self.http10 = http10
+        self._expects = expects
+        self._key, self._tenant = "", ""
+        self._refusal: UnderstudyError | None = None
         self._parts: list[bytes] = []
         self._size = 0
         self._complete = self._released = self._counted = False
@@ -72,20 +77,31 @@ class Completion:
     # the client's side
 
     def feed(self, part: bytes) -> None:
-        """Take a part of the body; beyond the limit it is refused at once and read no further."""
+        """Take a part of the body; beyond a limit the request is refused at once and read no further."""
+        if self._refusal is not None or self.response_complete:
+            return
+        gateway = self._gateway
+        self._parts.append(part)
         self._size += len(part)
-        if self._size <= self._gateway.config.max_body:
-            self._parts.append(part)
-        else:
-            self._parts = []
-            if self._released and not self.response_complete:
-                self.refuse_size()
+        gateway.buffered += len(part)
+        if self._size > gateway.config.max_body:
+            self._refuse(self._too_large())
+        elif self._size > SMALL and gateway.buffered > gateway.config.max_buffered:
+            self._refuse(TooBusy(f"{gateway.config.max_buffered} bytes of requests are held; try again shortly"))
 
-    def refuse_size(self) -> None:
-        """Answer 413 and close."""
-        self.keep_alive = False
-        limit = self._gateway.config.max_body
-        self.fail(TooLarge(f"the body is above {limit} bytes (gateway.max_body)"))
+    def _refuse(self, error: UnderstudyError) -> None:
+        self._refusal = error
+        self._let_go()
+        if self._released:
+            self.break_off(error)
+
+    def _let_go(self) -> None:
+        """Forget the body."""
+        self._gateway.buffered -= self._size
+        self._size, self._parts = 0, []
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is above {self._gateway.config.max_body} bytes (gateway.max_body)")
 
     def body_complete(self) -> None:
         """The last byte of the request is here."""
@@ -94,10 +110,36 @@ class Completion:
             self._run()
 
     def release(self) -> None:
-        """It is this request's turn on its connection."""
+        """It is this request's turn on its connection: see what its head tells, before its body is sent."""
         self._released = True
+        length = self._given.get(b"content-length", b"")
+        size = int(length) if length.isdigit() else SMALL + 1
+        try:
+            self._admit(size if length else 0)
+        except UnderstudyError as error:
+            self._refusal = self._refusal or error
         if self._complete:
             asyncio.get_running_loop().call_soon(self._run)
+        elif self._refusal is not None and (self._expects or size > min(SMALL, self._gateway.config.max_body)):
+            self.break_off(self._refusal)
+        elif self._expects:
+            self._protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _admit(self, size: int) -> None:
+        gateway = self._gateway
+        if size > gateway.config.max_body:
+            raise self._too_large()
+        self._key = bearer_of(self._header(b"authorization"))
+        self._tenant = gateway.keys.tenant(self._key)
+        if gateway.metrics.in_flight >= gateway.config.max_concurrent:
+            raise TooMany(f"{gateway.config.max_concurrent} requests are in flight; try again shortly")
+        gateway.metrics.in_flight += 1
+        self._counted = True
+
+    def break_off(self, error: UnderstudyError) -> None:
+        """Answer a request that is not read to its end, and close."""
+        self.keep_alive = False
+        self.fail(error)
 
     def client_gone(self) -> None:
         """The client closed its connection: the engine stops working for it."""
@@ -135,8 +177,8 @@ class Completion:
     def _run(self) -> None:
         if self.response_complete or self.disconnected:
             return
-        if self._size > self._gateway.config.max_body:
-            self.refuse_size()
+        if self._refusal is not None:
+            self.fail(self._refusal)
             return
         try:
             self._begin()
@@ -148,13 +190,7 @@ class Completion:
 
     def _begin(self) -> None:
         gateway = self._gateway
-        if gateway.metrics.in_flight >= gateway.config.max_concurrent:
-            raise TooMany(f"{gateway.config.max_concurrent} requests are in flight; try again shortly")
-        gateway.metrics.in_flight += 1
-        self._counted = True
         gateway.budget.earn()
-        key = bearer_of(self._header(b"authorization"))
-        tenant = gateway.keys.tenant(key)
         chat = self._path == CHAT
         self._raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
@@ -162,9 +198,9 @@ class Completion:
         session = self._header(b"x-understudy-session")
         derived = not session
         if derived:
-            session = conversation_hash(key, body.messages) if chat else self.request_id
+            session = conversation_hash(self._key, body.messages) if chat else self.request_id
         user = self._header(b"x-understudy-user") or body.user
-        self._ask = Ask(body.model, session, self.request_id, user, derived, tenant, self._matchable())
+        self._ask = Ask(body.model, session, self.request_id, user, derived, self._tenant, self._matchable())
         self._forward = Forward(gateway, self, self._ask, body, self._path, self._headers)
         self._forward.begin()
 
@@ -261,6 +297,7 @@ class Completion:
             self._gateway.metrics.events["cancelled"] += 1
         status = status or (CANCELLED if self._reply is None else self._reply.status)
         self._record(outcome, status, body)
+        self._let_go()
         self._protocol.finished(self)
 
     def _record(self, outcome: str, status: int, body: bytes) -> None:

@@ -20,6 +20,8 @@ from understudy.clock import Clock, monotonic
 
 MAX_IDLE = 256
 """Idle connections kept for each endpoint."""
+MAX_HEAD = 256 << 10
+"""Bytes of a reply before its body, interim replies included."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """Seconds that an endpoint which failed is avoided: doubled by each further failure."""
 FAILURES_5XX = 3
@@ -76,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._head_done = self._head_given = self._done = False
         self._keep = True
+        self._head_size = self._status = 0
 
     def start(self, sink: Sink, data: bytes) -> None:
         """Send a request; `sink` hears of its reply."""
@@ -83,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._parts = []
         self._head_done = self._head_given = self._done = False
+        self._head_size = 0
         self._endpoint.outstanding += 1
         self._transport.write(data)
 
@@ -112,16 +116,22 @@ class Connection(asyncio.Protocol):
     # llhttp
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if not self._done:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._head_done = True
+        if not self._done:
+            self._head_done = True
+            self._status = self._parser.get_status_code()
 
     def on_body(self, part: bytes) -> None:
-        self._parts.append(part)
+        if not self._done:
+            self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        if 100 <= self._parser.get_status_code() < 200:
+        if self._done:
+            return
+        if 100 <= self._status < 200:
             self._headers, self._head_done = [], False
             return
         self._done = True
@@ -148,9 +158,14 @@ class Connection(asyncio.Protocol):
                 self._fail(error)
                 return
             self._keep = False
-        if self._head_done and not self._head_given:
+        if not self._head_done:
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self._fail(ConnectionError(f"its head is above {MAX_HEAD} bytes"))
+                return
+        elif not self._head_given:
             self._head_given = True
-            sink.on_head(self._parser.get_status_code(), self._headers)
+            sink.on_head(self._status, self._headers)
         if self._parts and self._sink is sink:
             body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts = []

@@ -191,3 +191,15 @@ def document(
     slots = {SLOT_OF[name]: slot(one, versions[name]) for name, one in engines.items()}
     given: dict[str, Any] = {"teacher": "t1", "stable": "v1", **fields}
     return RoutingDocument(epoch=epoch, slots=slots, experiments=experiments, **given)
+
+
+@pytest.fixture
+def teacher(engine: Callable[..., Engine]) -> Engine:
+    """An engine alone."""
+    return engine("teacher")
+
+
+@pytest.fixture
+def gateway(serve: Callable[..., Running], teacher: Engine) -> Running:
+    """A gateway before it."""
+    return serve(document({"teacher": teacher}))

@@ -5,57 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from tests.serving.gateway.conftest import Running, document
+from tests.serving.gateway.raw import BODY, SECONDS, STREAM, request, talk
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
+from tests.waiting import eventually
 
 Serve = Callable[..., Running]
-Make = Callable[..., Engine]
-
-BODY = b'{"model":"teacher","messages":[{"role":"user","content":"\xe4\xbd\xa0"}]}'
-STREAM = b'{"model":"teacher","stream":true,"messages":[{"role":"user","content":"x"}]}'
-
-
-def request(body: bytes = BODY, extra: bytes = b"", version: bytes = b"1.1") -> bytes:
-    head = b"POST /v1/chat/completions HTTP/" + version + b"\r\nhost: a\r\n" + extra
-    return head + b"content-length: %d\r\n\r\n" % len(body) + body
-
-
-def talk(
-    port: int, parts: Sequence[bytes], wait: float = 0.5, half_close: bool = False, until: bytes | None = None
-) -> tuple[bytes, str]:
-    """Send `parts` in turn; all that comes, and how it ends: open, eof or reset."""
-    with socket.create_connection(("127.0.0.1", port), timeout=wait) as sock:
-        for part in parts:
-            sock.sendall(part)
-            time.sleep(0.03)
-        if half_close:
-            sock.shutdown(socket.SHUT_WR)
-        got = b""
-        try:
-            while until is None or until not in got:
-                data = sock.recv(65536)
-                if not data:
-                    return got, "eof"
-                got += data
-        except TimeoutError:
-            return got, "open"
-        except ConnectionError:
-            return got, "reset"
-        return got, "open"
-
-
-@pytest.fixture
-def teacher(engine: Make) -> Engine:
-    return engine("teacher")
-
-
-@pytest.fixture
-def gateway(serve: Serve, teacher: Engine) -> Running:
-    return serve(document({"teacher": teacher}))
 
 
 def test_a_head_and_a_body_may_come_in_any_pieces(gateway: Running) -> None:
@@ -70,7 +29,7 @@ def test_pipelined_requests_are_answered_in_order(gateway: Running, teacher: Eng
     teacher.delay = 0.05
     mixed = request(extra=b"x-request-id: one\r\n") + b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n"
     mixed += request(extra=b"x-request-id: two\r\n") + request(b"{", b"x-request-id: three\r\n")
-    got, _ = talk(gateway.port, [mixed], wait=1.5)
+    got, _ = talk(gateway.port, [mixed], until=b'"code":"invalid_request"}}')
     marks = [b"x-request-id: one", b'{"status":"ok"}', b"x-request-id: two", b"x-request-id: three"]
     places = [got.find(mark) for mark in marks]
     assert all(place >= 0 for place in places)
@@ -80,7 +39,7 @@ def test_pipelined_requests_are_answered_in_order(gateway: Running, teacher: Eng
 
 def test_a_thousand_pipelined_refusals_do_not_overflow_the_stack(gateway: Running, teacher: Engine) -> None:
     teacher.delay = 0.2
-    got, _ = talk(gateway.port, [request() + request(b"{") * 1000], wait=3)
+    got, _ = talk(gateway.port, [request() + request(b"{") * 1000], until=b'invalid_request"}}', times=1000)
     assert got.count(b"HTTP/1.1 400") == 1000
 
 
@@ -99,28 +58,31 @@ def test_a_chunked_request_is_understood(gateway: Running, teacher: Engine) -> N
 
 
 def test_length_and_chunks_together_are_refused(gateway: Running, teacher: Engine) -> None:
-    got, end = talk(gateway.port, [request(extra=b"transfer-encoding: chunked\r\n")])
+    got, end = talk(gateway.port, [request(extra=b"transfer-encoding: chunked\r\n")], until=None)
     assert got.startswith(b"HTTP/1.1 400")
     assert end == "eof"
     assert not teacher.seen
 
 
 def test_what_is_not_http_gets_an_error_object(gateway: Running) -> None:
-    got, end = talk(gateway.port, [b"BLAH\r\n\r\n"])
+    got, end = talk(gateway.port, [b"BLAH\r\n\r\n"], until=None)
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert json.loads(body)["error"]["code"] == "malformed_request"
     assert end == "eof"
 
 
-@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PUT"])
+@pytest.mark.parametrize("method", [b"GET", b"PUT", b"OPTIONS", b"DELETE"])
 def test_another_method_on_a_completion_path_is_not_allowed(gateway: Running, method: bytes) -> None:
-    got, _ = talk(gateway.port, [method + b" /v1/chat/completions HTTP/1.1\r\nhost: a\r\n\r\n"])
-    assert got.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405"))
+    head = b" /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    got, _ = talk(gateway.port, [method + head], until=None)
+    assert got.startswith(b"HTTP/1.1 405")
+    assert b"allow: POST" in got
+    assert b'"method_not_allowed"' in got
 
 
 def test_a_client_of_http_1_0_gets_no_chunks_and_a_closed_connection(gateway: Running) -> None:
-    got, end = talk(gateway.port, [request(STREAM, version=b"1.0")], wait=1)
+    got, end = talk(gateway.port, [request(STREAM, version=b"1.0")], until=None)
     assert b"transfer-encoding" not in got
     assert got.endswith(b"data: [DONE]\n\n")
     assert end == "eof"
@@ -129,11 +91,11 @@ def test_a_client_of_http_1_0_gets_no_chunks_and_a_closed_connection(gateway: Ru
 def test_a_body_that_says_it_is_too_long_is_refused_before_it_is_sent(serve: Serve, teacher: Engine) -> None:
     gateway = serve(document({"teacher": teacher}), max_body=1000)
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\n"
-    got, end = talk(gateway.port, [head])
+    got, end = talk(gateway.port, [head], until=None)
     assert got.startswith(b"HTTP/1.1 413")
     assert end == "eof"
     unsaid = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-    got, _ = talk(gateway.port, [unsaid, *[chunk(b" " * 400)] * 5])
+    got, _ = talk(gateway.port, [unsaid, *[chunk(b" " * 400)] * 5], until=None)
     assert got.startswith(b"HTTP/1.1 413")
     assert got.count(b"HTTP/1.1") == 1
     assert not teacher.seen
@@ -142,26 +104,26 @@ def test_a_body_that_says_it_is_too_long_is_refused_before_it_is_sent(serve: Ser
 def test_a_head_without_end_is_refused(serve: Serve, teacher: Engine) -> None:
     gateway = serve(document({"teacher": teacher}), max_head=2000)
     many = b"".join(b"x-%d: %s\r\n" % (i, b"y" * 100) for i in range(50))
-    got, end = talk(gateway.port, [b"POST /v1/chat/completions HTTP/1.1\r\n" + many])
+    got, end = talk(gateway.port, [b"POST /v1/chat/completions HTTP/1.1\r\n" + many], until=None)
     assert got.startswith(b"HTTP/1.1 431")
     assert end == "eof"
-    got, _ = talk(gateway.port, [b"GET /health HTTP/1.1\r\nx: ", b"y" * 1500, b"y" * 1500])
+    got, _ = talk(gateway.port, [b"GET /health HTTP/1.1\r\nx: ", b"y" * 1500, b"y" * 1500], until=None)
     assert got.startswith(b"HTTP/1.1 431")
 
 
 def test_a_client_that_drips_its_request_is_cut_off(serve: Serve, teacher: Engine) -> None:
     gateway = serve(document({"teacher": teacher}), head_seconds=0.2, body_seconds=0.4)
-    got, end = talk(gateway.port, [b"POST /v1/chat/completions HTTP/1.1\r\nhost"], wait=2)
+    got, end = talk(gateway.port, [b"POST /v1/chat/completions HTTP/1.1\r\nhost"], until=None)
     assert got.startswith(b"HTTP/1.1 408")
     assert end == "eof"
-    got, _ = talk(gateway.port, [request()[:-5]], wait=2)
+    got, _ = talk(gateway.port, [request()[:-5]], until=None)
     assert got.startswith(b"HTTP/1.1 408")
-    assert talk(gateway.port, [], wait=2)[1] in ("eof", "reset")
+    assert talk(gateway.port, [], until=None)[1] in ("eof", "reset")
 
 
 def test_a_half_closed_client_still_gets_its_reply(gateway: Running, teacher: Engine) -> None:
     teacher.delay = 0.3
-    got, end = talk(gateway.port, [request()], wait=2, half_close=True)
+    got, end = talk(gateway.port, [request()], until=None, half_close=True)
     assert b"HTTP/1.1 200 OK" in got
     assert got.endswith(b"}")
     assert end == "eof"
@@ -170,14 +132,12 @@ def test_a_half_closed_client_still_gets_its_reply(gateway: Running, teacher: En
 @pytest.mark.parametrize("body", [BODY, STREAM])
 def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: Engine, body: bytes) -> None:
     steps = [] if body is BODY else [SSE_HEAD]
-    teacher.script = says(*steps, *[chunk(event("x")), 0.05] * 200) if steps else says(10.0)
+    teacher.script = says(*steps, *[chunk(event("x")), 0.05] * 200) if steps else says(60.0)
     with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
         sock.sendall(request(body))
-        time.sleep(0.2)
-    assert teacher.closed.wait(5)
-    deadline = time.monotonic() + 3
-    while not gateway.spool.raw and time.monotonic() < deadline:
-        time.sleep(0.02)
+        eventually(lambda: teacher.seen)
+    assert teacher.closed.wait(SECONDS)
+    eventually(lambda: gateway.spool.raw)
     assert gateway.spool.exchanges[0].finish_reason == "cancelled"
     assert gateway.gateway.metrics.in_flight == 0
 
@@ -187,7 +147,7 @@ def test_heads_chunks_and_trailers_of_an_engine_may_come_in_any_pieces(gateway: 
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 20", 0.03, b"0 OK\r\ntransfer-encoding: chu", 0.03,
         b"nked\r\ntrailer: x-a\r\n\r\n5", 0.03, b"\r\nhel", 0.03, b"lo\r\n0\r\nx-a: 1\r\n", 0.03, b"\r\n",
     )  # fmt: skip
-    got, end = talk(gateway.port, [request()], wait=1)
+    got, end = talk(gateway.port, [request()], until=b"\r\n0\r\n\r\n")
     assert b"hel" in got
     assert got.endswith(b"0\r\n\r\n")
     assert got.count(b"HTTP/1.1") == 1
@@ -198,32 +158,31 @@ def test_heads_chunks_and_trailers_of_an_engine_may_come_in_any_pieces(gateway: 
 
 def test_a_body_that_ends_with_the_connection_is_passed_whole(gateway: Running, teacher: Engine) -> None:
     teacher.script = says(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nhello", 0.05, b"world", "close")
-    got, _ = talk(gateway.port, [request()], wait=1)
+    got, _ = talk(gateway.port, [request()], until=b"\r\n0\r\n\r\n")
     assert b"hello" in got
     assert got.endswith(b"world\r\n0\r\n\r\n")
 
 
 def test_bytes_after_an_engines_message_reach_nobody(gateway: Running, teacher: Engine) -> None:
     teacher.script = says(response(b"{}") + b"EXTRA")
-    got, _ = talk(gateway.port, [request()])
+    got, _ = talk(gateway.port, [request(extra=b"connection: close\r\n")], until=None)
     assert got.endswith(b"{}")
     teacher.script = None
     assert talk(gateway.port, [request()])[0].startswith(b"HTTP/1.1 200")
 
 
 def test_a_stream_is_passed_event_by_event(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(SSE_HEAD, chunk(event("一")), 5.0, chunk(event("二")))
-    began = time.monotonic()
-    got, _ = talk(gateway.port, [request(STREAM)], wait=4, until="一".encode())
+    teacher.script = says(SSE_HEAD, chunk(event("一")), 60.0, chunk(event("二")))
+    got, _ = talk(gateway.port, [request(STREAM)], until="一".encode())
     assert "一".encode() in got
-    assert time.monotonic() - began < 4
+    assert "二".encode() not in got
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_stream_that_breaks_off_ends_by_an_error_event(gateway: Running, teacher: Engine, how: str) -> None:
     half = event("cut off")[:30]
     teacher.script = says(SSE_HEAD, chunk(event("whole")), chunk(half), 0.1, how)
-    got, end = talk(gateway.port, [request(STREAM)], wait=2)
+    got, end = talk(gateway.port, [request(STREAM)], until=None)
     body = got.partition(b"\r\n\r\n")[2]
     lines = [line for line in body.split(b"\n") if line.startswith(b"data: ")]
     assert b"whole" in lines[0]
@@ -237,12 +196,12 @@ def test_a_stream_that_breaks_off_ends_by_an_error_event(gateway: Running, teach
 def test_a_stream_that_just_ends_without_its_last_event_is_an_error(gateway: Running, teacher: Engine) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
     teacher.script = says(head + event("so far"), 0.05, "close")
-    assert b'"upstream_broken"' in talk(gateway.port, [request(STREAM)], wait=2)[0]
+    assert b'"upstream_broken"' in talk(gateway.port, [request(STREAM)], until=None)[0]
 
 
 def test_a_sized_reply_that_breaks_off_is_cut_not_completed(gateway: Running, teacher: Engine) -> None:
     teacher.script = says(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhel", 0.05, "close")
-    got, end = talk(gateway.port, [request()], wait=2)
+    got, end = talk(gateway.port, [request()], until=None)
     assert end in ("eof", "reset")
     assert len(got.partition(b"\r\n\r\n")[2]) < 50
 
@@ -254,7 +213,8 @@ def test_a_slow_reader_holds_the_engine_back(gateway: Running, teacher: Engine) 
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.sendall(request())
-        time.sleep(0.5)
+        eventually(lambda: gateway.gateway.metrics.in_flight == 1)
+        time.sleep(0.2)  # time in which it could all have gone into buffers
         assert gateway.gateway.metrics.in_flight == 1
         got = 0
         while got < size:

@@ -1,0 +1,129 @@
+"""What clients and engines do that mean harm, on raw sockets: bounds, framing that misleads, halves of requests."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from serving.gateway.config import ApiKey
+from serving.gateway.keys import key_hmac
+from tests.serving.gateway.conftest import Running, document
+from tests.serving.gateway.raw import BODY, DONE, request, talk
+from tests.serving.gateway.upstream import Engine, response, says
+from tests.waiting import eventually
+
+Serve = Callable[..., Running]
+
+HIDDEN = b"GET /v1/models HTTP/1.1\r\nhost: y\r\n\r\n"
+H2C = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMA\r\n"
+
+
+def test_an_offer_to_upgrade_is_ignored_and_never_hides_a_request(gateway: Running, teacher: Engine) -> None:
+    """Java's client makes it by default; whatever comes as the body is the body."""
+    whole = request(extra=H2C)
+    for parts in ([whole], [whole[: -len(BODY)], BODY[:9], BODY[9:]]):
+        got, _ = talk(gateway.port, parts)
+        assert got.startswith(b"HTTP/1.1 200")
+    assert [seen.body for seen in teacher.seen] == [BODY, BODY]
+    assert not {"upgrade", "http2-settings"} & set(teacher.seen[0].headers)
+    head = request(HIDDEN, H2C + b"x-request-id: one\r\n")[: -len(HIDDEN)]
+    got, _ = talk(gateway.port, [head, HIDDEN + request()])
+    assert got.count(b"HTTP/1.1 ") == 2
+    assert got.startswith(b"HTTP/1.1 400")
+    assert b'"object":"list"' not in got
+    got, end = talk(gateway.port, [b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n" + HIDDEN], until=None)
+    assert (got[:12], got.count(b"HTTP/1.1 "), end) == (b"HTTP/1.1 400", 1, "eof")
+
+
+def test_two_replies_in_one_piece_are_one_reply_to_the_client(gateway: Running, teacher: Engine) -> None:
+    teacher.script = says(response(b'{"a":1}') + response(b'{"b":22}', "500 Internal Server Error"))
+    got, _ = talk(gateway.port, [request(extra=b"connection: close\r\n")], until=None)
+    assert got.startswith(b"HTTP/1.1 200")
+    assert got.endswith(b'\r\n\r\n{"a":1}')
+    assert gateway.spool.exchanges[0].status == 200
+
+
+def test_a_reply_without_end_to_its_head_is_given_up(gateway: Running, teacher: Engine) -> None:
+    teacher.script = says(b"HTTP/1.1 200 OK\r\n", *[b"x: " + b"y" * 60_000 + b"\r\n"] * 10, 60.0)
+    got, _ = talk(gateway.port, [request()], until=b"}}")
+    assert got.startswith(b"HTTP/1.1 502")
+    assert b"its head is above" in got
+
+
+def test_a_pipelined_request_is_asked_for_its_body_too(gateway: Running, teacher: Engine) -> None:
+    teacher.delay = 0.1
+    waiting = request(extra=b"expect: 100-continue\r\n")[: -len(BODY)]
+    got, _ = talk(gateway.port, [request() + waiting], until=b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert got.endswith(DONE + b"HTTP/1.1 100 Continue\r\n\r\n")
+    long = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n"
+    got, end = talk(gateway.port, [request() + long], until=None)
+    assert got.count(b"HTTP/1.1 413") == 1
+    assert end == "eof"
+
+
+def test_a_body_that_can_never_be_complete_is_refused_at_once(gateway: Running, teacher: Engine) -> None:
+    teacher.delay = 0.1
+    for first in (b"", request()):
+        got, end = talk(gateway.port, [first + request()[:-5]], until=None, half_close=True)
+        assert got.count(b"HTTP/1.1 400") == 1
+        assert b"closed within the request" in got
+        assert (got.count(DONE), end) == (1 if first else 0, "eof")
+
+
+CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[CHUNKED, b"ffffffffffffffffff\r\n"], [CHUNKED, b"5\n{....\n0\n\n"], [CHUNKED + b"1\r\n{", b"zz"],
+     [CHUNKED.replace(b"chunked", b"xchunked"), b"0\r\n\r\n"]],
+)  # fmt: skip
+def test_framing_that_goes_wrong_within_a_body_is_answered(gateway: Running, parts: list[bytes]) -> None:
+    got, end = talk(gateway.port, parts, until=None)
+    assert got.startswith(b"HTTP/1.1 400")
+    assert b"malformed_request" in got
+    assert end == "eof"
+    eventually(lambda: gateway.gateway.metrics.in_flight == 0)
+
+
+def test_a_url_beyond_the_limit_is_a_head_beyond_the_limit(gateway: Running) -> None:
+    got, _ = talk(gateway.port, [b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nhost: a\r\n\r\n"], until=None)
+    assert got.startswith(b"HTTP/1.1 431")
+
+
+def test_bodies_are_bounded_over_all_connections(serve: Serve, teacher: Engine) -> None:
+    running = serve(document({"teacher": teacher}), max_buffered=1 << 20)
+    gateway = running.gateway
+    long = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 700000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", running.port)) as sock:
+        sock.sendall(long + b" " * 600_000)
+        eventually(lambda: gateway.buffered == 600_000)
+        assert gateway.metrics.in_flight == 1
+        got, _ = talk(running.port, [long + b" " * 500_000], until=b"}}")
+        assert got.startswith(b"HTTP/1.1 503")
+        assert b"retry-after" in got
+        assert talk(running.port, [request()])[0].startswith(b"HTTP/1.1 200")
+    eventually(lambda: gateway.buffered == gateway.metrics.in_flight == 0)
+
+
+def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(gateway: Running, teacher: Engine) -> None:
+    teacher.delay = 0.3
+    with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
+        sock.sendall(request() + request())
+        eventually(lambda: gateway.gateway.buffered == 2 * len(BODY))
+    eventually(lambda: gateway.gateway.buffered == gateway.gateway.metrics.in_flight == 0)
+
+
+def test_a_wrong_key_is_refused_at_the_head(serve: Serve, teacher: Engine) -> None:
+    keys = (ApiKey(hmac=key_hmac("s3cret", "sk-1")),)
+    running = serve(document({"teacher": teacher}), key_secret="s3cret", api_keys=keys)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n%bcontent-length: 700000\r\n\r\n"
+    for unread in (head % b"", head % b"expect: 100-continue\r\n", CHUNKED):
+        got, end = talk(running.port, [unread], until=None)
+        assert got.startswith(b"HTTP/1.1 401")
+        assert end == "eof"
+    got, end = talk(running.port, [request(), request(extra=b"authorization: Bearer sk-1\r\n")])
+    assert got.startswith(b"HTTP/1.1 401")
+    assert (got.count(b"HTTP/1.1 200"), end) == (1, "open")
