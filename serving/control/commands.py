@@ -129,7 +129,7 @@ def _frozen(action: str, about: str, argv: list[str]) -> int:
     made.add_argument("what", choices=WHAT)
     options = made.parse_args(argv)
     answer = Admin(options.state).call("POST", f"/{action}", json={"what": options.what})
-    return _show(options, answer, lambda a: f"frozen: {', '.join(a['frozen']) or 'nothing'}")
+    return _show(options, answer, printing.frozen)
 
 
 def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:

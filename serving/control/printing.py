@@ -60,9 +60,7 @@ def moved(value: dict[str, Any]) -> str:
         lines.append(f"candidate {taken['version']}{of} was taken back")
     if value.get("behind"):
         lines.append(f"gateways that do not follow yet: {', '.join(value['behind'])}; `understudy status` shows them")
-    if value.get("warning"):
-        lines.append(f"warning: {value['warning']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_warning(value)])
 
 
 def rolled_back(value: dict[str, Any]) -> str:
@@ -78,6 +76,11 @@ def rounds(value: dict[str, Any]) -> str:
         for r in value["rounds"]
     ]  # fmt: skip
     return table(("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "ended because"), rows)
+
+
+def frozen(value: dict[str, Any]) -> str:
+    """The answer of `POST freeze` and `POST resume`."""
+    return "\n".join([f"frozen: {', '.join(value['frozen']) or 'nothing'}", *_warning(value)])
 
 
 def requested(value: dict[str, Any]) -> str:
@@ -120,6 +123,10 @@ def applied(value: dict[str, Any]) -> str:
 def when(at: float) -> str:
     """Seconds since the epoch as a date."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _warning(value: dict[str, Any]) -> list[str]:
+    return [f"warning: {value['warning']}"] if value.get("warning") else []
 
 
 def _astray(gateways: Iterable[dict[str, Any]], epoch: int | None) -> list[str]:

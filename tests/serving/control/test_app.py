@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message
 
+from serving.control import printing
 from serving.control.door import MAX_BODY
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, actions, to_canary
@@ -86,19 +87,21 @@ def test_what_nobody_foresaw_is_an_error_object_too(
     assert "No space left" in answer.json()["error"]["message"]
 
 
-def test_nothing_is_done_that_the_audit_did_not_take(
+def test_without_an_audit_log_a_freeze_takes_place_with_a_warning_and_the_rest_is_refused(
     admin: TestClient, world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
     done: list[str] = []
-    monkeypatch.setattr(world.conductor.desk.audit, "append", full)
     monkeypatch.setattr(sources, "request_round", done.append)
     monkeypatch.setattr(sources, "purge", done.append)
-    assert admin.post("/rounds").status_code >= 500
-    assert admin.delete("/pool", params={"tenant": "acme"}).status_code >= 500
+    world.state.audit.rename(world.state.audit.with_name("away"))
+    world.state.audit.mkdir()
+    assert admin.post("/rounds").status_code == 503
+    assert admin.delete("/pool", params={"tenant": "acme"}).status_code == 503
     assert done == []
+    answer = admin.post("/freeze", json={"what": "student"}).json()
+    assert answer["frozen"] == ["student"]
+    assert "audit" in answer["warning"]
+    assert answer["warning"] in printing.frozen(answer)
 
 
 def test_a_candidate_that_a_promotion_takes_back_is_named_with_why_its_round_ended(
