@@ -20,9 +20,11 @@ from feedback.bus import Bus, partition_of
 from feedback.config import OutboxConfig
 from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
 from feedback.producer import Producer
-from feedback.redact import redact_exchange, redact_kpi
+from feedback.redact import Redaction
 from feedback.spool import OVERHEAD, Entry, Spool
 from understudy.errors import Unavailable
+from understudy.files import kept_secret
+from understudy.ids import random_id
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Outbox:
         self._assemble = assemble
         self._partitions = bus.partitions
         self._spool = Spool(folder / f"{name}.db", config.spool_bytes)
+        self._redaction = Redaction(kept_secret(folder / "pseudonym.key", random_id))
         self._producer = Producer(self._spool, bus, config.keep_seconds)
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
@@ -73,7 +76,8 @@ class Outbox:
     def put(self, item: Any, size: int = 0) -> bool:
         """Take an event, or whatever `assemble` makes one of; never blocks. False: dropped and counted.
 
-        `size` is roughly what the item holds in memory, in bytes.
+        `size` is roughly what the item holds in memory, in bytes; what is not above `event_bytes` is
+        taken for an event that is not.
         """
         return self._offer(_Item(item, size))
 
@@ -187,28 +191,42 @@ class Outbox:
     def _entry(self, item: _Item) -> Entry | None:
         try:
             made = self._serialised(item)
+        except _TooLarge:
+            self.dropped["size"] += 1
+            return None
         except Exception as error:
             # Whatever a request may hold, the thread must go on with the next one.
             log.warning("an exchange could not be assembled: %r", error)
             self.dropped["assemble"] += 1
             return None
-        if made is not None and len(made.value) + OVERHEAD > self._config.event_bytes:
-            self.dropped["size"] += 1
-            return None
         return made
 
     def _serialised(self, item: _Item) -> Entry | None:
         if item.topic:
-            return Entry(item.topic, partition_of(item.key, self._partitions), item.key, item.raw)
+            return Entry(item.topic, partition_of(item.key, self._partitions), item.key, self._within(item.raw))
         event = item.raw
         if not isinstance(event, Event):
             event = self._assemble(event) if self._assemble else event
         if event is None:
             return None
+        if item.size > self._config.event_bytes:
+            self._within(_json(event))
         if isinstance(event, Exchange):
-            event = redact_exchange(event)
+            event = self._redaction.exchange(event)
         elif isinstance(event, Kpi):
-            event = redact_kpi(event)
-        value = event.model_dump_json(exclude_none=True).encode()
+            event = self._redaction.kpi(event)
         place = partition_of(event.session, self._partitions)
-        return Entry(TOPIC_OF[type(event)], place, event.session, value)
+        return Entry(TOPIC_OF[type(event)], place, event.session, self._within(_json(event)))
+
+    def _within(self, value: bytes) -> bytes:
+        if len(value) + OVERHEAD > self._config.event_bytes:
+            raise _TooLarge
+        return value
+
+
+class _TooLarge(Exception):
+    """The event is above `event_bytes`, before or after its redaction."""
+
+
+def _json(event: Event) -> bytes:
+    return event.model_dump_json(exclude_none=True).encode()

@@ -78,17 +78,23 @@ class Rule:
 
     kind: str
     pattern: re.Pattern[str]
+    """Its time grows with the text alone: where a repetition begins is fixed or what it takes is bounded."""
     valid: Callable[[str], bool] = _always
+    needs: str = r"\d"
+    """What no text lacks that holds such a value; all of them together are `HINT`."""
     numbered: bool = False
     """Whether a shop's own number may look the same; then what is labelled as one (`SHOP`) stays."""
 
 
 def _rule(
-    kind: str, pattern: str, valid: Callable[[str], bool] = _always, *, numbered: bool = False, flags: int = 0
-) -> Rule:
-    return Rule(kind, re.compile(pattern, flags), valid, numbered)
+    kind: str, pattern: str, valid: Callable[[str], bool] = _always, *,
+    needs: str = r"\d", numbered: bool = False, flags: int = 0,
+) -> Rule:  # fmt: skip
+    return Rule(kind, re.compile(pattern, flags), valid, needs, numbered)
 
 
+LATIN = "A-Za-z0-9\u00c0-\u024f"
+PEM = "[A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?"
 LEFT, RIGHT = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 IS = r"(?:\s{0,3}(?:\bis\b|\bwas\b|\bare\b|[:：=]|是|为)){1,2}\s{0,3}"
 MAYBE_IS = rf"(?:{IS}|\s{{0,3}})"
@@ -110,16 +116,23 @@ SHOP = re.compile(
 """What stands before a number of the shop's own."""
 
 RULES = (
-    _rule("KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,4000}?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"),
-    _rule("DATA", r"(?<=;base64,)[A-Za-z0-9+/=_-]+"),
-    _rule("DATA", LEFT + r"[A-Za-z0-9+/_-]{512,}={0,2}"),
-    _rule("URL", r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{1,64}:[^\s/@]{1,128}@[^\s<>\"，。]+", flags=re.I),
     _rule(
         "KEY",
-        LEFT + r"(?:sk-[A-Za-z0-9_-]{16,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}"
-        r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}|ya29\.[\w-]{16,}"
-        r"|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|LTAI[A-Za-z0-9]{12,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,})",
+        rf"-----BEGIN {PEM}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END {PEM}-----)?",
+        needs="-----BEGIN",
     ),
+    _rule("DATA", r"(?<=;base64,)[A-Za-z0-9+/=_-]+", needs="base64,"),
+    _rule("DATA", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{512,}={0,2}"),
+    _rule("URL", r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+", needs="://", flags=re.I),
+    _rule(
+        "KEY",
+        LEFT + r"(?:sk-[A-Za-z0-9_-]{16,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|A[KS]IA[A-Z0-9]{16}"
+        r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
+        r"|ya29\.[\w-]{16,}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|LTAI[A-Za-z0-9]{12,})",
+        needs="sk-|[sr]k_|A[KS]IA|gh[opsru]_|github_pat_|glpat-|hf_|npm_|ya29|xox|AIza|LTAI",
+    ),
+    _rule("KEY", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", needs="eyJ"),
+    _rule("KEY", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}", needs="hooks.slack.com"),
     _rule("KEY", r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)", flags=re.I),
     _rule(
         "KEY",
@@ -129,7 +142,9 @@ RULES = (
     _rule("KEY", TOKEN + r"\\*[\"']?" + IS + r"\\*[\"']?([A-Za-z0-9._~+/-]{8,}=*)", mixed, flags=re.I),
     _rule(
         "EMAIL",
-        r"[A-Za-z0-9][\w.%+-]{0,63}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24}",
+        rf"(?<![{LATIN}_.%+-])[.%+-]*([{LATIN}_][{LATIN}_.%+-]*(?:@|%40)"
+        rf"[{LATIN}-]{{1,63}}(?:\.[{LATIN}-]{{1,63}})*\.[A-Za-z]{{2,24}})",
+        needs="@|%40",
     ),
     _rule("ID", LEFT + r"[1-9]\d{16}[\dXx]" + RIGHT, resident_id),
     _rule(
@@ -138,11 +153,14 @@ RULES = (
         flags=re.I,
     ),
     _rule("ID", LEFT + r"QQ(?:号码?| number)?" + MAYBE_IS + r"(\d{5,11})" + RIGHT, flags=re.I),
-    _rule("ID", r"(?:微信号|\bwechat id)" + MAYBE_IS + r"([A-Za-z][A-Za-z0-9_-]{5,19})" + RIGHT, no_word, flags=re.I),
+    _rule(
+        "ID", r"(?:微信号|\bwechat id)" + MAYBE_IS + r"([A-Za-z][A-Za-z0-9_-]{5,19})" + RIGHT, no_word,
+        needs="微信号|wechat", flags=re.I,
+    ),
     _rule("SSN", r"\b(?:SSN|social security number)" + MAYBE_IS + r"(\d{3}[ -]?\d{2}[ -]?\d{4})" + RIGHT, flags=re.I),
     _rule("SSN", LEFT + r"(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])", numbered=True),
     _rule("IBAN", LEFT + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?" + RIGHT, iban),
-    _rule("CARD", r"(?<![A-Za-z0-9#-])(?:(?:\d{4}[ -]){3}\d{1,7}|[2-6]\d{12,18})" + RIGHT, card, numbered=True),
+    _rule("CARD", r"(?<![A-Za-z0-9#-])(?:(?:\d{4}[ .-]){3}\d{1,7}|[2-6]\d{12,18})" + RIGHT, card, numbered=True),
     _rule("CARD", r"(?<![A-Za-z0-9#-])3\d{3}[ -]\d{6}[ -]\d{4,5}" + RIGHT, card, numbered=True),
     _rule("PHONE", r"(?<![A-Za-z0-9+])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}" + RIGHT, numbered=True),
     _rule("PHONE", r"(?<![A-Za-z0-9+])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,5}" + RIGHT, phone),
@@ -163,19 +181,21 @@ RULES = (
         + MAYBE_IS + r"([+(]?\d[\d ().-]{5,16}\d)" + RIGHT,
         phone, flags=re.I,
     ),
-    _rule("SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}\\*[\"']([^\"'\\]{1,128})", flags=re.I),
+    _rule("SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}\\*[\"']([^\"'\\]{1,128})", needs=PASSWORD, flags=re.I),
     _rule("SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}(\d{3,12})", flags=re.I),
     _rule(
         "SECRET",
         PASSWORD + IS + rf"[\"'“]?(?!\d+-(?:digit|character))([^{APART}]{{2,127}}[^{APART}.!?])" + RIGHT + NO_UNIT,
-        no_word, flags=re.I,
+        no_word, needs=PASSWORD, flags=re.I,
     ),
     _rule("SECRET", PASSWORD + r"\s{0,3}#?\s{0,3}(\d{3,8})(?!\d)" + NO_UNIT, flags=re.I),
     _rule("SECRET", PASSWORD + r"(?:\s{1,3}|(?<=[码令]))([A-Za-z0-9@#$%^&*!_]{6,64})" + RIGHT, mixed, flags=re.I),
 )  # fmt: skip
-HINT = re.compile(
-    r"[@＠\d]|://|base64,|-----BEGIN|pass|pwd|pin|otp|cv[vc]|code|[码令]|sk-|eyJ|gh[opsru]_|xox|AIza", re.I
-)
+HINT = re.compile("|".join(dict.fromkeys(rule.needs for rule in RULES)), re.I)
 """Text without any of these holds nothing that a rule finds; most messages stop here."""
+UNSEEN = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF])
+"""Characters that show nothing -> nothing."""
 WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code).isalnum() or chr(code) in "＠．－＿＋"}
-"""Full-width letters, digits and what joins them -> ASCII, one character each; the rules know the other signs."""
+"""Full-width letters, digits and what joins them -> ASCII; the rules know the other signs."""
+PLAIN: dict[int, int | None] = {**UNSEEN, **WIDE}
+"""For `str.translate`: how the rules read a text."""

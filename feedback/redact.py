@@ -6,16 +6,19 @@ the reply). What is personal stands in `personal.py`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 from feedback.events import Exchange, Kpi
-from feedback.personal import HINT, PASSWORD, RULES, SHOP, WIDE, Rule
-from understudy.ids import stable_id
+from feedback.personal import HINT, PASSWORD, PLAIN, RULES, SHOP, Rule
 
-NAMES_SECRET = re.compile(PASSWORD + "$|(?:api|access|secret|private)_?key$|(?:secret|token)$", re.I)
+NAMES_SECRET = re.compile(PASSWORD + "$|(?:api|access|secret|private|session|auth)[_-]?key$|(?:secret|token)$", re.I)
 """Keys of JSON objects whose values are secrets, whatever they look like."""
+STEP, REACH = 16_384, 4096
+"""Characters of a text that are searched at once, and how far beyond them a value is looked for."""
 
 
 class Redactor:
@@ -27,36 +30,44 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with personal values replaced."""
-        if not HINT.search(text):
+        plain = done = text if text.isascii() else text.translate(PLAIN)
+        if next(matches(HINT, plain), None) is None:
             return text
-        plain = done = text.translate(WIDE)
         for rule in RULES:
-            done = rule.pattern.sub(partial(self._replace, rule), done)
+            done = self._without(rule, done)
         return text if done == plain else done
 
     def value(self, value: Any) -> Any:
-        """A JSON value with every string in it redacted, and what a key calls a password; keys stay."""
+        """A JSON value with its strings, whole numbers and keys redacted, and what a key calls a secret."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
             return [self.value(item) for item in value]
         if isinstance(value, dict):
-            return {key: self._of_key(key, item) for key, item in value.items()}
+            return {(name := self.text(key)): self._of_key(name, item) for key, item in value.items()}
         return value
 
     def _of_key(self, key: str, value: Any) -> Any:
-        if NAMES_SECRET.search(key) and isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            return self.value(value)
+        if NAMES_SECRET.search(key):
             return self._surrogate("SECRET", str(value))
-        return self.value(value)
+        label = f"{key}: "
+        line = f"{label}{value}"
+        done = self.text(line)
+        return value if done == line else done.removeprefix(label)
 
-    def _replace(self, rule: Rule, match: re.Match[str]) -> str:
-        group = 1 if match.re.groups else 0
-        value, (start, end), offset = match.group(group), match.span(group), match.start()
-        own = rule.numbered and SHOP.search(match.string, max(0, start - 40), start)
-        if own or value.startswith("<") or not rule.valid(value):
-            return match.group(0)
-        whole = match.group(0)
-        return whole[: start - offset] + self._surrogate(rule.kind, value) + whole[end - offset :]
+    def _without(self, rule: Rule, text: str) -> str:
+        done, kept = [], 0
+        for match in matches(rule.pattern, text):
+            start, end = match.span(match.re.groups)
+            value = text[start:end]
+            own = rule.numbered and SHOP.search(text, max(0, match.start() - 40), match.start())
+            if own or value.startswith("<") or not rule.valid(value):
+                continue
+            done += [text[kept:start], self._surrogate(rule.kind, value)]
+            kept = end
+        return "".join(done) + text[kept:]
 
     def _surrogate(self, kind: str, value: str) -> str:
         if value.startswith("<"):
@@ -69,35 +80,52 @@ class Redactor:
         return name
 
 
-def redact_exchange(exchange: Exchange) -> Exchange:
-    """The exchange with surrogates, marked when there are any; ids, versions and numbers stay.
-
-    The unit and the user id are hashed where they hold a personal value themselves.
-    """
-    redactor = Redactor()
-    messages = redactor.value(exchange.messages)
-    reply = redactor.text(exchange.reply)
-    changed: dict[str, Any] = {}
-    if redactor.found:
-        changed = {"messages": messages, "reply": reply, "redacted": True}
-    for field in ("unit", "user", "session"):
-        value = getattr(exchange, field)
-        if value and (hashed := pseudonym(value)) != value:
-            changed[field] = hashed
-    params = redactor.value(exchange.params)
-    if params != exchange.params:
-        changed["params"] = params
-    return exchange.model_copy(update=changed) if changed else exchange
+def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """`pattern.finditer(text)` in steps, since `re` lets no other thread run while it searches."""
+    at = 0
+    while at < len(text):
+        limit = at + STEP
+        match = pattern.search(text, at, limit + REACH)
+        if match is not None and match.end() == limit + REACH:
+            match = pattern.match(text, match.start())
+        if match is None or match.start() >= limit:
+            at = limit
+        else:
+            yield match
+            at = match.end()
 
 
-def redact_kpi(kpi: Kpi) -> Kpi:
-    """Feedback whose session, and target where that is a session, are those of the redacted exchange."""
-    head, session, target = kpi.target.partition("session:")
-    if not head and session:
-        return kpi.model_copy(update={"session": pseudonym(kpi.session), "target": session + pseudonym(target)})
-    return kpi
+class Redaction:
+    """What is done to the events of one state directory before they are stored; `key` is its secret."""
 
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
 
-def pseudonym(value: str) -> str:
-    """`value`, or a hash of it where it is an e-mail address, a number of a person or the like."""
-    return value if Redactor().text(value) == value else "p-" + stable_id("pseudonym", value)
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """The exchange with surrogates, marked when there are any; its own id, versions and numbers stay."""
+        redactor = Redactor()
+        messages = redactor.value(exchange.messages)
+        reply = redactor.text(exchange.reply)
+        changed: dict[str, Any] = {}
+        if redactor.found:
+            changed = {"messages": messages, "reply": reply, "redacted": True}
+        changed["params"] = redactor.value(exchange.params)
+        for field in ("unit", "user", "session", "response_id"):
+            if value := getattr(exchange, field):
+                changed[field] = self.pseudonym(value)
+        same = all(getattr(exchange, field) == value for field, value in changed.items())
+        return exchange if same else exchange.model_copy(update=changed)
+
+    def kpi(self, kpi: Kpi) -> Kpi:
+        """Feedback that names its session or response as the redacted exchange does."""
+        head = "session:" if kpi.target.startswith("session:") else ""
+        target = head + self.pseudonym(kpi.target.removeprefix(head))
+        session = self.pseudonym(kpi.session)
+        same = (session, target) == (kpi.session, kpi.target)
+        return kpi if same else kpi.model_copy(update={"session": session, "target": target})
+
+    def pseudonym(self, value: str) -> str:
+        """`value`, or where it is personal itself a keyed hash, which nobody can find by trying all telephones."""
+        if Redactor().text(value) == value:
+            return value
+        return "p-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]

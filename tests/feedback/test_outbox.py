@@ -146,6 +146,35 @@ def test_too_large_events_are_dropped_and_counted(make: Make, redis_url: str) ->
     assert outbox.stats()["dropped"]["size"] == 1
 
 
+def test_what_is_too_large_is_not_redacted_first(make: Make, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    redacted: list[str] = []
+    texts = {"long": "长" * 2000, "wrapped": "short"}
+    outbox = make(redis_url, lambda raw: exchange(1, reply=texts[raw]), event_bytes=2000)
+    redact = outbox._redaction.exchange
+
+    def noted(event: Exchange) -> Exchange:
+        redacted.append(event.reply)
+        return redact(event)
+
+    monkeypatch.setattr(outbox._redaction, "exchange", noted)
+    for raw in ("long", "wrapped"):
+        outbox.put(raw, size=6000)
+    eventually(lambda: len(read(redis_url)) == 1)
+    assert redacted == ["short"]
+    assert outbox.stats()["dropped"]["size"] == 1
+
+
+def test_the_gateways_of_a_state_directory_give_a_session_one_pseudonym(
+    make: Make, redis_url: str, tmp_path: Path
+) -> None:
+    names = ("gateway", "gateway-2")
+    for n, name in enumerate(names):
+        make(redis_url, name=name).put(exchange(n, session="wang@example.cn"))
+    eventually(lambda: len(read(redis_url)) == 2)
+    assert len({event.session for event in read(redis_url)} - {"wang@example.cn"}) == 1
+    assert (tmp_path / "pseudonym.key").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_durable_event_is_on_disk_when_the_call_returns(make: Make, tmp_path: Path) -> None:
     outbox = make(nowhere())
     outbox.put_durable(Kpi(id="k1", session="s", at=1.0, kpi="rating", value=5.0, target="r"))
