@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from feedback.config import KpisConfig
 from serving.gateway import wire
 from serving.gateway.embeddings import Embeddings, read_body
 from serving.gateway.feedback_api import parse_feedback
@@ -24,7 +25,7 @@ MAX_FEEDBACK = 64 << 10
 OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: Embeddings | None = None) -> FastAPI:
+def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = None) -> FastAPI:
     """The ASGI application beside the completion endpoints, which the protocol takes over."""
     app = FastAPI(title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None)
     _add_errors(app)
@@ -35,7 +36,8 @@ def build_app(gateway: Gateway, declared_kpis: tuple[str, ...] = (), embedder: E
     @app.post("/v1/feedback", status_code=202)
     async def feedback(request: Request) -> dict[str, Any]:
         tenant = gateway.keys.tenant(_bearer(request))
-        event = parse_feedback(await read_body(request, MAX_FEEDBACK, "feedback"), tenant, declared_kpis)
+        raw = await read_body(request, MAX_FEEDBACK, "feedback")
+        event = parse_feedback(raw, tenant, kpis, time.time())
         if gateway.outbox is None:
             raise Unavailable("feedback cannot be stored: the spool of this gateway is not open, see its log")
         await asyncio.to_thread(gateway.outbox.put_durable, event)

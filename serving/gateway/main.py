@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
         log.info("no engine is configured: following the system whose state is in %s", state.root)
     parts = build(config, state, options.state is not None, f"http://{host}:{port}", f"gateway-{port}")
     try:
-        uvloop.run(serve(parts, listener, config.section(KpisConfig).declared))
+        uvloop.run(serve(parts, listener, config.section(KpisConfig)))
     finally:
         if parts.outbox is not None:
             parts.outbox.close(0.5)
@@ -122,11 +122,11 @@ class Server(uvicorn.Server):
                 connection.cut()
 
 
-def server_of(parts: Parts, declared_kpis: tuple[str, ...] = ()) -> Server:
+def server_of(parts: Parts, kpis: KpisConfig) -> Server:
     """The server of a gateway, ready to serve on a socket."""
     settings = parts.gateway.config
     config = uvicorn.Config(
-        build_app(parts.gateway, declared_kpis, parts.embeddings),
+        build_app(parts.gateway, kpis, parts.embeddings),
         http=cast(Any, protocol_factory(parts.gateway)),
         ws="none",
         lifespan="off",
@@ -140,9 +140,9 @@ def server_of(parts: Parts, declared_kpis: tuple[str, ...] = ()) -> Server:
     return Server(config)
 
 
-async def serve(parts: Parts, listener: socket.socket, declared_kpis: tuple[str, ...] = ()) -> None:
+async def serve(parts: Parts, listener: socket.socket, kpis: KpisConfig) -> None:
     """Serve on `listener` until a signal."""
-    server = server_of(parts, declared_kpis)
+    server = server_of(parts, kpis)
     following = None
     if parts.follower is not None:
         following = asyncio.create_task(parts.follower.run())

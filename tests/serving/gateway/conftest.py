@@ -15,6 +15,7 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.routing import RoutingDocument, SlotView
+from feedback.config import KpisConfig
 from serving.engine.config import ExternalEngine
 from serving.gateway.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig
@@ -147,7 +148,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
             refresh = follower.refresh if follower else None
             gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh)
             embedder = Embeddings(embeddings, gateway.config) if embeddings else None
-            server = server_of(Parts(gateway, follower, None, embedder))
+            server = server_of(Parts(gateway, follower, None, embedder), KpisConfig(declared=("basket",)))
             task = asyncio.ensure_future(server.serve(sockets=[listener]))
             beating = asyncio.ensure_future(follower.run()) if follower else None
 

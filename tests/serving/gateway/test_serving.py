@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import openai
@@ -181,3 +182,48 @@ def test_feedback_is_taken_once_it_is_stored(serve: Serve) -> None:
     running.spool.full = True
     assert send("POST", "/v1/feedback", good)[0] == 503
     assert len(running.spool.events) == 3
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("kpi", "right", "wrong"),
+    [
+        ("click", ["0", "1", "true", "false", "1.0"], ["0.5", "2", "-1", "-1e12", "null", '"1"']),
+        ("takeover", ["1"], ["1e12", "1" * 400, "[1]"]),
+        ("rating", ["0", "10", "4.5"], ["400", "-0.1", "-1e12"]),
+        ("basket", ["-1e12", "1e12", "17.5"], ["1e13", "-1.1e12", "1" * 400, "1e999"]),
+    ],
+)
+def test_a_kpis_value_is_within_its_range(serve: Serve, kpi: str, right: list[str], wrong: list[str]) -> None:
+    running = serve()
+    for value in right + wrong:
+        body = f'{{"response_id": "r", "kpi": "{kpi}", "value": {value}}}'.encode()
+        status, _, raw = running.client.send("POST", "/v1/feedback", body)
+        if value in right:
+            assert status == 202, value
+        else:
+            assert status in (400, 422), value
+            assert json.loads(raw)["error"]["type"] == "invalid_request_error"
+    assert len(running.spool.events) == len(right)
+
+
+def test_feedback_is_neither_older_than_what_is_joined_nor_of_the_future(serve: Serve) -> None:
+    running, now = serve(), time.time()
+    for at, expected in ((now, 202), (now - 29 * DAY, 202), (now + 3000, 202), (now - 31 * DAY, 422),
+                         (now + 5000, 422), (-1e300, 422), (int("1" * 400), 422)):  # fmt: skip
+        body = json.dumps({"response_id": "r", "kpi": "click", "value": 1, "timestamp": at}).encode()
+        status, _, raw = running.client.send("POST", "/v1/feedback", body)
+        assert status == expected, at
+        if expected == 422:
+            assert json.loads(raw)["error"]["param"] == "timestamp"
+
+
+def test_a_fault_of_the_gateway_is_an_error_object(serve: Serve) -> None:
+    running = serve()
+    running.spool.put_durable = None  # type: ignore[method-assign, assignment]
+    body = b'{"response_id":"r","kpi":"click","value":1}'
+    status, headers, raw = running.client.send("POST", "/v1/feedback", body)
+    assert (status, headers["content-type"]) == (500, "application/json")
+    assert "its log says why" in json.loads(raw)["error"]["message"]
