@@ -64,6 +64,15 @@ class Canary:
         if canary is not None:
             self._desk.change((canary.version, "aborted", why), actor=actor, decided_by=actor, canary=None)
 
+    def withdraw(self, version: str, why: str, actor: str) -> None:
+        """Take a round's candidate out, wherever it is before it is live; one that is out already stays as it is."""
+        was, canary = self._desk.state.record(version).state, self._desk.state.canary
+        if canary is not None and canary.version == version:
+            self.abort(why, actor)
+        elif was in ("registered", "gated"):
+            event = "gate_failed" if was == "registered" else "aborted"
+            self._desk.change((version, event, why), actor=actor, decided_by=actor)
+
     def _decide_gate(self, current: Round) -> None:
         version = str(current.candidate)
         desk = self._desk

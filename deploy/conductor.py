@@ -20,7 +20,7 @@ from deploy.rollout import allows
 from deploy.routing import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from understudy.clock import Clock, monotonic
-from understudy.errors import Conflict, IntegrityError, Unavailable
+from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
 
 TICK = 0.2
 """Seconds between ticks."""
@@ -110,6 +110,37 @@ class Conductor:
             self.experiments.delete(name)
             self.tick()
             return self._document.epoch if self._document is not None else 0
+
+    def abort_round(self, number: int | None, actor: str) -> dict[str, Any]:
+        """End round `number`, or the one under way, as failed; its candidate, if it has one, is taken back.
+
+        Returns {"round", "stage", "state", "candidate", "why"}, `stage` being where it was. A trainer that works on it
+        stops at its next look.
+
+        Raises:
+            NotFound: there is no such round, or none under way.
+            Conflict: it has ended, its candidate is live already, or is about to be.
+            Unavailable: it cannot be written down; nothing changed.
+        """
+        with self._lock:
+            rounds, state = self.desk.rounds, self.desk.state
+            this = rounds.current() if number is None else rounds.get(number)
+            if this is None:
+                raise NotFound("no round is under way")
+            if this.finished:
+                raise Conflict(f"round {this.id} has ended already: {this.state}")
+            coming = None if state.operation is None else state.operation.target
+            if this.candidate is not None and this.candidate in (state.stable, coming):
+                raise Conflict(f"{this.candidate} is live or about to be; `understudy rollback` takes it back")
+            why = f"aborted by {actor}"
+            self.desk.audit.append("round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate)
+            if this.candidate is not None:
+                self._canary.withdraw(this.candidate, why, actor)
+            ended = rounds.fail(this.id, {"error": why, "why": why, "decided_by": actor})
+            self.tick()
+            return {
+                "round": this.id, "stage": this.state, "state": ended.state, "candidate": this.candidate, "why": why,
+            }  # fmt: skip
 
     def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
         """Roll back or promote, and wait until the live gateways follow.

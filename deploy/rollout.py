@@ -21,6 +21,7 @@ LIFE: Final[dict[tuple[str, str], str]] = {
     ("registered", "adopted"): "live",
     ("registered", "kept"): "previous",
     ("gated", "wanted"): "loading",
+    ("gated", "aborted"): "rolled_back",
     ("loading", "loaded"): "canary",
     ("loading", "aborted"): "rolled_back",
     ("canary", "promoted"): "live",

@@ -7,9 +7,11 @@ The register stage must put the new version's name under `version` into its summ
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -155,16 +157,41 @@ class RoundStore:
         Raises:
             IllegalTransition: the round is elsewhere, or the table does not hold the event.
         """
-        current = self.get(number)
-        if stage in current.stages and current.stages[stage].event == event:
-            return current
-        if current.state != stage:
-            raise IllegalTransition(f"round {number} is in state {current.state!r}, so {stage!r} cannot end now")
-        next_state(stage, event)
+        with self._locked():
+            current = self.get(number)
+            if stage in current.stages and current.stages[stage].event == event:
+                return current
+            if current.state != stage:
+                raise IllegalTransition(f"round {number} is in state {current.state!r}, so {stage!r} cannot end now")
+            next_state(stage, event)
+            return self._end(number, stage, summary, event)
+
+    def fail(self, number: int, summary: dict[str, Any]) -> Round:
+        """End a round as failed at whatever stage it is; who works on that stage finds out at its next look.
+
+        Raises:
+            NotFound: there is no such round.
+            Conflict: it has ended already.
+        """
+        with self._locked():
+            current = self.get(number)
+            if current.finished:
+                raise Conflict(f"round {number} has ended already: {current.state}")
+            return self._end(number, current.state, summary, "failed")
+
+    def _end(self, number: int, stage: str, summary: dict[str, Any], event: str) -> Round:
         folder = self.folder(number, stage)
         write_json(folder / "summary.json", summary)
         mark_ready(folder, json.dumps({"event": event, "at": self._clock()}) + "\n")
         return self.get(number)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Trainer and controller end stages one after the other, so that neither overwrites the other's word."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None:
         """Say how far a stage is, for views only; not durable."""

@@ -32,7 +32,8 @@ from online_distill.stages.context import Context, Source, Stopped
 from online_distill.stages.run import STAGES
 from online_distill.trigger import Situation, reason_to_begin
 from understudy.config import Config, load_config
-from understudy.errors import ConfigError, NotFound, Unavailable, UnderstudyError
+from understudy.errors import ConfigError, Conflict, NotFound, Unavailable, UnderstudyError
+from understudy.lock import ProcessLock
 from understudy.priority import yield_cpu
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -66,11 +67,14 @@ class Trainer:
         Raises:
             Unavailable: a part is away; call again later.
             NotFound: `now`, and there is no student to train.
+            Conflict: `now`, and no round can begin.
         """
         current = self._rounds.current()
         if current is None:
             current = self._begin(now)
         if current is None or current.state not in STAGES:
+            if now:
+                raise Conflict(_why_not(current))
             return False
         log(f"round {current.id}: {current.state} ({current.why})")
         done = run_round(self._context(current))
@@ -135,6 +139,13 @@ class Trainer:
         return None if document is None else document.slots.get("teacher")
 
 
+def _why_not(current: Round | None) -> str:
+    """Why no round begins although one was asked for."""
+    if current is None:
+        return "learning is frozen, so no round begins; `understudy resume learning` ends that"
+    return f"round {current.id} is at its stage {current.state}, which the controller ends; a round begins after it"
+
+
 def loop(trainer: Trainer, stop: threading.Event, poll_seconds: float) -> None:
     """Tick until stopped; parts that are away are waited for."""
     said = ""
@@ -180,15 +191,18 @@ def main(argv: list[str]) -> int:
     settings = config.section(TrainerConfig)
     if not given.state.is_dir():
         raise ConfigError(f"the state directory {given.state} does not exist; `understudy up` creates it")
-    stop = threading.Event()
-    install_stop(stop)
-    yield_cpu(settings.nice)
-    models.prepare(settings.threads)
-    trainer = Trainer(StateDir(given.state), config, stop)
-    if not given.once:
+    state = StateDir(given.state)
+    refusal = f"a trainer runs in {state.root} already, with process id {{pid}}: `understudy rounds start` asks it"
+    with ProcessLock(state.run / "trainer.lock", refusal):
+        stop = threading.Event()
+        install_stop(stop)
+        yield_cpu(settings.nice)
+        models.prepare(settings.threads)
+        trainer = Trainer(state, config, stop)
+        if given.once:
+            return _once(trainer, state)
         loop(trainer, stop, settings.poll_seconds)
         return 0
-    return _once(trainer, StateDir(given.state))
 
 
 def _once(trainer: Trainer, state: StateDir) -> int:

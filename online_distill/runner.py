@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from deploy.rounds import Round
 from online_distill.stages.context import Context, Stopped
 from online_distill.stages.run import STAGES
-from understudy.errors import BadRequest, ConfigError, Conflict, IntegrityError, NotFound, Unavailable
-from understudy.files import read_json, write_json
+from understudy.errors import (
+    BadRequest,
+    ConfigError,
+    Conflict,
+    IllegalTransition,
+    IntegrityError,
+    NotFound,
+    Unavailable,
+)
+from understudy.files import is_ready, read_json, write_json
 
 FATAL = (BadRequest, ConfigError, Conflict, IntegrityError, NotFound)
 """What no repetition of a stage mends; the round fails and says why."""
@@ -19,6 +28,8 @@ MOST_ATTEMPTS = 20
 def run_round(context: Context) -> Round:
     """Run the stages that are left; returns the round as it stands then (stage `gate`, or finished).
 
+    A stage that somebody else ended (see `RoundStore.fail`) stops when it next reports its progress.
+
     Raises:
         Unavailable: a part that a stage needs is away; call again later, nothing is lost.
         Stopped: the trainer was asked to stop.
@@ -26,11 +37,20 @@ def run_round(context: Context) -> Round:
     this = context.rounds.get(context.round.id)
     while not this.finished and this.state in STAGES:
         stage = this.state
-        context = replace(context, round=this)
-        context.progress(stage)(0, 1, "")
-        summary, event = _attempt(context, stage)
-        this = context.rounds.finish(this.id, stage, summary, event)
+        inside = replace(context, round=this, stopped=partial(_over, context, stage))
+        try:
+            inside.progress(stage)(0, 1, "")
+            summary, event = _attempt(inside, stage)
+            this = context.rounds.finish(this.id, stage, summary, event)
+        except (Stopped, IllegalTransition):
+            this = context.rounds.get(this.id)
+            if not this.finished:
+                raise
     return this
+
+
+def _over(context: Context, stage: str) -> bool:
+    return context.stopped() or is_ready(context.folder(stage))
 
 
 def _attempt(context: Context, stage: str) -> tuple[dict[str, Any], str]:

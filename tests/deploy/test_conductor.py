@@ -12,7 +12,7 @@ from deploy.registry import Registry
 from deploy.rounds import RoundStore
 from deploy.routing_store import RoutingStore
 from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
-from understudy.errors import Conflict
+from understudy.errors import Conflict, NotFound
 from understudy.state import StateDir
 
 
@@ -311,3 +311,39 @@ def test_a_candidate_whose_slot_stays_away_is_taken_out_but_a_short_absence_is_n
     world.time.at += world.rollout.load_deadline + 1
     world.conductor.tick()
     assert world.turn().candidate is None
+
+
+@pytest.mark.parametrize(
+    ("turns", "stage", "then"), [(0, "gate", "rejected"), (1, "canary", "rolled_back"), (5, "canary", "rolled_back")]
+)
+def test_a_round_that_an_operator_aborts_takes_its_candidate_back(
+    world: World, turns: int, stage: str, then: str
+) -> None:
+    if turns == 1:
+        world.conductor.change(freeze="promotion", actor="test")
+    version = world.candidate()
+    if turns:
+        world.turn(turns)
+    answer = world.conductor.abort_round(None, "operator")
+    assert answer == {
+        "round": 1, "stage": stage, "state": "failed", "candidate": version, "why": "aborted by operator",
+    }  # fmt: skip
+    document = world.turn(5)
+    assert (document.stable, document.candidate, document.slots["student-b"].desired) == ("v2", None, "v1")
+    assert world.conductor.desk.state.record(version).state == then
+    assert RoundStore(world.state).get(1).stages[stage].summary["why"] == "aborted by operator"
+    assert {"round.aborted", "version.gate_failed" if stage == "gate" else "version.aborted"} <= set(actions(world))
+    for number in (None, 1, 7):
+        with pytest.raises((NotFound, Conflict), match=r"under way|ended already: failed|no round 7"):
+            world.conductor.abort_round(number, "operator")
+
+
+def test_a_round_whose_candidate_is_live_is_not_aborted(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.fleet.follows = False
+    world.evidence(version, 60)
+    assert world.turn(5).stable == version
+    with pytest.raises(Conflict, match="understudy rollback"):
+        world.conductor.abort_round(1, "operator")
+    assert RoundStore(world.state).get(1).state == "live"

@@ -76,3 +76,18 @@ def test_rounds_and_stages_that_do_not_exist_are_not_found(state_dir: StateDir) 
     with pytest.raises(NotFound):
         store.folder(1, "../../x")
     assert store.read_progress(7) is None
+
+
+@pytest.mark.parametrize("done", range(len(STAGES)))
+def test_a_round_can_be_failed_at_any_stage_and_who_works_on_it_is_refused(state_dir: StateDir, done: int) -> None:
+    store = RoundStore(state_dir)
+    store.begin("v2", "t1", "first")
+    for stage in STAGES[:done]:
+        store.finish(1, stage, {"version": "v3"})
+    failed = store.fail(1, {"error": "aborted by operator"})
+    assert (failed.state, failed.stages[STAGES[done]].summary["error"]) == ("failed", "aborted by operator")
+    with pytest.raises(IllegalTransition):
+        store.finish(1, STAGES[done], {})
+    with pytest.raises(Conflict, match="ended already: failed"):
+        store.fail(1, {})
+    assert store.current() is None

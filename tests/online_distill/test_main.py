@@ -15,15 +15,18 @@ import yaml
 
 from deploy.registry import Registry
 from deploy.rounds import RoundStore
+from deploy.routing import RoutingDocument
+from deploy.routing_store import RoutingStore
 from feedback.config import PoolConfig
 from feedback.pool import Pool
-from online_distill.main import Trainer
+from online_distill.main import Trainer, main
 from online_distill.stages.run import STAGES
 from online_distill.trigger import Situation, reason_to_begin
 from tests.online_distill.world import make_model, make_samples, register_model
 from tests.waiting import eventually
 from understudy.config import load_config
-from understudy.errors import NotFound, Unavailable
+from understudy.errors import Conflict, NotFound, Unavailable
+from understudy.lock import ProcessLock
 from understudy.state import StateDir
 
 SETTINGS = {
@@ -133,6 +136,26 @@ def test_no_student_is_said(tmp_path: Path, redis_url: str) -> None:
     config = load_config(None, {"UNDERSTUDY_REDIS__URL": redis_url})
     with pytest.raises(NotFound, match="no student"):
         Trainer(StateDir(tmp_path / "empty"), config, threading.Event()).tick(now=True)
+
+
+def test_a_single_round_that_cannot_begin_says_why_and_fails(
+    state_dir: StateDir, config_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for effect in ("install_stop", "yield_cpu", "models.prepare"):  # on this very process
+        monkeypatch.setattr(f"online_distill.main.{effect}", lambda _: None)
+    words = ["--state", str(state_dir.root), "--config", str(config_file), "--once"]
+    routes, rounds = RoutingStore(state_dir, None), RoundStore(state_dir)
+    routes.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
+    assert main(words) == 1
+    assert "learning is frozen" in capsys.readouterr().err
+    routes.publish(RoutingDocument(epoch=2, stable="v1", teacher="t1"))
+    rounds.begin("v1", "t1", "test")
+    for stage in STAGES:
+        rounds.finish(1, stage, {"version": "v2"})
+    assert main(words) == 1
+    assert "round 1 is at its stage gate" in capsys.readouterr().err
+    with ProcessLock(state_dir.run / "trainer.lock", ""), pytest.raises(Conflict, match=str(os.getpid())):
+        main(words)
 
 
 def test_a_round_ends_although_the_trainer_is_killed_at_the_end_of_each_stage(

@@ -18,7 +18,7 @@ from online_distill.learner import Diverged
 from online_distill.local_scorer import LocalScorer
 from online_distill.runner import run_round
 from online_distill.stages import run
-from online_distill.stages.context import Context, Stopped
+from online_distill.stages.context import Context, Outcome, Stopped
 from online_distill.stages.run import MODEL, STAGES
 from online_distill.targets import TopK
 from tests.online_distill.world import ListSource, make_model, make_samples, quick_config, register_model
@@ -93,6 +93,23 @@ def test_a_stop_in_any_stage_is_taken_up_again(context: Context) -> None:
             continue
     assert attempts > 1
     assert context.rounds.get(1).state == "gate"
+
+
+@pytest.mark.parametrize("stage", ["score", "distil", "evaluate"])
+def test_a_round_that_is_aborted_in_a_stage_stops_there(
+    context: Context, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = STAGES[stage]
+
+    def aborted(inside: Context) -> Outcome:
+        context.rounds.fail(1, {"error": "aborted by operator"})
+        return work(inside)
+
+    monkeypatch.setitem(STAGES, stage, aborted)
+    done = run_round(context)
+    assert (done.state, list(done.stages)[-1]) == ("failed", stage)
+    assert done.stages[stage].summary == {"error": "aborted by operator"}
+    assert {m.version for m in context.registry.versions()} == {"v1", "t1"}
 
 
 class SlowScorer:
