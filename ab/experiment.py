@@ -85,3 +85,9 @@ class Experiment(_Part):
     def hash_seed(self) -> str:
         """Seed of the assignment hash."""
         return self.seed or self.id
+
+    @property
+    def kpis(self) -> list[str]:
+        """Names of the KPIs that the file uses."""
+        judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
+        return [part.kpi for part in judged] + [guardrail.kpi for guardrail in self.guardrails]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from feedback.config import KpisConfig
+
 FEEDBACK = (
     "click", "human_review_pass", "takeover", "first_response_correct", "rating", "session_end",
 )  # fmt: skip
@@ -11,3 +13,8 @@ COMPUTED = (
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
 )  # fmt: skip
 """Of `feedback.kpis`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
+
+
+def counted(config: KpisConfig) -> tuple[str, ...]:
+    """Every name that an experiment may use."""
+    return (*FEEDBACK, *COMPUTED, *config.declared)

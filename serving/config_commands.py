@@ -10,8 +10,11 @@ from typing import Any
 
 import yaml
 
+from deploy.routing import RouterConfig
+from feedback.config import KpisConfig
+from feedback.kpi_names import counted
 from serving.engine.config import EnginesConfig
-from understudy.config import SECTIONS, load_config, section_kind
+from understudy.config import SECTIONS, Config, load_config, section_kind
 
 SECRET = frozenset({"api_key", "key_secret", "token", "password"})
 
@@ -26,7 +29,7 @@ def main(argv: list[str]) -> int:
     built = config.check()
     if options.what == "check":
         name = options.config or "the defaults"
-        found = warnings(config.section(EnginesConfig))
+        found = warnings(config)
         told = [f"{name}: right", *(f"warning: {one}" for one in found)]
         value = {"ok": True, "sections": sorted(built), "warnings": found}
         print(json.dumps(value) if options.json else "\n".join(told))
@@ -50,14 +53,23 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def warnings(engines: EnginesConfig) -> list[str]:
-    """What is right in itself and yet will not work in this environment."""
+def warnings(config: Config) -> list[str]:
+    """What is right in itself and yet will not work: keys that this environment lacks, KPIs that nobody counts."""
+    engines = config.section(EnginesConfig)
     external = {"teacher": engines.teacher, "student": engines.student, "embeddings": engines.embeddings}
-    return [
+    keys = [
         f"`engines.{name}.api_key_env` names {engine.api_key_env}, which is not set here"
         for name, engine in external.items()
         if engine is not None and engine.api_key_env and not os.environ.get(engine.api_key_env)
     ]
+    names = counted(config.section(KpisConfig))
+    kpis = [
+        f"the experiment {one.id} of `router.experiments` uses the kpi {kpi!r}, which nobody counts: {', '.join(names)}"
+        for one in config.section(RouterConfig).experiments
+        for kpi in one.kpis
+        if kpi not in names
+    ]
+    return keys + kpis
 
 
 def schema() -> dict[str, Any]:

@@ -66,7 +66,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("kpis", "serving.control.commands:kpis", "Operate",
             "KPIs by arm or version", "understudy kpis --by version"),
     Command("rounds", "serving.control.commands:rounds", "Operate",
-            "list, show or start rounds of distillation", "understudy rounds start"),
+            "list, show, start or abort rounds of distillation", "understudy rounds start"),
     Command("audit", "deploy.commands:audit", "Look into it",
             "verify or show the audit log", "understudy audit verify --state .understudy"),
     Command("config", "serving.config_commands:main", "Look into it",

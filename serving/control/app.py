@@ -51,6 +51,12 @@ class RoundBody(_Body):
     why: Text = "asked for by an operator"
 
 
+class AbortBody(_Body):
+    """Which round to end; without a number the one under way."""
+
+    round: int | None = None
+
+
 def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     """The application over a running conductor."""
     openapi = f"{PREFIX}/openapi.json"
@@ -143,6 +149,10 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         conductor.desk.audit.append("round.requested", "operator", why=why)
         sources.request_round(why)
         return {"requested": True, "why": why, "waits": views.next_round_waits()}
+
+    @router.post("/rounds/abort")
+    def abort_round(body: AbortBody | None = None) -> dict[str, Any]:
+        return conductor.abort_round(None if body is None else body.round, "operator")
 
     @router.delete("/pool")
     def purge(tenant: Text) -> dict[str, Any]:

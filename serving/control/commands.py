@@ -81,15 +81,20 @@ def pool(argv: list[str]) -> int:
 
 
 def rounds(argv: list[str]) -> int:
-    """List, show or start rounds."""
-    made = _parser("rounds", "List rounds of distillation, show one, or ask for one.", "rounds start --why drift")
-    made.add_argument("action", choices=("list", "show", "start"))
-    made.add_argument("round", nargs="?", type=int, help="show: its number (default: the newest)")
+    """List, show, start or abort rounds."""
+    made = _parser(
+        "rounds", "List rounds of distillation, show one, ask for one, or end one.", "rounds start --why drift"
+    )
+    made.add_argument("action", choices=("list", "show", "start", "abort"))
+    made.add_argument("round", nargs="?", type=int, help="show, abort: its number (default: the newest)")
     made.add_argument("--why", default="asked for by an operator", help="start: for the audit log")
     options = made.parse_args(argv)
     admin = Admin(options.state)
     if options.action == "start":
         return _show(options, admin.call("POST", "/rounds", json={"why": options.why}), printing.requested)
+    if options.action == "abort":
+        body = {} if options.round is None else {"round": options.round}
+        return _show(options, admin.call("POST", "/rounds/abort", json=body), printing.aborted)
     listed = admin.get("/rounds")
     if options.action == "list":
         return _show(options, listed, printing.rounds)

@@ -100,9 +100,8 @@ class Experiments:
         raise NotFound(f"there is no experiment {name!r} (there are: {known})", param="id")
 
     def _check_kpis(self, wanted: Experiment) -> None:
-        judged = wanted.secondary if wanted.primary is None else (wanted.primary, *wanted.secondary)
         allowed = self._sources.kpi_names
-        for kpi in [part.kpi for part in judged] + [guardrail.kpi for guardrail in wanted.guardrails]:
+        for kpi in wanted.kpis:
             if kpi not in allowed:
                 names = ", ".join(allowed)
                 raise UnknownKpi(f"nobody counts the kpi {kpi!r}; use one of {names} (`kpis.declared` adds names)")

@@ -89,6 +89,12 @@ def requested(value: dict[str, Any]) -> str:
     return f"asked the trainer for a round{waits}; `understudy rounds list` shows it"
 
 
+def aborted(value: dict[str, Any]) -> str:
+    """The answer of `POST rounds/abort`."""
+    taken = f"; candidate {value['candidate']} was taken back" if value["candidate"] else ""
+    return f"round {value['round']} ended at {value['stage']}: {value['why']}{taken}"
+
+
 def kpis(value: dict[str, Any]) -> str:
     """`GET kpis`."""
     rows = [

@@ -13,7 +13,7 @@ from deploy.guardrails import Stat
 from feedback.config import KpisConfig, PoolConfig, RedisConfig
 from feedback.connection import connect, redis_errors
 from feedback.keys import Keys
-from feedback.kpi_names import COMPUTED, FEEDBACK
+from feedback.kpi_names import counted
 from feedback.kpis import By, KpiStore
 from feedback.pool import Pool
 from understudy.clock import monotonic
@@ -28,7 +28,7 @@ class Sources:
     """Readers over one Redis; without one every method raises Unavailable."""
 
     def __init__(self, config: Config, redis: RedisConfig) -> None:
-        self.kpi_names = (*FEEDBACK, *COMPUTED, *config.section(KpisConfig).declared)
+        self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
         self._prefix = redis.prefix
         self._client = connect(redis.url, 0.5) if redis.url else None

@@ -114,3 +114,15 @@ def test_check_warns_of_a_key_that_the_environment_lacks(tmp_path, capsys, monke
     monkeypatch.setenv("TEACHERS_KEY", "k")
     assert main(["config", "check", "--config", str(file), "--json"]) == 0
     assert '"warnings": []' in capsys.readouterr().out
+
+
+def test_check_warns_of_a_kpi_that_nobody_counts(tmp_path, capsys) -> None:
+    file = tmp_path / "given.yaml"
+    one = "{id: a, arms: {student: 1}, primary: {kpi: smile}, guardrails: [{kpi: latency_p99, max_ratio: 2}]}"
+    file.write_text(f"router: {{experiments: [{one}]}}\n", "utf-8")
+    assert main(["config", "check", "--config", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert ("kpi 'smile', which nobody counts" in said, said.count("warning")) == (True, 1)
+    file.write_text(f"router: {{experiments: [{one}]}}\nkpis: {{declared: [smile]}}\n", "utf-8")
+    assert main(["config", "check", "--config", str(file)]) == 0
+    assert "warning" not in capsys.readouterr().out

@@ -130,3 +130,18 @@ def test_who_asks_for_a_round_hears_what_it_waits_for(admin: TestClient, world: 
     admin.post("/resume", json={"what": "learning"})
     world.candidate()
     assert "round 1 is at gate" in admin.post("/rounds").json()["waits"]
+
+
+def test_a_round_is_aborted_by_number_or_as_the_one_under_way(admin: TestClient, world: World) -> None:
+    assert admin.post("/rounds/abort").status_code == 404
+    candidate = world.candidate()
+    to_canary(world, candidate)
+    assert admin.post("/rounds/abort", json={"round": 7}).status_code == 404
+    answer = admin.post("/rounds/abort", json={"round": 1}).json()
+    assert (answer["round"], answer["stage"], answer["candidate"]) == (1, "canary", candidate)
+    assert (
+        printing.aborted(answer)
+        == f"round 1 ended at canary: aborted by operator; candidate {candidate} was taken back"
+    )
+    assert admin.get("/rounds").json()["rounds"][0]["ended"] == "aborted by operator"
+    assert admin.post("/rounds/abort", json={"round": 1}).status_code == 409
