@@ -19,11 +19,10 @@ import uvicorn
 import uvloop
 
 from feedback.config import KpisConfig
-from serving.engine.config import EnginesConfig
 from serving.gateway.app import build_app
 from serving.gateway.config import GatewayConfig
 from serving.gateway.protocol import GatewayProtocol, protocol_factory
-from serving.gateway.wiring import Parts, build, is_static
+from serving.gateway.wiring import Parts, build
 from understudy.config import load_config
 from understudy.errors import ConfigError
 from understudy.ports import bound
@@ -32,6 +31,10 @@ from understudy.state import DEFAULT_STATE, StateDir
 log = logging.getLogger("understudy.gateway")
 
 BACKLOG = 2048
+STATE_HELP = (
+    "state directory of the system to follow, for which the engines of FILE only stand in until it has a routing "
+    "document (default: .understudy, followed only where FILE names no engines)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def parse(argv: list[str]) -> Options:
         epilog="example: understudy serve --config understudy.yaml --port 8000",
     )
     parser.add_argument("--config", type=Path, help="configuration file (YAML)")
-    parser.add_argument("--state", type=Path, help="state directory (default: .understudy)")
+    parser.add_argument("--state", type=Path, help=STATE_HELP)
     parser.add_argument("--host", help="address to listen on (default: gateway.host)")
     parser.add_argument("--port", type=int, help="port to listen on (default: gateway.port)")
     given = parser.parse_args(argv)
@@ -70,8 +73,6 @@ def main(argv: list[str]) -> int:
     listener = listen(host, settings.port if options.port is None else options.port)
     port = listener.getsockname()[1]
     state = StateDir(options.state or DEFAULT_STATE)
-    if options.state is None and not is_static(config.section(EnginesConfig), False):
-        log.info("no engine is configured: following the system whose state is in %s", state.root)
     parts = build(config, state, options.state is not None, f"http://{host}:{port}", f"gateway-{port}")
     try:
         uvloop.run(serve(parts, listener, config.section(KpisConfig)))

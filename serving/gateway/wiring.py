@@ -61,13 +61,16 @@ class Parts:
     embeddings: Embeddings | None = None
 
 
-def is_static(engines: EnginesConfig, state_given: bool) -> bool:
-    """Whether the routing comes from the configuration alone: external engines and no state directory."""
-    return not state_given and (engines.teacher is not None or engines.student is not None)
+def named(engines: EnginesConfig) -> bool:
+    """Whether the configuration names engines that somebody else runs."""
+    return engines.teacher is not None or engines.student is not None
 
 
 def build(config: Config, state: StateDir, state_given: bool, url: str, name: str) -> Parts:
     """Compose the gateway that listens at `url`; `name` is unique among those of a state directory.
+
+    Engines of the configuration answer; a state directory that was given, or that alone there is, is followed,
+    and its routing document stands in for them as soon as it has one.
 
     Raises:
         ConfigError: a key or value is wrong; nothing has started then.
@@ -75,20 +78,32 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     settings = config.section(GatewayConfig)
     engines, router = config.section(EnginesConfig), config.section(RouterConfig)
     check_keys(engines)
-    static = is_static(engines, state_given)
-    redis = find_redis(config, None if static else state)
+    static = named(engines)
+    follows = state_given or not static
+    redis = find_redis(config, state if follows else None)
     bus_url = config.section(BusConfig).url
     has_bus = bool(bus_url or redis.url)
     bus: Bus = open_bus(config.section(BusConfig), redis) if has_bus else NoBus()
     outbox = open_outbox(state, name, bus, config.section(OutboxConfig))
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
-    if static:
-        snapshot = Snapshot(static_document(engines, router))
+    snapshot = Snapshot(static_document(engines, router) if static else None)
+    if not follows:
         return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
-    snapshot = Snapshot()
     store = RoutingStore(state, redis.url, redis.prefix)
+    _say(state, static, store.read() is not None)
     follower = Follower(snapshot, store, state, url, router.poll_seconds, engines, name)
-    return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox, embeddings)
+    gateway = Gateway(settings, snapshot, outbox, follower.refresh, capture=has_bus or not static)
+    return Parts(gateway, follower, outbox, embeddings)
+
+
+def _say(state: StateDir, static: bool, known: bool) -> None:
+    """One line on who decides where requests go."""
+    if known:
+        log.info("following the routing document of %s", state.root)
+    elif static:
+        log.info("%s has no routing document: the engines of the configuration answer until it has", state.root)
+    else:
+        log.info("no engine is configured, and %s has no routing document yet: waiting for one", state.root)
 
 
 def open_outbox(state: StateDir, name: str, bus: Bus, config: OutboxConfig) -> Outbox | None:
