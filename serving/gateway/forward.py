@@ -105,7 +105,7 @@ class Forward:
             self._connection = connection
             connection.start(self, head + body)
         else:
-            self._start(self._connect(endpoint, head + body))
+            self._start(self._connect(endpoint, decision, head + body))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._task = asyncio.get_running_loop().create_task(self._guarded(work))
@@ -119,12 +119,12 @@ class Forward:
             self._task = None
             self._receiver.no_reply(UnderstudyError("the gateway failed; its log says why"))
 
-    async def _connect(self, endpoint: Endpoint, data: bytes) -> None:
+    async def _connect(self, endpoint: Endpoint, decision: Decision, data: bytes) -> None:
         try:
             connection = await endpoint.connect(self._gateway.config.connect_seconds)
         except OSError as error:
             self._task = None
-            self._lost(BadGateway(f"the engine cannot be reached: {describe(error)}"))
+            self._lost(BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}"))
             return
         self._task = None
         if self._closed:

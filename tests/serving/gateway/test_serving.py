@@ -114,6 +114,30 @@ def test_errors_are_openai_error_objects(
     assert set(error) == {"message", "type", "param", "code"}
 
 
+def test_a_body_without_a_model_is_told_to_name_one(serve: Serve) -> None:
+    status, _, raw = serve().client.send("POST", "/v1/chat/completions", b'{"messages":[]}')
+    error = json.loads(raw)["error"]
+    assert (status, error["param"]) == (400, "model")
+    assert error["message"].startswith("you must provide a model")
+
+
+def test_a_priority_is_bounded_on_its_way_to_the_engine(serve: Serve, engine: Make) -> None:
+    engines = both(engine)
+    running = serve(document(engines))
+    raw = b'{"model":"student", "priority" : -1000,"messages":[],"n":2}'
+    assert running.client.send("POST", "/v1/chat/completions", raw)[0] == 200
+    assert engines["student"].seen[0].body == raw.replace(b"-1000", b"0")
+    status, _, reply = running.client.send("POST", "/v1/chat/completions", raw.replace(b"2}", b"17}"))
+    assert (status, json.loads(reply)["error"]["param"]) == (400, "n")
+
+
+def test_a_frozen_student_is_a_503_that_says_what_to_do(serve: Serve, engine: Make) -> None:
+    running = serve(document(both(engine), frozen=("student",)))
+    status, headers, body = running.client.chat(model="student")
+    assert (status, body["error"]["code"], headers["retry-after"]) == (503, "student_frozen", "1")
+    assert running.client.chat(model="auto")[1]["x-understudy-arm"] == "teacher"
+
+
 def test_the_engines_own_refusal_passes_unchanged(serve: Serve, engine: Make) -> None:
     engines = both(engine)
     refusal = b'{"error": {"message": "too long", "type": "BadRequestError", "param": null, "code": 400}}'
