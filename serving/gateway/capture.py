@@ -149,7 +149,8 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    """A number of tokens; None for anything that cannot be one."""
+    return value if type(value) is int and 0 <= value < 2**31 else None
 
 
 def _as_message(prompt: Any) -> dict[str, Any]:

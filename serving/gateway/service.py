@@ -23,6 +23,9 @@ from understudy.clock import Clock, monotonic
 log = logging.getLogger("understudy.gateway")
 
 MAX_EXPOSURES = 100_000
+MAX_CAPTURED = 2 << 20
+"""Bytes of a request that is captured: a longer one makes an event above `outbox.event_bytes`, and to find that
+out would keep the outbox's thread, and with it the event loop, for up to a second."""
 
 
 class Outbox(Protocol):
@@ -123,7 +126,10 @@ class Gateway:
         return self.capture and (rate >= 1 or int(request_id[:8], 16) < rate * 2**32)
 
     def record(self, raw: RawExchange) -> None:
-        """Hand a copy to the outbox; counts it when there is no room."""
+        """Hand a copy to the outbox; counts it when it is too long, or there is no room."""
+        if len(raw.request) > MAX_CAPTURED:
+            self.metrics.events["capture_too_large"] += 1
+            return
         size = len(raw.request) + sum(map(len, raw.chunks))
         if self.outbox is not None and not self.outbox.put(raw, size):
             self.metrics.events["capture_dropped"] += 1

@@ -69,6 +69,13 @@ def test_a_client_may_forbid_capture_and_a_rate_thins_it(serve: Serve, engine: M
     assert len(running.spool.raw) == 1
 
 
+def test_a_very_long_request_is_served_and_not_captured(serve: Serve, engine: Make) -> None:
+    running = serve(document({"teacher": engine("teacher")}))
+    assert running.client.chat("x" * (2 << 20))[0] == 200
+    assert not running.spool.raw
+    assert running.gateway.metrics.events["capture_too_large"] == 1
+
+
 def test_a_full_outbox_costs_a_copy_never_a_reply(serve: Serve, engine: Make) -> None:
     running = serve(document({"teacher": engine("teacher")}))
     running.spool.full = True
@@ -130,3 +137,10 @@ def test_events_pass_whole_and_every_byte_comes_out(texts: list[str], cuts: list
         out += passed
         at += cut
     assert out + gate.rest() == stream
+
+
+def test_counts_of_tokens_that_cannot_be_are_left_out() -> None:
+    for wrong in ("-1", "true", "1.5", "9" * 400, '"3"'):
+        reply = b'{"usage":{"prompt_tokens":3,"completion_tokens":%s}}' % wrong.encode()
+        parsed = parse_reply(reply, streamed=False)
+        assert parsed.completion_tokens is None, wrong
