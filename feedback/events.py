@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from understudy.ids import stable_id
 
@@ -20,6 +20,14 @@ CheckKind = Literal["semantic", "logic", "quality"]
 INPUT_KINDS = ("ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated")
 CHECK_KINDS = ("semantic", "logic", "quality")
 HARD_KINDS = INPUT_KINDS + CHECK_KINDS
+
+
+def _counted(value: Any) -> int | None:
+    """A number of tokens as an engine gives it; None for what cannot be one."""
+    return value if type(value) is int and 0 <= value < 1 << 31 else None
+
+
+Tokens = Annotated[int | None, BeforeValidator(_counted)]
 
 
 class Event(BaseModel):
@@ -63,8 +71,8 @@ class Exchange(Event):
     ttft: float | None = Field(default=None, ge=0, le=1e9)
     """Seconds from request to first byte of the reply."""
     seconds: float = Field(default=0.0, ge=0, le=1e9)
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Tokens = None
+    completion_tokens: Tokens = None
     redacted: bool = False
     """Whether surrogates stand in it; then both arms are asked on the redacted prompt."""
     flagged: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -80,8 +81,7 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Plan | None:
     A pair is compared on the same prompt and on greedy replies: when surrogates stand in the
     exchange, or its reply was sampled, both arms are asked anew and the client's reply is not used.
     """
-    temperature = exchange.params.get("temperature")
-    sampled = (config.default_temperature if temperature is None else temperature) > 0
+    sampled = number(exchange.params.get("temperature"), config.default_temperature) > 0
     anew = exchange.redacted or sampled
     student = _student(exchange, arms, config)
     ask_teacher = anew or exchange.arm == "student"
@@ -89,12 +89,22 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Plan | None:
     if (ask_teacher and arms.teacher is None) or (ask_student and student is None):
         return None
     given = exchange.params.get("max_tokens") or exchange.params.get("max_completion_tokens")
+    limit = number(given, config.max_tokens)
     return Plan(
         teacher=arms.teacher if ask_teacher else None,
         student=student if ask_student else None,
-        max_tokens=min(int(given or config.max_tokens), config.max_tokens),
+        max_tokens=int(min(limit, config.max_tokens)),
         sampling={k: exchange.params[k] for k in SAMPLING if exchange.params.get(k) is not None},
     )
+
+
+def number(given: Any, default: float) -> float:
+    """What an engine reads from a parameter, which may be a string; `default` where that is no finite number."""
+    try:
+        value = default if given is None else float(given)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return value if math.isfinite(value) else default
 
 
 def _student(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Target | None:

@@ -14,8 +14,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from feedback.bus import Bus, Received
 from feedback.config import KpisConfig, PoolConfig, ShadowConfig
 from feedback.connection import Client
@@ -83,19 +81,23 @@ class Worker:
             raise UnderstudyError(f"consumption ended: {self._fault!r}; see the log") from self._fault
 
     def effects(self, topic: str, received: Received) -> list[list[Any]]:
-        """Commands of one event; what cannot be read goes to the dead letters first.
+        """Commands of one event; what cannot be read or reckoned goes to the dead letters first.
 
         Raises:
             Unavailable: it could not be stored there; the event is read again later.
         """
-        now = time.time()
         try:
-            if topic == KPIS:
-                kpi = Kpi.model_validate_json(received.value)
-                return feedback_effects(self._keys, self._config.kpis, kpi, now)
-            exchange = Exchange.model_validate_json(received.value)
-        except (ValidationError, ValueError) as error:
+            return self._effects(topic, received.value, time.time())
+        except ValueError as error:  # not JSON, or not an event
             return self.bury(topic, received, str(error))
+        except Exception as error:  # whatever an event may hold, those behind it must not wait for it
+            log.exception("an event of %s goes to the dead letters", topic)
+            return self.bury(topic, received, repr(error))
+
+    def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
+        if topic == KPIS:
+            return feedback_effects(self._keys, self._config.kpis, Kpi.model_validate_json(value), now)
+        exchange = Exchange.model_validate_json(value)
         commands = exchange_effects(self._keys, self._config.kpis, exchange, now)
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):

@@ -21,14 +21,18 @@ WORDS = {
 }
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905, one line
 DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905, one line
-N = r"(\d+(?:,\d{3})*(?:\.\d+)?|[零一二两三四五六七八九十百千]+|\b(?:" + "|".join(WORDS) + r")\b)"
+FIRST = r"(?<!\d)(?<!\d\.)"
+"""Where a number begins. With it, and with no more digits than a fact has, no text takes long."""
+DIGITAL = r"\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,15})?"
+NUMERALS = "零一二两三四五六七八九十百千"
+N = rf"({FIRST}{DIGITAL}|(?<![{NUMERALS}])[{NUMERALS}]{{1,15}}|\b(?:" + "|".join(WORDS) + r")\b)"
 MONTH = r"(" + "|".join(MONTHS) + r")[a-z]*\.?"
 
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("money", re.compile(r"[$€£¥]\s?(\d+(?:,\d{3})*(?:\.\d+)?)")),
+    ("money", re.compile(rf"[$€£¥]\s?({DIGITAL})")),
     ("money", re.compile(N + r"\s?(?:dollars?|usd|euros?|eur|pounds?|yuan|rmb|cny|元|块钱?|人民币)")),
-    ("percent", re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent)")),
-    ("percent", re.compile(r"百分之([零一二两三四五六七八九十百]+|\d+)")),
+    ("percent", re.compile(rf"({FIRST}{DIGITAL})\s?(?:%|percent)")),
+    ("percent", re.compile(r"百分之([零一二两三四五六七八九十百]{1,15}|\d{1,15})")),
     ("discount", re.compile(r"(\d(?:\.\d)?|[一二三四五六七八九])折")),
     ("minutes", re.compile(N + r"[\s-]?(?:minutes?|mins?\b|分钟)")),
     ("hours", re.compile(N + r"[\s-]?(?:hours?|hrs?\b|个?小时)")),

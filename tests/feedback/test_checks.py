@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.checks import CHECKS, Pair, run_checks
-from feedback.checks.facts import facts, number
+from feedback.checks import CHECKS, LONGEST, Pair, run_checks
+from feedback.checks.facts import PATTERNS, facts, number
 from feedback.checks.logic import conflicts
 from feedback.checks.quality import score
 from feedback.checks.semantic import agreement
 from feedback.config import ShadowConfig
+from tests.feedback.linear import expect_linear
 from tests.shared_data import data_file
 
 CONFIG = ShadowConfig()
@@ -149,3 +150,21 @@ def test_contradictions_in_the_data_are_found_more_often_than_elsewhere() -> Non
 def test_quality_is_in_range_and_prefers_help() -> None:
     assert score("") == 0.0
     assert score("Sure, your refund of $20 was sent today. Anything else?") > score("no") > 0
+
+
+@pytest.mark.parametrize("unit", dict(PATTERNS))
+def test_facts_are_found_in_time_that_grows_with_the_text_alone(unit: str) -> None:
+    parts = ("1", "1,111", "1.1", "1. ", "一", "百分之", "one ", "$1,", ",111")
+    for pattern in (pattern for name, pattern in PATTERNS if name == unit):
+        expect_linear(pattern.findall, parts, ("", "1", "$"))
+
+
+def test_numbers_that_are_no_facts_leave_those_beside_them() -> None:
+    assert facts("1" * 16 + " days, 3 days, 12,345.5 yuan, v1.2.3 items, 我买了，3件") == {
+        "days": {"3"}, "money": {"12345.5"}, "items": {"3"},
+    }  # fmt: skip
+
+
+def test_replies_are_compared_to_a_length() -> None:
+    head = "The order is on its way to you. " * (LONGEST // 30)
+    assert findings(head + "It arrives in 3 days.", head + "It arrives in 5 days.")["logic"] is False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,24 @@ def test_a_student_reply_is_paired_with_its_own_version() -> None:
     assert made
     assert made.student
     assert made.student.version == "v2"
+
+
+@pytest.mark.parametrize(
+    ("params", "tokens", "anew"),
+    [
+        ({"temperature": "0.0", "max_tokens": "12.0"}, 12, False),
+        ({"temperature": "0.5", "max_completion_tokens": 7.0}, 7, True),
+        ({"temperature": {}, "max_tokens": "many"}, 128, True),
+        ({"temperature": "nan", "max_tokens": 10**400}, 128, True),
+        ({"temperature": 0, "max_tokens": True}, 1, False),
+    ],
+)
+def test_parameters_are_read_as_an_engine_reads_them(params: dict[str, Any], tokens: int, anew: bool) -> None:
+    arms = Directory().arms()
+    assert arms
+    made = plan(exchange(1, params=params), arms, ShadowConfig())
+    assert made
+    assert (made.max_tokens, made.teacher is not None) == (tokens, anew)
 
 
 def test_nobody_to_ask_means_no_plan() -> None:

@@ -7,14 +7,16 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from feedback.bus import open_bus
 from feedback.config import BusConfig, KpisConfig, OutboxConfig, RedisConfig, ShadowConfig
 from feedback.connection import connect
-from feedback.events import EXCHANGES, Kpi, Verdict
-from feedback.kpis import KpiStore
+from feedback.events import EXCHANGES, Exchange, Kpi, Verdict
+from feedback.keys import Keys
+from feedback.kpis import KpiStore, exchange_effects
 from feedback.outbox import Outbox
 from feedback.pool import ANCHOR, Pool
 from feedback.stats import Stats
@@ -263,6 +265,32 @@ async def test_a_value_that_no_sum_can_hold_is_a_dead_letter(world: World) -> No
     await world.work(lambda: world.kpis.counters().get("dead_understudy.kpis") == 1)
     await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 1)
     assert "rating" not in world.kpis.by("version")["t1"]
+
+
+async def test_counts_that_no_engine_can_mean_are_left_out(world: World) -> None:
+    good = exchange(1).model_dump_json(exclude_none=True)
+    for odd in ("1" + "0" * 400, "-5", "true", '"7"'):
+        world.gateway.put_raw(EXCHANGES, "s", f'{good[:-1]},"completion_tokens":{odd}}}'.encode())
+    world.gateway.put(exchange(2, completion_tokens=7))
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 5)
+    assert world.kpis.by("version")["t1"]["completion_tokens"] == {"n": 1, "mean": 7.0, "var": 0.0}
+
+
+async def test_an_event_whose_effects_cannot_be_reckoned_is_a_dead_letter(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(keys: Keys, config: KpisConfig, given: Exchange, now: float) -> list[list[Any]]:
+        if given.response_id == "resp-1":
+            raise OverflowError("int too large")
+        return exchange_effects(keys, config, given, now)
+
+    monkeypatch.setattr("feedback.worker.exchange_effects", faulty)
+    for n in range(3):
+        world.gateway.put(exchange(n, session="s"))
+    await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 2)
+    dead = f"{EXCHANGES}.dlt"
+    await world.work(lambda: sum(world.bus.lag(dead, p, "") for p in range(2)) == 1)
+    assert world.kpis.counters()[f"dead_{EXCHANGES}"] == 1
 
 
 async def test_a_fault_of_ours_ends_the_worker_aloud(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
