@@ -70,6 +70,7 @@ def system(turned: Turned) -> Iterator[System]:
         code = running.stop()
     assert code == 0, running.tail()
     assert processes_of(turned.state) == []
+    assert not list(turned.state.glob("run/addresses.json")) + list(turned.state.glob("run/processes.json"))
 
 
 @pytest.fixture
