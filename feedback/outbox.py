@@ -62,6 +62,7 @@ class Outbox:
         self._queued_bytes = 0
         self._wake = threading.Event()
         self._closing = False
+        self._refused = False
         self._mutex = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0}
@@ -165,18 +166,22 @@ class Outbox:
                 item.done.set_exception(Unavailable("the event is too large, or could not be assembled"))
         if not entries:
             return
+        refusal = "the spool is full: the bus has been away for too long"
         try:
             stored = self._spool.append(entries)
+            self._refused = False
         except Exception as error:
             # Whatever befell this batch, the thread must go on with the next one.
-            expected = isinstance(error, sqlite3.Error)
-            log.error("the spool cannot be written (%s): is the disk full?", error, exc_info=not expected)
+            refusal = f"the spool cannot be written ({error})"
+            if not self._refused:
+                log.error("%s: events are dropped until it can", refusal, exc_info=not isinstance(error, sqlite3.Error))
+            self._refused = True
             stored = [False] * len(entries)
         for item, kept in zip(owners, stored, strict=True):
-            self._settle(item, kept)
+            self._settle(item, kept, refusal)
         self._producer.wake()
 
-    def _settle(self, item: _Item, kept: bool) -> None:
+    def _settle(self, item: _Item, kept: bool, refusal: str) -> None:
         if kept:
             self.stored += 1
         else:
@@ -186,7 +191,7 @@ class Outbox:
         if kept:
             item.done.set_result(None)
         else:
-            item.done.set_exception(Unavailable("the spool is full: the bus has been away for too long"))
+            item.done.set_exception(Unavailable(refusal))
 
     def _entry(self, item: _Item) -> Entry | None:
         try:

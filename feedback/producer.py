@@ -9,13 +9,12 @@ import time
 from collections import deque
 
 from feedback.bus import Bus
-from feedback.spool import Spool
+from feedback.spool import Place, Spool
 from understudy.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-Place = tuple[str, int]
 
 
 class Producer:
@@ -29,7 +28,7 @@ class Producer:
         self._spool = spool
         self._bus = bus
         self._keep = keep
-        self._sent: dict[Place, int] = {(t, p): self._before_first(t, p, last) for t, p, last in spool.places()}
+        self._sent: dict[Place, int] = {}
         self._marks: deque[tuple[float, Place, int]] = deque()
         self._force: set[Place] = set()
         self._wake = threading.Event()
@@ -54,7 +53,7 @@ class Producer:
 
     def pending(self) -> int:
         """Events that the bus does not hold yet."""
-        return sum(last - self._sent.get((topic, part), 0) for topic, part, last in self._spool.places())
+        return sum(last - self._sent.get(place, 0) for place, last in self._spool.last.items())
 
     def close(self, timeout: float) -> None:
         """Publish what is left for at most `timeout` seconds, then end."""
@@ -88,17 +87,19 @@ class Producer:
                 if not self.up:
                     self._closing.wait(pause)
 
-    def _before_first(self, topic: str, part: int, last: int) -> int:
-        first = self._spool.batch(topic, part, 0, 1)
+    def _before_first(self, place: Place, last: int) -> int:
+        first = self._spool.batch(*place, 0, 1)
         return first[0].number - 1 if first else last
 
     def _round(self) -> bool:
         """One batch of each partition; whether any went out."""
         progress = False
-        for topic, part, last in self._spool.places():
-            place = (topic, part)
+        places = {(topic, part): last for topic, part, last in self._spool.places()}
+        for place in places.keys() - self._sent.keys():
+            self._sent[place] = self._before_first(place, places[place])
+        for place, last in places.items():
             late = self._closing.is_set() and time.monotonic() > self._end
-            if self._sent.get(place, 0) < last and not late:
+            if self._sent[place] < last and not late:
                 progress |= self._send(place)
         return progress
 

@@ -1,11 +1,14 @@
 """The spool: events on disk, numbered by topic and partition, until the bus has kept them long enough.
 
 A file of SQLite in WAL mode with full sync, so that a commit survives the machine. One process holds
-a spool at a time; its threads share one connection under a lock.
+a spool at a time; its threads share one connection under a lock. What hinders SQLite for a while (a
+full disk, another program's lock) is an error to whoever calls, and gone when it is gone; only a file
+that SQLite calls damaged is put aside, whole, and a new one begun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -38,6 +41,10 @@ INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (topic, part) DO UPDATE SET la
 OVERHEAD = 64
 """Bytes counted for an event beside its value."""
 BATCH_BYTES = 4 << 20
+BUSY_SECONDS = 10.0
+"""How long SQLite waits for another program's lock."""
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,16 @@ class Entry:
 class Spool:
     """Events in the file `path`; `limit` bytes of them at most.
 
+    The file is opened when it is first used, and tried again with each call until that succeeds: all
+    methods but `close` raise sqlite3.Error meanwhile.
+
     Raises:
         Conflict: another process holds it.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
         self._limit = limit
         self._mutex = threading.Lock()
         self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -67,36 +78,38 @@ class Spool:
         except OSError:
             os.close(self._lock)
             raise Conflict(f"the spool {path} is held by another process; give each its own name") from None
-        self._db = _open(path)
-        self.id = self._identity()
-        total = self._db.execute(f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events").fetchone()[0]
-        self.bytes = int(total)
+        self._db: sqlite3.Connection | None = None
+        self.id = ""
+        """Identity of the file; empty until it is open."""
+        self.bytes = 0
         """Bytes held now."""
+        self.last: dict[Place, int] = {}
+        """Last number given out, by topic and partition. Replaced, never changed: any thread may read it."""
 
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Number and store `entries` in one durable transaction; False for each that did not fit."""
         stored: list[bool] = []
-        with self._mutex, self._db:
-            size = self.bytes
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._mutex, self._opened() as db:
+            size, last = self.bytes, dict(self.last)
+            db.execute("BEGIN IMMEDIATE")
             for entry in entries:
                 need = len(entry.value) + OVERHEAD
                 stored.append(size + need <= self._limit)
                 if stored[-1]:
                     size += need
                     place = (entry.topic, entry.partition)
-                    number = self._db.execute(COUNT_UP, place).fetchone()[0]
-                    row = (*place, number, entry.key, entry.value)
-                    self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
-            added = size - self.bytes
-        with self._mutex:
-            self.bytes += added
+                    last[place] = db.execute(COUNT_UP, place).fetchone()[0]
+                    row = (*place, last[place], entry.key, entry.value)
+                    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+            db.commit()
+            self.bytes, self.last = size, last
         return stored
 
     def places(self) -> list[tuple[str, int, int]]:
         """(topic, partition, last number given out) of all partitions ever used."""
         with self._mutex:
-            return self._db.execute("SELECT topic, part, last FROM counters ORDER BY topic, part").fetchall()
+            self._opened()
+        return sorted((*place, number) for place, number in self.last.items())
 
     def batch(self, topic: str, partition: int, after: int, limit: int) -> list[Numbered]:
         """Up to `limit` events (4 MiB, but one at least) with numbers above `after`, in order."""
@@ -106,7 +119,7 @@ class Spool:
         taken: list[Numbered] = []
         size = 0
         with self._mutex:
-            for number, key, value in self._db.execute(query, (topic, partition, after, limit)):
+            for number, key, value in self._opened().execute(query, (topic, partition, after, limit)):
                 size += len(value)
                 if taken and size > BATCH_BYTES:
                     break
@@ -117,46 +130,59 @@ class Spool:
         """Forget the events up to number `upto`."""
         where = "WHERE topic = ? AND part = ? AND number <= ?"
         place = (topic, partition, upto)
-        with self._mutex, self._db:
+        with self._mutex, self._opened() as db:
             total = f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events {where}"
-            freed = int(self._db.execute(total, place).fetchone()[0])
-            self._db.execute(f"DELETE FROM events {where}", place)
+            freed = int(db.execute(total, place).fetchone()[0])
+            db.execute(f"DELETE FROM events {where}", place)
             self.bytes -= freed
 
     def close(self) -> None:
         """Close the file; another process may take the spool."""
         with self._mutex:
-            self._db.close()
+            if self._db is not None:
+                self._db.close()
         os.close(self._lock)
 
-    def _identity(self) -> str:
-        row = self._db.execute("SELECT spool FROM identity").fetchone()
-        if row is None:
-            row = (random_id(),)
-            self._db.execute("INSERT INTO identity VALUES (?)", row)
-        return str(row[0])
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            try:
+                db = self._prepared()
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGE:
+                    raise
+                aside = _put_aside(self._path)
+                log.error("the spool %s is damaged (%s); moved to %s, beginning a new one", self._path, error, aside)
+                db = self._prepared()
+            self._db = db
+        return self._db
+
+    def _prepared(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(SCHEMA)
+            self.id = _identity(db)
+            self.bytes = int(db.execute(f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events").fetchone()[0])
+            self.last = {(topic, part): last for topic, part, last in db.execute("SELECT * FROM counters")}
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _prepared(path)
-    except sqlite3.DatabaseError as error:
-        aside = path.with_suffix(f".damaged-{int(time.time())}")
-        log.error("the spool %s is damaged (%s); moved to %s, beginning a new one", path, error, aside)
-        for suffix in ("-wal", "-shm"):
-            Path(f"{path}{suffix}").unlink(missing_ok=True)
-        path.rename(aside)
-        return _prepared(path)
+def _identity(db: sqlite3.Connection) -> str:
+    row = db.execute("SELECT spool FROM identity").fetchone()
+    if row is None:
+        row = (random_id(),)
+        db.execute("INSERT INTO identity VALUES (?)", row)
+    return str(row[0])
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.executescript(SCHEMA)
-        db.execute("SELECT COUNT(*) FROM counters").fetchone()
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
+def _put_aside(path: Path) -> Path:
+    """Rename the file and what SQLite keeps beside it, so that all of it can be looked at together."""
+    aside = path.with_suffix(f".damaged-{time.time_ns()}")
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    return aside
