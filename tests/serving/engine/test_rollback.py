@@ -74,5 +74,5 @@ def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: E
     assert document.slots["student-a"].serves
     reply = ask(settled, "student-a", OLDEST)
     assert (reply.status_code, reply.headers["x-understudy-loaded"]) == (200, OLDEST)
-    again = conductor.perform("rollback", None, "test")
+    again = conductor.perform("rollback", LATER, "test")
     assert (again["to"], ask(settled, "student-b", LATER).status_code) == (LATER, 200)
