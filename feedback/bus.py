@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from feedback.config import BusConfig, RedisConfig
+from feedback.connection import without_password
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS
 from understudy.errors import ConfigError
 from understudy.ids import stable_id
@@ -109,4 +110,5 @@ def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
         from feedback.bus_redis import RedisBus
 
         return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes)
-    raise ConfigError(f"`bus.url` was given {url!r}: use redis://host:port or kafka://host:port", param="bus.url")
+    given = without_password(url)
+    raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")

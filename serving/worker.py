@@ -15,7 +15,7 @@ from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
 from feedback.bus import open_bus
 from feedback.config import BusConfig, KpisConfig, OutboxConfig, PoolConfig, RedisConfig, ShadowConfig
-from feedback.connection import connect, find_redis
+from feedback.connection import connect, find_redis, without_password
 from feedback.outbox import Outbox
 from feedback.pairing import Arms, Target
 from feedback.worker import Worker, WorkerConfig
@@ -146,7 +146,7 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     outbox.start()
     await directory.refresh()
     following = asyncio.create_task(directory.follow())
-    log.info("the worker runs on %s", redis.url)
+    log.info("the worker runs on %s", without_password(redis.url))
     try:
         await worker.run(stop)
     finally:

@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from feedback.config import RedisConfig
-from feedback.redis_server import RedisServer, free_port
+from feedback.redis_server import embedded, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
 from serving.engine.keys import engine_key
@@ -58,7 +58,7 @@ def plan(options: Options) -> Plan:
     given = load_config(options.config)
     port = 0 if given.section(RedisConfig).url else free_port()
     path = options.state.run / "config.yaml"
-    raw = composed(given.raw, f"redis://127.0.0.1:{port}/0")
+    raw = composed(given.raw, embedded(options.state, port).url)
     Config(raw, str(options.config or "defaults")).check()
     write_atomic(path, yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), mode=0o600)
     config = load_config(path)
@@ -91,7 +91,7 @@ def prepare(state: StateDir, found: Plan) -> None:
     write_json(state.addresses, {
         "gateway": found.gateway, "control": found.control, "redis": found.redis_url, "engines": urls,
         "pid": os.getpid(), "started": time.time(),
-    })  # fmt: skip
+    }, mode=0o600)  # fmt: skip
 
 
 async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
@@ -101,9 +101,7 @@ async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
         UnderstudyError: the demo models could not be registered.
     """
     if found.redis_port:
-        server = RedisServer(state.redis, port=found.redis_port)
-        state.redis.mkdir(parents=True, exist_ok=True)
-        await supervisor.start(roles.redis_role(server.command()))
+        await supervisor.start(roles.redis_role(embedded(state, found.redis_port).command()))
     if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
     if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):

@@ -56,6 +56,7 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(handlers=[Told(console)])
     logging.getLogger("understudy.up").setLevel(logging.INFO)
     leave(options, failed("the run was interrupted, or has not ended yet"))
+    options.state.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # conversations and keys: its owner's alone
     try:
         with StateLock(options.state.run):
             return asyncio.run(Up(options, console).run())

@@ -64,8 +64,7 @@ async def test_a_killed_role_is_started_again_and_both_are_told(
 async def test_a_killed_redis_comes_back_on_its_port_with_its_data(tmp_path: Path) -> None:
     import redis
 
-    server = RedisServer(tmp_path / "redis", port=free_port())
-    server.folder.mkdir()
+    server = RedisServer(tmp_path / "redis", port=free_port(), password="ours")
     watched = supervisor(tmp_path)
     await watched.start(redis_role(server.command()))
     client = redis.Redis.from_url(server.url, socket_timeout=1)

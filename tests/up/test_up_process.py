@@ -89,6 +89,7 @@ def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
     state, log = tmp_path / "状态", tmp_path / "log"
     process = begin(state, log)
     pids = started(state, process, {"redis", "forkserver"}, {})
+    assert [path.stat().st_mode & 0o777 for path in (state, state / "run/addresses.json")] == [0o700, 0o600]
     process.send_signal(number)
     expected = INTERRUPTED if number != signal.SIGKILL else -number
     assert process.wait(STOP_SECONDS) == expected, log.read_text()
