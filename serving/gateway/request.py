@@ -17,7 +17,7 @@ from serving.gateway.capture import RawExchange
 from serving.gateway.errors import TooBusy, TooLarge, TooMany
 from serving.gateway.forward import Forward
 from serving.gateway.keys import bearer_of
-from serving.gateway.reply import Reply
+from serving.gateway.reply import Refusal, Reply
 from serving.gateway.routing import Ask
 from serving.gateway.service import Gateway
 from serving.gateway.wire import Headers
@@ -218,7 +218,8 @@ class Completion:
 
     def reply_begins(self, status: int, headers: Headers) -> None:
         """An engine has begun to answer; from here on the client has bytes of it."""
-        self._reply = Reply(self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
+        kind = Refusal if Refusal.fits(status, headers) else Reply
+        self._reply = kind(self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:

@@ -150,6 +150,26 @@ def test_the_engines_own_refusal_passes_unchanged(serve: Serve, engine: Make) ->
     assert running.spool.exchanges[0].finish_reason == "refused"
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["This model's maximum context length is 2048 tokens. However, you requested 1 output tokens",
+     "The decoder prompt (length 9) is longer than the maximum model length of 8."],
+)  # fmt: skip
+def test_a_prompt_that_is_too_long_gets_the_code_that_clients_look_for(serve: Serve, engine: Make, said: str) -> None:
+    engines = both(engine)
+    error = {"message": said, "type": "BadRequestError", "param": "input_text", "code": 400}
+    engines["teacher"].script = says(response(json.dumps({"error": error}).encode(), "400 Bad Request"))
+    running = serve(document(engines))
+    with (
+        openai.OpenAI(base_url=f"http://127.0.0.1:{running.port}/v1", api_key="any", max_retries=0) as client,
+        pytest.raises(openai.BadRequestError) as refused,
+    ):
+        client.chat.completions.create(model="teacher", messages=[{"role": "user", "content": "x"}])
+    assert refused.value.code == "context_length_exceeded"
+    assert refused.value.body == {**error, "code": "context_length_exceeded"}
+    assert running.spool.exchanges[0].finish_reason == "refused"
+
+
 def test_keys_are_asked_for_once_some_are_configured(serve: Serve, engine: Make) -> None:
     keys = (ApiKey(hmac=key_hmac("s3cret", "sk-1"), tenant="shop"),)
     running = serve(document(both(engine)), key_secret="s3cret", api_keys=keys)
