@@ -36,7 +36,7 @@ def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = 
     @app.post("/v1/feedback", status_code=202)
     async def feedback(request: Request) -> dict[str, Any]:
         tenant = gateway.keys.tenant(_bearer(request))
-        raw = await read_body(request, MAX_FEEDBACK, "feedback")
+        raw = await read_body(request, gateway, MAX_FEEDBACK, "feedback")
         event = parse_feedback(raw, tenant, kpis, time.time())
         if gateway.outbox is None:
             raise Unavailable("feedback cannot be stored: the spool of this gateway is not open, see its log")
@@ -49,7 +49,7 @@ def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = 
         gateway.keys.tenant(_bearer(request))
         if embedder is None:
             raise NotFound("no engine for embeddings is configured: set engines.embeddings", code="no_embeddings")
-        return await embedder.forward(await read_body(request, gateway.config.max_body, "the body"))
+        return await embedder.forward(await read_body(request, gateway, gateway.config.max_body, "the body"))
 
     return app
 

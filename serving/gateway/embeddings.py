@@ -13,6 +13,7 @@ from serving.engine.config import ExternalEngine
 from serving.gateway.body import split_model
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import BadGateway, GatewayTimeout, TooLarge, TooMany
+from serving.gateway.service import Gateway
 from serving.gateway.snapshot import key_of
 from understudy.errors import BadRequest
 
@@ -87,16 +88,23 @@ async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
         await answer.aclose()
 
 
-async def read_body(request: Request, most: int, what: str) -> bytes:
-    """The body of a request.
+async def read_body(request: Request, gateway: Gateway, most: int, what: str) -> bytes:
+    """The body of a request; while it is on its way it counts among the bodies that the gateway holds.
 
     Raises:
         TooLarge: it is above `most` bytes.
+        TooBusy: it is long, and the gateway holds too many bytes.
     """
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise TooLarge(f"{what} is above {most} bytes")
-        parts.append(part)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            gateway.buffered += len(part)
+            if size > most:
+                raise TooLarge(f"{what} is above {most} bytes")
+            gateway.check_room(size)
+    finally:
+        gateway.buffered -= size
     return b"".join(parts)

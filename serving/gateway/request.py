@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from serving.gateway import wire
 from serving.gateway.body import conversation_hash
 from serving.gateway.capture import RawExchange
-from serving.gateway.errors import TooBusy, TooLarge, TooMany
+from serving.gateway.errors import TooLarge, TooMany
 from serving.gateway.forward import Forward
 from serving.gateway.keys import bearer_of
 from serving.gateway.reply import Refusal, Reply
 from serving.gateway.routing import Ask
-from serving.gateway.service import Gateway
+from serving.gateway.service import SMALL, Gateway
 from serving.gateway.wire import Headers
 from understudy.errors import UnderstudyError
 
@@ -30,8 +30,6 @@ log = logging.getLogger("understudy.gateway")
 
 CHAT, COMPLETIONS = b"/chat/completions", b"/completions"
 RETRY_AFTER = b"retry-after: 1\r\n"
-SMALL = 64 << 10
-"""Bytes of a body that is read even when it is refused or when memory is short: most of it is here already."""
 CANCELLED = 499
 """Status under which a request is counted whose client went away before the reply began."""
 
@@ -84,10 +82,12 @@ class Completion:
         self._parts.append(part)
         self._size += len(part)
         gateway.buffered += len(part)
-        if self._size > gateway.config.max_body:
-            self._refuse(self._too_large())
-        elif self._size > SMALL and gateway.buffered > gateway.config.max_buffered:
-            self._refuse(TooBusy(f"{gateway.config.max_buffered} bytes of requests are held; try again shortly"))
+        try:
+            if self._size > gateway.config.max_body:
+                raise self._too_large()
+            gateway.check_room(self._size)
+        except UnderstudyError as error:
+            self._refuse(error)
 
     def _refuse(self, error: UnderstudyError) -> None:
         self._refusal = error

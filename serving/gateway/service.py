@@ -12,6 +12,7 @@ from feedback.events import Event
 from serving.gateway.body import BodyParser
 from serving.gateway.capture import RawExchange
 from serving.gateway.config import GatewayConfig
+from serving.gateway.errors import TooBusy
 from serving.gateway.keys import Keys
 from serving.gateway.metrics import Metrics
 from serving.gateway.retry import RetryBudget
@@ -22,6 +23,8 @@ from understudy.clock import Clock, monotonic
 
 log = logging.getLogger("understudy.gateway")
 
+SMALL = 64 << 10
+"""Bytes of a body that is read even when it is refused or when memory is short: most of it is here already."""
 MAX_EXPOSURES = 100_000
 MAX_CAPTURED = 2 << 20
 """Bytes of a request that is captured: a longer one makes an event above `outbox.event_bytes`, and to find that
@@ -119,6 +122,15 @@ class Gateway:
         """The bearer key that the decision's engine asks for; empty when none is known."""
         slot = decision.slot
         return slot.api_key if slot.version == EXTERNAL else self.snapshot.engine_key
+
+    def check_room(self, size: int) -> None:
+        """Whether a body of which `size` bytes are here may go on.
+
+        Raises:
+            TooBusy: it is not small, and all requests together hold more than `gateway.max_buffered`.
+        """
+        if size > SMALL and self.buffered > self.config.max_buffered:
+            raise TooBusy(f"{self.config.max_buffered} bytes of requests are held; try again shortly")
 
     def wants(self, request_id: str) -> bool:
         """Whether the capture rate takes this request."""

@@ -14,6 +14,7 @@ from serving.gateway.config import ApiKey
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine, response, says
+from tests.waiting import eventually
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -167,6 +168,7 @@ def test_a_prompt_that_is_too_long_gets_the_code_that_clients_look_for(serve: Se
         client.chat.completions.create(model="teacher", messages=[{"role": "user", "content": "x"}])
     assert refused.value.code == "context_length_exceeded"
     assert refused.value.body == {**error, "code": "context_length_exceeded"}
+    eventually(lambda: running.spool.raw)
     assert running.spool.exchanges[0].finish_reason == "refused"
 
 
