@@ -1,8 +1,8 @@
 """The request body: parsed once for what routing needs; changed only where the contract says so.
 
-Three changes are made, all by splicing the raw bytes: the value of the top-level `model`; control tokens of
-chat templates inside `messages`, which get a zero-width space so that the tokenizer sees text; and a `priority`
-outside 0 to 9. Every other byte passes, duplicated spaces, unknown fields and escapes included.
+Two changes are made, both by splicing the raw bytes: the value of the top-level `model`; and control tokens of
+chat templates inside `messages`, which get a zero-width space so that the tokenizer sees text. Every other byte
+passes, duplicated spaces, unknown fields and escapes included.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from serving.gateway.errors import TooLarge
-from serving.gateway.json_text import around, with_value
+from serving.gateway.json_text import around
 from serving.gateway.tokens import ControlTokens
 from understudy.errors import BadRequest
 
@@ -68,7 +68,7 @@ class Body:
 class BodyParser:
     """Parses bodies; `tokens` are the control tokens to neutralise in messages, `max_choices` bounds `n`."""
 
-    def __init__(self, tokens: Iterable[str], max_choices: int = 16) -> None:
+    def __init__(self, tokens: Iterable[str], max_choices: int = 128) -> None:
         self._tokens = ControlTokens(tokens)
         self._max_choices = max_choices
 
@@ -89,18 +89,12 @@ class BodyParser:
             raise _refusal(error) from None
         if given.n is not None and given.n > self._max_choices:
             raise BadRequest(f"`n` must be at most {self._max_choices} here (gateway.max_choices)", param="n")
+        if given.priority is not None and not HIGHEST <= given.priority <= LOWEST:
+            raise BadRequest(f"`priority` must be between {HIGHEST} and {LOWEST}", param="priority")
         messages = given.messages if isinstance(given, _Chat) else []
-        raw = _bounded(raw, given.priority)
         if chat:
             raw = self._tokens.neutralised(raw)
         return Body(given.model, _text(given.user), bool(given.stream), messages, split_model(raw))
-
-
-def _bounded(raw: bytes, priority: float | None) -> bytes:
-    """`raw` with a priority between HIGHEST and LOWEST."""
-    if priority is None or HIGHEST <= priority <= LOWEST:
-        return raw
-    return with_value(raw, "priority", b"%d" % (HIGHEST if priority < HIGHEST else LOWEST))
 
 
 def _text(value: msgspec.Raw) -> str | None:

@@ -30,8 +30,8 @@ class ApiKey(Section):
 class GatewayConfig(Section):
     """Section `gateway`; times in seconds, sizes in bytes.
 
-    Beside `model` and control tokens the gateway changes one field of a client's body: a `priority` below 0 or
-    above 9 becomes 0 or 9, so that nobody overtakes everybody else. `n` above `max_choices` is refused.
+    A request whose `priority` is not between 0 and 9, so that it would overtake everybody else's, or whose `n` is
+    above `max_choices`, is refused.
     """
 
     host: str = "127.0.0.1"
@@ -43,7 +43,7 @@ class GatewayConfig(Section):
     max_head: int = Field(default=64 << 10, gt=0)
     max_concurrent: int = Field(default=1024, gt=0)
     """Completion requests in flight, from the end of their head on; one more gets 429."""
-    max_choices: int = Field(default=16, gt=0)
+    max_choices: int = Field(default=128, gt=0)
     """Largest `n`; each choice costs as much as a request."""
     head_seconds: float = Field(default=10, gt=0)
     """For a client to send its head, from the connection or the first byte on."""

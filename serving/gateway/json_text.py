@@ -68,15 +68,6 @@ def _skip(masked: bytes, start: int, most: int) -> tuple[int, int]:
     raise _too_intricate(MAX_BRACKETS, "brackets")
 
 
-def with_value(raw: bytes, name: str, value: bytes) -> bytes:
-    """`raw` with every value of the outermost field `name` replaced.
-
-    Raises:
-        TooLarge: as `fields`.
-    """
-    return value.join(around(raw, name))
-
-
 def around(raw: bytes, name: str) -> tuple[memoryview, ...]:
     """Views of the bytes before, between and after the values of the outermost field `name`.
 

@@ -22,12 +22,6 @@ class NoArm(Unavailable):
     code = "no_arm_ready"
 
 
-class Frozen(NoArm):
-    """The client asked for the student by name while an operator keeps all traffic from it."""
-
-    code = "student_frozen"
-
-
 class ModelNotFound(NotFound):
     """The client asked for a model name that means nothing here, or for a version that is not loaded."""
 
@@ -83,15 +77,13 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
 
     Raises:
         ModelNotFound: unknown name, or a version that no slot serves.
-        NoArm: nothing that may answer is ready, or it is frozen.
+        NoArm: nothing that may answer is ready.
     """
     target, alias = resolve(document, ask.model)
     unit, derived = _user_unit(ask)
     if target == AUTO:
         return _route_auto(document, ask, alias, avoid)
-    arm: Arm = "teacher" if target == "teacher" else "student"
-    if arm == "student" and FROZEN_STUDENT in document.frozen:
-        raise Frozen(f"the student is frozen: use the model `{AUTO}` or `teacher`, or `understudy resume student`")
+    arm: Arm = "teacher" if target == "teacher" or FROZEN_STUDENT in document.frozen else "student"
     version = document.teacher if arm == "teacher" else document.stable
     if arm == "student" and target != "student":
         version = target.partition(":")[2]

@@ -64,7 +64,7 @@ class ControlTokens:
         """Where the first character of each token ends, in order."""
         if self._plain is None:
             return []
-        spelled = b"\\" in masked and any(escape in masked for escape in self._escapes)
+        spelled = any(escape in masked for escape in self._escapes)
         starts = self._starts + self._escaped_starts if spelled else self._starts
         if len(masked) > MAX_STARTS and sum(map(masked.count, starts)) > MAX_STARTS:
             raise TooLarge(f"the body has more than {MAX_STARTS} places at which a control token could begin")
