@@ -80,15 +80,15 @@ class Rule:
     pattern: re.Pattern[str]
     """Its time grows with the text alone: where a repetition begins is fixed or what it takes is bounded."""
     valid: Callable[[str], bool] = _always
-    needs: str = r"\d"
-    """What no text lacks that holds such a value; all of them together are `HINT`."""
+    needs: tuple[str, ...] = ()
+    """Words in lower case of which a text that holds such a value has one; none: it has a digit."""
     numbered: bool = False
     """Whether a shop's own number may look the same; then what is labelled as one (`SHOP`) stays."""
 
 
 def _rule(
     kind: str, pattern: str, valid: Callable[[str], bool] = _always, *,
-    needs: str = r"\d", numbered: bool = False, flags: int = 0,
+    needs: tuple[str, ...] = (), numbered: bool = False, flags: int = 0,
 ) -> Rule:  # fmt: skip
     return Rule(kind, re.compile(pattern, flags), valid, needs, numbered)
 
@@ -102,6 +102,9 @@ PASSWORD = (
     r"(?:password|passcode|passwd|passphrase|pwd|(?<![A-Za-z])(?:pin(?: code| number)?|cvv|cvc|security[ _-]?code"
     r"|verification[ _-]?code|one-time code|otp)|密码|口令|验证码|安全码|校验码|动态码|短信码)"
 )
+PASSWORD_WORDS = (
+    "pass", "pwd", "pin", "cvv", "cvc", "code", "otp", "密码", "口令", "验证码", "安全码", "校验码", "动态码", "短信码",
+)  # fmt: skip
 TOKEN = r"(?:(?:api|access|secret|private|session|auth)[ _-]?(?:access[ _-]?)?key|secret|token|密钥|令牌)"
 APART = r"\s\"',;\x80-\U0010ffff"
 """What no password of a message holds: what sets it apart from the words around it, and Chinese."""
@@ -119,20 +122,26 @@ RULES = (
     _rule(
         "KEY",
         rf"-----BEGIN {PEM}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END {PEM}-----)?",
-        needs="-----BEGIN",
+        needs=("-----begin",),
     ),
-    _rule("DATA", r"(?<=;base64,)[A-Za-z0-9+/=_-]+", needs="base64,"),
+    _rule("DATA", r"(?<=;base64,)[A-Za-z0-9+/=_-]+", needs=("base64,",)),
     _rule("DATA", r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{512,}={0,2}"),
-    _rule("URL", r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+", needs="://", flags=re.I),
+    _rule(
+        "URL", r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+",
+        needs=("://",), flags=re.I,
+    ),
     _rule(
         "KEY",
         LEFT + r"(?:sk-[A-Za-z0-9_-]{16,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|A[KS]IA[A-Z0-9]{16}"
         r"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
         r"|ya29\.[\w-]{16,}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|LTAI[A-Za-z0-9]{12,})",
-        needs="sk-|[sr]k_|A[KS]IA|gh[opsru]_|github_pat_|glpat-|hf_|npm_|ya29|xox|AIza|LTAI",
+        needs=(
+            "sk-", "sk_", "rk_", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "hf_",
+            "npm_", "ya29", "xox", "aiza", "ltai",
+        ),
     ),
-    _rule("KEY", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", needs="eyJ"),
-    _rule("KEY", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}", needs="hooks.slack.com"),
+    _rule("KEY", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", needs=("eyj",)),
+    _rule("KEY", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}", needs=("hooks.slack.com",)),
     _rule("KEY", r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)", flags=re.I),
     _rule(
         "KEY",
@@ -144,7 +153,7 @@ RULES = (
         "EMAIL",
         rf"(?<![{LATIN}_.%+-])[.%+-]*([{LATIN}_][{LATIN}_.%+-]*(?:@|%40)"
         rf"[{LATIN}-]{{1,63}}(?:\.[{LATIN}-]{{1,63}})*\.[A-Za-z]{{2,24}})",
-        needs="@|%40",
+        needs=("@", "%40"),
     ),
     _rule("ID", LEFT + r"[1-9]\d{16}[\dXx]" + RIGHT, resident_id),
     _rule(
@@ -155,7 +164,7 @@ RULES = (
     _rule("ID", LEFT + r"QQ(?:号码?| number)?" + MAYBE_IS + r"(\d{5,11})" + RIGHT, flags=re.I),
     _rule(
         "ID", r"(?:微信号|\bwechat id)" + MAYBE_IS + r"([A-Za-z][A-Za-z0-9_-]{5,19})" + RIGHT, no_word,
-        needs="微信号|wechat", flags=re.I,
+        needs=("微信号", "wechat"), flags=re.I,
     ),
     _rule("SSN", r"\b(?:SSN|social security number)" + MAYBE_IS + r"(\d{3}[ -]?\d{2}[ -]?\d{4})" + RIGHT, flags=re.I),
     _rule("SSN", LEFT + r"(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])", numbered=True),
@@ -181,18 +190,22 @@ RULES = (
         + MAYBE_IS + r"([+(]?\d[\d ().-]{5,16}\d)" + RIGHT,
         phone, flags=re.I,
     ),
-    _rule("SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}\\*[\"']([^\"'\\]{1,128})", needs=PASSWORD, flags=re.I),
+    _rule(
+        "SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}\\*[\"']([^\"'\\]{1,128})",
+        needs=PASSWORD_WORDS, flags=re.I,
+    ),
     _rule("SECRET", PASSWORD + r"\\*[\"']\s{0,9}[:=]\s{0,9}(\d{3,12})", flags=re.I),
     _rule(
         "SECRET",
         PASSWORD + IS + rf"[\"'“]?(?!\d+-(?:digit|character))([^{APART}]{{2,127}}[^{APART}.!?])" + RIGHT + NO_UNIT,
-        no_word, needs=PASSWORD, flags=re.I,
+        no_word, needs=PASSWORD_WORDS, flags=re.I,
     ),
     _rule("SECRET", PASSWORD + r"\s{0,3}#?\s{0,3}(\d{3,8})(?!\d)" + NO_UNIT, flags=re.I),
     _rule("SECRET", PASSWORD + r"(?:\s{1,3}|(?<=[码令]))([A-Za-z0-9@#$%^&*!_]{6,64})" + RIGHT, mixed, flags=re.I),
 )  # fmt: skip
-HINT = re.compile("|".join(dict.fromkeys(rule.needs for rule in RULES)), re.I)
-"""Text without any of these holds nothing that a rule finds; most messages stop here."""
+WORDS = tuple(dict.fromkeys(word for rule in RULES for word in rule.needs))
+"""Text with neither any of these nor a digit holds nothing that a rule finds; most messages stop here."""
+DIGIT = re.compile(r"\d")
 UNSEEN = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF])
 """Characters that show nothing -> nothing."""
 WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code).isalnum() or chr(code) in "＠．－＿＋"}

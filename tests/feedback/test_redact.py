@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.events import Kpi
-from feedback.personal import HINT, PLAIN, RULES, Rule, card, iban, luhn, resident_id
+from feedback.personal import DIGIT, PLAIN, RULES, Rule, card, iban, luhn, resident_id
 from feedback.redact import REACH, STEP, Redaction, Redactor
 from tests.feedback.factory import exchange
 from tests.feedback.linear import expect_linear
@@ -228,8 +227,7 @@ def test_no_text_with_a_value_is_passed_over(rule: Rule) -> None:
     for text, _ in CASES:
         plain = text.translate(PLAIN)
         if any(rule.valid(match.group(match.re.groups)) for match in rule.pattern.finditer(plain)):
-            assert re.search(rule.needs, plain, re.I)
-            assert HINT.search(plain)
+            assert any(word in plain.lower() for word in rule.needs) if rule.needs else DIGIT.search(plain)
 
 
 @given(st.text(max_size=200))
