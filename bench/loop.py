@@ -24,6 +24,13 @@ TARGETS = {"ttft": ("at most", 0.65), "throughput": ("at least", 3.0), "memory":
 """What row S9 of the requirements asks of the student on equal hardware, as a ratio to the teacher."""
 
 
+def asked(name: str, ratio: float) -> tuple[str, str]:
+    """What is asked of the ratio `name`, and whether it is met."""
+    bound, target = TARGETS[name]
+    met = ratio <= target if bound == "at most" else ratio >= target
+    return f"{bound} {target}", "met" if met else "not met"
+
+
 def main(argv: list[str]) -> int:
     """Entry point; returns the exit code of `up`."""
     parser = argparse.ArgumentParser(
@@ -72,9 +79,7 @@ def show(report: dict[str, Any]) -> None:
             table.add_row(f"{name}, {slice_name}, before -> after", f"{row['before']:.3f} -> {row['after']:.3f}")
     for name, ratio in report["student_vs_teacher"].items():
         if name in TARGETS:
-            bound, target = TARGETS[name]
-            met = ratio <= target if bound == "at most" else ratio >= target
-            table.add_row(f"student / teacher {name}", f"{ratio:.2f} ({bound} {target}: {'met' if met else 'not met'})")
+            table.add_row(f"student / teacher {name}", f"{ratio:.2f} ({': '.join(asked(name, ratio))})")
     Console().print(table)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,17 +16,23 @@ from typing import Any
 
 import httpx
 
-from feedback.redis_server import free_port
-
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody used a moment ago, below those that systems give to outgoing connections."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.add(port)
+    return sorted(found)
 
 
 def on_free_ports() -> dict[str, str]:
     """The environment with every listener of `up` moved to a free port, so that another system may run beside it."""
-    ports: set[int] = set()
-    while len(ports) < 5:
-        ports.add(free_port())
-    gateway, control, teacher, first, second = ports
+    gateway, control, teacher, first, second = free_ports(5)
     return {
         **os.environ,
         "UNDERSTUDY_GATEWAY__PORT": str(gateway),

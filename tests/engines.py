@@ -6,12 +6,9 @@ and `wait` returns when the slots serve what it says. Tests leave the engines as
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +21,8 @@ import httpx
 import pytest
 import yaml
 
+from bench.system import free_ports
+from bench.variant import make_variant
 from deploy.registry import Registry
 from deploy.routing import SLOTS, Heartbeat, RoutingDocument, SlotView
 from deploy.routing_store import RoutingStore
@@ -145,17 +144,6 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody used a moment ago, below those that systems give to outgoing connections."""
-    found: set[int] = set()
-    while len(found) < count:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.add(port)
-    return sorted(found)
-
-
 def register(registry: Registry, source: Path, version: str, scratch: Path, parent: Path | None = None) -> Path:
     """Register the model folder `source` as `version`, with a fingerprint; returns the version's folder."""
     from online_distill import fingerprint
@@ -172,22 +160,6 @@ def register(registry: Registry, source: Path, version: str, scratch: Path, pare
         copy, kind=kind, parent=None, teacher=None, round=None, lineage={"source": "test"}, metrics={}, version=version
     )
     return registry.path(version)
-
-
-def another(source: Path, target: Path, seed: int) -> Path:
-    """A copy of the model folder `source` with every matrix moved by 5 % seeded noise; returns `target`."""
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("manifest.json", "READY", "fingerprint.json"))
-    noise = torch.Generator().manual_seed(seed)
-    tensors = load_file(target / "model.safetensors")
-    for name, tensor in tensors.items():
-        if tensor.ndim == 2:
-            factor = 1 + 0.05 * torch.randn(tensor.shape, generator=noise)
-            tensors[name] = (tensor.float() * factor).to(tensor.dtype)
-    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
-    return target
 
 
 @pytest.fixture(scope="session")
@@ -213,7 +185,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
         student = ROOT / "demo" / "registry" / "students" / "v1"
         first = register(running.registry, student, EARLIER, root / "models")
-        register(running.registry, another(first, root / "noise", 2), LATER, root / "models", first)
+        register(running.registry, make_variant(first, root / "noise", 2), LATER, root / "models", first)
         for slot in SLOTS:
             running.start_agent(slot)
         running.settle(START_DEADLINE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import free_ports
+from bench.system import free_ports
 from tests.shared_data import kafka_home
 
 CLUSTER = "Sh_959rhSoKuqCx2jPqUTw"

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bench.system import free_ports
 from serving import doctor
-from tests.engines import free_ports
 from tests.up.server import served
 from understudy.state import StateDir
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.system import free_ports
 from deploy.routing import SLOTS
 from serving import doctor
 from serving.up.config import DEFAULTS, composed
@@ -27,7 +28,6 @@ from serving.up.preflight import (
     require,
     too_little_memory,
 )
-from tests.engines import free_ports
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict
 from understudy.state import StateDir

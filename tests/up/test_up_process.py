@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.system import free_ports
 from deploy.routing import SLOTS
 from serving.up.main import INTERRUPTED
 from serving.up.preflight import DEMO_MODELS, ROOT
-from tests.engines import free_ports
 from tests.waiting import eventually
 
 ROLE_SECONDS, STOP_SECONDS = 60.0, 90.0

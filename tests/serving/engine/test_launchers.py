@@ -13,13 +13,14 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.system import free_ports
 from serving.engine import plain
 from serving.engine.config import EnginesConfig
 from serving.engine.fork_client import ForkLauncher, fork_socket
 from serving.engine.launcher import LaunchFailed, LaunchSpec
 from serving.engine.plain import PlainLauncher
 from serving.engine.runner import EngineRunner
-from tests.engines import EARLIER, Engines, free_ports
+from tests.engines import EARLIER, Engines
 from tests.waiting import eventually_async
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]

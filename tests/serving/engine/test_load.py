@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.system import free_ports
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
 from serving.engine.fork_client import ForkLauncher, fork_socket
 from serving.engine.launcher import LaunchSpec
-from tests.engines import EARLIER, LATER, Engines, free_ports
+from tests.engines import EARLIER, LATER, Engines
 from tests.serving.engine import models
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]

@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.variant import make_variant
 from deploy.conductor import TICK, Conductor
 from deploy.config import GateConfig
 from deploy.desk import Desk
 from deploy.document import Settings
-from tests.engines import EARLIER, LATER, TEACHER, Engines, another, register
+from tests.engines import EARLIER, LATER, TEACHER, Engines, register
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 OLDEST = "v0"
@@ -40,7 +41,7 @@ def ask(engines: Engines, slot: str, version: str) -> httpx.Response:
 @pytest.fixture
 def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     """At work where the later version is live; of the two before it the older one is in no slot."""
-    oldest = another(settled.registry.path(EARLIER), tmp_path / "noise", 7)
+    oldest = make_variant(settled.registry.path(EARLIER), tmp_path / "noise", 7)
     register(settled.registry, oldest, OLDEST, tmp_path / "models", settled.registry.path(EARLIER))
     desk = Desk(settled.state, Settings())
     desk.beats = settled.routes.heartbeats()
