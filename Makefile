@@ -25,7 +25,7 @@ bench: install ## Run the benchmarks quickly; JSON into .understudy-bench/
 	@scripts/bench
 
 demo-models: install ## Train the demo models again (at most 150 minutes on 2 cores, resumable)
-	@$(PY) -m demo.train --out demo $(ARGS)
+	@$(PY) -m demo.training.train --out demo $(ARGS)
 
 lock: ## Resolve the locked versions again
 	@scripts/lock

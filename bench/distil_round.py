@@ -24,17 +24,17 @@ from rich.table import Table
 
 from bench.system import ROOT
 from demo.world import Family, Sample, satisfied, stream
-from deploy.manifest import Kind
-from deploy.registry import Registry
-from deploy.rounds import RoundStore
+from deploy.registry.manifest import Kind
+from deploy.registry.store import Registry
+from deploy.rounds.store import RoundStore
 from feedback.events import HardSample, sample_id
 from online_distill import models
-from online_distill.agreement import REPLY_TOKENS, agreement
-from online_distill.config import TrainerConfig
-from online_distill.data import Encoder
-from online_distill.local_scorer import LocalScorer
-from online_distill.runner import run_round
-from online_distill.stages.context import Context
+from online_distill.data.encoding import Encoder
+from online_distill.evaluate.agreement import REPLY_TOKENS, agreement
+from online_distill.role.config import TrainerConfig
+from online_distill.role.context import Context
+from online_distill.role.runner import run_round
+from online_distill.teacher.local import LocalScorer
 from understudy.config import load_config
 from understudy.state import StateDir
 

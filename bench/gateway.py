@@ -27,7 +27,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from feedback.redis_server import free_port
+from feedback.store.server import free_port
 from understudy.errors import UsageError
 from understudy.files import write_json
 

@@ -26,7 +26,7 @@ def run_one(method: str, tokens: int, vocabulary: int, width: int, repeats: int)
     """Seconds a pass and MiB of peak memory above the inputs, in this process."""
     import torch
 
-    from online_distill.losses import coarse_loss, divergence, student_buckets, teacher_buckets
+    from online_distill.losses.coarse import coarse_loss, divergence, student_buckets, teacher_buckets
 
     torch.manual_seed(0)
     torch.set_num_threads(1)

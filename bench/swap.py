@@ -30,7 +30,7 @@ from rich.table import Table
 from bench.streams import Load, Observed, keep_streaming, stream_once
 from bench.system import System
 from bench.variant import make_variant
-from deploy.registry import Registry
+from deploy.registry.store import Registry
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -95,7 +95,7 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
 
 def add_variants(system: System) -> list[str]:
     """The live version and two variants of it, so that a swap always has one to load that no slot holds."""
-    from online_distill import fingerprint  # loads torch
+    from online_distill.evaluate import fingerprint  # loads torch
 
     registry = Registry(StateDir(system.state))
     live = system.status()["live"]["student"]

@@ -1,7 +1,7 @@
 """The demo application: customers of a shop who ask through a real OpenAI client, and soon ask something new.
 
 First come questions that the student was taught; after `--warm-seconds` a share of them is of the kind held
-back from it. What each request looked like from outside goes to a JSONL file (serving/up/traffic.py reads it).
+back from it. What each request looked like from outside goes to a JSONL file (serving/up/show/traffic.py reads it).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.registry import Registry
+from deploy.registry.store import Registry
 from understudy.errors import IntegrityError, NotFound, UnderstudyError
 from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
@@ -59,7 +59,7 @@ def install(state: StateDir) -> list[str]:
             registry.register(
                 prepared(model, folder, Path(scratch)), kind=model.kind, parent=model.parent,
                 teacher="t1" if model.kind == "student" else None, round=None,
-                lineage={"source": f"demo/{model.folder}", "script": "demo/train.py"},
+                lineage={"source": f"demo/{model.folder}", "script": "demo/training/train.py"},
                 metrics=measured(model.version), version=model.version,
             )  # fmt: skip
         added.append(model.version)
@@ -70,7 +70,7 @@ def prepared(model: Model, folder: Path, scratch: Path) -> Path:
     """The folder to register: the committed one, or a copy of it with the fingerprint that it lacks."""
     if (folder / FINGERPRINT).is_file():
         return folder
-    from online_distill.fingerprint import record  # imports torch, which takes seconds
+    from online_distill.evaluate.fingerprint import record  # imports torch, which takes seconds
 
     copy = scratch / model.version
     shutil.copytree(folder, copy)
@@ -83,7 +83,7 @@ def prepared(model: Model, folder: Path, scratch: Path) -> Path:
 
 
 def measured(version: str) -> dict[str, Any]:
-    """Figures recorded by `python -m demo.evaluate` for this model; empty when there are none."""
+    """Figures recorded by `python -m demo.training.evaluate` for this model; empty when there are none."""
     try:
         figures = read_json(HERE / "models" / "metrics.json")
     except (OSError, ValueError):

@@ -18,14 +18,14 @@ import redis
 from demo.report_asking import Asker, Slot, over
 from demo.report_figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
 from demo.world import Family, Sample, sample, satisfied, stream
-from deploy.rounds import RoundStore
-from deploy.routing import RoutingDocument
-from deploy.routing_store import RoutingStore
+from deploy.engines.keys import engine_key
+from deploy.rounds.store import RoundStore
+from deploy.routing.document import RoutingDocument
+from deploy.routing.store import RoutingStore
 from feedback.config import RedisConfig
 from feedback.events import HARD_KINDS
-from feedback.pool import Pool
+from feedback.pool.store import Pool
 from serving.doctor import machine
-from serving.engine.keys import engine_key
 from serving.up.config import UpConfig
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.routing import RoutingDocument
+from deploy.routing.document import RoutingDocument
 
 MARGIN_BEFORE, MARGIN_AFTER = 0.5, 3.0
 """Seconds around a new epoch that count as the swap."""

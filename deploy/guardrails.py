@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.config import RolloutConfig
+from deploy.life.config import RolloutConfig
 
 Z = 3.0
 """Standard errors."""

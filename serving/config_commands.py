@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from deploy.routing import RouterConfig
+from deploy.routing.document import RouterConfig
 from feedback.config import KpisConfig
-from feedback.kpi_names import counted
+from feedback.kpis.names import counted
 from serving.engine.config import EnginesConfig
 from understudy.config import SECTIONS, Config, load_config, section_kind
 

@@ -12,15 +12,15 @@ from types import FrameType
 
 import uvicorn
 
-from deploy.conductor import TICK, Conductor
-from deploy.config import GateConfig, RegistryConfig, RolloutConfig
-from deploy.desk import Desk
-from deploy.document import Settings
-from deploy.lease import Lease
-from deploy.routing import EXTERNAL, RouterConfig, ShadowRates, SlotView
-from deploy.routing_store import RoutingStore
+from deploy.control.conductor import TICK, Conductor
+from deploy.control.lease import Lease
+from deploy.life.config import GateConfig, RegistryConfig, RolloutConfig
+from deploy.life.document import Settings
+from deploy.life.record import Desk
+from deploy.routing.document import EXTERNAL, RouterConfig, ShadowRates, SlotView
+from deploy.routing.store import RoutingStore
 from feedback.config import RedisConfig, ShadowConfig
-from feedback.connection import find_redis
+from feedback.store.connection import find_redis
 from serving.control.app import create_app
 from serving.control.config import ControlConfig
 from serving.control.sources import Sources
@@ -29,7 +29,7 @@ from serving.engine.config import EnginesConfig
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict, UnderstudyError
-from understudy.ports import bound
+from understudy.process.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.controller")

@@ -11,17 +11,17 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing_store import RoutingStore
-from feedback.bus import open_bus
+from deploy.engines.keys import engine_key
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing.store import RoutingStore
+from feedback.bus.protocol import open_bus
 from feedback.config import BusConfig, KpisConfig, OutboxConfig, PoolConfig, RedisConfig, ShadowConfig
-from feedback.connection import connect, find_redis, without_password
-from feedback.outbox import Outbox
-from feedback.pairing import Arms, Target
-from feedback.worker import Worker, WorkerConfig
+from feedback.consume.loops import Worker, WorkerConfig
+from feedback.outbox.outbox import Outbox
+from feedback.shadow.pairing import Arms, Target
+from feedback.store.connection import connect, find_redis, without_password
 from serving.engine.client import EngineClient
 from serving.engine.config import EnginesConfig
-from serving.engine.keys import engine_key
 from serving.gateway.snapshot import static_document, with_keys
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
@@ -36,7 +36,7 @@ NAMES = 64
 
 
 class EngineDirectory:
-    """`feedback.pairing.Directory` over a routing store: one reference, swapped whole, read by any thread."""
+    """`feedback.shadow.pairing.Directory` over a routing store: one reference, swapped whole, read by any thread."""
 
     def __init__(self, store: RoutingStore, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
         self._store = store

@@ -9,7 +9,7 @@ import pytest
 import redis
 from hypothesis import settings
 
-from feedback.redis_server import RedisServer
+from feedback.store.server import RedisServer
 from understudy.state import StateDir
 
 pytest_plugins = ["tests.engines", "tests.kafka"]

@@ -23,11 +23,11 @@ import yaml
 
 from bench.system import free_ports
 from bench.variant import make_variant
-from deploy.registry import Registry
-from deploy.routing import SLOTS, Heartbeat, RoutingDocument, SlotView
-from deploy.routing_store import RoutingStore
-from serving.engine.fork_client import fork_socket
-from serving.engine.keys import control_key, engine_key
+from deploy.engines.keys import control_key, engine_key
+from deploy.registry.store import Registry
+from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument, SlotView
+from deploy.routing.store import RoutingStore
+from serving.engine.launch.fork_client import fork_socket
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,7 +107,7 @@ class Engines:
 
     def start_fork_server(self) -> None:
         """Start the fork server; returns at once."""
-        self._start("forkserver", "serving.engine.forkserver", "--socket", str(fork_socket(self.state)))
+        self._start("forkserver", "serving.engine.launch.forkserver", "--socket", str(fork_socket(self.state)))
 
     def start_agent(self, slot: str) -> None:
         """Start the agent of `slot`; returns at once."""
@@ -146,7 +146,7 @@ def _environment() -> dict[str, str]:
 
 def register(registry: Registry, source: Path, version: str, scratch: Path, parent: Path | None = None) -> Path:
     """Register the model folder `source` as `version`, with a fingerprint; returns the version's folder."""
-    from online_distill import fingerprint
+    from online_distill.evaluate import fingerprint
 
     copy = scratch / version
     names = [p.name for p in source.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".txt")]

@@ -25,7 +25,7 @@ from understudy.yaml_text import load_yaml
 SECTIONS: dict[str, str] = {
     "engines": "serving.engine.config:EnginesConfig",
     "gateway": "serving.gateway.config:GatewayConfig",
-    "router": "deploy.routing:RouterConfig",
+    "router": "deploy.routing.document:RouterConfig",
     "control": "serving.control.config:ControlConfig",
     "redis": "feedback.config:RedisConfig",
     "bus": "feedback.config:BusConfig",
@@ -33,10 +33,10 @@ SECTIONS: dict[str, str] = {
     "shadow": "feedback.config:ShadowConfig",
     "pool": "feedback.config:PoolConfig",
     "kpis": "feedback.config:KpisConfig",
-    "registry": "deploy.config:RegistryConfig",
-    "rollout": "deploy.config:RolloutConfig",
-    "gate": "deploy.config:GateConfig",
-    "trainer": "online_distill.config:TrainerConfig",
+    "registry": "deploy.life.config:RegistryConfig",
+    "rollout": "deploy.life.config:RolloutConfig",
+    "gate": "deploy.life.config:GateConfig",
+    "trainer": "online_distill.role.config:TrainerConfig",
     "up": "serving.up.config:UpConfig",
 }
 PREFIX = "UNDERSTUDY_"

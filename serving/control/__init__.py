@@ -1,4 +1,4 @@
 """The control plane: its HTTP application, token, configuration and the commands that call it.
 
-Decides nothing: `deploy.conductor` does. Never torch.
+Decides nothing: `deploy.control.conductor` does. Never torch.
 """

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ab.experiment import Experiment
-from deploy.conductor import Conductor
+from deploy.control.conductor import Conductor
 from serving.control.door import Door
 from serving.control.experiments import Experiments
 from serving.control.refusals import install

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ab.applying import changes, warnings
 from ab.experiment import Experiment
-from deploy.conductor import Conductor
+from deploy.control.conductor import Conductor
 from serving.control.sources import Sources
 from understudy.errors import BadRequest, Conflict, NotFound
 

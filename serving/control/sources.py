@@ -11,11 +11,11 @@ from typing import Any
 
 from deploy.guardrails import Stat
 from feedback.config import KpisConfig, PoolConfig, RedisConfig
-from feedback.connection import connect, redis_errors
-from feedback.keys import Keys
-from feedback.kpi_names import counted
-from feedback.kpis import By, KpiStore
-from feedback.pool import Pool
+from feedback.kpis.names import counted
+from feedback.kpis.store import By, KpiStore
+from feedback.pool.store import Pool
+from feedback.store.connection import connect, redis_errors
+from feedback.store.keys import Keys
 from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deploy.conductor import Conductor
-from deploy.control_state import ControlState
-from deploy.rounds import Round
+from deploy.control.conductor import Conductor
+from deploy.life.state import ControlState
+from deploy.rounds.store import Round
 from serving.control.sources import Sources
 from understudy.errors import Unavailable
 

@@ -8,14 +8,14 @@ import logging
 from pathlib import Path
 from typing import Protocol
 
-from deploy.registry import VersionStore
-from deploy.routing import Heartbeat, RoutingDocument, SlotName
+from deploy.engines.fingerprint import Fingerprint, check, read_fingerprint
+from deploy.registry.store import VersionStore
+from deploy.routing.document import Heartbeat, RoutingDocument, SlotName
 from serving.engine import compat
 from serving.engine.config import EnginesConfig, served_model
 from serving.engine.control import EngineAway, LoadRefused
-from serving.engine.fingerprint import Fingerprint, check, read_fingerprint
-from serving.engine.layout import reason_against
-from serving.engine.runner import EngineRunner
+from serving.engine.inside.layout import reason_against
+from serving.engine.launch.runner import EngineRunner
 from serving.engine.slot import Event, State, after, decide
 from understudy.clock import Clock, monotonic
 from understudy.errors import IntegrityError, NotFound, UnderstudyError
@@ -32,7 +32,7 @@ STARTS = 3
 
 
 class Routes(Protocol):
-    """What the agent needs of `deploy.routing_store.RoutingStore`; calls may block briefly."""
+    """What the agent needs of `deploy.routing.store.RoutingStore`; calls may block briefly."""
 
     def read(self) -> RoutingDocument | None: ...
     def beat(self, heartbeat: Heartbeat) -> None: ...

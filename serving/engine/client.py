@@ -1,4 +1,4 @@
-"""Asks one engine for chat completions, for workers and the controller; implements `feedback.asking.Engine`."""
+"""Asks one engine for chat completions, for workers and the controller; implements `feedback.shadow.asking.Engine`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from feedback.asking import BACKGROUND_PRIORITY, Reply
+from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
 from serving.engine import compat
 from understudy.errors import BadRequest, Conflict, Unavailable
 from understudy.ids import random_id

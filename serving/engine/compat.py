@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.routing import SlotName
+from deploy.routing.document import SlotName
 from serving.engine.config import EnginesConfig, served_model
 from understudy.errors import Unavailable
 
@@ -23,8 +23,8 @@ PROVEN = ("0.32.0",)
 """Versions with which forks and loads in place were proven; others start plainly and change version by a restart."""
 LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 """Values of the metrics that add up to the requests which an engine runs or queues."""
-GUARD = "serving.engine.middleware.VersionGuard"
-EXTENSION = "serving.engine.worker.InPlaceLoader"
+GUARD = "serving.engine.inside.middleware.VersionGuard"
+EXTENSION = "serving.engine.inside.loader.InPlaceLoader"
 ENTRY = "vllm.entrypoints.launchers.api_server.entry"
 OLD_ENTRY = "vllm.entrypoints.openai.api_server"
 
@@ -46,8 +46,8 @@ PRELOAD = (
     "vllm.entrypoints.launchers.api_server.routers",
     "vllm.entrypoints.launchers.api_server.app_state",
     "transformers.models.llama.modeling_llama",
-    "serving.engine.middleware",
-    "serving.engine.worker",
+    "serving.engine.inside.middleware",
+    "serving.engine.inside.loader",
 )
 MODELS = {"LlamaForCausalLM": "vllm.model_executor.models.llama"}
 """Architectures registered as already imported; vLLM looks into others by a fresh interpreter (10 s or more)."""

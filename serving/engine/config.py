@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from deploy.routing import SLOTS, SlotName
+from deploy.routing.document import SLOTS, SlotName
 from understudy.config import Section
 
 Device = Literal["auto", "cpu", "cuda"]

@@ -8,19 +8,19 @@ import logging
 import signal
 from pathlib import Path
 
-from deploy.config import RegistryConfig
-from deploy.registry import Registry
-from deploy.routing import SLOTS, SlotName
-from deploy.routing_store import RoutingStore
-from feedback.connection import find_redis
+from deploy.engines.keys import control_key, engine_key
+from deploy.life.config import RegistryConfig
+from deploy.registry.store import Registry
+from deploy.routing.document import SLOTS, SlotName
+from deploy.routing.store import RoutingStore
+from feedback.store.connection import find_redis
 from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig
-from serving.engine.fork_client import fork_socket
-from serving.engine.keys import control_key, engine_key
-from serving.engine.runner import EngineRunner
+from serving.engine.launch.fork_client import fork_socket
+from serving.engine.launch.runner import EngineRunner
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
-from understudy.lock import ProcessLock
+from understudy.process.lock import ProcessLock
 from understudy.state import DEFAULT_STATE, StateDir
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from deploy.routing import RoutingDocument
+from deploy.routing.document import RoutingDocument
 from understudy.errors import IllegalTransition
 
 

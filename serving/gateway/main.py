@@ -19,13 +19,13 @@ import uvicorn
 import uvloop
 
 from feedback.config import KpisConfig
-from serving.gateway.app import build_app
 from serving.gateway.config import GatewayConfig
-from serving.gateway.protocol import GatewayProtocol, protocol_factory
+from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
+from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build
 from understudy.config import load_config
 from understudy.errors import ConfigError
-from understudy.ports import bound
+from understudy.process.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.gateway")

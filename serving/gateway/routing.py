@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ab.assignment import assign, bucket
 from ab.experiment import Arm, Experiment, When
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing.document import RoutingDocument, SlotView
 from understudy.errors import NotFound, Unavailable
 
 AUTO = "auto"

@@ -7,18 +7,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from deploy.routing import EXTERNAL
+from deploy.routing.document import EXTERNAL
 from feedback.events import Event
-from serving.gateway.body import BodyParser
-from serving.gateway.capture import RawExchange
+from serving.gateway.body.parser import BodyParser
+from serving.gateway.completion.capture import RawExchange
+from serving.gateway.completion.retry import RetryBudget
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
+from serving.gateway.http.upstream import Pool
 from serving.gateway.keys import Keys
 from serving.gateway.metrics import Metrics
-from serving.gateway.retry import RetryBudget
 from serving.gateway.routing import Ask, Decision, NoArm, route
 from serving.gateway.snapshot import Snapshot
-from serving.gateway.upstream import Pool
 from understudy.clock import Clock, monotonic
 
 log = logging.getLogger("understudy.gateway")
@@ -32,7 +32,7 @@ out would keep the outbox's thread, and with it the event loop, for up to a seco
 
 
 class Outbox(Protocol):
-    """The part of `feedback.outbox.Outbox` that the gateway uses."""
+    """The part of `feedback.outbox.outbox.Outbox` that the gateway uses."""
 
     def put(self, item: Any, size: int = 0) -> bool:
         """Take a record without waiting; False when it had to be dropped."""

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploy.routing import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing_store import RoutingStore
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing.store import RoutingStore
 from serving.engine.config import EnginesConfig, ExternalEngine
 from understudy.errors import ConfigError
 from understudy.state import StateDir

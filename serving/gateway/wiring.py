@@ -6,16 +6,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.routing import RouterConfig
-from deploy.routing_store import RoutingStore
-from feedback.bus import Bus, Numbered, Published, Received, open_bus
+from deploy.routing.document import RouterConfig
+from deploy.routing.store import RoutingStore
+from feedback.bus.protocol import Bus, Numbered, Published, Received, open_bus
 from feedback.config import BusConfig, OutboxConfig
-from feedback.connection import find_redis
-from feedback.outbox import Outbox
+from feedback.outbox.outbox import Outbox
+from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
-from serving.gateway.capture import assemble
+from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
-from serving.gateway.embeddings import Embeddings
+from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot, check_keys, static_document
 from understudy.config import Config

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from deploy.registry import Registry
+from deploy.registry.store import Registry
 from serving.up import roles
-from serving.up.figures import Figures
 from serving.up.launch import Plan
 from serving.up.options import Options
-from serving.up.process import Role, run_once
+from serving.up.show.figures import Figures
+from serving.up.supervise.process import Role, run_once
 from understudy.clock import Clock, monotonic, wall
 from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json

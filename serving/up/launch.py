@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
+from deploy.engines.keys import engine_key
 from feedback.config import RedisConfig
-from feedback.redis_server import embedded, free_port
+from feedback.store.server import embedded, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
-from serving.engine.keys import engine_key
 from serving.gateway.config import GatewayConfig
 from serving.up import roles
 from serving.up.config import UpConfig, composed
 from serving.up.options import Options
 from serving.up.preflight import NotReady, Port, listeners, require
-from serving.up.process import Role, run_once
-from serving.up.supervisor import Supervisor
+from serving.up.supervise.process import Role, run_once
+from serving.up.supervise.supervisor import Supervisor
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready, write_atomic, write_json

@@ -19,15 +19,15 @@ from rich.live import Live
 
 from feedback.config import RedisConfig
 from serving.up import launch, roles
-from serving.up.figures import Figures, line
 from serving.up.goal import Goal, failed, leave, write_report
-from serving.up.leftovers import Ledger
-from serving.up.lock import StateLock
 from serving.up.options import Options, parsed
-from serving.up.restarts import Policy
-from serving.up.sources import Sources
-from serving.up.supervisor import Supervisor
-from serving.up.view import render
+from serving.up.show.figures import Figures, line
+from serving.up.show.sources import Sources
+from serving.up.show.view import render
+from serving.up.supervise.leftovers import Ledger
+from serving.up.supervise.lock import StateLock
+from serving.up.supervise.restarts import Policy
+from serving.up.supervise.supervisor import Supervisor
 from understudy.config import load_config
 from understudy.errors import UnderstudyError
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import psutil
 
-from deploy.routing import SLOTS, SlotName
+from deploy.routing.document import SLOTS, SlotName
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
-from serving.engine.doctor import free_bytes
+from serving.engine.launch.doctor import free_bytes
 from serving.gateway.config import GatewayConfig
-from serving.up.process import ROOT
+from serving.up.supervise.process import ROOT
 from understudy.config import Config
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.files import is_ready
-from understudy.ports import bound
+from understudy.process.ports import bound
 from understudy.state import StateDir
 
 DEMO_MODELS = ("demo/models/teacher", "demo/registry/students/v1", "demo/registry/students/v2")

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from serving.engine.config import EnginesConfig
-from serving.engine.fork_client import fork_socket
+from serving.engine.launch.fork_client import fork_socket
 from serving.up.config import UpConfig
 from serving.up.preflight import own_slots
-from serving.up.process import Role
+from serving.up.supervise.process import Role
 from understudy.state import StateDir
 
 PYTHON = (sys.executable, "-m")
@@ -24,7 +24,7 @@ def redis_role(command: list[str]) -> Role:
 
 def fork_role(state: StateDir) -> Role:
     """The process that imports vLLM once."""
-    words = ("serving.engine.forkserver", "--socket", str(fork_socket(state)))
+    words = ("serving.engine.launch.forkserver", "--socket", str(fork_socket(state)))
     return Role("forkserver", (*PYTHON, *words), ENGINE_WAVE)
 
 

@@ -8,12 +8,13 @@ import torch
 from safetensors import safe_open
 from transformers import GenerationConfig
 
-from demo import corpus, world
-from demo.ask import pass_rates, replies
-from demo.cards import TARGETS, card
-from demo.evaluate import load
-from demo.model import parameters
-from demo.tokenizer import load as load_tokenizer
+from demo import world
+from demo.training import corpus
+from demo.training.ask import pass_rates, replies
+from demo.training.cards import TARGETS, card
+from demo.training.evaluate import load
+from demo.training.model import parameters
+from demo.training.tokenizer import load as load_tokenizer
 
 DEMO = corpus.ROOT / "demo"
 FOLDERS = {

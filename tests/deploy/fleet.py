@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.audit import AuditLog
-from deploy.conductor import Conductor
-from deploy.config import GateConfig, RolloutConfig, RolloutStep
-from deploy.desk import Desk
-from deploy.document import Settings
+from deploy.audit.log import AuditLog
+from deploy.control.conductor import Conductor
 from deploy.guardrails import Stat
-from deploy.registry import Registry
-from deploy.rounds import RoundStore
-from deploy.routing import SLOTS, Heartbeat, RoutingDocument
-from deploy.routing_store import RoutingStore
+from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
+from deploy.life.document import Settings
+from deploy.life.record import Desk
+from deploy.registry.store import Registry
+from deploy.rounds.store import RoundStore
+from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
+from deploy.routing.store import RoutingStore
 from understudy.clock import Clock, monotonic
 from understudy.files import write_json
 from understudy.state import StateDir

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback.bus import Received, open_bus
+from feedback.bus.protocol import Received, open_bus
 from feedback.config import BusConfig, OutboxConfig, RedisConfig
-from feedback.connection import connect
-from feedback.consumer import Consumer
+from feedback.consume.consumer import Consumer
 from feedback.events import KPIS, Kpi
-from feedback.keys import Keys
-from feedback.outbox import Outbox
+from feedback.outbox.outbox import Outbox
+from feedback.store.connection import connect
+from feedback.store.keys import Keys
 from understudy.errors import Unavailable
 
 

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback.asking import Reply
 from feedback.events import Exchange, HardSample, exchange_id, sample_id
-from feedback.pairing import Arms, Target
+from feedback.shadow.asking import Reply
+from feedback.shadow.pairing import Arms, Target
 from understudy.errors import BadRequest, Conflict, Unavailable
 
 QUESTION = "我的订单什么时候到？"

@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from feedback.events import KPIS
-from feedback.keys import Keys
-from feedback.redis_server import RedisServer
+from feedback.store.keys import Keys
+from feedback.store.server import RedisServer
 from tests.feedback.child import make_consumer
 from tests.waiting import eventually
 
@@ -161,7 +161,7 @@ def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
 
 @pytest.mark.kafka
 def test_kafka_events_sent_twice_are_applied_once(redis_url: str, kafka_servers: str) -> None:
-    from feedback.bus import Numbered, open_bus
+    from feedback.bus.protocol import Numbered, open_bus
     from feedback.config import BusConfig, RedisConfig
     from tests.feedback.child import event
     from understudy.ids import random_id

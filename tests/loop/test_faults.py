@@ -16,9 +16,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.system import ROOT, System
-from deploy.audit import verify_chain
-from deploy.registry import Registry
-from feedback.redis_server import free_port
+from deploy.audit.log import verify_chain
+from deploy.registry.store import Registry
+from feedback.store.server import free_port
 from tests.loop.processes import find_role, streaming
 from tests.waiting import eventually
 from understudy.state import StateDir
@@ -113,9 +113,11 @@ def test_a_killed_gateway_comes_back(settled: System) -> None:
 
 
 def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -> None:
-    old = find_role(settled.state, "serving.engine.forkserver")
+    old = find_role(settled.state, "serving.engine.launch.forkserver")
     os.kill(old.pid, signal.SIGKILL)
-    eventually(lambda: find_role(settled.state, "serving.engine.forkserver").pid != old.pid, 60, "a new fork server")
+    eventually(
+        lambda: find_role(settled.state, "serving.engine.launch.forkserver").pid != old.pid, 60, "a new fork server"
+    )
     assert post(settled.gateway, "teacher").status_code in (502, 503)
     for model in ("teacher", "student"):
         eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")

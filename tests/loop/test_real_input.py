@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.system import ROOT, System
-from deploy.rounds import RoundStore
+from deploy.rounds.store import RoundStore
 from tests.shared_data import data_file
 from tests.waiting import eventually
 from understudy.state import StateDir

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from deploy.manifest import Kind
-from deploy.registry import Registry
+from deploy.registry.manifest import Kind
+from deploy.registry.store import Registry
 from feedback.events import HardSample, sample_id
 from online_distill import models
-from online_distill.config import TrainerConfig
+from online_distill.role.config import TrainerConfig
 
 TOKENIZER = Path(__file__).resolve().parents[2] / "demo" / "models" / "teacher"
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")

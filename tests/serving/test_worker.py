@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.routing import RouterConfig, RoutingDocument, SlotView
-from deploy.routing_store import RoutingStore
-from feedback.bus import open_bus
+from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
+from deploy.routing.store import RoutingStore
+from feedback.bus.protocol import open_bus
 from feedback.config import BusConfig, OutboxConfig, RedisConfig
-from feedback.connection import connect, find_redis
-from feedback.outbox import Outbox
-from feedback.pool import Pool
-from feedback.stats import Stats
+from feedback.outbox.outbox import Outbox
+from feedback.pool.store import Pool
+from feedback.shadow.stats import Stats
+from feedback.store.connection import connect, find_redis
 from serving.engine.config import EnginesConfig
 from serving.worker import EngineDirectory
 from tests.feedback.factory import exchange

@@ -17,7 +17,7 @@ import redis
 from fastapi.testclient import TestClient
 
 from feedback.config import RedisConfig
-from feedback.redis_server import RedisServer, free_port
+from feedback.store.server import RedisServer, free_port
 from serving.control.app import create_app
 from serving.control.sources import Sources
 from tests.deploy.fleet import Fleet, World, register

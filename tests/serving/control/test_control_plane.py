@@ -14,11 +14,11 @@ import httpx
 import pytest
 import redis
 
-from deploy.audit import verify_chain
-from deploy.rounds import RoundStore
-from deploy.routing_store import RoutingStore
-from feedback.keys import Keys
-from feedback.redis_server import RedisServer
+from deploy.audit.log import verify_chain
+from deploy.rounds.store import RoundStore
+from deploy.routing.store import RoutingStore
+from feedback.store.keys import Keys
+from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
 from tests.serving.control.conftest import ROOT, Control
 from tests.waiting import eventually

@@ -9,7 +9,7 @@ import redis
 import yaml
 from fastapi.testclient import TestClient
 
-from feedback.keys import Keys
+from feedback.store.keys import Keys
 from tests.serving.control.conftest import ROOT
 
 HALVES = {"teacher": 0.5, "student": 0.5}

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy.routing import Heartbeat, RoutingDocument, SlotView
+from deploy.routing.document import Heartbeat, RoutingDocument, SlotView
 from serving.engine.agent import STARTS, Agent
 from serving.engine.config import EnginesConfig
 from serving.engine.control import EngineState, LoadRefused
-from serving.engine.doctor import CannotStart
+from serving.engine.launch.doctor import CannotStart
 from serving.engine.slot import State
 from tests.waiting import eventually_async
 from understudy.errors import IntegrityError, Unavailable

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from bench.variant import make_variant
-from deploy.conductor import TICK, Conductor
-from deploy.config import GateConfig
-from deploy.desk import Desk
-from deploy.document import Settings
+from deploy.control.conductor import TICK, Conductor
+from deploy.life.config import GateConfig
+from deploy.life.document import Settings
+from deploy.life.record import Desk
 from tests.engines import EARLIER, LATER, TEACHER, Engines, register
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]

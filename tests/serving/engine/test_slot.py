@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing.document import RoutingDocument, SlotView
 from serving.engine.slot import TABLE, Event, State, Want, after, decide
 from understudy.errors import IllegalTransition
 

@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from deploy.routing import SLOTS
-from serving.engine import compat, doctor
+from deploy.engines.fingerprint import Fingerprint, FingerprintMismatch, Probe, check, difference, read_fingerprint
+from deploy.engines.keys import control_key, engine_key
+from deploy.routing.document import SLOTS
+from serving.engine import compat
 from serving.engine.config import EnginesConfig, cores_of, served_model
-from serving.engine.fingerprint import Fingerprint, FingerprintMismatch, Probe, check, difference, read_fingerprint
-from serving.engine.fork_client import LONGEST, fork_socket
-from serving.engine.keys import control_key, engine_key
-from serving.engine.layout import LayoutError, Tensor, check_same, read_layout, reason_against
+from serving.engine.inside.layout import LayoutError, Tensor, check_same, read_layout, reason_against
+from serving.engine.launch import doctor
+from serving.engine.launch.fork_client import LONGEST, fork_socket
 from serving.engine.main import main, slot_lock
 from understudy.errors import Conflict
 from understudy.state import StateDir

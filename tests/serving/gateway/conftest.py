@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from ab.experiment import Experiment
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing.document import RoutingDocument, SlotView
 from feedback.config import KpisConfig
 from serving.engine.config import ExternalEngine
-from serving.gateway.capture import RawExchange, assemble
+from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig
-from serving.gateway.embeddings import Embeddings
 from serving.gateway.main import listen, server_of
 from serving.gateway.metrics import Metrics
+from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from serving.gateway.wiring import Parts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import openai
 import pytest
 
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing.document import RoutingDocument, SlotView
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import Follower, Snapshot
 from tests.engines import EARLIER, LATER, TEACHER, Engines

@@ -8,7 +8,7 @@ import pytest
 
 from ab.assignment import bucket
 from ab.experiment import Experiment, When
-from deploy.routing import RoutingDocument, SlotView
+from deploy.routing.document import RoutingDocument, SlotView
 from serving.gateway.routing import Ask, Decision, ModelNotFound, NoArm, can_serve, model_names, route
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.routing import RoutingDocument
+from deploy.routing.document import RoutingDocument
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import Follower, Snapshot
 from tests.waiting import eventually_async

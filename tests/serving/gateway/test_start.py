@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.routing import RoutingDocument
-from deploy.routing_store import RoutingStore
+from deploy.routing.document import RoutingDocument
+from deploy.routing.store import RoutingStore
 from serving.gateway.config import GatewayConfig
 from serving.gateway.keys import key_hmac
 from serving.gateway.routing import can_serve

@@ -1,0 +1,1 @@
+"""The controller's loop, operators' acts, experiments applied at run time, and leadership."""

@@ -1,0 +1,130 @@
+"""Rollback and promotion by hand: one at a time, remembered over a crash, finished by a new epoch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from deploy.life.canary import former
+from deploy.life.record import Desk
+from deploy.life.rollout import BY_OPERATOR, allows
+from deploy.life.state import Operation, Outcome
+from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
+from understudy.ids import random_id
+
+
+class Damaged(IntegrityError):
+    """A version that does not pass verification, by name."""
+
+    def __init__(self, version: str, message: str) -> None:
+        super().__init__(message)
+        self.version = version
+
+
+class Operations:
+    """Begins operations and carries them through on ticks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+        """Start one.
+
+        A rollback without a target goes to the latest former version that no rollback has left, so that two in a row
+        go back by two; where there are only such, to the latest.
+        A rollback begins although the audit log cannot be written; a promotion does not.
+
+        Raises:
+            Conflict: another is under way, the target is marked bad, or it is live already.
+            Unavailable: state or audit log cannot be written; nothing changed.
+            NotFound, BadRequest, Damaged: the target cannot be used; the message says why.
+        """
+        desk = self._desk
+        if desk.state.operation is not None:
+            running = desk.state.operation
+            raise Conflict(f"a {running.kind} to {running.target} is under way; wait until it has ended")
+        version = self._checked(target if target is not None else self._latest_former())
+        operation = Operation(
+            id=random_id(),
+            kind=kind,
+            source=desk.state.stable,
+            target=version,
+            actor=actor,
+            started=desk.clock(),
+        )
+        frozen = desk.state.frozen
+        if kind == "rollback" and "promotion" not in frozen:
+            frozen = (*frozen, "promotion")
+        canary = desk.state.canary
+        moves = []
+        if canary is not None and canary.version != version:
+            moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
+        note = desk.audit.keep if kind == "rollback" else desk.audit.append
+        note(f"{kind}.begun", actor, source=operation.source, target=version)
+        desk.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
+        return operation
+
+    def tick(self) -> None:
+        """Switch when the target is ready; give up when it cannot become so."""
+        operation = self._desk.state.operation
+        if operation is None:
+            return
+        bad = self._desk.state.bad.get(operation.target)
+        limit = self._desk.settings.rollout.operation_deadline
+        if bad is not None:
+            self._give_up(operation, f"{operation.target} cannot be served: {bad}")
+        elif self._desk.ready(operation.target):
+            self._switch(operation)
+        elif self._desk.clock() - operation.started > limit:
+            self._give_up(operation, f"{operation.target} was not loaded within {limit:g} s")
+
+    def _latest_former(self) -> str:
+        state = self._desk.state
+        fit = [version for version in state.previous if version not in state.bad]
+        if not fit:
+            raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
+        return min(fit, key=lambda version: version in state.left)
+
+    def _checked(self, version: str) -> str:
+        state = self._desk.state
+        if version == state.stable:
+            raise Conflict(f"{version} is live already")
+        if version in state.bad:
+            raise Conflict(f"{version} is marked bad: {state.bad[version]}; it is never loaded again")
+        try:
+            manifest = self._desk.registry.verify(version)
+        except NotFound as error:
+            raise NotFound(error.message, param="version") from None
+        except IntegrityError as error:
+            raise Damaged(version, error.message) from error
+        if manifest.kind != "student":
+            raise BadRequest(f"{version} is a {manifest.kind}; only student versions can go live", param="version")
+        return version
+
+    def _switch(self, operation: Operation) -> None:
+        state = self._desk.state
+        event = "restored" if state.record(operation.target).state == "previous" else "chosen"
+        moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
+        if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
+            moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
+        previous = former(state, operation.target)
+        left = {*state.left, state.stable} if operation.kind == "rollback" else {*state.left}
+        self._desk.change(
+            *moves,
+            actor=operation.actor,
+            decided_by=BY_OPERATOR,
+            stable=operation.target,
+            previous=previous,
+            left=tuple(version for version in previous if version in left),
+            operation=None,
+            outcome=_outcome(operation),
+        )
+
+    def _give_up(self, operation: Operation, why: str) -> None:
+        was = self._desk.state.record(operation.target).state
+        moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
+        self._desk.change(*moves, operation=None, outcome=_outcome(operation, why))
+        self._desk.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+
+
+def _outcome(operation: Operation, error: str = "") -> Outcome:
+    return Outcome(id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error)

@@ -1,0 +1,105 @@
+"""Builds the routing document from the controller's state and the slots' reports; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ab.experiment import Experiment
+from deploy.life.config import RolloutConfig
+from deploy.life.state import ControlState
+from deploy.routing.document import (
+    EXTERNAL,
+    STUDENT_SLOTS,
+    Heartbeat,
+    RouterConfig,
+    RoutingDocument,
+    ShadowRates,
+    SlotView,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What configuration gives to every document; `teacher` is an engine that somebody else runs."""
+
+    router: RouterConfig = field(default_factory=RouterConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    shadow: ShadowRates = field(default_factory=ShadowRates)
+    teacher: SlotView | None = None
+    trusted_keys: tuple[str, ...] = ()
+    """Of `deploy.life.config.RegistryConfig`."""
+
+
+def build(
+    state: ControlState,
+    beats: Mapping[str, Heartbeat],
+    former: Mapping[str, SlotView],
+    experiments: tuple[Experiment, ...],
+    settings: Settings,
+) -> RoutingDocument:
+    """The document as things are, without number and time.
+
+    `former` holds the views of slots whose agent is silent but within its grace.
+    """
+    wanted: dict[str, str | None] = {"teacher": None if state.teacher == EXTERNAL else state.teacher}
+    wanted.update({slot: state.slots.get(slot) for slot in STUDENT_SLOTS})
+    slots = {slot: _view(version, beats.get(slot), former.get(slot)) for slot, version in wanted.items()}
+    if settings.teacher is not None:
+        slots["teacher"] = settings.teacher
+    return RoutingDocument(
+        slots=slots,
+        teacher=state.teacher,
+        stable=state.stable,
+        candidate=None if state.canary is None else state.canary.version,
+        candidate_share=share(state, settings.rollout),
+        previous=state.previous,
+        default=settings.router.default,
+        aliases=settings.router.aliases,
+        experiments=_merged(settings.router.experiments, experiments),
+        shadow=settings.shadow,
+        frozen=state.frozen,
+    )
+
+
+def share(state: ControlState, config: RolloutConfig) -> float:
+    """The candidate's share: none while it loads."""
+    if state.canary is None or state.canary.step < 0:
+        return 0.0
+    return config.steps[min(state.canary.step, len(config.steps) - 1)].share
+
+
+def same(one: RoutingDocument, other: RoutingDocument) -> bool:
+    """Whether two documents route alike."""
+    ignored = {"epoch", "created", "reason"}
+    return one.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
+
+
+def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
+    """What changed, in a few words."""
+    if old is None:
+        return "first document"
+    if old.stable != new.stable:
+        return f"stable {old.stable} -> {new.stable}"
+    if (old.candidate, old.candidate_share) != (new.candidate, new.candidate_share):
+        return f"candidate {new.candidate} at {new.candidate_share:.0%}"
+    if old.frozen != new.frozen:
+        return f"frozen: {', '.join(new.frozen) or 'nothing'}"
+    if old.experiments != new.experiments:
+        return "experiments"
+    changed = [name for name, view in new.slots.items() if old.slots.get(name) != view]
+    return f"slots: {', '.join(changed)}" if changed else "settings"
+
+
+def _view(version: str | None, beat: Heartbeat | None, former: SlotView | None) -> SlotView:
+    if beat is not None:
+        return SlotView(desired=version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
+    if former is not None:
+        return former.model_copy(update={"desired": version})
+    return SlotView(desired=version)
+
+
+def _merged(given: tuple[Experiment, ...], stored: tuple[Experiment, ...]) -> tuple[Experiment, ...]:
+    """Configured and applied experiments; an applied one replaces a configured one of the same id."""
+    ids = {experiment.id for experiment in stored}
+    return tuple(e for e in given if e.id not in ids) + stored

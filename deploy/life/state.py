@@ -1,0 +1,127 @@
+"""What the controller must remember over a crash: one small file, `registry/rollout.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deploy.guardrails import Stat
+from deploy.routing.document import EXTERNAL
+from understudy.errors import IntegrityError
+from understudy.files import write_atomic
+
+Freeze = Literal["promotion", "learning", "student"]
+HISTORY = 20
+"""Events kept in a version's record; the audit log keeps all."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class VersionRecord(_Part):
+    """State of a version's life, who decided on its promotion, and its last events."""
+
+    state: str = "registered"
+    decided_by: str = ""
+    """Who let it go live, or took it back: exposures, a time-out, a guardrail or an operator."""
+    steps: tuple[dict[str, Any], ...] = ()
+    """The canary's steps that it went through."""
+    history: tuple[dict[str, Any], ...] = ()
+
+
+class Baseline(_Part):
+    """KPI summaries of one version when the canary began: what came before does not count."""
+
+    n: int = 0
+    mean: float = 0.0
+    var: float = 0.0
+
+    def stat(self) -> Stat:
+        return Stat(self.n, self.mean, self.var)
+
+
+class CanaryState(_Part):
+    """A candidate on its way; `step` is -1 while its slot loads it. Times are wall-clock seconds."""
+
+    version: str
+    round: int | None = None
+    step: int = -1
+    since: float = 0.0
+    """When the present step, or the load, began."""
+    steps: tuple[dict[str, Any], ...] = ()
+    """Steps that are over: share, exposures, seconds, why."""
+    before: dict[str, dict[str, Baseline]] = Field(default_factory=dict)
+    """{version: {kpi: summary}} at the start of the first step."""
+    step_exposures: int = 0
+    """Exposures of the candidate when the present step began."""
+    note: str = ""
+
+
+class Operation(_Part):
+    """A rollback or promotion by hand that is under way."""
+
+    id: str
+    kind: Literal["rollback", "promote"]
+    source: str | None
+    target: str
+    actor: str
+    started: float
+
+
+class Outcome(_Part):
+    """How the last operation ended."""
+
+    id: str
+    kind: str
+    source: str | None
+    target: str
+    epoch: int | None = None
+    """Epoch that carries it; None when it failed."""
+    error: str = ""
+
+
+class ControlState(_Part):
+    """Everything that decides; replaced as a whole, never changed in place."""
+
+    schema_version: Literal[1] = 1
+    teacher: str = EXTERNAL
+    stable: str | None = None
+    previous: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Those of `previous` that a rollback went away from, until they go live again."""
+    slots: dict[str, str | None] = Field(default_factory=dict)
+    """Wanted version by student slot."""
+    canary: CanaryState | None = None
+    operation: Operation | None = None
+    outcome: Outcome | None = None
+    frozen: tuple[Freeze, ...] = ()
+    bad: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, VersionRecord] = Field(default_factory=dict)
+
+    def record(self, version: str) -> VersionRecord:
+        """The record of a version; a fresh one for a version not yet met."""
+        return self.versions.get(version, VersionRecord())
+
+
+def load(path: Path) -> ControlState | None:
+    """The state in `path`, None when there is none.
+
+    Raises:
+        IntegrityError: it cannot be read; the message says what to do.
+    """
+    try:
+        return ControlState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise IntegrityError(
+            f"{path.name} cannot be read ({error}); restore it, or remove it to begin with the newest version"
+        ) from None
+
+
+def save(path: Path, state: ControlState) -> None:
+    """Write the state durably."""
+    write_atomic(path, state.model_dump_json(indent=1) + "\n")

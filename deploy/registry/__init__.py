@@ -1,0 +1,1 @@
+"""Versions: immutable folders with a signed manifest."""

@@ -1,0 +1,1 @@
+"""Rounds of training: one table of states, a folder for each stage."""

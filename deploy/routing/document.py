@@ -1,0 +1,142 @@
+"""The routing document: what gateways route by, immutable and numbered by `epoch`.
+
+Only the controller writes it (`deploy.routing.store`); everybody else reads. Pure models here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ab.experiment import Arm, Experiment
+from understudy.config import Section
+
+SlotName = Literal["teacher", "student-a", "student-b"]
+SLOTS: tuple[SlotName, ...] = ("teacher", "student-a", "student-b")
+STUDENT_SLOTS: tuple[SlotName, ...] = ("student-a", "student-b")
+EXTERNAL = "external"
+"""Version name of an engine that somebody else runs."""
+
+
+def _teacher_alone() -> dict[Arm, float]:
+    return {"teacher": 1.0}
+
+
+class RouterConfig(Section):
+    """How `auto` is split where no experiment matches, and names that stand for others."""
+
+    default: dict[Arm, float] = Field(default_factory=_teacher_alone)
+    aliases: dict[str, str] = Field(default_factory=dict)
+    experiments: tuple[Experiment, ...] = ()
+    poll_seconds: float = Field(default=0.25, gt=0, le=1)
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def _arm_or_shares(cls, value: object) -> object:
+        return {value: 1.0} if isinstance(value, str) else value
+
+    @field_validator("default")
+    @classmethod
+    def _shares(cls, value: dict[Arm, float]) -> dict[Arm, float]:
+        if not value or any(s < 0 for s in value.values()) or abs(sum(value.values()) - 1) > 1e-6:
+            raise ValueError("give an arm (teacher or student) or shares of them that add up to 1")
+        return value
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Heartbeat(_Message):
+    """What a slot's agent reports every second; a Redis key with an expiry of five seconds."""
+
+    schema_version: Literal[1] = 1
+    slot: SlotName
+    url: str
+    """Base of the engine, such as http://127.0.0.1:8100 (no /v1)."""
+    model: str
+    """Name to put in the body's `model`."""
+    state: str
+    """State of the slot's machine, such as starting, serving, loading, failed."""
+    version: str | None = None
+    """The version that is loaded and verified; None while there is none."""
+    ready: bool = False
+    fingerprint: float | None = None
+    """Largest difference of log-probabilities found by the last check, in nats."""
+    in_flight: int = 0
+    bad: dict[str, str] = Field(default_factory=dict)
+    """Versions that could not be loaded or verified here, with the reason."""
+    load_seconds: float | None = None
+    memory_bytes: int | None = None
+    pid: int | None = None
+    at: float = 0.0
+
+
+class GatewayBeat(_Message):
+    """What a gateway reports: the epoch that it routes by (0 or below before the first document), and when."""
+
+    id: str
+    epoch: int = Field(ge=-1)
+    url: str = ""
+    pid: int | None = None
+    at: float
+
+
+class SlotView(_Message):
+    """A slot in the routing document: what it should serve, and what its heartbeat said last."""
+
+    desired: str | None = None
+    url: str = ""
+    model: str = ""
+    version: str | None = None
+    ready: bool = False
+    api_key: str = Field(default="", repr=False, exclude=True)
+    """Only in memory, for engines that somebody else runs; never written."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether requests may go there: ready with the very version that is wanted."""
+        return self.ready and self.version is not None and self.version == self.desired
+
+
+class ShadowRates(_Message):
+    """Shares of captured exchanges that are replayed on the other arm."""
+
+    to_student: float = Field(default=0.5, ge=0, le=1)
+    """Of exchanges answered by the teacher."""
+    to_teacher: float = Field(default=0.5, ge=0, le=1)
+    """Of exchanges answered by the student."""
+
+
+class RoutingDocument(_Message):
+    """Everything a gateway needs in order to route. Compare by `epoch`; never changed in place."""
+
+    schema_version: Literal[1] = 1
+    epoch: int = Field(default=0, ge=0)
+    created: float = 0.0
+    reason: str = ""
+    """Why this epoch was written, in a few words."""
+    slots: dict[str, SlotView] = Field(default_factory=dict)
+    teacher: str = EXTERNAL
+    """Version of the teacher."""
+    stable: str | None = None
+    """Version that the `student` arm means."""
+    candidate: str | None = None
+    candidate_share: float = Field(default=0.0, ge=0, le=1)
+    previous: tuple[str, ...] = ()
+    """Up to three former stable versions, latest first."""
+    default: dict[Arm, float] = Field(default_factory=_teacher_alone)
+    aliases: dict[str, str] = Field(default_factory=dict)
+    experiments: tuple[Experiment, ...] = ()
+    shadow: ShadowRates = ShadowRates()
+    capture_rate: float = Field(default=1.0, ge=0, le=1)
+    frozen: tuple[Literal["promotion", "learning", "student"], ...] = ()
+
+    def slot_of(self, version: str | None, arm: Arm) -> SlotView | None:
+        """The slot that serves `version` of `arm` right now; None when there is none."""
+        for name, slot in self.slots.items():
+            is_teacher = name == "teacher"
+            if is_teacher == (arm == "teacher") and slot.serves and slot.version == version:
+                return slot
+        return None

@@ -1,0 +1,114 @@
+"""The bus behind one Protocol: numbered events of a spool, in partitions by session.
+
+Redis Streams and Kafka implement it. Everything blocks and has a deadline; callers are threads of
+their own (outbox, consumer), never a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from feedback.config import BusConfig, RedisConfig
+from feedback.events import DEAD_LETTER, EXCHANGES, KPIS
+from feedback.store.connection import without_password
+from understudy.errors import ConfigError
+from understudy.ids import stable_id
+
+CONSUMED = (EXCHANGES, KPIS)
+"""Topics that a worker consumes: full, they refuse. The others keep what fits and forget the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event of a spool: `number` counts up by one within (spool, topic, partition)."""
+
+    number: int
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How far the bus holds the spool's events: all up to `highest`; `state` tells why not further."""
+
+    highest: int
+    state: Literal["ok", "full", "gap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event read from the bus; `position` is where to go on after it."""
+
+    position: str
+    spool: str
+    number: int
+    value: bytes
+
+
+class Bus(Protocol):
+    """Topics of `partitions` partitions each."""
+
+    partitions: int
+
+    def publish(
+        self, topic: str, partition: int, spool: str, batch: Sequence[Numbered], *, force: bool = False
+    ) -> Published:
+        """Append events, in order. What the bus knows already changes nothing.
+
+        `gap`: the bus misses numbers before the batch, which should be sent first; `force` accepts it.
+
+        Raises:
+            understudy.errors.Unavailable: the bus is away; how much of the batch it holds is unknown.
+        """
+        ...
+
+    def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
+        """Up to `limit` events after the position `after` ("" is the beginning), waiting little or not at all.
+
+        Raises:
+            understudy.errors.Unavailable: the bus is away.
+        """
+        ...
+
+    def forget(self, topic: str, partition: int, position: str) -> None:
+        """Everything up to `position` has had its effects; the bus may drop it."""
+        ...
+
+    def lag(self, topic: str, partition: int, after: str) -> int:
+        """Events after `after`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
+
+
+def partition_of(session: str, partitions: int) -> int:
+    """Partition of a session: the same in every process."""
+    return int(stable_id("partition", session)[:8], 16) % partitions
+
+
+def refuses_when_full(topic: str) -> bool:
+    """Whether a full topic refuses writes rather than forget what nobody has consumed."""
+    return topic in CONSUMED and not topic.endswith(DEAD_LETTER)
+
+
+def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
+    """The bus that the configuration names; it connects on first use.
+
+    Raises:
+        ConfigError: the URL is of neither kind.
+    """
+    url = config.url or redis.url
+    if url.startswith("kafka://"):
+        from feedback.bus.kafka import KafkaBus
+
+        return KafkaBus(url.removeprefix("kafka://"), config.partitions)
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from feedback.bus.redis import RedisBus
+
+        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes)
+    given = without_password(url)
+    raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")

@@ -1,0 +1,167 @@
+"""Consumption: partitions owned by fenced lease, effects and numbers stored in one call.
+
+A worker takes the leases it can get, reads each partition on from the position stored with its
+effects, and applies. The call that applies checks the lease itself, so an owner that was paused
+past its lease changes nothing when it wakes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from feedback.bus.protocol import Bus, Received
+from feedback.store.connection import Client, redis_errors
+from feedback.store.keys import Keys
+from feedback.store.scripts import source
+from understudy.errors import UnderstudyError
+from understudy.ids import random_id
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 3.0
+BATCH = 64
+Effects = Callable[[str, Received], list[list[Any]]]
+"""Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
+Bury = Callable[[str, Received, str], list[list[Any]]]
+"""Keeps an event whose effects Redis cannot apply (topic, event, why); the effects to store in their stead."""
+
+RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
+
+
+class Consumer:
+    """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times."""
+
+    def __init__(
+        self, bus: Bus, client: Client, keys: Keys, topics: Sequence[str], effects: Effects, bury: Bury
+    ) -> None:
+        self._bus = bus
+        self._redis = client
+        self._keys = keys
+        self._id = random_id()
+        self._effects = effects
+        self._bury = bury
+        self._places = [(topic, part) for topic in topics for part in range(bus.partitions)]
+        self._owned: dict[tuple[str, int], str] = {}
+        self._renewed = 0.0
+        self._measured = 0.0
+        self._apply = client.register_script(source("effects"))
+        self._renew = client.register_script(RENEW)
+        self._release = client.register_script(source("release"))
+
+    @property
+    def owned(self) -> list[tuple[str, int]]:
+        """Partitions whose lease this worker holds, as far as it knows."""
+        return list(self._owned)
+
+    def step(self) -> int:
+        """Renew leases when due, and consume up to one batch of each partition; returns events applied.
+
+        Raises:
+            Unavailable: bus or Redis is away; nothing is lost, call again later.
+            UnderstudyError: what Redis holds is not what this program stored there.
+        """
+        self._lease()
+        places = list(self._owned)
+        # Always as stored: a Redis that forgot its last moments in a crash forgot them together with the effects.
+        positions = self._positions(places)
+        applied = sum(self._consume(*place, after) for place, after in zip(places, positions, strict=True))
+        self._measure()
+        return applied
+
+    def release(self) -> None:
+        """Give the partitions back, so that another worker need not wait for the leases to end."""
+        with redis_errors():
+            for place, owner in self._owned.items():
+                self._release([self._keys.lease(*place)], [owner])
+            self._redis.zrem(self._keys.workers, self._id)
+        self._owned.clear()
+
+    def _lease(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed < LEASE_SECONDS / 3:
+            return
+        fair = self._fair_share()
+        with redis_errors():
+            self._shed(fair)
+            for place in self._places:
+                owner = self._owned.get(place)
+                if owner is None and len(self._owned) >= fair:
+                    continue
+                owner = owner or random_id()
+                if self._renew([self._keys.lease(*place)], [owner, int(LEASE_SECONDS * 1000)]):
+                    self._owned[place] = owner
+                else:
+                    self._owned.pop(place, None)
+        self._renewed = now
+
+    def _fair_share(self) -> int:
+        """Partitions for each of the workers seen lately; call it once for a renewal."""
+        now = time.time()
+        with redis_errors():
+            self._redis.zadd(self._keys.workers, {self._id: now})
+            self._redis.zremrangebyscore(self._keys.workers, "-inf", now - LEASE_SECONDS)
+            alive: Any = self._redis.zcard(self._keys.workers)
+        return math.ceil(len(self._places) / max(1, int(alive)))
+
+    def _shed(self, fair: int) -> None:
+        """Let go of what exceeds the fair share, for a worker that joined."""
+        for place in list(self._owned)[fair:]:
+            self._release([self._keys.lease(*place)], [self._owned.pop(place)])
+
+    def _positions(self, places: Sequence[tuple[str, int]]) -> list[str]:
+        if not places:
+            return []
+        with redis_errors():
+            stored = self._redis.hmget(self._keys.cursors, [f"{topic}:{part}" for topic, part in places])
+        return [position.decode() if position else "" for position in stored]
+
+    def _consume(self, topic: str, part: int, after: str) -> int:
+        events = self._bus.read(topic, part, after, BATCH)
+        if not events:
+            return 0
+        applied, faulty, why = self._store(topic, part, [(event, self._effects(topic, event)) for event in events])
+        if faulty:
+            events = events[:faulty]
+            log.error("an event of %s:%d goes to the dead letters: %s", topic, part, why)
+            instead = self._bury(topic, events[-1], why)
+            skipped, again, why = self._store(topic, part, [(events[-1], instead)])
+            if again:
+                raise UnderstudyError(f"Redis cannot count a dead letter: {why}; look at the keys named there")
+            applied = skipped if skipped < 0 else applied + skipped
+        if applied < 0:
+            log.warning("the lease of %s:%d went to another worker", topic, part)
+            self._owned.pop((topic, part), None)
+            return 0
+        self._bus.forget(topic, part, events[-1].position)
+        return applied
+
+    def _store(self, topic: str, part: int, batch: list[tuple[Received, list[list[Any]]]]) -> tuple[int, int, str]:
+        """Effects, numbers and position in one call; what effects.lua answers."""
+        events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
+        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part)]
+        arguments = [self._owned[topic, part], f"{topic}:{part}", json.dumps(events, ensure_ascii=False)]
+        with redis_errors():
+            applied, faulty, why = self._apply(keys, arguments)
+        return int(applied), int(faulty), why.decode()
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        if now - self._measured < 1.0:
+            return
+        self._measured = now
+        with redis_errors():
+            cursors: Any = self._redis.hgetall(self._keys.cursors)
+            for topic, part in self._owned:
+                field = f"{topic}:{part}"
+                lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())
+                self._redis.hset(self._keys.lag, field, lag)

@@ -1,0 +1,152 @@
+"""The worker: a thread that consumes events into KPIs and jobs, and the shadow loop that asks.
+
+Consumption and shadow work are apart, so that a slow engine never holds up the bus; between them is
+the bounded queue of `jobs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from feedback.bus.protocol import Bus, Received
+from feedback.config import KpisConfig, PoolConfig, ShadowConfig
+from feedback.consume.consumer import Consumer
+from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
+from feedback.kpis.store import exchange_effects, feedback_effects
+from feedback.outbox.outbox import Outbox
+from feedback.pool.store import Pool
+from feedback.shadow.jobs import Jobs, push
+from feedback.shadow.loop import ShadowLoop
+from feedback.shadow.pairing import Directory, wanted
+from feedback.store.connection import Client
+from feedback.store.keys import Keys
+from understudy.errors import Unavailable, UnderstudyError
+
+log = logging.getLogger(__name__)
+
+TOPICS = (EXCHANGES, KPIS)
+IDLE = 0.15
+LEASE_MARGIN = 10.0
+"""Seconds that a job's lease outlasts its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """The sections a worker needs."""
+
+    shadow: ShadowConfig = field(default_factory=ShadowConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    kpis: KpisConfig = field(default_factory=KpisConfig)
+    prefix: str = "us:"
+
+
+class Worker:
+    """One worker; `run` until told to stop. Redis, bus and engines may come and go meanwhile."""
+
+    def __init__(self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig) -> None:
+        self._keys = Keys(config.prefix)
+        self._config = config
+        self._outbox = outbox
+        self._directory = directory
+        self._stop = threading.Event()
+        self._fault: Exception | None = None
+        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury)
+        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
+        pool = Pool(client, config.prefix, config.pool)
+        self.shadow = ShadowLoop(
+            self._jobs, directory, pool, outbox, self._keys, config.shadow, config.pool.hard_weight
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume and ask until `stop` is set; returns within about a second of it.
+
+        Raises:
+            UnderstudyError: consumption ended by a fault of ours; whoever runs the worker starts it again.
+        """
+        loop = asyncio.get_running_loop()
+        thread = threading.Thread(target=self._consume_until_stopped, args=(loop, stop), name="consumer", daemon=True)
+        thread.start()
+        try:
+            await self.shadow.run(stop)
+        finally:
+            self._stop.set()
+            await asyncio.to_thread(thread.join, 3.0)
+        if self._fault is not None:
+            raise UnderstudyError(f"consumption ended: {self._fault!r}; see the log") from self._fault
+
+    def effects(self, topic: str, received: Received) -> list[list[Any]]:
+        """Commands of one event; what cannot be read or reckoned goes to the dead letters first.
+
+        Raises:
+            Unavailable: it could not be stored there; the event is read again later.
+        """
+        try:
+            return self._effects(topic, received.value, time.time())
+        except ValueError as error:  # not JSON, or not an event
+            return self.bury(topic, received, str(error))
+        except Exception as error:  # whatever an event may hold, those behind it must not wait for it
+            log.exception("an event of %s goes to the dead letters", topic)
+            return self.bury(topic, received, repr(error))
+
+    def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
+        if topic == KPIS:
+            return feedback_effects(self._keys, self._config.kpis, Kpi.model_validate_json(value), now)
+        exchange = Exchange.model_validate_json(value)
+        commands = exchange_effects(self._keys, self._config.kpis, exchange, now)
+        arms = self._directory.arms()
+        if arms is not None and wanted(exchange, arms):
+            shadow = self._config.shadow
+            commands.append(push(self._keys, exchange, now, shadow.deadline, shadow.queue))
+        return commands
+
+    def bury(self, topic: str, received: Received, error: str) -> list[list[Any]]:
+        """Keep an event as a dead letter; the commands that count it.
+
+        Raises:
+            Unavailable: it could not be stored.
+        """
+        letter = {
+            "schema_version": 1,
+            "topic": topic,
+            "position": received.position,
+            "spool": received.spool,
+            "number": received.number,
+            "error": error[:2000],
+            "value": received.value.decode("utf-8", "replace")[:100_000],
+        }
+        key = f"{received.spool}:{received.number}"
+        self._outbox.put_raw(topic + DEAD_LETTER, key, json.dumps(letter, ensure_ascii=False).encode())
+        return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
+
+    def _consume_until_stopped(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        try:
+            self._consume()
+        except Exception as error:
+            log.exception("consumption ended")
+            self._fault = error
+            loop.call_soon_threadsafe(stop.set)
+
+    def _consume(self) -> None:
+        pause = IDLE
+        away = False
+        while not self._stop.is_set():
+            try:
+                applied = self._consumer.step()
+                if away:
+                    log.info("the bus is back")
+                pause, away = (0.0 if applied else IDLE), False
+            except Unavailable as error:
+                if not away:
+                    log.warning("consumption waits: %s", error.message)
+                pause, away = min(2.0, max(pause, IDLE) * 2), True
+            self._stop.wait(pause)
+        try:
+            self._consumer.release()
+        except Unavailable as error:
+            log.info("the leases were not given back and will run out: %s", error.message)

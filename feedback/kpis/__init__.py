@@ -1,0 +1,1 @@
+"""Operational KPIs: their names, their sums and how they are read."""

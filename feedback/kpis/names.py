@@ -1,0 +1,20 @@
+"""Names of KPIs: what clients may send as feedback, and what the workers compute of each exchange."""
+
+from __future__ import annotations
+
+from feedback.config import KpisConfig
+
+FEEDBACK = (
+    "click", "human_review_pass", "takeover", "first_response_correct", "rating", "session_end",
+)  # fmt: skip
+"""Accepted by /v1/feedback beside the names of `kpis.declared`."""
+COMPUTED = (
+    "requests", "abnormal_termination", "completion_tokens",
+    "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
+)  # fmt: skip
+"""Of `feedback.kpis.store`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
+
+
+def counted(config: KpisConfig) -> tuple[str, ...]:
+    """Every name that an experiment may use."""
+    return (*FEEDBACK, *COMPUTED, *config.declared)

@@ -1,0 +1,237 @@
+"""From a request's end to the bus without the request waiting: queue -> spool -> producer thread.
+
+`put` is called on the event loop and only appends to a bounded queue. One thread assembles,
+redacts, numbers and stores; another publishes. Every drop is counted by its reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback.bus.protocol import Bus, partition_of
+from feedback.config import OutboxConfig
+from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
+from feedback.outbox.producer import Producer
+from feedback.outbox.spool import OVERHEAD, Entry, Spool
+from feedback.privacy.redact import Redaction
+from understudy.errors import Unavailable
+from understudy.files import kept_secret
+from understudy.ids import random_id
+
+log = logging.getLogger(__name__)
+
+BATCH = 256
+TOPIC_OF: dict[type[Event], str] = {Exchange: EXCHANGES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS}
+Assemble = Callable[[Any], Event | None]
+"""Makes the event of a raw item, in the outbox's thread; None means there is nothing to keep."""
+
+
+@dataclass(slots=True)
+class _Item:
+    raw: Any
+    size: int
+    topic: str = ""
+    key: str = ""
+    done: Future[None] | None = None
+
+
+class Outbox:
+    """The way of one process's events to the bus. Start it, put, close it.
+
+    `name` is unique among the processes of a state directory; its file is `folder/name.db`.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, bus: Bus, config: OutboxConfig, assemble: Assemble | None = None
+    ) -> None:
+        self._config = config
+        self._assemble = assemble
+        self._partitions = bus.partitions
+        self._spool = Spool(folder / f"{name}.db", config.spool_bytes)
+        self._redaction = Redaction(kept_secret(folder / "pseudonym.key", random_id))
+        self._producer = Producer(self._spool, bus, config.keep_seconds)
+        self._queue: deque[_Item] = deque()
+        self._queued_bytes = 0
+        self._wake = threading.Event()
+        self._closing = False
+        self._refused = False
+        self._mutex = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0}
+        """Events lost so far, by reason."""
+        self.stored = 0
+
+    def start(self) -> None:
+        """Start both threads."""
+        self._thread.start()
+        self._producer.start()
+
+    def put(self, item: Any, size: int = 0) -> bool:
+        """Take an event, or whatever `assemble` makes one of; never blocks. False: dropped and counted.
+
+        `size` is roughly what the item holds in memory, in bytes; what is not above `event_bytes` is
+        taken for an event that is not.
+        """
+        return self._offer(_Item(item, size))
+
+    def put_durable(self, event: Event, timeout: float = 5.0) -> None:
+        """Take an event and return once it is on disk. Blocks: call it in a thread.
+
+        Raises:
+            Unavailable: it could not be stored in `timeout` seconds.
+        """
+        self._wait(_Item(event, 0, done=Future()), timeout)
+
+    def put_raw(self, topic: str, session: str, value: bytes, timeout: float = 5.0) -> None:
+        """`put_durable` of bytes as they are, for dead letters."""
+        self._wait(_Item(value, len(value), topic=topic, key=session, done=Future()), timeout)
+
+    def stats(self) -> dict[str, Any]:
+        """Counters and levels, for metrics and status."""
+        return {
+            "queued": len(self._queue),
+            "stored": self.stored,
+            "published": self._producer.published,
+            "pending": self._producer.pending(),
+            "spool_bytes": self._spool.bytes,
+            "bus_up": self._producer.up,
+            "alive": self._thread.is_alive() and self._producer.alive(),
+            "dropped": dict(self.dropped),
+        }
+
+    def close(self, timeout: float = 3.0) -> None:
+        """Store what is queued, publish what the bus takes within `timeout` seconds, let go of the spool."""
+        self._closing = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        self._producer.close(timeout)
+        if not self._thread.is_alive() and not self._producer.alive():
+            self._spool.close()
+
+    def _wait(self, item: _Item, timeout: float) -> None:
+        assert item.done is not None
+        if not self._offer(item):
+            raise Unavailable("the outbox is full; try again in a moment")
+        try:
+            item.done.result(timeout)
+        except TimeoutError:
+            raise Unavailable("the event was not stored in time; sending it again does no harm") from None
+
+    def _offer(self, item: _Item) -> bool:
+        config = self._config
+        with self._mutex:
+            full = len(self._queue) >= config.queue or self._queued_bytes + item.size > config.queue_bytes
+            if full or self._closing:
+                self.dropped["queue"] += 1
+                return False
+            self._queue.append(item)
+            self._queued_bytes += item.size
+        if not self._wake.is_set():
+            self._wake.set()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(1.0)
+            self._wake.clear()
+            while items := self._take():
+                self._store(items)
+            if self._closing and not self._queue:
+                return
+
+    def _take(self) -> list[_Item]:
+        with self._mutex:
+            items = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._queued_bytes -= sum(item.size for item in items)
+        return items
+
+    def _store(self, items: list[_Item]) -> None:
+        entries: list[Entry] = []
+        owners: list[_Item] = []
+        for item in items:
+            entry = self._entry(item)
+            if entry is not None:
+                entries.append(entry)
+                owners.append(item)
+            elif item.done is not None:
+                item.done.set_exception(Unavailable("the event is too large, or could not be assembled"))
+        if not entries:
+            return
+        refusal = "the spool is full: the bus has been away for too long"
+        try:
+            stored = self._spool.append(entries)
+            self._refused = False
+        except Exception as error:
+            # Whatever befell this batch, the thread must go on with the next one.
+            refusal = f"the spool cannot be written ({error})"
+            if not self._refused:
+                log.error("%s: events are dropped until it can", refusal, exc_info=not isinstance(error, sqlite3.Error))
+            self._refused = True
+            stored = [False] * len(entries)
+        for item, kept in zip(owners, stored, strict=True):
+            self._settle(item, kept, refusal)
+        self._producer.wake()
+
+    def _settle(self, item: _Item, kept: bool, refusal: str) -> None:
+        if kept:
+            self.stored += 1
+        else:
+            self.dropped["spool"] += 1
+        if item.done is None:
+            return
+        if kept:
+            item.done.set_result(None)
+        else:
+            item.done.set_exception(Unavailable(refusal))
+
+    def _entry(self, item: _Item) -> Entry | None:
+        try:
+            made = self._serialised(item)
+        except _TooLarge:
+            self.dropped["size"] += 1
+            return None
+        except Exception as error:
+            # Whatever a request may hold, the thread must go on with the next one.
+            log.warning("an exchange could not be assembled: %r", error)
+            self.dropped["assemble"] += 1
+            return None
+        return made
+
+    def _serialised(self, item: _Item) -> Entry | None:
+        if item.topic:
+            return Entry(item.topic, partition_of(item.key, self._partitions), item.key, self._within(item.raw))
+        event = item.raw
+        if not isinstance(event, Event):
+            event = self._assemble(event) if self._assemble else event
+        if event is None:
+            return None
+        if item.size > self._config.event_bytes:
+            self._within(_json(event))
+        if isinstance(event, Exchange):
+            event = self._redaction.exchange(event)
+        elif isinstance(event, Kpi):
+            event = self._redaction.kpi(event)
+        place = partition_of(event.session, self._partitions)
+        return Entry(TOPIC_OF[type(event)], place, event.session, self._within(_json(event)))
+
+    def _within(self, value: bytes) -> bytes:
+        if len(value) + OVERHEAD > self._config.event_bytes:
+            raise _TooLarge
+        return value
+
+
+class _TooLarge(Exception):
+    """The event is above `event_bytes`, before or after its redaction."""
+
+
+def _json(event: Event) -> bytes:
+    return event.model_dump_json(exclude_none=True).encode()

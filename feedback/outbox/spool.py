@@ -1,0 +1,188 @@
+"""The spool: events on disk, numbered by topic and partition, until the bus has kept them long enough.
+
+A file of SQLite in WAL mode with full sync, so that a commit survives the machine. One process holds
+a spool at a time; its threads share one connection under a lock. What hinders SQLite for a while (a
+full disk, another program's lock) is an error to whoever calls, and gone when it is gone; only a file
+that SQLite calls damaged is put aside, whole, and a new one begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedback.bus.protocol import Numbered
+from understudy.errors import Conflict
+from understudy.ids import random_id
+
+log = logging.getLogger(__name__)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS identity (spool TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (
+  topic TEXT, part INTEGER, last INTEGER NOT NULL, PRIMARY KEY (topic, part)
+);
+CREATE TABLE IF NOT EXISTS events (
+  topic TEXT, part INTEGER, number INTEGER, key TEXT NOT NULL, value BLOB NOT NULL,
+  PRIMARY KEY (topic, part, number)
+) WITHOUT ROWID;
+"""
+COUNT_UP = """
+INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (topic, part) DO UPDATE SET last = last + 1 RETURNING last
+"""
+OVERHEAD = 64
+"""Bytes counted for an event beside its value."""
+BATCH_BYTES = 4 << 20
+BUSY_SECONDS = 10.0
+"""How long SQLite waits for another program's lock."""
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event on its way into the spool."""
+
+    topic: str
+    partition: int
+    key: str
+    value: bytes
+
+
+class Spool:
+    """Events in the file `path`; `limit` bytes of them at most.
+
+    The file is opened when it is first used, and tried again with each call until that succeeds: all
+    methods but `close` raise sqlite3.Error meanwhile.
+
+    Raises:
+        Conflict: another process holds it.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
+        self._limit = limit
+        self._mutex = threading.Lock()
+        self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise Conflict(f"the spool {path} is held by another process; give each its own name") from None
+        self._db: sqlite3.Connection | None = None
+        self.id = ""
+        """Identity of the file; empty until it is open."""
+        self.bytes = 0
+        """Bytes held now."""
+        self.last: dict[Place, int] = {}
+        """Last number given out, by topic and partition. Replaced, never changed: any thread may read it."""
+
+    def append(self, entries: Sequence[Entry]) -> list[bool]:
+        """Number and store `entries` in one durable transaction; False for each that did not fit."""
+        stored: list[bool] = []
+        with self._mutex, self._opened() as db:
+            size, last = self.bytes, dict(self.last)
+            db.execute("BEGIN IMMEDIATE")
+            for entry in entries:
+                need = len(entry.value) + OVERHEAD
+                stored.append(size + need <= self._limit)
+                if stored[-1]:
+                    size += need
+                    place = (entry.topic, entry.partition)
+                    last[place] = db.execute(COUNT_UP, place).fetchone()[0]
+                    row = (*place, last[place], entry.key, entry.value)
+                    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+            db.commit()
+            self.bytes, self.last = size, last
+        return stored
+
+    def places(self) -> list[tuple[str, int, int]]:
+        """(topic, partition, last number given out) of all partitions ever used."""
+        with self._mutex:
+            self._opened()
+        return sorted((*place, number) for place, number in self.last.items())
+
+    def batch(self, topic: str, partition: int, after: int, limit: int) -> list[Numbered]:
+        """Up to `limit` events (4 MiB, but one at least) with numbers above `after`, in order."""
+        query = (
+            "SELECT number, key, value FROM events WHERE topic = ? AND part = ? AND number > ? ORDER BY number LIMIT ?"
+        )
+        taken: list[Numbered] = []
+        size = 0
+        with self._mutex:
+            for number, key, value in self._opened().execute(query, (topic, partition, after, limit)):
+                size += len(value)
+                if taken and size > BATCH_BYTES:
+                    break
+                taken.append(Numbered(number, key, value))
+        return taken
+
+    def delete(self, topic: str, partition: int, upto: int) -> None:
+        """Forget the events up to number `upto`."""
+        where = "WHERE topic = ? AND part = ? AND number <= ?"
+        place = (topic, partition, upto)
+        with self._mutex, self._opened() as db:
+            total = f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events {where}"
+            freed = int(db.execute(total, place).fetchone()[0])
+            db.execute(f"DELETE FROM events {where}", place)
+            self.bytes -= freed
+
+    def close(self) -> None:
+        """Close the file; another process may take the spool."""
+        with self._mutex:
+            if self._db is not None:
+                self._db.close()
+        os.close(self._lock)
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            try:
+                db = self._prepared()
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGE:
+                    raise
+                aside = _put_aside(self._path)
+                log.error("the spool %s is damaged (%s); moved to %s, beginning a new one", self._path, error, aside)
+                db = self._prepared()
+            self._db = db
+        return self._db
+
+    def _prepared(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(SCHEMA)
+            self.id = _identity(db)
+            self.bytes = int(db.execute(f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events").fetchone()[0])
+            self.last = {(topic, part): last for topic, part, last in db.execute("SELECT * FROM counters")}
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+
+def _identity(db: sqlite3.Connection) -> str:
+    row = db.execute("SELECT spool FROM identity").fetchone()
+    if row is None:
+        row = (random_id(),)
+        db.execute("INSERT INTO identity VALUES (?)", row)
+    return str(row[0])
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename the file and what SQLite keeps beside it, so that all of it can be looked at together."""
+    aside = path.with_suffix(f".damaged-{time.time_ns()}")
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    return aside

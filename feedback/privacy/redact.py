@@ -1,0 +1,137 @@
+"""The first redactor, before anything is stored: personal values give way to typed surrogates.
+
+One value has one surrogate throughout an exchange (`<EMAIL_1>` in the question is `<EMAIL_1>` in
+the reply). What is personal stands in `personal.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from feedback.events import Exchange, Kpi
+from feedback.privacy.personal import DIGIT, PASSWORD, PLAIN, RULES, SHOP, WORDS, Rule
+
+NAMES_SECRET = re.compile(PASSWORD + "$|(?:api|access|secret|private|session|auth)[_-]?key$|(?:secret|token)$", re.I)
+"""Keys of JSON objects whose values are secrets, whatever they look like."""
+OPAQUE = re.compile(r"(?:[a-z]{1,12}-)?(?=\d*[a-f])[0-9a-f]{16,64}|[a-z]{1,24}(?:-\d{1,4})?")
+"""Ids that nobody could take for a person's: hexadecimal with a letter, or a word with a short number."""
+STEP, REACH = 16_384, 4096
+"""Characters of a text that are searched at once, and how far beyond them a value is looked for."""
+
+
+class Redactor:
+    """Surrogates of one exchange. `found` counts the values replaced so far by type."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], str] = {}
+        self.found: dict[str, int] = {}
+
+    def text(self, text: str) -> str:
+        """`text` with personal values replaced."""
+        plain = done = text if text.isascii() else text.translate(PLAIN)
+        lower = plain.lower()
+        words = [word for word in WORDS if word in lower]
+        digit = next(matches(DIGIT, plain), None) is not None
+        if not words and not digit:
+            return text
+        for rule in RULES:
+            if any(word in words for word in rule.needs) or (digit and not rule.needs):
+                done = self._without(rule, done)
+        return text if done == plain else done
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with its strings, whole numbers and keys redacted, and what a key calls a secret."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {(name := self.text(key)): self._of_key(name, item) for key, item in value.items()}
+        return value
+
+    def _of_key(self, key: str, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            return self.value(value)
+        if NAMES_SECRET.search(key):
+            return self._surrogate("SECRET", str(value))
+        label = f"{key}: "
+        line = f"{label}{value}"
+        done = self.text(line)
+        return value if done == line else done.removeprefix(label)
+
+    def _without(self, rule: Rule, text: str) -> str:
+        done, kept = [], 0
+        for match in matches(rule.pattern, text):
+            start, end = match.span(match.re.groups)
+            value = text[start:end]
+            own = rule.numbered and SHOP.search(text, max(0, match.start() - 40), match.start())
+            if own or value.startswith("<") or not rule.valid(value):
+                continue
+            done += [text[kept:start], self._surrogate(rule.kind, value)]
+            kept = end
+        return "".join(done) + text[kept:]
+
+    def _surrogate(self, kind: str, value: str) -> str:
+        if value.startswith("<"):
+            return value
+        same = re.sub(r"[ .()-]", "", value).lower() if kind in ("PHONE", "CARD", "IBAN") else value.lower()
+        name = self._names.get((kind, same))
+        if name is None:
+            self.found[kind] = self.found.get(kind, 0) + 1
+            name = self._names[kind, same] = f"<{kind}_{self.found[kind]}>"
+        return name
+
+
+def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """`pattern.finditer(text)` in steps, since `re` lets no other thread run while it searches."""
+    at = 0
+    while at < len(text):
+        limit = at + STEP
+        match = pattern.search(text, at, limit + REACH)
+        if match is not None and match.end() == limit + REACH:
+            match = pattern.match(text, match.start())
+        if match is None or match.start() >= limit:
+            at = limit
+        else:
+            yield match
+            at = match.end()
+
+
+class Redaction:
+    """What is done to the events of one state directory before they are stored; `key` is its secret."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """The exchange with surrogates, marked when there are any; its own id, versions and numbers stay."""
+        redactor = Redactor()
+        messages = redactor.value(exchange.messages)
+        reply = redactor.text(exchange.reply)
+        changed: dict[str, Any] = {}
+        if redactor.found:
+            changed = {"messages": messages, "reply": reply, "redacted": True}
+        changed["params"] = redactor.value(exchange.params)
+        for field in ("unit", "user", "session", "response_id"):
+            if value := getattr(exchange, field):
+                changed[field] = self.pseudonym(value)
+        same = all(getattr(exchange, field) == value for field, value in changed.items())
+        return exchange if same else exchange.model_copy(update=changed)
+
+    def kpi(self, kpi: Kpi) -> Kpi:
+        """Feedback that names its session or response as the redacted exchange does."""
+        head = "session:" if kpi.target.startswith("session:") else ""
+        target = head + self.pseudonym(kpi.target.removeprefix(head))
+        session = self.pseudonym(kpi.session)
+        same = (session, target) == (kpi.session, kpi.target)
+        return kpi if same else kpi.model_copy(update={"session": session, "target": target})
+
+    def pseudonym(self, value: str) -> str:
+        """`value`, or where it is personal itself a keyed hash, which nobody can find by trying all telephones."""
+        if (OPAQUE.fullmatch(value) and not value.startswith("sk-")) or Redactor().text(value) == value:
+            return value
+        return "p-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,92 @@
+"""Shadow copies waiting to be asked: a bounded queue in Redis, filled in the call that consumes.
+
+A job is taken with a lease and ends in one call together with its effects; a worker that dies in
+between leaves it to be taken again, so that a pair counts once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feedback.events import Exchange
+from feedback.store.connection import Client, redis_errors
+from feedback.store.keys import Keys
+
+ATTEMPTS = 3
+"""Times that a job is taken after the worker that held it died."""
+
+CLAIM = """
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 1)
+if #found == 0 then return false end
+redis.call('ZADD', KEYS[1], ARGV[2], found[1])
+local taken = redis.call('HINCRBY', KEYS[2] .. ':taken', found[1], 1)
+return { found[1], redis.call('HGET', KEYS[2], found[1]), taken }
+"""
+FINISH = """
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[2] .. ':taken', ARGV[1])
+for _, command in ipairs(cjson.decode(ARGV[2])) do redis.call(unpack(command)) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An exchange to be asked of the other arm until `until` (seconds since the epoch)."""
+
+    id: str
+    exchange: Exchange
+    until: float
+    taken: int = 1
+
+
+def push(keys: Keys, exchange: Exchange, now: float, deadline: float, bound: int) -> list[Any]:
+    """The verb (effects.lua) that queues a job, or counts it as dropped when `bound` are waiting."""
+    payload = json.dumps({"until": now + deadline, "exchange": exchange.model_dump(exclude_none=True)})
+    return ["push", keys.jobs, keys.payloads, keys.counters, exchange.id, payload, f"{now:.3f}", bound]
+
+
+class Jobs:
+    """The queue; blocking calls that raise Unavailable while Redis is away."""
+
+    def __init__(self, client: Client, keys: Keys, lease: float) -> None:
+        self._redis = client
+        self._keys = keys
+        self._lease = lease
+        self._claim = client.register_script(CLAIM)
+        self._finish = client.register_script(FINISH)
+
+    def claim(self, now: float) -> Job | None:
+        """The next job, held until `now` + lease; None when there is none."""
+        places = [self._keys.jobs, self._keys.payloads]
+        with redis_errors():
+            found = self._claim(places, [f"{now:.3f}", f"{now + self._lease:.3f}"])
+        if not found:
+            return None
+        identity = found[0].decode()
+        if found[1] is None or int(found[2]) > ATTEMPTS:
+            self.drop(identity, "given_up")
+            return None
+        payload = json.loads(found[1])
+        taken = int(found[2])
+        until = payload["until"] if taken == 1 else max(payload["until"], now + self._lease / 2)
+        return Job(identity, Exchange.model_validate(payload["exchange"]), until, taken)
+
+    def finish(self, identity: str, commands: Sequence[Sequence[Any]] = ()) -> bool:
+        """End a job and apply `commands` in the same call; False when it had ended before."""
+        places = [self._keys.jobs, self._keys.payloads]
+        with redis_errors():
+            return bool(self._finish(places, [identity, json.dumps(commands, ensure_ascii=False)]))
+
+    def drop(self, identity: str, reason: str) -> None:
+        """End a job without a verdict, counted as `dropped_<reason>`."""
+        self.finish(identity, [["HINCRBY", self._keys.counters, f"dropped_{reason}", 1]])
+
+    def waiting(self) -> int:
+        """Jobs in the queue, those being asked included."""
+        with redis_errors():
+            return int(self._redis.zcard(self._keys.jobs))

@@ -1,0 +1,125 @@
+"""Which exchanges are copied to the other arm, and who is asked; pure decisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from feedback.config import ShadowConfig
+from feedback.events import Exchange
+from feedback.shadow.asking import Engine
+from understudy.ids import unit_fraction
+
+SAMPLING = ("stop",)
+"""Parameters of the client's request that a copy keeps; it is greedy in all else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A version, and the engine that serves it now."""
+
+    version: str
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Who can be asked now, and how often; a view of the routing document."""
+
+    teacher: Target | None = None
+    students: Mapping[str, Target] = field(default_factory=dict)
+    """By version; only those that a slot serves."""
+    stable: str | None = None
+    candidate: str | None = None
+    to_student: float = 0.5
+    to_teacher: float = 0.5
+    experiments: Mapping[str, float] = field(default_factory=dict)
+    """Shadow rate of each experiment, for its exchanges."""
+
+
+class Directory(Protocol):
+    """Where the worker learns who can be asked; `serving` implements it on the routing document."""
+
+    def arms(self) -> Arms | None:
+        """The latest view; None while there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask for one pair. An arm that is None is taken from the exchange."""
+
+    teacher: Target | None
+    student: Target | None
+    max_tokens: int
+    sampling: dict[str, Any]
+
+
+def wanted(exchange: Exchange, arms: Arms) -> bool:
+    """Whether the exchange is replayed on the other arm: allowed, comparable, and chosen by hash of its id."""
+    comparable = (
+        exchange.status == 200
+        and exchange.shadow
+        and not exchange.flagged
+        and not exchange.tools
+        and exchange.api == "chat"
+        and exchange.finish_reason in ("stop", "length")
+        and (exchange.params.get("n") or 1) == 1
+        and bool(exchange.messages)
+    )
+    rate = arms.to_student if exchange.arm == "teacher" else arms.to_teacher
+    if exchange.experiment is not None:
+        rate = arms.experiments.get(exchange.experiment, rate)
+    return comparable and unit_fraction("shadow", exchange.id) < rate
+
+
+def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Plan | None:
+    """Whom to ask; None while the version needed is not served anywhere.
+
+    A pair is compared on the same prompt and on greedy replies: when surrogates stand in the
+    exchange, or its reply was sampled, both arms are asked anew and the client's reply is not used.
+    """
+    sampled = number(exchange.params.get("temperature"), config.default_temperature) > 0
+    anew = exchange.redacted or sampled
+    student = _student(exchange, arms, config)
+    ask_teacher = anew or exchange.arm == "student"
+    ask_student = anew or exchange.arm == "teacher"
+    if (ask_teacher and arms.teacher is None) or (ask_student and student is None):
+        return None
+    given = exchange.params.get("max_tokens") or exchange.params.get("max_completion_tokens")
+    limit = number(given, config.max_tokens)
+    return Plan(
+        teacher=arms.teacher if ask_teacher else None,
+        student=student if ask_student else None,
+        max_tokens=int(min(limit, config.max_tokens)),
+        sampling={k: exchange.params[k] for k in SAMPLING if exchange.params.get(k) is not None},
+    )
+
+
+def number(given: Any, default: float) -> float:
+    """What an engine reads from a parameter, which may be a string; `default` where that is no finite number."""
+    try:
+        value = default if given is None else float(given)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return value if math.isfinite(value) else default
+
+
+def _student(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Target | None:
+    """The student of a pair: the one that answered, else the candidate for a share, else the stable one."""
+    if exchange.arm == "student" and exchange.version in arms.students:
+        return arms.students[exchange.version]
+    candidate = arms.students.get(arms.candidate or "")
+    if candidate is not None and unit_fraction("candidate", exchange.id) < config.to_candidate:
+        return candidate
+    return arms.students.get(arms.stable or "")
+
+
+def comparable_texts(teacher: str, student: str, *, cut: bool) -> tuple[str, str]:
+    """Both texts at the same length when one was `cut` by its limit of tokens, else as they are."""
+    if not cut:
+        return teacher, student
+    length = min(len(teacher), len(student))
+    return teacher[:length], student[:length]

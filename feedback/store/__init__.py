@@ -1,0 +1,1 @@
+"""Redis: how it is found, started, reached and asked; key names and Lua scripts."""

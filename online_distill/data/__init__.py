@@ -1,0 +1,1 @@
+"""A round's data: which samples, and text turned into tokens."""

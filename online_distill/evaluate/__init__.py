@@ -1,0 +1,1 @@
+"""Judging a student: agreement, held-out pairs, fingerprints."""

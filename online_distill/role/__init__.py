@@ -1,0 +1,1 @@
+"""`understudy train`: when a round begins, its stages, and how it resumes."""

@@ -1,0 +1,84 @@
+"""What a stage is given, and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from deploy.registry.store import Registry
+from deploy.rounds.store import Round, RoundStore
+from feedback.events import HardSample
+from online_distill.role.config import TrainerConfig
+from online_distill.teacher.scorer import Scorer
+from understudy.clock import Clock, monotonic
+from understudy.errors import UnderstudyError
+
+
+class Stopped(UnderstudyError):
+    """The trainer was asked to stop; the stage goes on at the next start."""
+
+
+class Source(Protocol):
+    """Where samples come from; `online_distill.data.source` reads the hard pool."""
+
+    def hard(self, n: int) -> Sequence[HardSample]:
+        """Up to `n` hard samples, uniform within quotas."""
+        ...
+
+    def anchors(self, n: int) -> Sequence[HardSample]:
+        """Up to `n` exchanges that passed their checks."""
+        ...
+
+    def position(self) -> int:
+        """Number of the newest hard sample; the next round counts from there."""
+        ...
+
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
+        """Hard samples of `student` admitted after `position`; a rough number below `enough`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a stage ended: an event of the rounds' table, and its summary."""
+
+    summary: dict[str, Any]
+    event: Literal["done", "rejected", "failed"] = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One round and everything that its stages may touch."""
+
+    round: Round
+    rounds: RoundStore
+    registry: Registry
+    config: TrainerConfig
+    source: Source
+    make_scorer: Callable[[Round], Scorer]
+    stopped: Callable[[], bool] = field(default=lambda: False)
+    clock: Clock = monotonic
+
+    def folder(self, stage: str) -> Path:
+        """The round's folder of `stage`."""
+        return self.rounds.folder(self.round.id, stage)
+
+    def summary(self, stage: str) -> dict[str, Any]:
+        """What an earlier stage said."""
+        return self.round.stages[stage].summary
+
+    def progress(self, stage: str) -> Callable[[float, float, str], None]:
+        """A reporter for `stage`, which also ends the stage when a stop was asked for.
+
+        Raises (the reporter):
+            Stopped: see there.
+        """
+
+        def report(done: float, total: float, note: str) -> None:
+            self.rounds.progress(self.round.id, stage, done, total, note)
+            if self.stopped():
+                raise Stopped("the trainer stops; the round goes on at its next start")
+
+        return report

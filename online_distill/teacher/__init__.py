@@ -1,0 +1,1 @@
+"""Who gives soft targets, and how they are kept."""

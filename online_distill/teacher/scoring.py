@@ -1,0 +1,111 @@
+"""The score stage's work: texts in an order of which every beginning is balanced, scored until time is up.
+
+Shards are append-only, so that a killed stage goes on after its last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from online_distill.data.encoding import Encoded, Encoder, Row
+from online_distill.role.config import TrainerConfig
+from online_distill.teacher.scorer import Scorer
+from online_distill.teacher.targets import Scored, load_all, save_shard
+from online_distill.train.distil import Progress
+from understudy.clock import Clock, monotonic
+from understudy.errors import BadRequest
+from understudy.files import read_json, write_json
+
+SHARD_TEXTS = 16
+STUDENT_OFFSET = 0.3
+"""Student texts begin after this share of the teacher texts: where time is short, teacher texts come first."""
+SPENT = "spent.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text to score; `key` names row and side."""
+
+    key: str
+    encoded: Encoded
+    weight: float
+
+
+def texts_of(rows: Sequence[Row], encoder: Encoder, config: TrainerConfig) -> list[Text]:
+    """Teacher text of every row and, of hard ones, student text where it differs, in order of scoring."""
+    ordered: list[tuple[float, Text]] = []
+    for role in ("hard", "anchor"):
+        chosen = [row for row in rows if row.role == role]
+        for index, row in enumerate(chosen):
+            place = index / len(chosen)
+            sides = [("teacher", row.teacher_text, place)]
+            if role == "hard" and row.student_text.strip() != row.teacher_text.strip():
+                sides.append(("student", row.student_text, place + STUDENT_OFFSET))
+            for side, text, at in sides:
+                encoded = encoder.encode(row.messages, text, max_length=config.max_length, max_reply=config.max_reply)
+                if encoded is not None:
+                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight)))
+    return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]
+
+
+class Scoring:
+    """Scores texts into shards of `folder` within `seconds`, counted over all attempts."""
+
+    def __init__(
+        self, folder: Path, scorer: Scorer, config: TrainerConfig, seconds: float, clock: Clock = monotonic
+    ) -> None:
+        self._folder, self._scorer, self._config = folder, scorer, config
+        self._seconds, self._clock = seconds, clock
+        self._spent = float(read_json(folder / SPENT)["seconds"]) if (folder / SPENT).is_file() else 0.0
+        self._shard: list[Scored] = []
+        self._refused = 0
+
+    def run(self, texts: Sequence[Text], progress: Progress) -> dict[str, Any]:
+        """Score until all is done or time is up; at least `min_train` texts in any case."""
+        known = {item.key for item in load_all(self._folder)}
+        try:
+            done = self._run([text for text in texts if text.key not in known], len(known), progress)
+        finally:
+            self._flush()
+        return {
+            "texts": done, "texts_wanted": len(texts), "refused": self._refused,
+            "seconds_per_text": round(self._spent / max(1, done), 4), "score_seconds": round(self._spent, 3),
+        }  # fmt: skip
+
+    def _run(self, left: Sequence[Text], done: int, progress: Progress) -> int:
+        began, first, total = self._clock(), self._spent, done + len(left)
+        for start in range(0, len(left), self._config.score_batch):
+            if self._spent >= self._seconds and done >= self._config.min_train:
+                break
+            done += self._score(left[start : start + self._config.score_batch])
+            self._spent = first + self._clock() - began
+            if len(self._shard) >= SHARD_TEXTS:
+                self._flush()
+            each = max(self._spent / max(1, done), 1e-6)
+            progress(done, min(total, max(done, int(self._seconds / each))), f"{each:.3f} s a text")
+        return done
+
+    def _score(self, batch: Sequence[Text]) -> int:
+        try:
+            found = self._scorer.score([text.encoded for text in batch])
+        except BadRequest:
+            if len(batch) > 1:
+                return sum(self._score([text]) for text in batch)
+            self._refused += 1
+            return 0
+        for text, top in zip(batch, found, strict=True):
+            tokens = np.array(text.encoded.tokens, np.int32)
+            self._shard.append(Scored(text.key, tokens, text.encoded.start, text.weight, top))
+        return len(batch)
+
+    def _flush(self) -> None:
+        if self._shard:
+            number = len(list(self._folder.glob("shard-*.npz"))) + 1
+            save_shard(self._folder / f"shard-{number:05d}.npz", self._shard)
+            self._shard = []
+        write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent})

@@ -1,0 +1,1 @@
+"""The student under training: plan, order of steps, optimiser, checkpoints."""

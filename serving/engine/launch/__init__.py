@@ -1,0 +1,1 @@
+"""How an engine process is started, found again, watched and stopped."""

@@ -1,0 +1,1 @@
+"""The request body: parsed once, changed by splicing alone."""

@@ -1,0 +1,1 @@
+"""One completion request: check, route, ask, pass on, copy aside."""

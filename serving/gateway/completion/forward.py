@@ -1,0 +1,263 @@
+"""Asks engines on behalf of one request, until one begins its reply.
+
+Before that the request may move: to where the version lives now (409), or to the other arm (connect error,
+broken off, 5xx, too slow), once and within the retry budget. After it, never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Protocol
+
+from deploy.routing.document import EXTERNAL
+from serving.gateway.body.parser import Body
+from serving.gateway.errors import BadGateway, GatewayTimeout
+from serving.gateway.http import wire
+from serving.gateway.http.upstream import Connection, Endpoint
+from serving.gateway.http.wire import Headers
+from serving.gateway.routing import Ask, Decision, NoArm, route
+from serving.gateway.service import Gateway
+from understudy.errors import Unavailable, UnderstudyError
+
+log = logging.getLogger("understudy.gateway")
+
+
+class Receiver(Protocol):
+    """The request that is asked for."""
+
+    def reply_begins(self, status: int, headers: Headers) -> None: ...
+    def reply_body(self, data: bytes) -> None: ...
+    def reply_ends(self) -> None: ...
+    def reply_breaks(self, why: str) -> None: ...
+    def no_reply(self, error: UnderstudyError) -> None: ...
+    def client_stalls(self) -> bool:
+        """Whether the client has stopped to read."""
+        ...
+
+
+class Forward:
+    """The sink of an engine connection; tells its receiver what comes of it."""
+
+    def __init__(
+        self, gateway: Gateway, receiver: Receiver, ask: Ask, body: Body, path: bytes, headers: Headers
+    ) -> None:
+        self._gateway = gateway
+        self._receiver = receiver
+        self._ask = ask
+        self._body = body
+        self._path = path
+        self._headers = headers
+        self._endpoint: Endpoint | None = None
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._reroutes = 0
+        self._fallen = self._begun = self._closed = False
+        self._last = 0.0
+        self.decision: Decision | None = None
+        """Where the request was sent last."""
+        self.epoch = 0
+        """Of the document that said so."""
+
+    def begin(self) -> None:
+        """Route, and ask.
+
+        Raises:
+            ModelNotFound, NoArm: nobody may be asked.
+        """
+        decision = self._gateway.decide(self._ask)
+        self._gateway.exposed(decision)
+        self._send(decision)
+
+    def close(self) -> None:
+        """Let go of everything; an engine that is still at work sees its connection close."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._drop()
+
+    def pause(self) -> None:
+        """The client reads more slowly than the engine writes."""
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        self._last = self._gateway.clock()
+        if self._connection is not None:
+            self._connection.resume()
+
+    def _send(self, decision: Decision) -> None:
+        gateway, slot = self._gateway, decision.slot
+        self.decision, self.epoch = decision, gateway.snapshot.document.epoch
+        endpoint = self._endpoint = gateway.pool.pick(slot.url)
+        body = self._body.with_model(slot.model)
+        head = wire.engine_head(
+            endpoint.address.prefix.encode() + self._path, endpoint.address.host_header,
+            gateway.key_for(decision), decision.version, self._ask.request, len(body), self._headers,
+        )  # fmt: skip
+        self._arm(gateway.config.first_byte_seconds)
+        connection = endpoint.idle()
+        if connection is not None:
+            self._connection = connection
+            connection.start(self, head + body)
+        else:
+            self._start(self._connect(endpoint, decision, head + body))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        """A fault of our own ends the request, never leaves it hanging."""
+        try:
+            await work
+        except Exception:
+            log.exception("a request failed in the gateway")
+            self._task = None
+            self._receiver.no_reply(UnderstudyError("the gateway failed; its log says why"))
+
+    async def _connect(self, endpoint: Endpoint, decision: Decision, data: bytes) -> None:
+        try:
+            connection = await endpoint.connect(self._gateway.config.connect_seconds)
+        except OSError as error:
+            self._task = None
+            self._lost(BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}"))
+            return
+        self._task = None
+        if self._closed:
+            connection.close()
+            return
+        self._connection = connection
+        connection.start(self, data)
+
+    def _drop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def _lost(self, error: UnderstudyError) -> None:
+        """No reply will come from this engine."""
+        self._drop()
+        if self._endpoint is not None:
+            self._endpoint.failed()
+        if not self._fall_back():
+            self._receiver.no_reply(error)
+
+    def _fall_back(self) -> bool:
+        """Ask the other arm: once, only where the router chose the arm, and within the retry budget."""
+        gateway, decision = self._gateway, self.decision
+        if decision is None or not decision.auto or self._fallen:
+            return False
+        try:
+            other = route(gateway.snapshot.document, self._ask, avoid=decision.arm)
+        except NoArm:
+            return False
+        if not gateway.budget.take():
+            gateway.metrics.events["retry_budget_spent"] += 1
+            return False
+        self._fallen = True
+        gateway.metrics.events["fallback"] += 1
+        self._drop()
+        self._send(other)
+        return True
+
+    def _wrong_version(self) -> None:
+        """The engine does not serve the version that was meant: read the document again, route again."""
+        self._drop()
+        self._reroutes += 1
+        if self._reroutes > self._gateway.config.reroute_tries:
+            error = Unavailable("the engine is changing its version; try again", code="version_changing")
+            self._receiver.no_reply(error)
+        else:
+            self._start(self._reroute())
+
+    async def _reroute(self) -> None:
+        gateway = self._gateway
+        gateway.metrics.events["reroute"] += 1
+        if self._reroutes > 1:
+            await asyncio.sleep(gateway.config.reroute_seconds / (gateway.config.reroute_tries + 1))
+        try:
+            await gateway.refresh()
+        except OSError as error:
+            log.warning("cannot read the routing document: %s", error)
+        self._task = None
+        try:
+            self._send(gateway.decide(self._ask))
+        except UnderstudyError as error:
+            self._receiver.no_reply(error)
+
+    # the engine's side
+
+    def on_head(self, status: int, headers: Headers) -> None:
+        """Re-route, fall back, or let the reply begin."""
+        assert self.decision is not None
+        assert self._endpoint is not None
+        self._endpoint.answered(status)
+        if status == 409 and self.decision.version != EXTERNAL:
+            self._wrong_version()
+            return
+        if status >= 500 and self._fall_back():
+            return
+        if status >= 500 and not has_type(headers, b"application/json"):
+            self._drop()
+            self._receiver.no_reply(BadGateway(f"the engine answered {status}"))
+            return
+        self._begun, self._last = True, self._gateway.clock()
+        if has_type(headers, b"text/event-stream"):
+            self._arm(self._gateway.config.idle_seconds)
+        self._receiver.reply_begins(status, headers)
+
+    def on_body(self, data: bytes) -> None:
+        """Bytes of the reply."""
+        self._last = self._gateway.clock()
+        self._receiver.reply_body(data)
+
+    def on_end(self) -> None:
+        """The reply is complete."""
+        self._connection = None
+        self._receiver.reply_ends()
+
+    def on_error(self, error: Exception) -> None:
+        """The engine broke off."""
+        self._connection = None
+        if self._begun:
+            self._receiver.reply_breaks(f"the engine broke off within its reply: {describe(error)}")
+        else:
+            self._lost(BadGateway(f"the engine broke off before its reply: {describe(error)}"))
+
+    # time
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        """First byte late, or a long silence; a client that does not read is none of the engine's fault."""
+        self._timer = None
+        config = self._gateway.config
+        if not self._begun:
+            self._lost(GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
+            return
+        left = config.idle_seconds - (self._gateway.clock() - self._last)
+        if left > 0:
+            self._arm(left)
+        elif not self._receiver.client_stalls():
+            self._drop()
+            self._receiver.reply_breaks(f"the engine was silent for {config.idle_seconds:g} s")
+
+
+def has_type(headers: Headers, kind: bytes) -> bool:
+    """Whether a reply says that its body is of `kind`."""
+    return any(name == b"content-type" and value.startswith(kind) for name, value in headers)
+
+
+def describe(error: BaseException) -> str:
+    """An error's text, or its kind where it has none."""
+    return str(error) or type(error).__name__

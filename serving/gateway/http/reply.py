@@ -1,0 +1,130 @@
+"""The reply on its way to the client: our head, the engine's bytes, and an end that says how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import msgspec
+
+from serving.gateway.http import wire
+from serving.gateway.http.events import EventGate
+from serving.gateway.http.wire import Headers
+
+_BODILESS = frozenset({204, 304})
+_TOO_LONG = re.compile(rb"maximum (context|model) length")
+"""In vLLM's refusals of a prompt that does not fit."""
+_SHORT = 16 << 10
+
+
+class Reply:
+    """One reply that has begun. Chunks are framed anew, so that an error event can follow any of them."""
+
+    def __init__(
+        self, transport: asyncio.Transport, ours: list[bytes], status: int, headers: Headers,
+        keep_alive: bool, http10: bool,
+    ) -> None:  # fmt: skip
+        self.status = status
+        self.ttft: float | None = None
+        """Seconds from the request to the first byte of the body."""
+        self.chunks: list[bytes] = []
+        """Copy of the body, up to a limit."""
+        self.overflow = False
+        self._copied = 0
+        self._transport = transport
+        names = dict(headers)
+        length = names.get(b"content-length")
+        self._framed_by_engine = length is not None or b"transfer-encoding" in names
+        self._sized = length is not None or status in _BODILESS
+        self._chunked = not self._sized and not http10
+        self.sse = names.get(b"content-type", b"").startswith(b"text/event-stream")
+        self._gate = EventGate() if self.sse and not self._sized else None
+        self.keep_alive = keep_alive and (self._sized or self._chunked)
+        self._begin(ours, headers, length)
+
+    def _begin(self, ours: list[bytes], headers: Headers, length: bytes | None) -> None:
+        lines = [wire.status_line(self.status), *wire.passed_headers(headers), *ours]
+        if length is not None:
+            lines.append(b"content-length: " + length + b"\r\n")
+        elif self._chunked:
+            lines.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        self._transport.write(b"".join(lines))
+
+    def body(self, data: bytes, limit: int) -> None:
+        """Pass `data` on; keep at most `limit` bytes of the body."""
+        if self._copied <= limit:
+            self._copied += len(data)
+            if self._copied <= limit:
+                self.chunks.append(data)
+            else:
+                self.overflow = True
+        if self._gate is not None:
+            data = self._gate.feed(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def cut_short(self) -> bool:
+        """Whether a stream that only the engine's closing ends lacks its final event."""
+        return self._gate is not None and not self._framed_by_engine and not self._gate.ended
+
+    def end(self) -> None:
+        """The engine's reply is complete."""
+        if self._gate is not None:
+            self._write(self._gate.rest())
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+    def broken(self, why: str) -> None:
+        """The reply cannot be completed: an error event in a stream, a cut connection in any other."""
+        if self._gate is None:
+            self._transport.abort()
+            return
+        error = wire.error_object(why, "server_error", None, "upstream_broken")
+        self._write(b"data: " + error + b"\n\n")
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+
+
+class Refusal(Reply):
+    """A short 400, kept back until it is whole: a prompt that is too long gets the code that clients look for."""
+
+    @staticmethod
+    def fits(status: int, headers: Headers) -> bool:
+        """Whether a reply is one."""
+        return status == 400 and any(
+            name == b"content-length" and value.isdigit() and int(value) <= _SHORT for name, value in headers
+        )
+
+    def _begin(self, ours: list[bytes], headers: Headers, length: bytes | None) -> None:
+        self._kept: list[bytes] = []
+        self._head = ours, headers
+
+    def _write(self, data: bytes) -> None:
+        self._kept.append(data)
+
+    def end(self) -> None:
+        """The engine's reply is complete."""
+        body = coded(b"".join(self._kept))
+        super()._begin(*self._head, b"%d" % len(body))
+        self._transport.write(body)
+
+
+def coded(body: bytes) -> bytes:
+    """An error object with the code `context_length_exceeded` where that is what it says; any other as it is."""
+    if _TOO_LONG.search(body) is None:
+        return body
+    try:
+        given = msgspec.json.decode(body, type=dict[str, dict[str, msgspec.Raw]])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body
+    if "error" not in given:
+        return body
+    given["error"]["code"] = msgspec.Raw(b'"context_length_exceeded"')
+    return msgspec.json.encode(given)

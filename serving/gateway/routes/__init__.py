@@ -1,0 +1,1 @@
+"""Everything of the data plane that is not hot: models, feedback, embeddings, health, metrics."""

@@ -1,0 +1,140 @@
+"""Everything of the data plane that is not hot: models, feedback, embeddings, health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+
+from feedback.config import KpisConfig
+from serving.gateway.completion.request import CHAT, COMPLETIONS
+from serving.gateway.http import wire
+from serving.gateway.keys import bearer_of
+from serving.gateway.routes.embeddings import Embeddings, read_body
+from serving.gateway.routes.feedback import parse_feedback
+from serving.gateway.routing import can_serve, model_names
+from serving.gateway.service import Gateway
+from understudy import __version__
+from understudy.errors import NotFound, Unavailable, UnderstudyError
+
+MAX_FEEDBACK = 64 << 10
+OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = None) -> FastAPI:
+    """The ASGI application beside the completion endpoints, which the protocol takes over."""
+    app = FastAPI(title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None)
+    _add_errors(app)
+    _add_probes(app, gateway)
+    _add_refusals(app)
+    _add_models(app, gateway)
+
+    @app.post("/v1/feedback", status_code=202)
+    async def feedback(request: Request) -> dict[str, Any]:
+        tenant = gateway.keys.tenant(_bearer(request))
+        raw = await read_body(request, gateway, MAX_FEEDBACK, "feedback")
+        event = parse_feedback(raw, tenant, kpis, time.time())
+        if gateway.outbox is None:
+            raise Unavailable("feedback cannot be stored: the spool of this gateway is not open, see its log")
+        await asyncio.to_thread(gateway.outbox.put_durable, event)
+        gateway.metrics.events["feedback"] += 1
+        return {"id": event.id, "object": "feedback", "accepted": True}
+
+    @app.post("/v1/embeddings")
+    async def embeddings(request: Request) -> Response:
+        gateway.keys.tenant(_bearer(request))
+        if embedder is None:
+            raise NotFound("no engine for embeddings is configured: set engines.embeddings", code="no_embeddings")
+        return await embedder.forward(await read_body(request, gateway, gateway.config.max_body, "the body"))
+
+    return app
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """The completion endpoints by another method than POST, which alone the protocol takes over."""
+
+    async def refuse() -> None:
+        raise HTTPException(405, "use POST", {"allow": "POST"})
+
+    for path in (CHAT, COMPLETIONS):
+        app.add_api_route(f"/v1{path.decode()}", refuse, methods=OTHER_METHODS, include_in_schema=False)
+
+
+def _add_models(app: FastAPI, gateway: Gateway) -> None:
+    @app.get("/v1/models")
+    async def models(request: Request) -> dict[str, Any]:
+        gateway.keys.tenant(_bearer(request))
+        return {"object": "list", "data": [_model(name) for name in model_names(gateway.snapshot.document)]}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str, request: Request) -> dict[str, Any]:
+        gateway.keys.tenant(_bearer(request))
+        if name not in model_names(gateway.snapshot.document):
+            raise NotFound(f"the model `{name}` does not exist or is not loaded", code="model_not_found")
+        return _model(name)
+
+
+def _add_probes(app: FastAPI, gateway: Gateway) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        document = gateway.snapshot.document
+        serves = can_serve(document)
+        body = {"ready": serves, "epoch": document.epoch, "models": model_names(document) if serves else []}
+        headers = None if serves else {"retry-after": "1"}
+        return JSONResponse(body, 200 if serves else 503, headers)
+
+    @app.get("/metrics")
+    async def metrics() -> PlainTextResponse:
+        text = gateway.metrics.render(_gauges(gateway))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _gauges(gateway: Gateway) -> dict[str, float]:
+    gauges = {"epoch": float(gateway.snapshot.document.epoch)}
+    if gateway.outbox is not None:
+        for name, value in gateway.outbox.stats().items():
+            if isinstance(value, dict):
+                gauges.update({f"outbox_{name}_{reason}": float(count) for reason, count in value.items()})
+            else:
+                gauges[f"outbox_{name}"] = float(value)
+    return gauges
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": int(_STARTED), "owned_by": "understudy"}
+
+
+_STARTED = time.time()
+
+
+def _bearer(request: Request) -> str:
+    return bearer_of(request.headers.get("authorization", ""))
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Answer by OpenAI's error objects, whatever went wrong."""
+
+    @app.exception_handler(UnderstudyError)
+    async def ours(request: Request, error: UnderstudyError) -> Response:
+        headers = {"retry-after": "1"} if error.status in (429, 503) else None
+        return Response(wire.error_bytes(error), error.status, headers, "application/json")
+
+    @app.exception_handler(HTTPException)
+    async def theirs(request: Request, error: HTTPException) -> Response:
+        code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        body = wire.error_object(message, "invalid_request_error", None, code)
+        return Response(body, error.status_code, error.headers, "application/json")
+
+    @app.exception_handler(Exception)
+    async def any_other(request: Request, error: Exception) -> Response:
+        fault = UnderstudyError("the gateway failed; its log says why")
+        return Response(wire.error_bytes(fault), fault.status, media_type="application/json")

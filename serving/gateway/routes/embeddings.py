@@ -1,0 +1,110 @@
+"""POST /v1/embeddings: passed to `engines.embeddings`, off the hot path; only the value of `model` changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import msgspec
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+
+from serving.engine.config import ExternalEngine
+from serving.gateway.body.parser import split_model
+from serving.gateway.config import GatewayConfig
+from serving.gateway.errors import BadGateway, GatewayTimeout, TooLarge, TooMany
+from serving.gateway.service import Gateway
+from serving.gateway.snapshot import key_of
+from understudy.errors import BadRequest
+
+CONNECTIONS = 64
+"""Requests under way at once; one more waits `gateway.connect_seconds`, then gets 429."""
+_PASSED = ("content-type", "content-length", "content-encoding", "retry-after")
+
+
+class _Given(msgspec.Struct):
+    model: str
+
+
+_decoder = msgspec.json.Decoder(_Given)
+
+
+class Embeddings:
+    """Passes requests to one engine that somebody else runs; `close` it at the end."""
+
+    def __init__(self, engine: ExternalEngine, config: GatewayConfig) -> None:
+        base = engine.url if engine.url.endswith("/v1") else f"{engine.url}/v1"
+        self._url = f"{base}/embeddings"
+        self._model = msgspec.json.encode(engine.model)
+        self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        if key := key_of(engine):
+            self._headers["authorization"] = f"Bearer {key}"
+        wait = config.connect_seconds
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(config.first_byte_seconds, connect=wait, pool=wait),
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=config.reuse_seconds),
+            trust_env=False,
+        )
+
+    async def forward(self, body: bytes) -> Response:
+        """The engine's answer to `body`, whatever its status, streamed.
+
+        Raises:
+            BadRequest: not JSON, or `model` is no string.
+            BadGateway, GatewayTimeout, TooMany: the engine does not answer, is slow, or has too much to do.
+        """
+        request = self._client.build_request("POST", self._url, content=self._spliced(body), headers=self._headers)
+        try:
+            answer = await self._client.send(request, stream=True)
+        except httpx.PoolTimeout:
+            raise TooMany(f"{CONNECTIONS} requests for embeddings are under way; try again in a moment") from None
+        except httpx.ConnectTimeout:
+            raise BadGateway("the engine for embeddings cannot be reached; try again in a moment") from None
+        except httpx.TimeoutException:
+            raise GatewayTimeout("the engine for embeddings did not begin its answer in time") from None
+        except httpx.HTTPError as error:
+            raise BadGateway(f"the engine for embeddings did not answer: {type(error).__name__}") from None
+        headers = {name: answer.headers[name] for name in _PASSED if name in answer.headers}
+        return StreamingResponse(_chunks(answer), answer.status_code, headers)
+
+    def _spliced(self, body: bytes) -> bytes:
+        try:
+            _decoder.decode(body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise BadRequest(f"the body is not what this endpoint takes: {error}", param="model") from None
+        return self._model.join(split_model(body))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """The bytes of the answer; a client that goes away, or an engine that breaks off, closes both sides."""
+    try:
+        async for part in answer.aiter_raw():
+            yield part
+    finally:
+        await answer.aclose()
+
+
+async def read_body(request: Request, gateway: Gateway, most: int, what: str) -> bytes:
+    """The body of a request; while it is on its way it counts among the bodies that the gateway holds.
+
+    Raises:
+        TooLarge: it is above `most` bytes.
+        TooBusy: it is long, and the gateway holds too many bytes.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            gateway.buffered += len(part)
+            if size > most:
+                raise TooLarge(f"{what} is above {most} bytes")
+            gateway.check_room(size)
+    finally:
+        gateway.buffered -= size
+    return b"".join(parts)

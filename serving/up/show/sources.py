@@ -1,0 +1,146 @@
+"""Gathers `Figures` from the traffic file, the routing document, the rounds and Redis; any may be away."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import redis
+
+from deploy.rounds.store import RoundStore
+from deploy.routing.document import EXTERNAL, SLOTS, Heartbeat, RoutingDocument, SlotView
+from deploy.routing.store import RoutingStore
+from feedback.pool.store import Pool
+from feedback.shadow.stats import Stats
+from serving.up.show.changes import changes
+from serving.up.show.figures import Figures, Slot, Stage
+from serving.up.show.gateway_counts import GatewayTail
+from serving.up.show.traffic import TrafficTail
+from serving.up.supervise.restarts import Life
+from understudy.errors import UnderstudyError
+from understudy.state import StateDir
+
+RECENT_VERDICTS = 80
+TIMEOUT = 0.5
+FOLLOW_SECONDS = 2.0
+"""A gateway that still reports a former epoch so long after the newest document does not follow."""
+
+
+class Sources:
+    """Blocking; the caller runs `look` in a thread, one call at a time."""
+
+    def __init__(
+        self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]
+    ) -> None:
+        self._foreign = GatewayTail(gateway)
+        self.traffic = TrafficTail(state.run / "traffic.jsonl")
+        self._routing = RoutingStore(state, redis_url, prefix)
+        self._rounds = RoundStore(state)
+        client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
+        self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
+        self._lives = lives
+        self._began = time.monotonic()
+        self._events: deque[str] = deque(maxlen=50)
+        self._last = Figures()
+
+    def look(self) -> Figures:
+        """The picture now; what cannot be had stays as it was."""
+        now = replace(
+            self._last,
+            seconds=time.monotonic() - self._began,
+            down=tuple(n for n, life in self._lives().items() if life.state not in ("running", "stopped")),
+        )
+        now = self._with_traffic(now)
+        document = self._routing.read()
+        if document is not None:
+            now = with_document(now, document, self._routing.heartbeats(), self._routing.gateways())
+        with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
+            now = replace(now, stage=self._stage())
+        with contextlib.suppress(UnderstudyError, ValueError):
+            now = replace(
+                now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), agreement=self._agreement()
+            )
+        stamp = time.strftime("%H:%M:%S")
+        self._events.extend(f"{stamp} {what}" for what in changes(self._last, now))
+        self._last = replace(now, events=tuple(self._events))
+        return self._last
+
+    def document(self) -> RoutingDocument | None:
+        """The routing document as it is now."""
+        return self._routing.read()
+
+    def _with_traffic(self, now: Figures) -> Figures:
+        seen = self.traffic
+        seen.read()
+        if not seen.sent:
+            return self._with_foreign(now)
+        total = sum(seen.arms.values()) or 1
+        right = {family: seen.right(family) for family in seen.families}
+        return replace(
+            now, sent=seen.sent, failed=seen.failed, truncated=seen.truncated, mixed=seen.mixed, rate=seen.rate,
+            arms={arm: count / total for arm, count in seen.arms.items()},
+            facts={family: share for family, share in right.items() if share is not None},
+        )  # fmt: skip
+
+    def _with_foreign(self, now: Figures) -> Figures:
+        """Requests that others send, as the gateway counts them."""
+        with contextlib.suppress(httpx.HTTPError, ValueError):
+            self._foreign.read()
+            found = self._foreign.seen
+            total = sum(found.arms.values()) or 1
+            shares = {arm: count / total for arm, count in found.arms.items()}
+            span = max(now.seconds - self._last.seconds, 0.1)
+            rate = 0.8 * self._last.rate + 0.2 * max(0.0, (found.sent - self._last.sent) / span)
+            return replace(now, sent=found.sent, failed=found.failed, rate=rate, arms=shares)
+        return now
+
+    def _stage(self) -> Stage | None:
+        current = self._rounds.current()
+        if current is None:
+            return None
+        told = self._rounds.read_progress(current.id) or {}
+        if told.get("stage") != current.state:
+            return Stage(current.id, current.state)
+        return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
+
+    def _agreement(self) -> dict[str, float]:
+        """Mean agreement of the latest shadow pairs by the prefix of the session, such as `drift`."""
+        seen: dict[str, list[float]] = defaultdict(list)
+        for verdict in self._stats.recent_verdicts(RECENT_VERDICTS):
+            kind, dash, _ = verdict.session.partition("-")
+            if dash and kind in ("drift", "general"):
+                seen[kind].append(verdict.agreement)
+        return {kind: sum(values) / len(values) for kind, values in seen.items()}
+
+
+def with_document(
+    now: Figures, document: RoutingDocument, beats: Mapping[str, Heartbeat], gateways: Iterable[Mapping[str, Any]]
+) -> Figures:
+    """`now` with what the routing document and the beats of slots and gateways say."""
+    behind = {
+        str(beat["id"]): int(beat["epoch"])
+        for beat in gateways
+        if beat["epoch"] < document.epoch and beat["at"] > document.created + FOLLOW_SECONDS
+    }
+    return replace(
+        now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",
+        share=document.candidate_share, previous=document.previous, frozen=document.frozen, behind=behind,
+        slots=tuple(slot(name, document.slots.get(name, SlotView()), beats.get(name)) for name in SLOTS),
+    )  # fmt: skip
+
+
+def slot(name: str, view: SlotView, beat: Heartbeat | None) -> Slot:
+    """A slot to be shown: what is wanted by the document, all else by its beat; without one its agent is away."""
+    wanted = view.desired or ""
+    if wanted == EXTERNAL:
+        return Slot(name, EXTERNAL, "run by others", view.ready, wanted=wanted)
+    if beat is None:
+        return Slot(name, wanted=wanted)
+    return Slot(
+        name, beat.version or "-", beat.state, beat.ready, beat.in_flight, wanted, beat.bad.get(wanted, "")
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The live view: `Figures` as a rich layout. Pure; whoever owns the terminal calls `render`."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from deploy.rounds.store import STAGES
+from serving.up.show.figures import Figures
+
+BAR = 28
+ROWS = 6
+"""Lines of hard samples and of events: with these the picture has at most 23 lines."""
+KINDS = 2
+"""Kinds of question that are shown, two lines each."""
+
+
+def render(now: Figures, addresses: str) -> RenderableType:
+    """The whole picture; fits 24 lines of 80 columns, since nothing in it wraps."""
+    grid = Table.grid(expand=True, padding=(0, 1))
+    grid.add_column(ratio=1)
+    grid.add_column(ratio=1)
+    grid.add_row(_traffic(now), _versions(now))
+    grid.add_row(_hard(now), _events(now))
+    return Group(_cut(addresses, style="dim"), _round(now), grid)
+
+
+def _traffic(now: Figures) -> Panel:
+    table = _pairs()
+    bad = now.failed + now.truncated + now.mixed
+    table.add_row("sent", f"{now.sent}   {now.rate:.1f}/s")
+    worst = f"{now.failed}/{now.truncated}/{now.mixed} failed/cut/mixed"
+    table.add_row("harm", Text(worst, style="bold red" if bad else "green"))
+    table.add_row("arms", "  ".join(f"{arm} {share:.0%}" for arm, share in sorted(now.arms.items())) or "-")
+    for kind in sorted({*now.agreement, *now.facts})[:KINDS]:
+        table.add_row(kind, _share("agreement", now.agreement.get(kind)))
+        table.add_row("", _share("facts", now.facts.get(kind)))
+    return Panel(table, title=f"traffic, {now.seconds:.0f} s", title_align="left")
+
+
+def _versions(now: Figures) -> Panel:
+    table = _pairs()
+    table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
+    if now.candidate:
+        table.add_row("candidate", Text(f"{now.candidate} at {now.share:.0%}", style="yellow"))
+    table.add_row("previous", ", ".join(now.previous) or "-")
+    for slot in now.slots:
+        style = "green" if slot.ready else "bold red" if slot.wanted else "dim"
+        table.add_row(slot.name, Text(f"{slot.version} {slot.state}, {slot.in_flight} in flight", style=style))
+    if now.frozen:
+        table.add_row("frozen", Text(", ".join(now.frozen), style="yellow"))
+    if now.behind:
+        table.add_row("behind", _cut(", ".join(f"{name} at {epoch}" for name, epoch in now.behind.items()), "bold red"))
+    return Panel(table, title="versions", title_align="left")
+
+
+def _hard(now: Figures) -> Panel:
+    table = _pairs()
+    table.add_row("pool", Text(f"{now.pool} samples", style="bold"))
+    seen = {kind: count for kind, count in now.hard.items() if count}
+    for kind, count in sorted(seen.items(), key=lambda item: -item[1])[: ROWS - 1]:
+        table.add_row(kind, str(count))
+    return Panel(table, title="hard samples", title_align="left")
+
+
+def _events(now: Figures) -> Panel:
+    """Roles that are down, then the latest events; at least two of these."""
+    down = [f"{name} is down" for name in now.down][: ROWS - 2]
+    lines = down + list(now.events[len(down) - ROWS :])
+    return Panel(_cut("\n".join(lines) or "-"), title="events", title_align="left")
+
+
+def _round(now: Figures) -> Panel:
+    stage = now.stage
+    if stage is None:
+        return Panel(f"waiting: {now.waits or 'for hard samples'}", title="round", title_align="left")
+    names = Text(no_wrap=True)
+    at = STAGES.index(stage.name) if stage.name in STAGES else -1
+    for index, name in enumerate(STAGES):
+        names.append(name + " ", style="green" if index < at else "bold yellow" if index == at else "dim")
+    done = min(1.0, stage.done / stage.total) if stage.total else 0.0
+    told = f"waits: {now.waits}" if now.waits else stage.note
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {told}"))
+    return Panel(Group(names, bar), title=f"round {stage.round}", title_align="left")
+
+
+def _share(name: str, value: float | None) -> RenderableType:
+    row = Table.grid(padding=(0, 1))
+    shown = "-" if value is None else f"{value:.0%}"
+    row.add_row(ProgressBar(total=1.0, completed=value or 0.0, width=8), _cut(f"{shown} {name}"))
+    return row
+
+
+def _cut(text: str, style: str = "") -> Text:
+    """Text whose lines are cut at the edge instead of wrapped."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _pairs() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    return table

@@ -1,0 +1,1 @@
+"""Child processes of `up`: start, restart, stop, and what a killed `up` leaves."""

@@ -1,0 +1,112 @@
+"""The demo application as a process against a real HTTP server: what it sends and what it writes down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from serving.up.preflight import ROOT
+from serving.up.show.traffic import TrafficTail
+from tests.serving.up.server import served
+from tests.waiting import eventually
+
+HEADERS = {"x-understudy-arm": "student", "x-understudy-version": "v2"}
+SEEN: list[dict] = []
+
+
+def chunk(text: str | None, reason: str | None = None, name: str = "r") -> bytes:
+    delta = {"content": text} if text is not None else {}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    body = {"id": name, "object": "chat.completion.chunk", "created": 1, "model": "student", "choices": [choice]}
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+async def answer(request: Request) -> Response:
+    body = await request.json()
+    number = len(SEEN)
+    heads = request.headers
+    SEEN.append({**body, "session": heads["x-understudy-session"], "user": heads["x-understudy-user"]})
+    if number % 5 == 3:
+        return JSONResponse({"error": {"message": "no engine", "type": "server_error"}}, 502)
+    if not body.get("stream"):
+        message = {"role": "assistant", "content": "好的"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        whole = {"id": "r", "object": "chat.completion", "created": 1, "model": "student", "choices": [choice]}
+        return JSONResponse(whole, headers=HEADERS)
+
+    async def parts():
+        yield chunk("一")
+        await asyncio.sleep(0.05)
+        yield chunk("二", None, "other" if number % 7 == 1 else "r")
+        if number % 3:
+            yield chunk(None, "stop")
+        yield b"data: [DONE]\n\n"
+
+    return StreamingResponse(parts(), headers={**HEADERS, "content-type": "text/event-stream"})
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """Rows of a short run that ended by SIGTERM."""
+    out = tmp_path_factory.mktemp("app") / "traffic.jsonl"
+    with served(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as url:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo.app", "--url", f"{url}/v1", "--out", str(out), "--rate", "60",
+             "--warm-seconds", "0.5", "--users", "3"],
+            cwd=ROOT,
+        )  # fmt: skip
+        try:
+            eventually(lambda: len(out.read_text("utf-8").splitlines()) > 120, 60, "120 requests")
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+
+
+def test_every_request_is_written_down_and_readable_by_the_view(rows: list[dict], tmp_path: Path) -> None:
+    assert len(rows) == len(SEEN) > 120
+    tail = TrafficTail(tmp_path / "none")
+    for row in rows:
+        tail.take(row)
+    assert tail.sent == len(rows)
+    assert tail.failed > 0
+    assert tail.first_drift is not None
+
+
+def test_failures_truncation_and_changed_ids_are_seen(rows: list[dict]) -> None:
+    failed = [row for row in rows if not row["ok"]]
+    assert failed
+    assert all("502" in row["error"] or "no engine" in row["error"] for row in failed)
+    good = [row for row in rows if row["ok"]]
+    assert {row["arm"] for row in good} == {"student"}
+    assert {row["version"] for row in good} == {"v2"}
+    assert any(row["truncated"] for row in good)
+    assert any(row["mixed"] for row in good)
+    assert not any(row["truncated"] for row in good if not row["stream"])
+
+
+def test_the_longest_silence_lies_within_the_request(rows: list[dict]) -> None:
+    for row in (row for row in rows if row["ok"]):
+        assert 0 < row["gap"] <= row["end"] - row["t"] + 0.01
+        assert row["t"] <= row["gap_at"] <= row["end"]
+        assert row["ttft"] is not None
+
+
+def test_half_stream_users_stay_few_and_the_new_kind_comes_late(rows: list[dict]) -> None:
+    streamed = sum(bool(body.get("stream")) for body in SEEN) / len(SEEN)
+    assert 0.3 < streamed < 0.7
+    assert {body["user"] for body in SEEN} == {"user-0", "user-1", "user-2"}
+    assert all(body["temperature"] == 0 and body["max_tokens"] == 64 for body in SEEN)
+    assert {body["session"].split("-")[0] for body in SEEN} == {"general", "drift"}
+    assert rows[0]["family"] == "general"
+    assert {row["lang"] for row in rows} == {"en", "zh"}

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import redis
+
+from deploy.control.lease import Lease
+from feedback.store.server import RedisServer
+from understudy.state import StateDir
+
+
+def test_only_one_leads_on_a_state_directory_without_redis(state_dir: StateDir) -> None:
+    first, second = Lease(state_dir, None), Lease(state_dir, None)
+    assert first.acquire()
+    assert not second.acquire()
+    first.release()
+    assert second.acquire()
+
+
+def test_only_one_leads_on_a_redis_and_each_leader_has_a_higher_fence(tmp_path: Path, redis_url: str) -> None:
+    first, second = Lease(StateDir(tmp_path / "a"), redis_url), Lease(StateDir(tmp_path / "b"), redis_url)
+    assert first.acquire()
+    assert not second.acquire()
+    assert first.renew()
+    first.release()
+    assert second.acquire()
+    assert second.fence > first.fence > 0
+    assert not first.renew()
+
+
+def test_a_restarted_leader_need_not_wait_for_its_own_lease(state_dir: StateDir, redis_url: str) -> None:
+    first = Lease(state_dir, redis_url)
+    assert first.acquire()
+    first._file.close()  # as kill -9 does
+    second = Lease(state_dir, redis_url)
+    assert second.acquire()
+    assert second.fence == first.fence + 1
+    assert not first.renew()
+
+
+def test_the_lock_alone_is_enough_while_redis_is_away(state_dir: StateDir, own_redis: RedisServer) -> None:
+    lease = Lease(state_dir, own_redis.url)
+    own_redis.stop()
+    assert lease.acquire()
+    assert lease.fence == 0
+    own_redis.start()
+    assert lease.renew()
+    assert lease.fence == 1
+
+
+def test_a_redis_that_lost_its_data_gets_the_fence_back(state_dir: StateDir, redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    client.set("us:controller:fence", 41)
+    lease = Lease(state_dir, redis_url)
+    assert lease.acquire()
+    client.flushall()
+    assert lease.renew()
+    assert int(client.get("us:controller:fence")) == lease.fence == 42  # type: ignore[arg-type]

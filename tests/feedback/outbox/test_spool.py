@@ -1,0 +1,129 @@
+"""What is in the spool stays there, whatever hinders SQLite; only damage begins a new one, beside the old."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from feedback.bus.protocol import open_bus
+from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.events import EXCHANGES
+from feedback.outbox import spool as module
+from feedback.outbox.outbox import Outbox
+from feedback.outbox.spool import Entry, Spool
+from tests.feedback.factory import exchange
+from tests.waiting import eventually
+from understudy.errors import Unavailable
+
+LIMIT = 1 << 20
+
+
+def entry(n: int) -> Entry:
+    return Entry(EXCHANGES, 0, "s", b"event %d" % n)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program's exclusive lock on the file."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def killed(running: Path) -> Path:
+    """A copy of an open spool as a kill would leave it."""
+    left = running.with_name("left.db")
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{running}{suffix}", f"{left}{suffix}")
+    assert Path(f"{left}-wal").stat().st_size > 0
+    return left
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """The file of a spool whose process was killed: its events are still beside it, in the WAL."""
+    running = Spool(tmp_path / "running.db", LIMIT)
+    running.append([entry(n) for n in range(200)])
+    left = killed(tmp_path / "running.db")
+    running.close()
+    return left
+
+
+def held(spool: Spool) -> int:
+    return len(spool.batch(EXCHANGES, 0, 0, 999))
+
+
+def test_a_lock_of_another_program_loses_nothing(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    with locked(left):
+        spool = Spool(left, LIMIT)
+        for _ in range(2):
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                spool.append([entry(200)])
+    assert spool.append([entry(200)]) == [True]
+    assert (held(spool), spool.last) == (201, {(EXCHANGES, 0): 201})
+    assert not list(left.parent.glob("*damaged*"))
+    spool.close()
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN])
+def test_a_full_disk_loses_nothing(left: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def full(path: Path, **_: object) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = code
+        raise error
+
+    spool = Spool(left, LIMIT)
+    with monkeypatch.context() as broken:
+        broken.setattr(sqlite3, "connect", full)
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            spool.places()
+    assert held(spool) == 200
+    spool.close()
+
+
+def test_a_damaged_file_is_put_aside_with_all_that_it_still_holds(tmp_path: Path) -> None:
+    running = tmp_path / "running.db"
+    spool = Spool(running, LIMIT)
+    spool.append([Entry(EXCHANGES, 0, "s", b"x" * 3000) for _ in range(50)])
+    spool.close()
+    spool = Spool(running, LIMIT)
+    spool.append([Entry(EXCHANGES, 0, "s", b"the latest")])
+    left = killed(running)
+    spool.close()
+    with left.open("r+b") as file:
+        file.seek(16_384)
+        file.write(b"\xff" * (left.stat().st_size - 16_384))
+    again = Spool(left, LIMIT)
+    assert again.places() == []
+    assert again.append([entry(1)]) == [True]
+    assert held(again) == 1
+    assert b"the latest" in b"".join(path.read_bytes() for path in tmp_path.glob("left.damaged-*"))
+    again.close()
+
+
+def test_a_gateway_serves_meanwhile_and_counts_what_it_could_not_keep(
+    left: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    bus = open_bus(BusConfig(url=redis_url), RedisConfig())
+    with locked(left):
+        outbox = Outbox(left.parent, "left", bus, OutboxConfig())
+        outbox.start()
+        assert outbox.put(exchange(1))
+        eventually(lambda: outbox.stats()["dropped"]["spool"] == 1)
+        with pytest.raises(Unavailable, match="locked"):
+            outbox.put_durable(exchange(2))
+    outbox.put_durable(exchange(3))
+    eventually(lambda: outbox.stats()["published"] == 201)
+    assert outbox.stats()["pending"] == 0
+    outbox.close()

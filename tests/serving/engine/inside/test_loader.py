@@ -1,0 +1,147 @@
+"""Loading weights into a running engine: right, or refused with the model as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bench.system import free_ports
+from serving.engine import compat
+from serving.engine.config import EnginesConfig
+from serving.engine.launch.fork_client import ForkLauncher, fork_socket
+from serving.engine.launch.launcher import LaunchSpec
+from tests.engines import EARLIER, LATER, Engines
+from tests.serving.engine import models
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+SLOT = "student-b"
+MIB = 1 << 20
+
+
+def measured(engines: Engines, prompt: tuple[int, ...], slot: str = SLOT) -> list[float]:
+    """The engine's log-probabilities of the prompt's own tokens, asked as the agent does."""
+    body = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+    response = engines.control(slot, "POST", "/v1/completions", body)
+    rows = response.json()["choices"][0]["prompt_logprobs"][1:]
+    return [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
+
+
+@pytest.fixture
+def closed(settled: Engines) -> Iterator[Engines]:
+    """student-b closed, with the later version in it."""
+    settled.control(SLOT, "POST", "/understudy/close", {})
+    yield settled
+    settled.control(SLOT, "POST", "/understudy/load", load_body(settled, LATER))
+    assert settled.control(SLOT, "POST", "/understudy/open", {"version": LATER}).status_code == 200
+
+
+def load_body(engines: Engines, version: str) -> dict[str, str]:
+    return {"path": str(engines.registry.path(version)), "version": version}
+
+
+def test_after_a_load_the_engine_computes_what_transformers_computes(closed: Engines) -> None:
+    response = closed.control(SLOT, "POST", "/understudy/load", load_body(closed, EARLIER))
+    assert response.status_code == 200, response.text
+    for prompt in models.PROMPTS:
+        truth = models.own_logprobs(closed.registry.path(EARLIER), prompt)
+        assert models.nearly(measured(closed, prompt), truth)
+        assert models.nearly(measured(closed, prompt, "student-a"), truth)
+
+
+def test_after_a_load_no_cached_prefix_of_the_former_version_is_used(closed: Engines) -> None:
+    prompt = tuple(range(100, 340))
+    body = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "logprobs": 5}
+    for version in (LATER, LATER, EARLIER):
+        closed.control(SLOT, "POST", "/understudy/load", load_body(closed, version))
+        answer = closed.control(SLOT, "POST", "/v1/completions", body).json()["choices"][0]
+        best = answer["logprobs"]["token_logprobs"][0]
+        truth = max(models.next_logprobs(closed.registry.path(version), prompt))
+        assert best == pytest.approx(truth, abs=1e-3)
+
+
+@pytest.mark.parametrize("fault", ["missing tensor", "unknown tensor", "other shape", "NaN", "no folder", "truncated"])
+def test_weights_that_do_not_fit_are_refused_and_nothing_changes(closed: Engines, tmp_path: Path, fault: str) -> None:
+    folder = broken(closed.registry.path(EARLIER), tmp_path / "broken", fault)
+    response = closed.control(SLOT, "POST", "/understudy/load", {"path": str(folder), "version": "v9"})
+    assert response.status_code == 422, response.text
+    state = closed.control(SLOT, "GET", "/understudy/state").json()
+    assert (state["version"], state["open"], state["loading"]) == (LATER, False, False)
+    prompt = models.PROMPTS[0]
+    assert models.nearly(measured(closed, prompt), models.own_logprobs(closed.registry.path(LATER), prompt))
+
+
+def broken(source: Path, target: Path, fault: str) -> Path:
+    if fault == "no folder":
+        return target
+    if fault == "truncated":
+        models.variant(source, target, lambda tensors: None)
+        weights = target / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+        return target
+
+    def change(tensors: dict[str, object]) -> None:
+        name = "model.layers.0.mlp.down_proj.weight"
+        if fault == "missing tensor":
+            del tensors[name]
+        elif fault == "unknown tensor":
+            tensors["model.extra.weight"] = tensors[name].clone()  # type: ignore[attr-defined]
+        elif fault == "other shape":
+            tensors[name] = tensors[name][:-1].clone()  # type: ignore[index]
+        else:
+            tensors[name][0, 0] = float("nan")  # type: ignore[index]
+
+    return models.variant(source, target, change)
+
+
+def test_twenty_loads_do_not_let_memory_grow(closed: Engines) -> None:
+    resident = []
+    for count in range(24):
+        version = EARLIER if count % 2 else LATER
+        response = closed.control(SLOT, "POST", "/understudy/load", load_body(closed, version))
+        assert response.status_code == 200, response.text
+        resident.append(response.json()["workers"][0]["bytes"])
+    assert resident[-1] - resident[3] < 10 * MIB, resident
+
+
+def test_an_open_or_busy_engine_does_not_load(settled: Engines) -> None:
+    response = settled.control(SLOT, "POST", "/understudy/load", load_body(settled, EARLIER))
+    assert response.status_code == 409
+    assert response.json()["error"]["code"] == "busy"
+
+
+async def test_tied_embeddings_are_served_right_after_a_load(engines: Engines, tmp_path: Path) -> None:
+    source = engines.registry.path(EARLIER)
+    first, second = models.tied(source, tmp_path / "one", 1.0), models.tied(source, tmp_path / "two", 1.7)
+    (port,) = free_ports(1)
+    config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
+    launcher = ForkLauncher(fork_socket(engines.state))
+    env = compat.environment("student-b", "w1", "key", "control", ())
+    spec = LaunchSpec("tied", compat.argv("student-b", str(first), config), env, (), str(tmp_path / "log"))
+    await launcher.start(spec)
+    try:
+        headers = {"authorization": "Bearer control"}
+        async with httpx.AsyncClient(base_url=config.url("student-b"), headers=headers, timeout=30) as http:
+            await healthy(http)
+            response = await http.post("/understudy/load", json={"path": str(second), "version": "w2"})
+            assert response.status_code == 200, response.text
+            prompt = models.PROMPTS[0]
+            body = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+            rows = (await http.post("/v1/completions", json=body)).json()["choices"][0]["prompt_logprobs"][1:]
+    finally:
+        await launcher.stop("tied", 3.0)
+    found = [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
+    assert models.nearly(found, models.own_logprobs(second, prompt))
+
+
+async def healthy(http: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(90):
+        while True:
+            try:
+                if (await http.get("/health")).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                await asyncio.sleep(0.1)

@@ -1,0 +1,190 @@
+"""The body: what routing reads, and that nothing else changes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+
+import msgspec
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from serving.gateway.body.parser import BodyParser, Message, conversation_hash, split_model
+from serving.gateway.body.tokens import ControlTokens
+from serving.gateway.config import CONTROL_TOKENS
+from serving.gateway.errors import TooLarge
+from understudy.errors import BadRequest
+
+PARSER = BodyParser(CONTROL_TOKENS)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.just("model"), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=8), values, max_size=5), st.text(max_size=30), st.booleans(), st.booleans())
+def test_a_body_is_the_same_but_for_the_model(
+    extra: dict[str, object], content: str, ascii_only: bool, first: bool
+) -> None:
+    assume(not any(token in content for token in CONTROL_TOKENS))
+    extra = {key: value for key, value in extra.items() if key not in ("user", "stream", "n", "priority")}
+    asked = {"model": "auto"} if first else {}
+    body = {**asked, **extra, "messages": [{"role": "user", "content": content}], "model": "auto"}
+    raw = json.dumps(body, ensure_ascii=ascii_only, indent=1).encode("utf-8", "surrogatepass")
+    try:
+        parsed = PARSER.parse(raw, chat=True)
+    except BadRequest:
+        assert any(0xD800 <= ord(char) < 0xE000 for char in str(body))
+        return
+    assert parsed.with_model("auto") == raw
+    changed = json.loads(parsed.with_model("学生"))
+    assert changed == {**json.loads(raw), "model": "学生"}
+
+
+def test_unusual_spelling_of_the_key_is_found() -> None:
+    raw = b'{"metadata":{"model":"a"},"mod\\u0065l" :\n"x","messages":[]}'
+    assert PARSER.parse(raw, chat=True).with_model("y") == raw.replace(b'"x"', b'"y"')
+    twice = b'{"model":"a","messages":[],"model":"b"}'
+    assert PARSER.parse(twice, chat=True).with_model("c") == b'{"model":"c","messages":[],"model":"c"}'
+    assert split_model(b'{"a":"\\"model\\":","model":"q"}') == (b'{"a":"\\"model\\":","model":', b"}")
+
+
+@pytest.mark.parametrize(
+    ("content", "after"),
+    [
+        (b"<|user|>", b"<\\u200b|user|>"),
+        (b"\\u003c|user|\\u003E", b"\\u003c\\u200b|user|\\u003E"),
+        (b"a <\\/s> b", b"a <\\u200b\\/s> b"),
+        ("你好<|end|>再见".encode(), "你好<\\u200b|end|>再见".encode()),
+        (b"<<|im_start|>", b"<<\\u200b|im_start|>"),
+        (b"<\\uff5cUser\\uff5c>", b"<\\u200b\\uff5cUser\\uff5c>"),
+        (b"\\\\u003c|user|>", b"\\\\u003c|user|>"),
+        (b"a < b | c > d, <b>html</b>", b"a < b | c > d, <b>html</b>"),
+    ],
+)
+def test_control_tokens_in_messages_are_split_and_nothing_else(content: bytes, after: bytes) -> None:
+    raw = b'{"stop":["<|end|>"], "messages":[{"role":"user","content":"' + content + b'"}], "model":"auto"}'
+    sent = PARSER.parse(raw, chat=True).with_model("auto")
+    assert sent == raw.replace(b'"content":"' + content, b'"content":"' + after)
+    text = json.loads(sent)["messages"][0]["content"]
+    assert not any(token in text for token in CONTROL_TOKENS)
+
+
+def test_control_tokens_in_parts_roles_and_tool_calls_are_split() -> None:
+    message = {"role": "<|system|>", "content": [{"type": "text", "text": "<|end|>"}],
+               "tool_calls": [{"function": {"name": "f", "arguments": '{"a": "<|user|>"}'}}]}  # fmt: skip
+    raw = json.dumps({"model": "m", "messages": [message]}).encode()
+    sent = json.dumps(json.loads(PARSER.parse(raw, chat=True).with_model("m"))["messages"], ensure_ascii=False)
+    assert not any(token in sent for token in CONTROL_TOKENS)
+    assert sent.replace("\u200b", "") == json.dumps([message])
+
+
+def spelled(text: str, how: list[int]) -> str:
+    """`text` as the inside of a JSON string, each character in one of its spellings."""
+    out = []
+    for char, choice in zip(text, how, strict=False):
+        short = json.dumps(char, ensure_ascii=False)[1:-1] if char != "/" else "\\/"
+        out.append((short, char if char >= " " and char not in '"\\' else short, f"\\u{ord(char):04x}",
+                    f"\\u{ord(char):04X}")[choice])  # fmt: skip
+    return "".join(out)
+
+
+def split_by_hand(literal: str, tokens: tuple[str, ...]) -> str:
+    """The inside of a string with a space after each token's first character, found character by character."""
+    units = re.findall(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]", literal, re.DOTALL)
+    text = "".join(json.loads(f'"{unit}"') for unit in units)
+    cuts = {at for at in range(len(text)) if any(text.startswith(token, at) for token in tokens)}
+    return "".join(unit + ("\\u200b" if at in cuts else "") for at, unit in enumerate(units))
+
+
+ODD_TOKENS = ("nu", "u0", "ab", "/a", "</s>", '<"', "a\\n", "\\n", "<<a", "<a", "，<", '"]', "00")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet='nu0ab/<\\"\n，]s>c', max_size=24), st.lists(st.integers(0, 3), min_size=24, max_size=24),
+       st.sampled_from([ODD_TOKENS, ("<a", "</s>", "，<")]))  # fmt: skip
+def test_tokens_are_found_as_if_character_by_character(text: str, how: list[int], tokens: tuple[str, ...]) -> None:
+    literal = spelled(text, how)
+    body = '{"x":["%s"],"messages":[{"a":"%s"},"\\\\"],"y":"%s"}'
+    raw = (body % (literal, literal, literal)).encode()
+    assert json.loads(raw)["y"] == text
+    expected = (body % (literal, split_by_hand(literal, tokens), literal)).encode()
+    assert ControlTokens(tokens).neutralised(raw) == expected
+
+
+def filled(unit: bytes, around: bytes = b'{"model":"auto","messages":[{"content":"%s"}]}') -> bytes:
+    return around.replace(b"%s", unit * ((8 << 20) // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [filled(b"<s>"), filled(b"<"), filled(b"\\u003c"), filled(b"\\u4f60\\/"), filled(b"<s>" + b"\\n" * (4 << 20)),
+     filled(b"0,", b'{"model":"a","model":"b","messages":[],"x":[%s0]}'),
+     filled(b'"k":1,', b'{"model":"a","messages":[],"y":"\\u0061",%s"z":0}'),
+     filled(b"[],", b'{"model":"a","messages":[{"content":[%s0]}],"mod\\u0065l":"b"}'),
+     filled(b"{},", b'{"model":"a","messages":[%s{}]}')],
+    ids=["tokens", "starts", "escapes", "slashes", "newlines", "numbers", "fields", "brackets", "messages"],
+)  # fmt: skip
+def test_no_body_takes_long_to_read(raw: bytes) -> None:
+    """Each of them took from one to ten seconds when read piece by piece."""
+    began = time.process_time()
+    with contextlib.suppress(TooLarge):
+        PARSER.parse(raw, chat=True)
+    assert time.process_time() - began < 1.5
+
+
+@pytest.mark.parametrize("given", [b"-1000", b"-0.5", b"10"])
+def test_a_priority_beyond_all_others_is_refused(given: bytes) -> None:
+    raw = b'{"model":"m", "x":{"priority":-7}, "priority" : %s ,"messages":[]}'
+    for body in (raw, raw.replace(b'priority" :', b'prior\\u0069ty" :')):
+        for chat in (True, False):
+            with pytest.raises(BadRequest, match="between 0 and 9"):
+                PARSER.parse(body % given, chat=chat)
+            assert PARSER.parse(body % b"9", chat=chat).with_model("m") == body % b"9"
+
+
+def test_the_number_of_choices_is_bounded() -> None:
+    for right in (b"1", b"128", b"1.0e0", b"null"):
+        assert PARSER.parse(b'{"model":"m","messages":[],"n":%s}' % right, chat=True).model == "m"
+    for wrong in (b"129", b"500", b'"500"', b"1e9", b"[1]"):
+        with pytest.raises(BadRequest, match=r"`n`|\$\.n") as refused:
+            PARSER.parse(b'{"model":"m","prompt":"x","n":%s}' % wrong, chat=False)
+        assert refused.value.param == "n"
+
+
+def test_prompts_of_completions_pass_as_they_are() -> None:
+    raw = b'{"model":"m","prompt":"<|user|> hello","stream":true,"user":"u"}'
+    body = PARSER.parse(raw, chat=False)
+    assert body.with_model("m") == raw
+    assert (body.stream, body.user) == (True, "u")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"null", b"{}", b'{"model":null,"messages":[]}', b'{"model":"m"}', b'{"model":"m","messages":{}}',
+     b'{"model":"m","messages":["x"]}', b"\xff\xfe", b'{"model":"m","messages":' + b"[" * 100_000,
+     b'{"model":"m","messages":[]} extra', b'{"model":"m","messages":[{"content":"\xff"}]}',
+     b'{"model":"m","messages":[],"x":"\xff"}', b'{"model":"m","messages":[{"content":"\\ud800"}]}',
+     b'{"model":"m","messages":[],"priority":"-5"}'],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadRequest):
+        PARSER.parse(raw, chat=True)
+
+
+def test_a_conversation_is_known_by_its_beginning() -> None:
+    def said(role: str, content: str) -> Message:
+        return Message(role, msgspec.Raw(content.encode()))
+
+    start = [said("system", '"s"'), said("user", '"你好"')]
+    longer = [*start, said("assistant", '"a"'), said("user", '"b"')]
+    escaped = [start[0], said("user", r'"\u4f60\u597d"')]
+    assert conversation_hash("k", start) == conversation_hash("k", longer) == conversation_hash("k", escaped)
+    assert conversation_hash("k", start) != conversation_hash("other", start)
+    assert conversation_hash("k", start) != conversation_hash("k", [start[0], said("user", '"您好"')])

@@ -1,0 +1,146 @@
+"""The copy of an exchange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ab.experiment import Experiment
+from serving.gateway.completion.capture import RawExchange, assemble, parse_reply
+from serving.gateway.http.events import EventGate
+from tests.serving.gateway.conftest import Running, document
+from tests.serving.gateway.upstream import Engine, event
+
+Serve = Callable[..., Running]
+Make = Callable[..., Engine]
+
+RAW = RawExchange(
+    request_id="r", chat=True, request=b'{"messages":[{"role":"user","content":"\xe4\xbd\xa0"}],"max_tokens":5}',
+    chunks=(b"{}",), overflow=False, status=200, outcome="complete", streamed=False, arm="student",
+    assigned="student", version="v1", epoch=3, experiment=None, model="auto", tenant="default", session="s",
+    unit="u", unit_derived=False, user="u", at=1.0, ttft=0.1, seconds=0.2,
+)  # fmt: skip
+
+
+def test_a_stream_and_a_plain_reply_are_captured_alike(serve: Serve, engine: Make) -> None:
+    experiment = Experiment(id="e", arms={"student": 1.0})
+    running = serve(document({"student": engine("student")}, experiments=(experiment,)))
+    headers = {"x-understudy-user": "用户", "x-understudy-session": "会话"}
+    sent = {name: value.encode().decode("latin-1") for name, value in headers.items()}
+    running.client.chat("几点了？", headers=sent, max_tokens=9, temperature=0)
+    running.client.chat("几点了？", headers=sent, max_tokens=9, temperature=0, stream=True)
+    plain, streamed = running.spool.exchanges
+    for one in (plain, streamed):
+        assert one.messages == [{"role": "user", "content": "几点了？"}]
+        assert one.reply == "你好, I am student"
+        assert (one.user, one.unit, one.session, one.unit_derived) == ("用户", "用户", "会话", False)
+        assert (one.arm, one.assigned, one.version, one.experiment) == ("student", "student", "v1", "e")
+        assert (one.finish_reason, one.status, one.epoch, one.model) == ("stop", 200, 1, "auto")
+        assert one.params["max_tokens"] == 9
+        assert one.response_id.startswith("chatcmpl-")
+        assert one.ttft is not None
+        assert one.ttft <= one.seconds
+        assert one.shadow
+    assert (plain.prompt_tokens, plain.completion_tokens) == (3, 4)
+    assert (plain.streamed, streamed.streamed) == (False, True)
+    assert plain.id != streamed.id
+
+
+def test_the_captured_text_is_what_the_client_sent(serve: Serve, engine: Make) -> None:
+    running = serve(document({"teacher": engine("teacher")}))
+    running.client.chat("<|end|> hello")
+    assert running.spool.exchanges[0].messages[0]["content"] == "<|end|> hello"
+
+
+def test_a_client_may_forbid_capture_and_a_rate_thins_it(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher")
+    running = serve(document({"teacher": teacher}))
+    running.client.chat(headers={"x-understudy-no-capture": "1"})
+    assert not running.spool.raw
+    running.snapshot.offer(document({"teacher": teacher}, epoch=2, capture_rate=0.0))
+    running.client.chat()
+    assert not running.spool.raw
+    running.snapshot.offer(document({"teacher": teacher}, epoch=3))
+    running.client.chat()
+    assert len(running.spool.raw) == 1
+
+
+def test_a_very_long_request_is_served_and_not_captured(serve: Serve, engine: Make) -> None:
+    running = serve(document({"teacher": engine("teacher")}))
+    assert running.client.chat("x" * (2 << 20))[0] == 200
+    assert not running.spool.raw
+    assert running.gateway.metrics.events["capture_too_large"] == 1
+
+
+def test_a_full_outbox_costs_a_copy_never_a_reply(serve: Serve, engine: Make) -> None:
+    running = serve(document({"teacher": engine("teacher")}))
+    running.spool.full = True
+    assert running.client.chat()[0] == 200
+    assert running.gateway.metrics.events["capture_dropped"] == 1
+
+
+def test_a_long_reply_is_served_whole_and_captured_in_part(serve: Serve, engine: Make) -> None:
+    running = serve(document({"teacher": engine("teacher", words=("长" * 5000,))}), capture_bytes=1000)
+    status, _, body = running.client.chat()
+    assert (status, len(body["choices"][0]["message"]["content"])) == (200, 5000)
+    assert running.spool.raw[0].overflow
+    assert not running.spool.exchanges[0].shadow
+
+
+def test_how_an_exchange_ended_is_told() -> None:
+    assert assemble(RAW).finish_reason == "stop"
+    assert assemble(replace(RAW, outcome="cancelled")).finish_reason == "cancelled"
+    assert assemble(replace(RAW, outcome="error", status=502)).finish_reason == "error"
+    assert assemble(replace(RAW, status=500)).finish_reason == "error"
+    assert assemble(replace(RAW, status=400)).finish_reason == "refused"
+
+
+def test_tools_and_several_choices_are_never_shadowed_blindly() -> None:
+    assert assemble(replace(RAW, request=b'{"messages":[],"tools":[{}]}')).tools
+    reply = b'{"choices":[{"message":{"content":"x"}}]}'
+    assert assemble(replace(RAW, chunks=(reply,))).shadow
+    assert not assemble(replace(RAW, chunks=(reply,), request=b'{"messages":[],"n":2}')).shadow
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_reply_is_too_strange_to_assemble(reply: bytes, streamed: bool) -> None:
+    exchange = assemble(replace(RAW, chunks=(reply,), streamed=streamed))
+    assert exchange.version == "v1"
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda i: (
+            st.lists(i)
+            | st.dictionaries(
+                st.sampled_from(["choices", "delta", "message", "content", "id", "usage", "finish_reason", "index"]), i
+            )
+        ),
+    )
+)
+def test_no_json_reply_is_too_strange_to_parse(value: object) -> None:  # fmt: skip
+    assert isinstance(parse_reply(json.dumps(value).encode(), False).text, str)
+
+
+@given(st.lists(st.text(max_size=20), max_size=6), st.lists(st.integers(1, 60), max_size=30))
+def test_events_pass_whole_and_every_byte_comes_out(texts: list[str], cuts: list[int]) -> None:
+    stream = b"".join(event(text) for text in texts) + b"data: [DO"
+    gate, out, at = EventGate(), b"", 0
+    for cut in [*cuts, len(stream)]:
+        passed = gate.feed(stream[at : at + cut])
+        assert passed == b"" or passed.endswith(b"\n\n")
+        out += passed
+        at += cut
+    assert out + gate.rest() == stream
+
+
+def test_counts_of_tokens_that_cannot_be_are_left_out() -> None:
+    for wrong in ("-1", "true", "1.5", "9" * 400, '"3"'):
+        reply = b'{"usage":{"prompt_tokens":3,"completion_tokens":%s}}' % wrong.encode()
+        parsed = parse_reply(reply, streamed=False)
+        assert parsed.completion_tokens is None, wrong

@@ -1,0 +1,99 @@
+"""What the doctor says of a system that runs, and of engines that somebody else runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bench.system import free_ports
+from serving import doctor
+from tests.serving.up.server import served
+from understudy.state import StateDir
+
+Asked = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Asked:
+    """Exit code and findings, with the configuration given."""
+
+    def told(**sections: object) -> tuple[int, list[str]]:
+        file = tmp_path / "understudy.yaml"
+        file.write_text(json.dumps(sections))
+        code = doctor.main(["--config", str(file), "--state", str(tmp_path), "--json"])
+        return code, json.loads(capsys.readouterr().out)["findings"]
+
+    return told
+
+
+@pytest.fixture
+def engine() -> Iterator[str]:
+    """Somebody else's engine, with the model `big` and the key `sesame`."""
+
+    async def models(request: Request) -> Response:
+        if request.headers.get("authorization") != "Bearer sesame":
+            return JSONResponse({"error": {"message": "no"}}, 401)
+        return JSONResponse({"data": [{"id": "big"}]})
+
+    with served(Starlette(routes=[Route("/v1/models", models)])) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "key", "said"),
+    [("/v1", "big", "SESAME", ""), ("/v1", "wrong", "SESAME", "only: big"), ("/v1", "big", "", "401"),
+     ("", "big", "SESAME", "/v1?"), ("/v1", "big", "NOT_SET", "NOT_SET, which is not set")],
+)  # fmt: skip
+def test_engines_of_others_are_asked_for_their_model_and_need_nothing_but_the_gateways_port(
+    ask: Asked, engine: str, monkeypatch: pytest.MonkeyPatch, path: str, model: str, key: str, said: str
+) -> None:
+    monkeypatch.setenv("SESAME", "sesame")
+    given = {"url": engine + path, "model": model, "api_key_env": key}
+    (port,) = free_ports(1)
+    code, found = ask(engines={"student": given}, gateway={"port": port}, up={"min_memory_mib": 1 << 30})
+    assert [(said in finding, "engines.student" in finding) for finding in found] == ([(True, True)] if said else [])
+    assert code == (1 if said else 0)
+
+
+def test_an_engine_that_nobody_runs_is_found(ask: Asked) -> None:
+    (gateway, nobody) = free_ports(2)
+    given = {"url": f"http://127.0.0.1:{nobody}/v1", "model": "big"}
+    code, (found,) = ask(engines={"student": given}, gateway={"port": gateway})
+    assert code == 1
+    assert "engines.student.url" in found
+    assert "cannot be reached" in found
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_system_that_runs_is_no_obstacle_to_itself(ask: Asked, tmp_path: Path, status: int) -> None:
+    async def ready(request: Request) -> Response:
+        return JSONResponse({}, status)
+
+    state = StateDir(tmp_path)
+    state.run.mkdir()
+    with served(Starlette(routes=[Route("/ready", ready)])) as url:
+        system = {"gateway": url, "pid": os.getpid(), "started": time.time()}
+        state.addresses.write_text(json.dumps(system))
+        port = {"port": int(url.rpartition(":")[2])}
+        assert ask(gateway=port)[0] == (0 if status == 200 else 1)
+        state.addresses.write_text(json.dumps({**system, "started": 1.0}))  # another process has its number now
+        assert any("gateway.port" in finding for finding in ask(gateway=port)[1])
+
+
+def test_a_gateway_of_a_running_system_that_does_not_answer_is_found(ask: Asked, tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.run.mkdir()
+    system = {"gateway": f"http://127.0.0.1:{free_ports(1)[0]}", "pid": os.getpid(), "started": time.time()}
+    state.addresses.write_text(json.dumps(system))
+    code, (found,) = ask()
+    assert code == 1
+    assert "gateway.log" in found

@@ -1,0 +1,156 @@
+"""Replay against a real HTTP server: rows good and bad, refusals, truncation, arms and versions."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from feedback.store.server import free_port
+from serving.replay import main
+from serving.replay_rows import Tally, header, of_row, percentiles, prompts
+from tests.serving.up.server import served
+
+SEEN: list[dict] = []
+
+
+async def answer(request: Request) -> Response:
+    body = await request.json()
+    SEEN.append({**body, "session": request.headers.get("x-understudy-session")})
+    text = body["messages"][-1]["content"]
+    headers = {"x-understudy-arm": "student", "x-understudy-version": "v2"}
+    if "too long" in text:
+        return JSONResponse({"error": {"message": "too long"}}, 400)
+    if "broken" in text:
+        return JSONResponse({"error": {"message": "no engine"}}, 503)
+    if not body["stream"]:
+        return JSONResponse({"choices": [{"message": {"content": "好的"}}]}, headers=headers)
+
+    async def parts():
+        yield b'data: {"choices": []}\n\n'
+        if "cut" not in text:
+            yield b"data: [DONE]\n\n"
+
+    return StreamingResponse(parts(), headers=headers)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as base:
+        yield base
+
+
+def say(*texts: str) -> dict:
+    roles = ["user", "assistant"]
+    return {"id": "对话-1", "messages": [{"role": roles[i % 2], "content": t} for i, t in enumerate(texts)]}
+
+
+def replay(url: str, path: Path, capsys, *options: str) -> tuple[int, dict]:
+    SEEN.clear()
+    code = main([str(path), "--url", url, "--json", *options])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_dialogues_end_at_the_last_user_turn_and_bad_rows_are_named(url: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl"
+    first = json.dumps(say("你好", "您好，请讲", "我的订单呢？", "好的"), ensure_ascii=False)
+    rows = [first, "{no json", '{"messages": 3}', ""]
+    file.write_text("\n".join([*rows, json.dumps(say("one")), json.dumps({"messages": []})]))
+    SEEN.clear()
+    code = main([str(file), "--url", url, "--json"])
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert code == 0
+    assert (result["requests"], result["failures"], result["skipped_rows"]) == (2, 0, 3)
+    assert result["arms"] == {"student": 2}
+    assert result["versions"] == {"v2": 2}
+    assert {"p50", "p90", "p99", "max"} == set(result["latency"])
+    for number in (2, 3, 6):
+        assert f":{number}: skipped" in printed.err.replace("\n", "")
+    assert main([str(file), "--url", url, "--json", "--strict"]) == 1
+    longest = max(SEEN, key=lambda body: len(body["messages"]))
+    assert [m["content"] for m in longest["messages"]] == ["你好", "您好，请讲", "我的订单呢？"]
+
+
+def test_every_user_turn_from_a_packed_file_streamed(url: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl.gz"
+    with gzip.open(file, "wt") as out:
+        out.write(json.dumps(say("a", "b", "c", "d", "e")) + "\n")
+    code, result = replay(url, file, capsys, "--turns", "all", "--stream", "--concurrency", "2")
+    assert (code, result["requests"], result["truncated"]) == (0, 3, 0)
+    assert sorted(len(body["messages"]) for body in SEEN) == [1, 3, 5]
+
+
+def test_refusals_are_counted_apart_and_server_errors_fail(url: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(say(text)) for text in ("too long", "fine")))
+    code, result = replay(url, file, capsys)
+    assert (code, result["refused"], result["failures"]) == (0, 1, 0)
+    file.write_text(json.dumps(say("broken")))
+    code, result = replay(url, file, capsys)
+    assert (code, result["failures"], result["statuses"]) == (1, 1, {"503": 1})
+
+
+def test_a_stream_without_its_end_is_truncated_and_fails(url: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(say("cut")))
+    code, result = replay(url, file, capsys, "--stream")
+    assert (code, result["truncated"]) == (1, 1)
+
+
+def test_no_server_is_a_failure_with_its_reason(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(say("x")))
+    code, result = replay(f"http://127.0.0.1:{free_port()}", file, capsys)
+    assert code == 1
+    assert "ConnectError" in result["last_error"]
+
+
+def test_a_rate_spreads_requests(url: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(say(f"question {i}")) for i in range(6)))
+    _, result = replay(url, file, capsys, "--rate", "10")
+    assert result["requests"] == 6
+    assert result["seconds"] >= 0.5
+
+
+def test_a_damaged_archive_gives_what_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl.gz"
+    whole = gzip.compress(b"".join(json.dumps(say(f"q{i}")).encode() + b"\n" for i in range(2000)))
+    file.write_bytes(whole[: len(whole) // 2])
+    complaints: list[str] = []
+    found = prompts(file, "last", 0, Tally(), lambda number, why: complaints.append(why))
+    assert 0 < len(found) < 2000
+    assert any("cannot be read on" in why for why in complaints)
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_no_row_breaks_the_reader(row) -> None:
+    for value in (row, {"messages": row}, {"messages": [row]}):
+        try:
+            assert of_row(value, "all")
+        except ValueError:
+            continue
+
+
+@given(st.text())
+def test_any_id_becomes_a_header_value(text: str) -> None:
+    assert header(text).isascii()
+    assert header(text).isprintable() or header(text) == ""
+
+
+def test_percentiles_by_nearest_rank() -> None:
+    assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0}
+    assert percentiles([]) == {}

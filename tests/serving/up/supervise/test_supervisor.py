@@ -1,0 +1,192 @@
+"""Real processes under the supervisor: restarted when killed, stopped in order, gone when the parent is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from feedback.store.server import RedisServer, free_port
+from serving.up.roles import redis_role
+from serving.up.supervise.leftovers import Ledger
+from serving.up.supervise.process import Role
+from serving.up.supervise.restarts import Policy
+from serving.up.supervise.supervisor import Supervisor
+from tests.waiting import eventually, eventually_async
+from understudy.errors import UnderstudyError
+
+QUICK = Policy(first=0.05, limit=0.2, steady=30)
+SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
+STUBBORN = (
+    sys.executable, "-c",
+    "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(p.pid, flush=True); "
+    "time.sleep(60)",
+)  # fmt: skip
+
+
+def supervisor(folder: Path, stop_seconds: float = 3.0) -> Supervisor:
+    return Supervisor(folder / "logs", Ledger(folder), QUICK, stop_seconds)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_killed_role_is_started_again_and_both_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "understudy.up")
+    watched = supervisor(tmp_path)
+    await watched.start(Role("one", SLEEP, 0))
+    first = watched.pids["one"]
+    os.kill(first, signal.SIGKILL)
+    await eventually_async(lambda: watched.pids.get("one", first) != first)
+    assert watched.lives["one"].restarts == 1
+    await watched.stop_all()
+    killed, again = caplog.messages
+    assert killed.startswith("one was killed (signal 9), starts again in 0.")
+    assert again == "one runs again"
+    assert watched.pids == {}
+    assert not alive(first)
+
+
+async def test_a_killed_redis_comes_back_on_its_port_with_its_data(tmp_path: Path) -> None:
+    import redis
+
+    server = RedisServer(tmp_path / "redis", port=free_port(), password="ours")
+    watched = supervisor(tmp_path)
+    await watched.start(redis_role(server.command()))
+    client = redis.Redis.from_url(server.url, socket_timeout=1)
+
+    def says(check) -> bool:
+        try:
+            return bool(check())
+        except redis.RedisError:
+            return False
+
+    await eventually_async(lambda: says(lambda: client.set("问候", "你好")))
+    os.kill(watched.pids["redis"], signal.SIGKILL)
+    await eventually_async(lambda: says(lambda: client.get("问候") == "你好".encode()))
+    await watched.stop_all()
+    assert watched.pids == {}
+
+
+async def test_a_role_that_ends_at_once_backs_off_and_can_be_stopped_meanwhile(tmp_path: Path) -> None:
+    watched = supervisor(tmp_path)
+    await watched.start(Role("bad", (sys.executable, "-c", "raise SystemExit(3)"), 0))
+    await eventually_async(lambda: watched.lives["bad"].failures >= 2)
+    await asyncio.wait_for(watched.stop("bad"), 5)
+    assert watched.lives["bad"].state == "stopped"
+
+
+async def test_stopping_kills_what_ignores_the_signal_and_its_children(tmp_path: Path) -> None:
+    watched = supervisor(tmp_path, stop_seconds=0.3)
+    await watched.start(Role("stubborn", STUBBORN, 0))
+    log = tmp_path / "logs" / "stubborn.log"
+    await eventually_async(lambda: log.exists() and log.read_text().strip().isdigit())
+    grandchild, child = int(log.read_text()), watched.pids["stubborn"]
+    await watched.stop_all()
+    await eventually_async(lambda: not alive(grandchild) and not alive(child))
+    assert watched.lives["stubborn"].state == "stopped"
+
+
+@pytest.mark.parametrize("how", ["no such program", "cancelled"])
+async def test_a_role_that_cannot_start_keeps_no_other_from_being_stopped(tmp_path: Path, how: str) -> None:
+    watched = supervisor(tmp_path)
+    await watched.start(Role("good", SLEEP, 1))
+    good = watched.pids["good"]
+    if how == "cancelled":
+        starting = asyncio.create_task(watched.start(Role("bad", SLEEP, 0)))
+        await asyncio.sleep(0)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    else:
+        with pytest.raises(UnderstudyError, match="cannot start bad: /no/such/program"):
+            await watched.start(Role("bad", ("/no/such/program",), 0))
+    assert watched.lives.keys() == {"good"}
+    await watched.stop_all()
+    assert watched.pids == {}
+    assert not alive(good)
+
+
+async def test_a_role_may_be_stopped_twice_at_once(tmp_path: Path) -> None:
+    watched = supervisor(tmp_path, stop_seconds=0.3)
+    await watched.start(Role("one", SLEEP, 0))
+    await asyncio.gather(watched.stop("one"), watched.stop_all())
+    assert watched.pids == {}
+    assert watched.lives["one"].state == "stopped"
+
+
+async def test_roles_that_were_killed_in_a_hurry_are_not_said_to_start_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = supervisor(tmp_path)
+    for wave, name in enumerate(("one", "two")):
+        await watched.start(Role(name, SLEEP, wave))
+    watched.hurry()
+    await eventually_async(lambda: not watched.pids)
+    await watched.stop_all()
+    assert {life.state for life in watched.lives.values()} == {"stopped"}
+    assert caplog.messages == []
+
+
+async def test_waves_stop_one_after_the_other(tmp_path: Path) -> None:
+    note = tmp_path / "order"
+    script = (
+        "import signal, sys, time\n"
+        "def end(*_):\n"
+        f"    open({str(note)!r}, 'a').write(sys.argv[1] + '\\n'); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\nprint('ready', flush=True)\ntime.sleep(60)"
+    )
+    watched = supervisor(tmp_path)
+    for name, wave in (("late", 2), ("early", 0), ("middle", 1)):
+        await watched.start(Role(name, (sys.executable, "-c", script, name), wave))
+    for name in ("late", "early", "middle"):
+        log = tmp_path / "logs" / f"{name}.log"
+        await eventually_async(lambda log=log: "ready" in log.read_text())
+    await watched.stop_all()
+    assert note.read_text().split() == ["early", "middle", "late"]
+
+
+def test_children_end_when_the_supervisor_is_killed_and_the_ledger_finds_the_rest(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys\nfrom pathlib import Path\n"
+        "from serving.up.supervise.leftovers import Ledger\nfrom serving.up.supervise.process import Role\n"
+        "from serving.up.supervise.restarts import Policy\nfrom serving.up.supervise.supervisor import Supervisor\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "async def run():\n"
+        "    s = Supervisor(folder / 'logs', Ledger(folder), Policy(), 3)\n"
+        f"    await s.start(Role('mild', {SLEEP!r}, 0))\n"
+        f"    await s.start(Role('stubborn', {STUBBORN!r}, 0))\n"
+        "    print(s.pids['mild'], s.pids['stubborn'], flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    mild, stubborn = (int(word) for word in parent.stdout.readline().split())
+    eventually(lambda: (tmp_path / "logs" / "stubborn.log").read_text().strip().isdigit(), what="deafness to SIGTERM")
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    eventually(lambda: not alive(mild))
+    assert alive(stubborn)
+    assert Ledger(tmp_path).reap(seconds=0.3) == ["stubborn"]
+    eventually(lambda: not alive(stubborn))
+
+
+def test_the_ledger_never_touches_a_reused_process_id(tmp_path: Path) -> None:
+    (tmp_path / "processes.json").write_text(f'{{"other": [{os.getpid()}, 1.0]}}')
+    assert Ledger(tmp_path).reap() == []

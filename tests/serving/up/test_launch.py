@@ -1,0 +1,34 @@
+"""When a start counts as ready, and that waiting for it costs nobody a failed request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from serving.up.launch import first_reply
+from tests.serving.up.server import served
+
+
+async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(tmp_path: Path) -> None:
+    looks = iter([{"auto"}, {"auto", "student:v1"}, {"auto", "teacher", "student:v1"}])
+    now: set[str] = set()
+    asked: list[tuple[str, bool]] = []
+
+    async def models(request: Request) -> Response:
+        now.update(next(looks, {"student"}))
+        return JSONResponse({"data": [{"id": name} for name in now]})
+
+    async def chat(request: Request) -> Response:
+        model = (await request.json())["model"]
+        asked.append((model, model in now))
+        return JSONResponse({}, headers={"x-understudy-arm": model})
+
+    routes = [Route("/v1/models", models), Route("/v1/chat/completions", chat, methods=["POST"])]
+    with served(Starlette(routes=routes)) as url:
+        await first_reply(SimpleNamespace(gateway=url), SimpleNamespace(lives={}), tmp_path, 30.0)
+    assert asked == [("student", True), ("teacher", True)]

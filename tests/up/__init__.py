@@ -1,1 +1,0 @@
-"""Tests of `understudy up`: supervisor, preflight, view, replay, demo application and report figures."""
