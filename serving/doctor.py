@@ -20,7 +20,7 @@ import httpx
 import psutil
 
 from serving.engine.config import EnginesConfig, ExternalEngine
-from serving.engine.launch.doctor import cpu_flags
+from serving.engine.launch.obstacles import cpu_flags
 from serving.gateway.config import GatewayConfig
 from serving.gateway.snapshot import key_of
 from serving.up.config import UpConfig

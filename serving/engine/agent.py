@@ -16,7 +16,7 @@ from serving.engine.config import EnginesConfig, served_model
 from serving.engine.control import EngineAway, LoadRefused
 from serving.engine.inside.layout import reason_against
 from serving.engine.launch.runner import EngineRunner
-from serving.engine.slot import Event, State, after, decide
+from serving.engine.slot import SlotEvent, State, after, decide
 from understudy.clock import Clock, monotonic
 from understudy.errors import IntegrityError, NotFound, UnderstudyError
 
@@ -117,20 +117,20 @@ class Agent:
         return await self._runner.trouble()
 
     async def _start(self, version: str) -> None:
-        self._fire(Event.START)
+        self._fire(SlotEvent.START)
         folder, fingerprint = await self._verified(version)
         began = self._clock()
         self._facts["pid"] = await self._runner.start(version, folder)
         self.loaded = self._started = version
         self._facts["load_seconds"] = self._clock() - began
-        self._fire(Event.HEALTHY)
+        self._fire(SlotEvent.HEALTHY)
         await self._confirm(version, fingerprint)
 
     async def _replace(self, version: str) -> None:
         """Load `version` into the running engine, or restart the idle engine where that cannot be."""
         folder, fingerprint = await self._verified(version)
         obstacle = await self._obstacle(folder)
-        self._fire(Event.REPLACE)
+        self._fire(SlotEvent.REPLACE)
         control = self._runner.control
         await control.close()
         drained = await self._runner.drained(self._stop.is_set)
@@ -138,11 +138,11 @@ class Agent:
         again = decide(self._slot, State.SERVING, self.loaded, self._document, None, self._blocked())
         if not drained or again.version != version:
             await control.open(self.loaded or "")
-            return self._fire(Event.OVERDUE)
+            return self._fire(SlotEvent.OVERDUE)
         if obstacle:
             log.info("%s: restarting for %s, since %s", self._slot, version, obstacle)
             return await self._restart()
-        self._fire(Event.DRAINED)
+        self._fire(SlotEvent.DRAINED)
         self.loaded = None
         try:
             seconds, _ = await control.load(str(folder.absolute()), version, self._config.load_deadline)
@@ -150,7 +150,7 @@ class Agent:
             self._mark_bad(version, error.message)
             return await self._restart()
         self._facts["load_seconds"] = seconds
-        self._fire(Event.LOADED)
+        self._fire(SlotEvent.LOADED)
         self.loaded = version
         await self._confirm(version, fingerprint)
 
@@ -171,7 +171,7 @@ class Agent:
         self.bad.pop(version, None)
         self._failures = 0
         self._failed_starts.clear()
-        self._fire(Event.MATCHED)
+        self._fire(SlotEvent.MATCHED)
         seconds = self._facts.get("load_seconds") or 0.0
         log.info("%s: serving %s, loaded in %.2f s, off by %.2g nats", self._slot, version, seconds, found)
 
@@ -182,7 +182,7 @@ class Agent:
             return
         if found.version is None or found.loading:
             return await self._runner.stop()
-        self._fire(Event.ADOPT)
+        self._fire(SlotEvent.ADOPT)
         self.loaded, self._started = found.version, found.started
         process = await self._runner.process()
         self._facts["pid"] = process.pid if process else None
@@ -194,21 +194,21 @@ class Agent:
             await self._fail(str(error))
 
     async def _restart(self) -> None:
-        self._fire(Event.RESTART)
+        self._fire(SlotEvent.RESTART)
         self.loaded = None
         await self._runner.stop()
-        self._fire(Event.STOPPED)
+        self._fire(SlotEvent.STOPPED)
 
     async def _fail(self, why: str) -> None:
         """Take the engine out of service, end it, and wait longer after each failure in a row."""
-        self._fire(Event.FAILED)
+        self._fire(SlotEvent.FAILED)
         self.loaded = None
         delay = min(self._config.backoff_first * 2**self._failures, self._config.backoff_max)
         self._failures = min(self._failures + 1, 16)
         log.error("%s: %s; trying again in %.1f s", self._slot, why, delay)
         await self._runner.stop()
         await self._pause(delay)
-        self._fire(Event.ELAPSED)
+        self._fire(SlotEvent.ELAPSED)
 
     async def _verified(self, version: str) -> tuple[Path, Fingerprint]:
         """Folder and fingerprint of a version whose signature and files were checked just now."""
@@ -235,7 +235,7 @@ class Agent:
     def _blocked(self) -> dict[str, str]:
         return {v: why for v, why in self.bad.items() if self._clock() < self._retry.get(v, 0.0)}
 
-    def _fire(self, event: Event) -> None:
+    def _fire(self, event: SlotEvent) -> None:
         self.state = after(self.state, event)
 
     async def _read(self) -> None:

@@ -1,6 +1,6 @@
 """Everything that depends on the version of vLLM: arguments, environment, metrics, preloading and one patch.
 
-What `worker.py` and `middleware.py` use inside the engine for a load in place is guarded here, by `unproven`. vLLM is
+What `loader.py` and `middleware.py` use inside the engine for a load in place is guarded here, by `unproven`. vLLM is
 imported inside functions only, so that everybody may import this module.
 """
 

@@ -24,7 +24,7 @@ class State(StrEnum):
     BACKING_OFF = "backing_off"
 
 
-class Event(StrEnum):
+class SlotEvent(StrEnum):
     """What can happen to a slot."""
 
     START = "start"
@@ -41,8 +41,8 @@ class Event(StrEnum):
     ELAPSED = "elapsed"
 
 
-S, E = State, Event
-TABLE: dict[tuple[State, Event], State] = {
+S, E = State, SlotEvent
+TABLE: dict[tuple[State, SlotEvent], State] = {
     (S.IDLE, E.START): S.STARTING,
     (S.IDLE, E.ADOPT): S.VERIFYING,
     (S.IDLE, E.FAILED): S.BACKING_OFF,
@@ -65,7 +65,7 @@ TABLE: dict[tuple[State, Event], State] = {
 }
 
 
-def after(state: State, event: Event) -> State:
+def after(state: State, event: SlotEvent) -> State:
     """The next state.
 
     Raises:

@@ -12,7 +12,7 @@ import psutil
 from deploy.routing.document import SLOTS, SlotName
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
-from serving.engine.launch.doctor import free_bytes
+from serving.engine.launch.obstacles import free_bytes
 from serving.gateway.config import GatewayConfig
 from serving.up.supervise.process import ROOT
 from understudy.config import Config

@@ -33,7 +33,7 @@ LOAD_METHOD = "understudy_load"
 RESET_ATTEMPTS = 20
 
 
-class Refusal(Exception):
+class EngineRefusal(Exception):
     """An answer other than the request's own: status, machine-readable code, sentence."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -72,31 +72,31 @@ class VersionGuard:
                 return await self._app(scope, receive, send)
             self._check_version(_header(scope, b"x-understudy-version"), trusted)
             await self._work(scope, receive, send)
-        except Refusal as refusal:
+        except EngineRefusal as refusal:
             error = {"message": refusal.message, "type": "engine_error", "param": None, "code": refusal.code}
             await _answer(send, refusal.status, {"error": error, "loaded": self.version})
 
     def _authorise(self, scope: Scope, route: tuple[str, str]) -> bool:
         """Whether the control key was given; refuses unknown routes and wrong keys."""
         if route not in WORK and route not in KEYED and route not in CONTROL:
-            raise Refusal(404, "not_found", f"{route[0]} {route[1]} is not served by this engine")
+            raise EngineRefusal(404, "not_found", f"{route[0]} {route[1]} is not served by this engine")
         scheme, _, given = _header(scope, b"authorization").partition(" ")
         trusted = scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), self._control_key.encode())
         known = scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), self._key.encode())
         if not trusted and (not known or route in CONTROL):
-            raise Refusal(401, "invalid_api_key", "this engine needs its key as `authorization: Bearer KEY`")
+            raise EngineRefusal(401, "invalid_api_key", "this engine needs its key as `authorization: Bearer KEY`")
         return trusted
 
     def _check_version(self, meant: str, trusted: bool) -> None:
         """Refuse work that means another version; the agent may ask a closed engine, but never a half-loaded one."""
         if self.loading or self.version is None:
-            raise Refusal(409, "closed", "this engine is loading a version")
+            raise EngineRefusal(409, "closed", "this engine is loading a version")
         if not meant and not trusted:
-            raise Refusal(409, "version_required", "say which version is meant by `x-understudy-version`")
+            raise EngineRefusal(409, "version_required", "say which version is meant by `x-understudy-version`")
         if meant and meant != self.version:
-            raise Refusal(409, "version_mismatch", f"this engine serves {self.version}, not {meant}")
+            raise EngineRefusal(409, "version_mismatch", f"this engine serves {self.version}, not {meant}")
         if not self.open and not trusted:
-            raise Refusal(409, "closed", f"this engine is closed while {self.version} is checked or replaced")
+            raise EngineRefusal(409, "closed", f"this engine is closed while {self.version} is checked or replaced")
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward, count until the last byte, and name the version that answers."""
@@ -121,7 +121,7 @@ class VersionGuard:
             self.open = False
         elif path == "/understudy/open":
             if self.loading or self.version is None or body.get("version") != self.version:
-                raise Refusal(409, "version_mismatch", f"loaded is {self.version}, not {body.get('version')}")
+                raise EngineRefusal(409, "version_mismatch", f"loaded is {self.version}, not {body.get('version')}")
             self.open = True
         else:
             return await self._load(scope["app"].state.engine_client, body)
@@ -145,9 +145,9 @@ class VersionGuard:
         """
         path, version = body.get("path"), body.get("version")
         if not isinstance(path, str) or not isinstance(version, str) or not version:
-            raise Refusal(400, "invalid_request", "a load needs `path` and `version`")
+            raise EngineRefusal(400, "invalid_request", "a load needs `path` and `version`")
         if self.open or self.loading or self.in_flight:
-            raise Refusal(409, "busy", f"close first; open={self.open}, in flight={self.in_flight}")
+            raise EngineRefusal(409, "busy", f"close first; open={self.open}, in flight={self.in_flight}")
         self.loading = True
         before, self.version = self.version, None
         try:
@@ -157,7 +157,7 @@ class VersionGuard:
                 self.version = before if refused else None
             if refused:
                 status = 422 if self.version else 500
-                raise Refusal(status, "load_refused" if self.version else "load_damaged", refused[0]["error"])
+                raise EngineRefusal(status, "load_refused" if self.version else "load_damaged", refused[0]["error"])
             await _reset_caches(engine)
             self.version = version
         finally:
@@ -170,7 +170,7 @@ async def _ask_workers(engine: Any, path: str) -> list[dict[str, Any]]:
     try:
         answers: list[dict[str, Any]] = await engine.collective_rpc(LOAD_METHOD, args=(path,))
     except Exception as error:
-        raise Refusal(500, "load_damaged", f"the load failed: {type(error).__name__} {error}") from error
+        raise EngineRefusal(500, "load_damaged", f"the load failed: {type(error).__name__} {error}") from error
     return answers
 
 
@@ -180,7 +180,7 @@ async def _reset_caches(engine: Any) -> None:
         if await engine.reset_prefix_cache():
             return
         await asyncio.sleep(0.05)
-    raise Refusal(500, "load_damaged", "the prefix cache could not be reset after the load")
+    raise EngineRefusal(500, "load_damaged", "the prefix cache could not be reset after the load")
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -195,18 +195,18 @@ async def _json_body(receive: Receive) -> dict[str, Any]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise Refusal(400, "invalid_request", "the client went away")
+            raise EngineRefusal(400, "invalid_request", "the client went away")
         raw += message.get("body", b"")
         if len(raw) > MAX_CONTROL_BODY:
-            raise Refusal(413, "too_large", f"a control body has at most {MAX_CONTROL_BODY} bytes")
+            raise EngineRefusal(413, "too_large", f"a control body has at most {MAX_CONTROL_BODY} bytes")
         if not message.get("more_body"):
             break
     try:
         value = json.loads(raw or b"{}")
     except ValueError:
-        raise Refusal(400, "invalid_request", "the body is not JSON") from None
+        raise EngineRefusal(400, "invalid_request", "the body is not JSON") from None
     if not isinstance(value, dict):
-        raise Refusal(400, "invalid_request", "the body must be a JSON object")
+        raise EngineRefusal(400, "invalid_request", "the body must be a JSON object")
     return value
 
 

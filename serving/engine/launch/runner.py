@@ -14,7 +14,7 @@ from deploy.routing.document import SlotName
 from serving.engine import compat
 from serving.engine.config import EnginesConfig, cores_of, served_model
 from serving.engine.control import EngineAway, EngineControl, EngineState
-from serving.engine.launch import doctor
+from serving.engine.launch import obstacles
 from serving.engine.launch.fork_client import ForkLauncher
 from serving.engine.launch.launcher import EngineProcess, Launcher, LaunchFailed, LaunchSpec
 from serving.engine.launch.plain import PlainLauncher
@@ -78,9 +78,9 @@ class EngineRunner:
         """
         launcher = self._used = await self._choose()
         forked = launcher is self._fork
-        doctor.check_cpu(self._config)
+        obstacles.check_cpu(self._config)
         await self._port_free()
-        doctor.check_memory(folder, self._config, forked=forked)
+        obstacles.check_memory(folder, self._config, forked=forked)
         process = await launcher.start(self._spec(version, folder))
         deadline = self._config.start_deadline
         limit = self._clock() + deadline
@@ -100,8 +100,8 @@ class EngineRunner:
         limit = self._clock() + self._config.stop_grace
         while True:
             try:
-                return doctor.check_port(self._slot, self._config)
-            except doctor.CannotStart:
+                return obstacles.check_port(self._slot, self._config)
+            except obstacles.CannotStart:
                 if self._clock() > limit:
                     raise
             await asyncio.sleep(POLL)

@@ -14,7 +14,7 @@ from deploy.routing.document import Heartbeat, RoutingDocument, SlotView
 from serving.engine.agent import STARTS, Agent
 from serving.engine.config import EnginesConfig
 from serving.engine.control import EngineState, LoadRefused
-from serving.engine.launch.doctor import CannotStart
+from serving.engine.launch.obstacles import CannotStart
 from serving.engine.slot import State
 from tests.waiting import eventually_async
 from understudy.errors import IntegrityError, Unavailable

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.routing.document import RoutingDocument, SlotView
-from serving.engine.slot import TABLE, Event, State, Want, after, decide
+from serving.engine.slot import TABLE, SlotEvent, State, Want, after, decide
 from understudy.errors import IllegalTransition
 
 
@@ -18,8 +18,8 @@ def document(desired: str | None, *, stable: str | None = "v1", elsewhere: str |
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(Event), max_size=30))
-def test_events_keep_to_the_table_and_illegal_ones_change_nothing(events: list[Event]) -> None:
+@given(st.lists(st.sampled_from(SlotEvent), max_size=30))
+def test_events_keep_to_the_table_and_illegal_ones_change_nothing(events: list[SlotEvent]) -> None:
     state = State.IDLE
     for event in events:
         if (state, event) in TABLE:
@@ -33,12 +33,12 @@ def test_serving_is_reached_only_through_a_matched_fingerprint() -> None:
     into = {
         event for (state, event), target in TABLE.items() if target is State.SERVING and state is not State.DRAINING
     }
-    assert into == {Event.MATCHED}
+    assert into == {SlotEvent.MATCHED}
 
 
 def test_every_working_state_can_fail_and_every_failure_waits() -> None:
     working = set(State) - {State.BACKING_OFF}
-    assert all(TABLE[state, Event.FAILED] is State.BACKING_OFF for state in working)
+    assert all(TABLE[state, SlotEvent.FAILED] is State.BACKING_OFF for state in working)
 
 
 @pytest.mark.parametrize(
