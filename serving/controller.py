@@ -26,6 +26,7 @@ from serving.control.config import ControlConfig
 from serving.control.sources import Sources
 from serving.control.token import admin_token
 from serving.engine.config import EnginesConfig
+from understudy import logs
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict, UnderstudyError
@@ -42,7 +43,7 @@ REFRESH = 1.0
 def main(argv: list[str]) -> int:
     """Entry point; runs until SIGTERM or SIGINT (0), or until another one leads (1)."""
     options = parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.set_up()
     config = load_config(options.config)
     state = StateDir(options.state)
     stop = threading.Event()

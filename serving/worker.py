@@ -23,6 +23,7 @@ from feedback.store.connection import connect, find_redis, without_password
 from serving.engine.client import EngineClient
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import static_document, with_keys
+from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
 from understudy.state import DEFAULT_STATE, StateDir
@@ -104,8 +105,7 @@ class EngineDirectory:
 def main(argv: list[str]) -> int:
     """Entry point; runs until SIGTERM or SIGINT."""
     options = parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.set_up()
     config = load_config(options.config)
     settings = WorkerConfig(
         shadow=config.section(ShadowConfig),

@@ -7,7 +7,6 @@ rule that out compares the head hash that `verify` prints with one noted elsewhe
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -21,6 +20,7 @@ from typing import IO, Any
 
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, IntegrityError, Unavailable, UnderstudyError
+from understudy.process.lock import take
 
 log = logging.getLogger("understudy.audit")
 REPAIRED = "audit.repaired"
@@ -121,7 +121,7 @@ class AuditLog:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a+b", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                take(file)
                 entry, rest = _last(file)
                 if rest:
                     entry = self._repair(file, entry, rest)

@@ -8,7 +8,6 @@ after the state directory, so a restarted controller, which holds the lock, need
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import Any
 
@@ -17,6 +16,7 @@ import redis
 from deploy.routing.store import quick_client
 from feedback.store.scripts import source
 from understudy.ids import random_id
+from understudy.process.lock import take
 from understudy.state import StateDir
 
 TTL_MS = 5000
@@ -80,9 +80,7 @@ class Lease:
     def _lock(self) -> bool:
         self._state.run.mkdir(parents=True, exist_ok=True)
         file = (self._state.run / "controller.lock").open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(file, wait=False):
             file.close()
             return False
         file.seek(0)

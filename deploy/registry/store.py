@@ -6,7 +6,6 @@ class behind the same Protocol.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import shutil
 from collections.abc import Collection, Iterator
@@ -22,6 +21,7 @@ from deploy.registry.signing import Signer
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.files import is_ready, mark_ready, read_json, sync_folder, write_atomic
+from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
 LARGEST_MANIFEST = 16 << 20
@@ -195,8 +195,7 @@ class Registry:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._state.versions.mkdir(parents=True, exist_ok=True)
-        with (self._state.versions / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with exclusive(self._state.versions / ".lock"):
             yield
 
 

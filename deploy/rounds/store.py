@@ -7,7 +7,6 @@ The register stage must put the new version's name under `version` into its summ
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any, Final
 from understudy.clock import Clock, wall
 from understudy.errors import Conflict, IllegalTransition, NotFound
 from understudy.files import READY, is_ready, mark_ready, read_json, write_json
+from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
 STAGES: Final = ("select", "score", "distil", "export", "evaluate", "register", "gate", "canary", "live")
@@ -189,8 +189,7 @@ class RoundStore:
     def _locked(self) -> Iterator[None]:
         """Trainer and controller end stages one after the other, so that neither overwrites the other's word."""
         self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with exclusive(self._root / ".lock"):
             yield
 
     def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None:

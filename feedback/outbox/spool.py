@@ -9,7 +9,6 @@ that SQLite calls damaged is put aside, whole, and a new one begun.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import sqlite3
@@ -22,6 +21,7 @@ from pathlib import Path
 from feedback.bus.protocol import Numbered
 from understudy.errors import Conflict
 from understudy.ids import random_id
+from understudy.process.lock import take
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,9 @@ class Spool:
         self._limit = limit
         self._mutex = threading.Lock()
         self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take(self._lock, wait=False):
             os.close(self._lock)
-            raise Conflict(f"the spool {path} is held by another process; give each its own name") from None
+            raise Conflict(f"the spool {path} is held by another process; give each its own name")
         self._db: sqlite3.Connection | None = None
         self.id = ""
         """Identity of the file; empty until it is open."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.fork_client import fork_socket
 from serving.engine.launch.runner import EngineRunner
+from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
 from understudy.process.lock import ProcessLock
@@ -36,8 +36,7 @@ def main(argv: list[str]) -> int:
     external = engines.teacher if options.slot == "teacher" else engines.student
     if external is not None:
         raise UsageError(f"engines say that {external.url} serves this arm: take that away to run it here")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.set_up()
     state = StateDir(options.state)
     with slot_lock(options.slot, state):
         asyncio.run(_run(options.slot, state, config))

@@ -9,7 +9,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from serving.gateway.config import GatewayConfig
 from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
 from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build
+from understudy import logs
 from understudy.config import load_config
 from understudy.errors import ConfigError
 from understudy.process.ports import bound
@@ -65,7 +65,7 @@ def parse(argv: list[str]) -> Options:
 def main(argv: list[str]) -> int:
     """Entry point; returns the exit code."""
     options = parse(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.set_up()
     config = load_config(options.config)
     config.check()
     settings = config.section(GatewayConfig)

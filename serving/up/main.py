@@ -28,6 +28,7 @@ from serving.up.supervise.leftovers import Ledger
 from serving.up.supervise.lock import StateLock
 from serving.up.supervise.restarts import Policy
 from serving.up.supervise.supervisor import Supervisor
+from understudy import logs
 from understudy.config import load_config
 from understudy.errors import UnderstudyError
 
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
     options = parsed(argv)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     console = Console(highlight=False)
-    logging.basicConfig(handlers=[Told(console)])
+    logs.set_up(ConsoleHandler(console), logging.WARNING)
     logging.getLogger("understudy.up").setLevel(logging.INFO)
     leave(options, failed("the run was interrupted, or has not ended yet"))
     options.state.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # conversations and keys: its owner's alone
@@ -162,7 +163,7 @@ class Up:
         return 0 if ok else 1
 
 
-class Told(logging.Handler):
+class ConsoleHandler(logging.Handler):
     """Log records as lines of the console, in the manner of the events."""
 
     def __init__(self, console: Console) -> None:

@@ -1,14 +1,33 @@
-"""One process for a job: a lock that the kernel releases when its holder dies, however it dies."""
+"""One process for a job, or one at a time: locks that the kernel releases when their holder dies, however it dies."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self
 
 from understudy.errors import Conflict
+
+
+def take(file: IO[Any] | int, *, wait: bool = True) -> bool:
+    """Lock an open file or descriptor until it is closed; False where another one holds it and `wait` is False."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the file at `path`, made where it is missing, for the length of a `with`; waits for whoever holds it."""
+    with path.open("a") as file:
+        take(file)
+        yield
 
 
 class ProcessLock:
@@ -30,12 +49,10 @@ class ProcessLock:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(descriptor, wait=False):
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
-            raise Conflict(self._refusal.replace("{pid}", holder)) from None
+            raise Conflict(self._refusal.replace("{pid}", holder))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor

@@ -23,6 +23,7 @@ from typing import Any
 
 from serving.engine import compat
 from serving.engine.launch.launcher import LaunchSpec, signal_engine
+from understudy import logs
 from understudy.process.lifeline import die_with_parent
 
 log = logging.getLogger("understudy.forkserver")
@@ -200,7 +201,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.engine.launch.forkserver", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.set_up()
     began = time.monotonic()
     for name, value in {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}.items():
         os.environ.setdefault(name, value)
