@@ -58,13 +58,13 @@ class Result:
 def main(argv: list[str]) -> int:
     """Entry point of the benchmark."""
     given = parse(argv)
-    for tool in ("nginx", "wrk"):
-        if shutil.which(tool) is None:
-            raise UsageError(f"this benchmark needs `{tool}`: install it with your package manager")
-    names = [n for n in CANDIDATES if n.split("-")[0] in ("direct", "understudy", *given.peers.split(","))]
     unknown = set(given.peers.split(",")) - set(CANDIDATES)
     if unknown:
         raise UsageError(f"`--peers` knows nginx, not {', '.join(sorted(unknown))}")
+    for tool in ("nginx", "wrk"):
+        if shutil.which(tool) is None:
+            raise UsageError(f"this benchmark needs `{tool}`: run `scripts/system-packages`")
+    names = [n for n in CANDIDATES if n.split("-")[0] in ("direct", "understudy", *given.peers.split(","))]
     seconds = 2.0 if given.quick else given.seconds
     with tempfile.TemporaryDirectory(prefix="bench-gateway-") as folder:
         results = measure(Path(folder), names, seconds)

@@ -6,6 +6,7 @@ With UNDERSTUDY_REQUIRE_DATA=1 they fail instead, so that no machine passes them
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NO_KAFKA = "no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or KAFKA_HOME to a Kafka distribution (needs Java 17 or later)"
+NO_JAVA = "Kafka lies here, but no `java` to run it: run `scripts/system-packages`, or set JAVA_HOME"
 
 
 def data_file(name: str) -> Path:
@@ -28,6 +30,8 @@ def kafka_home() -> Path:
     """Folder of a Kafka distribution: KAFKA_HOME, else ../shared/kafka, else .kafka."""
     for folder in _named("KAFKA_HOME", SHARED / "kafka", ROOT / ".kafka"):
         if (folder / "bin" / "kafka-server-start.sh").is_file():
+            if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+                _lacking(NO_JAVA)
             return folder
     _lacking(NO_KAFKA)
 

@@ -16,6 +16,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_data, "ROOT", tmp_path)
     for name in ("UNDERSTUDY_DATA", "KAFKA_HOME", "UNDERSTUDY_REQUIRE_DATA"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
 
 
 def put(file: Path) -> Path:
@@ -48,3 +49,11 @@ def test_what_is_lacking_skips_or_fails_where_it_is_required(monkeypatch: pytest
             shared_data.kafka_home()
         with pytest.raises(outcome, match=r"no rows.jsonl: set UNDERSTUDY_DATA"):
             shared_data.data_file("rows.jsonl")
+
+
+def test_a_kafka_without_java_names_the_command_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / ".kafka" / "bin" / "kafka-server-start.sh")
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Skipped, match="scripts/system-packages"):
+        shared_data.kafka_home()

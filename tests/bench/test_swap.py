@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.commands import main
 from bench.streams import Observed
 from bench.swap import LONG, SHORT, distinct, mixed
-from understudy.errors import UsageError
 
 REFERENCE = {
     ("v1", LONG): ["It arrives on Friday.", "可以，七天内。"],
@@ -41,8 +39,3 @@ def test_a_version_that_nobody_asked_for_is_mixed_and_a_cut_reply_is_counted_els
 
 def test_the_two_most_similar_versions_bound_what_can_be_told_apart() -> None:
     assert distinct(REFERENCE) == 1
-
-
-def test_an_unknown_peer_is_named() -> None:
-    with pytest.raises(UsageError, match="litellm"):
-        main(["gateway", "--peers", "nginx,litellm", "--quick"])
