@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.guardrails import Stat, exposures, harm
+from ab.guardrails import Stat, exposures, harm
 from deploy.life.config import GateConfig
 from deploy.life.gate import Evaluation, decide
 from deploy.life.record import Desk

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ab.guardrails import Stat
 from deploy.audit.log import AuditLog
-from deploy.guardrails import Stat
 from deploy.life import state as control_state
 from deploy.life.document import Settings
 from deploy.life.rollout import advance

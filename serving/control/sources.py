@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.guardrails import Stat
+from ab.guardrails import Stat
 from feedback.config import KpisConfig, PoolConfig, RedisConfig
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ab.guardrails import Stat
 from deploy.audit.log import AuditLog
 from deploy.control.conductor import Conductor
-from deploy.guardrails import Stat
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.document import Settings
 from deploy.life.record import Desk

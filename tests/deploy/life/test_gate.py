@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from deploy.guardrails import Stat, exposures, harm
+from ab.guardrails import Stat, exposures, harm
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.gate import Evaluation, Pair, decide
 

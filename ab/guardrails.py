@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from deploy.life.config import RolloutConfig
+from typing import Any, Protocol
 
 Z = 3.0
 """Standard errors."""
@@ -52,12 +50,21 @@ Stats = Mapping[str, Stat]
 """By KPI."""
 
 
+class Limits(Protocol):
+    """The limits of a rollout."""
+
+    min_samples: int
+    max_abnormal_increase: float
+    agreement_margin: float
+    max_latency_ratio: float
+
+
 def exposures(candidate: Stats) -> int:
     """Live replies of a version: every one is counted as ended well or abnormally."""
     return max((candidate[k].n for k in (ABNORMAL, LATENCY) if k in candidate), default=0)
 
 
-def harm(candidate: Stats, stable: Stats, config: RolloutConfig) -> str | None:
+def harm(candidate: Stats, stable: Stats, config: Limits) -> str | None:
     """What the candidate does worse than the stable version, in words; None when nothing is clear."""
     for kpi, sign, limit in (
         (ABNORMAL, 1.0, config.max_abnormal_increase),
@@ -76,7 +83,7 @@ def harm(candidate: Stats, stable: Stats, config: RolloutConfig) -> str | None:
     return None
 
 
-def _enough(new: Stat, old: Stat, config: RolloutConfig) -> bool:
+def _enough(new: Stat, old: Stat, config: Limits) -> bool:
     return min(new.n, old.n) >= config.min_samples
 
 
