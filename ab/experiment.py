@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ab.guardrails import Guardrail
 
 Arm = Literal["teacher", "student"]
 Unit = Literal["user", "session", "request"]
@@ -28,20 +30,6 @@ class Primary(_Part):
     kpi: str
     test: Literal["non_inferiority", "superiority", "two_sided"] = "two_sided"
     margin: float = Field(default=0.0, ge=0)
-
-
-class Guardrail(_Part):
-    """A KPI that must not get worse: by an absolute increase or by a ratio."""
-
-    kpi: str
-    max_increase: float | None = None
-    max_ratio: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> Guardrail:
-        if (self.max_increase is None) == (self.max_ratio is None):
-            raise ValueError("give exactly one of max_increase and max_ratio")
-        return self
 
 
 class Stop(_Part):

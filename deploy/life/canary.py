@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ab.guardrails import Stat, exposures, harm
+from ab.summary import Stat
 from deploy.life.config import GateConfig
 from deploy.life.gate import Evaluation, decide
+from deploy.life.harm import exposures, harm
 from deploy.life.record import Desk
 from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState
@@ -197,7 +198,7 @@ class Canary:
     def _less(self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]], version: str) -> dict[str, Stat]:
         earlier = canary.before.get(version, {})
         now = known.get(version, {})
-        return {kpi: stat.minus(earlier[kpi].stat() if kpi in earlier else Stat()) for kpi, stat in now.items()}
+        return {kpi: stat.since(earlier[kpi].stat() if kpi in earlier else Stat()) for kpi, stat in now.items()}
 
     def _say(self, canary: CanaryState) -> None:
         """Tell the views how far the step is."""

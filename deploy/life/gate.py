@@ -1,18 +1,16 @@
 """The offline gate: may a candidate take live traffic at all? A pure decision on an evaluation.
 
-Parent and candidate answer the same prompts, so the differences are one sample: its mean, with a one-sided lower
-bound by the normal approximation (Student's t would make it 1 % wider at 100 prompts).
+Parent and candidate answer the same prompts, so what decides is the lower bound of their paired differences.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from statistics import NormalDist, fmean
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ab.paired import Bound, lower_bound
 from deploy.life.config import GateConfig
 
 
@@ -38,17 +36,6 @@ class Evaluation(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """A mean difference (candidate less parent) over `n` prompts and its one-sided lower bound."""
-
-    n: int
-    parent: float
-    candidate: float
-    difference: float
-    lower: float
-
-
-@dataclass(frozen=True, slots=True)
 class GateDecision:
     """`passed` when `reasons` is empty; figures of both slices."""
 
@@ -59,24 +46,13 @@ class GateDecision:
 
     def summary(self) -> dict[str, Any]:
         """As JSON, for the round's record."""
-        return asdict(self)
+        slices = {name: _told(found) for name, found in (("hard", self.hard), ("general", self.general))}
+        return {"passed": self.passed, "reasons": self.reasons, **slices}
 
 
 def bound(pairs: tuple[Pair, ...], alpha: float) -> Bound | None:
-    """Mean paired difference and its lower `1 - alpha` bound; None below two pairs."""
-    if len(pairs) < 2:
-        return None
-    differences = [pair.candidate - pair.parent for pair in pairs]
-    mean = fmean(differences)
-    spread = sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)  # `stdev` raises on NaN
-    error = math.sqrt(spread / len(differences))
-    return Bound(
-        n=len(pairs),
-        parent=fmean(pair.parent for pair in pairs),
-        candidate=fmean(pair.candidate for pair in pairs),
-        difference=mean,
-        lower=mean - NormalDist().inv_cdf(1 - alpha) * error,
-    )
+    """Of candidate less parent; None below two pairs."""
+    return lower_bound([(pair.parent, pair.candidate) for pair in pairs], alpha)
 
 
 def decide(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True) -> GateDecision:
@@ -100,3 +76,12 @@ def decide(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = Tr
 def _too_few(name: str, found: Bound | None, config: GateConfig) -> list[str]:
     n = 0 if found is None else found.n
     return [] if n >= config.min_prompts else [f"{n} held-out {name} prompts, fewer than {config.min_prompts}"]
+
+
+def _told(found: Bound | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {
+        "n": found.n, "parent": found.before, "candidate": found.after,
+        "difference": found.difference, "lower": found.lower,
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ab.guardrails import Stat
+from ab.summary import Stat
 from deploy.audit.log import AuditLog
 from deploy.life import state as control_state
 from deploy.life.document import Settings

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ab.guardrails import Stat
+from ab.summary import Stat
 from deploy.routing.document import EXTERNAL
 from understudy.errors import IntegrityError
 from understudy.files import write_atomic

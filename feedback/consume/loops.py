@@ -18,7 +18,7 @@ from feedback.bus.protocol import Bus, Received
 from feedback.config import KpisConfig, PoolConfig, ShadowConfig
 from feedback.consume.consumer import Consumer
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
-from feedback.kpis.store import exchange_effects, feedback_effects
+from feedback.kpis.effects import exchange_effects, feedback_effects
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
 from feedback.shadow.jobs import Jobs, push

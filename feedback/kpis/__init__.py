@@ -1,1 +1,1 @@
-"""Operational KPIs: their names, their sums and how they are read."""
+"""Operational KPIs: their names, what an event adds to their sums, and how those are read."""

@@ -12,7 +12,7 @@ COMPUTED = (
     "requests", "abnormal_termination", "completion_tokens",
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
 )  # fmt: skip
-"""Of `feedback.kpis.store`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
+"""Of `feedback.kpis.effects`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
 
 
 def counted(config: KpisConfig) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from feedback.checks import Finding, Pair, run_checks
 from feedback.config import ShadowConfig
 from feedback.events import Exchange, HardSample, Verdict, sample_id
 from feedback.inputs import input_kinds
-from feedback.kpis.store import verdict_effects
+from feedback.kpis.effects import verdict_effects
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
 from feedback.shadow.asking import Reply

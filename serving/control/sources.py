@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ab.guardrails import Stat
+from ab.summary import Stat
 from feedback.config import KpisConfig, PoolConfig, RedisConfig
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
@@ -49,7 +49,7 @@ class Sources:
             self._read_at = monotonic()
             try:
                 rows = self.kpis("version")
-                self._stats = {v: {k: Stat.of(s) for k, s in kpis.items()} for v, kpis in rows.items()}
+                self._stats = {v: {k: Stat.read(s) for k, s in kpis.items()} for v, kpis in rows.items()}
             except Unavailable:
                 self._stats = None
         return self._stats

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ab.guardrails import Stat
+from ab.summary import Stat
 from deploy.audit.log import AuditLog
 from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep

@@ -15,7 +15,8 @@ from feedback.bus.protocol import open_bus
 from feedback.config import BusConfig, KpisConfig, OutboxConfig, RedisConfig, ShadowConfig
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.events import EXCHANGES, Exchange, Kpi, Verdict
-from feedback.kpis.store import KpiStore, exchange_effects
+from feedback.kpis.effects import exchange_effects
+from feedback.kpis.store import KpiStore
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import ANCHOR, Pool
 from feedback.shadow.stats import Stats

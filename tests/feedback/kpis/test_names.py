@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from feedback.kpis.effects import exchange_values
 from feedback.kpis.names import COMPUTED
-from feedback.kpis.store import exchange_values
 from tests.feedback.factory import exchange
 
 

@@ -1,0 +1,41 @@
+"""A copy is held by one worker at a time, and ends once."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from feedback.kpis.store import KpiStore
+from feedback.shadow.jobs import ATTEMPTS, Jobs, push
+from feedback.store.connection import connect
+from feedback.store.keys import Keys
+from feedback.store.scripts import source
+from tests.feedback.factory import exchange
+
+KEYS = Keys()
+
+
+def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: str) -> None:
+    client = connect(redis_url)
+    command = push(KEYS, exchange(1), time.time(), 5.0, 10)
+    apply = client.register_script(source("effects"))
+    client.set("lease", "me")
+    apply(["lease", "cursors", "applied"], ["me", "f", '[["1", "s", 1, [' + json.dumps(command) + "]]]"])
+    jobs = Jobs(client, KEYS, lease=10)
+    now = time.time()
+    first = jobs.claim(now)
+    assert first
+    assert first.exchange == exchange(1, at=first.exchange.at)
+    assert jobs.claim(now + 1) is None
+    again = jobs.claim(now + 11)
+    assert again
+    assert again.until > now + 11
+    assert jobs.finish(first.id, [["INCR", "done"]])
+    assert not jobs.finish(first.id, [["INCR", "done"]])
+    assert client.get("done") == b"1"
+    assert jobs.waiting() == 0
+    apply(["lease", "cursors", "applied"], ["me", "f", '[["2", "s", 2, [' + json.dumps(command) + "]]]"])
+    for attempt in range(ATTEMPTS + 1):
+        jobs.claim(now + 100 * (attempt + 1))
+    assert jobs.waiting() == 0
+    assert KpiStore(client).counters()["dropped_given_up"] == 1

@@ -1,0 +1,72 @@
+"""Copies are chosen by hash, and asked as the client asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.config import ShadowConfig
+from feedback.shadow.pairing import Arms, comparable_texts, plan, wanted
+from tests.feedback.factory import Directory, ScriptedEngine, exchange
+
+
+@given(st.floats(0, 1))
+def test_the_share_of_copies_is_the_rate(rate: float) -> None:
+    arms = Arms(to_student=rate)
+    chosen = sum(wanted(exchange(n), arms) for n in range(400))
+    assert abs(chosen / 400 - rate) < 0.1
+
+
+def test_an_experiment_brings_its_own_rate() -> None:
+    arms = Arms(to_student=0.0, experiments={"exp": 1.0})
+    assert wanted(exchange(1, experiment="exp"), arms)
+    assert not wanted(exchange(1), arms)
+
+
+def test_a_student_reply_is_paired_with_its_own_version() -> None:
+    directory = Directory(students=[ScriptedEngine("v1"), ScriptedEngine("v2")], candidate="v2")
+    arms = directory.arms()
+    assert arms
+    made = plan(exchange(1, arm="student", version="v2", redacted=True), arms, ShadowConfig())
+    assert made
+    assert made.student
+    assert made.student.version == "v2"
+
+
+@pytest.mark.parametrize(
+    ("params", "tokens", "anew"),
+    [
+        ({"temperature": "0.0", "max_tokens": "12.0"}, 12, False),
+        ({"temperature": "0.5", "max_completion_tokens": 7.0}, 7, True),
+        ({"temperature": {}, "max_tokens": "many"}, 128, True),
+        ({"temperature": "nan", "max_tokens": 10**400}, 128, True),
+        ({"temperature": 0, "max_tokens": True}, 1, False),
+    ],
+)
+def test_parameters_are_read_as_an_engine_reads_them(params: dict[str, Any], tokens: int, anew: bool) -> None:
+    arms = Directory().arms()
+    assert arms
+    made = plan(exchange(1, params=params), arms, ShadowConfig())
+    assert made
+    assert (made.max_tokens, made.teacher is not None) == (tokens, anew)
+
+
+def test_nobody_to_ask_means_no_plan() -> None:
+    assert plan(exchange(1), Arms(), ShadowConfig()) is None
+    assert plan(exchange(1, arm="student"), Arms(), ShadowConfig()) is None
+
+
+def test_limits_and_stops_of_the_request_are_kept() -> None:
+    arms = Directory().arms()
+    assert arms
+    made = plan(exchange(1, params={"temperature": 0, "max_tokens": 9999, "stop": ["。"]}), arms, ShadowConfig())
+    assert made
+    assert (made.max_tokens, made.sampling) == (128, {"stop": ["。"]})
+
+
+def test_replies_cut_by_their_limit_are_compared_at_one_length() -> None:
+    assert comparable_texts("一二三四", "一二", cut=True) == ("一二", "一二")
+    assert comparable_texts("一二三四", "一二", cut=False) == ("一二三四", "一二")
