@@ -22,9 +22,9 @@ from deploy.engines.keys import engine_key
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
 from deploy.routing.store import RoutingStore
-from feedback.config import RedisConfig
 from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
+from feedback.store.config import RedisConfig
 from serving.doctor import machine
 from serving.up.config import UpConfig
 from understudy.config import Config, load_config

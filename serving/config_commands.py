@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from deploy.routing.document import RouterConfig
-from feedback.config import KpisConfig
+from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import counted
 from serving.engine.config import EnginesConfig
 from understudy.config import SECTIONS, Config, load_config, section_kind

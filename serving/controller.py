@@ -19,7 +19,8 @@ from deploy.life.document import Settings
 from deploy.life.record import Desk
 from deploy.routing.document import EXTERNAL, RouterConfig, ShadowRates, SlotView
 from deploy.routing.store import RoutingStore
-from feedback.config import RedisConfig, ShadowConfig
+from feedback.shadow.config import ShadowConfig
+from feedback.store.config import RedisConfig
 from feedback.store.connection import find_redis
 from serving.control.app import create_app
 from serving.control.config import ControlConfig

@@ -14,11 +14,16 @@ from pathlib import Path
 from deploy.engines.keys import engine_key
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
-from feedback.bus.protocol import open_bus
-from feedback.config import BusConfig, KpisConfig, OutboxConfig, PoolConfig, RedisConfig, ShadowConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
+from feedback.kpis.config import KpisConfig
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
+from feedback.pool.config import PoolConfig
+from feedback.shadow.config import ShadowConfig
 from feedback.shadow.pairing import Arms, Target
+from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis, without_password
 from serving.engine.client import EngineClient
 from serving.engine.config import EnginesConfig

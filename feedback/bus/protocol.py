@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from feedback.config import BusConfig, RedisConfig
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS
-from feedback.store.connection import without_password
-from understudy.errors import ConfigError
 from understudy.ids import stable_id
 
 CONSUMED = (EXCHANGES, KPIS)
@@ -93,22 +90,3 @@ def partition_of(session: str, partitions: int) -> int:
 def refuses_when_full(topic: str) -> bool:
     """Whether a full topic refuses writes rather than forget what nobody has consumed."""
     return topic in CONSUMED and not topic.endswith(DEAD_LETTER)
-
-
-def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
-    """The bus that the configuration names; it connects on first use.
-
-    Raises:
-        ConfigError: the URL is of neither kind.
-    """
-    url = config.url or redis.url
-    if url.startswith("kafka://"):
-        from feedback.bus.kafka import KafkaBus
-
-        return KafkaBus(url.removeprefix("kafka://"), config.partitions)
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        from feedback.bus.redis import RedisBus
-
-        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes)
-    given = without_password(url)
-    raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")

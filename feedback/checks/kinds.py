@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from feedback.config import ShadowConfig
 from feedback.events import CheckKind
+from feedback.shadow.config import ShadowConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReplyPair:
     """Two replies to the same messages. `lang` is `en` or `zh`."""
 
     messages: list[dict[str, Any]]
@@ -33,4 +33,4 @@ class Finding:
 class Check(Protocol):
     """A pure function of a pair and the thresholds."""
 
-    def __call__(self, pair: Pair, config: ShadowConfig) -> Finding: ...
+    def __call__(self, pair: ReplyPair, config: ShadowConfig) -> Finding: ...

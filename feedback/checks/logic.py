@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from feedback.checks.facts import facts
-from feedback.checks.kinds import Finding, Pair
+from feedback.checks.kinds import Finding, ReplyPair
 from feedback.checks.semantic import token_f1
-from feedback.config import ShadowConfig
+from feedback.shadow.config import ShadowConfig
 from feedback.texts import normal, tokens
 
 NEGATION = re.compile(
@@ -18,7 +18,7 @@ ALIKE = 0.6
 """Token F1 above which a negation in one reply alone is a contradiction, not other words."""
 
 
-def check(pair: Pair, config: ShadowConfig) -> Finding:
+def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
     """Fails on any contradiction; the score is the share of the teacher's units that agree."""
     reasons, score = conflicts(pair.teacher, pair.student)
     return Finding("logic", score, bool(reasons), tuple(reasons))

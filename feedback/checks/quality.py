@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from feedback.checks.kinds import Finding, Pair
-from feedback.config import ShadowConfig
+from feedback.checks.kinds import Finding, ReplyPair
+from feedback.shadow.config import ShadowConfig
 from feedback.texts import normal, tokens
 
 POLITE = re.compile(
@@ -27,7 +27,7 @@ FULL = 24
 """Distinct tokens at which a reply counts as fully informative."""
 
 
-def check(pair: Pair, config: ShadowConfig) -> Finding:
+def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
     """Fails when the student's score is below the teacher's by more than `quality_margin`."""
     teacher, student = score(pair.teacher), score(pair.student)
     gap = teacher - student

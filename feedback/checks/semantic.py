@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from feedback.checks.kinds import Finding, Pair
-from feedback.config import ShadowConfig
+from feedback.checks.kinds import Finding, ReplyPair
+from feedback.shadow.config import ShadowConfig
 from feedback.texts import normal, tokens
 
 
-def check(pair: Pair, config: ShadowConfig) -> Finding:
+def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
     """Fails below `semantic_threshold`."""
     score = agreement(pair.teacher, pair.student)
     failed = score < config.semantic_threshold

@@ -16,7 +16,7 @@ from typing import Any
 
 from feedback.bus.protocol import Bus, Received
 from feedback.store.connection import Client, redis_errors
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
 from understudy.errors import UnderstudyError
 from understudy.ids import random_id
@@ -42,7 +42,7 @@ class Consumer:
     """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times."""
 
     def __init__(
-        self, bus: Bus, client: Client, keys: Keys, topics: Sequence[str], effects: Effects, bury: Bury
+        self, bus: Bus, client: Client, keys: RedisKeys, topics: Sequence[str], effects: Effects, bury: Bury
     ) -> None:
         self._bus = bus
         self._redis = client

@@ -15,17 +15,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedback.bus.protocol import Bus, Received
-from feedback.config import KpisConfig, PoolConfig, ShadowConfig
 from feedback.consume.consumer import Consumer
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
+from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects
 from feedback.outbox.outbox import Outbox
+from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Jobs, push
 from feedback.shadow.loop import ShadowLoop
 from feedback.shadow.pairing import Directory, wanted
 from feedback.store.connection import Client
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable, UnderstudyError
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Worker:
     """One worker; `run` until told to stop. Redis, bus and engines may come and go meanwhile."""
 
     def __init__(self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig) -> None:
-        self._keys = Keys(config.prefix)
+        self._keys = RedisKeys(config.prefix)
         self._config = config
         self._outbox = outbox
         self._directory = directory

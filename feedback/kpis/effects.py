@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ab.quantiles import bucket
-from feedback.config import KpisConfig
 from feedback.events import Exchange, Kpi, Verdict
-from feedback.store.keys import Keys
+from feedback.kpis.config import KpisConfig
+from feedback.store.keys import RedisKeys
 
 Command = list[Any]
 DAY = 86_400.0
 
 
-def sums(keys: Keys, groups: Iterable[str], values: dict[str, float]) -> list[Command]:
+def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> list[Command]:
     """Commands that add `values` to each group, such as `version:v1`."""
     commands: list[Command] = []
     for group in groups:
@@ -30,7 +30,7 @@ def sums(keys: Keys, groups: Iterable[str], values: dict[str, float]) -> list[Co
     return commands
 
 
-def exchange_effects(keys: Keys, config: KpisConfig, exchange: Exchange, now: float) -> list[Command]:
+def exchange_effects(keys: RedisKeys, config: KpisConfig, exchange: Exchange, now: float) -> list[Command]:
     """What one exchange adds, and the target it makes for later feedback; `now` in seconds since the epoch."""
     groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
     assigned = exchange.assigned or exchange.arm
@@ -68,7 +68,7 @@ def exchange_values(exchange: Exchange) -> dict[str, float]:
     return values
 
 
-def feedback_effects(keys: Keys, config: KpisConfig, kpi: Kpi, now: float) -> list[Command]:
+def feedback_effects(keys: RedisKeys, config: KpisConfig, kpi: Kpi, now: float) -> list[Command]:
     """One value of feedback: joined to its target within the tenant, or kept until the target comes."""
     if kpi.target:
         name = f"{kpi.tenant}:{kpi.target}"
@@ -85,7 +85,7 @@ def since(config: KpisConfig, now: float) -> str:
     return f"{now - config.late_days * DAY:.3f}"
 
 
-def verdict_effects(keys: Keys, verdict: Verdict) -> list[Command]:
+def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[Command]:
     """What a verdict adds to the student's version and arm."""
     values = {"agreement": verdict.agreement, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in ("semantic", "logic", "quality")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feedback.config import KpisConfig
+from feedback.kpis.config import KpisConfig
 
 FEEDBACK = (
     "click", "human_review_pass", "takeover", "first_response_correct", "rating", "session_end",

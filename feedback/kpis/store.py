@@ -7,7 +7,7 @@ from typing import Literal, cast
 from ab.quantiles import quantile
 from ab.summary import Stat
 from feedback.store.connection import Client, redis_errors
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 
 By = Literal["arm", "version", "experiment"]
 
@@ -17,7 +17,7 @@ class KpiStore:
 
     def __init__(self, client: Client, prefix: str = "us:") -> None:
         self._redis = client
-        self._keys = Keys(prefix)
+        self._keys = RedisKeys(prefix)
 
     def by(self, kind: By) -> dict[str, dict[str, dict[str, float]]]:
         """{"v1": {"latency": {"n", "mean", "var", "p50", "p99"}, ...}}; var with ddof 1, 0 below two values.

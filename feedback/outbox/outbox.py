@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from feedback.bus.protocol import Bus, partition_of
-from feedback.config import OutboxConfig
 from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import OVERHEAD, Entry, Spool
 from feedback.privacy.redact import Redaction

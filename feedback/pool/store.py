@@ -13,8 +13,8 @@ import random
 from collections import Counter
 from typing import Any, Literal, cast
 
-from feedback.config import PoolConfig
 from feedback.events import CHECK_KINDS, HARD_KINDS, HardSample
+from feedback.pool.config import PoolConfig
 from feedback.pool.minhash import Sketch, similarity, sketch
 from feedback.store.connection import Client, redis_errors
 from feedback.store.scripts import source

@@ -13,7 +13,7 @@ from typing import Any
 
 from feedback.events import Exchange
 from feedback.store.connection import Client, redis_errors
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 
 ATTEMPTS = 3
 """Times that a job is taken after the worker that held it died."""
@@ -44,7 +44,7 @@ class Job:
     taken: int = 1
 
 
-def push(keys: Keys, exchange: Exchange, now: float, deadline: float, bound: int) -> list[Any]:
+def push(keys: RedisKeys, exchange: Exchange, now: float, deadline: float, bound: int) -> list[Any]:
     """The verb (effects.lua) that queues a job, or counts it as dropped when `bound` are waiting."""
     payload = json.dumps({"until": now + deadline, "exchange": exchange.model_dump(exclude_none=True)})
     return ["push", keys.jobs, keys.payloads, keys.counters, exchange.id, payload, f"{now:.3f}", bound]
@@ -53,7 +53,7 @@ def push(keys: Keys, exchange: Exchange, now: float, deadline: float, bound: int
 class Jobs:
     """The queue; blocking calls that raise Unavailable while Redis is away."""
 
-    def __init__(self, client: Client, keys: Keys, lease: float) -> None:
+    def __init__(self, client: Client, keys: RedisKeys, lease: float) -> None:
         self._redis = client
         self._keys = keys
         self._lease = lease

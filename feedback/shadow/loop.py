@@ -11,17 +11,17 @@ import logging
 import time
 from dataclasses import dataclass
 
-from feedback.checks import Finding, Pair, run_checks
-from feedback.config import ShadowConfig
+from feedback.checks import Finding, ReplyPair, run_checks
 from feedback.events import Exchange, HardSample, Verdict, sample_id
 from feedback.inputs import input_kinds
 from feedback.kpis.effects import verdict_effects
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
 from feedback.shadow.asking import Reply
+from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Job, Jobs
-from feedback.shadow.pairing import Directory, Plan, Target, comparable_texts, plan
-from feedback.store.keys import Keys
+from feedback.shadow.pairing import Directory, ShadowPlan, Target, comparable_texts, plan
+from feedback.store.keys import RedisKeys
 from feedback.texts import language, last_user
 from understudy.errors import BadRequest, Conflict, Unavailable
 from understudy.ids import stable_id
@@ -47,7 +47,7 @@ class ShadowLoop:
     """`config.concurrency` copies at a time, in one event loop; everything blocking runs in threads."""
 
     def __init__(
-        self, jobs: Jobs, directory: Directory, pool: Pool, outbox: Outbox, keys: Keys, config: ShadowConfig,
+        self, jobs: Jobs, directory: Directory, pool: Pool, outbox: Outbox, keys: RedisKeys, config: ShadowConfig,
         hard_weight: float = 3.0,
     ) -> None:  # fmt: skip
         self._jobs = jobs
@@ -110,7 +110,7 @@ class ShadowLoop:
                     log.debug("a shadow copy is asked again: %s", error.message)
             await asyncio.sleep(0.5)
 
-    async def _answers(self, job: Job, chosen: Plan) -> Answers:
+    async def _answers(self, job: Job, chosen: ShadowPlan) -> Answers:
         exchange = job.exchange
         replies: dict[str, Reply] = {}
         for name, target in (("student", chosen.student), ("teacher", chosen.teacher)):
@@ -125,7 +125,7 @@ class ShadowLoop:
         other = exchange.version
         return Answers(teacher, student, versions.get("teacher", other), versions.get("student", other))
 
-    async def _reply(self, job: Job, target: Target, chosen: Plan) -> Reply:
+    async def _reply(self, job: Job, target: Target, chosen: ShadowPlan) -> Reply:
         while await target.engine.running() > self._config.max_running:
             await asyncio.sleep(IDLE)
         return await target.engine.chat(
@@ -140,7 +140,7 @@ class ShadowLoop:
         """Checks, then the records, then the pool (idempotent by id), last the sums with the job's end."""
         exchange = job.exchange
         question = last_user(exchange.messages)
-        pair = Pair(exchange.messages, answers.teacher, answers.student, language(question + answers.teacher))
+        pair = ReplyPair(exchange.messages, answers.teacher, answers.student, language(question + answers.teacher))
         findings = run_checks(pair, self._config)
         verdict = make_verdict(exchange, answers, findings)
         sample = make_sample(exchange, answers, verdict, pair.lang, self._hard_weight)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from feedback.config import ShadowConfig
 from feedback.events import Exchange
 from feedback.shadow.asking import Engine
+from feedback.shadow.config import ShadowConfig
 from understudy.ids import unit_fraction
 
 SAMPLING = ("stop",)
@@ -48,7 +48,7 @@ class Directory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ShadowPlan:
     """What to ask for one pair. An arm that is None is taken from the exchange."""
 
     teacher: Target | None
@@ -75,7 +75,7 @@ def wanted(exchange: Exchange, arms: Arms) -> bool:
     return comparable and unit_fraction("shadow", exchange.id) < rate
 
 
-def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Plan | None:
+def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | None:
     """Whom to ask; None while the version needed is not served anywhere.
 
     A pair is compared on the same prompt and on greedy replies: when surrogates stand in the
@@ -90,7 +90,7 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Plan | None:
         return None
     given = exchange.params.get("max_tokens") or exchange.params.get("max_completion_tokens")
     limit = number(given, config.max_tokens)
-    return Plan(
+    return ShadowPlan(
         teacher=arms.teacher if ask_teacher else None,
         student=student if ask_student else None,
         max_tokens=int(min(limit, config.max_tokens)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from feedback.events import Verdict
 from feedback.store.connection import Client, redis_errors
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 
 
 class Stats:
@@ -14,7 +14,7 @@ class Stats:
 
     def __init__(self, client: Client, prefix: str = "us:") -> None:
         self._redis = client
-        self._keys = Keys(prefix)
+        self._keys = RedisKeys(prefix)
 
     def recent_verdicts(self, n: int = 50, *, student: str | None = None) -> list[Verdict]:
         """Up to `n` of the latest 500 verdicts, newest first; only of one student version when given."""

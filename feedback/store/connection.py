@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from feedback.config import RedisConfig
+from feedback.store.config import RedisConfig
 from understudy.config import Config
 from understudy.errors import Unavailable
 from understudy.files import read_json

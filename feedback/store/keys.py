@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class RedisKeys:
     """Key names under a prefix such as `us:`."""
 
     prefix: str = "us:"

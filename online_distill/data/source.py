@@ -7,8 +7,8 @@ from functools import cached_property
 
 import redis
 
-from feedback.config import PoolConfig
 from feedback.events import CHECK_KINDS, HardSample
+from feedback.pool.config import PoolConfig
 from feedback.pool.store import ANCHOR, Pool
 from feedback.store.connection import connect, redis_errors
 from understudy.errors import Unavailable

@@ -19,7 +19,7 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
-from feedback.config import PoolConfig
+from feedback.pool.config import PoolConfig
 from feedback.store.connection import find_redis
 from online_distill import models
 from online_distill.data.encoding import require_shared_tokenizer

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ab.summary import Stat
-from feedback.config import KpisConfig, PoolConfig, RedisConfig
+from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
+from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable
@@ -82,7 +84,7 @@ class Sources:
         """Events that the workers have yet to consume, as the workers report; None when unknown."""
         client = self._need()
         with redis_errors():
-            raw: Any = client.hgetall(Keys(self._prefix).lag)
+            raw: Any = client.hgetall(RedisKeys(self._prefix).lag)
         lag: dict[str, int] = {}
         for field, n in raw.items():
             topic = field.decode().rpartition(":")[0]

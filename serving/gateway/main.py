@@ -17,7 +17,7 @@ from typing import Any, cast
 import uvicorn
 import uvloop
 
-from feedback.config import KpisConfig
+from feedback.kpis.config import KpisConfig
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
 from serving.gateway.routes.app import build_app

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from deploy.routing.document import RouterConfig
 from deploy.routing.store import RoutingStore
-from feedback.bus.protocol import Bus, Numbered, Published, Received, open_bus
-from feedback.config import BusConfig, OutboxConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Bus, Numbered, Published, Received
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig

@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from deploy.engines.keys import engine_key
-from feedback.config import RedisConfig
+from feedback.store.config import RedisConfig
 from feedback.store.server import embedded, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from feedback.config import RedisConfig
+from feedback.store.config import RedisConfig
 from serving.up import launch, roles
 from serving.up.goal import Goal, failed, leave, write_report
 from serving.up.options import Options, parsed

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback.bus.protocol import Received, open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Received
 from feedback.consume.consumer import Consumer
 from feedback.events import KPIS, Kpi
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
+from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable
 
 
@@ -58,7 +61,7 @@ def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
 def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,)) -> Consumer:
     """A consumer with the effects above."""
     bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
-    return Consumer(bus, connect(url), Keys(), topics, effects, bury)
+    return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury)
 
 
 def consume(url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from feedback.events import KPIS
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.feedback.child import make_consumer
 from tests.waiting import eventually
@@ -132,12 +132,12 @@ def test_an_owner_that_lost_its_lease_changes_nothing(children: Children, redis_
     paused._lease()
     assert len(paused.owned) == 2
     for part in range(2):
-        client.set(Keys().lease(KPIS, part), "another")
+        client.set(RedisKeys().lease(KPIS, part), "another")
     assert paused.step() == 0
     assert paused.owned == []
     assert client.hlen("seen") == 0
     for part in range(2):
-        client.delete(Keys().lease(KPIS, part))
+        client.delete(RedisKeys().lease(KPIS, part))
     paused.release()
     other = make_consumer(redis_url)
     assert sum(other.step() for _ in range(4)) == 40
@@ -161,8 +161,10 @@ def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
 
 @pytest.mark.kafka
 def test_kafka_events_sent_twice_are_applied_once(redis_url: str, kafka_servers: str) -> None:
-    from feedback.bus.protocol import Numbered, open_bus
-    from feedback.config import BusConfig, RedisConfig
+    from feedback.bus.config import BusConfig
+    from feedback.bus.opening import open_bus
+    from feedback.bus.protocol import Numbered
+    from feedback.store.config import RedisConfig
     from tests.feedback.child import event
     from understudy.ids import random_id
 

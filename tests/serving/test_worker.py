@@ -16,11 +16,13 @@ import pytest
 
 from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
-from feedback.bus.protocol import open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
+from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis
 from serving.engine.config import EnginesConfig
 from serving.worker import EngineDirectory

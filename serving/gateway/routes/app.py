@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from feedback.config import KpisConfig
+from feedback.kpis.config import KpisConfig
 from serving.gateway.completion.request import CHAT, COMPLETIONS
 from serving.gateway.http import wire
 from serving.gateway.keys import bearer_of

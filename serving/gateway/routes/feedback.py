@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from feedback.config import KpisConfig
 from feedback.events import Kpi
+from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import FEEDBACK
 from understudy.errors import BadRequest
 from understudy.ids import random_id, stable_id

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from feedback.bus.protocol import Bus, Numbered, Received, open_bus, partition_of
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Bus, Numbered, Received, partition_of
 from feedback.bus.redis import RedisBus
-from feedback.config import BusConfig, RedisConfig
 from feedback.events import EXCHANGES, VERDICTS
+from feedback.store.config import RedisConfig
 from feedback.store.server import RedisServer
 from understudy.errors import ConfigError, Unavailable
 from understudy.ids import random_id

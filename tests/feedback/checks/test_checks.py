@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.checks import CHECKS, LONGEST, Pair, run_checks
+from feedback.checks import CHECKS, LONGEST, ReplyPair, run_checks
 from feedback.checks.facts import PATTERNS, facts, number
 from feedback.checks.logic import conflicts
 from feedback.checks.quality import score
 from feedback.checks.semantic import agreement
-from feedback.config import ShadowConfig
+from feedback.shadow.config import ShadowConfig
 from tests.feedback.linear import expect_linear
 from tests.shared_data import data_file
 
@@ -24,7 +24,7 @@ CONFIG = ShadowConfig()
 
 
 def findings(teacher: str, student: str) -> dict[str, bool]:
-    return {kind: f.failed for kind, f in run_checks(Pair([], teacher, student), CONFIG).items()}
+    return {kind: f.failed for kind, f in run_checks(ReplyPair([], teacher, student), CONFIG).items()}
 
 
 def auc(positive: list[float], negative: list[float]) -> float:
@@ -106,7 +106,7 @@ def test_numbers_are_read_in_digits_and_words() -> None:
 @given(st.text(max_size=120), st.text(max_size=120))
 def test_checks_take_any_text(teacher: str, student: str) -> None:
     for name, check in CHECKS.items():
-        finding = check(Pair([], teacher, student), CONFIG)
+        finding = check(ReplyPair([], teacher, student), CONFIG)
         assert finding.kind == name
         assert 0 <= finding.score <= 1
 

@@ -11,17 +11,21 @@ from typing import Any
 
 import pytest
 
-from feedback.bus.protocol import open_bus
-from feedback.config import BusConfig, KpisConfig, OutboxConfig, RedisConfig, ShadowConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.events import EXCHANGES, Exchange, Kpi, Verdict
+from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects
 from feedback.kpis.store import KpiStore
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import ANCHOR, Pool
+from feedback.shadow.config import ShadowConfig
 from feedback.shadow.stats import Stats
+from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from tests.feedback.factory import AWAY, REFUSED, Directory, ScriptedEngine, exchange
 from tests.waiting import eventually_async
 from understudy.errors import UnderstudyError
@@ -280,7 +284,7 @@ async def test_counts_that_no_engine_can_mean_are_left_out(world: World) -> None
 async def test_an_event_whose_effects_cannot_be_reckoned_is_a_dead_letter(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def faulty(keys: Keys, config: KpisConfig, given: Exchange, now: float) -> list[list[Any]]:
+    def faulty(keys: RedisKeys, config: KpisConfig, given: Exchange, now: float) -> list[list[Any]]:
         if given.response_id == "resp-1":
             raise OverflowError("int too large")
         return exchange_effects(keys, config, given, now)

@@ -9,9 +9,9 @@ import pytest
 from feedback.kpis.effects import sums
 from feedback.kpis.store import KpiStore
 from feedback.store.connection import connect
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 
-KEYS = Keys()
+KEYS = RedisKeys()
 
 
 def test_summaries_are_the_statistics_of_the_values(redis_url: str) -> None:

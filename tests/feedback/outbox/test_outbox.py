@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from feedback.bus.protocol import Bus, open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Bus
 from feedback.events import EXCHANGES, KPIS, Exchange, Kpi
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
+from feedback.store.config import RedisConfig
 from feedback.store.server import RedisServer, free_port
 from tests.feedback.factory import exchange
 from tests.waiting import eventually

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from feedback.bus.protocol import open_bus
-from feedback.config import BusConfig, OutboxConfig, RedisConfig
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
 from feedback.events import EXCHANGES
 from feedback.outbox import spool as module
+from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.outbox.spool import Entry, Spool
+from feedback.store.config import RedisConfig
 from tests.feedback.factory import exchange
 from tests.waiting import eventually
 from understudy.errors import Unavailable

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from feedback.config import PoolConfig
 from feedback.events import HARD_KINDS
+from feedback.pool.config import PoolConfig
 from feedback.pool.store import ANCHOR, Pool
 from feedback.store.connection import connect
 from feedback.store.server import RedisServer

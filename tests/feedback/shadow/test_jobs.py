@@ -8,11 +8,11 @@ import time
 from feedback.kpis.store import KpiStore
 from feedback.shadow.jobs import ATTEMPTS, Jobs, push
 from feedback.store.connection import connect
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
 from tests.feedback.factory import exchange
 
-KEYS = Keys()
+KEYS = RedisKeys()
 
 
 def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: str) -> None:

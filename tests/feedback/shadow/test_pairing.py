@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.config import ShadowConfig
+from feedback.shadow.config import ShadowConfig
 from feedback.shadow.pairing import Arms, comparable_texts, plan, wanted
 from tests.feedback.factory import Directory, ScriptedEngine, exchange
 

@@ -17,7 +17,7 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
 from deploy.routing.store import RoutingStore
-from feedback.config import PoolConfig
+from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from online_distill.role.main import Trainer, main
 from online_distill.role.stages import STAGES

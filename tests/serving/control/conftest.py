@@ -16,7 +16,7 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 
-from feedback.config import RedisConfig
+from feedback.store.config import RedisConfig
 from feedback.store.server import RedisServer, free_port
 from serving.control.app import create_app
 from serving.control.sources import Sources

@@ -17,7 +17,7 @@ import redis
 from deploy.audit.log import verify_chain
 from deploy.rounds.store import RoundStore
 from deploy.routing.store import RoutingStore
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
 from tests.serving.control.conftest import ROOT, Control
@@ -27,7 +27,7 @@ from tests.waiting import eventually
 def count(control: Control, version: str, replies: int) -> None:
     """What the workers would have counted of a version."""
     client = redis.Redis.from_url(control.redis_url)
-    key = f"{Keys('us:').kpis}version:{version}"
+    key = f"{RedisKeys('us:').kpis}version:{version}"
     client.hset(
         key, mapping={"abnormal_termination:n": replies, "abnormal_termination:s": 0, "abnormal_termination:q": 0}
     )
@@ -140,7 +140,7 @@ def test_experiments_apply_show_count_and_stop(control: Control, tmp_path: Path)
     refused = control.understudy("experiment", "apply", str(file))
     assert (refused.returncode, "did you mean `unit`" in refused.stderr) == (2, True)
     client = redis.Redis.from_url(control.redis_url)
-    client.hset(f"{Keys('us:').exposures}student-25", "student", 3)
+    client.hset(f"{RedisKeys('us:').exposures}student-25", "student", 3)
     results = control.call("GET", "/experiments/student-25/results").json()
     assert results["decision"] == "not yet"
     assert results["arms"]["student"]["exposures"] == 3

@@ -9,7 +9,7 @@ import redis
 import yaml
 from fastapi.testclient import TestClient
 
-from feedback.store.keys import Keys
+from feedback.store.keys import RedisKeys
 from tests.serving.control.conftest import ROOT
 
 HALVES = {"teacher": 0.5, "student": 0.5}
@@ -21,7 +21,7 @@ def put(admin: TestClient, name: str = "a", **given: Any) -> Any:
 
 def expose(redis_url: str, name: str, n: int) -> None:
     """What the workers would have counted."""
-    redis.Redis.from_url(redis_url).hset(f"{Keys('us:').exposures}{name}", "student", n)
+    redis.Redis.from_url(redis_url).hset(f"{RedisKeys('us:').exposures}{name}", "student", n)
 
 
 def states(admin: TestClient) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.routing.document import RoutingDocument, SlotView
-from feedback.config import KpisConfig
+from feedback.kpis.config import KpisConfig
 from serving.engine.config import ExternalEngine
 from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig

@@ -1,0 +1,15 @@
+"""Configuration of the bus."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from understudy.config import Section
+
+
+class BusConfig(Section):
+    """`redis://...` or `kafka://host:port[,host:port]`; empty: the Redis of section `redis`."""
+
+    url: str = ""
+    partitions: int = Field(default=2, ge=1, le=256)
+    max_stream_bytes: int = Field(default=64 << 20, gt=0)

@@ -1,0 +1,28 @@
+"""Opens the bus that the configuration names. Only the client library that it needs is loaded."""
+
+from __future__ import annotations
+
+from feedback.bus.config import BusConfig
+from feedback.bus.protocol import Bus
+from feedback.store.config import RedisConfig
+from feedback.store.connection import without_password
+from understudy.errors import ConfigError
+
+
+def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
+    """The bus that the configuration names; it connects on first use.
+
+    Raises:
+        ConfigError: the URL is of neither kind.
+    """
+    url = config.url or redis.url
+    if url.startswith("kafka://"):
+        from feedback.bus.kafka import KafkaBus
+
+        return KafkaBus(url.removeprefix("kafka://"), config.partitions)
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from feedback.bus.redis import RedisBus
+
+        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes)
+    given = without_password(url)
+    raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")

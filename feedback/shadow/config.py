@@ -1,0 +1,27 @@
+"""Configuration of shadow traffic and, in the same section of the file, of the checks."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from understudy.config import Section
+
+
+class ShadowConfig(Section):
+    """Shadow traffic and the checks."""
+
+    to_student: float = Field(default=0.5, ge=0, le=1)
+    to_teacher: float = Field(default=0.5, ge=0, le=1)
+    to_candidate: float = Field(default=0.5, ge=0, le=1)
+    """Of the copies for the student: the share that asks the candidate while there is one."""
+    concurrency: int = Field(default=2, ge=1)
+    deadline: float = Field(default=20.0, gt=0)
+    """Seconds."""
+    default_temperature: float = Field(default=1.0, ge=0)
+    """What requests without one are sampled at; above 0 both arms are asked anew, greedily."""
+    max_running: int = Field(default=6, ge=1)
+    """A copy waits (until its deadline; then it is dropped, counted) while the engine runs more than this."""
+    max_tokens: int = Field(default=128, gt=0)
+    queue: int = Field(default=256, gt=0)
+    semantic_threshold: float = Field(default=0.8, ge=0, le=1)
+    quality_margin: float = Field(default=0.35, ge=0)
