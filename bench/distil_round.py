@@ -22,7 +22,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench.system import ROOT
 from demo.world import Family, Sample, satisfied, stream
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
@@ -35,6 +34,7 @@ from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.teacher.local import LocalScorer
+from trials.system import ROOT
 from understudy.config import load_config
 from understudy.state import StateDir
 

@@ -17,8 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.system import ROOT
 from serving.up.goal import OVERTIME_SECONDS
+from trials.system import ROOT
 
 TARGETS = {"ttft": ("at most", 0.65), "throughput": ("at least", 3.0), "memory": ("at most", 0.52)}
 """What row S9 of the requirements asks of the student on equal hardware, as a ratio to the teacher."""

@@ -21,13 +21,13 @@ import httpx
 import pytest
 import yaml
 
-from bench.system import free_ports
-from bench.variant import make_variant
 from deploy.engines.keys import control_key, engine_key
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
 from serving.engine.launch.fork_client import fork_socket
+from trials.system import free_ports
+from trials.variant import make_variant
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent

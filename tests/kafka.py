@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.system import free_ports
 from tests.shared_data import kafka_home
+from trials.system import free_ports
 
 CLUSTER = "Sh_959rhSoKuqCx2jPqUTw"
 HEAP = {"KAFKA_HEAP_OPTS": "-Xmx256m -Xms128m"}

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from bench.system import ROOT, System, on_free_ports
 from serving.up.goal import OVERTIME_SECONDS
 from tests.loop.processes import processes_of
+from trials.system import ROOT, System, on_free_ports
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.streams import Load, keep_streaming
+from trials.streams import Load, keep_streaming
 
 
 def find_role(state: Path, *words: str) -> psutil.Process:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.system import ROOT
 from tests.loop.conftest import FULL, Turned
 from tests.loop.processes import processes_of
+from trials.system import ROOT
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1200)]
 

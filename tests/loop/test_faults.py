@@ -15,12 +15,12 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.system import ROOT, System
 from deploy.audit.log import verify_chain
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
 from tests.loop.processes import find_role, streaming
 from tests.waiting import eventually
+from trials.system import ROOT, System
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(300)]

@@ -12,10 +12,10 @@ import httpx
 import openai
 import pytest
 
-from bench.swap import measure
-from bench.system import ROOT, System
 from tests.loop.conftest import FULL
 from tests.waiting import eventually
+from trials.swaps import measure
+from trials.system import ROOT, System
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1800)]
 

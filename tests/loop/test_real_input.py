@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.system import ROOT, System
 from deploy.rounds.store import RoundStore
 from tests.shared_data import data_file
 from tests.waiting import eventually
+from trials.system import ROOT, System
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(900)]

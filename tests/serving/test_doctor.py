@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bench.system import free_ports
 from serving import doctor
 from tests.serving.up.server import served
+from trials.system import free_ports
 from understudy.state import StateDir
 
 Asked = Callable[..., tuple[int, list[str]]]

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bench.system import free_ports
 from serving.engine.client import EngineClient
 from tests.engines import EARLIER, LATER, Engines
+from trials.system import free_ports
 from understudy.errors import BadRequest, Conflict, Unavailable
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.variant import make_variant
 from deploy.control.conductor import TICK, Conductor
 from deploy.life.config import GateConfig
 from deploy.life.document import Settings
 from deploy.life.record import Desk
 from tests.engines import EARLIER, LATER, TEACHER, Engines, register
+from trials.variant import make_variant
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 OLDEST = "v0"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.system import free_ports
 from deploy.routing.document import SLOTS
 from serving import doctor
 from serving.up.config import DEFAULTS, composed
@@ -28,6 +27,7 @@ from serving.up.preflight import (
     too_little_memory,
 )
 from serving.up.supervise.lock import StateLock
+from trials.system import free_ports
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict
 from understudy.state import StateDir

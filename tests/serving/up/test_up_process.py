@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.system import free_ports
 from deploy.routing.document import SLOTS
 from serving.up.main import INTERRUPTED
 from serving.up.preflight import DEMO_MODELS, ROOT
 from tests.waiting import eventually
+from trials.system import free_ports
 
 ROLE_SECONDS, STOP_SECONDS = 60.0, 90.0
 

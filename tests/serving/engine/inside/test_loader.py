@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.system import free_ports
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.fork_client import ForkLauncher, fork_socket
 from serving.engine.launch.launcher import LaunchSpec
 from tests.engines import EARLIER, LATER, Engines
 from tests.serving.engine import models
+from trials.system import free_ports
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 SLOT = "student-b"

@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.system import free_ports
 from serving.engine.config import EnginesConfig
 from serving.engine.launch import plain
 from serving.engine.launch.fork_client import ForkLauncher, fork_socket
@@ -22,6 +21,7 @@ from serving.engine.launch.plain import PlainLauncher
 from serving.engine.launch.runner import EngineRunner
 from tests.engines import EARLIER, Engines
 from tests.waiting import eventually_async
+from trials.system import free_ports
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.streams import Observed
-from bench.swap import LONG, SHORT, distinct, mixed
+from trials.streams import Observed
+from trials.swaps import LONG, SHORT, distinct, mixed
 
 REFERENCE = {
     ("v1", LONG): ["It arrives on Friday.", "可以，七天内。"],

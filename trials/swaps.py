@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.streams import Load, Observed, keep_streaming, stream_once
-from bench.system import System
-from bench.variant import make_variant
 from deploy.registry.store import Registry
+from trials.streams import Load, Observed, keep_streaming, stream_once
+from trials.system import System
+from trials.variant import make_variant
 from understudy.files import write_json
 from understudy.state import StateDir
 

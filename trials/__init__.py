@@ -1,0 +1,4 @@
+"""Trying the running system from outside: starting it, clients that watch it, models to swap, swaps under load.
+
+For benchmarks and tests, which both import it; imports the product, and is imported by neither product nor demo.
+"""
