@@ -12,7 +12,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.loop:main",
         "one turn of the loop from a fresh state: time, agreement, swap, the arms",
     ),
-    "swap": ("trials.swaps:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
+    "swap": ("bench.swap:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
     "gateway": ("bench.gateway:main", "the request path beside nginx in one run"),
     "round": (
         "bench.distil_round:main",

@@ -1,4 +1,4 @@
-"""What the swap benchmark counts as a mixed reply, and when it cannot tell."""
+"""What counts as a mixed reply under swaps, and when it cannot tell."""
 
 from __future__ import annotations
 

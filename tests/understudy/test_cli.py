@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from bench.commands import BENCHMARKS
 from understudy import __version__
 from understudy.cli import find, main, overview
 from understudy.commands import COMMANDS, GROUPS
@@ -35,14 +34,6 @@ def test_every_command_exists_and_its_help_shows_an_example(command, capsys) -> 
         code = ended.code
     assert code == 0
     assert "example" in capsys.readouterr().out.lower()
-
-
-@pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_benchmark_shows_an_example_that_names_it(name: str, capsys) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["bench", name, "--help"])
-    assert ended.value.code == 0
-    assert f"example: understudy bench {name}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_longest_name_wins() -> None:
