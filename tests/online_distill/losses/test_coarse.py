@@ -135,3 +135,40 @@ def test_a_certain_student_keeps_its_tail_in_float32() -> None:
     loss, _ = coarse_loss(logits, head, torch.tensor([[7]]), teacher_buckets(torch.tensor([[-0.1]])), torch.ones(1))
     (gradient,) = torch.autograd.grad(loss, head)
     assert bool(torch.isfinite(gradient).all())
+
+
+RECORDED: dict[tuple[Divergence, float], tuple[list[float], float, float]] = {
+    ("forward", 1.0): ([0.841002822, 0.864364386, 0.856737137, 1.03997481], 0.177784771, -0.568806246),
+    ("forward", 2.0): ([0.84015584, 0.880418718, 0.845257103, 1.04895258], 0.169972077, -0.496934593),
+    ("reverse", 1.0): ([0.944958925, 0.964691162, 0.941036344, 1.15098441], 0.188361032, -0.921551555),
+    ("reverse", 2.0): ([0.938677311, 0.980383277, 0.931559384, 1.20779812], 0.266922779, -0.885666914),
+    ("js", 1.0): ([0.202337772, 0.206980497, 0.202673286, 0.244849235], 0.0426779087, -0.16628302),
+    ("js", 2.0): ([0.216187045, 0.226014912, 0.215732068, 0.27261886], 0.0528655844, -0.163780021),
+    ("skew", 1.0): ([0.0126433372, 0.0128886998, 0.0125211775, 0.0156396478], 0.00241308176, -0.0148514278),
+    ("skew", 2.0): ([0.0108640194, 0.0113394707, 0.0107076764, 0.0144298226], 0.00371756405, -0.0131198136),
+}
+"""For `recorded_case`: nats of each row, and a sum that tells the gradients of hidden states and head apart."""
+
+
+def recorded_case() -> tuple[Tensor, ...]:
+    """(hidden, head, ids, teacher, weights) of values that float32 holds exactly: the same on every machine."""
+    hidden = ((torch.arange(12).reshape(4, 3) % 5 - 2).float() / 4).requires_grad_(True)
+    head = ((torch.arange(36).reshape(12, 3) * 7 % 11 - 5).float() / 8).requires_grad_(True)
+    ids = (torch.arange(4)[:, None] * 2 + torch.arange(3) * 3) % 12
+    top = torch.tensor([0.5, 0.25, 0.125]).log().expand(4, 3)
+    return hidden, head, ids, teacher_buckets(top), torch.tensor([1.0, 3.0, 1.0, 3.0])
+
+
+@pytest.mark.parametrize(("kind", "temperature"), list(RECORDED))
+def test_losses_and_gradients_are_those_recorded(kind: Divergence, temperature: float) -> None:
+    nats, of_hidden, of_head = RECORDED[kind, temperature]
+    hidden, head, ids, teacher, weights = recorded_case()
+    loss, rows = coarse_loss(
+        hidden, head, ids, teacher, weights, kind=kind, temperature=temperature, skew=0.1, vocabulary=11, chunk=3
+    )
+    loss.backward()
+    assert hidden.grad is not None
+    assert head.grad is not None
+    assert rows.tolist() == pytest.approx(nats, rel=1e-6, abs=1e-6)
+    assert float(hidden.grad.double().sum()) == pytest.approx(of_hidden, rel=1e-5, abs=1e-6)
+    assert float((head.grad.double() * torch.arange(12)[:, None]).sum()) == pytest.approx(of_head, rel=1e-5, abs=1e-6)
