@@ -26,7 +26,9 @@ def run_one(method: str, tokens: int, vocabulary: int, width: int, repeats: int)
     """Seconds a pass and MiB of peak memory above the inputs, in this process."""
     import torch
 
-    from online_distill.losses.coarse import coarse_loss, divergence, student_buckets, teacher_buckets
+    from online_distill.losses.buckets import student_buckets, teacher_buckets
+    from online_distill.losses.coarse import coarse_loss
+    from online_distill.losses.divergences import divergence
 
     torch.manual_seed(0)
     torch.set_num_threads(1)

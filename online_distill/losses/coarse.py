@@ -14,76 +14,15 @@ outlives a chunk. Liger-Kernel's fused losses were considered: they ask for the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from online_distill.role.config import Divergence
+from online_distill.losses.divergences import Divergence, divergence
 
-TAIL_FLOOR = 2e-5
-"""Noise of the engine's log-probabilities, measured; a reverse KL would be infinite at a tail of 0."""
 CHUNK_LOGITS = 1 << 22
 """Logits that exist at once, unless a chunk is asked for."""
-
-
-def teacher_buckets(logprobs: Tensor) -> Tensor:
-    """Log-probabilities of k tokens (n, k) -> of k + 1 buckets (n, k + 1), floored tail, summing to 1."""
-    top = logprobs.float() if logprobs.dtype in (torch.float16, torch.bfloat16) else logprobs
-    tail = (1.0 - top.exp().sum(-1, keepdim=True)).clamp_min(TAIL_FLOOR)
-    return torch.log_softmax(torch.cat([top, tail.log()], dim=-1), dim=-1)
-
-
-def student_buckets(logits: Tensor, ids: Tensor) -> Tensor:
-    """Logits (n, V) and token ids (n, k) -> log-probabilities of k tokens and tail (n, k + 1).
-
-    The tail is a logsumexp of its own: one minus the sum would lose it in float32.
-    """
-    top = logits.gather(-1, ids)
-    tail = logits.scatter(-1, ids, float("-inf")).logsumexp(-1, keepdim=True)
-    return torch.cat([top, tail], dim=-1) - logits.logsumexp(-1, keepdim=True)
-
-
-def _forward(p: Tensor, q: Tensor, skew: float) -> Tensor:
-    return (p.exp() * (p - q)).sum(-1)
-
-
-def _reverse(p: Tensor, q: Tensor, skew: float) -> Tensor:
-    return (q.exp() * (q - p)).sum(-1)
-
-
-def _js(p: Tensor, q: Tensor, skew: float) -> Tensor:
-    middle = torch.logaddexp(p, q) - torch.log(torch.tensor(2.0, dtype=p.dtype))
-    return 0.5 * (p.exp() * (p - middle)).sum(-1) + 0.5 * (q.exp() * (q - middle)).sum(-1)
-
-
-def _skew(p: Tensor, q: Tensor, skew: float) -> Tensor:
-    share = torch.tensor([skew, 1.0 - skew], dtype=p.dtype, device=p.device).log()
-    return (p.exp() * (p - torch.logaddexp(q + share[0], p + share[1]))).sum(-1)
-
-
-DIVERGENCES: dict[Divergence, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "forward": _forward,
-    "reverse": _reverse,
-    "js": _js,
-    "skew": _skew,
-}
-
-
-def divergence(
-    teacher: Tensor, student: Tensor, kind: Divergence, temperature: float = 1.0, skew: float = 0.1
-) -> Tensor:
-    """Divergence of log-buckets (n, k + 1) each, in nats a row (n,), differentiable.
-
-    The temperature acts on the buckets of both sides (b^(1/T), renormalised), because the tail's mass at
-    another temperature cannot be known from the top k; T^2 stands outside, as usual (Hinton et al. 2015).
-    """
-    if temperature == 1.0:
-        return DIVERGENCES[kind](teacher, student, skew)
-    p = torch.log_softmax(teacher / temperature, dim=-1)
-    q = torch.log_softmax(student / temperature, dim=-1)
-    return DIVERGENCES[kind](p, q, skew) * temperature**2
 
 
 def _chunk_gradient(

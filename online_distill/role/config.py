@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from online_distill.losses.divergences import Divergence
 from understudy.config import Section
-
-Divergence = Literal["forward", "reverse", "js", "skew"]
 
 
 class TrainerConfig(Section):

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from online_distill import models
-from online_distill.losses.coarse import coarse_loss, teacher_buckets
+from online_distill.losses.buckets import teacher_buckets
+from online_distill.losses.coarse import coarse_loss
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.targets import Scored
 from understudy.errors import UnderstudyError

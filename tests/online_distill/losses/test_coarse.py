@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from online_distill.losses.coarse import TAIL_FLOOR, coarse_loss, divergence, student_buckets, teacher_buckets
-from online_distill.role.config import Divergence
+from online_distill.losses.buckets import teacher_buckets
+from online_distill.losses.coarse import coarse_loss
+from online_distill.losses.divergences import Divergence
 
 KINDS: tuple[Divergence, ...] = get_args(Divergence)
 ROWS, WIDTH, VOCABULARY, PADDING, K = 7, 6, 50, 6, 5
@@ -117,20 +118,9 @@ def test_a_student_equal_to_the_teacher_has_no_loss_and_no_gradient() -> None:
         assert float(gradient.abs().max()) < 1e-9
 
 
-def test_the_teachers_tail_has_a_floor_and_the_buckets_add_up_to_one() -> None:
-    certain = torch.tensor([[0.0, -50.0, -60.0]])
-    buckets = teacher_buckets(certain)
-    assert float(buckets.exp().sum()) == pytest.approx(1.0, abs=1e-6)
-    assert float(buckets[0, -1].exp()) == pytest.approx(TAIL_FLOOR, rel=1e-2)
-    student = student_buckets(torch.randn(1, 40), torch.tensor([[3, 4, 5]]))
-    assert bool(torch.isfinite(divergence(buckets, student, "reverse")).all())
-
-
-def test_a_certain_student_keeps_its_tail_in_float32() -> None:
+def test_a_certain_student_has_a_finite_gradient() -> None:
     logits = torch.zeros(1, 4096)
     logits[0, 7] = 60.0
-    tail = student_buckets(logits, torch.tensor([[7]]))[0, -1]
-    assert float(tail) == pytest.approx(8.3176 - 60.0, abs=1e-3)
     head = torch.eye(4096, requires_grad=True)
     loss, _ = coarse_loss(logits, head, torch.tensor([[7]]), teacher_buckets(torch.tensor([[-0.1]])), torch.ones(1))
     (gradient,) = torch.autograd.grad(loss, head)
