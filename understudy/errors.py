@@ -42,6 +42,18 @@ class BadRequest(UnderstudyError):
     status, kind, code = 400, "invalid_request_error", "invalid_request"
 
 
+class TooLarge(UnderstudyError):
+    """A body above the bound of who reads it."""
+
+    status, kind, code = 413, "invalid_request_error", "request_too_large"
+
+
+class Unauthorized(UnderstudyError):
+    """No key or token, or one that is not known."""
+
+    status, kind, code = 401, "invalid_request_error", "invalid_api_key"
+
+
 class NotFound(UnderstudyError):
     """A model, version, route or record that does not exist."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.control.refusals import TooLarge, Unauthorised, answer
+from serving.control.refusals import answer
 from serving.control.token import fits
-from understudy.errors import UnderstudyError
+from understudy.errors import TooLarge, Unauthorized, UnderstudyError
 
 MAX_BODY = 1 << 20
 """Bytes."""
+NO_TOKEN = "give the token of run/admin.token as `authorization: Bearer TOKEN`"
 
 
 class Door:
@@ -31,7 +32,7 @@ class Door:
         headers = Headers(scope=scope)
         try:
             if scope["path"] != self._public and not fits(headers.get("authorization"), self._token):
-                raise Unauthorised("give the token of run/admin.token as `authorization: Bearer TOKEN`")
+                raise Unauthorized(NO_TOKEN, code="unauthorised")
             body = await _read(receive, headers)
         except UnderstudyError as error:
             refusal = answer(error)
@@ -48,7 +49,7 @@ async def _read(receive: Receive, headers: Headers) -> Message | None:
         TooLarge: it is above `MAX_BODY`, as announced or as sent.
     """
     announced = headers.get("content-length", "0")
-    too_large = TooLarge(f"a body may have {MAX_BODY} bytes at most")
+    too_large = TooLarge(f"a body may have {MAX_BODY} bytes at most", code="body_too_large")
     if announced.isdecimal() and int(announced) > MAX_BODY:
         raise too_large
     body, more = bytearray(), True

@@ -10,18 +10,6 @@ from starlette.exceptions import HTTPException
 from understudy.errors import BadRequest, UnderstudyError
 
 
-class TooLarge(UnderstudyError):
-    """A body above the bound."""
-
-    status, kind, code = 413, "invalid_request_error", "body_too_large"
-
-
-class Unauthorised(UnderstudyError):
-    """No token, or a wrong one."""
-
-    status, kind, code = 401, "authentication_error", "unauthorised"
-
-
 def answer(error: UnderstudyError) -> JSONResponse:
     """The error object; what UTF-8 cannot hold of its message is escaped."""
     headers = {"retry-after": "5"} if error.status == 503 else {}

@@ -5,12 +5,6 @@ from __future__ import annotations
 from understudy.errors import UnderstudyError
 
 
-class TooLarge(UnderstudyError):
-    """The body is above `gateway.max_body`."""
-
-    status, kind, code = 413, "invalid_request_error", "request_too_large"
-
-
 class HeadTooLarge(UnderstudyError):
     """The head is above `gateway.max_head`."""
 
@@ -27,12 +21,6 @@ class TooSlow(UnderstudyError):
     """The client did not send its request in time."""
 
     status, kind, code = 408, "invalid_request_error", "request_timeout"
-
-
-class Unauthorized(UnderstudyError):
-    """No key, or one that is not known."""
-
-    status, kind, code = 401, "invalid_request_error", "invalid_api_key"
 
 
 class TooMany(UnderstudyError):

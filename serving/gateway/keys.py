@@ -6,13 +6,13 @@ import hashlib
 import hmac
 
 from serving.gateway.config import ApiKey
-from serving.gateway.errors import Unauthorized
+from understudy.errors import Unauthorized
 
 ANYBODY = "default"
 _CACHE = 4096
 
 
-class Keys:
+class ApiKeys:
     """Looks up keys; with none configured every bearer, or none, is the tenant `default`."""
 
     def __init__(self, secret: str, keys: tuple[ApiKey, ...]) -> None:

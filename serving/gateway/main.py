@@ -38,7 +38,7 @@ STATE_HELP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ServeOptions:
     """What the command line says; None where it says nothing."""
 
     config: Path | None
@@ -47,7 +47,7 @@ class Options:
     port: int | None
 
 
-def parse(argv: list[str]) -> Options:
+def parse(argv: list[str]) -> ServeOptions:
     """The command line's options; argparse answers --help and wrong usage."""
     parser = argparse.ArgumentParser(
         prog="understudy serve",
@@ -59,7 +59,7 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--host", help="address to listen on (default: gateway.host)")
     parser.add_argument("--port", type=int, help="port to listen on (default: gateway.port)")
     given = parser.parse_args(argv)
-    return Options(given.config, given.state, given.host, given.port)
+    return ServeOptions(given.config, given.state, given.host, given.port)
 
 
 def main(argv: list[str]) -> int:
@@ -158,7 +158,7 @@ async def serve(parts: Parts, listener: socket.socket, kpis: KpisConfig) -> None
         if following is not None and parts.follower is not None:
             following.cancel()
             await parts.follower.stop()
-        parts.gateway.pool.close()
+        parts.gateway.upstreams.close()
         if parts.embeddings is not None:
             await parts.embeddings.close()
     log.info("stopped")

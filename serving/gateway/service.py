@@ -14,8 +14,8 @@ from serving.gateway.completion.capture import RawExchange
 from serving.gateway.completion.retry import RetryBudget
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
-from serving.gateway.http.upstream import Pool
-from serving.gateway.keys import Keys
+from serving.gateway.http.upstream import Upstreams
+from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
 from serving.gateway.routing import Ask, Decision, NoArm, route
 from serving.gateway.snapshot import Snapshot
@@ -31,7 +31,7 @@ MAX_CAPTURED = 2 << 20
 out would keep the outbox's thread, and with it the event loop, for up to a second."""
 
 
-class Outbox(Protocol):
+class ExchangeSink(Protocol):
     """The part of `feedback.outbox.outbox.Outbox` that the gateway uses."""
 
     def put(self, item: Any, size: int = 0) -> bool:
@@ -73,7 +73,7 @@ class Gateway:
         self,
         config: GatewayConfig,
         snapshot: Snapshot,
-        outbox: Outbox | None = None,
+        outbox: ExchangeSink | None = None,
         refresh: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock = monotonic,
         capture: bool = True,
@@ -87,9 +87,9 @@ class Gateway:
         self.parser = BodyParser(config.control_tokens, config.max_choices)
         self.buffered = 0
         """Bytes of bodies held by requests that are not over."""
-        self.pool = Pool(config.reuse_seconds, clock)
+        self.upstreams = Upstreams(config.reuse_seconds, clock)
         self.metrics = Metrics()
-        self.keys = Keys(config.key_secret, config.api_keys)
+        self.keys = ApiKeys(config.key_secret, config.api_keys)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
 
@@ -104,13 +104,13 @@ class Gateway:
             ModelNotFound, NoArm: as `routing.route`.
         """
         decision = route(self.snapshot.document, ask)
-        if not decision.auto or not self.pool.down(decision.slot.url):
+        if not decision.auto or not self.upstreams.down(decision.slot.url):
             return decision
         try:
             other = route(self.snapshot.document, ask, avoid=decision.arm)
         except NoArm:
             return decision
-        return decision if self.pool.down(other.slot.url) else other
+        return decision if self.upstreams.down(other.slot.url) else other
 
     def exposed(self, decision: Decision) -> None:
         """Count a unit's first meeting with an experiment."""

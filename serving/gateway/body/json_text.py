@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from serving.gateway.errors import TooLarge
+from understudy.errors import TooLarge
 
 MAX_STRINGS, MAX_BRACKETS, MAX_FIELDS = 200_000, 50_000, 5_000
 """Bounds of a body that must be scanned: strings and brackets in all, fields of the outermost object."""

@@ -16,8 +16,7 @@ import msgspec
 
 from serving.gateway.body.json_text import around
 from serving.gateway.body.tokens import ControlTokens
-from serving.gateway.errors import TooLarge
-from understudy.errors import BadRequest
+from understudy.errors import BadRequest, TooLarge
 
 HIGHEST, LOWEST = 0, 9
 """Priorities that a client may give; engines serve lower numbers first, and shadow requests come after all of them."""

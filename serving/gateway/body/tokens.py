@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from serving.gateway.body.json_text import fields, mask
-from serving.gateway.errors import TooLarge
+from understudy.errors import TooLarge
 
 SPLIT = b"\\u200b"
 """Put after a control token's first character: a zero-width space as a JSON escape."""

@@ -93,13 +93,13 @@ class Forward:
     def _send(self, decision: Decision) -> None:
         gateway, slot = self._gateway, decision.slot
         self.decision, self.epoch = decision, gateway.snapshot.document.epoch
-        endpoint = self._endpoint = gateway.pool.pick(slot.url)
+        endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
         body = self._body.with_model(slot.model)
         head = wire.engine_head(
             endpoint.address.prefix.encode() + self._path, endpoint.address.host_header,
             gateway.key_for(decision), decision.version, self._ask.request, len(body), self._headers,
         )  # fmt: skip
-        self._arm(gateway.config.first_byte_seconds)
+        self._set_timer(gateway.config.first_byte_seconds)
         connection = endpoint.idle()
         if connection is not None:
             self._connection = connection
@@ -210,7 +210,7 @@ class Forward:
             return
         self._begun, self._last = True, self._gateway.clock()
         if has_type(headers, b"text/event-stream"):
-            self._arm(self._gateway.config.idle_seconds)
+            self._set_timer(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
 
     def on_body(self, data: bytes) -> None:
@@ -233,7 +233,7 @@ class Forward:
 
     # time
 
-    def _arm(self, seconds: float) -> None:
+    def _set_timer(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
@@ -247,7 +247,7 @@ class Forward:
             return
         left = config.idle_seconds - (self._gateway.clock() - self._last)
         if left > 0:
-            self._arm(left)
+            self._set_timer(left)
         elif not self._receiver.client_stalls():
             self._drop()
             self._receiver.reply_breaks(f"the engine was silent for {config.idle_seconds:g} s")

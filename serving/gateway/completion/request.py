@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from serving.gateway.body.parser import conversation_hash
 from serving.gateway.completion.capture import RawExchange
 from serving.gateway.completion.forward import Forward
-from serving.gateway.errors import TooLarge, TooMany
+from serving.gateway.errors import TooMany
 from serving.gateway.http import wire
-from serving.gateway.http.reply import Refusal, Reply
+from serving.gateway.http.reply import ClientReply, EngineRefusal
 from serving.gateway.http.wire import Headers
 from serving.gateway.keys import bearer_of
 from serving.gateway.routing import Ask
 from serving.gateway.service import SMALL, Gateway
-from understudy.errors import UnderstudyError
+from understudy.errors import TooLarge, UnderstudyError
 
 if TYPE_CHECKING:
     from serving.gateway.http.protocol import GatewayProtocol
@@ -34,7 +34,7 @@ CANCELLED = 499
 """Status under which a request is counted whose client went away before the reply began."""
 
 
-class _Deaf:
+class _NobodyWaits:
     """In place of the event by which uvicorn wakes its ASGI task; a completion has none."""
 
     def set(self) -> None:
@@ -44,7 +44,7 @@ class _Deaf:
 class Completion:
     """A request to /v1/chat/completions or /v1/completions."""
 
-    message_event = _Deaf()
+    message_event = _NobodyWaits()
 
     def __init__(
         self, gateway: Gateway, protocol: GatewayProtocol, path: bytes, headers: Headers,
@@ -70,7 +70,7 @@ class Completion:
         self._raw = b""
         self._ask: Ask | None = None
         self._forward: Forward | None = None
-        self._reply: Reply | None = None
+        self._reply: ClientReply | None = None
 
     # the client's side
 
@@ -91,11 +91,11 @@ class Completion:
 
     def _refuse(self, error: UnderstudyError) -> None:
         self._refusal = error
-        self._let_go()
+        self._forget_body()
         if self._released:
             self.break_off(error)
 
-    def _let_go(self) -> None:
+    def _forget_body(self) -> None:
         """Forget the body."""
         self._gateway.buffered -= self._size
         self._size, self._parts = 0, []
@@ -109,7 +109,7 @@ class Completion:
         if self._released:
             self._run()
 
-    def release(self) -> None:
+    def take_turn(self) -> None:
         """It is this request's turn on its connection: see what its head tells, before its body is sent."""
         self._released = True
         length = self._given.get(b"content-length", b"")
@@ -218,7 +218,7 @@ class Completion:
 
     def reply_begins(self, status: int, headers: Headers) -> None:
         """An engine has begun to answer; from here on the client has bytes of it."""
-        kind = Refusal if Refusal.fits(status, headers) else Reply
+        kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
         self._reply = kind(self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
         self.keep_alive = self._reply.keep_alive
 
@@ -298,7 +298,7 @@ class Completion:
             self._gateway.metrics.events["cancelled"] += 1
         status = status or (CANCELLED if self._reply is None else self._reply.status)
         self._record(outcome, status, body)
-        self._let_go()
+        self._forget_body()
         self._protocol.finished(self)
 
     def _record(self, outcome: str, status: int, body: bytes) -> None:

@@ -170,7 +170,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if isinstance(cycle, Completion):
             self._active = cycle
-            cycle.release()
+            cycle.take_turn()
             self._check_end(cycle)
         else:
             super()._start_asgi_task(cycle, app)

@@ -17,7 +17,7 @@ _TOO_LONG = re.compile(rb"maximum (context|model) length")
 _SHORT = 16 << 10
 
 
-class Reply:
+class ClientReply:
     """One reply that has begun. Chunks are framed anew, so that an error event can follow any of them."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Reply:
             self._transport.write(b"0\r\n\r\n")
 
 
-class Refusal(Reply):
+class EngineRefusal(ClientReply):
     """A short 400, kept back until it is whole: a prompt that is too long gets the code that clients look for."""
 
     @staticmethod

@@ -28,7 +28,7 @@ FAILURES_5XX = 3
 """So many replies with 5xx in a row count as a failure of the endpoint."""
 
 
-class Sink(Protocol):
+class ReplySink(Protocol):
     """Whoever asked; gets the reply as it comes. After `on_end` or `on_error` nothing follows."""
 
     def on_head(self, status: int, headers: Headers) -> None: ...
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._transport: asyncio.Transport
-        self._sink: Sink | None = None
+        self._sink: ReplySink | None = None
         self._fresh()
         self.idle_since = 0.0
 
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._keep = True
         self._head_size = self._status = 0
 
-    def start(self, sink: Sink, data: bytes) -> None:
+    def start(self, sink: ReplySink, data: bytes) -> None:
         """Send a request; `sink` hears of its reply."""
         self._sink = sink
         self._headers = []
@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
         if self._done and self._sink is sink:
             self._finish(sink)
 
-    def _finish(self, sink: Sink) -> None:
+    def _finish(self, sink: ReplySink) -> None:
         self._detach()
         if self._keep and not self._transport.is_closing():
             self._transport.resume_reading()
@@ -280,7 +280,7 @@ class Endpoint:
             self.failed()
 
 
-class Pool:
+class Upstreams:
     """Endpoints by URL. A slot's URL may name several replicas, separated by commas."""
 
     def __init__(self, reuse_seconds: float, clock: Clock = monotonic) -> None:

@@ -14,7 +14,8 @@ from feedback.kpis.config import KpisConfig
 from serving.gateway.completion.request import CHAT, COMPLETIONS
 from serving.gateway.http import wire
 from serving.gateway.keys import bearer_of
-from serving.gateway.routes.embeddings import Embeddings, read_body
+from serving.gateway.routes.bodies import read_body
+from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.routes.feedback import parse_feedback
 from serving.gateway.routing import can_serve, model_names
 from serving.gateway.service import Gateway

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
-from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from serving.engine.config import ExternalEngine
 from serving.gateway.body.parser import split_model
 from serving.gateway.config import GatewayConfig
-from serving.gateway.errors import BadGateway, GatewayTimeout, TooLarge, TooMany
-from serving.gateway.service import Gateway
+from serving.gateway.errors import BadGateway, GatewayTimeout, TooMany
 from serving.gateway.snapshot import key_of
 from understudy.errors import BadRequest
 
@@ -86,25 +84,3 @@ async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
             yield part
     finally:
         await answer.aclose()
-
-
-async def read_body(request: Request, gateway: Gateway, most: int, what: str) -> bytes:
-    """The body of a request; while it is on its way it counts among the bodies that the gateway holds.
-
-    Raises:
-        TooLarge: it is above `most` bytes.
-        TooBusy: it is long, and the gateway holds too many bytes.
-    """
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            gateway.buffered += len(part)
-            if size > most:
-                raise TooLarge(f"{what} is above {most} bytes")
-            gateway.check_room(size)
-    finally:
-        gateway.buffered -= size
-    return b"".join(parts)

@@ -159,7 +159,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
                     if beating is not None and follower is not None:
                         beating.cancel()
                         await follower.stop()
-                    gateway.pool.close()
+                    gateway.upstreams.close()
                     if embedder is not None:
                         await embedder.close()
 

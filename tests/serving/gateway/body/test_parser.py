@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from serving.gateway.body.parser import BodyParser, Message, conversation_hash, split_model
 from serving.gateway.body.tokens import ControlTokens
 from serving.gateway.config import CONTROL_TOKENS
-from serving.gateway.errors import TooLarge
-from understudy.errors import BadRequest
+from understudy.errors import BadRequest, TooLarge
 
 PARSER = BodyParser(CONTROL_TOKENS)
 
