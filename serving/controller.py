@@ -14,9 +14,10 @@ import uvicorn
 
 from deploy.control.conductor import TICK, Conductor
 from deploy.control.lease import Lease
-from deploy.life.config import GateConfig, RegistryConfig, RolloutConfig
+from deploy.life.config import GateConfig, RolloutConfig
+from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
-from deploy.life.record import Desk
+from deploy.registry.config import RegistryConfig
 from deploy.routing.document import EXTERNAL, RouterConfig, ShadowRates, SlotView
 from deploy.routing.store import RoutingStore
 from feedback.shadow.config import ShadowConfig
@@ -106,13 +107,13 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         teacher=external_teacher(config.section(EnginesConfig)),
         trusted_keys=config.section(RegistryConfig).trusted_keys,
     )
-    desk = Desk(state, settings, sources.stats)
+    deployment = Deployment(state, settings, sources.stats)
     store = RoutingStore(state, redis.url, redis.prefix)
-    return Conductor(desk, store, config.section(GateConfig)), sources
+    return Conductor(deployment, store, config.section(GateConfig)), sources
 
 
 def external_teacher(engines: EnginesConfig) -> SlotView | None:
-    """The teacher's slot where somebody else runs it: always there, as its breaker at the gateway sees fit."""
+    """The teacher's slot where somebody else runs it: always ready, since no agent reports on it."""
     if engines.teacher is None:
         return None
     base = engines.teacher.url.removesuffix("/v1")

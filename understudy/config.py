@@ -33,7 +33,7 @@ SECTIONS: dict[str, str] = {
     "shadow": "feedback.shadow.config:ShadowConfig",
     "pool": "feedback.pool.config:PoolConfig",
     "kpis": "feedback.kpis.config:KpisConfig",
-    "registry": "deploy.life.config:RegistryConfig",
+    "registry": "deploy.registry.config:RegistryConfig",
     "rollout": "deploy.life.config:RolloutConfig",
     "gate": "deploy.life.config:GateConfig",
     "trainer": "online_distill.role.config:TrainerConfig",

@@ -13,8 +13,8 @@ from deploy.control.experiments import ExperimentStore
 from deploy.control.operations import Damaged, Operations
 from deploy.life.canary import Canary, round_to
 from deploy.life.config import GateConfig
+from deploy.life.deployment import Deployment
 from deploy.life.document import build, reason, same
-from deploy.life.record import Desk
 from deploy.life.rollout import allows
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
@@ -31,17 +31,17 @@ FOLLOW = 30.0
 class Conductor:
     """One leader's work. `fence` is the lease's number, kept up by the caller; `clock` measures what has passed."""
 
-    def __init__(self, desk: Desk, store: RoutingStore, gate: GateConfig, clock: Clock = monotonic) -> None:
-        self.desk = desk
+    def __init__(self, deployment: Deployment, store: RoutingStore, gate: GateConfig, clock: Clock = monotonic) -> None:
+        self.deployment = deployment
         self.store = store
-        self.experiments = ExperimentStore(desk.folder)
+        self.experiments = ExperimentStore(deployment.folder)
         self.fence = 0
         self.stopping = threading.Event()
         self._clock = clock
         self._lock = threading.RLock()
         self._busy = threading.Lock()
-        self._canary = Canary(desk, gate)
-        self._operations = Operations(desk)
+        self._canary = Canary(deployment, gate)
+        self._operations = Operations(deployment)
         self._document = store.read()
         self._outrun = self._document is not None and store.highest_epoch() > self._document.epoch
         self._since = self._clock()
@@ -54,20 +54,20 @@ class Conductor:
 
     def unaudited(self) -> dict[str, str]:
         """{"warning"} for an answer while something that happened is not in the audit log, else nothing."""
-        why = self.desk.audit.trouble
+        why = self.deployment.audit.trouble
         return {"warning": f"done, but not in the audit log yet: {why}"} if why else {}
 
     def tick(self) -> None:
         """Read reports, decide, publish."""
         with self._lock:
-            self.desk.audit.settle()
-            self.desk.beats = self.store.heartbeats()
+            self.deployment.audit.settle()
+            self.deployment.beats = self.store.heartbeats()
             self._adopt()
             self._absorb_bad()
             self._replace_bad_stable()
             self._operations.tick()
             self._canary.tick()
-            self.desk.settle()
+            self.deployment.settle()
             self._publish()
             self._close_round()
 
@@ -80,20 +80,20 @@ class Conductor:
             Unavailable: it cannot be written down; nothing changed.
         """
         with self._lock:
-            frozen = [f for f in self.desk.state.frozen if f not in (freeze, resume)]
+            frozen = [f for f in self.deployment.state.frozen if f not in (freeze, resume)]
             if freeze is not None:
                 frozen.append(freeze)
-                self.desk.audit.keep("freeze", actor, what=freeze)
+                self.deployment.audit.keep("freeze", actor, what=freeze)
             else:
-                self.desk.audit.append("resume", actor, what=resume)
-            self.desk.change(frozen=tuple(frozen))
+                self.deployment.audit.append("resume", actor, what=resume)
+            self.deployment.change(frozen=tuple(frozen))
             self.tick()
-            return self.desk.state.frozen
+            return self.deployment.state.frozen
 
     def apply(self, experiment: Experiment, actor: str) -> int:
         """Begin or replace an experiment; returns the epoch that carries it."""
         with self._lock:
-            self.desk.audit.append("experiment.applied", actor, experiment=experiment.model_dump(mode="json"))
+            self.deployment.audit.append("experiment.applied", actor, experiment=experiment.model_dump(mode="json"))
             self.experiments.put(experiment)
             self.tick()
             return self._document.epoch if self._document is not None else 0
@@ -106,7 +106,7 @@ class Conductor:
         """
         with self._lock:
             self.experiments.get(name)
-            self.desk.audit.append("experiment.stopped", actor, experiment=name)
+            self.deployment.audit.append("experiment.stopped", actor, experiment=name)
             self.experiments.delete(name)
             self.tick()
             return self._document.epoch if self._document is not None else 0
@@ -123,7 +123,7 @@ class Conductor:
             Unavailable: it cannot be written down; nothing changed.
         """
         with self._lock:
-            rounds, state = self.desk.rounds, self.desk.state
+            rounds, state = self.deployment.rounds, self.deployment.state
             this = rounds.current() if number is None else rounds.get(number)
             if this is None:
                 raise NotFound("no round is under way")
@@ -133,7 +133,9 @@ class Conductor:
             if this.candidate is not None and this.candidate in (state.stable, coming):
                 raise Conflict(f"{this.candidate} is live or about to be; `understudy rollback` takes it back")
             why = f"aborted by {actor}"
-            self.desk.audit.append("round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate)
+            self.deployment.audit.append(
+                "round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate
+            )
             if this.candidate is not None:
                 self._canary.withdraw(this.candidate, why, actor)
             ended = rounds.fail(this.id, {"error": why, "why": why, "decided_by": actor})
@@ -166,7 +168,7 @@ class Conductor:
                 "from": operation.source, "to": operation.target, "epoch": epoch,
                 "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
             }  # fmt: skip
-            self.desk.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
+            self.deployment.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
             return {**answer, **({"behind": behind} if behind else {}), **self.unaudited()}
         finally:
             self._busy.release()
@@ -179,7 +181,7 @@ class Conductor:
                     operation = self._operations.begin(kind, target, actor)
                 except Damaged as error:
                     self._mark_bad(error.version, error.message)
-                    if target is not None or not self.desk.state.previous:
+                    if target is not None or not self.deployment.state.previous:
                         raise
                     continue
                 self.tick()
@@ -187,84 +189,92 @@ class Conductor:
 
     def _adopt(self) -> None:
         """Where nothing was decided yet the newest student that verifies is stable, older ones are former."""
-        state = self.desk.state
-        if state.teacher == EXTERNAL and self.desk.settings.teacher is None:
-            teachers = [m.version for m in self.desk.registry.versions() if m.kind == "teacher"]
+        state = self.deployment.state
+        if state.teacher == EXTERNAL and self.deployment.settings.teacher is None:
+            teachers = [m.version for m in self.deployment.registry.versions() if m.kind == "teacher"]
             if teachers:
-                self.desk.change(teacher=teachers[0])
+                self.deployment.change(teacher=teachers[0])
         if state.stable is not None:
             return
         fit: list[str] = []
-        for version in self.desk.students():
+        for version in self.deployment.students():
             try:
-                self.desk.registry.verify(version)
+                self.deployment.registry.verify(version)
             except IntegrityError as error:
                 self._mark_bad(version, error.message)
                 continue
-            if self.desk.state.record(version).state == "registered" and not self._in_round(version):
+            if self.deployment.state.record(version).state == "registered" and not self._in_round(version):
                 fit.append(version)
         if fit:
             moves = [(fit[0], "adopted", "newest version at first start")]
             moves += [(version, "kept", "former version at first start") for version in fit[1:4]]
-            self.desk.change(*moves, stable=fit[0], previous=tuple(fit[1:4]), decided_by="first start")
+            self.deployment.change(*moves, stable=fit[0], previous=tuple(fit[1:4]), decided_by="first start")
 
     def _in_round(self, version: str) -> bool:
-        current = self.desk.rounds.current()
+        current = self.deployment.rounds.current()
         return current is not None and current.candidate == version
 
     def _absorb_bad(self) -> None:
-        for slot, beat in self.desk.beats.items():
+        for slot, beat in self.deployment.beats.items():
             for version, why in beat.bad.items():
-                if version not in self.desk.state.bad and slot in STUDENT_SLOTS:
+                if version not in self.deployment.state.bad and slot in STUDENT_SLOTS:
                     self._mark_bad(version, f"{slot}: {why}")
 
     def _mark_bad(self, version: str, why: str) -> None:
-        state = self.desk.state
+        state = self.deployment.state
         bad = {**state.bad, version: why}
         canary = None if state.canary is not None and state.canary.version == version else state.canary
         previous = tuple(v for v in state.previous if v != version)
         moves = [(version, "unloadable", why)] if allows(state.record(version).state, "unloadable") else []
-        self.desk.change(*moves, bad=bad, canary=canary, previous=previous)
+        self.deployment.change(*moves, bad=bad, canary=canary, previous=previous)
 
     def _replace_bad_stable(self) -> None:
         """A stable version that no slot can load gives way to a former one, one that is ready if possible."""
-        state = self.desk.state
-        if state.stable is None or state.stable not in state.bad or self.desk.ready(state.stable):
+        state = self.deployment.state
+        if state.stable is None or state.stable not in state.bad or self.deployment.ready(state.stable):
             return
-        choice = sorted(state.previous, key=lambda v: not self.desk.ready(v))
+        choice = sorted(state.previous, key=lambda v: not self.deployment.ready(v))
         if choice:
             rest = tuple(v for v in state.previous if v != choice[0])
             event = "restored" if allows(state.record(choice[0]).state, "restored") else "chosen"
             why = f"{state.stable} cannot be loaded"
-            self.desk.change((choice[0], event, why), stable=choice[0], previous=rest, decided_by="controller")
+            self.deployment.change((choice[0], event, why), stable=choice[0], previous=rest, decided_by="controller")
 
     def _publish(self) -> None:
-        wanted = build(self.desk.state, self.desk.beats, self._former(), self.experiments.all(), self.desk.settings)
+        wanted = build(
+            self.deployment.state,
+            self.deployment.beats,
+            self._former(),
+            self.experiments.all(),
+            self.deployment.settings,
+        )
         if self._document is None or self._outrun or not same(self._document, wanted):
             why = "a newer one that cannot be read" if self._outrun else reason(self._document, wanted)
             epoch = 1 + self.store.highest_epoch()
-            document = wanted.model_copy(update={"epoch": epoch, "created": round_to(self.desk.clock()), "reason": why})
+            document = wanted.model_copy(
+                update={"epoch": epoch, "created": round_to(self.deployment.clock()), "reason": why}
+            )
             self.store.publish(document, self.fence)
             if self._document is None or self._document.stable != document.stable:
                 self._since = self._clock()
             self._document, self._outrun = document, False
-        outcome = self.desk.state.outcome
+        outcome = self.deployment.state.outcome
         if outcome is not None and outcome.epoch is None and not outcome.error:
-            self.desk.change(outcome=outcome.model_copy(update={"epoch": self._document.epoch}))
+            self.deployment.change(outcome=outcome.model_copy(update={"epoch": self._document.epoch}))
 
     def _former(self) -> dict[str, SlotView]:
         """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""
         now, deaf = self._clock(), not self.store.sees_all
-        for slot, beat in self.desk.beats.items():
+        for slot, beat in self.deployment.beats.items():
             view = SlotView(url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
             self._views[slot] = (now, view)
         if deaf:
             self._views = {slot: (now, view) for slot, (_, view) in self._views.items()}
-        grace = self.desk.settings.rollout.slot_grace
+        grace = self.deployment.settings.rollout.slot_grace
         return {slot: view for slot, (seen, view) in self._views.items() if now - seen <= grace}
 
     def _close_round(self) -> None:
-        current = self.desk.rounds.current()
+        current = self.deployment.rounds.current()
         if current is None or current.state != "live" or self._document is None:
             return
         waited = self._clock() - self._since
@@ -274,18 +284,20 @@ class Conductor:
 
     def _archive(self) -> None:
         """Move versions beyond the configured number out of the way."""
-        state = self.desk.state
+        state = self.deployment.state
         canary = [] if state.canary is None else [state.canary.version]
         kept = {state.stable, *state.previous, *canary, *state.slots.values()}
-        spare = [m.version for m in self.desk.registry.versions() if m.kind == "student" and m.version not in kept]
-        for version in spare[self.desk.settings.rollout.keep_versions :]:
-            self.desk.change((version, "archived", "older than the versions that are kept"))
-            self.desk.registry.archive(version)
+        spare = [
+            m.version for m in self.deployment.registry.versions() if m.kind == "student" and m.version not in kept
+        ]
+        for version in spare[self.deployment.settings.rollout.keep_versions :]:
+            self.deployment.change((version, "archived", "older than the versions that are kept"))
+            self.deployment.registry.archive(version)
 
     def _await_epoch(self, operation: Operation) -> int:
-        until = self._clock() + self.desk.settings.rollout.operation_deadline + 5
+        until = self._clock() + self.deployment.settings.rollout.operation_deadline + 5
         while self._clock() < until and not self.stopping.is_set():
-            outcome = self.desk.state.outcome
+            outcome = self.deployment.state.outcome
             if outcome is not None and outcome.id == operation.id:
                 if outcome.error:
                     raise Unavailable(f"{operation.kind} failed: {outcome.error}")
@@ -300,7 +312,7 @@ class Conductor:
         return [str(g["id"]) for g in self.store.gateways() if not epoch <= int(g["epoch"]) <= newest]
 
     def _await_gateways(self, epoch: int, written: float) -> list[str]:
-        until = written + self.desk.settings.rollout.follow_deadline
+        until = written + self.deployment.settings.rollout.follow_deadline
         while True:
             behind = self._behind(epoch)
             if not behind or self._clock() >= until or self.stopping.is_set():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from deploy.life.canary import former
-from deploy.life.record import Desk
+from deploy.life.deployment import Deployment
 from deploy.life.rollout import BY_OPERATOR, allows
-from deploy.life.state import Operation, Outcome
+from deploy.life.state import Operation, OperationOutcome
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.ids import random_id
 
@@ -23,8 +23,8 @@ class Damaged(IntegrityError):
 class Operations:
     """Begins operations and carries them through on ticks."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
 
     def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
         """Start one.
@@ -38,60 +38,60 @@ class Operations:
             Unavailable: state or audit log cannot be written; nothing changed.
             NotFound, BadRequest, Damaged: the target cannot be used; the message says why.
         """
-        desk = self._desk
-        if desk.state.operation is not None:
-            running = desk.state.operation
+        deployment = self._deployment
+        if deployment.state.operation is not None:
+            running = deployment.state.operation
             raise Conflict(f"a {running.kind} to {running.target} is under way; wait until it has ended")
         version = self._checked(target if target is not None else self._latest_former())
         operation = Operation(
             id=random_id(),
             kind=kind,
-            source=desk.state.stable,
+            source=deployment.state.stable,
             target=version,
             actor=actor,
-            started=desk.clock(),
+            started=deployment.clock(),
         )
-        frozen = desk.state.frozen
+        frozen = deployment.state.frozen
         if kind == "rollback" and "promotion" not in frozen:
             frozen = (*frozen, "promotion")
-        canary = desk.state.canary
+        canary = deployment.state.canary
         moves = []
         if canary is not None and canary.version != version:
             moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
-        note = desk.audit.keep if kind == "rollback" else desk.audit.append
+        note = deployment.audit.keep if kind == "rollback" else deployment.audit.append
         note(f"{kind}.begun", actor, source=operation.source, target=version)
-        desk.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
+        deployment.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
         return operation
 
     def tick(self) -> None:
         """Switch when the target is ready; give up when it cannot become so."""
-        operation = self._desk.state.operation
+        operation = self._deployment.state.operation
         if operation is None:
             return
-        bad = self._desk.state.bad.get(operation.target)
-        limit = self._desk.settings.rollout.operation_deadline
+        bad = self._deployment.state.bad.get(operation.target)
+        limit = self._deployment.settings.rollout.operation_deadline
         if bad is not None:
             self._give_up(operation, f"{operation.target} cannot be served: {bad}")
-        elif self._desk.ready(operation.target):
+        elif self._deployment.ready(operation.target):
             self._switch(operation)
-        elif self._desk.clock() - operation.started > limit:
+        elif self._deployment.clock() - operation.started > limit:
             self._give_up(operation, f"{operation.target} was not loaded within {limit:g} s")
 
     def _latest_former(self) -> str:
-        state = self._desk.state
+        state = self._deployment.state
         fit = [version for version in state.previous if version not in state.bad]
         if not fit:
             raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
         return min(fit, key=lambda version: version in state.left)
 
     def _checked(self, version: str) -> str:
-        state = self._desk.state
+        state = self._deployment.state
         if version == state.stable:
             raise Conflict(f"{version} is live already")
         if version in state.bad:
             raise Conflict(f"{version} is marked bad: {state.bad[version]}; it is never loaded again")
         try:
-            manifest = self._desk.registry.verify(version)
+            manifest = self._deployment.registry.verify(version)
         except NotFound as error:
             raise NotFound(error.message, param="version") from None
         except IntegrityError as error:
@@ -101,14 +101,14 @@ class Operations:
         return version
 
     def _switch(self, operation: Operation) -> None:
-        state = self._desk.state
+        state = self._deployment.state
         event = "restored" if state.record(operation.target).state == "previous" else "chosen"
         moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
         previous = former(state, operation.target)
         left = {*state.left, state.stable} if operation.kind == "rollback" else {*state.left}
-        self._desk.change(
+        self._deployment.change(
             *moves,
             actor=operation.actor,
             decided_by=BY_OPERATOR,
@@ -120,11 +120,13 @@ class Operations:
         )
 
     def _give_up(self, operation: Operation, why: str) -> None:
-        was = self._desk.state.record(operation.target).state
+        was = self._deployment.state.record(operation.target).state
         moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
-        self._desk.change(*moves, operation=None, outcome=_outcome(operation, why))
-        self._desk.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+        self._deployment.change(*moves, operation=None, outcome=_outcome(operation, why))
+        self._deployment.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
 
 
-def _outcome(operation: Operation, error: str = "") -> Outcome:
-    return Outcome(id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error)
+def _outcome(operation: Operation, error: str = "") -> OperationOutcome:
+    return OperationOutcome(
+        id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error
+    )

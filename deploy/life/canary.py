@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from ab.summary import Stat
 from deploy.life.config import GateConfig
+from deploy.life.deployment import Deployment
 from deploy.life.gate import Evaluation, decide
 from deploy.life.harm import exposures, harm
-from deploy.life.record import Desk
 from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState
 from deploy.rounds.store import Round
@@ -35,54 +35,56 @@ ENDED = {
 class Canary:
     """Gate, load, steps and promotion of the candidate of the current round."""
 
-    def __init__(self, desk: Desk, gate: GateConfig) -> None:
-        self._desk = desk
+    def __init__(self, deployment: Deployment, gate: GateConfig) -> None:
+        self._deployment = deployment
         self._gate = gate
         self._away_since: float | None = None
 
     def tick(self) -> None:
         """Do what is due; called a few times a second."""
-        current = self._desk.rounds.current()
+        current = self._deployment.rounds.current()
         if current is not None and current.candidate is not None:
             if current.state == "gate":
                 self._decide_gate(current)
             elif current.state == "canary":
                 self._reconcile(current)
-        if self._desk.state.canary is not None and self._desk.state.operation is None:
-            self._drive(self._desk.state.canary)
+        if self._deployment.state.canary is not None and self._deployment.state.operation is None:
+            self._drive(self._deployment.state.canary)
 
     def published(self, epoch: int, seconds: float) -> None:
         """The document with the promoted version is out and followed: close the round."""
-        current = self._desk.rounds.current()
-        if current is not None and current.state == "live" and current.candidate == self._desk.state.stable:
-            self._desk.rounds.finish(current.id, "live", {"epoch": epoch, "seconds_to_follow": round_to(seconds)})
+        current = self._deployment.rounds.current()
+        if current is not None and current.state == "live" and current.candidate == self._deployment.state.stable:
+            self._deployment.rounds.finish(current.id, "live", {"epoch": epoch, "seconds_to_follow": round_to(seconds)})
         elif current is not None and current.state == "live":
-            self._desk.rounds.finish(current.id, "live", {"epoch": epoch, "note": "another version is live already"})
+            self._deployment.rounds.finish(
+                current.id, "live", {"epoch": epoch, "note": "another version is live already"}
+            )
 
     def abort(self, why: str, actor: str) -> None:
         """Take the candidate out, for good."""
-        canary = self._desk.state.canary
+        canary = self._deployment.state.canary
         if canary is not None:
-            self._desk.change((canary.version, "aborted", why), actor=actor, decided_by=actor, canary=None)
+            self._deployment.change((canary.version, "aborted", why), actor=actor, decided_by=actor, canary=None)
 
     def withdraw(self, version: str, why: str, actor: str) -> None:
         """Take a round's candidate out, wherever it is before it is live; one that is out already stays as it is."""
-        was, canary = self._desk.state.record(version).state, self._desk.state.canary
+        was, canary = self._deployment.state.record(version).state, self._deployment.state.canary
         if canary is not None and canary.version == version:
             self.abort(why, actor)
         elif was in ("registered", "gated"):
             event = "gate_failed" if was == "registered" else "aborted"
-            self._desk.change((version, event, why), actor=actor, decided_by=actor)
+            self._deployment.change((version, event, why), actor=actor, decided_by=actor)
 
     def _decide_gate(self, current: Round) -> None:
         version = str(current.candidate)
-        desk = self._desk
+        deployment = self._deployment
         try:
             evaluation = Evaluation.model_validate(
-                read_json(desk.rounds.folder(current.id, "evaluate") / "evaluation.json")
+                read_json(deployment.rounds.folder(current.id, "evaluate") / "evaluation.json")
             )
-            desk.registry.verify(version)
-            decision = decide(evaluation, self._gate, fingerprint=desk.has_fingerprint(version))
+            deployment.registry.verify(version)
+            decision = decide(evaluation, self._gate, fingerprint=deployment.has_fingerprint(version))
             passed, reasons, summary = decision.passed, decision.reasons, decision.summary()
         except (OSError, ValueError, ValidationError) as error:
             passed, reasons = False, (f"evaluation.json cannot be read: {error}",)
@@ -90,78 +92,78 @@ class Canary:
         except (IntegrityError, NotFound) as error:
             passed, reasons = False, (error.message,)
             summary = {"passed": False, "reasons": reasons}
-        if desk.state.record(version).state == "registered":
+        if deployment.state.record(version).state == "registered":
             why = "; ".join(reasons) or "better on hard prompts, not worse on general ones"
-            desk.change((version, "gate_passed" if passed else "gate_failed", why))
-        event = "rejected" if desk.state.record(version).state in ("rejected", "bad") else "done"
-        desk.rounds.finish(current.id, "gate", summary, event)
+            deployment.change((version, "gate_passed" if passed else "gate_failed", why))
+        event = "rejected" if deployment.state.record(version).state in ("rejected", "bad") else "done"
+        deployment.rounds.finish(current.id, "gate", summary, event)
 
     def _reconcile(self, current: Round) -> None:
         """Begin the canary of a gated candidate, or close the stage of one whose fate is decided."""
-        desk, version = self._desk, str(current.candidate)
-        record = desk.state.record(version)
+        deployment, version = self._deployment, str(current.candidate)
+        record = deployment.state.record(version)
         if record.state in ENDED:
             why = record.history[-1]["why"] if record.history else ""
             summary = {"decided_by": record.decided_by, "why": why, "steps": list(record.steps)}
-            desk.rounds.finish(current.id, "canary", summary, ENDED[record.state])
+            deployment.rounds.finish(current.id, "canary", summary, ENDED[record.state])
         elif record.state == "gated" and self._may_begin():
-            canary = CanaryState(version=version, round=current.id, since=desk.clock())
-            desk.change((version, "wanted", f"round {current.id}"), canary=canary)
+            canary = CanaryState(version=version, round=current.id, since=deployment.clock())
+            deployment.change((version, "wanted", f"round {current.id}"), canary=canary)
 
     def _may_begin(self) -> bool:
-        state = self._desk.state
+        state = self._deployment.state
         free = state.operation is None and state.canary is None
-        return free and "promotion" not in state.frozen and not self._desk.audit.trouble
+        return free and "promotion" not in state.frozen and not self._deployment.audit.trouble
 
     def _drive(self, canary: CanaryState) -> None:
         if canary.step < 0:
             self._load(canary)
             return
         self._say(canary)
-        known = self._desk.kpis()
-        if "promotion" in self._desk.state.frozen or known is None:
+        known = self._deployment.kpis()
+        if "promotion" in self._deployment.state.frozen or known is None:
             return  # without figures neither harm nor success can be seen, so the step goes on
         new, old = self._since_start(canary, known)
-        config = self._desk.settings.rollout
+        config = self._deployment.settings.rollout
         step = config.steps[min(canary.step, len(config.steps) - 1)]
         seen = exposures(new)
-        waited = self._desk.clock() - canary.since
+        waited = self._deployment.clock() - canary.since
         if not self._ready(canary.version):
             return
         judgement = judge(step, seen - canary.step_exposures, waited, harm(new, old, config))
         if judgement.outcome == "breach":
-            self._desk.change(
+            self._deployment.change(
                 (canary.version, "breached", judgement.why),
                 canary=None,
                 decided_by="guardrail",
                 steps=canary.steps,
             )
-        elif judgement.outcome == "advance" and not self._desk.audit.trouble:
+        elif judgement.outcome == "advance" and not self._deployment.audit.trouble:
             self._advance(canary, judgement.why, seen, waited, step.share)
         elif judgement.outcome == "hold" and canary.note != "hold":
-            self._desk.change(canary=canary.model_copy(update={"note": "hold"}))
-            self._desk.audit.keep("rollout.hold", "controller", version=canary.version, why=judgement.why)
+            self._deployment.change(canary=canary.model_copy(update={"note": "hold"}))
+            self._deployment.audit.keep("rollout.hold", "controller", version=canary.version, why=judgement.why)
 
     def _load(self, canary: CanaryState) -> None:
-        desk = self._desk
-        if desk.ready(canary.version):
-            known = desk.kpis() or {}
-            before = {v: _baselines(known.get(v, {})) for v in (canary.version, str(desk.state.stable))}
-            first = canary.model_copy(update={"step": 0, "since": desk.clock(), "before": before})
-            desk.change((canary.version, "loaded", "loaded and verified in its slot"), canary=first)
-        elif desk.clock() - canary.since > desk.settings.rollout.load_deadline:
-            seconds = desk.settings.rollout.load_deadline
+        deployment = self._deployment
+        if deployment.ready(canary.version):
+            known = deployment.kpis() or {}
+            before = {v: _baselines(known.get(v, {})) for v in (canary.version, str(deployment.state.stable))}
+            first = canary.model_copy(update={"step": 0, "since": deployment.clock(), "before": before})
+            deployment.change((canary.version, "loaded", "loaded and verified in its slot"), canary=first)
+        elif deployment.clock() - canary.since > deployment.settings.rollout.load_deadline:
+            seconds = deployment.settings.rollout.load_deadline
             self.abort(f"not loaded within {seconds:g} s", "controller")
 
     def _ready(self, version: str) -> bool:
         """Whether the candidate can serve; without a slot for too long it is taken out."""
-        now = self._desk.clock()
-        if self._desk.ready(version):
+        now = self._deployment.clock()
+        if self._deployment.ready(version):
             self._away_since = None
             return True
         if self._away_since is None:
             self._away_since = now
-        elif now - self._away_since > self._desk.settings.rollout.load_deadline:
+        elif now - self._away_since > self._deployment.settings.rollout.load_deadline:
             self.abort("its slot is no longer ready", "controller")
         return False
 
@@ -169,22 +171,22 @@ class Canary:
         here = seen - canary.step_exposures
         done = {"share": share, "exposures": here, "seconds": round_to(waited), "why": why}
         steps = (*canary.steps, done)
-        config = self._desk.settings.rollout
+        config = self._deployment.settings.rollout
         if canary.step + 1 < len(config.steps):
-            further = {"step": canary.step + 1, "since": self._desk.clock(), "steps": steps}
+            further = {"step": canary.step + 1, "since": self._deployment.clock(), "steps": steps}
             further.update(step_exposures=seen, note="")
-            self._desk.change(canary=canary.model_copy(update=further))
-            self._desk.audit.keep("rollout.step", "controller", version=canary.version, **done)
+            self._deployment.change(canary=canary.model_copy(update=further))
+            self._deployment.audit.keep("rollout.step", "controller", version=canary.version, **done)
             return
         by = BY_TIMEOUT if any(s["why"] == BY_TIMEOUT for s in steps) else BY_EXPOSURES
         self._promote(canary, by, steps)
 
     def _promote(self, canary: CanaryState, by: str, steps: tuple[dict[str, Any], ...]) -> None:
-        state = self._desk.state
+        state = self._deployment.state
         moves = [(canary.version, "promoted", _told(steps))]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {canary.version}"))
-        self._desk.change(
+        self._deployment.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
             previous=former(state, canary.version),
         )  # fmt: skip
@@ -192,7 +194,7 @@ class Canary:
     def _since_start(
         self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]]
     ) -> tuple[dict[str, Stat], dict[str, Stat]]:
-        new, old = (self._less(canary, known, v) for v in (canary.version, str(self._desk.state.stable)))
+        new, old = (self._less(canary, known, v) for v in (canary.version, str(self._deployment.state.stable)))
         return new, old
 
     def _less(self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]], version: str) -> dict[str, Stat]:
@@ -204,11 +206,11 @@ class Canary:
         """Tell the views how far the step is."""
         if canary.round is None:
             return
-        config = self._desk.settings.rollout
+        config = self._deployment.settings.rollout
         step = config.steps[min(canary.step, len(config.steps) - 1)]
-        waited = self._desk.clock() - canary.since
+        waited = self._deployment.clock() - canary.since
         note = f"step {canary.step + 1} of {len(config.steps)}, {step.share:.0%}"
-        self._desk.rounds.progress(
+        self._deployment.rounds.progress(
             canary.round, "canary", min(waited, step.max_wait_seconds), step.max_wait_seconds, note
         )
 

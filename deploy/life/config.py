@@ -22,13 +22,6 @@ class GateConfig(Section):
     """Fewest prompts of each sort."""
 
 
-class RegistryConfig(Section):
-    """Whose signatures on versions count."""
-
-    trusted_keys: tuple[str, ...] = ()
-    """Ids of keys beside the state directory's own (the names, without .pub, of files in registry/keys/)."""
-
-
 class RolloutStep(Section):
     """One step of a canary."""
 

@@ -28,7 +28,7 @@ class Settings:
     shadow: ShadowRates = field(default_factory=ShadowRates)
     teacher: SlotView | None = None
     trusted_keys: tuple[str, ...] = ()
-    """Of `deploy.life.config.RegistryConfig`."""
+    """Of `deploy.registry.config.RegistryConfig`."""
 
 
 def build(

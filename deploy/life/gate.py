@@ -14,7 +14,7 @@ from ab.paired import Bound, lower_bound
 from deploy.life.config import GateConfig
 
 
-class Pair(BaseModel):
+class JudgedPair(BaseModel):
     """One held-out prompt: agreement of the parent and of the candidate with the teacher, in [0, 1]."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -30,8 +30,8 @@ class Evaluation(BaseModel):
     schema_version: Literal[1] = 1
     candidate_finite: bool
     """Whether every weight is a finite number."""
-    hard: tuple[Pair, ...] = ()
-    general: tuple[Pair, ...] = ()
+    hard: tuple[JudgedPair, ...] = ()
+    general: tuple[JudgedPair, ...] = ()
     summary: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -50,7 +50,7 @@ class GateDecision:
         return {"passed": self.passed, "reasons": self.reasons, **slices}
 
 
-def bound(pairs: tuple[Pair, ...], alpha: float) -> Bound | None:
+def bound(pairs: tuple[JudgedPair, ...], alpha: float) -> Bound | None:
     """Of candidate less parent; None below two pairs."""
     return lower_bound([(pair.parent, pair.candidate) for pair in pairs], alpha)
 

@@ -71,7 +71,7 @@ class Operation(_Part):
     started: float
 
 
-class Outcome(_Part):
+class OperationOutcome(_Part):
     """How the last operation ended."""
 
     id: str
@@ -96,7 +96,7 @@ class ControlState(_Part):
     """Wanted version by student slot."""
     canary: CanaryState | None = None
     operation: Operation | None = None
-    outcome: Outcome | None = None
+    outcome: OperationOutcome | None = None
     frozen: tuple[Freeze, ...] = ()
     bad: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, VersionRecord] = Field(default_factory=dict)

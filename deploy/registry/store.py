@@ -1,7 +1,7 @@
 """The registry of versions: immutable folders with a signed manifest, complete when READY exists.
 
-`VersionStore` is what the rest relies on; `Registry` keeps it in local folders. An object store is a second
-class behind the same Protocol.
+`VersionStore` is what an engine's agent needs of it. `Registry`, the one implementation, keeps versions in local
+folders, numbers, signs and archives them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from deploy.life.config import RegistryConfig
+from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView

@@ -102,7 +102,7 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     @router.get("/audit")
     def audit(after: int = Query(default=0, ge=0), limit: int = Query(default=1000, ge=1, le=10_000)) -> dict[str, Any]:
         entries = []
-        for entry in conductor.desk.audit.entries(after):
+        for entry in conductor.deployment.audit.entries(after):
             entries.append(entry)
             if len(entries) >= limit:
                 break
@@ -121,9 +121,9 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     router = APIRouter()
 
     def perform(kind: Literal["rollback", "promote"], version: str | None) -> dict[str, Any]:
-        candidate = conductor.desk.state.canary
+        candidate = conductor.deployment.state.canary
         done = conductor.perform(kind, version, "operator")
-        if candidate is None or conductor.desk.state.record(candidate.version).state != "rolled_back":
+        if candidate is None or conductor.deployment.state.record(candidate.version).state != "rolled_back":
             return done
         return {**done, "taken_back": {"version": candidate.version, "round": candidate.round}}
 
@@ -146,7 +146,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     @router.post("/rounds", status_code=202)
     def start_round(body: RoundBody | None = None) -> dict[str, Any]:
         why = (body or RoundBody()).why
-        conductor.desk.audit.append("round.requested", "operator", why=why)
+        conductor.deployment.audit.append("round.requested", "operator", why=why)
         sources.request_round(why)
         return {"requested": True, "why": why, "waits": views.next_round_waits()}
 
@@ -156,9 +156,9 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.delete("/pool")
     def purge(tenant: Text) -> dict[str, Any]:
-        conductor.desk.audit.append("pool.purge.begun", "operator", tenant=tenant)
+        conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant)
         removed = sources.purge(tenant)
-        conductor.desk.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
+        conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
         return {"tenant": tenant, "removed": removed}
 
     return router

@@ -21,8 +21,8 @@ class Views:
 
     def status(self) -> dict[str, Any]:
         """One page: what is live, ready and under way."""
-        state, document = self._conductor.desk.state, self._conductor.document
-        current = self._conductor.desk.rounds.current()
+        state, document = self._conductor.deployment.state, self._conductor.document
+        current = self._conductor.deployment.rounds.current()
         return {
             "epoch": document.epoch if document is not None else None,
             "live": {"teacher": state.teacher, "student": state.stable},
@@ -41,9 +41,9 @@ class Views:
 
     def versions(self) -> list[dict[str, Any]]:
         """Versions, newest first."""
-        state = self._conductor.desk.state
+        state = self._conductor.deployment.state
         rows = []
-        for manifest in self._conductor.desk.registry.versions():
+        for manifest in self._conductor.deployment.registry.versions():
             record = state.record(manifest.version)
             teacher = "live" if manifest.version == state.teacher else "registered"
             rows.append({
@@ -63,7 +63,7 @@ class Views:
 
     def rollouts(self) -> list[dict[str, Any]]:
         """Each version's life so far, the one under way first."""
-        state = self._conductor.desk.state
+        state = self._conductor.deployment.state
         rows = [
             {
                 "version": version, "state": record.state, "decided_by": record.decided_by,
@@ -75,17 +75,17 @@ class Views:
 
     def rounds(self) -> list[dict[str, Any]]:
         """Rounds with their stages, newest first."""
-        return [self._round(one) for one in self._conductor.desk.rounds.all()]
+        return [self._round(one) for one in self._conductor.deployment.rounds.all()]
 
     def next_round_waits(self) -> str | None:
         """Why a round that is asked for does not begin at once; None: nothing is in its way."""
-        if "learning" in self._conductor.desk.state.frozen:
+        if "learning" in self._conductor.deployment.state.frozen:
             return "learning is frozen; `understudy resume learning`"
-        current = self._conductor.desk.rounds.current()
+        current = self._conductor.deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
 
     def _slots(self) -> dict[str, Any]:
-        document, beats = self._conductor.document, self._conductor.desk.beats
+        document, beats = self._conductor.document, self._conductor.deployment.beats
         rows: dict[str, Any] = {}
         for name, view in (document.slots if document is not None else {}).items():
             beat = beats.get(name)
@@ -97,10 +97,10 @@ class Views:
         return self._conductor.store.gateways()
 
     def _stage(self, current: Round) -> dict[str, Any]:
-        told = self._conductor.desk.rounds.read_progress(current.id) or {}
+        told = self._conductor.deployment.rounds.read_progress(current.id) or {}
         progress = told if told.get("stage") == current.state else None
         stage = {"id": current.id, "stage": current.state, "candidate": current.candidate, "progress": progress}
-        return {**stage, "waits": waits(current, self._conductor.desk.state)}
+        return {**stage, "waits": waits(current, self._conductor.deployment.state)}
 
     def _round(self, one: Round) -> dict[str, Any]:
         stages = {

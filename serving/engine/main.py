@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from deploy.engines.keys import control_key, engine_key
-from deploy.life.config import RegistryConfig
+from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, SlotName
 from deploy.routing.store import RoutingStore

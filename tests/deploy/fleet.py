@@ -13,8 +13,8 @@ from ab.summary import Stat
 from deploy.audit.log import AuditLog
 from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
+from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
-from deploy.life.record import Desk
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
@@ -87,9 +87,9 @@ class World:
 
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
-        desk = Desk(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
+        deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
         store = RoutingStore(self.state, None, clock=self.time)
-        self.conductor = Conductor(desk, store, GateConfig(min_prompts=5), elapsed)
+        self.conductor = Conductor(deployment, store, GateConfig(min_prompts=5), elapsed)
         return self.conductor
 
     def turn(self, ticks: int = 3) -> RoutingDocument:

@@ -72,7 +72,7 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
     world.evidence("v2", 200)
     document = world.turn()
     assert (document.stable, document.candidate, document.previous) == (version, None, ("v2", "v1"))
-    record = world.conductor.desk.state.record(version)
+    record = world.conductor.deployment.state.record(version)
     assert (record.state, record.decided_by) == ("live", "exposures")
     assert record.steps[0]["exposures"] == 50
     done = RoundStore(world.state).get(1)
@@ -98,7 +98,7 @@ def test_too_little_traffic_promotes_after_the_wait_where_the_step_says_so(world
     world.evidence(version, 3)
     world.time.at += 61
     assert world.turn().stable == version
-    record = world.conductor.desk.state.record(version)
+    record = world.conductor.deployment.state.record(version)
     assert record.decided_by == "offline+shadow: timeout promote"
 
 
@@ -126,7 +126,7 @@ def test_steps_raise_the_share_one_after_the_other(state_dir: StateDir) -> None:
         world.turn(1)
     assert seen == list(shares)
     assert world.turn().stable == version
-    assert [s["exposures"] for s in world.conductor.desk.state.record(version).steps] == [10] * 4
+    assert [s["exposures"] for s in world.conductor.deployment.state.record(version).steps] == [10] * 4
 
 
 @pytest.mark.parametrize("worse", [{"abnormal": 0.4}, {"agreement": 0.2}, {"latency": 3.0}])
@@ -138,7 +138,7 @@ def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: d
     document = world.turn()
     assert (document.stable, document.candidate) == ("v2", None)
     assert document.slots["student-b"].desired == "v1"
-    assert world.conductor.desk.state.record(version).state == "rolled_back"
+    assert world.conductor.deployment.state.record(version).state == "rolled_back"
     assert RoundStore(world.state).get(1).state == "rolled_back"
     assert "version.breached" in actions(world)
 
@@ -157,7 +157,7 @@ def test_a_candidate_that_fails_its_gate_is_never_loaded(world: World, wrong: di
     document = world.turn(5)
     assert (document.stable, document.candidate) == ("v2", None)
     assert version not in {view.desired for view in document.slots.values()}
-    assert world.conductor.desk.state.record(version).state == "rejected"
+    assert world.conductor.deployment.state.record(version).state == "rejected"
     assert RoundStore(world.state).get(1).state == "rejected"
 
 
@@ -183,7 +183,7 @@ def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None
     document = world.turn(6)
     assert (document.stable, document.candidate) == ("v2", None)
     assert document.slots["student-b"].desired == "v1"
-    assert "3.1 nats" in world.conductor.desk.state.bad[version]
+    assert "3.1 nats" in world.conductor.deployment.state.bad[version]
     assert RoundStore(world.state).get(1).state == "rolled_back"
     with pytest.raises(Conflict, match="marked bad"):
         world.conductor.perform("promote", version, "test")
@@ -206,7 +206,7 @@ def test_a_controller_killed_at_any_tick_ends_at_the_same_place(world: World, ti
     for _ in range(12):
         world.turn(ticks)
         world.start()
-        if world.conductor.desk.state.canary is not None and world.conductor.desk.state.canary.step == 0:
+        if world.conductor.deployment.state.canary is not None and world.conductor.deployment.state.canary.step == 0:
             world.evidence(version, 120)
     document = world.turn(5)
     assert (document.stable, document.previous) == (version, ("v2", "v1"))
@@ -219,7 +219,7 @@ def test_a_controller_killed_between_record_and_marker_writes_the_marker_later(w
     to_canary(world, version)
     world.evidence(version, 60)
     world.conductor._canary.tick()  # the record is written, the round's marker is not
-    assert world.conductor.desk.state.stable == version
+    assert world.conductor.deployment.state.stable == version
     assert RoundStore(world.state).get(1).state == "canary"
     world.start()
     assert world.turn().stable == version
@@ -330,7 +330,7 @@ def test_a_round_that_an_operator_aborts_takes_its_candidate_back(
     }  # fmt: skip
     document = world.turn(5)
     assert (document.stable, document.candidate, document.slots["student-b"].desired) == ("v2", None, "v1")
-    assert world.conductor.desk.state.record(version).state == then
+    assert world.conductor.deployment.state.record(version).state == then
     assert RoundStore(world.state).get(1).stages[stage].summary["why"] == "aborted by operator"
     assert {"round.aborted", "version.gate_failed" if stage == "gate" else "version.aborted"} <= set(actions(world))
     for number in (None, 1, 7):

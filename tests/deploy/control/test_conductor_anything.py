@@ -23,10 +23,10 @@ EVENTS = (
 
 def happen(world: World, event: str) -> None:
     """Let one thing happen; what an operator is refused changes nothing."""
-    state = world.conductor.desk.state
+    state = world.conductor.deployment.state
     candidate, stable = state.canary.version if state.canary else None, state.stable
-    versions = [m.version for m in world.conductor.desk.registry.versions()]
-    if event in ("round", "weak round") and world.conductor.desk.rounds.current() is None and len(versions) < 7:
+    versions = [m.version for m in world.conductor.deployment.registry.versions()]
+    if event in ("round", "weak round") and world.conductor.deployment.rounds.current() is None and len(versions) < 7:
         world.candidate(better=0.3 if event == "round" else -0.3)
     elif event in ("good", "harm") and candidate and world.kpis is not None:
         world.evidence(str(stable), 500)
@@ -48,7 +48,7 @@ def happen(world: World, event: str) -> None:
     elif event == "refuse stable" and stable and len(state.previous) > 1:
         world.fleet.refuse[stable] = "wrong weights"
     elif event == "corrupt" and candidate:
-        (world.conductor.desk.registry.path(candidate) / "tokenizer.json").write_text("x")
+        (world.conductor.deployment.registry.path(candidate) / "tokenizer.json").write_text("x")
     elif event == "slow":
         world.fleet.slow.update(versions[:1])
     elif event == "quick":
@@ -58,7 +58,7 @@ def happen(world: World, event: str) -> None:
 
 
 def check_sound(world: World, before: RoutingDocument, now: RoutingDocument) -> None:
-    state = world.conductor.desk.state
+    state = world.conductor.deployment.state
     assert now.epoch >= before.epoch
     if now.epoch == before.epoch:
         assert now == before

@@ -66,7 +66,7 @@ def test_rollback_to_a_version_that_cannot_be_loaded_leaves_all_as_it_was(world:
         world.conductor.perform("rollback", third, "test")
     document = world.turn()
     assert (document.stable, document.slots["student-b"].desired) == ("v2", "v1")
-    assert world.conductor.desk.state.operation is None
+    assert world.conductor.deployment.state.operation is None
 
 
 def test_rollback_to_a_version_that_was_changed_is_refused_before_anything_loads(world: World) -> None:
@@ -75,7 +75,7 @@ def test_rollback_to_a_version_that_was_changed_is_refused_before_anything_loads
     with pytest.raises(IntegrityError, match=r"v1/model\.safetensors"):
         world.conductor.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
-    assert "v1" in world.conductor.desk.state.bad
+    assert "v1" in world.conductor.deployment.state.bad
 
 
 def test_a_bare_rollback_passes_over_a_damaged_version(world: World) -> None:
@@ -89,7 +89,7 @@ def test_a_bare_rollback_passes_over_a_damaged_version(world: World) -> None:
     with Moving(world):
         answer = world.conductor.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == (version, "v1")
-    assert "v2" in world.conductor.desk.state.bad
+    assert "v2" in world.conductor.deployment.state.bad
 
 
 def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
@@ -98,7 +98,7 @@ def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
     with Moving(world):
         answer = world.conductor.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == ("v2", "v1")
-    assert world.conductor.desk.state.record(version).state == "rolled_back"
+    assert world.conductor.deployment.state.record(version).state == "rolled_back"
     assert RoundStore(world.state).get(1).state == "rolled_back"
 
 
@@ -116,7 +116,7 @@ def test_two_operations_at_once_conflict(world: World) -> None:
     with Moving(world):
         waiting = threading.Thread(target=promote, daemon=True)
         waiting.start()
-        eventually(lambda: world.conductor.desk.state.operation, what="a promotion under way")
+        eventually(lambda: world.conductor.deployment.state.operation, what="a promotion under way")
         with pytest.raises(Conflict, match="under way"):
             world.conductor.perform("rollback", None, "test")
         world.time.at += world.rollout.operation_deadline + 1
@@ -192,4 +192,4 @@ def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) 
     with pytest.raises(Unavailable, match="nothing changed"):
         world.conductor.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
-    assert world.conductor.desk.state.operation is None
+    assert world.conductor.deployment.state.operation is None

@@ -8,13 +8,13 @@ import random
 import pytest
 
 from deploy.life.config import GateConfig
-from deploy.life.gate import Evaluation, Pair, decide
+from deploy.life.gate import Evaluation, JudgedPair, decide
 
 CONFIG = GateConfig()
 
 
-def pairs(differences: list[float], base: float = 0.5) -> tuple[Pair, ...]:
-    return tuple(Pair(id=str(i), parent=base, candidate=base + d) for i, d in enumerate(differences))
+def pairs(differences: list[float], base: float = 0.5) -> tuple[JudgedPair, ...]:
+    return tuple(JudgedPair(id=str(i), parent=base, candidate=base + d) for i, d in enumerate(differences))
 
 
 def evaluation(hard: float = 0.2, general: float = 0.0, n: int = 50, finite: bool = True) -> Evaluation:

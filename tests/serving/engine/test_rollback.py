@@ -11,8 +11,8 @@ import pytest
 
 from deploy.control.conductor import TICK, Conductor
 from deploy.life.config import GateConfig
+from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
-from deploy.life.record import Desk
 from tests.engines import EARLIER, LATER, TEACHER, Engines, register
 from trials.variant import make_variant
 
@@ -43,11 +43,11 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     """At work where the later version is live; of the two before it the older one is in no slot."""
     oldest = make_variant(settled.registry.path(EARLIER), tmp_path / "noise", 7)
     register(settled.registry, oldest, OLDEST, tmp_path / "models", settled.registry.path(EARLIER))
-    desk = Desk(settled.state, Settings())
-    desk.beats = settled.routes.heartbeats()
+    deployment = Deployment(settled.state, Settings())
+    deployment.beats = settled.routes.heartbeats()
     moves = [(LATER, "adopted", "test"), (EARLIER, "kept", "test"), (OLDEST, "kept", "test")]
-    desk.change(*moves, stable=LATER, previous=(EARLIER, OLDEST), teacher=TEACHER)
-    made = Conductor(desk, settled.routes, GateConfig())
+    deployment.change(*moves, stable=LATER, previous=(EARLIER, OLDEST), teacher=TEACHER)
+    made = Conductor(deployment, settled.routes, GateConfig())
     made.tick()
 
     def work() -> None:

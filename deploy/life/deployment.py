@@ -1,4 +1,4 @@
-"""The controller's desk: its state, what the slots said last, and the files that decisions end up in.
+"""What the controller holds: its durable state, what the slots said last, and the files that decisions end up in.
 
 `Canary`, `Operations` and `Conductor` decide on it; it alone writes `rollout.json`.
 """
@@ -38,7 +38,7 @@ def no_kpis() -> None:
     return None
 
 
-class Desk:
+class Deployment:
     """Shared by the deciding parts; one thread at a time."""
 
     def __init__(self, folder: StateDir, settings: Settings, kpis: Kpis = no_kpis, clock: Clock = wall) -> None:
