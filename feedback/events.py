@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -17,9 +17,10 @@ DEAD_LETTER = ".dlt"
 
 InputKind = Literal["ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated"]
 CheckKind = Literal["semantic", "logic", "quality"]
-INPUT_KINDS = ("ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated")
-CHECK_KINDS = ("semantic", "logic", "quality")
-HARD_KINDS = INPUT_KINDS + CHECK_KINDS
+"""The kinds of the checks that come with the product; a worker may run others beside them."""
+INPUT_KINDS: tuple[InputKind, ...] = get_args(InputKind)
+CHECK_KINDS: tuple[CheckKind, ...] = get_args(CheckKind)
+HARD_KINDS: tuple[str, ...] = INPUT_KINDS + CHECK_KINDS
 
 
 def _counted(value: Any) -> int | None:
@@ -91,7 +92,10 @@ class Verdict(Event):
     """Versions."""
     agreement: float
     """Semantic agreement in [0, 1]."""
-    failed: tuple[CheckKind, ...] = ()
+    checked: tuple[str, ...] = ()
+    """Kinds of the checks that ran."""
+    failed: tuple[str, ...] = ()
+    """Of these."""
     kinds: tuple[InputKind, ...] = ()
     reasons: tuple[str, ...] = ()
     quality_teacher: float = 0.0
@@ -108,12 +112,17 @@ class HardSample(Event):
     teacher: str
     student: str
     kinds: tuple[str, ...]
-    """Of HARD_KINDS: failed checks first, then input kinds; the first is the quota kind."""
+    """Failed checks first, then INPUT_KINDS; the first is the quota kind."""
     weight: float = 3.0
     """Of the loss; 1 for replay and anchors."""
     lang: str = "en"
     seq: int = 0
     """Place in the pool's order, given by the pool."""
+
+    @property
+    def failed_checks(self) -> tuple[str, ...]:
+        """Those of its kinds that are a check's."""
+        return tuple(kind for kind in self.kinds if kind not in INPUT_KINDS)
 
 
 class Kpi(Event):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-from feedback.events import CheckKind
-from feedback.shadow.config import ShadowConfig
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +17,44 @@ class ReplyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check says: `score` in [0, 1] (1 is full agreement), and why it failed."""
+class Span:
+    """Characters `start` to `end` (exclusive) of a reply, and what is the matter there."""
 
-    kind: CheckKind
+    of: Literal["teacher", "student"]
+    start: int
+    end: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a finding took beyond a moment of this process: seconds waited for, and tokens of models asked."""
+
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says: `score` in [0, 1] (1 is nothing to find fault with), and why and where it failed."""
+
+    kind: str
     score: float
     failed: bool = False
     reasons: tuple[str, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    cost: Cost = Cost()
 
 
 class Check(Protocol):
-    """A pure function of a pair and the thresholds."""
+    """One kind of check with its thresholds and, where it needs one, its model; called from several threads."""
 
-    def __call__(self, pair: ReplyPair, config: ShadowConfig) -> Finding: ...
+    @property
+    def kind(self) -> str:
+        """Of `feedback.events.CHECK_KINDS`; its findings are of this kind."""
+        ...
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        """Judge a pair; the same pair gets the same finding."""
+        ...

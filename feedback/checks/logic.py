@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
 from feedback.checks.facts import facts
 from feedback.checks.kinds import Finding, ReplyPair
 from feedback.checks.semantic import token_f1
-from feedback.shadow.config import ShadowConfig
+from feedback.events import CheckKind
 from feedback.texts import normal, tokens
 
 NEGATION = re.compile(
@@ -18,10 +20,16 @@ ALIKE = 0.6
 """Token F1 above which a negation in one reply alone is a contradiction, not other words."""
 
 
-def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Logic:
     """Fails on any contradiction; the score is the share of the teacher's units that agree."""
-    reasons, score = conflicts(pair.teacher, pair.student)
-    return Finding("logic", score, bool(reasons), tuple(reasons))
+
+    kind: ClassVar[CheckKind] = "logic"
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        """See `Check`."""
+        reasons, score = conflicts(pair.teacher, pair.student)
+        return Finding(self.kind, score, bool(reasons), tuple(reasons))
 
 
 def conflicts(teacher: str, student: str) -> tuple[list[str], float]:

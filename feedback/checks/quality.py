@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
 from feedback.checks.kinds import Finding, ReplyPair
-from feedback.shadow.config import ShadowConfig
+from feedback.events import CheckKind
 from feedback.texts import normal, tokens
 
 POLITE = re.compile(
@@ -27,13 +29,21 @@ FULL = 24
 """Distinct tokens at which a reply counts as fully informative."""
 
 
-def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
-    """Fails when the student's score is below the teacher's by more than `quality_margin`."""
-    teacher, student = score(pair.teacher), score(pair.student)
-    gap = teacher - student
-    failed = gap > config.quality_margin
-    reasons = (f"dialogue quality {student:.2f} against {teacher:.2f}",) if failed else ()
-    return Finding("quality", max(0.0, min(1.0, 1 - gap)), failed, reasons, {"teacher": teacher, "student": student})
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Fails when the student's score is below the teacher's by more than `margin`."""
+
+    margin: float
+    kind: ClassVar[CheckKind] = "quality"
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        """See `Check`."""
+        teacher, student = score(pair.teacher), score(pair.student)
+        gap = teacher - student
+        failed = gap > self.margin
+        reasons = (f"dialogue quality {student:.2f} against {teacher:.2f}",) if failed else ()
+        values = {"teacher": teacher, "student": student}
+        return Finding(self.kind, max(0.0, min(1.0, 1 - gap)), failed, reasons, values)
 
 
 def score(text: str) -> float:

@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
 
 from feedback.checks.kinds import Finding, ReplyPair
-from feedback.shadow.config import ShadowConfig
+from feedback.events import CheckKind
 from feedback.texts import normal, tokens
 
 
-def check(pair: ReplyPair, config: ShadowConfig) -> Finding:
-    """Fails below `semantic_threshold`."""
-    score = agreement(pair.teacher, pair.student)
-    failed = score < config.semantic_threshold
-    reasons = (f"semantic agreement {score:.2f} is below {config.semantic_threshold:.2f}",) if failed else ()
-    return Finding("semantic", score, failed, reasons)
+@dataclass(frozen=True, slots=True)
+class Semantic:
+    """Fails below the similarity `threshold`; the score is the similarity."""
+
+    threshold: float
+    kind: ClassVar[CheckKind] = "semantic"
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        """See `Check`."""
+        score = similarity(pair.teacher, pair.student)
+        failed = score < self.threshold
+        reasons = (f"similarity {score:.2f} is below {self.threshold:.2f}",) if failed else ()
+        return Finding(self.kind, score, failed, reasons)
 
 
-def agreement(one: str, other: str) -> float:
-    """Agreement in [0, 1]; 1 for the same text, 0 when exactly one of them is empty."""
+def similarity(one: str, other: str) -> float:
+    """Similarity in [0, 1]; 1 for the same text, 0 when exactly one of them is empty."""
     a, b = tokens(one), tokens(other)
     if not a or not b:
         return float(normal(one) == normal(other))

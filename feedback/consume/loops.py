@@ -11,10 +11,13 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from feedback.bus.protocol import Bus, Received
+from feedback.checks.building import build
+from feedback.checks.kinds import Check
 from feedback.consume.consumer import Consumer
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
 from feedback.kpis.config import KpisConfig
@@ -49,9 +52,15 @@ class WorkerConfig:
 
 
 class Worker:
-    """One worker; `run` until told to stop. Redis, bus and engines may come and go meanwhile."""
+    """One worker; `run` until told to stop. Redis, bus and engines may come and go meanwhile.
 
-    def __init__(self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig) -> None:
+    `checks` stand in for those that the configuration builds.
+    """
+
+    def __init__(
+        self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig,
+        checks: Sequence[Check] | None = None,
+    ) -> None:  # fmt: skip
         self._keys = RedisKeys(config.prefix)
         self._config = config
         self._outbox = outbox
@@ -61,8 +70,9 @@ class Worker:
         self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury)
         self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
         pool = Pool(client, config.prefix, config.pool)
+        checks = build(config.shadow) if checks is None else checks
         self.shadow = ShadowLoop(
-            self._jobs, directory, pool, outbox, self._keys, config.shadow, config.pool.hard_weight
+            self._jobs, directory, pool, outbox, self._keys, config.shadow, checks, config.pool.hard_weight
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from typing import Any, Literal, cast
 
-from feedback.events import CHECK_KINDS, HARD_KINDS, HardSample
+from feedback.events import HARD_KINDS, HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.minhash import Sketch, similarity, sketch
 from feedback.store.connection import Client, redis_errors
@@ -42,12 +42,19 @@ class Pool:
             "tenant": sample.tenant, "kind": sample.kinds[0], "kinds": list(sample.kinds), "bands": made.bands,
             "student": sample.student, "teacher": sample.teacher, "exchange": sample.exchange, "at": sample.at,
         }  # fmt: skip
-        failed = any(kind in CHECK_KINDS for kind in sample.kinds)
         shares = [config.capacity, config.tenant_share, config.kind_share, f"{sample.at:.3f}"]
         with redis_errors():
             twin = self._twin(made)
             text = sample.model_dump_json()
-            arguments = [sample.id, json.dumps(meta), text, made.signature, int(failed), twin, *shares]
+            arguments = [
+                sample.id,
+                json.dumps(meta),
+                text,
+                made.signature,
+                int(bool(sample.failed_checks)),
+                twin,
+                *shares,
+            ]
             answer = self._script([self._p], ["admit", *arguments])
         return cast(Outcome, answer[1].decode())
 
@@ -99,14 +106,14 @@ class Pool:
             return int(self._redis.zcount(f"{self._p}failed", f"({seq}", "+inf"))
 
     def counts_by_kind(self, *, ever: bool = False) -> dict[str, int]:
-        """Samples by kind, all nine kinds present, a sample under each of its kinds.
+        """Samples by kind, HARD_KINDS always present, a sample under each of its kinds.
 
         `ever`: of all that were ever admitted, else of those held now.
         """
         with redis_errors():
             raw: Any = self._redis.hgetall(f"{self._p}{'ever' if ever else 'kinds'}")
         counts = {name.decode(): int(n) for name, n in raw.items()}
-        return {kind: counts.get(kind, 0) for kind in HARD_KINDS}
+        return dict.fromkeys(HARD_KINDS, 0) | counts
 
     def counts_by_tenant(self) -> dict[str, int]:
         """Hard samples held by tenant."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from understudy.config import Section
+from feedback.checks.config import ChecksConfig
 
 
-class ShadowConfig(Section):
+class ShadowConfig(ChecksConfig):
     """Shadow traffic and the checks."""
 
     to_student: float = Field(default=0.5, ge=0, le=1)
@@ -23,5 +23,3 @@ class ShadowConfig(Section):
     """A copy waits (until its deadline; then it is dropped, counted) while the engine runs more than this."""
     max_tokens: int = Field(default=128, gt=0)
     queue: int = Field(default=256, gt=0)
-    semantic_threshold: float = Field(default=0.8, ge=0, le=1)
-    quality_margin: float = Field(default=0.35, ge=0)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback.checks import Finding, ReplyPair, run_checks
+from feedback.checks.building import run_checks
+from feedback.checks.kinds import Check, Finding, ReplyPair
 from feedback.events import Exchange, HardSample, Verdict, sample_id
 from feedback.inputs import input_kinds
 from feedback.kpis.effects import verdict_effects
@@ -48,7 +50,7 @@ class ShadowLoop:
 
     def __init__(
         self, jobs: Jobs, directory: Directory, pool: Pool, outbox: Outbox, keys: RedisKeys, config: ShadowConfig,
-        hard_weight: float = 3.0,
+        checks: Sequence[Check], hard_weight: float = 3.0,
     ) -> None:  # fmt: skip
         self._jobs = jobs
         self._directory = directory
@@ -56,6 +58,7 @@ class ShadowLoop:
         self._outbox = outbox
         self._keys = keys
         self._config = config
+        self._checks = checks
         self._hard_weight = hard_weight
         self.pairs = 0
 
@@ -141,7 +144,7 @@ class ShadowLoop:
         exchange = job.exchange
         question = last_user(exchange.messages)
         pair = ReplyPair(exchange.messages, answers.teacher, answers.student, language(question + answers.teacher))
-        findings = run_checks(pair, self._config)
+        findings = run_checks(pair, self._checks)
         verdict = make_verdict(exchange, answers, findings)
         sample = make_sample(exchange, answers, verdict, pair.lang, self._hard_weight)
         self._outbox.put_durable(verdict)
@@ -175,6 +178,7 @@ def make_verdict(exchange: Exchange, answers: Answers, findings: dict[str, Findi
         teacher=answers.teacher_version,
         student=answers.student_version,
         agreement=findings["semantic"].score,
+        checked=tuple(findings),
         failed=tuple(f.kind for f in findings.values() if f.failed),
         kinds=input_kinds(exchange.messages),
         reasons=tuple(reason for f in findings.values() for reason in f.reasons)[:8],

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import redis
 
-from feedback.events import CHECK_KINDS, HardSample
+from feedback.events import HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import ANCHOR, Pool
 from feedback.store.connection import connect, redis_errors
@@ -51,7 +51,7 @@ class PoolSource:
         if whole < enough:
             return whole
         seen = self._pool.sample(SEEN, after=position)
-        return sum(sample.student == student and any(kind in CHECK_KINDS for kind in sample.kinds) for sample in seen)
+        return sum(sample.student == student and bool(sample.failed_checks) for sample in seen)
 
 
 class Requests:

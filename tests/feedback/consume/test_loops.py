@@ -13,6 +13,8 @@ import pytest
 
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
+from feedback.checks.building import build
+from feedback.checks.kinds import Check, Cost, Finding, ReplyPair, Span
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.events import EXCHANGES, Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
@@ -44,13 +46,14 @@ class World:
         self.pool = Pool(self.client)
         self.stats = Stats(self.client)
         self.config = KpisConfig()
+        self.checks: tuple[Check, ...] = build(ShadowConfig())
         self.gateway.start()
         self.outbox.start()
 
     async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 60) -> None:
         """Run a worker until the condition holds; fails after `limit` seconds."""
         config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config)
-        worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config)
+        worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config, self.checks)
         stop = asyncio.Event()
         task = asyncio.create_task(worker.run(stop))
         try:
@@ -81,6 +84,40 @@ async def test_a_disagreement_becomes_a_hard_sample(world: World) -> None:
     assert sample.student_text.startswith("您的订单将在 5")
     assert sample.exchange == exchange(1).id
     assert world.pool.fresh_since(0) == 1
+
+
+class Tone:
+    """A fourth kind of check: asks what stands for a model whether the student shouts."""
+
+    kind = "tone"
+
+    def __init__(self, shouts: Callable[[str], bool]) -> None:
+        self._shouts = shouts
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        failed = self._shouts(pair.student)
+        spans = (Span("student", 0, len(pair.student), "in capitals"),) if failed else ()
+        return Finding(self.kind, float(not failed), failed, ("shouts",) if failed else (), {}, spans, Cost(0.2, 40))
+
+
+async def test_a_fourth_kind_of_check_is_counted_like_the_others(world: World) -> None:
+    world.checks += (Tone(str.isupper),)
+    world.directory.students[0].text = reply = "IT ARRIVES IN 3 DAYS."
+    for n, text in enumerate((reply, reply, "It arrives in 3 days.")):
+        world.gateway.put(exchange(n, arm="student", version="v1", reply=text))
+    assert world.directory.teacher
+    world.directory.teacher.text = "It arrives in 3 days."
+    await world.work(lambda: len(world.stats.recent_verdicts()) == 3)
+    sums = world.kpis.by("version")["v1"]
+    assert {name: sums[name]["n"] for name in sums if name.startswith("failed_")} == dict.fromkeys(
+        ("failed_semantic", "failed_logic", "failed_quality", "failed_tone"), 3
+    )
+    assert sums["failed_tone"]["mean"] == pytest.approx(2 / 3)
+    assert sums["hard"]["mean"] == pytest.approx(2 / 3)
+    assert world.kpis.counters()["kind_tone"] == 2
+    samples = world.pool.sample(5)
+    assert {(sample.kinds[0], sample.weight) for sample in samples} == {("tone", 3.0)}
+    assert (world.pool.fresh_since(0), world.pool.counts_by_kind()["tone"]) == (len(samples), len(samples))
 
 
 async def test_an_agreement_becomes_an_anchor(world: World) -> None:
