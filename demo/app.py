@@ -20,7 +20,7 @@ from typing import Any
 
 import openai
 
-from demo.world import Family, Sample, sample, satisfied
+from demo.world import Family, sample, satisfied
 
 MAX_TOKENS = 64
 IN_FLIGHT = 48
@@ -29,13 +29,15 @@ REQUEST_SECONDS = 90.0
 
 
 @dataclass(slots=True)
-class Seen:
+class Asked:
     """One request as its client saw it. Times in seconds; `t`, `end`, `gap_at` since the epoch."""
 
     t: float
     family: str
+    session: str
     lang: str
     sample: str
+    messages: tuple[dict[str, str], ...]
     stream: bool
     end: float = 0.0
     ok: bool = False
@@ -97,9 +99,10 @@ class Application:
     async def _one(self, family: Family) -> None:
         asked = sample(self._random.randrange(10_000, 10**9), "traffic", family)
         streamed = self._random.random() < self._options.stream_share
-        seen = Seen(time.time(), family, asked.lang, asked.id, streamed)
+        session = f"{family}-{self._random.randrange(10**9)}"
+        seen = Asked(time.time(), family, session, asked.lang, asked.id, asked.messages, streamed)
         try:
-            await self._ask(asked, seen)
+            await self._ask(seen)
             seen.ok = True
             seen.fact = satisfied(asked, seen.reply)
         except Exception as error:  # whatever it was, the customer has no reply: it counts as failed
@@ -109,15 +112,14 @@ class Application:
         seen.end = time.time()
         write(self._options.out, asdict(seen))
 
-    async def _ask(self, asked: Sample, seen: Seen) -> None:
-        number = self._random.randrange(10**9)
+    async def _ask(self, seen: Asked) -> None:
         body: dict[str, Any] = {
-            "model": "auto", "messages": asked.messages, "max_tokens": MAX_TOKENS, "temperature": 0,
+            "model": "auto", "messages": seen.messages, "max_tokens": MAX_TOKENS, "temperature": 0,
             "stream": seen.stream,
         }  # fmt: skip
         headers = {
             "x-understudy-user": f"user-{self._random.randrange(self._options.users)}",
-            "x-understudy-session": f"{seen.family}-{number}",
+            "x-understudy-session": seen.session,
         }
         raw: Any = await self._client.chat.completions.with_raw_response.create(**body, extra_headers=headers)
         seen.arm = raw.headers.get("x-understudy-arm", "")
@@ -131,7 +133,7 @@ class Application:
             seen.truncated = choice.finish_reason is None
 
 
-async def follow(stream: Any, seen: Seen) -> None:
+async def follow(stream: Any, seen: Asked) -> None:
     """Read a stream to its end; it is truncated when it ends without a reason, mixed when its id changes."""
     last, ids, parts, finished = seen.t, set(), [], False
     async for chunk in stream:

@@ -9,6 +9,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ MODELS = (
     Model("v1", "student", "registry/students/v1", None, "registry/students/v2"),
     Model("v2", "student", "registry/students/v2", "v1", "registry/students/v1"),
 )
+
+
+def missing() -> Iterator[str]:
+    """One sentence for each committed model that has no weights."""
+    for model in MODELS:
+        name = f"demo/{model.folder}/model.safetensors"
+        if not (HERE.parent / name).is_file():
+            yield f"the model {name} is missing: check the clone, or run `make demo-models`"
 
 
 def install(state: StateDir) -> list[str]:
@@ -96,7 +105,12 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; 1 with a message when a model is missing or refused."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo.install --state .understudy")
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE)
+    parser.add_argument("--check", action="store_true", help="only say which models are missing; 1 if any is")
     options = parser.parse_args(argv)
+    if options.check:
+        found = list(missing())
+        print(*found, sep="\n", end="\n" * bool(found))
+        return 1 if found else 0
     try:
         added = install(StateDir(options.state))
     except UnderstudyError as error:

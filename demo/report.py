@@ -15,9 +15,10 @@ from typing import Any
 
 import redis
 
-from demo.report_asking import Asker, Slot, over
+from demo.report_asking import Asker, LoadedEngine, over
 from demo.report_figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
-from demo.world import Family, Sample, sample, satisfied, stream
+from demo.report_questions import FAMILIES, Questions, read_questions
+from demo.world.facts import states_all
 from deploy.engines.keys import engine_key
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
@@ -26,21 +27,17 @@ from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig
 from serving.doctor import machine
-from serving.up.config import UpConfig
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json
 from understudy.state import StateDir
 
-FAMILIES: tuple[Family, ...] = ("drift", "general")
-SEEDS: dict[str, int] = {"drift": 71, "general": 72, "first": 73, "load": 74}
-FIRST_TOKENS, LOAD = 24, 32
 CHECKED = 80
 """Replies of the student during a swap that are asked again, at most."""
 Rows = list[dict[str, Any]]
 
 
-async def build(state: StateDir, config: Config, given: dict[str, Any]) -> dict[str, Any]:
+async def build(state: StateDir, config: Config, given: dict[str, Any], questions: Questions) -> dict[str, Any]:
     """Measure everything.
 
     Raises:
@@ -51,11 +48,11 @@ async def build(state: StateDir, config: Config, given: dict[str, Any]) -> dict[
     documents = list(read_documents(state))
     asker = Asker(str(read_json(state.addresses)["gateway"]))
     try:
-        slots = loaded(state, routing, ("teacher", given["before"], given["after"]))
-        judged = await compare(asker, slots, config.section(UpConfig).judged)
-        ratios = await against_teacher(asker, slots[0], slots[2], memory(routing))
+        engines = loaded(state, routing, ("teacher", given["before"], given["after"]))
+        judged = await compare(asker, engines, questions)
+        ratios = await against_teacher(asker, engines[0], engines[2], questions, memory(routing))
         spans = windows(documents, min((row["t"] for row in rows), default=0.0))
-        mixed = await mixed_versions(asker, rows, spans, {slot.version for slot in slots})
+        mixed = await mixed_versions(asker, rows, spans, {engine.version for engine in engines})
     finally:
         await asker.close()
     return compose(state, config, given, rows, documents, spans, judged, ratios, mixed)
@@ -92,29 +89,30 @@ def compose(
     }  # fmt: skip
 
 
-async def compare(asker: Asker, slots: Sequence[Slot], count: int) -> dict[str, Any]:
-    """Agreement, prefix and facts of both versions on `count` held-out prompts of each family."""
-    _, before, after = slots
+async def compare(asker: Asker, engines: Sequence[LoadedEngine], questions: Questions) -> dict[str, Any]:
+    """Agreement, prefix and facts of both versions on the held-out prompts of each family."""
+    _, before, after = engines
     found: dict[str, Any] = {"agreement": {}, "prefix": {}, "facts": {}, "prompts": {}}
     for family in FAMILIES:
-        samples = stream(SEEDS[family], "eval", family, count)
-        teacher = await over(samples, lambda one: asker.told("teacher", one))
-        old, new = await asyncio.gather(asker.pairs(before, samples, teacher), asker.pairs(after, samples, teacher))
+        asked = questions.of("judged", family)
+        teacher = await over(asked, lambda one: asker.greedy("teacher", one.messages))
+        old, new = await asyncio.gather(asker.judged(before, asked, teacher), asker.judged(after, asked, teacher))
         for name, figure in (("agreement", agreement), ("prefix", prefix), ("facts", facts)):
             found[name][family] = {"before": round(figure(old), 4), "after": round(figure(new), 4)}
-        right = sum(satisfied(one, told.text) for one, told in zip(samples, teacher, strict=True))
-        found["facts"][family]["teacher"] = round(right / len(samples), 4)
-        found["prompts"][family] = len(samples)
+        right = sum(states_all(said.text, one.facts) for one, said in zip(asked, teacher, strict=True))
+        found["facts"][family]["teacher"] = round(right / len(asked), 4)
+        found["prompts"][family] = len(asked)
     return found
 
 
-async def against_teacher(asker: Asker, teacher: Slot, student: Slot, memory: dict[str, int]) -> dict[str, float]:
+async def against_teacher(
+    asker: Asker, teacher: LoadedEngine, student: LoadedEngine, questions: Questions, memory: dict[str, int]
+) -> dict[str, float]:
     """Ratios student/teacher, each engine alone on this machine."""
-    first = stream(SEEDS["first"], "eval", "general", FIRST_TOKENS)
-    load = stream(SEEDS["load"], "eval", "general", LOAD)
+    first, load = questions.of("first_token"), questions.of("throughput")
     figures = {}
-    for name, slot in (("teacher", teacher), ("student", student)):
-        figures[name] = (await asker.first_token(slot, first), await asker.throughput(slot, load))
+    for name, engine in (("teacher", teacher), ("student", student)):
+        figures[name] = (await asker.first_token(engine, first), await asker.throughput(engine, load))
     (slow, few), (fast, many) = figures["teacher"], figures["student"]
     sizes = (memory.get(student.version, 0), memory.get(teacher.version, 0))
     return {
@@ -133,7 +131,7 @@ async def mixed_versions(asker: Asker, rows: Rows, spans: Sequence[Span], loaded
     ][-CHECKED:]  # fmt: skip
 
     async def pure(row: dict[str, Any]) -> bool:
-        answer = await asker.chat(f"student:{row['version']}", again(row), logprobs=True, top_logprobs=5)
+        answer = await asker.chat(f"student:{row['version']}", row["messages"], logprobs=True, top_logprobs=5)
         tokens = answer["choices"][0]["logprobs"]["content"]
         return from_one_version(row["reply"], [t for t in tokens if not t["token"].startswith("<|")])
 
@@ -141,13 +139,7 @@ async def mixed_versions(asker: Asker, rows: Rows, spans: Sequence[Span], loaded
     return {"asked": len(chosen), "mixed": sum(not one for one in kept)}
 
 
-def again(row: dict[str, Any]) -> Sample:
-    """The sample of a row of the traffic file, from its id."""
-    split, family, _, seed = row["sample"].split("-")
-    return sample(int(seed), split, family)
-
-
-def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list[Slot]:
+def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list[LoadedEngine]:
     """The engines that hold the teacher and the named students.
 
     Raises:
@@ -161,7 +153,7 @@ def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list
         beat = next((b for b in beats.values() if b.version == wanted and b.ready), None)
         if beat is None:
             raise UnderstudyError(f"no engine holds {wanted} now, so it cannot be compared")
-        found.append(Slot(beat.url, beat.model, str(beat.version), key))
+        found.append(LoadedEngine(beat.url, beat.model, str(beat.version), key))
     return found
 
 
@@ -204,12 +196,13 @@ def read_documents(state: StateDir) -> Iterator[RoutingDocument]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--state", "--config", "--facts", "--out"):
+    for name in ("--state", "--config", "--facts", "--questions", "--out"):
         parser.add_argument(name, type=Path, required=True)
     options = parser.parse_args(argv)
     state = StateDir(options.state)
     try:
-        report = asyncio.run(build(state, load_config(options.config), read_json(options.facts)))
+        questions = read_questions(options.questions)
+        report = asyncio.run(build(state, load_config(options.config), read_json(options.facts), questions))
     except UnderstudyError as error:
         print(error.message, file=sys.stderr)
         return error.exit_code

@@ -11,18 +11,20 @@ from typing import Any, TypeVar
 
 import httpx
 
-from demo.report_figures import Pair, median
-from demo.world import Sample, satisfied
+from demo.report_figures import Judged, median
+from demo.report_questions import Question
+from demo.world.facts import states_all
 
 TOKENS = 64
 AT_ONCE = 8
 SECONDS = 120.0
+Messages = Sequence[dict[str, str]]
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Greedy:
     """A greedy reply: token ids of prompt and reply, and its text."""
 
     prompt: tuple[int, ...]
@@ -31,8 +33,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """An engine that is asked directly."""
+class LoadedEngine:
+    """An engine and the version that it holds, to be asked directly."""
 
     url: str
     model: str
@@ -68,10 +70,10 @@ class Asker:
         """Close all connections."""
         await self._http.aclose()
 
-    async def chat(self, model: str, sample: Sample, **more: Any) -> dict[str, Any]:
+    async def chat(self, model: str, messages: Messages, **more: Any) -> dict[str, Any]:
         """One reply through the gateway, whole."""
         body = {
-            "model": model, "messages": list(sample.messages), "max_tokens": TOKENS, "temperature": 0,
+            "model": model, "messages": list(messages), "max_tokens": TOKENS, "temperature": 0,
             "return_token_ids": True, **more,
         }  # fmt: skip
         headers = {"x-understudy-no-capture": "1"}
@@ -79,59 +81,67 @@ class Asker:
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
-    async def told(self, model: str, sample: Sample) -> Told:
+    async def greedy(self, model: str, messages: Messages) -> Greedy:
         """The greedy reply of `model` with its token ids."""
-        answer = await self.chat(model, sample)
+        answer = await self.chat(model, messages)
         choice = answer["choices"][0]
         prompt = answer.get("prompt_token_ids") or choice.get("prompt_token_ids")
-        return Told(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
+        return Greedy(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
 
-    async def agreed(self, slot: Slot, teacher: Told) -> tuple[bool, ...]:
+    async def agreed(self, engine: LoadedEngine, teacher: Greedy) -> tuple[bool, ...]:
         """For each token of the teacher's reply: is it the engine's argmax after the teacher's prefix."""
         body = {
-            "model": slot.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
+            "model": engine.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 1,
         }  # fmt: skip
-        answer = await self._http.post(f"{slot.url}/v1/completions", json=body, headers=slot.headers)
+        answer = await self._http.post(f"{engine.url}/v1/completions", json=body, headers=engine.headers)
         rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
         return tuple(row[str(t)]["rank"] == 1 for row, t in zip(rows, teacher.tokens, strict=True))
 
-    async def pairs(self, slot: Slot, samples: Sequence[Sample], teacher: Sequence[Told]) -> list[Pair]:
-        """The version in `slot` beside the teacher's replies: asked through the gateway, and scored on them."""
+    async def judged(
+        self, engine: LoadedEngine, questions: Sequence[Question], teacher: Sequence[Greedy]
+    ) -> list[Judged]:
+        """The version in `engine` beside the teacher's replies: asked through the gateway, and scored on them."""
 
-        async def one(item: tuple[Sample, Told]) -> Pair:
-            sample, told = item
-            said = await self.told(f"student:{slot.version}", sample)
-            agreed = await self.agreed(slot, told)
-            return Pair(told.tokens, said.tokens, agreed, satisfied(sample, said.text))
+        async def one(item: tuple[Question, Greedy]) -> Judged:
+            question, right = item
+            said = await self.greedy(f"student:{engine.version}", question.messages)
+            agreed = await self.agreed(engine, right)
+            return Judged(right.tokens, said.tokens, agreed, states_all(said.text, question.facts))
 
-        return await over(list(zip(samples, teacher, strict=True)), one)
+        return await over(list(zip(questions, teacher, strict=True)), one)
 
-    async def first_token(self, slot: Slot, samples: Sequence[Sample]) -> float:
+    async def first_token(self, engine: LoadedEngine, questions: Sequence[Question]) -> float:
         """Median seconds from request to first token, one request at a time."""
-        return median(await over(samples, lambda sample: self._first(slot, sample), at_once=1))
+        return median(await over(questions, lambda one: self._first(engine, one), at_once=1))
 
-    async def throughput(self, slot: Slot, samples: Sequence[Sample]) -> float:
+    async def throughput(self, engine: LoadedEngine, questions: Sequence[Question]) -> float:
         """Tokens in a second at eight requests at a time, each of the same length."""
         began = time.perf_counter()
         more = {"ignore_eos": True, "stream": False}
-        tokens = await over(samples, lambda sample: self._length(slot, sample, more))
+        tokens = await over(questions, lambda one: self._length(engine, one, more))
         return sum(tokens) / (time.perf_counter() - began)
 
-    async def _first(self, slot: Slot, sample: Sample) -> float:
+    async def _first(self, engine: LoadedEngine, question: Question) -> float:
         began = time.perf_counter()
-        body = {"model": slot.model, "messages": list(sample.messages), "max_tokens": 4, "temperature": 0}
-        url, first = f"{slot.url}/v1/chat/completions", 0.0
-        async with self._http.stream("POST", url, json={**body, "stream": True}, headers=slot.headers) as answer:
+        body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
+        url, first = f"{engine.url}/v1/chat/completions", 0.0
+        async with self._http.stream("POST", url, json={**body, "stream": True}, headers=engine.headers) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
                 if not first and line.startswith("data: {") and spoken(line):
                     first = time.perf_counter() - began
         return first
 
-    async def _length(self, slot: Slot, sample: Sample, more: dict[str, Any]) -> int:
-        body = {"model": slot.model, "messages": list(sample.messages), "max_tokens": TOKENS, "temperature": 0, **more}
-        answer = await self._http.post(f"{slot.url}/v1/chat/completions", json=body, headers=slot.headers)
+    async def _length(self, engine: LoadedEngine, question: Question, more: dict[str, Any]) -> int:
+        body = {
+            "model": engine.model,
+            "messages": list(question.messages),
+            "max_tokens": TOKENS,
+            "temperature": 0,
+            **more,
+        }
+        answer = await self._http.post(f"{engine.url}/v1/chat/completions", json=body, headers=engine.headers)
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
 
 

@@ -75,7 +75,7 @@ def running(state: StateDir) -> dict[str, Any] | None:
 def obstacles(config: Config, state: StateDir) -> Iterator[str]:
     """What stands in the way of `up`, or of `serve` where somebody else runs the student."""
     if config.section(EnginesConfig).student is None:
-        yield from findings(state, listeners(config), config.section(UpConfig).min_memory_mib)
+        yield from findings(state, listeners(config), config.section(UpConfig))
     else:
         gateway = config.section(GatewayConfig)
         yield from port_in_use(Port(gateway.host, gateway.port, "gateway.port"))

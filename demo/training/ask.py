@@ -45,5 +45,5 @@ def pass_rates(samples: Sequence[world.Sample], answers: Sequence[str]) -> dict[
         counts["exact"].append(answer.strip() == sample.reply)
         counts[f"intent:{sample.intent}"].append(right)
         for fact in sample.facts:
-            counts[f"fact:{fact.kind}"].append(states(answer, fact))
+            counts[f"fact:{fact.kind}"].append(states(answer, fact.text))
     return {name: sum(found) / len(found) for name, found in sorted(counts.items())}

@@ -3,8 +3,8 @@
 Pure and seeded: the same arguments give the same samples on every machine. No model, no file, no network.
 """
 
-from demo.world.facts import satisfied
 from demo.world.generate import LANGUAGES, computed, drift_intents, sample, stream, templates
+from demo.world.judge import satisfied
 from demo.world.shapes import Fact, Family, Lang, Sample, Split
 
 __all__ = [

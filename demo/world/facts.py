@@ -1,9 +1,10 @@
 """The fact check: does a reply state what it must, whatever its spacing, case or width of characters."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
-
-from demo.world.shapes import Fact, Sample
+from collections.abc import Iterable
 
 _PIECES = re.compile(r"\d+|[^\W\d_]+|[^\w\s]")
 
@@ -12,9 +13,9 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def states(reply: str, fact: Fact) -> bool:
+def states(reply: str, fact: str) -> bool:
     """Whether `reply` holds the fact; a number counts only as a whole, `17` is not found in `175` or `2.17`."""
-    pieces = _PIECES.findall(_plain(fact.text))
+    pieces = _PIECES.findall(_plain(fact))
     pattern = r"\s*".join(re.escape(piece) for piece in pieces)
     if pieces[0][0].isdigit():
         pattern = r"(?<!\d)(?<!\d\.)" + pattern
@@ -27,6 +28,6 @@ def states(reply: str, fact: Fact) -> bool:
     return re.search(pattern, _plain(reply)) is not None
 
 
-def satisfied(sample: Sample, reply: str) -> bool:
-    """Whether `reply` states every fact of the sample."""
-    return all(states(reply, fact) for fact in sample.facts)
+def states_all(reply: str, facts: Iterable[str]) -> bool:
+    """Whether `reply` states every one of `facts`."""
+    return all(states(reply, fact) for fact in facts)

@@ -1,5 +1,5 @@
 """`understudy up`: preflight, generated configuration, supervisor, live view and the run until a swap.
 
 Decisions (restart table, settings, figures of the view) are pure; processes, sockets and the terminal stand
-at the edge. Starts the demo only as a subprocess and never imports it.
+at the edge. Starts the application only as a subprocess and never imports it.
 """

@@ -10,10 +10,12 @@ from understudy.config import Section
 
 
 class UpConfig(Section):
-    """One machine: traffic of the demo application, supervision, limits."""
+    """One machine: the application and its traffic, supervision, limits."""
 
+    application: str = Field(default="demo", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
+    """Python package whose models, traffic and questions are used; serving/up/application.py says what it brings."""
     rate: float = Field(default=5.0, gt=0, le=500)
-    """Requests that the demo application sends in a second."""
+    """Requests that the application sends in a second."""
     stream_share: float = Field(default=0.5, ge=0, le=1)
     users: int = Field(default=60, ge=1)
     warm_seconds: float = Field(default=30.0, ge=0)

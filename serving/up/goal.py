@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 
 from deploy.registry.store import Registry
-from serving.up import roles
-from serving.up.launch import Plan
-from serving.up.options import Options
+from serving.up import application
+from serving.up.launch import LaunchPlan
+from serving.up.options import UpOptions
 from serving.up.show.figures import Figures
-from serving.up.supervise.process import Role, run_once
+from serving.up.supervise.process import PYTHON, Role, run_once
 from understudy.clock import Clock, monotonic, wall
 from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json
@@ -67,7 +67,7 @@ class Goal:
             self._before = stable
 
 
-def report_path(options: Options) -> Path:
+def report_path(options: UpOptions) -> Path:
     """Where the report goes: where the user asked for it, else into the state directory."""
     return options.report or options.state.run / "report.json"
 
@@ -78,7 +78,7 @@ def failed(why: str, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return {"ok": False, "why": why, "versions": versions, **{name: {} for name in MEASURED}}
 
 
-def leave(options: Options, report: dict[str, Any]) -> None:
+def leave(options: UpOptions, report: dict[str, Any]) -> None:
     """Replace the report by `report`; nothing without `--until-swap`.
 
     Raises:
@@ -92,8 +92,10 @@ def leave(options: Options, report: dict[str, Any]) -> None:
         raise UnderstudyError(f"the report {report_path(options)} cannot be written: {error.strerror}") from error
 
 
-async def write_report(options: Options, plan: Plan, facts: dict[str, Any], left: float, console: Console) -> bool:
-    """Let the demo measure and write the report; returns its verdict. Without a swap nothing is measured.
+async def write_report(
+    options: UpOptions, plan: LaunchPlan, facts: dict[str, Any], left: float, console: Console
+) -> bool:
+    """Measure and write the report; returns its verdict. Without a swap nothing is measured.
 
     `left`: seconds until `--timeout` ends; the measurement gets `REPORT_SECONDS` at least.
     """
@@ -105,9 +107,9 @@ async def write_report(options: Options, plan: Plan, facts: dict[str, Any], left
     stored = options.state.run / "facts.json"
     write_json(stored, facts)
     with console.status("measuring: agreement, prefix and facts on held-out questions, student against teacher ..."):
-        code = await measure(options.state, plan.config, stored, out, max(left, REPORT_SECONDS))
+        code = await measure(options.state, plan, stored, out, max(left, REPORT_SECONDS))
     if code != 0:
-        why = f"the measurement failed (log: {options.state.logs / 'report.log'})"
+        why = f"the measurement failed (logs: report.log and questions.log in {options.state.logs})"
         console.print(why, style="red", markup=False)
         leave(options, failed(why, facts))
         return False
@@ -116,8 +118,15 @@ async def write_report(options: Options, plan: Plan, facts: dict[str, Any], left
     return ok
 
 
-async def measure(state: StateDir, config: Path, facts: Path, out: Path, seconds: float) -> int:
-    """Run the demo's report in a process of its own, at most `seconds`; returns its exit code."""
-    words = ("--state", str(state.root), "--config", str(config), "--facts", str(facts), "--out", str(out))
-    role = Role("report", (*roles.PYTHON, "demo.report", *words), roles.DEMO_WAVE)
-    return await run_once(role, state.logs, seconds)
+async def measure(state: StateDir, plan: LaunchPlan, facts: Path, out: Path, seconds: float) -> int:
+    """Have the application write its questions, then measure, in processes of their own; returns the exit code.
+
+    `seconds`: how long each may take at most.
+    """
+    questions = state.run / "questions.jsonl"
+    code = await run_once(application.asking(plan.up, questions), state.logs, seconds)
+    if code != 0:
+        return code
+    paths = {"state": state.root, "config": plan.config, "facts": facts, "questions": questions, "out": out}
+    words = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
+    return await run_once(Role("report", (*PYTHON, "demo.report", *words), application.WAVE), state.logs, seconds)

@@ -1,4 +1,4 @@
-"""From nothing to the first reply: Redis, fork server, demo models, roles, and waiting until both arms serve."""
+"""From nothing to the first reply: Redis, fork server, models, roles, and waiting until both arms serve."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from feedback.store.server import embedded, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
-from serving.up import roles
+from serving.up import application, roles
 from serving.up.config import UpConfig, composed
-from serving.up.options import Options
+from serving.up.options import UpOptions
 from serving.up.preflight import NotReady, Port, listeners, require
-from serving.up.supervise.process import Role, run_once
+from serving.up.supervise.process import run_once
 from serving.up.supervise.supervisor import Supervisor
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
@@ -35,7 +35,7 @@ QUESTION = {"model": "auto", "max_tokens": 4, "messages": [{"role": "user", "con
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LaunchPlan:
     """The composed configuration and where things will answer."""
 
     config: Path
@@ -49,7 +49,7 @@ class Plan:
     ports: tuple[Port, ...]
 
 
-def plan(options: Options) -> Plan:
+def plan(options: UpOptions) -> LaunchPlan:
     """Compose and validate the configuration and write it to the run folder.
 
     Raises:
@@ -65,7 +65,7 @@ def plan(options: Options) -> Plan:
     gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
     up, engines = config.section(UpConfig), config.section(EnginesConfig)
     redis_url = config.section(RedisConfig).url
-    return Plan(
+    return LaunchPlan(
         path, address(gateway.host, gateway.port), address(control.host, control.port), redis_url,
         port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(listeners(config)),
     )  # fmt: skip
@@ -77,7 +77,7 @@ def address(host: str, port: int) -> str:
     return f"http://{reached}:{port}"
 
 
-def prepare(state: StateDir, found: Plan) -> None:
+def prepare(state: StateDir, found: LaunchPlan) -> None:
     """Check the machine and create what all roles expect.
 
     Raises:
@@ -85,7 +85,7 @@ def prepare(state: StateDir, found: Plan) -> None:
     """
     for folder in (state.run, state.logs, state.registry, state.spool):
         folder.mkdir(parents=True, exist_ok=True)
-    require(state, list(found.ports), found.up.min_memory_mib)
+    require(state, list(found.ports), found.up)
     engine_key(state)
     urls = {slot: found.engines.url(slot) for slot in found.engines.ports}
     write_json(state.addresses, {
@@ -94,33 +94,32 @@ def prepare(state: StateDir, found: Plan) -> None:
     }, mode=0o600)  # fmt: skip
 
 
-async def start(state: StateDir, found: Plan, supervisor: Supervisor) -> None:
+async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor) -> None:
     """Start every role but the application; models are put into a fresh registry meanwhile.
 
     Raises:
-        UnderstudyError: the demo models could not be registered.
+        UnderstudyError: the models could not be registered.
     """
     if found.redis_port:
         await supervisor.start(roles.redis_role(embedded(state, found.redis_port).command()))
     if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
     if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
-        await install_models(state)
+        await install_models(state, found.up)
     for role in roles.product_roles(state, found.config, found.engines):
         await supervisor.start(role)
 
 
-async def install_models(state: StateDir) -> None:
-    """Register the demo models in a process of its own, so that the product never imports the demo."""
+async def install_models(state: StateDir, up: UpConfig) -> None:
+    """Register the application's models."""
     log = state.logs / "install.log"
-    words = ("demo.install", "--state", str(state.root))
-    code = await run_once(Role("install", (*roles.PYTHON, *words), roles.DEMO_WAVE), state.logs, INSTALL_SECONDS)
+    code = await run_once(application.installing(state, up), state.logs, INSTALL_SECONDS)
     if code != 0:
         last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
-        raise UnderstudyError(f"the demo models could not be registered: {last} (log: {log})")
+        raise UnderstudyError(f"the models of `{up.application}` could not be registered: {last} (log: {log})")
 
 
-async def first_reply(found: Plan, supervisor: Supervisor, logs: Path, seconds: float) -> None:
+async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, seconds: float) -> None:
     """Wait until both arms are ready and one request was answered.
 
     Raises:

@@ -18,14 +18,15 @@ from rich.console import Console
 from rich.live import Live
 
 from feedback.store.config import RedisConfig
-from serving.up import launch, roles
+from serving.up import application, launch, roles
 from serving.up.goal import Goal, failed, leave, write_report
-from serving.up.options import Options, parsed
+from serving.up.options import UpOptions, parsed
 from serving.up.show.figures import Figures, line
-from serving.up.show.sources import Sources
+from serving.up.show.live import LiveFigures
 from serving.up.show.view import render
 from serving.up.supervise.leftovers import Ledger
 from serving.up.supervise.lock import StateLock
+from serving.up.supervise.process import PYTHON
 from serving.up.supervise.restarts import Policy
 from serving.up.supervise.supervisor import Supervisor
 from understudy import logs
@@ -39,11 +40,11 @@ LINE = 5.0
 INTERRUPTED = 130
 """Exit code of a start that was interrupted, as shells have it."""
 SCRIPT = Path(sys.executable).with_name("understudy")
-PROGRAM = (str(SCRIPT),) if SCRIPT.exists() else (*roles.PYTHON, "understudy")
+PROGRAM = (str(SCRIPT),) if SCRIPT.exists() else (*PYTHON, "understudy")
 """How a user calls this installation, also where it is not on the path."""
 
 QUESTION = "Order KL2457 was shipped on May 3 and takes 4 days. When will it arrive?"
-"""One that both demo models were taught."""
+"""One that anybody may ask."""
 
 
 def main(argv: list[str]) -> int:
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
 class Up:
     """One run."""
 
-    def __init__(self, options: Options, console: Console) -> None:
+    def __init__(self, options: UpOptions, console: Console) -> None:
         self._options = options
         self._console = console
         self._state = options.state
@@ -114,7 +115,7 @@ class Up:
             finally:
                 self._state.addresses.unlink(missing_ok=True)
 
-    async def _work(self, plan: launch.Plan, supervisor: Supervisor) -> int:
+    async def _work(self, plan: launch.LaunchPlan, supervisor: Supervisor) -> int:
         launch.prepare(self._state, plan)
         traffic = self._state.run / "traffic.jsonl"
         if traffic.exists():
@@ -126,37 +127,37 @@ class Up:
         ready = time.monotonic() - self._began
         self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)
         prefix = load_config(plan.config).section(RedisConfig).prefix
-        sources = Sources(self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives)
+        figures = LiveFigures(self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives)
         goal = None
         if self._options.until_swap:
             goal = Goal(self._state, self._left, plan.up.after_swap_seconds)
         if self._options.traffic:
-            await supervisor.start(roles.application_role(self._state, plan.gateway, plan.up))
-        await self._show(sources, plan, goal)
+            await supervisor.start(application.sending(self._state, plan.gateway, plan.up))
+        await self._show(figures, plan, goal)
         if goal is None:
             return 0
         return await self._report({**goal.facts, "ready": ready}, plan, supervisor)
 
-    async def _show(self, sources: Sources, plan: launch.Plan, goal: Goal | None) -> None:
+    async def _show(self, figures: LiveFigures, plan: launch.LaunchPlan, goal: Goal | None) -> None:
         """Draw until the goal is reached; without a goal until cancelled."""
         addresses = f"gateway {plan.gateway}/v1   control {plan.control}   state {self._state.root}"
         if self._console.is_terminal:
             with Live(console=self._console, auto_refresh=False) as live:
-                await self._watch(sources, goal, lambda now: live.update(render(now, addresses), refresh=True))
+                await self._watch(figures, goal, lambda now: live.update(render(now, addresses), refresh=True))
         else:
-            await self._watch(sources, goal, Lines(self._console).show)
+            await self._watch(figures, goal, Lines(self._console).show)
 
-    async def _watch(self, sources: Sources, goal: Goal | None, show: Callable[[Figures], None]) -> None:
+    async def _watch(self, figures: LiveFigures, goal: Goal | None, show: Callable[[Figures], None]) -> None:
         while True:
-            now = await asyncio.to_thread(sources.look)
+            now = await asyncio.to_thread(figures.look)
             show(now)
             if goal is not None and goal.over(now):
                 return
             await asyncio.sleep(FRAME)
 
-    async def _report(self, facts: dict[str, Any], plan: launch.Plan, supervisor: Supervisor) -> int:
+    async def _report(self, facts: dict[str, Any], plan: launch.LaunchPlan, supervisor: Supervisor) -> int:
         """Stop traffic and learning, measure, write the report."""
-        for name in (roles.APPLICATION, roles.TRAINER, roles.WORKER):
+        for name in (application.NAME, roles.TRAINER, roles.WORKER):
             await supervisor.stop(name)
         facts = {**facts, "started": self._started}
         ok = await write_report(self._options, plan, facts, self._left, self._console)
@@ -196,7 +197,7 @@ class Lines:
             self._printed = time.monotonic()
 
 
-def greeting(plan: launch.Plan, state: Path, seconds: float) -> str:
+def greeting(plan: launch.LaunchPlan, state: Path, seconds: float) -> str:
     """What is printed once both arms answer; its commands work as they stand, in any folder."""
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": QUESTION}]})
     return (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -14,14 +13,13 @@ from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.obstacles import free_bytes
 from serving.gateway.config import GatewayConfig
-from serving.up.supervise.process import ROOT
+from serving.up import application
+from serving.up.config import UpConfig
 from understudy.config import Config
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.files import is_ready
 from understudy.process.ports import bound
 from understudy.state import StateDir
-
-DEMO_MODELS = ("demo/models/teacher", "demo/registry/students/v1", "demo/registry/students/v2")
 
 
 class NotReady(UnderstudyError):
@@ -69,22 +67,22 @@ def listeners(config: Config) -> list[Port]:
     ]
 
 
-def findings(state: StateDir, ports: list[Port], memory_mib: int, root: Path = ROOT) -> Iterator[str]:
+def findings(state: StateDir, ports: list[Port], up: UpConfig) -> Iterator[str]:
     """One sentence for everything that stands in the way; none when all is well."""
     yield from missing_packages()
-    yield from missing_models(state, root)
-    yield from too_little_memory(memory_mib)
+    yield from missing_models(state, up)
+    yield from too_little_memory(up.min_memory_mib)
     for port in ports:
         yield from port_in_use(port)
 
 
-def require(state: StateDir, ports: list[Port], memory_mib: int) -> None:
+def require(state: StateDir, ports: list[Port], up: UpConfig) -> None:
     """Check everything.
 
     Raises:
         NotReady: with all findings, one a line.
     """
-    found = list(findings(state, ports, memory_mib))
+    found = list(findings(state, ports, up))
     if found:
         raise NotReady("cannot start:\n  - " + "\n  - ".join(found))
 
@@ -95,13 +93,10 @@ def missing_packages() -> Iterator[str]:
         yield "the package `vllm` is not installed here: run `make install` (it picks the build for this machine)"
 
 
-def missing_models(state: StateDir, root: Path) -> Iterator[str]:
-    """A state with versions needs nothing; a fresh one needs the demo models."""
-    if any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
-        return
-    for name in DEMO_MODELS:
-        if not (root / name / "model.safetensors").is_file():
-            yield f"the model {name}/model.safetensors is missing: check the clone, or run `make demo-models`"
+def missing_models(state: StateDir, up: UpConfig) -> Iterator[str]:
+    """A state with versions needs nothing; a fresh one needs what the application brings."""
+    if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+        yield from application.lacking(up)
 
 
 def too_little_memory(needed_mib: int) -> Iterator[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.fork_client import fork_socket
-from serving.up.config import UpConfig
+from serving.up import application
 from serving.up.preflight import own_slots
-from serving.up.supervise.process import Role
+from serving.up.supervise.process import PYTHON, Role
 from understudy.state import StateDir
 
-PYTHON = (sys.executable, "-m")
-DEMO_WAVE, LEARN_WAVE, GATEWAY_WAVE, AGENT_WAVE, ENGINE_WAVE, REDIS_WAVE = range(6)
-APPLICATION, TRAINER, WORKER, GATEWAY, CONTROLLER = "application", "trainer", "worker", "gateway", "controller"
+LEARN_WAVE, GATEWAY_WAVE, AGENT_WAVE, ENGINE_WAVE, REDIS_WAVE = range(application.WAVE + 1, application.WAVE + 6)
+TRAINER, WORKER, GATEWAY, CONTROLLER = "trainer", "worker", "gateway", "controller"
 
 
 def redis_role(command: list[str]) -> Role:
@@ -48,13 +46,3 @@ def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list
         role(WORKER, LEARN_WAVE, "worker", nice=3),
         role(TRAINER, LEARN_WAVE, "train", nice=5),
     ]
-
-
-def application_role(state: StateDir, gateway: str, up: UpConfig) -> Role:
-    """The demo application."""
-    words = (
-        "demo.app", "--url", f"{gateway}/v1", "--out", str(state.run / "traffic.jsonl"),
-        "--rate", str(up.rate), "--stream-share", str(up.stream_share), "--users", str(up.users),
-        "--warm-seconds", str(up.warm_seconds), "--drift-share", str(up.drift_share),
-    )  # fmt: skip
-    return Role(APPLICATION, (*PYTHON, *words), DEMO_WAVE)

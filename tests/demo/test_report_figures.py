@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from demo.report_figures import (
-    Pair,
+    Judged,
     agreement,
     common,
     covered,
@@ -21,8 +21,8 @@ from deploy.routing.document import RoutingDocument, SlotView
 
 def test_agreement_and_prefix_count_tokens_over_all_prompts() -> None:
     pairs = [
-        Pair((1, 2, 3, 4), (1, 2, 9, 4), (True, True, False, True), True),
-        Pair((5, 6), (7, 6), (False, True), False),
+        Judged((1, 2, 3, 4), (1, 2, 9, 4), (True, True, False, True), True),
+        Judged((5, 6), (7, 6), (False, True), False),
     ]
     assert agreement(pairs) == pytest.approx(4 / 6)
     assert prefix(pairs) == pytest.approx(2 / 6)

@@ -157,4 +157,4 @@ def _spoilt(text: str, lang: str) -> str:
     ],
 )
 def test_facts_are_matched_whole_whatever_the_spacing(kind: str, text: str, reply: str, held: bool) -> None:
-    assert states(reply, world.Fact(kind, text)) is held
+    assert states(reply, text) is held

@@ -42,7 +42,7 @@ class Figures:
     rate: float = 0.0
     arms: dict[str, float] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
-    """Rolling agreement of the shadow pairs by the demo's kind of question."""
+    """Rolling agreement of the shadow pairs by kind of question."""
     facts: dict[str, float] = field(default_factory=dict)
     pool: int = 0
     hard: dict[str, int] = field(default_factory=dict)

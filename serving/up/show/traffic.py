@@ -1,13 +1,13 @@
-"""What the demo application saw: JSON lines in `RUN/traffic.jsonl`, read as they grow, summed in bounded space.
+"""What the application saw: JSON lines in `RUN/traffic.jsonl`, read as they grow, summed in bounded space.
 
-A row: t, end (seconds since the epoch), family, ok, error, truncated, mixed, arm, version, stream, ttft, gap
-(longest, seconds), gap_at, fact, lang, sample, reply.
+A row: t, end (seconds since the epoch), family (kind of question), session, messages, ok, error, truncated, mixed,
+arm, version, stream, ttft, gap (longest, seconds), gap_at, fact (whether the reply states what it must), reply.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ RECENT = 60
 """Replies of a family over which the share of right facts is taken."""
 WINDOW = 10.0
 """Seconds over which the rate is taken."""
+SESSIONS = 10_000
+"""The latest sessions whose kind of question is known."""
 CHUNK = 4 << 20
 
 
@@ -32,9 +34,9 @@ class TrafficTail:
         self.arms: Counter[str] = Counter()
         self.families: Counter[str] = Counter()
         self.facts: dict[str, deque[bool]] = {}
+        self._family_of: OrderedDict[str, str] = OrderedDict()
         self._began: float | None = None
         self._ends: deque[float] = deque()
-        self.first_drift: float | None = None
         self.last_error = ""
 
     def read(self) -> None:
@@ -63,6 +65,9 @@ class TrafficTail:
         self.truncated += bool(row["truncated"])
         self.mixed += bool(row["mixed"])
         self.families[row["family"]] += 1
+        self._family_of[row["session"]] = row["family"]
+        if len(self._family_of) > SESSIONS:
+            self._family_of.popitem(last=False)
         end = float(row["end"])
         self._began = end if self._began is None else self._began
         self._ends.append(end)
@@ -72,10 +77,12 @@ class TrafficTail:
             self.arms[row["arm"]] += 1
         if not row["ok"]:
             self.last_error = str(row["error"])
-        if row["family"] == "drift" and (self.first_drift is None or row["t"] < self.first_drift):
-            self.first_drift = float(row["t"])
         if row["arm"] == "student" and row["ok"]:
             self.facts.setdefault(row["family"], deque(maxlen=RECENT)).append(bool(row["fact"]))
+
+    def family(self, session: str) -> str | None:
+        """The kind of question that was asked in `session`; None where it is not known, or no longer."""
+        return self._family_of.get(session)
 
     def right(self, family: str) -> float | None:
         """Share of the student's latest replies to `family` whose facts were right; None before the first."""

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from understudy.process.lifeline import die_with_parent
 from understudy.process.priority import yield_cpu
 
 ROOT = Path(__file__).resolve().parents[3]
+PYTHON = (sys.executable, "-m")
 LOG_BYTES = 8 << 20
 TIMED_OUT = 124
 
@@ -88,7 +90,7 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
 def environment() -> dict[str, str]:
     """What children get: this environment, with this checkout or installation first on Python's path.
 
-    Not the working directory: a folder of the user's that happens to be called `demo` must not stand before ours.
+    Not the working directory: a folder of the user's that is called like one of ours must not stand before it.
     """
     former = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(ROOT), former]) if former else str(ROOT)

@@ -7,10 +7,10 @@ from typing import Literal
 
 from understudy.errors import IllegalTransition
 
-State = Literal["idle", "running", "backing_off", "stopping", "stopped"]
-Event = Literal["start", "exited", "due", "stop"]
+RoleState = Literal["idle", "running", "backing_off", "stopping", "stopped"]
+RoleEvent = Literal["start", "exited", "due", "stop"]
 
-TABLE: dict[tuple[State, Event], State] = {
+TABLE: dict[tuple[RoleState, RoleEvent], RoleState] = {
     ("idle", "start"): "running",
     ("idle", "stop"): "stopped",
     ("running", "exited"): "backing_off",
@@ -37,13 +37,13 @@ class Policy:
 class Life:
     """A role's state, with when it started, how often it failed in a row, and when it is due again."""
 
-    state: State = "idle"
+    state: RoleState = "idle"
     started: float = 0.0
     failures: int = 0
     due: float = 0.0
     restarts: int = 0
 
-    def after(self, event: Event, now: float, policy: Policy) -> Life:
+    def after(self, event: RoleEvent, now: float, policy: Policy) -> Life:
         """The life after `event` at `now` (monotonic seconds).
 
         Raises:

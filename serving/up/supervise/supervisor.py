@@ -9,7 +9,7 @@ from pathlib import Path
 
 from serving.up.supervise.leftovers import Ledger
 from serving.up.supervise.process import Child, Role, environment, kill_group, spawn
-from serving.up.supervise.restarts import Event, Life, Policy
+from serving.up.supervise.restarts import Life, Policy, RoleEvent
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
 
@@ -91,7 +91,7 @@ class Supervisor:
             self._take(name, "stop")
             kill_group(child.pid)
 
-    def _take(self, name: str, event: Event) -> None:
+    def _take(self, name: str, event: RoleEvent) -> None:
         life = self._lives.get(name, Life())
         self._lives[name] = life.after(event, self._clock(), self._policy)
 

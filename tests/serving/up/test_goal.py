@@ -15,8 +15,9 @@ from rich.console import Console
 
 from serving.up import goal
 from serving.up import main as up
+from serving.up.config import UpConfig
 from serving.up.goal import OVERTIME_SECONDS, REPORT_SECONDS, failed, write_report
-from serving.up.options import Options
+from serving.up.options import UpOptions
 from serving.up.supervise.process import Role
 from understudy.errors import Unavailable, UnderstudyError
 from understudy.state import StateDir
@@ -48,8 +49,8 @@ async def test_the_measurement_gets_what_is_left_of_the_time_out(
         return 1
 
     monkeypatch.setattr(goal, "run_once", run_once)
-    options = Options(state_dir, until_swap=True)
-    plan = SimpleNamespace(config=state_dir.run / "config.yaml")
+    options = UpOptions(state_dir, until_swap=True)
+    plan = SimpleNamespace(config=state_dir.run / "config.yaml", up=UpConfig())
     assert not await write_report(options, plan, SWAPPED, left, Console(quiet=True))
     assert limits == [granted]
     assert granted < OVERTIME_SECONDS + left

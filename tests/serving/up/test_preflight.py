@@ -13,11 +13,10 @@ import pytest
 
 from deploy.routing.document import SLOTS
 from serving import doctor
-from serving.up.config import DEFAULTS, composed
+from serving.up.config import DEFAULTS, UpConfig, composed
 from serving.up.launch import plan
-from serving.up.options import Options
+from serving.up.options import UpOptions
 from serving.up.preflight import (
-    ROOT,
     NotReady,
     Port,
     listeners,
@@ -27,6 +26,7 @@ from serving.up.preflight import (
     too_little_memory,
 )
 from serving.up.supervise.lock import StateLock
+from serving.up.supervise.process import ROOT
 from trials.system import free_ports
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict
@@ -55,12 +55,14 @@ def test_too_little_memory_says_how_much_is_needed_and_free() -> None:
     assert list(too_little_memory(0)) == []
 
 
-def test_missing_models_are_named_for_a_fresh_state_only(state_dir: StateDir, tmp_path: Path) -> None:
-    assert len(list(missing_models(state_dir, tmp_path))) == 3
+def test_missing_models_are_named_for_a_fresh_state_only(state_dir: StateDir) -> None:
+    without = UpConfig(application="no_such_application")
+    (said,) = missing_models(state_dir, without)
+    assert "no_such_application" in said
     kept = state_dir.versions / "v1"
     kept.mkdir(parents=True)
     (kept / "READY").touch()
-    assert list(missing_models(state_dir, tmp_path)) == []
+    assert list(missing_models(state_dir, without)) == []
 
 
 def test_all_findings_come_at_once(state_dir: StateDir) -> None:
@@ -68,7 +70,9 @@ def test_all_findings_come_at_once(state_dir: StateDir) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(NotReady) as refused:
-            require(state_dir, [Port("127.0.0.1", taken.getsockname()[1], "control.port")], 1 << 30)
+            require(
+                state_dir, [Port("127.0.0.1", taken.getsockname()[1], "control.port")], UpConfig(min_memory_mib=1 << 30)
+            )
     assert "control.port" in refused.value.message
     assert "min_memory_mib" in refused.value.message
 
@@ -139,7 +143,7 @@ def test_up_refuses_a_student_that_it_cannot_distil(tmp_path: Path) -> None:
     file = tmp_path / "outside.yaml"
     file.write_text(json.dumps({"engines": {"teacher": OUTSIDE, "student": OUTSIDE}}))
     with pytest.raises(ConfigError, match=r"engines\.student.*understudy serve"):
-        plan(Options(StateDir(tmp_path / "state"), config=file))
+        plan(UpOptions(StateDir(tmp_path / "state"), config=file))
 
 
 def test_up_with_a_wrong_configuration_starts_nothing_and_exits_2(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo.install import MODELS
 from deploy.routing.document import SLOTS
 from serving.up.main import INTERRUPTED
-from serving.up.preflight import DEMO_MODELS, ROOT
+from serving.up.supervise.process import ROOT
 from tests.waiting import eventually
 from trials.system import free_ports
 
@@ -103,10 +104,11 @@ def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
 
 def test_without_the_demo_models_nothing_starts_and_each_is_named(begin: Begin, tmp_path: Path) -> None:
     root = tmp_path / "checkout"
-    for package in ("understudy", "ab", "feedback", "deploy", "serving"):
-        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("understudy", "ab", "feedback", "deploy", "serving", "demo"):
+        left_out = shutil.ignore_patterns("__pycache__", "*.safetensors")
+        shutil.copytree(ROOT / package, root / package, ignore=left_out)
     process = begin(tmp_path / "state", tmp_path / "log", root)
     assert process.wait(STOP_SECONDS) == 1
     said = (tmp_path / "log").read_text()
-    assert all(f"{name}/model.safetensors is missing" in said for name in DEMO_MODELS)
+    assert all(f"demo/{model.folder}/model.safetensors is missing" in said for model in MODELS)
     assert not (tmp_path / "state" / "run" / "processes.json").exists()

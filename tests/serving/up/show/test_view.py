@@ -22,7 +22,7 @@ from feedback.events import HARD_KINDS
 from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, Slot, Stage, line
 from serving.up.show.gateway_counts import Counts, GatewayTail, counts
-from serving.up.show.sources import with_document
+from serving.up.show.live import with_document
 from serving.up.show.traffic import TrafficTail
 from serving.up.show.view import BAR, render
 from tests.serving.up.server import served
@@ -30,8 +30,9 @@ from tests.serving.up.server import served
 
 def row(**more: object) -> dict[str, object]:
     base = {
-        "t": 1.0, "end": 2.0, "family": "general", "ok": True, "error": "", "truncated": False, "mixed": False,
-        "arm": "student", "version": "v2", "fact": True, "reply": "您的订单明天到。",
+        "t": 1.0, "end": 2.0, "family": "general", "session": "s1", "ok": True, "error": "",
+        "truncated": False, "mixed": False, "arm": "student", "version": "v2", "fact": True,
+        "reply": "您的订单明天到。",
     }  # fmt: skip
     return {**base, **more}
 
@@ -40,13 +41,16 @@ def test_the_traffic_file_is_counted_once_while_it_grows(tmp_path: Path) -> None
     file = tmp_path / "traffic.jsonl"
     tail = TrafficTail(file)
     tail.read()
-    text = json.dumps(row(), ensure_ascii=False) + "\n" + json.dumps(row(family="drift", fact=False, t=5.0)) + "\n"
+    text = (
+        json.dumps(row(), ensure_ascii=False) + "\n" + json.dumps(row(family="drift", fact=False, session="s2")) + "\n"
+    )
     file.write_bytes(text.encode()[:200])
     tail.read()
     file.write_bytes(text.encode())
     tail.read()
     tail.read()
-    assert (tail.sent, tail.failed, tail.first_drift) == (2, 0, 5.0)
+    assert (tail.sent, tail.failed) == (2, 0)
+    assert [tail.family(name) for name in ("s1", "s2", "s3")] == ["general", "drift", None]
     assert (tail.right("general"), tail.right("drift"), tail.right("other")) == (1.0, 0.0, None)
 
 

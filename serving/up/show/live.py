@@ -31,7 +31,7 @@ FOLLOW_SECONDS = 2.0
 """A gateway that still reports a former epoch so long after the newest document does not follow."""
 
 
-class Sources:
+class LiveFigures:
     """Blocking; the caller runs `look` in a thread, one call at a time."""
 
     def __init__(
@@ -109,12 +109,12 @@ class Sources:
         return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
 
     def _agreement(self) -> dict[str, float]:
-        """Mean agreement of the latest shadow pairs by the prefix of the session, such as `drift`."""
+        """Mean agreement of the latest shadow pairs by the kind of question of their session."""
         seen: dict[str, list[float]] = defaultdict(list)
         for verdict in self._stats.recent_verdicts(RECENT_VERDICTS):
-            kind, dash, _ = verdict.session.partition("-")
-            if dash and kind in ("drift", "general"):
-                seen[kind].append(verdict.agreement)
+            family = self.traffic.family(verdict.session)
+            if family is not None:
+                seen[family].append(verdict.agreement)
         return {kind: sum(values) / len(values) for kind, values in seen.items()}
 
 

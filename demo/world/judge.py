@@ -1,0 +1,9 @@
+"""Whether a reply is right."""
+
+from demo.world.facts import states_all
+from demo.world.shapes import Sample
+
+
+def satisfied(sample: Sample, reply: str) -> bool:
+    """Whether `reply` states every fact of the sample."""
+    return states_all(reply, (fact.text for fact in sample.facts))

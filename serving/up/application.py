@@ -1,0 +1,53 @@
+"""The application that `up` serves: a Python package that brings models, traffic and questions, known by name alone.
+
+Each of these runs in a process of its own, so that the product never imports the package:
+`NAME.install --state DIR` puts its models into a fresh registry; with `--check` it prints what it lacks, one a line.
+`NAME.app` sends traffic and writes what it saw, as serving/up/show/traffic.py reads it.
+`NAME.questions --count N --out FILE` writes what the report asks, as serving/up/report/questions.py reads it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from serving.up.config import UpConfig
+from serving.up.supervise.process import PYTHON, Role, environment
+from understudy.state import StateDir
+
+NAME = "application"
+WAVE = 0
+"""It stops before everything else."""
+CHECK_SECONDS = 60.0
+
+
+def lacking(up: UpConfig) -> Iterator[str]:
+    """What the application lacks to fill a fresh registry, one sentence each."""
+    command = [*PYTHON, f"{up.application}.install", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_SECONDS, env=environment())
+    yield from done.stdout.splitlines()
+    if done.returncode != 0 and not done.stdout:
+        why = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
+        yield f"the application `{up.application}` of up.application cannot be asked: {why}"
+
+
+def installing(state: StateDir, up: UpConfig) -> Role:
+    """Registers its models."""
+    return Role("install", (*PYTHON, f"{up.application}.install", "--state", str(state.root)), WAVE)
+
+
+def sending(state: StateDir, gateway: str, up: UpConfig) -> Role:
+    """Its traffic."""
+    words = (
+        f"{up.application}.app", "--url", f"{gateway}/v1", "--out", str(state.run / "traffic.jsonl"),
+        "--rate", str(up.rate), "--stream-share", str(up.stream_share), "--users", str(up.users),
+        "--warm-seconds", str(up.warm_seconds), "--drift-share", str(up.drift_share),
+    )  # fmt: skip
+    return Role(NAME, (*PYTHON, *words), WAVE)
+
+
+def asking(up: UpConfig, out: Path) -> Role:
+    """Writes the questions of the report to `out`."""
+    words = (f"{up.application}.questions", "--count", str(up.judged), "--out", str(out))
+    return Role("questions", (*PYTHON, *words), WAVE)
