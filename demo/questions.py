@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo.report_questions import FAMILIES, Family, Purpose, Question
 from demo.world import stream
+from serving.up.report.questions import FAMILIES, Family, Purpose, Question
 from understudy.files import write_atomic
 
 SEEDS: dict[Family, int] = {"drift": 71, "general": 72}

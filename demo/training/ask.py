@@ -7,7 +7,7 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from demo import world
-from demo.world.facts import states
+from serving.up.report.demands import states
 
 NEW_TOKENS = 72
 AT_ONCE = 50

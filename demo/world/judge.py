@@ -1,7 +1,7 @@
 """Whether a reply is right."""
 
-from demo.world.facts import states_all
 from demo.world.shapes import Sample
+from serving.up.report.demands import states_all
 
 
 def satisfied(sample: Sample, reply: str) -> bool:

@@ -129,4 +129,6 @@ async def measure(state: StateDir, plan: LaunchPlan, facts: Path, out: Path, sec
         return code
     paths = {"state": state.root, "config": plan.config, "facts": facts, "questions": questions, "out": out}
     words = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    return await run_once(Role("report", (*PYTHON, "demo.report", *words), application.WAVE), state.logs, seconds)
+    return await run_once(
+        Role("report", (*PYTHON, "serving.up.report.main", *words), application.WAVE), state.logs, seconds
+    )

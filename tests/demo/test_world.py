@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from demo import world
 from demo.world import chinese, english, values
-from demo.world.facts import states
 from demo.world.intents import INTENTS
+from serving.up.report.demands import states
 
 SPLITS = ("train", "traffic", "eval")
 FAMILIES = ("general", "drift")

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from demo.report_figures import Judged, median
-from demo.report_questions import Question
-from demo.world.facts import states_all
+from serving.up.report.demands import states_all
+from serving.up.report.figures import Judged, median
+from serving.up.report.questions import Question
 
 TOKENS = 64
 AT_ONCE = 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo.report_figures import (
+from deploy.routing.document import RoutingDocument, SlotView
+from serving.up.report.figures import (
     Judged,
     agreement,
     common,
@@ -16,7 +17,6 @@ from demo.report_figures import (
     prefix,
     windows,
 )
-from deploy.routing.document import RoutingDocument, SlotView
 
 
 def test_agreement_and_prefix_count_tokens_over_all_prompts() -> None:

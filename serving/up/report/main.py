@@ -1,6 +1,6 @@
 """The report of `understudy up --until-swap`: measures the system that is still up, and writes the JSON.
 
-Run by `up` in a process of its own, with the demo's traffic and the trainer stopped. Only measured values.
+Run by `up` in a process of its own, with the traffic and the trainer stopped. Only measured values.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from typing import Any
 
 import redis
 
-from demo.report_asking import Asker, LoadedEngine, over
-from demo.report_figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
-from demo.report_questions import FAMILIES, Questions, read_questions
-from demo.world.facts import states_all
 from deploy.engines.keys import engine_key
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
@@ -27,6 +23,10 @@ from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig
 from serving.doctor import machine
+from serving.up.report.asking import Asker, LoadedEngine, over
+from serving.up.report.demands import states_all
+from serving.up.report.figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
+from serving.up.report.questions import FAMILIES, Questions, read_questions
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
 from understudy.files import read_json, write_json
@@ -180,7 +180,7 @@ def round_of(state: StateDir, version: str) -> tuple[dict[str, float], dict[str,
 
 
 def read_rows(state: StateDir) -> Iterator[dict[str, Any]]:
-    """What the demo application saw in this run."""
+    """What the application saw in this run."""
     path = state.run / "traffic.jsonl"
     if path.exists():
         for line in path.read_text("utf-8").splitlines():
