@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.engines.client import EngineClient
 from deploy.engines.keys import engine_key
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
@@ -25,7 +26,6 @@ from feedback.shadow.config import ShadowConfig
 from feedback.shadow.pairing import Arms, Target
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis, without_password
-from serving.engine.client import EngineClient
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import static_document, with_keys
 from understudy import logs

@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import importlib.metadata
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,8 +20,6 @@ from understudy.errors import Unavailable
 
 PROVEN = ("0.32.0",)
 """Versions with which forks and loads in place were proven; others start plainly and change version by a restart."""
-LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
-"""Values of the metrics that add up to the requests which an engine runs or queues."""
 GUARD = "serving.engine.inside.middleware.VersionGuard"
 EXTENSION = "serving.engine.inside.loader.InPlaceLoader"
 ENTRY = "vllm.entrypoints.launchers.api_server.entry"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
 import httpx
 
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
-from serving.engine import compat
 from understudy.errors import BadRequest, Conflict, Unavailable
 from understudy.ids import random_id
+
+LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+"""Values of the metrics that add up to the requests which an engine runs or queues."""
 
 
 class EngineClient:
@@ -77,7 +80,7 @@ class EngineClient:
             response = await self._http.get("/metrics", timeout=5.0)
         except httpx.HTTPError as error:
             raise Unavailable(f"the engine at {self._http.base_url} does not answer: {error}") from None
-        return round(sum(float(number) for number in compat.LOAD.findall(response.text)))
+        return round(sum(float(number) for number in LOAD.findall(response.text)))
 
     async def _post(self, path: str, body: Any, headers: dict[str, str], deadline: float) -> dict[str, Any]:
         try:

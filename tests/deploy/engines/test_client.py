@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from serving.engine.client import EngineClient
+from deploy.engines.client import EngineClient
 from tests.engines import EARLIER, LATER, Engines
 from trials.system import free_ports
 from understudy.errors import BadRequest, Conflict, Unavailable
