@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,10 @@ def parser() -> argparse.ArgumentParser:
 
 def warnings(config: Config) -> list[str]:
     """What is right in itself and yet will not work: keys that this environment lacks, KPIs that nobody counts."""
-    engines = config.section(EnginesConfig)
-    external = {"teacher": engines.teacher, "student": engines.student, "embeddings": engines.embeddings}
     keys = [
-        f"`engines.{name}.api_key_env` names {engine.api_key_env}, which is not set here"
-        for name, engine in external.items()
-        if engine is not None and engine.api_key_env and not os.environ.get(engine.api_key_env)
+        f"`engines.{role}.api_key_env` names {engine.api_key_env}, which is not set here"
+        for role, engine in config.section(EnginesConfig).external.items()
+        if engine.lacks_key
     ]
     names = counted(config.section(KpisConfig))
     kpis = [

@@ -18,7 +18,7 @@ from deploy.life.config import GateConfig, RolloutConfig
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
 from deploy.registry.config import RegistryConfig
-from deploy.routing.document import EXTERNAL, RouterConfig, ShadowRates, SlotView
+from deploy.routing.document import RouterConfig, ShadowRates
 from deploy.routing.store import RoutingStore
 from feedback.shadow.config import ShadowConfig
 from feedback.store.config import RedisConfig
@@ -99,25 +99,17 @@ def wait_to_lead(lease: Lease, stop: threading.Event) -> bool:
 def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conductor, Sources]:
     """Conductor and sources over a state directory."""
     sources = Sources(config, redis)
-    shadow = config.section(ShadowConfig)
+    shadow, engines = config.section(ShadowConfig), config.section(EnginesConfig)
     settings = Settings(
         router=config.section(RouterConfig),
         rollout=config.section(RolloutConfig),
         shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
-        teacher=external_teacher(config.section(EnginesConfig)),
+        teacher=engines.teacher.slot if engines.teacher else None,
         trusted_keys=config.section(RegistryConfig).trusted_keys,
     )
     deployment = Deployment(state, settings, sources.stats)
     store = RoutingStore(state, redis.url, redis.prefix)
     return Conductor(deployment, store, config.section(GateConfig)), sources
-
-
-def external_teacher(engines: EnginesConfig) -> SlotView | None:
-    """The teacher's slot where somebody else runs it: always ready, since no agent reports on it."""
-    if engines.teacher is None:
-        return None
-    base = engines.teacher.url.removesuffix("/v1")
-    return SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url=base, model=engines.teacher.model)
 
 
 def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:

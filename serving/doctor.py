@@ -19,14 +19,18 @@ from typing import Any
 import httpx
 import psutil
 
-from serving.engine.config import EnginesConfig, ExternalEngine
+from deploy.engines.address import api_base
+from deploy.engines.client import BlockingEngineClient
+from deploy.engines.external import ExternalEngine
+from deploy.engines.questions import models
+from serving.engine.config import EnginesConfig
 from serving.engine.launch.obstacles import cpu_flags
 from serving.gateway.config import GatewayConfig
-from serving.gateway.snapshot import key_of
 from serving.up.config import UpConfig
 from serving.up.preflight import Port, findings, listeners, port_in_use
 from understudy import __version__
 from understudy.config import Config, load_config
+from understudy.errors import Unavailable
 from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -94,33 +98,30 @@ def silence(gateway: str, state: StateDir) -> Iterator[str]:
 
 def strangers(config: Config) -> Iterator[str]:
     """What is wrong with the engines that somebody else runs."""
-    engines = config.section(EnginesConfig)
-    outside = {"teacher": engines.teacher, "student": engines.student, "embeddings": engines.embeddings}
-    for name, engine in outside.items():
-        if engine is not None:
-            yield from strange(f"engines.{name}", engine)
+    for role, engine in config.section(EnginesConfig).external.items():
+        yield from strange(f"engines.{role}", engine)
 
 
 def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
     """Ask one for its models, with its key."""
-    key = key_of(engine)
-    if engine.api_key_env and not key:
+    if engine.lacks_key:
         yield f"`{setting}.api_key_env` names the environment variable {engine.api_key_env}, which is not set"
         return
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+    question = models()
     try:
-        answer = httpx.get(f"{engine.url}/models", headers=headers, timeout=SECONDS, trust_env=False)
-    except httpx.HTTPError as error:
+        with contextlib.closing(BlockingEngineClient(engine.url, engine.key)) as client:
+            answer = client.send(question, SECONDS)
+    except (Unavailable, httpx.InvalidURL) as error:
         yield f"`{setting}.url` {engine.url} cannot be reached: {error}"
         return
-    if answer.is_error:
+    if answer.status >= 400:
         on_key = f"is the key of `{setting}.api_key_env` right?"
-        hints = {401: on_key, 403: on_key, 404: "should the address end in /v1?"}
-        hint = hints.get(answer.status_code, "see its log")
-        yield f"`{setting}.url`: {engine.url}/models answers {answer.status_code}: {hint}"
+        hints = {401: on_key, 403: on_key, 404: "is its path right, such as /v1?"}
+        hint = hints.get(answer.status, "see its log")
+        yield f"`{setting}.url`: {api_base(engine.url)}{question.path} answers {answer.status}: {hint}"
         return
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # a list of models that cannot be read proves nothing
-        names = [str(row["id"]) for row in answer.json()["data"]]
+    with contextlib.suppress(ValueError, LookupError, TypeError):  # a list that cannot be read proves nothing
+        names = question.read(answer.text)
         if engine.model not in names:
             yield f"`{setting}.model` {engine.model} is not served there, only: {', '.join(names) or 'nothing'}"
 

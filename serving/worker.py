@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.engines.client import EngineClient
+from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
@@ -27,7 +28,6 @@ from feedback.shadow.pairing import Arms, Target
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis, without_password
 from serving.engine.config import EnginesConfig
-from serving.gateway.snapshot import static_document, with_keys
 from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
@@ -46,8 +46,8 @@ class EngineDirectory:
 
     def __init__(self, store: RoutingStore, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
         self._store = store
-        self._engines = engines
-        self._static = static_document(engines, router) if engines.teacher or engines.student else None
+        self._external = engines.external
+        self._static = static_document(self._external, router) if engines.teacher or engines.student else None
         self._key = key
         self._clients: dict[tuple[str, str, str], EngineClient] = {}
         self._arms: Arms | None = None
@@ -81,7 +81,7 @@ class EngineDirectory:
         document = document or self._static
         if document is not None and document.epoch >= self._epoch:
             self._epoch = document.epoch
-            self._arms = self._view(with_keys(document, self._engines))
+            self._arms = self._view(as_configured(document, self._external))
 
     def _view(self, document: RoutingDocument) -> Arms:
         slots = {name: slot for name, slot in document.slots.items() if slot.serves}
@@ -101,7 +101,7 @@ class EngineDirectory:
         version = slot.version or ""
         ours = version != EXTERNAL
         key = self._key if ours else slot.api_key
-        place = (slot.url.removesuffix("/v1"), slot.model, key)
+        place = (slot.url, slot.model, key)
         if place not in self._clients:
             self._clients[place] = EngineClient(*place, ours=ours)
         return Target(version, self._clients[place])

@@ -1,34 +1,43 @@
-"""Asks one engine for chat completions, for workers and the controller; implements `feedback.shadow.asking.Engine`."""
+"""Sends questions to one engine by httpx: `EngineClient` for asyncio, `BlockingEngineClient` for threads. No torch."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import httpx
 
+from deploy.engines import questions
+from deploy.engines.address import api_base, server_base
+from deploy.engines.questions import Answer, Meant, Question, understood
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
-from understudy.errors import BadRequest, Conflict, Unavailable
+from understudy.errors import BadRequest, Unavailable
 from understudy.ids import random_id
 
-LOAD = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
-"""Values of the metrics that add up to the requests which an engine runs or queues."""
+T = TypeVar("T")
+CONNECT = 2.0
+"""Seconds for a connection of `BlockingEngineClient`, whose callers try again."""
+SHORT = 5.0
+"""Seconds for a question that needs no work."""
 
 
 class EngineClient:
-    """An engine of ours, or with `ours` False somebody else's API, which knows no versions or priorities.
+    """The engine at `url`; implements `feedback.shadow.asking.Engine`.
 
-    `url` is the base without /v1.
+    An engine of ours, or with `ours` False somebody else's API, which knows no versions or priorities.
+
+    Raises:
+        httpx.InvalidURL: `url` is none.
     """
 
     def __init__(self, url: str, model: str, key: str = "", *, ours: bool = True, connections: int = 16) -> None:
+        self._place = _Place(url)
         self._model = model
         self._ours = ours
-        headers = {"authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=connections)
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(headers=_bearer(key), limits=limits, trust_env=False)
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -51,25 +60,13 @@ class EngineClient:
             Unavailable: engine away, overloaded or past the deadline.
             BadRequest: the engine refused the request itself.
         """
-        body = {"model": self._model, "messages": messages, "max_tokens": max_tokens, "temperature": 0, **sampling}
-        headers = {"x-request-id": random_id()}
-        if self._ours:
-            body["priority"] = priority
-            headers["x-understudy-version"] = version
+        meant = Meant(version, priority) if self._ours else None
         began = time.monotonic()
-        answer = await self._post("/v1/chat/completions", body, headers, deadline)
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        return Reply(
-            text=choice["message"].get("content") or "",
-            version=version,
-            finish_reason=choice.get("finish_reason") or "",
-            prompt_tokens=int(usage.get("prompt_tokens", 0)),
-            completion_tokens=int(usage.get("completion_tokens", 0)),
-            seconds=time.monotonic() - began,
-        )
+        reply = await self.ask(questions.chat(self._model, messages, max_tokens, meant, **sampling), deadline)
+        return replace(reply, version=version, seconds=time.monotonic() - began)
 
     async def running(self) -> int:
-        """Requests that the engine runs or queues now; 0 of an engine that does not say.
+        """Requests that the engine runs or has waiting; 0 of one that does not say, such as somebody else's API.
 
         Raises:
             Unavailable: engine away.
@@ -77,33 +74,73 @@ class EngineClient:
         if not self._ours:
             return 0
         try:
-            response = await self._http.get("/metrics", timeout=5.0)
-        except httpx.HTTPError as error:
-            raise Unavailable(f"the engine at {self._http.base_url} does not answer: {error}") from None
-        return round(sum(float(number) for number in LOAD.findall(response.text)))
+            return await self.ask(questions.busy(), SHORT)
+        except BadRequest:
+            return 0
 
-    async def _post(self, path: str, body: Any, headers: dict[str, str], deadline: float) -> dict[str, Any]:
+    async def ask(self, question: Question[T], deadline: float) -> T:
+        """What was asked for, within `deadline` seconds; raises as `questions.understood` does."""
+        return understood(question, await self.send(question, deadline))
+
+    async def send(self, question: Question[Any], deadline: float) -> Answer:
+        """The answer, whatever its status.
+
+        Raises:
+            Unavailable: none came within `deadline` seconds.
+        """
         try:
             async with asyncio.timeout(deadline):
-                response = await self._http.post(path, json=body, headers=headers, timeout=deadline)
+                response = await self._http.request(**self._place.request(question), timeout=deadline)
         except TimeoutError:
             raise Unavailable(f"no answer within {deadline:g} s", code="deadline") from None
         except httpx.HTTPError as error:
-            raise Unavailable(f"the engine at {self._http.base_url} does not answer: {error}") from None
-        if response.status_code == 200:
-            found: dict[str, Any] = response.json()
-            return found
-        raise _error(response)
+            raise self._place.away(error) from None
+        return Answer(response.status_code, response.text)
 
 
-def _error(response: httpx.Response) -> Exception:
-    try:
-        text = str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        text = response.text[:200]
-    message = f"the engine answered {response.status_code}: {text}"
-    if response.status_code == 409:
-        return Conflict(message, code="version_mismatch")
-    if response.status_code in (400, 404, 413, 422):
-        return BadRequest(message)
-    return Unavailable(message)
+class BlockingEngineClient:
+    """The engine at `url`, asked by a thread that waits."""
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self._place = _Place(url)
+        self._http = httpx.Client(headers=_bearer(key), trust_env=False)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+
+    def ask(self, question: Question[T], deadline: float) -> T:
+        """What was asked for; raises as `questions.understood` does."""
+        return understood(question, self.send(question, deadline))
+
+    def send(self, question: Question[Any], deadline: float) -> Answer:
+        """The answer, whatever its status; `deadline` in seconds without a byte from the engine.
+
+        Raises:
+            Unavailable: none came.
+        """
+        timeout = httpx.Timeout(deadline, connect=min(deadline, CONNECT))
+        try:
+            response = self._http.request(**self._place.request(question), timeout=timeout)
+        except httpx.HTTPError as error:
+            raise self._place.away(error) from None
+        return Answer(response.status_code, response.text)
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+class _Place:
+    """Base URLs of an engine, and what is sent there."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._api, self._server = url, str(httpx.URL(api_base(url))), server_base(url)
+
+    def request(self, question: Question[Any]) -> dict[str, Any]:
+        base = self._server if question.beside else self._api
+        headers = {"x-request-id": random_id(), **question.headers}
+        return {"method": question.method, "url": base + question.path, "json": question.body, "headers": headers}
+
+    def away(self, error: Exception) -> Unavailable:
+        return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__} {error}")

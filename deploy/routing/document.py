@@ -54,7 +54,7 @@ class Heartbeat(_Message):
     schema_version: Literal[1] = 1
     slot: SlotName
     url: str
-    """Base of the engine, such as http://127.0.0.1:8100 (no /v1)."""
+    """Address of the engine, such as http://127.0.0.1:8100."""
     model: str
     """Name to put in the body's `model`."""
     state: str
@@ -88,6 +88,7 @@ class SlotView(_Message):
 
     desired: str | None = None
     url: str = ""
+    """Address of the engine as it was given; `deploy.engines.address` says where its API lies."""
     model: str = ""
     version: str | None = None
     ready: bool = False

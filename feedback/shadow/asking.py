@@ -1,4 +1,4 @@
-"""How workers and the controller ask an engine: a Protocol that `deploy.engines.client` implements."""
+"""How a worker asks an engine: a Protocol that `deploy.engines.client` implements."""
 
 from __future__ import annotations
 

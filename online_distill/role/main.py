@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from deploy.engines.external import as_configured, external_engines
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
@@ -53,6 +54,7 @@ class Trainer:
     def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
         self._config = config.section(TrainerConfig)
+        self._external = external_engines(config)
         self._registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
         self._rounds = RoundStore(state)
         redis = find_redis(config, state)
@@ -136,7 +138,7 @@ class Trainer:
 
     def _teacher_slot(self) -> SlotView | None:
         document = self._routes.read()
-        return None if document is None else document.slots.get("teacher")
+        return None if document is None else as_configured(document, self._external).slots.get("teacher")
 
 
 def _why_not(current: Round | None) -> str:

@@ -7,27 +7,27 @@ the engine is busy.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import httpx
 import numpy as np
 
-from deploy.routing.document import SlotView
+from deploy.engines.client import SHORT, BlockingEngineClient
+from deploy.engines.keys import known_engine_key
+from deploy.engines.questions import Meant, Position, busy, prompt_logprobs
+from deploy.routing.document import EXTERNAL, SlotView
 from feedback.shadow.asking import BACKGROUND_PRIORITY
 from online_distill.data.encoding import Encoded
 from online_distill.teacher.targets import TopK
 from understudy.errors import BadRequest, Conflict, Unavailable
 
-RUNNING = "vllm:num_requests_running"
+ANSWER_SECONDS = 30.0
 PROBE_SECONDS = 0.5
 """The engine's metrics are read no more often than this."""
 RETRY_SECONDS = 0.5
-KEY_VARIABLE = "UNDERSTUDY_ENGINE_KEY"
 
 
 class Scorer(Protocol):
@@ -82,13 +82,17 @@ class EngineScorer:
     ) -> None:
         self._where, self._key_file, self._version = where, key_file, version
         self._top_k, self._busy, self._deadline, self._sleep = top_k, busy_running, deadline, sleep
+        self._ours = version != EXTERNAL
         self._polite = Politeness(wait_share)
         self._probed = 0.0
-        self._client = httpx.Client(timeout=httpx.Timeout(30.0, connect=2.0))
+        self._client: BlockingEngineClient | None = None
+        self._place = ("", "")
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+        self._client = None
 
     def score(self, texts: Sequence[Encoded]) -> list[TopK]:
         until = time.monotonic() + self._deadline
@@ -106,57 +110,46 @@ class EngineScorer:
             self._sleep(RETRY_SECONDS)
         raise Unavailable(f"the teacher {self._version} gave no targets within {self._deadline:.0f} s: {why}")
 
-    def _headers(self, slot: SlotView) -> dict[str, str]:
-        key = slot.api_key or os.environ.get(KEY_VARIABLE, "")
-        if not key and self._key_file is not None and self._key_file.is_file():
-            key = self._key_file.read_text("utf-8").strip()
-        named = {"x-understudy-version": self._version}
-        return {**named, "authorization": f"Bearer {key}"} if key else named
+    def _engine(self, slot: SlotView) -> BlockingEngineClient:
+        """The client of the slot's engine; a new one where address or key are no longer those of before."""
+        place = (slot.url, known_engine_key(self._key_file) if self._ours else slot.api_key)
+        if self._client is None or place != self._place:
+            self.close()
+            self._client, self._place = BlockingEngineClient(*place), place
+        return self._client
 
     def _ask(self, slot: SlotView, texts: Sequence[Encoded]) -> list[TopK] | str:
         """The targets, or why the engine could not give them now."""
-        body = {
-            "model": slot.model, "prompt": [text.tokens for text in texts], "max_tokens": 1, "temperature": 0,
-            "prompt_logprobs": self._top_k, "priority": BACKGROUND_PRIORITY,
-        }  # fmt: skip
+        meant = Meant(self._version, BACKGROUND_PRIORITY) if self._ours else None
+        question = prompt_logprobs(slot.model, [text.tokens for text in texts], self._top_k, meant)
         try:
-            answer = self._client.post(f"{slot.url}/v1/completions", json=body, headers=self._headers(slot))
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__} {error}"
-        if answer.status_code in (400, 404, 413, 422):
-            raise BadRequest(f"the teacher refused to score: {answer.status_code} {answer.text[:300]}")
-        if answer.status_code != 200:
-            return f"status {answer.status_code}"
-        try:
-            choices = sorted(answer.json()["choices"], key=lambda choice: int(choice["index"]))
-            return [parse(c["prompt_logprobs"], t, self._top_k) for c, t in zip(choices, texts, strict=True)]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            found = self._engine(slot).ask(question, ANSWER_SECONDS)
+            return [targets(positions, text, self._top_k) for positions, text in zip(found, texts, strict=True)]
+        except BadRequest as error:
+            raise BadRequest(f"the teacher refused to score: {error.message}") from None
+        except (Conflict, Unavailable) as error:
+            return error.message
+        except ValueError as error:
             return f"an answer without prompt_logprobs ({error})"
 
     def _yield_to_traffic(self, slot: SlotView) -> None:
         if time.monotonic() - self._probed < PROBE_SECONDS:
             return
-        while self._polite.may_wait() and (self._running(slot) or 0) > self._busy:
+        while self._polite.may_wait() and self._running(slot) > self._busy:
             self._sleep(PROBE_SECONDS)
             self._polite.waited += PROBE_SECONDS
         self._probed = time.monotonic()
 
-    def _running(self, slot: SlotView) -> float | None:
+    def _running(self, slot: SlotView) -> int:
+        """Requests that the engine runs or has waiting; 0 where it does not say."""
         try:
-            answer = self._client.get(f"{slot.url}/metrics", headers=self._headers(slot))
-        except httpx.HTTPError:
-            return None
-        return running(answer.text) if answer.status_code == 200 else None
+            return self._engine(slot).ask(busy(), SHORT)
+        except (BadRequest, Conflict, Unavailable):
+            return 0
 
 
-def running(metrics: str) -> float:
-    """Requests that run, out of Prometheus text."""
-    lines = [line for line in metrics.splitlines() if line.startswith(RUNNING)]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-
-def parse(positions: list[dict[str, Any] | None], text: Encoded, k: int) -> TopK:
-    """vLLM's `prompt_logprobs` -> targets of the reply; the prompt's own token may be a k + 1st entry.
+def targets(positions: Sequence[Position], text: Encoded, k: int) -> TopK:
+    """Log-probabilities of a prompt -> targets of the reply; the prompt's own token may be a k + 1st one.
 
     Raises:
         ValueError: a position is missing or holds fewer than k tokens.
@@ -165,10 +158,10 @@ def parse(positions: list[dict[str, Any] | None], text: Encoded, k: int) -> TopK
         raise ValueError(f"{len(positions)} positions for {len(text.tokens)} tokens")
     rows = len(text.tokens) - text.start
     ids, logprobs = np.empty((rows, k), np.int32), np.empty((rows, k), np.float32)
-    for row, entries in enumerate(positions[text.start :]):
-        best = sorted((entries or {}).items(), key=lambda item: -float(item[1]["logprob"]))[:k]
+    for row, found in enumerate(positions[text.start :]):
+        best = sorted(found.items(), key=lambda item: -item[1])[:k]
         if len(best) < k:
             raise ValueError(f"{len(best)} tokens at a position instead of {k}: raise the engine's --max-logprobs")
-        ids[row] = [int(token) for token, _ in best]
-        logprobs[row] = [float(entry["logprob"]) for _, entry in best]
+        ids[row] = [token for token, _ in best]
+        logprobs[row] = [logprob for _, logprob in best]
     return TopK(ids, logprobs)

@@ -1,4 +1,4 @@
-"""Everything that depends on the version of vLLM: arguments, environment, metrics, preloading and one patch.
+"""Everything that depends on the version of vLLM: arguments, environment, preloading and one patch.
 
 What `loader.py` and `middleware.py` use inside the engine for a load in place is guarded here, by `unproven`. vLLM is
 imported inside functions only, so that everybody may import this module.
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from deploy.engines.names import CONTROL_KEY_VARIABLE, KEY_VARIABLE, VERSION_VARIABLE
 from deploy.routing.document import SlotName
 from serving.engine.config import EnginesConfig, served_model
 from understudy.errors import Unavailable
@@ -114,9 +115,9 @@ def argv(slot: SlotName, model: str, config: EnginesConfig) -> tuple[str, ...]:
 def environment(slot: SlotName, version: str, key: str, control_key: str, cpus: Sequence[int]) -> dict[str, str]:
     """Environment of an engine process; keys travel here, never on the command line."""
     return {
-        "UNDERSTUDY_ENGINE_KEY": key,
-        "UNDERSTUDY_ENGINE_CONTROL_KEY": control_key,
-        "UNDERSTUDY_ENGINE_VERSION": version,
+        KEY_VARIABLE: key,
+        CONTROL_KEY_VARIABLE: control_key,
+        VERSION_VARIABLE: version,
         "UNDERSTUDY_ENGINE_SLOT": slot,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",

@@ -7,29 +7,13 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from deploy.engines.external import ROLES, ExternalEngine
 from deploy.routing.document import SLOTS, SlotName
 from understudy.config import Section
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 PORTS: dict[SlotName, int] = {"teacher": 8100, "student-a": 8101, "student-b": 8102}
-
-
-class ExternalEngine(Section):
-    """An OpenAI-compatible API that somebody else runs."""
-
-    url: str
-    """Base that ends in /v1, such as http://127.0.0.1:9001/v1."""
-    model: str
-    api_key_env: str = ""
-    """Name of the environment variable that holds the key; empty: no key."""
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("an address that begins with http:// or https:// is needed")
-        return value.rstrip("/")
 
 
 class EnginesConfig(Section):
@@ -79,12 +63,17 @@ class EnginesConfig(Section):
         return value
 
     @property
+    def external(self) -> dict[str, ExternalEngine]:
+        """Engines that somebody else runs, by role."""
+        return {role: engine for role in ROLES if (engine := getattr(self, role)) is not None}
+
+    @property
     def on_cpu(self) -> bool:
         """Whether engines run on the CPU."""
         return self.device == "cpu" or (self.device == "auto" and not os.path.exists("/dev/nvidiactl"))
 
     def url(self, slot: SlotName) -> str:
-        """Base address of a slot's engine, without /v1."""
+        """Address of a slot's engine."""
         return f"http://{self.host}:{self.ports[slot]}"
 
 

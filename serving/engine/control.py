@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-import httpx
+from deploy.engines.client import SHORT, EngineClient
+from deploy.engines.names import CLOSE, HEALTH, LOAD, OPEN, STATE
+from deploy.engines.questions import Question, own_logprobs, refusal, understood
+from understudy.errors import BadRequest, Conflict, IntegrityError, Unavailable
 
-from understudy.errors import IntegrityError, Unavailable
-
-SHORT = 5.0
-"""Seconds for anything but a load or a probe."""
+T = TypeVar("T")
 
 
 class EngineAway(Unavailable):
@@ -43,23 +44,21 @@ class EngineState:
 
 
 class EngineControl:
-    """Control of the engine at `url` (no /v1) with the agents' key."""
+    """Control of the engine at `url` with the agents' key."""
 
     def __init__(self, url: str, key: str, model: str) -> None:
         self._model = model
-        self._http = httpx.AsyncClient(
-            base_url=url, timeout=SHORT, trust_env=False, headers={"authorization": f"Bearer {key}"}
-        )
+        self._engine = EngineClient(url, model, key)
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self._http.aclose()
+        await self._engine.aclose()
 
     async def healthy(self) -> bool:
         """Whether the API server and the engine core behind it live."""
         try:
-            return (await self._http.get("/health")).status_code == 200
-        except httpx.HTTPError:
+            return (await self._engine.send(_HEALTH, SHORT)).status == 200
+        except Unavailable:
             return False
 
     async def state(self, deadline: float = SHORT) -> EngineState:
@@ -68,18 +67,15 @@ class EngineControl:
         Raises:
             EngineAway: no answer, or not from an engine of ours.
         """
-        response = await self._ask("GET", "/understudy/state", None, deadline)
-        with _read():
-            found = response.json()
-            return EngineState(**{name: found[name] for name in EngineState.__dataclass_fields__})
+        return await self._ask(_STATE, deadline)
 
     async def close(self) -> None:
         """Refuse new requests from now on."""
-        await self._ask("POST", "/understudy/close", {})
+        await self._ask(_order(CLOSE, {}), SHORT)
 
     async def open(self, version: str) -> None:
         """Take requests for `version`, which must be loaded."""
-        await self._ask("POST", "/understudy/open", {"version": version})
+        await self._ask(_order(OPEN, {"version": version}), SHORT)
 
     async def load(self, path: str, version: str, deadline: float) -> tuple[float, int]:
         """Load the folder `path` in place; returns seconds, and the worker's resident bytes.
@@ -88,47 +84,44 @@ class EngineControl:
             LoadRefused: the weights were refused or may be damaged.
             EngineAway: no answer within `deadline` seconds.
         """
-        response = await self._send("POST", "/understudy/load", {"path": path, "version": version}, deadline)
-        if response.status_code != 200:
-            raise LoadRefused(_message(response), damaged=response.status_code >= 500)
-        with _read():
-            workers = response.json()["workers"]
-            return max(w["seconds"] for w in workers), sum(w["bytes"] for w in workers)
+        question = Question("POST", LOAD, _cost, {"path": path, "version": version}, beside=True)
+        with _away():
+            answer = await self._engine.send(question, deadline)
+            if answer.status != 200:
+                raise LoadRefused(refusal(LOAD, answer).message, damaged=answer.status >= 500)
+            return understood(question, answer)
 
     async def prompt_logprobs(self, prompt: Sequence[int], deadline: float) -> list[float]:
         """Log-probabilities (nats) of the prompt's own tokens at positions 1..n-1."""
-        body = {
-            "model": self._model, "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0,
-        }  # fmt: skip
-        response = await self._ask("POST", "/v1/completions", body, deadline)
-        with _read():
-            rows = response.json()["choices"][0]["prompt_logprobs"][1:]
-            return [float(row[str(token)]["logprob"]) for row, token in zip(rows, prompt[1:], strict=True)]
+        return await self._ask(own_logprobs(self._model, prompt), deadline)
 
-    async def _ask(self, method: str, path: str, body: Any = None, deadline: float = SHORT) -> httpx.Response:
-        response = await self._send(method, path, body, deadline)
-        if response.status_code != 200:
-            raise EngineAway(f"the engine answered {path} with {response.status_code}: {_message(response)}")
-        return response
+    async def _ask(self, question: Question[T], deadline: float) -> T:
+        with _away():
+            return await self._engine.ask(question, deadline)
 
-    async def _send(self, method: str, path: str, body: Any, deadline: float) -> httpx.Response:
-        try:
-            return await self._http.request(method, path, json=body, timeout=deadline)
-        except httpx.HTTPError as error:
-            raise EngineAway(f"the engine does not answer {path}: {type(error).__name__} {error}") from None
+
+def _order(path: str, body: dict[str, str]) -> Question[None]:
+    return Question("POST", path, lambda _: None, body, beside=True)
+
+
+def _state(text: str) -> EngineState:
+    found = json.loads(text)
+    return EngineState(**{name: found[name] for name in EngineState.__dataclass_fields__})
+
+
+def _cost(text: str) -> tuple[float, int]:
+    workers = json.loads(text)["workers"]
+    return max(w["seconds"] for w in workers), sum(w["bytes"] for w in workers)
+
+
+_HEALTH: Question[None] = Question("GET", HEALTH, lambda _: None, beside=True)
+_STATE: Question[EngineState] = Question("GET", STATE, _state, beside=True)
 
 
 @contextlib.contextmanager
-def _read() -> Iterator[None]:
-    """What is not as an engine of ours would say it counts as no answer."""
+def _away() -> Iterator[None]:
+    """Whatever an engine of ours would not say counts as no answer."""
     try:
         yield
-    except (ValueError, LookupError, TypeError) as error:
-        raise EngineAway(f"the answer is no engine's of ours: {error!r}") from None
-
-
-def _message(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+    except (Conflict, BadRequest, Unavailable) as error:
+        raise EngineAway(error.message) from None

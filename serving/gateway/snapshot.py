@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.engines.external import as_configured
+from deploy.engines.keys import known_engine_key
+from deploy.routing.document import RoutingDocument
 from deploy.routing.store import RoutingStore
-from serving.engine.config import EnginesConfig, ExternalEngine
-from understudy.errors import ConfigError
+from serving.engine.config import EnginesConfig
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -51,7 +51,7 @@ class Follower:
         self._state = state
         self._url = url
         self._poll = poll_seconds
-        self._engines = engines
+        self._external = engines.external
         self._id = identity
         self._thread = ThreadPoolExecutor(1, "routing")
         self._beaten = (-1, 0.0)
@@ -60,7 +60,7 @@ class Follower:
         """Read the document now; whether a newer one was taken."""
         document = await self._call(self._store.read)
         if document is not None:
-            document = with_keys(document, self._engines)
+            document = as_configured(document, self._external)
         return self._snapshot.offer(document)
 
     async def run(self) -> None:
@@ -77,7 +77,7 @@ class Follower:
 
     async def _step(self, now: float) -> None:
         if self._state is not None:
-            self._snapshot.engine_key = await self._call(read_key, self._state)
+            self._snapshot.engine_key = await self._call(known_engine_key, self._state.engine_key)
         await self.refresh()
         epoch = self._snapshot.document.epoch
         if epoch != self._beaten[0] or now - self._beaten[1] >= BEAT_SECONDS:
@@ -94,64 +94,3 @@ class Follower:
         except (OSError, TimeoutError) as error:
             log.warning("could not sign off: %s", error)
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def read_key(state: StateDir) -> str:
-    """The key that engines ask for; empty while there is none."""
-    try:
-        return state.engine_key.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def static_document(engines: EnginesConfig, router: RouterConfig) -> RoutingDocument:
-    """Epoch 0 in memory, for engines that somebody else runs."""
-    slots = {}
-    if engines.teacher is not None:
-        slots["teacher"] = external_slot(engines.teacher)
-    if engines.student is not None:
-        slots["student-a"] = external_slot(engines.student)
-    return RoutingDocument(
-        slots=slots, stable=EXTERNAL if engines.student else None, default=router.default,
-        aliases=router.aliases, experiments=router.experiments, reason="configuration",
-    )  # fmt: skip
-
-
-def external_slot(engine: ExternalEngine) -> SlotView:
-    """A slot that is always ready."""
-    return SlotView(
-        desired=EXTERNAL, url=engine.url, model=engine.model, version=EXTERNAL, ready=True,
-        api_key=key_of(engine),
-    )  # fmt: skip
-
-
-def key_of(engine: ExternalEngine) -> str:
-    """The key of an external engine from its environment variable; empty without one."""
-    return os.environ.get(engine.api_key_env, "") if engine.api_key_env else ""
-
-
-def check_keys(engines: EnginesConfig) -> None:
-    """Look for the key of each external engine before anything starts.
-
-    Raises:
-        ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
-    """
-    for name in ("teacher", "student", "embeddings"):
-        engine: ExternalEngine | None = getattr(engines, name)
-        if engine is not None and engine.api_key_env and not key_of(engine):
-            path = f"engines.{name}.api_key_env"
-            raise ConfigError(
-                f"`{path}` names the environment variable {engine.api_key_env}, which is not set: "
-                f"export {engine.api_key_env}=KEY, or leave `{path}` out if the engine asks for no key",
-                param=path,
-            )
-
-
-def with_keys(document: RoutingDocument, engines: EnginesConfig) -> RoutingDocument:
-    """`document` with the keys of external engines, which are never written anywhere."""
-    slots = dict(document.slots)
-    for name, slot in document.slots.items():
-        engine = engines.teacher if name == "teacher" else engines.student
-        if slot.version == EXTERNAL and engine is not None:
-            slots[name] = slot.model_copy(update={"api_key": key_of(engine)})
-    return document.model_copy(update={"slots": slots})

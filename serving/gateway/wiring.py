@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deploy.engines.external import check_keys, static_document
 from deploy.routing.document import RouterConfig
 from deploy.routing.store import RoutingStore
 from feedback.bus.config import BusConfig
@@ -19,7 +20,7 @@ from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
-from serving.gateway.snapshot import Follower, Snapshot, check_keys, static_document
+from serving.gateway.snapshot import Follower, Snapshot
 from understudy.config import Config
 from understudy.errors import Conflict, Unavailable
 from understudy.state import StateDir
@@ -79,7 +80,7 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     """
     settings = config.section(GatewayConfig)
     engines, router = config.section(EnginesConfig), config.section(RouterConfig)
-    check_keys(engines)
+    check_keys(engines.external)
     static = named(engines)
     follows = state_given or not static
     redis = find_redis(config, state if follows else None)
@@ -88,7 +89,7 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     bus: Bus = open_bus(config.section(BusConfig), redis) if has_bus else NoBus()
     outbox = open_outbox(state, name, bus, config.section(OutboxConfig))
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
-    snapshot = Snapshot(static_document(engines, router) if static else None)
+    snapshot = Snapshot(static_document(engines.external, router) if static else None)
     if not follows:
         return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
     store = RoutingStore(state, redis.url, redis.prefix)

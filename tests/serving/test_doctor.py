@@ -50,8 +50,9 @@ def engine() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("path", "model", "key", "said"),
-    [("/v1", "big", "SESAME", ""), ("/v1", "wrong", "SESAME", "only: big"), ("/v1", "big", "", "401"),
-     ("", "big", "SESAME", "/v1?"), ("/v1", "big", "NOT_SET", "NOT_SET, which is not set")],
+    [("/v1", "big", "SESAME", ""), ("", "big", "SESAME", ""), ("/v1", "wrong", "SESAME", "only: big"),
+     ("/v1", "big", "", "401"), ("/v2", "big", "SESAME", "/v1?"),
+     ("/v1", "big", "NOT_SET", "NOT_SET, which is not set")],
 )  # fmt: skip
 def test_engines_of_others_are_asked_for_their_model_and_need_nothing_but_the_gateways_port(
     ask: Asked, engine: str, monkeypatch: pytest.MonkeyPatch, path: str, model: str, key: str, said: str

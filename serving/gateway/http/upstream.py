@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from deploy.engines.address import api_base
 from serving.gateway.http.wire import Headers
 from understudy.clock import Clock, monotonic
 
@@ -54,12 +55,10 @@ class Address:
 
 
 def parse_url(url: str) -> Address:
-    """Address of a base URL; its path ends in /v1 whether or not the URL says so."""
-    parts = urlsplit(url)
+    """Address of an engine's URL."""
+    parts = urlsplit(api_base(url))
     tls = parts.scheme == "https"
-    path = parts.path.rstrip("/")
-    prefix = path if path.endswith("/v1") else path + "/v1"
-    return Address(parts.hostname or "", parts.port or (443 if tls else 80), prefix, tls)
+    return Address(parts.hostname or "", parts.port or (443 if tls else 80), parts.path, tls)
 
 
 class Connection(asyncio.Protocol):

@@ -8,11 +8,12 @@ import httpx
 import msgspec
 from fastapi.responses import Response, StreamingResponse
 
-from serving.engine.config import ExternalEngine
+from deploy.engines.address import api_base
+from deploy.engines.external import ExternalEngine
+from deploy.engines.names import EMBEDDINGS
 from serving.gateway.body.parser import split_model
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import BadGateway, GatewayTimeout, TooMany
-from serving.gateway.snapshot import key_of
 from understudy.errors import BadRequest
 
 CONNECTIONS = 64
@@ -31,11 +32,10 @@ class Embeddings:
     """Passes requests to one engine that somebody else runs; `close` it at the end."""
 
     def __init__(self, engine: ExternalEngine, config: GatewayConfig) -> None:
-        base = engine.url if engine.url.endswith("/v1") else f"{engine.url}/v1"
-        self._url = f"{base}/embeddings"
+        self._url = api_base(engine.url) + EMBEDDINGS
         self._model = msgspec.json.encode(engine.model)
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if key := key_of(engine):
+        if key := engine.key:
             self._headers["authorization"] = f"Bearer {key}"
         wait = config.connect_seconds
         self._client = httpx.AsyncClient(

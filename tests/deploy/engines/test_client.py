@@ -59,8 +59,8 @@ async def test_running_requests_are_counted(client: EngineClient) -> None:
     assert seen == 3
 
 
-async def test_somebody_elses_api_is_asked_without_version_and_priority(client: EngineClient) -> None:
-    other = EngineClient(str(client._http.base_url), "student", client._http.headers["authorization"][7:], ours=False)
+async def test_somebody_elses_api_is_asked_without_version_and_priority(engines: Engines) -> None:
+    other = EngineClient(engines.url("student-a"), "student", engines.key, ours=False)
     with pytest.raises(Conflict, match="x-understudy-version"):
         await other.chat(ASK, version="external", max_tokens=4)
     assert await other.running() == 0

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.routing.document import SlotView
+from deploy.routing.document import EXTERNAL, SlotView
 from online_distill.data.encoding import Encoded
-from online_distill.teacher.scorer import EngineScorer, Politeness, parse, running
+from online_distill.teacher.scorer import EngineScorer, Politeness, targets
 from understudy.errors import BadRequest, Conflict, Unavailable
 
 TEXT = Encoded([0, 7, 8, 9, 4], start=3)
@@ -32,12 +32,13 @@ class Teacher:
     def __init__(self, port: int = 0) -> None:
         self.answers: list[int] = []
         self.seen: list[tuple[dict[str, Any], dict[str, str]]] = []
-        self.running = 0.0
+        self.running = self.waiting = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._send(200, f'vllm:num_requests_running{{engine="0"}} {outer.running}\n'.encode())
+                running, waiting = (f'vllm:num_requests_{name}{{engine="0"}}' for name in ("running", "waiting"))
+                self._send(200, f"{running} {outer.running}\n{waiting} {outer.waiting}\n".encode())
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -96,6 +97,20 @@ def test_it_asks_by_token_ids_at_low_priority_and_names_the_version(teacher: Tea
     assert second.ids.shape == (3, 3)
 
 
+def test_somebody_elses_teacher_is_asked_by_its_own_key_without_version_and_priority(
+    teacher: Teacher, tmp_path: Path
+) -> None:
+    key = tmp_path / "engine.key"
+    key.write_text("secret of ours\n")
+    told = {"desired": EXTERNAL, "version": EXTERNAL, "api_key": "theirs"}
+    slot = teacher.slot.model_copy(update=told)
+    EngineScorer(lambda: slot, key, EXTERNAL, top_k=3, sleep=lambda _: None).score([TEXT])
+    body, headers = teacher.seen[0]
+    assert headers["authorization"] == "Bearer theirs"
+    assert "priority" not in body
+    assert "x-understudy-version" not in headers
+
+
 def test_a_teacher_that_fails_or_serves_another_version_for_a_moment_is_asked_again(teacher: Teacher) -> None:
     teacher.answers = [503, 409, 500]
     assert len(scorer(teacher).score([TEXT])) == 1
@@ -132,13 +147,13 @@ def test_what_the_teacher_refuses_is_not_sent_again(teacher: Teacher) -> None:
     assert len(teacher.seen) == 1
 
 
-def test_it_waits_while_the_engine_is_busy(teacher: Teacher) -> None:
-    teacher.running = 9.0
+def test_it_waits_while_the_engine_is_busy_with_what_runs_and_what_waits(teacher: Teacher) -> None:
+    teacher.running, teacher.waiting = 1.0, 9.0
     naps: list[float] = []
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
-        teacher.running = 0.0
+        teacher.waiting = 0.0
 
     scorer(teacher, sleep=nap, busy_running=2).score([TEXT])
     assert len(naps) == 1
@@ -158,10 +173,8 @@ def test_waiting_never_takes_more_than_its_share() -> None:
     assert naps > 0
 
 
-def test_metrics_and_answers_are_read_strictly() -> None:
-    assert running('# TYPE x\nvllm:num_requests_running{model_name="t"} 3.0\nvllm:num_requests_waiting 9\n') == 3.0
-    assert running("") == 0.0
+def test_answers_are_read_strictly() -> None:
     with pytest.raises(ValueError, match="positions"):
-        parse([None], TEXT, 3)
+        targets([{}], TEXT, 3)
     with pytest.raises(ValueError, match="max-logprobs"):
-        parse([None, *(position(1, 2) for _ in range(4))], TEXT, 5)
+        targets([{}, *({1: -1.0, 2: -2.0} for _ in range(4))], TEXT, 5)

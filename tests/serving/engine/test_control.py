@@ -12,9 +12,9 @@ from serving.engine.control import EngineAway, EngineControl
 async def test_another_program_on_the_port_is_an_engine_that_is_away(body: bytes) -> None:
     control = EngineControl("http://127.0.0.1:1", "key", "student")
     answers = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
-    control._http = httpx.AsyncClient(base_url="http://127.0.0.1:1", transport=answers)
-    with pytest.raises(EngineAway, match="no engine's of ours"):
+    control._engine._http = httpx.AsyncClient(transport=answers)
+    with pytest.raises(EngineAway, match="not that of an engine"):
         await control.state()
-    with pytest.raises(EngineAway, match="no engine's of ours"):
+    with pytest.raises(EngineAway, match="not that of an engine"):
         await control.load("/v1", "v1", 1.0)
     await control.aclose()

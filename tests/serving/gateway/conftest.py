@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from ab.experiment import Experiment
+from deploy.engines.external import ExternalEngine
 from deploy.routing.document import RoutingDocument, SlotView
 from feedback.kpis.config import KpisConfig
-from serving.engine.config import ExternalEngine
 from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.main import listen, server_of

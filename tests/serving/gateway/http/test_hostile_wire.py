@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from serving.engine.config import ExternalEngine
+from deploy.engines.external import ExternalEngine
 from serving.gateway.config import ApiKey
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document

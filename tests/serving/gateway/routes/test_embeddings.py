@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from deploy.engines.external import ExternalEngine
 from feedback.store.server import free_port
-from serving.engine.config import ExternalEngine
 from serving.gateway.config import ApiKey
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document

@@ -1,0 +1,98 @@
+"""Engines that somebody else runs: where they are, their keys, and the slots that they are to a routing document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import field_validator
+
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from understudy.config import Config, Section
+from understudy.errors import ConfigError
+
+ROLES = ("teacher", "student", "embeddings")
+"""What an engine of somebody else can be here: keys of the section `engines`."""
+
+
+class ExternalEngine(Section):
+    """An OpenAI-compatible API that somebody else runs."""
+
+    url: str
+    """Base of the API, such as https://api.example.com/v1beta/openai; `/v1` is added where it has no path."""
+    model: str
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key; empty: no key."""
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("an address that begins with http:// or https:// is needed")
+        return value.rstrip("/")
+
+    @property
+    def key(self) -> str:
+        """The key, from its environment variable; empty without one."""
+        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether a variable is named for the key, and is not set or empty."""
+        return bool(self.api_key_env) and not self.key
+
+    @property
+    def slot(self) -> SlotView:
+        """The slot that it fills: always ready, since no agent reports on it. Without its key."""
+        return SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url=self.url, model=self.model)
+
+
+External = Mapping[str, ExternalEngine]
+"""Engines of others by role."""
+
+
+def external_engines(config: Config) -> dict[str, ExternalEngine]:
+    """Those of a configuration, for whoever has nothing to do with the rest of its section `engines`."""
+    given = config.raw.get("engines") or {}
+    return {role: ExternalEngine.model_validate(given[role]) for role in ROLES if given.get(role) is not None}
+
+
+def check_keys(engines: External) -> None:
+    """Look for the key of each before anything starts.
+
+    Raises:
+        ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
+    """
+    for role, engine in engines.items():
+        if engine.lacks_key:
+            path = f"engines.{role}.api_key_env"
+            raise ConfigError(
+                f"`{path}` names the environment variable {engine.api_key_env}, which is not set: "
+                f"export {engine.api_key_env}=KEY, or leave `{path}` out if the engine asks for no key",
+                param=path,
+            )
+
+
+def static_document(engines: External, router: RouterConfig) -> RoutingDocument:
+    """Epoch 0 in memory, where no controller writes."""
+    places = {"teacher": "teacher", "student": "student-a"}
+    document = RoutingDocument(
+        slots={slot: engines[role].slot for role, slot in places.items() if role in engines},
+        stable=EXTERNAL if "student" in engines else None, default=router.default,
+        aliases=router.aliases, experiments=router.experiments, reason="configuration",
+    )  # fmt: skip
+    return as_configured(document, engines)
+
+
+def as_configured(document: RoutingDocument, engines: External) -> RoutingDocument:
+    """`document` with address, model and key of engines that somebody else runs as they are configured here.
+
+    Keys are never written anywhere, and go nowhere but to the address that is configured with them. Addresses in
+    documents of earlier versions lack a last `/v1`.
+    """
+    slots = dict(document.slots)
+    for name, slot in document.slots.items():
+        engine = engines.get("teacher" if name == "teacher" else "student")
+        if slot.version == EXTERNAL and engine is not None:
+            slots[name] = slot.model_copy(update={"url": engine.url, "model": engine.model, "api_key": engine.key})
+    return document.model_copy(update={"slots": slots})

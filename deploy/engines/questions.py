@@ -1,0 +1,159 @@
+"""What can be asked of an engine, and how its answers are read. No I/O: `client` sends.
+
+The openai package was considered: it knows neither `prompt_logprobs` nor versions nor metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from deploy.engines.names import CHAT, COMPLETIONS, METRICS, MODELS, RUNNING, VERSION_HEADER, WAITING
+from feedback.shadow.asking import Reply
+from understudy.errors import BadRequest, Conflict, Unavailable, UnderstudyError
+
+T = TypeVar("T")
+Position = dict[int, float]
+"""Natural log-probabilities at one position of a prompt, by token id; empty at the first."""
+_BUSY = re.compile(rf"^(?:{RUNNING}|{WAITING})(?:\{{[^}}]*\}})? ([0-9.e+]+)$", re.MULTILINE)
+_REFUSED = (400, 404, 413, 422)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """One request; `read` makes of the text of an answer with status 200 what was asked for."""
+
+    method: str
+    path: str
+    read: Callable[[str], T]
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    beside: bool = False
+    """Whether the path lies beside the API, as health and metrics do, and not below its base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What only engines of ours are told: the version that is meant, and its priority among others' requests."""
+
+    version: str
+    priority: int = 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the version."""
+        return {VERSION_HEADER: self.version}
+
+
+def chat(
+    model: str, messages: Sequence[Mapping[str, Any]], max_tokens: int, meant: Meant | None = None, **more: Any
+) -> Question[Reply]:
+    """A reply, greedy unless `more` says otherwise; its version and seconds are for the caller to fill in."""
+    body = {"model": model, "messages": list(messages), "max_tokens": max_tokens, "temperature": 0, **more}
+    return _work(CHAT, body, meant, _reply)
+
+
+def prompt_logprobs(
+    model: str, prompts: Sequence[Sequence[int]], k: int, meant: Meant | None = None
+) -> Question[list[list[Position]]]:
+    """For each prompt of token ids and each of its positions the k likeliest tokens, and the prompt's own."""
+
+    def read(text: str) -> list[list[Position]]:
+        choices = sorted(json.loads(text)["choices"], key=lambda choice: int(choice["index"]))
+        if len(choices) != len(prompts):
+            raise ValueError(f"{len(choices)} choices for {len(prompts)} prompts")
+        return [_positions(choice["prompt_logprobs"]) for choice in choices]
+
+    body = {
+        "model": model, "prompt": [list(prompt) for prompt in prompts], "max_tokens": 1, "temperature": 0,
+        "prompt_logprobs": k,
+    }  # fmt: skip
+    return _work(COMPLETIONS, body, meant, read)
+
+
+def own_logprobs(model: str, prompt: Sequence[int]) -> Question[list[float]]:
+    """Log-probabilities (nats) of the prompt's own tokens at positions 1..n-1."""
+    asked = prompt_logprobs(model, [prompt], 0)
+
+    def read(text: str) -> list[float]:
+        (positions,) = asked.read(text)
+        return [found[token] for found, token in zip(positions[1:], prompt[1:], strict=True)]
+
+    return Question(asked.method, asked.path, read, asked.body)
+
+
+def models() -> Question[list[str]]:
+    """Names of what is served."""
+    return Question("GET", MODELS, lambda text: [str(row["id"]) for row in json.loads(text)["data"]])
+
+
+def busy() -> Question[int]:
+    """Requests that the engine runs or has waiting."""
+    return Question("GET", METRICS, read_busy, beside=True)
+
+
+def read_busy(metrics: str) -> int:
+    """The same, out of Prometheus text; 0 where it says nothing of them."""
+    return round(sum(float(number) for number in _BUSY.findall(metrics)))
+
+
+def understood(question: Question[T], answer: Answer) -> T:
+    """What was asked for.
+
+    Raises:
+        Conflict: the engine serves another version.
+        BadRequest: it refused the request itself.
+        Unavailable: it could not answer, or is no engine.
+    """
+    if answer.status != 200:
+        raise refusal(question.path, answer)
+    try:
+        return question.read(answer.text)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Unavailable(f"the answer to {question.path} is not that of an engine: {error!r}") from None
+
+
+def refusal(path: str, answer: Answer) -> UnderstudyError:
+    """The error that an answer stands for whose status is not 200."""
+    try:
+        said = str(json.loads(answer.text)["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        said = answer.text[:200]
+    message = f"the engine answered {path} with {answer.status}: {said}"
+    if answer.status == 409:
+        return Conflict(message, code="version_mismatch")
+    return BadRequest(message) if answer.status in _REFUSED else Unavailable(message)
+
+
+def _work(path: str, body: dict[str, Any], meant: Meant | None, read: Callable[[str], T]) -> Question[T]:
+    if meant is None:
+        return Question("POST", path, read, body)
+    return Question("POST", path, read, {**body, "priority": meant.priority}, meant.headers)
+
+
+def _positions(rows: Sequence[Mapping[str, Mapping[str, Any]] | None]) -> list[Position]:
+    return [{int(token): float(entry["logprob"]) for token, entry in (row or {}).items()} for row in rows]
+
+
+def _reply(text: str) -> Reply:
+    answer = json.loads(text)
+    choice, usage = answer["choices"][0], answer.get("usage") or {}
+    return Reply(
+        text=choice["message"].get("content") or "",
+        version="",
+        finish_reason=choice.get("finish_reason") or "",
+        prompt_tokens=int(usage.get("prompt_tokens", 0)),
+        completion_tokens=int(usage.get("completion_tokens", 0)),
+        seconds=0.0,
+    )

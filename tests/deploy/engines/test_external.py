@@ -1,0 +1,41 @@
+"""Engines that somebody else runs: keys stay here, and addresses of earlier documents are understood."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.engines.external import ExternalEngine, as_configured, check_keys, external_engines, static_document
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from understudy.config import Config
+from understudy.errors import ConfigError
+
+GIVEN = {"url": "http://h/proxy/v1/", "model": "big", "api_key_env": "SESAME"}
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, ExternalEngine]:
+    monkeypatch.setenv("SESAME", "sesame")
+    return external_engines(Config({"engines": {"teacher": GIVEN, "student": None, "ports": {}}}))
+
+
+def test_the_key_is_in_memory_and_in_nothing_that_is_written(engines: dict[str, ExternalEngine]) -> None:
+    document = static_document(engines, RouterConfig())
+    assert (document.slots["teacher"].api_key, document.stable) == ("sesame", None)
+    assert "sesame" not in document.model_dump_json() + repr(document)
+    assert engines["teacher"].slot.api_key == ""
+
+
+def test_a_document_of_an_earlier_version_leads_to_the_configured_address(engines: dict[str, ExternalEngine]) -> None:
+    former = SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url="http://h/proxy", model="big")
+    ours = SlotView(desired="v1", version="v1", ready=True, url="http://e:1", model="student")
+    found = as_configured(RoutingDocument(slots={"teacher": former, "student-a": ours}), engines)
+    assert (found.slots["teacher"].url, found.slots["teacher"].api_key) == ("http://h/proxy/v1", "sesame")
+    assert found.slots["student-a"] == ours
+
+
+def test_a_variable_without_a_key_is_named(engines: dict[str, ExternalEngine], monkeypatch: pytest.MonkeyPatch) -> None:
+    check_keys(engines)
+    monkeypatch.setenv("SESAME", "")
+    assert engines["teacher"].lacks_key
+    with pytest.raises(ConfigError, match=r"engines\.teacher\.api_key_env.*export SESAME=KEY"):
+        check_keys(engines)
