@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from feedback.events import HardSample
+from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Row
-from online_distill.role.config import TrainerConfig
 from understudy.ids import unit_fraction
 
 
@@ -31,7 +31,7 @@ def prompt_key(row: Row) -> str:
     return hashlib.sha256(json.dumps(row.messages, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def select(hard: Sequence[HardSample], anchors: Sequence[HardSample], config: TrainerConfig) -> Selection:
+def select(hard: Sequence[HardSample], anchors: Sequence[HardSample], config: DataConfig) -> Selection:
     """Split pool samples by hash of their exchange; what shares its prompt with a held-out row is not trained on.
 
     An exchange counts once, with the prompt of a hard sample never an anchor too.

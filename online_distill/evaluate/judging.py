@@ -7,23 +7,25 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
+
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder, Row
 from online_distill.evaluate.agreement import REPLY_TOKENS, agreement
-from online_distill.role.config import TrainerConfig
 
 
-def judge(rows: Sequence[Row], parent: Path, candidate: Path, config: TrainerConfig) -> dict[str, Any]:
+def judge(
+    rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device
+) -> dict[str, Any]:
     """The content of evaluation.json: pairs for hard and general rows, means by kind and language.
 
     Both models run in float32 from their stored weights. A candidate with weights that are no numbers is
-    flagged and agrees with nothing.
+    flagged and agrees with nothing. Rows of more than `max_length` tokens are left out.
     """
     encoder = Encoder(parent)
-    device = models.pick_device(config.device)
     kept: list[tuple[Row, Encoded]] = []
     for row in rows:
-        encoded = encoder.encode(row.messages, row.teacher_text, max_length=config.max_length, max_reply=REPLY_TOKENS)
+        encoded = encoder.encode(row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS)
         if encoded is not None:
             kept.append((row, encoded))
     texts = [encoded for _, encoded in kept]

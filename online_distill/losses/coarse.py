@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from online_distill.losses.divergences import Divergence, divergence
+from online_distill.losses.divergences import divergence
+from online_distill.losses.kinds import Divergence
 
 CHUNK_LOGITS = 1 << 22
 """Logits that exist at once, unless a chunk is asked for."""

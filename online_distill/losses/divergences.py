@@ -1,19 +1,17 @@
-"""The choice of a divergence: its names, a module for each, and the temperature that acts on all alike."""
+"""The choice of a divergence: a module for each, and the temperature that acts on all alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from online_distill.losses.forward import forward
 from online_distill.losses.js import js
+from online_distill.losses.kinds import Divergence
 from online_distill.losses.reverse import reverse
 from online_distill.losses.skew import skewed
-
-Divergence = Literal["forward", "reverse", "js", "skew"]
 
 DIVERGENCES: dict[Divergence, Callable[[Tensor, Tensor, float], Tensor]] = {
     "forward": forward,

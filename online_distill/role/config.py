@@ -1,17 +1,19 @@
-"""Configuration of the trainer: when a round starts, how long it may take, and its recipe."""
+"""Configuration of the trainer's role: when a round starts, how long it may take, and whom it gives way to."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from online_distill.losses.divergences import Divergence
+from online_distill.data.config import DataConfig
+from online_distill.train.pace import Pace
+from online_distill.train.recipe import Recipe
 from understudy.config import Section
 
 
-class TrainerConfig(Section):
-    """Section `trainer`."""
+class TrainerConfig(DataConfig, Recipe, Section):
+    """Section `trainer`, one flat mapping: the role's own keys, those of the data and those of the recipe."""
 
     budget_seconds: float = Field(default=150.0, gt=0)
     """Of one round, for score, distil and evaluate together."""
@@ -19,13 +21,6 @@ class TrainerConfig(Section):
     """Largest share of the budget that scoring may take."""
     min_fresh: int = Field(default=120, ge=1)
     """Hard samples since the last round that start one."""
-    max_hard: int = Field(default=400, ge=1)
-    replay_ratio: float = Field(default=1.0, ge=0)
-    """Anchors (replies that passed) for each hard sample."""
-    holdout_share: float = Field(default=0.15, gt=0, lt=1)
-    """Of exchanges, by hash of their id; judged on, never trained on."""
-    max_holdout: int = Field(default=120, ge=1)
-    """Of hard samples and of anchors each."""
     min_train: int = Field(default=16, ge=1)
     """A round with fewer training samples than this is rejected."""
     scorer: Literal["engine", "local"] = "engine"
@@ -36,32 +31,21 @@ class TrainerConfig(Section):
     """The trainer waits while the teacher's engine runs more requests than this..."""
     wait_share: float = Field(default=0.5, ge=0, lt=1)
     """...but for no more than this share of the scoring time."""
-    top_k: int = Field(default=20, ge=1, le=64)
-    max_length: int = Field(default=512, ge=8)
-    """Tokens of prompt and reply; longer samples are left out."""
-    max_reply: int = Field(default=128, ge=1)
-    """Tokens of a reply that are learned from."""
-    divergence: Divergence = "forward"
-    skew: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the student in the mixture of `skew`."""
-    temperature: float = Field(default=1.0, gt=0)
-    """Acts on the k + 1 buckets of both sides."""
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    warmup_steps: int = Field(default=10, ge=0)
-    clip_norm: float = Field(default=1.0, gt=0)
-    batch_tokens: int = Field(default=768, gt=0)
-    """Padded tokens in one step."""
-    max_epochs: float = Field(default=12.0, gt=0)
-    blend: float = Field(default=0.7, gt=0, le=1)
-    """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
-    seed: int = 0
-    threads: int = Field(default=1, ge=1)
     nice: int = Field(default=10, ge=0, le=19)
-    min_steps: int = Field(default=24, ge=1)
-    """Steps of a round at least, whatever the time."""
     replan: bool = True
     """Fit the number of steps to the pace seen at each checkpoint; without it the first plan stands."""
     checkpoint_seconds: float = Field(default=10.0, gt=0)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
     poll_seconds: float = Field(default=2.0, gt=0)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe alone, without the keys of role and data."""
+        return Recipe(**self.model_dump(include=set(Recipe.model_fields)))
+
+    def pace(self, seconds: float) -> Pace:
+        """How a training run of `seconds` is timed."""
+        return Pace(seconds=seconds, checkpoint_seconds=self.checkpoint_seconds, replan=self.replan)
+
+    def lineage(self) -> dict[str, Any]:
+        """What a manifest says of the settings: every key that has a part in the weights."""
+        return self.model_dump(mode="json", include={*DataConfig.model_fields, *Recipe.model_fields})

@@ -65,7 +65,14 @@ def score_stage(context: Context) -> Outcome:
     texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
     seconds = config.budget_seconds * config.score_share
     with closing(context.make_scorer(context.round)) as scorer:
-        scoring = Scoring(context.folder("score"), scorer, config, seconds, context.clock)
+        scoring = Scoring(
+            context.folder("score"),
+            scorer,
+            seconds,
+            batch=config.score_batch,
+            least=config.min_train,
+            clock=context.clock,
+        )
         summary = scoring.run(texts, context.progress("score"))
     if summary["texts"] == 0:
         return Outcome({**summary, "error": "no text fits trainer.max_length or the teacher refused all"}, "failed")
@@ -81,8 +88,9 @@ def distil_stage(context: Context) -> Outcome:
     seconds = max(config.budget_seconds * (1 - RESERVED_SHARE) - spent, config.budget_seconds * LEAST_TRAINING_SHARE)
     try:
         _, summary = distil(
-            context.folder("distil"), context.registry.path(parent), items, config, seconds, context.progress("distil")
-        )
+            context.folder("distil"), context.registry.path(parent), items, config.recipe, config.pace(seconds),
+            context.progress("distil"),
+        )  # fmt: skip
     except Diverged as error:
         return Outcome({"error": error.message}, "failed")
     return Outcome(summary)
@@ -113,7 +121,8 @@ def evaluate_stage(context: Context) -> Outcome:
     """Held-out rows -> evaluation.json, which the gate reads."""
     rows = read_rows(context.folder("select") / "holdout.jsonl")
     parent = context.registry.path(context.round.parent)
-    found = judge(rows, parent, context.folder("export") / MODEL, context.config)
+    candidate, device = context.folder("export") / MODEL, models.pick_device(context.config.device)
+    found = judge(rows, parent, candidate, max_length=context.config.max_length, device=device)
     write_json(context.folder("evaluate") / "evaluation.json", found)
     return Outcome({"candidate_finite": found["candidate_finite"], **found["summary"]})
 
@@ -147,7 +156,7 @@ def _lineage(context: Context, exchanges: list[str]) -> dict[str, Any]:
         "trajectory": trained["chain"],
         "steps": trained["steps"],
         "seed": context.config.seed,
-        "recipe": context.config.model_dump(mode="json"),
+        "recipe": context.config.lineage(),
         "libraries": {
             "python": platform.python_version(), "torch": torch.__version__,
             "transformers": transformers.__version__, "numpy": np.__version__,

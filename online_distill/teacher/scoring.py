@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoded, Encoder, Row
-from online_distill.role.config import TrainerConfig
+from online_distill.progress import Progress
 from online_distill.teacher.scorer import Scorer
 from online_distill.teacher.targets import Scored, load_all, save_shard
-from online_distill.train.distil import Progress
 from understudy.clock import Clock, monotonic
 from understudy.errors import BadRequest
 from understudy.files import read_json, write_json
@@ -36,7 +36,7 @@ class Text:
     weight: float
 
 
-def texts_of(rows: Sequence[Row], encoder: Encoder, config: TrainerConfig) -> list[Text]:
+def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[Text]:
     """Teacher text of every row and, of hard ones, student text where it differs, in order of scoring."""
     ordered: list[tuple[float, Text]] = []
     for role in ("hard", "anchor"):
@@ -54,19 +54,19 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: TrainerConfig) -> li
 
 
 class Scoring:
-    """Scores texts into shards of `folder` within `seconds`, counted over all attempts."""
+    """Scores texts into shards of `folder` within `seconds`, counted over all attempts, `batch` in one request."""
 
     def __init__(
-        self, folder: Path, scorer: Scorer, config: TrainerConfig, seconds: float, clock: Clock = monotonic
+        self, folder: Path, scorer: Scorer, seconds: float, *, batch: int, least: int, clock: Clock = monotonic
     ) -> None:
-        self._folder, self._scorer, self._config = folder, scorer, config
+        self._folder, self._scorer, self._batch, self._least = folder, scorer, batch, least
         self._seconds, self._clock = seconds, clock
         self._spent = float(read_json(folder / SPENT)["seconds"]) if (folder / SPENT).is_file() else 0.0
         self._shard: list[Scored] = []
         self._refused = 0
 
     def run(self, texts: Sequence[Text], progress: Progress) -> dict[str, Any]:
-        """Score until all is done or time is up; at least `min_train` texts in any case."""
+        """Score until all is done or time is up; `least` texts in any case."""
         known = {item.key for item in load_all(self._folder)}
         try:
             done = self._run([text for text in texts if text.key not in known], len(known), progress)
@@ -79,10 +79,10 @@ class Scoring:
 
     def _run(self, left: Sequence[Text], done: int, progress: Progress) -> int:
         began, first, total = self._clock(), self._spent, done + len(left)
-        for start in range(0, len(left), self._config.score_batch):
-            if self._spent >= self._seconds and done >= self._config.min_train:
+        for start in range(0, len(left), self._batch):
+            if self._spent >= self._seconds and done >= self._least:
                 break
-            done += self._score(left[start : start + self._config.score_batch])
+            done += self._score(left[start : start + self._batch])
             self._spent = first + self._clock() - began
             if len(self._shard) >= SHARD_TEXTS:
                 self._flush()

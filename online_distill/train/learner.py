@@ -17,8 +17,8 @@ from torch import Tensor
 from online_distill import models
 from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
-from online_distill.role.config import TrainerConfig
 from online_distill.teacher.targets import Scored
+from online_distill.train.recipe import Recipe
 from understudy.errors import UnderstudyError
 from understudy.files import sync_folder
 
@@ -55,19 +55,19 @@ def rate(step: int, steps: int, warmup: int) -> float:
 class Learner:
     """Takes steps; deterministic for the same weights, data and thread count."""
 
-    def __init__(self, folder: Path, config: TrainerConfig, steps: int, mean_weight: float) -> None:
-        torch.manual_seed(config.seed)
-        self.device = models.pick_device(config.device)
+    def __init__(self, folder: Path, recipe: Recipe, steps: int, mean_weight: float) -> None:
+        torch.manual_seed(recipe.seed)
+        self.device = models.pick_device(recipe.device)
         self.model = models.load(folder, self.device).train()
-        self._config, self._mean_weight = config, mean_weight
+        self._recipe, self._mean_weight = recipe, mean_weight
         self.steps = steps
         self.spent = 0.0
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [
-            {"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0},
+            {"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0},
         ]  # fmt: skip
-        self._optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
+        self._optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
         self.done = 0
         self.chain = hashlib.sha256(b"trajectory").hexdigest()
         self.trajectory: list[tuple[int, int, float, float]] = []
@@ -92,7 +92,7 @@ class Learner:
             hidden = models.hidden_states(self.model, tokens).flatten(0, 1)[at]
         total, rows = coarse_loss(
             hidden, self.model.get_output_embeddings().weight, ids, teacher_buckets(top), weights,
-            kind=self._config.divergence, temperature=self._config.temperature, skew=self._config.skew,
+            kind=self._recipe.divergence, temperature=self._recipe.temperature, skew=self._recipe.skew,
             vocabulary=self.model.config.vocab_size, dtype=torch.bfloat16,
         )  # fmt: skip
         return total / (len(at) * self._mean_weight), float(rows.mean()), len(at)
@@ -107,10 +107,10 @@ class Learner:
             Diverged: too many of those in succession.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * rate(self.done, self.steps, self._config.warmup_steps)
+            group["lr"] = self._recipe.learning_rate * rate(self.done, self.steps, self._recipe.warmup_steps)
         loss, nats, tokens = self.loss(items)
         loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._config.clip_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._recipe.clip_norm))
         skipped = not (math.isfinite(norm) and math.isfinite(nats))
         if not skipped:
             self._optimizer.step()

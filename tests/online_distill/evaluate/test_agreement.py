@@ -111,7 +111,7 @@ def test_every_beginning_of_the_scoring_order_is_balanced_and_teacher_texts_come
 def test_judging_gives_pairs_and_means_by_language(tmp_path: Path) -> None:
     parent, candidate = make_model(tmp_path / "p", seed=1), make_model(tmp_path / "c", seed=2)
     rows = [Row.of(s, "hard") for s in make_samples(6)] + [Row.of(s, "anchor") for s in make_samples(4, start=900)]
-    found = judge(rows, parent, candidate, quick_config())
+    found = judge(rows, parent, candidate, max_length=512, device=torch.device("cpu"))
     assert len(found["hard"]) == 6
     assert len(found["general"]) == 4
     assert found["summary"]["hard/zh"]["n"] == 3

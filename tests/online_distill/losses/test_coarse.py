@@ -12,7 +12,7 @@ from torch import Tensor
 
 from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
-from online_distill.losses.divergences import Divergence
+from online_distill.losses.kinds import Divergence
 
 KINDS: tuple[Divergence, ...] = get_args(Divergence)
 ROWS, WIDTH, VOCABULARY, PADDING, K = 7, 6, 50, 6, 5

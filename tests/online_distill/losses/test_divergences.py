@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from online_distill.losses.buckets import student_buckets, teacher_buckets
-from online_distill.losses.divergences import DIVERGENCES, Divergence, divergence
+from online_distill.losses.divergences import DIVERGENCES, divergence
+from online_distill.losses.kinds import Divergence
 
 
 def buckets(*shares: float) -> Tensor:

@@ -21,6 +21,7 @@ from online_distill.role.stages import MODEL, STAGES
 from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.targets import TopK
 from online_distill.train.learner import Diverged
+from online_distill.train.pace import Pace
 from tests.online_distill.world import ListSource, make_model, make_samples, quick_config, register_model
 from understudy.files import read_json
 from understudy.state import StateDir
@@ -142,8 +143,8 @@ def test_the_budget_of_a_round_covers_scoring(
     teacher = SlowScorer(context, seconds)
     given: list[float] = []
 
-    def distil(folder: Path, parent: Path, items: object, config: object, seconds: float, progress: object) -> object:
-        given.append(seconds)
+    def distil(folder: Path, parent: Path, items: object, recipe: object, pace: Pace, progress: object) -> object:
+        given.append(pace.seconds)
         raise Diverged("enough seen")
 
     monkeypatch.setattr(run, "distil", distil)

@@ -1,23 +1,25 @@
-"""The distil loop: exact after kill -9, weights applied once, divergence noticed."""
+"""The distil loop: exact after kill -9, deaf to how the role behaves, anew by another recipe and says why."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from online_distill.teacher.targets import Scored, TopK, load_all, save_shard
-from online_distill.train.distil import CHECKPOINT, distil, revised
-from online_distill.train.learner import PATIENCE, Diverged, Learner
-from online_distill.train.order import epoch_batches, steps_from
-from tests.online_distill.world import make_model, quick_config
+from online_distill.teacher.targets import Scored, load_all, save_shard
+from online_distill.train.distil import CHECKPOINT, distil
+from online_distill.train.pace import Pace
+from tests.online_distill.train.targets import random_targets
+from tests.online_distill.world import quick_config
 
 RUN = """
 import os, signal, sys
@@ -33,21 +35,10 @@ def step_or_die(self, items):
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, items)
 Learner.step = step_or_die
-distil(folder, parent, load_all(shards), quick_config(max_epochs=8, checkpoint_seconds=0.02), 60.0)
+config = quick_config(max_epochs=8, checkpoint_seconds=0.02)
+distil(folder, parent, load_all(shards), config.recipe, config.pace(60.0))
 """
-
-
-def random_targets(n: int, seed: int = 0, weight: float = 1.0, k: int = 4) -> list[Scored]:
-    """Texts of random tokens with random targets."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for index in range(n):
-        length, start = int(rng.integers(12, 40)), int(rng.integers(4, 10))
-        ids = np.stack([rng.choice(4096, k, replace=False) for _ in range(length - start)]).astype(np.int32)
-        logprobs = np.log(rng.dirichlet(np.ones(k + 1), length - start)[:, :k]).astype(np.float32)
-        tokens = rng.integers(6, 4096, length).astype(np.int32)
-        found.append(Scored(f"{seed}/{index}", tokens, start, weight, TopK(ids, logprobs)))
-    return found
+"""A run that is killed in its 31st step."""
 
 
 def weights_digest(checkpoint: Path) -> str:
@@ -59,86 +50,81 @@ def weights_digest(checkpoint: Path) -> str:
     return sha.hexdigest()
 
 
-def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
-    parent = make_model(tmp_path / "parent", seed=1)
-    shards, killed, whole = tmp_path / "shards", tmp_path / "killed", tmp_path / "whole"
-    for folder in (shards, killed, whole):
-        folder.mkdir()
+@dataclass(frozen=True)
+class Killed:
+    """A run that was killed in its 31st step: its folder, its parent and its targets."""
+
+    folder: Path
+    parent: Path
+    items: list[Scored]
+
+    def end(self, root: Path, fresh: bool = False, **changes: Any) -> tuple[str, dict[str, Any], list[str]]:
+        """Digest of the weights, summary and notes of a copy that goes on; `fresh`: by the plan alone."""
+        folder, notes = root / "copy", list[str]()
+        shutil.copytree(self.folder, folder)
+        if fresh:
+            (folder / CHECKPOINT).unlink()
+        config = quick_config(**{"max_epochs": 8, "checkpoint_seconds": 0.02, **changes})
+
+        def report(done: float, total: float, note: str) -> None:
+            notes.append(note)
+
+        _, summary = distil(folder, self.parent, self.items, config.recipe, config.pace(60.0), report)
+        return weights_digest(folder / CHECKPOINT), summary, notes
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Killed:
+    root = tmp_path_factory.mktemp("killed")
+    shards, folder = root / "shards", root / "folder"
+    for made in (shards, folder):
+        made.mkdir()
     save_shard(shards / "shard-00001.npz", random_targets(60))
-    command = [sys.executable, "-c", RUN, str(killed), str(parent), str(shards)]
+    command = [sys.executable, "-c", RUN, str(folder), str(student), str(shards)]
     ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert 0 < torch.load(killed / CHECKPOINT, weights_only=True)["done"] <= 30
-    (whole / "plan.json").write_bytes((killed / "plan.json").read_bytes())
-    config, items = quick_config(max_epochs=8, checkpoint_seconds=0.02), load_all(shards)
-    _, resumed = distil(killed, parent, items, config, 60.0)
-    _, straight = distil(whole, parent, items, config, 60.0)
-    assert resumed["resumed"] is True
-    assert straight["resumed"] is False
-    assert resumed["chain"] == straight["chain"]
-    assert weights_digest(killed / CHECKPOINT) == weights_digest(whole / CHECKPOINT)
+    assert 0 < torch.load(folder / CHECKPOINT, weights_only=True)["done"] <= 30
+    return Killed(folder, student, load_all(shards))
 
 
-def test_the_number_of_steps_follows_the_pace() -> None:
-    assert revised(done=20, steps=100, spent=40.0, seconds=100.0, least=10, most=500) == 50
-    assert revised(done=20, steps=100, spent=20.4, seconds=100.0, least=10, most=500) == 100
-    assert revised(done=20, steps=100, spent=2.0, seconds=100.0, least=10, most=500) == 500
-    assert revised(done=20, steps=100, spent=200.0, seconds=100.0, least=24, most=500) == 24
-    assert revised(done=30, steps=100, spent=200.0, seconds=100.0, least=24, most=500) == 31
-
-
-def test_other_targets_do_not_resume_a_checkpoint(tmp_path: Path) -> None:
-    parent = make_model(tmp_path / "parent", seed=1)
-    config = quick_config(max_epochs=1)
-    distil(tmp_path, parent, random_targets(20), config, 10.0)
-    _, summary = distil(tmp_path, parent, random_targets(20, seed=5), config, 10.0)
+@pytest.fixture(scope="module")
+def straight(killed: Killed, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Digest of the same plan's weights when nobody kills it."""
+    digest, summary, _ = killed.end(tmp_path_factory.mktemp("straight"), fresh=True)
     assert summary["resumed"] is False
+    return digest
 
 
-def test_a_weight_of_three_counts_three_times_and_once(tmp_path: Path) -> None:
-    learner = Learner(make_model(tmp_path / "m", seed=1), quick_config(), 10, mean_weight=1.0)
-    light, heavy = random_targets(1, weight=1.0)[0], random_targets(1, weight=3.0)[0]
-    one, nats, tokens = learner.loss([light])
-    three, same, _ = learner.loss([heavy])
-    assert three.item() == pytest.approx(3 * one.item(), rel=1e-5)
-    assert nats == same
-    assert tokens == len(light.tokens) - light.start
-    both, _, _ = learner.loss([light, heavy])
-    assert both.item() == pytest.approx(2 * one.item(), rel=2e-2)
+def test_a_killed_run_ends_with_the_same_bits(killed: Killed, straight: str, tmp_path: Path) -> None:
+    digest, summary, _ = killed.end(tmp_path)
+    assert (summary["resumed"], summary["anew"]) == (True, "")
+    assert digest == straight
 
 
-def test_gradients_that_are_no_numbers_change_nothing_and_end_the_run(tmp_path: Path) -> None:
-    learner = Learner(make_model(tmp_path / "m", seed=1), quick_config(), 10, mean_weight=1.0)
-    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
-    item = random_targets(1)[0]
-    broken = Scored(item.key, item.tokens, item.start, float("nan"), item.top)
-    assert learner.step([broken]).skipped
-    assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
-    for _ in range(PATIENCE - 2):
-        learner.step([broken])
-    with pytest.raises(Diverged, match="learning_rate"):
-        learner.step([broken])
+@pytest.mark.parametrize(
+    "changes",
+    [{"nice": 19}, {"poll_seconds": 9.0}, {"checkpoint_seconds": 5.0}, {"min_fresh": 7, "wait_share": 0.1}],
+    ids=str,
+)
+def test_how_the_role_behaves_may_change_in_the_middle_of_a_run(
+    killed: Killed, straight: str, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    digest, summary, notes = killed.end(tmp_path, **changes)
+    assert (summary["resumed"], summary["anew"]) == (True, "")
+    assert digest == straight
+    assert not any("anew" in note for note in notes)
 
 
-def test_targets_survive_the_disk_and_a_key_counts_once(tmp_path: Path) -> None:
-    items = random_targets(5)
-    save_shard(tmp_path / "shard-00001.npz", items[:3])
-    save_shard(tmp_path / "shard-00002.npz", items[2:])
-    found = load_all(tmp_path)
-    assert [item.key for item in found] == [item.key for item in items]
-    for ours, theirs in zip(found, items, strict=True):
-        np.testing.assert_array_equal(ours.tokens, theirs.tokens)
-        np.testing.assert_array_equal(ours.top.ids, theirs.top.ids)
-        np.testing.assert_array_equal(ours.top.logprobs, theirs.top.logprobs)
-        assert (ours.start, ours.weight) == (theirs.start, theirs.weight)
+def test_another_recipe_begins_anew_and_says_why(killed: Killed, straight: str, tmp_path: Path) -> None:
+    digest, summary, notes = killed.end(tmp_path, learning_rate=1e-3, nice=19)
+    assert summary["resumed"] is False
+    assert summary["anew"] == "trainer.learning_rate is 0.001, was 0.003"
+    assert notes[0] == "begins anew: trainer.learning_rate is 0.001, was 0.003"
+    assert digest != straight
 
 
-def test_an_epoch_holds_each_sample_once_and_a_later_start_gives_the_same_steps() -> None:
-    lengths = [10 + i % 37 for i in range(100)]
-    batches = epoch_batches(lengths, 256, seed=3, epoch=0)
-    assert sorted(i for batch in batches for i in batch) == list(range(100))
-    assert batches != epoch_batches(lengths, 256, seed=3, epoch=1)
-    steps = steps_from(lengths, 256, seed=3)
-    first = [next(steps) for _ in range(60)]
-    later = steps_from(lengths, 256, seed=3, first=40)
-    assert [next(later) for _ in range(20)] == first[40:]
+def test_other_targets_do_not_resume_a_checkpoint(student: Path, tmp_path: Path) -> None:
+    recipe = quick_config(max_epochs=1).recipe
+    distil(tmp_path, student, random_targets(20), recipe, Pace(seconds=10.0))
+    _, summary = distil(tmp_path, student, random_targets(20, seed=5), recipe, Pace(seconds=10.0))
+    assert (summary["resumed"], summary["anew"]) == (False, "the targets are others")

@@ -1,0 +1,39 @@
+"""The recipe: what turns a parent and its targets into a candidate's weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from online_distill.losses.kinds import Divergence
+from understudy.config import Section
+
+
+class Recipe(Section):
+    """Keys of section `trainer` of which the weights are a function, given the parent and the targets.
+
+    Change one during a round and training begins anew; every other key of the section may change at any time.
+    How much time there is, is no part of it: the steps that fit stand in the plan and in the trajectory.
+    """
+
+    divergence: Divergence = "forward"
+    skew: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the student in the mixture of `skew`."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Acts on the k + 1 buckets of both sides."""
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_steps: int = Field(default=10, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    batch_tokens: int = Field(default=768, gt=0)
+    """Padded tokens in one step."""
+    max_epochs: float = Field(default=12.0, gt=0)
+    min_steps: int = Field(default=24, ge=1)
+    """Steps of a round at least, whatever the time."""
+    blend: float = Field(default=0.7, gt=0, le=1)
+    """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
+    seed: int = 0
+    threads: int = Field(default=1, ge=1)
+    """Of the CPU: another number adds up in another order."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,0 +1,62 @@
+"""The plan of a run: kept while recipe and targets are the same, else begun anew with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from online_distill.train.plan import StepPlan, data_digest, make_plan, why_anew
+from online_distill.train.recipe import Recipe
+from tests.online_distill.train.targets import random_targets
+from tests.online_distill.world import quick_config
+from understudy.files import read_json, write_json
+
+
+def plan(recipe: Recipe, anew: str = "") -> StepPlan:
+    settings = recipe.model_dump(mode="json")
+    return StepPlan(steps=9, most=20, step_seconds=0.1, mean_weight=2.0, data="d1", recipe=settings, anew=anew)
+
+
+def test_a_plan_holds_while_recipe_and_targets_do() -> None:
+    recipe = Recipe()
+    assert why_anew(plan(recipe), "d1", recipe.model_dump(mode="json")) == ""
+    assert why_anew(plan(recipe), "d2", recipe.model_dump(mode="json")) == "the targets are others"
+
+
+OTHER = {"divergence": "js", "device": "cpu"}
+
+
+@pytest.mark.parametrize("key", list(Recipe.model_fields))
+def test_a_change_of_any_key_of_the_recipe_is_named(key: str) -> None:
+    before = Recipe()
+    value = OTHER.get(key) or getattr(before, key) * 0.5 + (key in ("seed", "threads"))
+    changed = {**before.model_dump(mode="json"), key: value}
+    assert why_anew(plan(before), "d1", changed) == f"trainer.{key} is {value}, was {getattr(before, key)}"
+
+
+def test_a_key_that_a_former_version_recorded_is_a_change() -> None:
+    stored = plan(Recipe()).model_copy(update={"recipe": {**Recipe().model_dump(mode="json"), "nice": 3}})
+    assert why_anew(stored, "d1", Recipe().model_dump(mode="json")) == "trainer.nice is None, was 3"
+
+
+def test_the_reason_for_a_new_plan_is_no_part_of_its_digest() -> None:
+    assert plan(Recipe()).digest() == plan(Recipe(), anew="trainer.seed is 1, was 0").digest()
+    assert plan(Recipe()).digest() != plan(Recipe(seed=1)).digest()
+
+
+def test_a_plan_is_made_once_within_its_bounds_and_replaced_with_the_reason(student: Path, tmp_path: Path) -> None:
+    items = random_targets(20)
+    first = make_plan(tmp_path, student, items, quick_config(max_epochs=2).recipe, 1000.0)
+    assert (first.steps, first.anew, first.data) == (first.most, "", data_digest(items))
+    assert make_plan(tmp_path, student, items, quick_config(max_epochs=2).recipe, 1.0) == first
+    second = make_plan(tmp_path, student, items, quick_config(max_epochs=1).recipe, 1000.0)
+    assert second.anew == "trainer.max_epochs is 1.0, was 2.0"
+    assert second.steps < first.steps
+
+
+def test_a_plan_of_the_first_version_without_a_reason_can_be_read(tmp_path: Path) -> None:
+    stored = plan(Recipe()).model_dump(mode="json")
+    del stored["anew"]
+    write_json(tmp_path / "plan.json", stored)
+    assert StepPlan.model_validate(read_json(tmp_path / "plan.json")) == plan(Recipe())
