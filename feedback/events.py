@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from understudy.ids import stable_id
 
@@ -35,7 +35,7 @@ class Event(BaseModel):
     """Base of every message."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    schema_version: Literal[1] = 1
+    schema_version: int
     id: str
     session: str
     """Key: events of one session keep their order."""
@@ -47,6 +47,7 @@ class Event(BaseModel):
 class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
+    schema_version: Literal[1] = 1
     unit: str
     unit_derived: bool = False
     user: str | None = None
@@ -86,12 +87,13 @@ class Exchange(Event):
 class Verdict(Event):
     """What the checks said of a teacher reply and a student reply to the same prompt."""
 
+    schema_version: Literal[2] = 2
     exchange: str
     teacher: str
     student: str
     """Versions."""
-    agreement: float
-    """Semantic agreement in [0, 1]."""
+    similarity: float
+    """Of the two texts, in [0, 1]: the semantic check's score. Schema 1 called it `agreement`."""
     checked: tuple[str, ...] = ()
     """Kinds of the checks that ran."""
     failed: tuple[str, ...] = ()
@@ -101,10 +103,19 @@ class Verdict(Event):
     quality_teacher: float = 0.0
     quality_student: float = 0.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_first_schema(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("schema_version") != 1:
+            return value
+        kept = {name: item for name, item in value.items() if name != "agreement"}
+        return {"similarity": value.get("agreement"), **kept, "schema_version": 2}
+
 
 class HardSample(Event):
     """An input whose checks failed (or that is hard by its kind), for the pool. Text only."""
 
+    schema_version: Literal[1] = 1
     exchange: str
     messages: list[dict[str, Any]]
     teacher_text: str
@@ -128,6 +139,7 @@ class HardSample(Event):
 class Kpi(Event):
     """One value of one operational KPI."""
 
+    schema_version: Literal[1] = 1
     kpi: str
     value: float = Field(ge=-1e12, le=1e12, allow_inf_nan=False)
     arm: Literal["teacher", "student"] | None = None

@@ -13,8 +13,8 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from types import MappingProxyType, UnionType
+from typing import Any, ClassVar, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,6 +44,9 @@ PREFIX = "UNDERSTUDY_"
 
 class Section(BaseModel):
     """Base of every configuration section: frozen, keyword-only; unknown keys, NaN and infinity refused."""
+
+    RENAMED: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Keys of former versions with their names now, which a refusal gives."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -168,9 +171,10 @@ def _refuse_near_miss(name: str, text: str) -> None:
     """
     section, _, rest = name.removeprefix(PREFIX).lower().partition("_")
     if section in SECTIONS and not text.startswith("tcp://"):
-        near = difflib.get_close_matches(rest, section_kind(section).model_fields, n=1)
+        kind = section_kind(section)
+        near = difflib.get_close_matches(rest, [*kind.model_fields, *kind.RENAMED], n=1)
         if near:
-            meant = f"{PREFIX}{section}__{near[0]}".upper()
+            meant = f"{PREFIX}{section}__{kind.RENAMED.get(near[0], near[0])}".upper()
             raise ConfigError(f"environment {name}: two underscores go before a field; did you mean `{meant}`?")
 
 
@@ -190,7 +194,9 @@ def describe(
     for item in error.errors():
         keys = item["loc"][:-2] if item["loc"][-1:] == ("[key]",) else item["loc"]  # a wrong key: of what it is in
         path = ".".join([section, *map(str, keys)])
-        if item["type"] == "extra_forbidden":
+        if item["type"] == "extra_forbidden" and (now := _renamed(kind, keys)):
+            found = f"`{path}` is called `{section}.{now}` now"
+        elif item["type"] == "extra_forbidden":
             found = unknown_key(path, str(keys[-1]), allowed_keys(kind, keys[:-1]))
         elif item["type"] == "missing":
             found = f"`{path}` is missing"
@@ -201,6 +207,12 @@ def describe(
         names = [name for set_path, name in (overrides or {}).items() if _related(path, set_path)]
         findings.append(found + (f" (set by {', '.join(names)})" if names else ""))
     return "; ".join(findings)
+
+
+def _renamed(kind: type[BaseModel], keys: Sequence[int | str]) -> str | None:
+    """What the key of a section that `keys` names is called now; None where it never was one."""
+    known = kind.RENAMED if issubclass(kind, Section) and len(keys) == 1 else {}
+    return known.get(str(keys[0])) if keys else None
 
 
 def allowed_keys(kind: Any, keys: Sequence[int | str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -39,11 +40,13 @@ DEFAULT_STEPS = tuple(RolloutStep(share=share) for share in (0.01, 0.05, 0.25, 1
 class RolloutConfig(Section):
     """The canary's steps, what counts as harm, and how long operations may take (seconds)."""
 
+    RENAMED = MappingProxyType({"agreement_margin": "similarity_margin"})
     steps: tuple[RolloutStep, ...] = DEFAULT_STEPS
     min_samples: int = Field(default=20, ge=2)
     """Observations of both versions before a guardrail speaks."""
     max_abnormal_increase: float = Field(default=0.02, ge=0, le=1)
-    agreement_margin: float = Field(default=0.05, ge=0, le=1)
+    similarity_margin: float = Field(default=0.05, ge=0, le=1)
+    """How far the similarity of shadow pairs may lie below the stable version's."""
     max_latency_ratio: float = Field(default=2.0, gt=1)
     load_deadline: float = Field(default=300, gt=0)
     """For a candidate to be loaded and verified by its slot."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ab.guardrails import Guardrail, Stats, first_breach
 from deploy.life.config import RolloutConfig
 
-ABNORMAL, AGREEMENT, LATENCY = "abnormal_termination", "agreement", "latency"
+ABNORMAL, SIMILARITY, LATENCY = "abnormal_termination", "similarity", "latency"
 
 
 def guardrails(config: RolloutConfig) -> tuple[Guardrail, ...]:
     """The limits of a rollout, in the order in which they speak."""
     return (
         Guardrail(kpi=ABNORMAL, max_increase=config.max_abnormal_increase),
-        Guardrail(kpi=AGREEMENT, max_decrease=config.agreement_margin),
+        Guardrail(kpi=SIMILARITY, max_decrease=config.similarity_margin),
         Guardrail(kpi=LATENCY, max_ratio=config.max_latency_ratio),
     )
 

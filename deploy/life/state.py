@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ab.summary import Stat
 from deploy.routing.document import EXTERNAL
+from feedback.kpis.names import FORMER
 from understudy.errors import IntegrityError
 from understudy.files import write_atomic
 
@@ -58,6 +59,12 @@ class CanaryState(_Part):
     step_exposures: int = 0
     """Exposures of the candidate when the present step began."""
     note: str = ""
+
+    @field_validator("before")
+    @classmethod
+    def _named_as_now(cls, before: dict[str, dict[str, Baseline]]) -> dict[str, dict[str, Baseline]]:
+        """A former version may have written it under its names."""
+        return {v: {FORMER.get(kpi, kpi): found for kpi, found in kpis.items()} for v, kpis in before.items()}
 
 
 class Operation(_Part):

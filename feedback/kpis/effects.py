@@ -87,7 +87,7 @@ def since(config: KpisConfig, now: float) -> str:
 
 def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[Command]:
     """What a verdict adds to the student's version and arm."""
-    values = {"agreement": verdict.agreement, "hard": float(bool(verdict.failed))}
+    values = {"similarity": verdict.similarity, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}
     values["quality_gap"] = verdict.quality_teacher - verdict.quality_student
     groups = [f"version:{verdict.student}", "arm:student", f"shadow:{verdict.student}:{verdict.teacher}"]

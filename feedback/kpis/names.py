@@ -13,6 +13,8 @@ COMPUTED = (
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
 )  # fmt: skip
 """Of `feedback.kpis.effects`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
+FORMER = {"agreement": "similarity"}
+"""Names under which older versions counted a KPI, and its name now."""
 
 
 def counted(config: KpisConfig) -> tuple[str, ...]:

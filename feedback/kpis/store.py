@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Literal, cast
 
 from ab.quantiles import quantile
 from ab.summary import Stat
+from feedback.kpis.names import FORMER
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 
@@ -53,7 +55,10 @@ class KpiStore:
 
 def _summaries(raw: dict[bytes, bytes]) -> dict[str, dict[str, float]]:
     kpis: dict[str, dict[str, float]] = {}
-    fields = {name.decode(): float(value) for name, value in raw.items()}
+    fields: dict[str, float] = defaultdict(float)
+    for field, value in raw.items():
+        kpi, _, part = field.decode().rpartition(":")
+        fields[f"{FORMER.get(kpi, kpi)}:{part}"] += float(value)
     for name in sorted({field.rpartition(":")[0] for field in fields}):
         n = int(fields.get(f"{name}:n", 0))
         if n > 0:

@@ -177,7 +177,7 @@ def make_verdict(exchange: Exchange, answers: Answers, findings: dict[str, Findi
         exchange=exchange.id,
         teacher=answers.teacher_version,
         student=answers.student_version,
-        agreement=findings["semantic"].score,
+        similarity=findings["semantic"].score,
         checked=tuple(findings),
         failed=tuple(f.kind for f in findings.values() if f.failed),
         kinds=input_kinds(exchange.messages),

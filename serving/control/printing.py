@@ -6,6 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+WORDS = {
+    "similarity": "how alike the texts of teacher and student are, on shadow pairs of live traffic; 1 is the same",
+    "agreement": "share of the teacher's tokens that are the student's choice too, on held-out prompts (gate)",
+}
+"""What figures of this product mean that are easily taken for one another."""
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Columns as wide as their widest cell."""
@@ -39,6 +45,7 @@ def status(value: dict[str, Any]) -> str:
     lines.append(f"frozen  {', '.join(value['frozen']) or 'nothing'}")
     lines += [f"behind  {told}" for told in _astray(value["gateways"], value["epoch"])]
     lines += [f"bad     {version}: {why}" for version, why in value["bad"].items()]
+    lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
 
 

@@ -108,14 +108,14 @@ class World:
         return round_at_gate(self.state, better, general, finite)
 
     def evidence(
-        self, version: str, n: int, abnormal: float = 0.0, agreement: float = 0.9, latency: float = 0.2
+        self, version: str, n: int, abnormal: float = 0.0, similarity: float = 0.9, latency: float = 0.2
     ) -> None:
         """What the workers counted of a version."""
         assert self.kpis is not None
         spread = abnormal * (1 - abnormal)
         self.kpis[version] = {
             "abnormal_termination": Stat(n, abnormal, spread),
-            "agreement": Stat(n, agreement, 0.01),
+            "similarity": Stat(n, similarity, 0.01),
             "latency": Stat(n, latency, 0.001),
         }
 

@@ -41,8 +41,8 @@ class Figures:
     mixed: int = 0
     rate: float = 0.0
     arms: dict[str, float] = field(default_factory=dict)
-    agreement: dict[str, float] = field(default_factory=dict)
-    """Rolling agreement of the shadow pairs by kind of question."""
+    similarity: dict[str, float] = field(default_factory=dict)
+    """Rolling mean similarity of the two replies of shadow pairs by kind of question."""
     facts: dict[str, float] = field(default_factory=dict)
     pool: int = 0
     hard: dict[str, int] = field(default_factory=dict)
@@ -77,8 +77,8 @@ def line(now: Figures) -> str:
     parts = [f"{now.seconds:6.0f} s", f"sent {now.sent} ({now.rate:.1f}/s)", f"failed {now.failed}"]
     if now.arms:
         parts.append(" ".join(f"{arm} {share:.0%}" for arm, share in sorted(now.arms.items())))
-    if now.agreement:
-        parts.append("agreement " + " ".join(f"{k} {v:.2f}" for k, v in sorted(now.agreement.items())))
+    if now.similarity:
+        parts.append("similarity " + " ".join(f"{k} {v:.2f}" for k, v in sorted(now.similarity.items())))
     parts.append(f"hard {now.pool}")
     if now.stage is not None:
         of = f" {now.stage.done:.0f}/{now.stage.total:.0f}" if now.stage.total else ""

@@ -63,7 +63,7 @@ class LiveFigures:
             now = replace(now, stage=self._stage())
         with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
-                now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), agreement=self._agreement()
+                now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
             )
         stamp = time.strftime("%H:%M:%S")
         self._events.extend(f"{stamp} {what}" for what in changes(self._last, now))
@@ -108,13 +108,13 @@ class LiveFigures:
             return Stage(current.id, current.state)
         return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
 
-    def _agreement(self) -> dict[str, float]:
-        """Mean agreement of the latest shadow pairs by the kind of question of their session."""
+    def _similarity(self) -> dict[str, float]:
+        """Mean similarity of the latest shadow pairs by the kind of question of their session."""
         seen: dict[str, list[float]] = defaultdict(list)
         for verdict in self._stats.recent_verdicts(RECENT_VERDICTS):
             family = self.traffic.family(verdict.session)
             if family is not None:
-                seen[family].append(verdict.agreement)
+                seen[family].append(verdict.similarity)
         return {kind: sum(values) / len(values) for kind, values in seen.items()}
 
 

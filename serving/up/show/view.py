@@ -35,8 +35,8 @@ def _traffic(now: Figures) -> Panel:
     worst = f"{now.failed}/{now.truncated}/{now.mixed} failed/cut/mixed"
     table.add_row("harm", Text(worst, style="bold red" if bad else "green"))
     table.add_row("arms", "  ".join(f"{arm} {share:.0%}" for arm, share in sorted(now.arms.items())) or "-")
-    for kind in sorted({*now.agreement, *now.facts})[:KINDS]:
-        table.add_row(kind, _share("agreement", now.agreement.get(kind)))
+    for kind in sorted({*now.similarity, *now.facts})[:KINDS]:
+        table.add_row(kind, _share("similarity", now.similarity.get(kind)))
         table.add_row("", _share("facts", now.facts.get(kind)))
     return Panel(table, title=f"traffic, {now.seconds:.0f} s", title_align="left")
 

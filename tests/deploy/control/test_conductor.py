@@ -84,11 +84,11 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
 
 def test_exposures_and_kpis_from_before_the_canary_do_not_count(world: World) -> None:
     version = world.candidate()
-    world.evidence(version, 500, agreement=0.1)
-    world.evidence("v2", 500, agreement=0.9)
+    world.evidence(version, 500, similarity=0.1)
+    world.evidence("v2", 500, similarity=0.9)
     to_canary(world, version)
     assert world.turn(5).candidate == version
-    world.evidence(version, 540, agreement=0.1)
+    world.evidence(version, 540, similarity=0.1)
     assert world.turn(5).candidate == version
 
 
@@ -129,7 +129,7 @@ def test_steps_raise_the_share_one_after_the_other(state_dir: StateDir) -> None:
     assert [s["exposures"] for s in world.conductor.deployment.state.record(version).steps] == [10] * 4
 
 
-@pytest.mark.parametrize("worse", [{"abnormal": 0.4}, {"agreement": 0.2}, {"latency": 3.0}])
+@pytest.mark.parametrize("worse", [{"abnormal": 0.4}, {"similarity": 0.2}, {"latency": 3.0}])
 def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: dict[str, float]) -> None:
     version = world.candidate()
     to_canary(world, version)

@@ -11,14 +11,18 @@ from ab.summary import Stat
 from deploy.life.config import RolloutConfig, RolloutStep
 from deploy.life.harm import exposures, guardrails, harm
 
-GOOD = {"abnormal_termination": Stat(200, 0.0, 0.0), "agreement": Stat(200, 0.8, 0.02), "latency": Stat(200, 0.3, 0.01)}
+GOOD = {
+    "abnormal_termination": Stat(200, 0.0, 0.0),
+    "similarity": Stat(200, 0.8, 0.02),
+    "latency": Stat(200, 0.3, 0.01),
+}
 
 
 @pytest.mark.parametrize(
     ("kpi", "value"),
     [
         ("abnormal_termination", Stat(50, 0.2, 0.16)),
-        ("agreement", Stat(50, 0.5, 0.02)),
+        ("similarity", Stat(50, 0.5, 0.02)),
         ("latency", Stat(50, 1.2, 0.02)),
     ],
 )
@@ -31,8 +35,8 @@ def test_clear_harm_is_named(kpi: str, value: Stat) -> None:
 def test_no_harm_is_seen_in_equals_in_few_and_in_better_ones() -> None:
     config = RolloutConfig()
     assert harm(GOOD, GOOD, config) is None
-    assert harm({"agreement": Stat(5, 0.0, 0.0)}, GOOD, config) is None
-    assert harm({**GOOD, "agreement": Stat(50, 0.95, 0.01)}, GOOD, config) is None
+    assert harm({"similarity": Stat(5, 0.0, 0.0)}, GOOD, config) is None
+    assert harm({**GOOD, "similarity": Stat(50, 0.95, 0.01)}, GOOD, config) is None
     assert harm({}, {}, config) is None
     assert exposures(GOOD) == 200
     assert exposures({}) == 0
@@ -54,11 +58,11 @@ def test_a_candidate_as_good_as_stable_is_seldom_rolled_back_although_looked_at_
 
 
 def test_every_limit_of_the_rollout_is_a_guardrail_of_its_own() -> None:
-    config = RolloutConfig(max_abnormal_increase=0.125, agreement_margin=0.25, max_latency_ratio=1.5)
+    config = RolloutConfig(max_abnormal_increase=0.125, similarity_margin=0.25, max_latency_ratio=1.5)
     limits = [(g.kpi, g.max_increase, g.max_decrease, g.max_ratio) for g in guardrails(config)]
     assert limits == [
         ("abnormal_termination", 0.125, None, None),
-        ("agreement", None, 0.25, None),
+        ("similarity", None, 0.25, None),
         ("latency", None, None, 1.5),
     ]
 

@@ -74,7 +74,7 @@ def world(redis_url: str, tmp_path: Path) -> Iterator[World]:
     made.outbox.close()
 
 
-async def test_a_disagreement_becomes_a_hard_sample(world: World) -> None:
+async def test_a_pair_that_contradicts_itself_becomes_a_hard_sample(world: World) -> None:
     world.directory.students[0].text = "您的订单将在 5 天内送达。"
     assert world.gateway.put(exchange(1))
     await world.work(lambda: world.pool.size() == 1)
@@ -120,13 +120,13 @@ async def test_a_fourth_kind_of_check_is_counted_like_the_others(world: World) -
     assert (world.pool.fresh_since(0), world.pool.counts_by_kind()["tone"]) == (len(samples), len(samples))
 
 
-async def test_an_agreement_becomes_an_anchor(world: World) -> None:
+async def test_a_pair_that_says_the_same_becomes_an_anchor(world: World) -> None:
     for n in range(5):
         world.gateway.put(exchange(n))
-    await world.work(lambda: world.kpis.by("version").get("v1", {}).get("agreement", {}).get("n") == 5)
+    await world.work(lambda: world.kpis.by("version").get("v1", {}).get("similarity", {}).get("n") == 5)
     assert world.pool.size() == 0
     assert len(world.pool.sample(10, kind=ANCHOR)) == 5
-    assert world.kpis.by("version")["v1"]["agreement"]["mean"] == pytest.approx(1.0)
+    assert world.kpis.by("version")["v1"]["similarity"]["mean"] == pytest.approx(1.0)
     assert [v.student for v in world.stats.recent_verdicts(10)] == ["v1"] * 5
 
 
@@ -150,7 +150,7 @@ async def test_a_redacted_exchange_asks_both_arms_on_the_surrogates(world: World
 async def test_sampled_replies_are_not_compared(world: World) -> None:
     world.gateway.put(exchange(1, params={"temperature": 0.9}, reply="something at random"))
     await world.work(lambda: len(world.stats.recent_verdicts()) == 1)
-    assert world.stats.recent_verdicts()[0].agreement == pytest.approx(1.0)
+    assert world.stats.recent_verdicts()[0].similarity == pytest.approx(1.0)
 
 
 async def test_what_must_not_be_copied_is_only_counted(world: World) -> None:
@@ -170,7 +170,7 @@ async def test_a_candidate_gets_a_share_of_the_copies(world: World) -> None:
     await world.work(lambda: len(world.stats.recent_verdicts(50)) == 30, ShadowConfig(concurrency=8))
     versions = [v.student for v in world.stats.recent_verdicts(50)]
     assert 5 <= versions.count("v2") <= 25
-    assert world.kpis.by("version")["v2"]["agreement"]["n"] == versions.count("v2")
+    assert world.kpis.by("version")["v2"]["similarity"]["n"] == versions.count("v2")
 
 
 async def test_an_engine_that_is_away_is_asked_again(world: World) -> None:

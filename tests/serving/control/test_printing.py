@@ -28,6 +28,13 @@ def test_status_says_what_a_round_waits_for() -> None:
     assert "waits" not in printing.status(STATUS)
 
 
+def test_status_says_what_similarity_is_and_what_agreement_is() -> None:
+    lines = printing.status(STATUS).splitlines()
+    assert [line.partition(":")[0] for line in lines[-2:]] == ["similarity", "agreement"]
+    assert "texts" in lines[-2]
+    assert "tokens" in lines[-1]
+
+
 def test_a_move_tells_all_that_came_with_it() -> None:
     done = {"from": "v2", "to": "v1", "epoch": 5, "seconds": 0.1}
     assert printing.moved(done) == "v2 -> v1 at epoch 5 in 0.10 s"

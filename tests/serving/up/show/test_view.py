@@ -161,7 +161,7 @@ stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, par
 figures = st.builds(
     Figures,
     seconds=st.floats(0, 1e6), sent=st.integers(0, 10**9), failed=st.integers(0, 10**9), pool=st.integers(0, 10**6),
-    agreement=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
+    similarity=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
     facts=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
     arms=st.just({"teacher": 0.3, "student": 0.7}),
     hard=st.dictionaries(st.sampled_from(HARD_KINDS), st.integers(0, 10**6)),
