@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from feedback.bus.protocol import Numbered, Published, Received, refuses_when_full
 from feedback.store.connection import connect, redis_errors
+from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
 
 
@@ -20,7 +21,7 @@ class RedisBus:
     def __init__(self, url: str, prefix: str, partitions: int, max_stream_bytes: int) -> None:
         self.partitions = partitions
         self._redis = connect(url)
-        self._prefix = f"{prefix}bus:"
+        self._keys = RedisKeys(prefix)
         self._cap = max_stream_bytes
         self._publish = self._redis.register_script(source("publish"))
         self._trim = self._redis.register_script(source("trim"))
@@ -33,7 +34,7 @@ class RedisBus:
         arguments: list[Any] = [self._cap, keep, int(force), spool]
         for event in batch:
             arguments += [event.number, event.value]
-        stream = self._stream(topic, partition)
+        stream = self._keys.stream(topic, partition)
         with redis_errors():
             highest, _, state = self._publish([stream, f"{stream}:numbers", f"{stream}:bytes"], arguments)
         return Published(int(highest), state.decode())
@@ -42,7 +43,7 @@ class RedisBus:
         """See `Bus.read`; never waits."""
         start = f"({after}" if after else "-"
         with redis_errors():
-            rows = cast(list[Any], self._redis.xrange(self._stream(topic, partition), start, "+", count=limit))
+            rows = cast(list[Any], self._redis.xrange(self._keys.stream(topic, partition), start, "+", count=limit))
         return [
             Received(position.decode(), fields[b"s"].decode(), int(fields[b"n"]), fields[b"v"])
             for position, fields in rows
@@ -50,18 +51,15 @@ class RedisBus:
 
     def forget(self, topic: str, partition: int, position: str) -> None:
         """Remove consumed entries, which makes room for writers."""
-        stream = self._stream(topic, partition)
+        stream = self._keys.stream(topic, partition)
         with redis_errors():
             self._trim([stream, f"{stream}:bytes"], [position])
 
     def lag(self, topic: str, partition: int, after: str) -> int:
         """Length of the stream: consumed entries are removed."""
         with redis_errors():
-            return int(cast(int, self._redis.xlen(self._stream(topic, partition))))
+            return int(cast(int, self._redis.xlen(self._keys.stream(topic, partition))))
 
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
-
-    def _stream(self, topic: str, partition: int) -> str:
-        return f"{self._prefix}{topic}:{partition}"

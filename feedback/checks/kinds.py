@@ -17,7 +17,7 @@ class ReplyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReplySpan:
     """Characters `start` to `end` (exclusive) of a reply, and what is the matter there."""
 
     of: Literal["teacher", "student"]
@@ -43,7 +43,7 @@ class Finding:
     failed: bool = False
     reasons: tuple[str, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
-    spans: tuple[Span, ...] = ()
+    spans: tuple[ReplySpan, ...] = ()
     cost: Cost = Cost()
 
 

@@ -22,7 +22,7 @@ from feedback.outbox.config import OutboxConfig
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import OVERHEAD, Entry, Spool
 from feedback.privacy.redact import Redaction
-from understudy.errors import Unavailable
+from understudy.errors import TooLarge, Unavailable
 from understudy.files import kept_secret
 from understudy.ids import random_id
 
@@ -196,7 +196,7 @@ class Outbox:
     def _entry(self, item: _Item) -> Entry | None:
         try:
             made = self._serialised(item)
-        except _TooLarge:
+        except TooLarge:
             self.dropped["size"] += 1
             return None
         except Exception as error:
@@ -225,12 +225,8 @@ class Outbox:
 
     def _within(self, value: bytes) -> bytes:
         if len(value) + OVERHEAD > self._config.event_bytes:
-            raise _TooLarge
+            raise TooLarge(f"an event may have {self._config.event_bytes} bytes at most")
         return value
-
-
-class _TooLarge(Exception):
-    """The event is above `event_bytes`, before or after its redaction."""
 
 
 def _json(event: Event) -> bytes:

@@ -17,6 +17,7 @@ from feedback.events import HARD_KINDS, HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.minhash import Sketch, similarity, sketch
 from feedback.store.connection import Client, redis_errors
+from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
 from feedback.texts import prompt_text
 
@@ -30,7 +31,7 @@ class Pool:
 
     def __init__(self, client: Client, prefix: str = "us:", config: PoolConfig | None = None) -> None:
         self._redis = client
-        self._p = f"{prefix}pool:"
+        self._p = RedisKeys(prefix).pool
         self._config = config or PoolConfig()
         self._script = client.register_script(source("pool"))
 

@@ -1,4 +1,4 @@
-"""Names of what this package keeps in Redis, in one place."""
+"""Names of what is kept in Redis about events, KPIs, pool and rounds; routing and the lease name their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ class RedisKeys:
     def lease(self, topic: str, partition: int) -> str:
         """Owner of a partition; expires."""
         return f"{self.prefix}bus:lease:{topic}:{partition}"
+
+    def stream(self, topic: str, partition: int) -> str:
+        """Stream of events; `:numbers` is a hash of the highest by spool, `:bytes` what the stream holds."""
+        return f"{self.prefix}bus:{topic}:{partition}"
 
     def applied(self, topic: str, partition: int) -> str:
         """Hash: spool -> highest number whose effects are stored."""
@@ -83,3 +87,8 @@ class RedisKeys:
     def pool(self) -> str:
         """Prefix of the hard pool."""
         return f"{self.prefix}pool:"
+
+    @property
+    def round_request(self) -> str:
+        """Why the trainer is asked for a round; taken away when it begins."""
+        return f"{self.prefix}round:request"

@@ -1,4 +1,4 @@
-"""Lua scripts, read once from `feedback/lua`; redis-py loads them into the server on use."""
+"""Lua scripts, read once from `lua/` beside this module; redis-py loads them into the server on use."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ FOLDER = Path(__file__).parent / "lua"
 
 @cache
 def source(name: str) -> str:
-    """Text of `feedback/lua/<name>.lua`."""
+    """Text of `lua/<name>.lua`."""
     return (FOLDER / f"{name}.lua").read_text("utf-8")

@@ -11,6 +11,7 @@ from feedback.events import HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import ANCHOR, Pool
 from feedback.store.connection import connect, redis_errors
+from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable
 
 SEEN = 1000
@@ -59,7 +60,7 @@ class Requests:
 
     def __init__(self, url: str | None, prefix: str) -> None:
         self._client = connect(url, timeout=0.5) if url else None
-        self._key = f"{prefix}round:request"
+        self._key = RedisKeys(prefix).round_request
 
     def read(self) -> str | None:
         """The reason that was given; None when nobody asks, or Redis is away."""

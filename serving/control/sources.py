@@ -78,7 +78,7 @@ class Sources:
         """Ask the trainer for a round."""
         client = self._need()
         with redis_errors():
-            client.set(f"{self._prefix}round:request", why)
+            client.set(RedisKeys(self._prefix).round_request, why)
 
     def lag(self) -> dict[str, int] | None:
         """Events that the workers have yet to consume, as the workers report; None when unknown."""

@@ -14,7 +14,7 @@ import pytest
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.checks.building import build
-from feedback.checks.kinds import Check, Cost, Finding, ReplyPair, Span
+from feedback.checks.kinds import Check, Cost, Finding, ReplyPair, ReplySpan
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.events import EXCHANGES, Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
@@ -96,7 +96,7 @@ class Tone:
 
     def __call__(self, pair: ReplyPair) -> Finding:
         failed = self._shouts(pair.student)
-        spans = (Span("student", 0, len(pair.student), "in capitals"),) if failed else ()
+        spans = (ReplySpan("student", 0, len(pair.student), "in capitals"),) if failed else ()
         return Finding(self.kind, float(not failed), failed, ("shouts",) if failed else (), {}, spans, Cost(0.2, 40))
 
 
