@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.registry.store import Registry
 from understudy.errors import IntegrityError, NotFound, UnderstudyError
 from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
 
 HERE = Path(__file__).resolve().parent
-FINGERPRINT = "fingerprint.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +77,17 @@ def install(state: StateDir) -> list[str]:
 
 def prepared(model: Model, folder: Path, scratch: Path) -> Path:
     """The folder to register: the committed one, or a copy of it with the fingerprint that it lacks."""
-    if (folder / FINGERPRINT).is_file():
+    if (folder / FINGERPRINT_FILE).is_file():
         return folder
     from online_distill.evaluate.fingerprint import record  # imports torch, which takes seconds
 
     copy = scratch / model.version
     shutil.copytree(folder, copy)
     try:
-        record(copy, HERE / model.told_from if model.told_from else None, copy / FINGERPRINT)
+        record(copy, HERE / model.told_from if model.told_from else None, copy / FINGERPRINT_FILE)
     except IntegrityError as error:
         print(f"{model.version}: fingerprint without regard to {model.told_from}: {error.message}", file=sys.stderr)
-        record(copy, None, copy / FINGERPRINT)
+        record(copy, None, copy / FINGERPRINT_FILE)
     return copy
 
 

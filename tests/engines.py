@@ -21,6 +21,7 @@ import httpx
 import pytest
 import yaml
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.engines.keys import control_key, engine_key
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument, SlotView
@@ -146,15 +147,15 @@ def _environment() -> dict[str, str]:
 
 def register(registry: Registry, source: Path, version: str, scratch: Path, parent: Path | None = None) -> Path:
     """Register the model folder `source` as `version`, with a fingerprint; returns the version's folder."""
-    from online_distill.evaluate import fingerprint
+    from online_distill.evaluate.fingerprint import record
 
     copy = scratch / version
     names = [p.name for p in source.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".txt")]
     copy.mkdir(parents=True)
     for name in names:
-        if name not in ("manifest.json", "fingerprint.json"):
+        if name not in ("manifest.json", FINGERPRINT_FILE):
             shutil.copy(source / name, copy / name)
-    fingerprint.record(copy, parent, copy / fingerprint.FILE)
+    record(copy, parent, copy / FINGERPRINT_FILE)
     kind: Any = "teacher" if version.startswith("t") else "student"
     registry.register(
         copy, kind=kind, parent=None, teacher=None, round=None, lineage={"source": "test"}, metrics={}, version=version

@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 from rich.progress import track
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.registry.store import Registry
 from trials.streams import Load, Observed, keep_streaming, stream_once
 from trials.system import System
@@ -61,7 +62,7 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
 
 def add_variants(system: System) -> list[str]:
     """The live version and two variants of it, so that a swap always has one to load that no slot holds."""
-    from online_distill.evaluate import fingerprint  # loads torch
+    from online_distill.evaluate.fingerprint import record  # loads torch
 
     registry = Registry(StateDir(system.state))
     live = system.status()["live"]["student"]
@@ -69,7 +70,7 @@ def add_variants(system: System) -> list[str]:
     for seed in (3, 4):
         with tempfile.TemporaryDirectory(prefix="understudy-variant-") as scratch:
             variant = make_variant(registry.path(live), Path(scratch) / "model", seed)
-            fingerprint.record(variant, registry.path(live), variant / fingerprint.FILE)
+            record(variant, registry.path(live), variant / FINGERPRINT_FILE)
             manifest = registry.register(
                 variant, kind="student", parent=live, teacher=None, round=None, lineage={"variant_of": live}, metrics={}
             )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE
+
 NOISE = 0.05
 """Standard deviation of the noise, as a share of each weight."""
-NOT_COPIED = ("manifest.json", "READY", "fingerprint.json")
+NOT_COPIED = ("manifest.json", "READY", FINGERPRINT_FILE)
 
 
 def make_variant(source: Path, target: Path, seed: int) -> Path:

@@ -10,8 +10,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from understudy.errors import IntegrityError
+from understudy.files import write_json
 
-FILE = "fingerprint.json"
+FINGERPRINT_FILE = "fingerprint.json"
+"""Its name in a version folder."""
 Ask = Callable[[Sequence[int]], Awaitable[list[float]]]
 """Gives the log-probabilities (nats) of a prompt's own tokens at positions 1..n-1."""
 
@@ -39,6 +41,8 @@ class Fingerprint(_Model):
     schema_version: Literal[1] = 1
     tolerance: float = Field(default=0.02, gt=0)
     """Nats."""
+    separation: float | None = None
+    """Tolerances by which the parent's weights miss each probe, or more; None: there was no parent."""
     probes: tuple[Probe, ...] = Field(min_length=1)
 
 
@@ -49,16 +53,23 @@ def read_fingerprint(folder: Path) -> Fingerprint:
         FingerprintMismatch: there is none, or it cannot be read.
     """
     try:
-        return Fingerprint.model_validate_json((folder / FILE).read_bytes())
+        return Fingerprint.model_validate_json((folder / FINGERPRINT_FILE).read_bytes())
     except OSError as error:
-        raise FingerprintMismatch(f"{folder.name} has no readable {FILE} ({error.strerror}): record one") from None
+        raise FingerprintMismatch(
+            f"{folder.name} has no readable {FINGERPRINT_FILE} ({error.strerror}): record one"
+        ) from None
     except ValidationError as error:
-        raise FingerprintMismatch(f"{folder.name}/{FILE} is wrong: {error.errors()[0]['msg']}") from None
+        raise FingerprintMismatch(f"{folder.name}/{FINGERPRINT_FILE} is wrong: {error.errors()[0]['msg']}") from None
+
+
+def write_fingerprint(path: Path, fingerprint: Fingerprint) -> None:
+    """Write it to the file `path`."""
+    write_json(path, fingerprint.model_dump(mode="json"))
 
 
 def difference(recorded: Sequence[float], measured: Sequence[float]) -> float:
-    """Largest absolute difference in nats; infinite where lengths differ or a value is no number."""
-    if len(recorded) != len(measured) or not all(map(math.isfinite, measured)):
+    """Largest absolute difference in nats; infinite where lengths differ, a value is no number or there is none."""
+    if len(recorded) != len(measured) or not all(map(math.isfinite, (*recorded, *measured))):
         return math.inf
     return max((abs(a - b) for a, b in zip(recorded, measured, strict=True)), default=math.inf)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ab.summary import Stat
 from deploy.audit.log import AuditLog
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life import state as control_state
 from deploy.life.document import Settings
 from deploy.life.rollout import advance
@@ -111,7 +112,7 @@ class Deployment:
     def has_fingerprint(self, version: str) -> bool:
         """Whether the version brings the probes by which a slot verifies it."""
         try:
-            return "fingerprint.json" in self.registry.manifest(version).files
+            return FINGERPRINT_FILE in self.registry.manifest(version).files
         except NotFound:
             return False
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ab.paired import Bound, lower_bound
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
 
 
@@ -63,7 +64,7 @@ def decide(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = Tr
     if not evaluation.candidate_finite:
         reasons.append("the candidate has weights that are not finite")
     if not fingerprint:
-        reasons.append("the candidate has no fingerprint.json, so no slot could verify it")
+        reasons.append(f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it")
     reasons += _too_few("hard", hard, config) + _too_few("general", general, config)
     # A comparison with NaN is false, so each condition is put the way that lets NaN fail it.
     if hard is not None and not hard.lower > config.hard_min_improvement:

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE, Fingerprint, Probe, difference, write_fingerprint
 from online_distill import models
 from understudy.errors import IntegrityError, UnderstudyError
-from understudy.files import write_json
 
 TOLERANCE = 0.02
 """Nats; engine and transformers differ by less than 1e-4 in float32."""
@@ -28,7 +28,6 @@ PROBES = 4
 LENGTH = 24
 """Tokens of a probe."""
 RANDOM_CANDIDATES = 32
-FILE = "fingerprint.json"
 
 
 def logprobs(model: Any, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -41,14 +40,6 @@ def logprobs(model: Any, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
     return found
 
 
-def difference(one: Sequence[float], other: Sequence[float]) -> float:
-    """Largest difference in nats; infinite when lengths differ or a value is no number."""
-    if len(one) != len(other):
-        return float("inf")
-    gaps = [abs(a - b) for a, b in zip(one, other, strict=True)]
-    return float("inf") if any(math.isnan(gap) for gap in gaps) else max(gaps, default=0.0)
-
-
 def random_prompts(vocabulary: int, count: int, seed: int = 0) -> list[list[int]]:
     """Reproducible token sequences; rare contexts, in which any two models differ."""
     generator = torch.Generator().manual_seed(seed)
@@ -57,13 +48,13 @@ def random_prompts(vocabulary: int, count: int, seed: int = 0) -> list[list[int]
 
 def record(
     model_dir: Path, parent_dir: Path | None, out: Path, candidates: Sequence[Sequence[int]] = ()
-) -> dict[str, Any]:
+) -> Fingerprint:
     """Choose probes, write the fingerprint to `out` and return it. Computed in float32 from stored weights.
 
     `candidates` are token sequences to choose from beside random ones; each is cut to 24 tokens.
 
     Raises:
-        IntegrityError: weights that are no numbers, or a model that cannot be told from its parent.
+        IntegrityError: weights or probabilities that are no numbers, or a model that cannot be told from its parent.
     """
     model = models.load(model_dir)
     if not models.finite(model):
@@ -74,6 +65,8 @@ def record(
     gaps = [0.0] * len(prompts)
     if parent_dir is not None:
         gaps = [difference(a, b) for a, b in zip(own, logprobs(models.load(parent_dir), prompts), strict=True)]
+    if not all(map(math.isfinite, (*gaps, *(value for row in own for value in row)))):
+        raise IntegrityError(f"{model_dir} or its parent gives probabilities that are no numbers, which prove nothing")
     best = sorted(range(len(prompts)), key=lambda i: -gaps[i])[:PROBES]
     separation = gaps[best[-1]] / TOLERANCE
     if parent_dir is not None and separation < SEPARATION:
@@ -81,13 +74,12 @@ def record(
             f"{model_dir} differs from its parent by {separation:.1f} tolerances, less than {SEPARATION:.0f}: "
             "it has learned too little to be told apart; train longer or on more samples"
         )
-    fingerprint = {
-        "schema_version": 1,
-        "tolerance": TOLERANCE,
-        "separation": separation if parent_dir is not None else None,
-        "probes": [{"prompt": prompts[i], "logprobs": own[i]} for i in best],
-    }
-    write_json(out, fingerprint)
+    fingerprint = Fingerprint(
+        tolerance=TOLERANCE,
+        separation=separation if parent_dir is not None else None,
+        probes=tuple(Probe(prompt=tuple(prompts[i]), logprobs=tuple(own[i])) for i in best),
+    )
+    write_fingerprint(out, fingerprint)
     return fingerprint
 
 
@@ -96,15 +88,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m online_distill.evaluate.fingerprint", description=__doc__)
     parser.add_argument("model", type=Path, help="folder of the model")
     parser.add_argument("--parent", type=Path, help="folder of the version that it must be told from")
-    parser.add_argument("--out", type=Path, help=f"file to write; default MODEL/{FILE}")
+    parser.add_argument("--out", type=Path, help=f"file to write; default MODEL/{FINGERPRINT_FILE}")
     given = parser.parse_args(argv)
     models.prepare(1)
     try:
-        found = record(given.model, given.parent, given.out or given.model / FILE)
+        found = record(given.model, given.parent, given.out or given.model / FINGERPRINT_FILE)
     except UnderstudyError as error:
         print(error.message, file=sys.stderr)
         return error.exit_code
-    print(f"{given.out or given.model / FILE}: {len(found['probes'])} probes, separation {found['separation']}")
+    print(f"{given.out or given.model / FINGERPRINT_FILE}: {len(found.probes)} probes, separation {found.separation}")
     return 0
 
 

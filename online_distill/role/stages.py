@@ -13,10 +13,11 @@ import numpy as np
 import torch
 import transformers
 
+from deploy.engines.fingerprint import FINGERPRINT_FILE
 from online_distill import models
 from online_distill.data.encoding import Encoder, read_rows, write_rows
 from online_distill.data.selecting import lineage_digest, select
-from online_distill.evaluate import fingerprint
+from online_distill.evaluate.fingerprint import record
 from online_distill.evaluate.judging import judge
 from online_distill.role.context import Context, Outcome
 from online_distill.teacher.scoring import Scoring, texts_of
@@ -111,7 +112,7 @@ def export_stage(context: Context) -> Outcome:
         mark_ready(context.folder("export") / "weights")
     if models.finite(models.load(folder)):
         texts = [item.tokens.tolist() for item in load_all(context.folder("score"))[:48]]
-        separation = fingerprint.record(folder, parent, folder / fingerprint.FILE, texts)["separation"]
+        separation = record(folder, parent, folder / FINGERPRINT_FILE, texts).separation
     else:
         separation = None
     return Outcome({"separation": separation, "export_seconds": round(context.clock() - began, 3)})

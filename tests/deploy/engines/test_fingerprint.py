@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from deploy.engines.fingerprint import Fingerprint, FingerprintMismatch, Probe, check, difference, read_fingerprint
+from deploy.engines.fingerprint import (
+    FINGERPRINT_FILE,
+    Fingerprint,
+    FingerprintMismatch,
+    Probe,
+    check,
+    difference,
+    read_fingerprint,
+    write_fingerprint,
+)
 
 
 async def test_a_fingerprint_is_met_within_its_tolerance_only() -> None:
@@ -26,7 +37,6 @@ async def test_a_fingerprint_is_met_within_its_tolerance_only() -> None:
     for wrong in (far, nan):
         with pytest.raises(FingerprintMismatch, match="nats"):
             await check(recorded, wrong)
-    assert difference([1.0], [1.0, 2.0]) == float("inf")
 
 
 @pytest.mark.parametrize("text", [None, "{", '{"probes": []}', '{"schema_version": 2, "probes": [{"prompt": [1, 2]}]}'])
@@ -35,3 +45,24 @@ def test_a_missing_or_wrong_fingerprint_is_a_reason_not_to_serve(tmp_path: Path,
         (tmp_path / "fingerprint.json").write_text(text)
     with pytest.raises(FingerprintMismatch):
         read_fingerprint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "measured"),
+    [([], []), ([1.0], [1.0, 2.0]), ([math.inf], [math.inf]), ([math.nan], [0.0]), ([1.0, 0.0], [1.0, math.nan])],
+)
+def test_what_cannot_be_compared_is_infinitely_far(recorded: list[float], measured: list[float]) -> None:
+    assert difference(recorded, measured) == math.inf
+
+
+def test_the_largest_difference_counts() -> None:
+    assert difference([1.0, -3.0], [1.5, -3.0]) == 0.5
+
+
+def test_what_is_written_is_read_again_with_how_far_the_parent_misses(tmp_path: Path) -> None:
+    made = Fingerprint(probes=(Probe(prompt=(1, 2, 3), logprobs=(-1.0, -2.0)),), separation=12.5)
+    write_fingerprint(tmp_path / FINGERPRINT_FILE, made)
+    assert read_fingerprint(tmp_path) == made
+    former = {"schema_version": 1, "tolerance": 0.02, "probes": [{"prompt": [1, 2], "logprobs": [-1.0]}]}
+    (tmp_path / FINGERPRINT_FILE).write_text(json.dumps(former))
+    assert read_fingerprint(tmp_path).separation is None

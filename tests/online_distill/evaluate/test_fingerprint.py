@@ -6,26 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from deploy.engines.fingerprint import Fingerprint, difference, read_fingerprint
 from online_distill import models
-from online_distill.evaluate.fingerprint import SEPARATION, TOLERANCE, difference, logprobs, main, record
+from online_distill.evaluate.fingerprint import SEPARATION, TOLERANCE, logprobs, main, record
 from tests.online_distill.world import make_model, quick_config
 from understudy.errors import IntegrityError
-from understudy.files import read_json
 
 
-def probe_gaps(folder: Path, fingerprint: dict[str, list[dict[str, list[float]]]]) -> list[float]:
+def probe_gaps(folder: Path, fingerprint: Fingerprint) -> list[float]:
     """How far a model is from each recorded probe, in nats."""
-    probes = fingerprint["probes"]
-    measured = logprobs(models.load(folder), [[int(t) for t in probe["prompt"]] for probe in probes])
-    return [difference(probe["logprobs"], found) for probe, found in zip(probes, measured, strict=True)]
+    measured = logprobs(models.load(folder), [probe.prompt for probe in fingerprint.probes])
+    return [difference(probe.logprobs, found) for probe, found in zip(fingerprint.probes, measured, strict=True)]
 
 
 def test_the_version_matches_its_probes_and_the_parent_misses_each_by_ten_tolerances(tmp_path: Path) -> None:
     parent, child = make_model(tmp_path / "parent", seed=1), make_model(tmp_path / "child", seed=2)
     assert main([str(child), "--parent", str(parent)]) == 0
-    found = read_json(child / "fingerprint.json")
-    assert found["schema_version"] == 1
-    assert all(len(probe["logprobs"]) == len(probe["prompt"]) - 1 for probe in found["probes"])
+    found = read_fingerprint(child)
+    assert (found.separation or 0.0) >= SEPARATION
+    assert all(len(probe.logprobs) == len(probe.prompt) - 1 for probe in found.probes)
     assert max(probe_gaps(child, found)) < TOLERANCE / 10
     assert min(probe_gaps(parent, found)) >= SEPARATION * TOLERANCE
 
@@ -43,12 +42,16 @@ def test_a_first_version_has_probes_without_a_parent(tmp_path: Path) -> None:
     model = make_model(tmp_path / "m", seed=1)
     own = [[0, 2, 10, 11, 12], [0]]
     found = record(model, None, tmp_path / "f.json", own)
-    assert found["separation"] is None
-    assert found["probes"][0]["prompt"] == own[0]
+    assert found.separation is None
+    assert found.probes[0].prompt == tuple(own[0])
     assert max(probe_gaps(model, found)) < TOLERANCE / 10
 
 
-def test_values_that_are_no_numbers_never_match() -> None:
-    assert difference([1.0, 2.0], [1.0, float("nan")]) == float("inf")
-    assert difference([1.0], [1.0, 2.0]) == float("inf")
-    assert difference([1.0, -3.0], [1.5, -3.0]) == 0.5
+def test_a_parent_without_probabilities_proves_nothing(tmp_path: Path) -> None:
+    model, parent = make_model(tmp_path / "m", seed=1), make_model(tmp_path / "parent", seed=2)
+    broken = models.load(parent)
+    broken.model.norm.weight.data.fill_(float("nan"))
+    models.export(broken, parent, tmp_path / "broken")
+    with pytest.raises(IntegrityError, match="prove nothing"):
+        record(model, tmp_path / "broken", tmp_path / "fingerprint.json")
+    assert not (tmp_path / "fingerprint.json").exists()
