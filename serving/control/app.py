@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Query
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ab.experiment import Experiment
@@ -12,6 +14,28 @@ from deploy.control.conductor import Conductor
 from serving.control.door import Door
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
+from serving.control.replies import (
+    AuditEntry,
+    AuditReply,
+    ErrorReply,
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentResultsReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+    FrozenReply,
+    KpisReply,
+    MoveReply,
+    NotComputedReply,
+    PoolReply,
+    PurgeReply,
+    RolloutsReply,
+    RoundAbortedReply,
+    RoundRequestedReply,
+    RoundsReply,
+    StatusReply,
+    VersionsReply,
+)
 from serving.control.sources import Sources
 from serving.control.views import Views
 from understudy import __version__
@@ -72,121 +96,130 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     return app
 
 
+class _Route(APIRoute):
+    """Leaves out of a reply what was not set in it."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **{**more, "response_model_exclude_unset": True})
+
+
+def _router(prefix: str = "") -> APIRouter:
+    return APIRouter(prefix=prefix, route_class=_Route, responses={"default": {"model": ErrorReply}})
+
+
 def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
-    router = APIRouter()
+    router = _router()
 
     @router.get("/status")
-    def status() -> dict[str, Any]:
+    def status() -> StatusReply:
         return views.status()
 
     @router.get("/versions")
-    def versions() -> dict[str, Any]:
-        return {"versions": views.versions()}
+    def versions() -> VersionsReply:
+        return VersionsReply(versions=views.versions())
 
     @router.get("/pool")
-    def pool() -> dict[str, Any]:
-        return sources.pool()
+    def pool() -> PoolReply:
+        return PoolReply.model_validate(sources.pool())
 
     @router.get("/kpis")
-    def kpis(by: Literal["arm", "version"] = "arm") -> dict[str, Any]:
-        return {"by": by, "kpis": sources.kpis(by)}
+    def kpis(by: Literal["arm", "version"] = "arm") -> KpisReply:
+        return KpisReply.model_validate({"by": by, "kpis": sources.kpis(by)})
 
     @router.get("/rollouts")
-    def rollouts() -> dict[str, Any]:
-        return {"rollouts": views.rollouts()}
+    def rollouts() -> RolloutsReply:
+        return RolloutsReply(rollouts=views.rollouts())
 
     @router.get("/rounds")
-    def rounds() -> dict[str, Any]:
-        return {"rounds": views.rounds()}
+    def rounds() -> RoundsReply:
+        return RoundsReply(rounds=views.rounds())
 
     @router.get("/audit")
-    def audit(after: int = Query(default=0, ge=0), limit: int = Query(default=1000, ge=1, le=10_000)) -> dict[str, Any]:
-        entries = []
-        for entry in conductor.deployment.audit.entries(after):
-            entries.append(entry)
-            if len(entries) >= limit:
-                break
-        return {"entries": entries}
+    def audit(after: int = Query(default=0, ge=0), limit: int = Query(default=1000, ge=1, le=10_000)) -> AuditReply:
+        entries = islice(conductor.deployment.audit.entries(after), limit)
+        return AuditReply(entries=[AuditEntry.model_validate(entry) for entry in entries])
 
     @router.get("/health-report")
     @router.get("/tickets")
     @router.get("/drift")
-    def absent() -> dict[str, Any]:
-        return {"available": False, "why": ABSENT}
+    def absent() -> NotComputedReply:
+        return NotComputedReply(available=False, why=ABSENT)
 
     return router
 
 
 def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
-    router = APIRouter()
+    router = _router()
 
-    def perform(kind: Literal["rollback", "promote"], version: str | None) -> dict[str, Any]:
+    def perform(kind: Literal["rollback", "promote"], version: str | None) -> MoveReply:
         candidate = conductor.deployment.state.canary
         done = conductor.perform(kind, version, "operator")
-        if candidate is None or conductor.deployment.state.record(candidate.version).state != "rolled_back":
-            return done
-        return {**done, "taken_back": {"version": candidate.version, "round": candidate.round}}
+        if candidate is not None and conductor.deployment.state.record(candidate.version).state == "rolled_back":
+            done["taken_back"] = {"version": candidate.version, "round": candidate.round}
+        return MoveReply.model_validate(done)
 
     @router.post("/rollback")
-    def rollback(body: RollbackBody | None = None) -> dict[str, Any]:
+    def rollback(body: RollbackBody | None = None) -> MoveReply:
         return perform("rollback", None if body is None else body.version)
 
     @router.post("/promote")
-    def promote(body: PromoteBody) -> dict[str, Any]:
+    def promote(body: PromoteBody) -> MoveReply:
         return perform("promote", body.version)
 
     @router.post("/freeze")
-    def freeze(body: WhatBody) -> dict[str, Any]:
-        return {"frozen": conductor.change(freeze=body.what, actor="operator"), **conductor.unaudited()}
+    def freeze(body: WhatBody) -> FrozenReply:
+        frozen = conductor.change(freeze=body.what, actor="operator")
+        return FrozenReply.model_validate({"frozen": frozen, **conductor.unaudited()})
 
     @router.post("/resume")
-    def resume(body: WhatBody) -> dict[str, Any]:
-        return {"frozen": conductor.change(resume=body.what, actor="operator")}
+    def resume(body: WhatBody) -> FrozenReply:
+        return FrozenReply(frozen=list(conductor.change(resume=body.what, actor="operator")))
 
     @router.post("/rounds", status_code=202)
-    def start_round(body: RoundBody | None = None) -> dict[str, Any]:
+    def start_round(body: RoundBody | None = None) -> RoundRequestedReply:
         why = (body or RoundBody()).why
         conductor.deployment.audit.append("round.requested", "operator", why=why)
         sources.request_round(why)
-        return {"requested": True, "why": why, "waits": views.next_round_waits()}
+        return RoundRequestedReply(requested=True, why=why, waits=views.next_round_waits())
 
     @router.post("/rounds/abort")
-    def abort_round(body: AbortBody | None = None) -> dict[str, Any]:
-        return conductor.abort_round(None if body is None else body.round, "operator")
+    def abort_round(body: AbortBody | None = None) -> RoundAbortedReply:
+        ended = conductor.abort_round(None if body is None else body.round, "operator")
+        return RoundAbortedReply.model_validate(ended)
 
     @router.delete("/pool")
-    def purge(tenant: Text) -> dict[str, Any]:
+    def purge(tenant: Text) -> PurgeReply:
         conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant)
         removed = sources.purge(tenant)
         conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
-        return {"tenant": tenant, "removed": removed}
+        return PurgeReply(tenant=tenant, removed=removed)
 
     return router
 
 
 def _experiments(experiments: Experiments) -> APIRouter:
-    router = APIRouter(prefix="/experiments")
+    router = _router("/experiments")
 
     @router.get("")
-    def every() -> dict[str, Any]:
-        return {"experiments": experiments.listed()}
+    def every() -> ExperimentsReply:
+        return ExperimentsReply(experiments=experiments.listed())
 
     @router.get("/{name}")
-    def show(name: str) -> dict[str, Any]:
+    def show(name: str) -> ExperimentReply:
         return experiments.show(name)
 
     @router.put("/{name}")
-    def put(name: str, body: Experiment) -> dict[str, Any]:
+    def put(name: str, body: Experiment) -> ExperimentAppliedReply:
         if body.id != name:
             raise BadRequest(f"the body's id is {body.id!r}, the address names {name!r}", param="id")
         return experiments.apply(body)
 
     @router.delete("/{name}")
-    def stop(name: str) -> dict[str, Any]:
+    def stop(name: str) -> ExperimentStoppedReply:
         return experiments.stop(name)
 
     @router.get("/{name}/results")
-    def results(name: str) -> dict[str, Any]:
+    def results(name: str) -> ExperimentResultsReply:
         return experiments.results(name)
 
     return router

@@ -6,27 +6,45 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
-from understudy.errors import NotFound, UsageError
+from serving.control.replies import (
+    ExperimentAppliedReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+    FrozenReply,
+    KpisReply,
+    MoveReply,
+    PoolReply,
+    PurgeReply,
+    RoundAbortedReply,
+    RoundRequestedReply,
+    RoundsReply,
+    StatusReply,
+    VersionsReply,
+)
+from understudy.errors import NotFound, UnderstudyError, UsageError
 from understudy.state import DEFAULT_STATE
 
+M = TypeVar("M", bound=BaseModel)
 WHAT = ("promotion", "learning", "student")
 
 
 def status(argv: list[str]) -> int:
     """What is live, ready and under way."""
     options = _parser("status", "What is live, ready and under way.", "status --json").parse_args(argv)
-    return _show(options, Admin(options.state).get("/status"), printing.status)
+    return _show(options, Admin(options.state).get("/status"), StatusReply, printing.status)
 
 
 def versions(argv: list[str]) -> int:
     """Versions and their states."""
     options = _parser("versions", "Versions and their states, newest first.", "versions").parse_args(argv)
-    return _show(options, Admin(options.state).get("/versions"), printing.versions)
+    return _show(options, Admin(options.state).get("/versions"), VersionsReply, printing.versions)
 
 
 def rollback(argv: list[str]) -> int:
@@ -35,7 +53,8 @@ def rollback(argv: list[str]) -> int:
     made.add_argument("version", nargs="?", help="default: the latest former one that no rollback has left")
     options = made.parse_args(argv)
     body = {"version": options.version} if options.version else {}
-    return _show(options, Admin(options.state).call("POST", "/rollback", json=body), printing.rolled_back)
+    answer = Admin(options.state).call("POST", "/rollback", json=body)
+    return _show(options, answer, MoveReply, printing.rolled_back)
 
 
 def promote(argv: list[str]) -> int:
@@ -44,7 +63,7 @@ def promote(argv: list[str]) -> int:
     made.add_argument("version")
     options = made.parse_args(argv)
     answer = Admin(options.state).call("POST", "/promote", json={"version": options.version})
-    return _show(options, answer, printing.moved)
+    return _show(options, answer, MoveReply, printing.moved)
 
 
 def freeze(argv: list[str]) -> int:
@@ -62,7 +81,7 @@ def kpis(argv: list[str]) -> int:
     made = _parser("kpis", "Operational KPIs by arm or version.", "kpis --by version")
     made.add_argument("--by", choices=("arm", "version"), default="arm")
     options = made.parse_args(argv)
-    return _show(options, Admin(options.state).get("/kpis", by=options.by), printing.kpis)
+    return _show(options, Admin(options.state).get("/kpis", by=options.by), KpisReply, printing.kpis)
 
 
 def pool(argv: list[str]) -> int:
@@ -73,11 +92,11 @@ def pool(argv: list[str]) -> int:
     options = made.parse_args(argv)
     admin = Admin(options.state)
     if options.action == "show":
-        return _show(options, admin.get("/pool"), printing.pool)
+        return _show(options, admin.get("/pool"), PoolReply, printing.pool)
     if not options.tenant:
         raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
     answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
-    return _show(options, answer, lambda a: f"removed {a['removed']} samples of {a['tenant']}")
+    return _show(options, answer, PurgeReply, printing.purged)
 
 
 def rounds(argv: list[str]) -> int:
@@ -91,18 +110,20 @@ def rounds(argv: list[str]) -> int:
     options = made.parse_args(argv)
     admin = Admin(options.state)
     if options.action == "start":
-        return _show(options, admin.call("POST", "/rounds", json={"why": options.why}), printing.requested)
+        answer = admin.call("POST", "/rounds", json={"why": options.why})
+        return _show(options, answer, RoundRequestedReply, printing.requested)
     if options.action == "abort":
         body = {} if options.round is None else {"round": options.round}
-        return _show(options, admin.call("POST", "/rounds/abort", json=body), printing.aborted)
+        answer = admin.call("POST", "/rounds/abort", json=body)
+        return _show(options, answer, RoundAbortedReply, printing.aborted)
     listed = admin.get("/rounds")
     if options.action == "list":
-        return _show(options, listed, printing.rounds)
+        return _show(options, listed, RoundsReply, printing.rounds)
     found = next((one for one in listed["rounds"] if options.round in (None, one["id"])), None)
     if found is None:
         which = "no round yet" if options.round is None else f"no round {options.round}"
         raise NotFound(f"there is {which}; `understudy rounds list` lists them")
-    return _show(options, found, _pretty)
+    return _show_all(options, found)
 
 
 def experiment(argv: list[str]) -> int:
@@ -116,17 +137,17 @@ def experiment(argv: list[str]) -> int:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
     admin = Admin(options.state)
     if options.action == "list":
-        return _show(options, admin.get("/experiments"), printing.experiments)
+        return _show(options, admin.get("/experiments"), ExperimentsReply, printing.experiments)
     if options.action == "apply":
         wanted = read_experiment(Path(options.name))
         body = wanted.model_dump(mode="json", exclude_none=True)
         answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
-        return _show(options, answer, printing.applied)
+        return _show(options, answer, ExperimentAppliedReply, printing.applied)
     if options.action == "stop":
         answer = admin.call("DELETE", f"/experiments/{options.name}")
-        return _show(options, answer, lambda a: f"{a['id']} stopped at epoch {a['epoch']}; its results stay")
+        return _show(options, answer, ExperimentStoppedReply, printing.stopped)
     tail = "/results" if options.action == "results" else ""
-    return _show(options, admin.get(f"/experiments/{options.name}{tail}"), _pretty)
+    return _show_all(options, admin.get(f"/experiments/{options.name}{tail}"))
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:
@@ -134,7 +155,7 @@ def _frozen(action: str, about: str, argv: list[str]) -> int:
     made.add_argument("what", choices=WHAT)
     options = made.parse_args(argv)
     answer = Admin(options.state).call("POST", f"/{action}", json={"what": options.what})
-    return _show(options, answer, printing.frozen)
+    return _show(options, answer, FrozenReply, printing.frozen)
 
 
 def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
@@ -146,10 +167,23 @@ def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
     return made
 
 
-def _show(options: argparse.Namespace, answer: Any, as_text: Callable[[Any], str]) -> int:
-    print(json.dumps(answer, ensure_ascii=False) if options.json else as_text(answer))
+def _show(options: argparse.Namespace, answer: Any, reply: type[M], as_text: Callable[[M], str]) -> int:
+    """Print `answer` as it came, or as text from the `reply` that it is.
+
+    Raises:
+        UnderstudyError: it is not that reply, as where the address is not that of a control plane.
+    """
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False))
+        return 0
+    try:
+        print(as_text(reply.model_validate(answer)))
+    except ValidationError as error:
+        raise UnderstudyError(f"the answer is not one of a control plane of this release: {error}") from None
     return 0
 
 
-def _pretty(answer: Any) -> str:
-    return json.dumps(answer, ensure_ascii=False, indent=1)
+def _show_all(options: argparse.Namespace, answer: Any) -> int:
+    """Print all of an `answer` that has no shorter form."""
+    print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 1))
+    return 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 from ab.applying import changes, warnings
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
+from serving.control.replies import (
+    ArmCount,
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentResultsReply,
+    ExperimentState,
+    ExperimentStoppedReply,
+)
 from serving.control.sources import Sources
 from understudy.errors import BadRequest, Conflict, NotFound
-
-State = Literal["active", "stopped"]
 
 
 class UnknownKpi(BadRequest):
@@ -27,11 +31,11 @@ class Experiments:
         self._store = conductor.experiments
         self._sources = sources
 
-    def listed(self) -> list[dict[str, Any]]:
+    def listed(self) -> list[ExperimentReply]:
         """Every experiment with its state; of the active ones the first that matches a request takes it."""
         return [_shown(one, "active") for one in self._active()] + [_shown(o, "stopped") for o in self._store.stopped()]
 
-    def show(self, name: str) -> dict[str, Any]:
+    def show(self, name: str) -> ExperimentReply:
         """One of them.
 
         Raises:
@@ -39,8 +43,8 @@ class Experiments:
         """
         return _shown(*self._find(name))
 
-    def apply(self, wanted: Experiment) -> dict[str, Any]:
-        """Begin or replace one; returns {"id", "epoch", "warnings"}.
+    def apply(self, wanted: Experiment) -> ExperimentAppliedReply:
+        """Begin or replace one; returns its epoch and warnings.
 
         Raises:
             UnknownKpi: it names one that nobody counts.
@@ -52,9 +56,10 @@ class Experiments:
         epoch = self._conductor.apply(wanted, "operator")
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
-        return {"id": wanted.id, "epoch": epoch, "warnings": warnings(wanted, self._active(), aliases)}
+        said = warnings(wanted, self._active(), aliases)
+        return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said)
 
-    def stop(self, name: str) -> dict[str, Any]:
+    def stop(self, name: str) -> ExperimentStoppedReply:
         """Take one out of the traffic; its results stay.
 
         Raises:
@@ -64,9 +69,9 @@ class Experiments:
         stored = {one.id for one in self._store.all()}
         if name not in stored and any(one.id == name for one in self._active()):
             raise Conflict(f"{name} stands in `router.experiments` of the configuration; take it out there")
-        return {"id": name, "epoch": self._conductor.stop_experiment(name, "operator")}
+        return ExperimentStoppedReply(id=name, epoch=self._conductor.stop_experiment(name, "operator"))
 
-    def results(self, name: str) -> dict[str, Any]:
+    def results(self, name: str) -> ExperimentResultsReply:
         """Exposures by arm; this release counts and does not decide.
 
         Raises:
@@ -76,27 +81,28 @@ class Experiments:
         plan, state = self._find(name)
         arms = self._sources.exposures(name)
         units = sum(int(row["units"]) for row in arms.values())
-        return {
-            "id": name,
-            "state": state,
-            "arms": {arm: arms.get(arm, {"exposures": 0, "units": 0}) for arm in plan.arms},
-            "planned_units": plan.stop.planned_units,
-            "decision": "not yet",
-            "why": f"{units} of {plan.stop.planned_units} planned units seen; this release counts and does not decide",
-        }
+        none = {"exposures": 0, "units": 0}
+        return ExperimentResultsReply(
+            id=name,
+            state=state,
+            arms={arm: ArmCount.model_validate(arms.get(arm, none)) for arm in plan.arms},
+            planned_units=plan.stop.planned_units,
+            decision="not yet",
+            why=f"{units} of {plan.stop.planned_units} planned units seen; this release counts and does not decide",
+        )
 
     def _active(self) -> tuple[Experiment, ...]:
         document = self._conductor.document
         return self._store.all() if document is None else document.experiments
 
-    def _find(self, name: str) -> tuple[Experiment, State]:
+    def _find(self, name: str) -> tuple[Experiment, ExperimentState]:
         for one in self._active():
             if one.id == name:
                 return one, "active"
         for one in self._store.stopped():
             if one.id == name:
                 return one, "stopped"
-        known = ", ".join(row["id"] for row in self.listed()) or "none"
+        known = ", ".join(row.id for row in self.listed()) or "none"
         raise NotFound(f"there is no experiment {name!r} (there are: {known})", param="id")
 
     def _check_kpis(self, wanted: Experiment) -> None:
@@ -119,5 +125,6 @@ class Experiments:
             )
 
 
-def _shown(experiment: Experiment, state: State) -> dict[str, Any]:
-    return {**experiment.model_dump(mode="json", exclude_none=True), "state": state}
+def _shown(experiment: Experiment, state: ExperimentState) -> ExperimentReply:
+    given = experiment.model_dump(mode="json", exclude_none=True)
+    return ExperimentReply.model_validate({**given, "state": state})

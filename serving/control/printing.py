@@ -1,10 +1,26 @@
-"""Turns the control plane's JSON into short text for a terminal."""
+"""The control plane's replies as short text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from serving.control.replies import (
+    ExperimentAppliedReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+    FrozenReply,
+    KpisReply,
+    MoveReply,
+    PoolReply,
+    PurgeReply,
+    RoundAbortedReply,
+    RoundRequestedReply,
+    RoundsReply,
+    StatusReply,
+    VersionsReply,
+)
 
 WORDS = {
     "similarity": "how alike the texts of teacher and student are, on shadow pairs of live traffic; 1 is the same",
@@ -21,116 +37,126 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def status(value: dict[str, Any]) -> str:
+def status(value: StatusReply) -> str:
     """`GET status`."""
-    live = value["live"]
+    live = value.live
     lines = [
-        f"epoch {value['epoch']}   teacher {live['teacher']}   student {live['student']}   "
-        f"previous {', '.join(value['previous']) or 'none'}",
+        f"epoch {value.epoch}   teacher {live.teacher}   student {live.student}   "
+        f"previous {', '.join(value.previous) or 'none'}",
     ]
     rows = [
-        (name, s["desired"], s["version"], s["ready"], s.get("state", "silent"), s.get("in_flight", ""))
-        for name, s in value["slots"].items()
+        (name, slot.desired, slot.version, slot.ready, slot.state, slot.in_flight if slot.reports else "")
+        for name, slot in value.slots.items()
     ]
     lines += ["", table(("slot", "wanted", "loaded", "ready", "state", "in flight"), rows), ""]
-    current, rollout = value["round"], value["rollout"]
-    waits = f" (waits: {current['waits']})" if current.get("waits") else ""
-    lines.append(f"round   {current['id']} at {current['stage']}{waits}" if current["id"] else "round   none")
+    current, rollout = value.round, value.rollout
+    waits = f" (waits: {current.waits})" if current.waits else ""
+    lines.append(f"round   {current.id} at {current.stage}{waits}" if current.id else "round   none")
     if rollout is not None:
-        step = "loading" if rollout["step"] < 0 else f"step {rollout['step'] + 1}"
-        lines.append(f"rollout {rollout['version']}: {step}")
-    if value["operation"] is not None:
-        lines.append(f"under way: {value['operation']['kind']} to {value['operation']['target']}")
-    lines.append(f"pool    {value['pool'].get('size')} hard samples")
-    lines.append(f"frozen  {', '.join(value['frozen']) or 'nothing'}")
-    lines += [f"behind  {told}" for told in _astray(value["gateways"], value["epoch"])]
-    lines += [f"bad     {version}: {why}" for version, why in value["bad"].items()]
+        step = "loading" if rollout.step < 0 else f"step {rollout.step + 1}"
+        lines.append(f"rollout {rollout.version}: {step}")
+    if value.operation is not None:
+        lines.append(f"under way: {value.operation.kind} to {value.operation.target}")
+    lines.append(f"pool    {value.pool.size} hard samples")
+    lines.append(f"frozen  {', '.join(value.frozen) or 'nothing'}")
+    lines += [
+        f"behind  {one.id} is at epoch {one.epoch}, not {value.epoch}"
+        for one in value.gateways
+        if one.epoch != value.epoch
+    ]
+    lines += [f"bad     {version}: {why}" for version, why in value.bad.items()]
     lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
 
 
-def versions(value: dict[str, Any]) -> str:
+def versions(value: VersionsReply) -> str:
     """`GET versions`."""
-    rows = [
-        (v["version"], v["state"], when(v["created"]), v["parent"], v["round"], v["decided_by"], v["bad"] or "")
-        for v in value["versions"]
-    ]
+    rows = [(v.version, v.state, when(v.created), v.parent, v.round, v.decided_by, v.bad or "") for v in value.versions]
     return table(("version", "state", "created (UTC)", "parent", "round", "decided by", "bad"), rows)
 
 
-def moved(value: dict[str, Any]) -> str:
+def moved(value: MoveReply) -> str:
     """The answer of a rollback or promotion."""
-    lines = [f"{value['from']} -> {value['to']} at epoch {value['epoch']} in {value['seconds']:.2f} s"]
-    taken = value.get("taken_back")
-    if taken:
-        of = "" if taken["round"] is None else f" of round {taken['round']}"
-        lines.append(f"candidate {taken['version']}{of} was taken back")
-    if value.get("behind"):
-        lines.append(f"gateways that do not follow yet: {', '.join(value['behind'])}; `understudy status` shows them")
+    lines = [f"{value.source} -> {value.to} at epoch {value.epoch} in {value.seconds:.2f} s"]
+    taken = value.taken_back
+    if taken is not None:
+        of = "" if taken.round is None else f" of round {taken.round}"
+        lines.append(f"candidate {taken.version}{of} was taken back")
+    if value.behind:
+        lines.append(f"gateways that do not follow yet: {', '.join(value.behind)}; `understudy status` shows them")
     return "\n".join([*lines, *_warning(value)])
 
 
-def rolled_back(value: dict[str, Any]) -> str:
+def rolled_back(value: MoveReply) -> str:
     """The answer of a rollback, which freezes promotion."""
     return f"{moved(value)}\npromotion is frozen until `understudy resume promotion`"
 
 
-def rounds(value: dict[str, Any]) -> str:
+def rounds(value: RoundsReply) -> str:
     """`GET rounds`."""
     rows = [
-        (r["id"], r["state"], r["parent"], r["candidate"], when(r["started"]), r["why"],
-         " ".join(f"{name} {s['seconds']:.0f}s" for name, s in r["stages"].items()), r["ended"] or "")
-        for r in value["rounds"]
+        (r.id, r.state, r.parent, r.candidate, when(r.started), r.why,
+         " ".join(f"{name} {s.seconds:.0f}s" for name, s in r.stages.items()), r.ended or "")
+        for r in value.rounds
     ]  # fmt: skip
     return table(("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "ended because"), rows)
 
 
-def frozen(value: dict[str, Any]) -> str:
+def frozen(value: FrozenReply) -> str:
     """The answer of `POST freeze` and `POST resume`."""
-    return "\n".join([f"frozen: {', '.join(value['frozen']) or 'nothing'}", *_warning(value)])
+    return "\n".join([f"frozen: {', '.join(value.frozen) or 'nothing'}", *_warning(value)])
 
 
-def requested(value: dict[str, Any]) -> str:
+def requested(value: RoundRequestedReply) -> str:
     """The answer of `POST rounds`."""
-    waits = f"; it waits: {value['waits']}" if value.get("waits") else ""
+    waits = f"; it waits: {value.waits}" if value.waits else ""
     return f"asked the trainer for a round{waits}; `understudy rounds list` shows it"
 
 
-def aborted(value: dict[str, Any]) -> str:
+def aborted(value: RoundAbortedReply) -> str:
     """The answer of `POST rounds/abort`."""
-    taken = f"; candidate {value['candidate']} was taken back" if value["candidate"] else ""
-    return f"round {value['round']} ended at {value['stage']}: {value['why']}{taken}"
+    taken = f"; candidate {value.candidate} was taken back" if value.candidate else ""
+    return f"round {value.round} ended at {value.stage}: {value.why}{taken}"
 
 
-def kpis(value: dict[str, Any]) -> str:
+def kpis(value: KpisReply) -> str:
     """`GET kpis`."""
     rows = [
-        (name, kpi, int(s["n"]), f"{s['mean']:.4f}", f"{s['var'] ** 0.5:.4f}")
-        for name, group in value["kpis"].items()
+        (name, kpi, s.n, f"{s.mean:.4f}", f"{s.var**0.5:.4f}")
+        for name, group in value.kpis.items()
         for kpi, s in group.items()
     ]
-    return table((value["by"], "kpi", "n", "mean", "sd"), rows)
+    return table((value.by, "kpi", "n", "mean", "sd"), rows)
 
 
-def pool(value: dict[str, Any]) -> str:
+def pool(value: PoolReply) -> str:
     """`GET pool`."""
-    rows = [("all", value["size"]), *value.get("by_kind", {}).items()]
-    return table(("kind", "samples"), rows)
+    return table(("kind", "samples"), [("all", value.size), *value.by_kind.items()])
 
 
-def experiments(value: dict[str, Any]) -> str:
+def purged(value: PurgeReply) -> str:
+    """The answer of `DELETE pool`."""
+    return f"removed {value.removed} samples of {value.tenant}"
+
+
+def experiments(value: ExperimentsReply) -> str:
     """`GET experiments`."""
     rows = [
-        (e["id"], e["state"], e["unit"], ", ".join(f"{arm} {share:g}" for arm, share in e["arms"].items()))
-        for e in value["experiments"]
+        (e.id, e.state, e.unit, ", ".join(f"{arm} {share:g}" for arm, share in e.arms.items()))
+        for e in value.experiments
     ]
     return table(("experiment", "state", "unit", "arms"), rows)
 
 
-def applied(value: dict[str, Any]) -> str:
+def applied(value: ExperimentAppliedReply) -> str:
     """The answer of `PUT experiments/ID`."""
-    lines = [f"{value['id']} applies from epoch {value['epoch']}"]
-    return "\n".join(lines + [f"warning: {warning}" for warning in value["warnings"]])
+    lines = [f"{value.id} applies from epoch {value.epoch}"]
+    return "\n".join(lines + [f"warning: {warning}" for warning in value.warnings])
+
+
+def stopped(value: ExperimentStoppedReply) -> str:
+    """The answer of `DELETE experiments/ID`."""
+    return f"{value.id} stopped at epoch {value.epoch}; its results stay"
 
 
 def when(at: float) -> str:
@@ -138,13 +164,8 @@ def when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _warning(value: dict[str, Any]) -> list[str]:
-    return [f"warning: {value['warning']}"] if value.get("warning") else []
-
-
-def _astray(gateways: Iterable[dict[str, Any]], epoch: int | None) -> list[str]:
-    """Gateways that route by another epoch than the newest."""
-    return [f"{g['id']} is at epoch {g['epoch']}, not {epoch}" for g in gateways if g["epoch"] != epoch]
+def _warning(value: MoveReply | FrozenReply) -> list[str]:
+    return [f"warning: {value.warning}"] if value.warning else []
 
 
 def _cell(value: Any) -> str:

@@ -1,13 +1,25 @@
-"""The control plane's answers as plain JSON values, from the conductor and the sources."""
+"""The control plane's pages, from the conductor and the sources."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
 from deploy.rounds.store import Round
+from deploy.routing.document import GatewayBeat
+from serving.control.replies import (
+    BusStatus,
+    LiveVersions,
+    PoolReply,
+    RolloutRow,
+    RolloutStatus,
+    RoundProgress,
+    RoundRow,
+    RoundStatus,
+    SlotStatus,
+    StageRow,
+    StatusReply,
+    VersionRow,
+)
 from serving.control.sources import Sources
 from understudy.errors import Unavailable
 
@@ -19,63 +31,65 @@ class Views:
         self._conductor = conductor
         self._sources = sources
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> StatusReply:
         """One page: what is live, ready and under way."""
         state, document = self._conductor.deployment.state, self._conductor.document
-        current = self._conductor.deployment.rounds.current()
-        return {
-            "epoch": document.epoch if document is not None else None,
-            "live": {"teacher": state.teacher, "student": state.stable},
-            "previous": list(state.previous),
-            "slots": self._slots(),
-            "gateways": self._gateways(),
-            "breaker": {},
-            "pool": self._or_why(self._sources.pool, {"size": None}),
-            "round": {"id": None, "stage": None} if current is None else self._stage(current),
-            "rollout": None if state.canary is None else state.canary.model_dump(mode="json", exclude={"before"}),
-            "operation": None if state.operation is None else state.operation.model_dump(mode="json"),
-            "frozen": list(state.frozen),
-            "bad": state.bad,
-            "bus": self._or_why(lambda: {"lag": self._sources.lag()}, {"lag": None}),
-        }
+        return StatusReply(
+            epoch=None if document is None else document.epoch,
+            live=LiveVersions(teacher=state.teacher, student=state.stable),
+            previous=list(state.previous),
+            slots=self._slots(),
+            gateways=[GatewayBeat.model_validate(beat) for beat in self._conductor.store.gateways()],
+            breaker={},
+            pool=self._pool(),
+            round=self._stage(self._conductor.deployment.rounds.current()),
+            rollout=None
+            if state.canary is None
+            else RolloutStatus.model_validate(state.canary.model_dump(mode="json")),
+            operation=state.operation,
+            frozen=list(state.frozen),
+            bad=state.bad,
+            bus=self._bus(),
+        )
 
-    def versions(self) -> list[dict[str, Any]]:
+    def versions(self) -> list[VersionRow]:
         """Versions, newest first."""
         state = self._conductor.deployment.state
         rows = []
         for manifest in self._conductor.deployment.registry.versions():
             record = state.record(manifest.version)
             teacher = "live" if manifest.version == state.teacher else "registered"
-            rows.append({
-                "version": manifest.version,
-                "state": record.state if manifest.kind == "student" else teacher,
-                "kind": manifest.kind,
-                "created": manifest.created,
-                "parent": manifest.parent,
-                "teacher": manifest.teacher,
-                "round": manifest.round,
-                "decided_by": record.decided_by,
-                "bad": state.bad.get(manifest.version),
-                "bytes": sum(entry.size for entry in manifest.files.values()),
-                "metrics": manifest.metrics,
-            })  # fmt: skip
+            rows.append(
+                VersionRow(
+                    version=manifest.version,
+                    state=record.state if manifest.kind == "student" else teacher,
+                    kind=manifest.kind,
+                    created=manifest.created,
+                    parent=manifest.parent,
+                    teacher=manifest.teacher,
+                    round=manifest.round,
+                    decided_by=record.decided_by,
+                    bad=state.bad.get(manifest.version),
+                    bytes=sum(entry.size for entry in manifest.files.values()),
+                    metrics=manifest.metrics,
+                )
+            )
         return rows
 
-    def rollouts(self) -> list[dict[str, Any]]:
+    def rollouts(self) -> list[RolloutRow]:
         """Each version's life so far, the one under way first."""
-        state = self._conductor.deployment.state
         rows = [
-            {
-                "version": version, "state": record.state, "decided_by": record.decided_by,
-                "steps": list(record.steps), "history": list(record.history),
-            }
-            for version, record in state.versions.items()
+            RolloutRow(
+                version=version, state=record.state, decided_by=record.decided_by,
+                steps=list(record.steps), history=list(record.history),
+            )
+            for version, record in self._conductor.deployment.state.versions.items()
         ]  # fmt: skip
-        return sorted(rows, key=lambda row: row["history"][-1]["at"] if row["history"] else 0.0, reverse=True)
+        return sorted(rows, key=lambda row: row.history[-1]["at"] if row.history else 0.0, reverse=True)
 
-    def rounds(self) -> list[dict[str, Any]]:
+    def rounds(self) -> list[RoundRow]:
         """Rounds with their stages, newest first."""
-        return [self._round(one) for one in self._conductor.deployment.rounds.all()]
+        return [_round(one) for one in self._conductor.deployment.rounds.all()]
 
     def next_round_waits(self) -> str | None:
         """Why a round that is asked for does not begin at once; None: nothing is in its way."""
@@ -84,40 +98,48 @@ class Views:
         current = self._conductor.deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
 
-    def _slots(self) -> dict[str, Any]:
+    def _slots(self) -> dict[str, SlotStatus]:
         document, beats = self._conductor.document, self._conductor.deployment.beats
-        rows: dict[str, Any] = {}
+        rows = {}
         for name, view in (document.slots if document is not None else {}).items():
             beat = beats.get(name)
             told = {} if beat is None else beat.model_dump(mode="json", exclude={"schema_version", "slot"})
-            rows[name] = {**told, **view.model_dump(mode="json"), "reports": beat is not None}
+            wanted = view.model_dump(mode="json")
+            rows[name] = SlotStatus.model_validate({**told, **wanted, "reports": beat is not None})
         return rows
 
-    def _gateways(self) -> list[dict[str, Any]]:
-        return self._conductor.store.gateways()
-
-    def _stage(self, current: Round) -> dict[str, Any]:
+    def _stage(self, current: Round | None) -> RoundStatus:
+        if current is None:
+            return RoundStatus(id=None, stage=None)
         told = self._conductor.deployment.rounds.read_progress(current.id) or {}
-        progress = told if told.get("stage") == current.state else None
-        stage = {"id": current.id, "stage": current.state, "candidate": current.candidate, "progress": progress}
-        return {**stage, "waits": waits(current, self._conductor.deployment.state)}
+        progress = RoundProgress.model_validate(told) if told.get("stage") == current.state else None
+        return RoundStatus(
+            id=current.id, stage=current.state, candidate=current.candidate, progress=progress,
+            waits=waits(current, self._conductor.deployment.state),
+        )  # fmt: skip
 
-    def _round(self, one: Round) -> dict[str, Any]:
-        stages = {
-            name: {"started": s.started, "seconds": round(s.seconds, 3), "event": s.event, "summary": s.summary}
-            for name, s in one.stages.items()
-        }
-        return {
-            "id": one.id, "state": one.state, "parent": one.parent, "teacher": one.teacher,
-            "candidate": one.candidate, "why": one.why, "started": one.started, "ended": ended(one), "stages": stages,
-        }  # fmt: skip
-
-    @staticmethod
-    def _or_why(read: Callable[[], dict[str, Any]], missing: dict[str, Any]) -> dict[str, Any]:
+    def _pool(self) -> PoolReply:
         try:
-            return read()
+            return PoolReply.model_validate(self._sources.pool())
         except Unavailable as error:
-            return {**missing, "why": error.message}
+            return PoolReply(size=None, why=error.message)
+
+    def _bus(self) -> BusStatus:
+        try:
+            return BusStatus(lag=self._sources.lag())
+        except Unavailable as error:
+            return BusStatus(lag=None, why=error.message)
+
+
+def _round(one: Round) -> RoundRow:
+    stages = {
+        name: StageRow(started=s.started, seconds=round(s.seconds, 3), event=s.event, summary=s.summary)
+        for name, s in one.stages.items()
+    }
+    return RoundRow(
+        id=one.id, state=one.state, parent=one.parent, teacher=one.teacher, candidate=one.candidate, why=one.why,
+        started=one.started, ended=ended(one), stages=stages,
+    )  # fmt: skip
 
 
 def waits(current: Round, state: ControlState) -> str | None:

@@ -8,6 +8,7 @@ from starlette.types import Message
 
 from serving.control import printing
 from serving.control.door import MAX_BODY
+from serving.control.replies import FrozenReply, RoundAbortedReply
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, actions, to_canary
 from tests.serving.control.conftest import TOKEN
@@ -101,7 +102,7 @@ def test_without_an_audit_log_a_freeze_takes_place_with_a_warning_and_the_rest_i
     answer = admin.post("/freeze", json={"what": "student"}).json()
     assert answer["frozen"] == ["student"]
     assert "audit" in answer["warning"]
-    assert answer["warning"] in printing.frozen(answer)
+    assert answer["warning"] in printing.frozen(FrozenReply.model_validate(answer))
 
 
 def test_a_candidate_that_a_promotion_takes_back_is_named_with_why_its_round_ended(
@@ -140,7 +141,7 @@ def test_a_round_is_aborted_by_number_or_as_the_one_under_way(admin: TestClient,
     answer = admin.post("/rounds/abort", json={"round": 1}).json()
     assert (answer["round"], answer["stage"], answer["candidate"]) == (1, "canary", candidate)
     assert (
-        printing.aborted(answer)
+        printing.aborted(RoundAbortedReply.model_validate(answer))
         == f"round 1 ended at canary: aborted by operator; candidate {candidate} was taken back"
     )
     assert admin.get("/rounds").json()["rounds"][0]["ended"] == "aborted by operator"
