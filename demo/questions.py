@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.world import stream
-from serving.up.report.questions import FAMILIES, Family, Purpose, Question
+from serving.up.report.questions import FAMILIES, Family, Purpose, ReportQuestion
 from understudy.files import write_atomic
 
 SEEDS: dict[Family, int] = {"drift": 71, "general": 72}
@@ -19,7 +19,7 @@ FIRST_TOKENS, LOAD = (73, 24), (74, 32)
 """Seed and number of the prompts by which the engines' speed is taken."""
 
 
-def questions(count: int) -> Iterator[Question]:
+def questions(count: int) -> Iterator[ReportQuestion]:
     """`count` prompts to be judged of each family, and those for the speed."""
     for family in FAMILIES:
         yield from drawn("judged", family, SEEDS[family], count)
@@ -27,11 +27,11 @@ def questions(count: int) -> Iterator[Question]:
     yield from drawn("throughput", "general", *LOAD)
 
 
-def drawn(purpose: Purpose, family: Family, seed: int, count: int) -> Iterator[Question]:
+def drawn(purpose: Purpose, family: Family, seed: int, count: int) -> Iterator[ReportQuestion]:
     """`count` held-out prompts of a seed."""
     for one in stream(seed, "eval", family, count):
         facts = tuple(fact.text for fact in one.facts)
-        yield Question(purpose=purpose, family=family, messages=one.messages, facts=facts)
+        yield ReportQuestion(purpose=purpose, family=family, messages=one.messages, facts=facts)
 
 
 def main(argv: list[str] | None = None) -> int:

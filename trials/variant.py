@@ -14,7 +14,7 @@ NOT_COPIED = ("manifest.json", "READY", FINGERPRINT_FILE)
 
 def make_variant(source: Path, target: Path, seed: int) -> Path:
     """Copy the model folder `source` to `target` with every matrix moved by noise; returns `target`, unregistered."""
-    import torch
+    import torch  # house: allow heavy-import, only benchmarks and tests come here
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_COPIED), copy_function=shutil.copyfile)

@@ -23,7 +23,7 @@ def rate_factor(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_STEPS, max(0.0, left))
 
 
-class Learner:
+class DemoLearner:
     """Advances one model step by step; everything it needs to continue is in its checkpoint."""
 
     def __init__(self, size: Size, tokenizer: PreTrainedTokenizerFast, rate: float, mix: Mix, path: Path) -> None:

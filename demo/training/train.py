@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerFast
 
 from demo import world
 from demo.training import corpus, tokenizer
-from demo.training.learner import Learner
+from demo.training.learner import DemoLearner
 from demo.training.model import Size, export
 from demo.training.rows import Mix
 from understudy.errors import UnderstudyError
@@ -72,7 +72,7 @@ def log(work: Path, name: str, record: dict[str, object]) -> None:
         file.write(json.dumps({"time": round(time.time()), **record}, ensure_ascii=False) + "\n")
 
 
-def first_version(work: Path, learner: Learner, words: PreTrainedTokenizerFast, rate: float) -> None:
+def first_version(work: Path, learner: DemoLearner, words: PreTrainedTokenizerFast, rate: float) -> None:
     """Keep the student's earlier version when it is good enough and none was kept before."""
     folder = work / "export" / "student-v1"
     if learner.size == "student" and rate >= V1_AT_LEAST and not (folder / "model.safetensors").exists():
@@ -81,7 +81,7 @@ def first_version(work: Path, learner: Learner, words: PreTrainedTokenizerFast, 
 
 def fit(size: Size, plan: Plan, work: Path, words: PreTrainedTokenizerFast) -> None:
     """Train one model to the end of its plan and export it to the work folder."""
-    learner = Learner(size, words, plan.rate, plan.mix, work / f"{size}.pt")
+    learner = DemoLearner(size, words, plan.rate, plan.mix, work / f"{size}.pt")
     last_save = last_look = time.monotonic()
     columns = (TextColumn(size), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=not sys.stderr.isatty()) as bar:
@@ -102,7 +102,7 @@ def fit(size: Size, plan: Plan, work: Path, words: PreTrainedTokenizerFast) -> N
     look(size, learner, work, words)
 
 
-def look(size: Size, learner: Learner, work: Path, words: PreTrainedTokenizerFast) -> None:
+def look(size: Size, learner: DemoLearner, work: Path, words: PreTrainedTokenizerFast) -> None:
     """Evaluate the checkpoint on a small sample, log it and export it."""
     rates = learner.evaluate(100)
     log(work, size, {"step": learner.step, "rates": rates})

@@ -14,28 +14,18 @@ from deploy.control.conductor import Conductor
 from serving.control.door import Door
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
-from serving.control.replies import (
-    AuditEntry,
-    AuditReply,
-    ErrorReply,
+from serving.control.replies.base import ErrorReply, NotComputedReply
+from serving.control.replies.counts import AuditEntry, AuditReply, KpisReply, PoolReply, PurgeReply
+from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
     ExperimentResultsReply,
     ExperimentsReply,
     ExperimentStoppedReply,
-    FrozenReply,
-    KpisReply,
-    MoveReply,
-    NotComputedReply,
-    PoolReply,
-    PurgeReply,
-    RolloutsReply,
-    RoundAbortedReply,
-    RoundRequestedReply,
-    RoundsReply,
-    StatusReply,
-    VersionsReply,
 )
+from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
+from serving.control.replies.status import StatusReply
+from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, VersionsReply
 from serving.control.sources import Sources
 from serving.control.views import Views
 from understudy import __version__

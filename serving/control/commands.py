@@ -13,21 +13,11 @@ from pydantic import BaseModel, ValidationError
 from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
-from serving.control.replies import (
-    ExperimentAppliedReply,
-    ExperimentsReply,
-    ExperimentStoppedReply,
-    FrozenReply,
-    KpisReply,
-    MoveReply,
-    PoolReply,
-    PurgeReply,
-    RoundAbortedReply,
-    RoundRequestedReply,
-    RoundsReply,
-    StatusReply,
-    VersionsReply,
-)
+from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
+from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
+from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
+from serving.control.replies.status import StatusReply
+from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 from understudy.errors import NotFound, UnderstudyError, UsageError
 from understudy.state import DEFAULT_STATE
 

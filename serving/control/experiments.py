@@ -5,7 +5,7 @@ from __future__ import annotations
 from ab.applying import changes, warnings
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
-from serving.control.replies import (
+from serving.control.replies.experiments import (
     ArmCount,
     ExperimentAppliedReply,
     ExperimentReply,

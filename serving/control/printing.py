@@ -6,21 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from serving.control.replies import (
-    ExperimentAppliedReply,
-    ExperimentsReply,
-    ExperimentStoppedReply,
-    FrozenReply,
-    KpisReply,
-    MoveReply,
-    PoolReply,
-    PurgeReply,
-    RoundAbortedReply,
-    RoundRequestedReply,
-    RoundsReply,
-    StatusReply,
-    VersionsReply,
-)
+from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
+from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
+from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
+from serving.control.replies.status import StatusReply
+from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 
 WORDS = {
     "similarity": "how alike the texts of teacher and student are, on shadow pairs of live traffic; 1 is the same",

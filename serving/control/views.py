@@ -6,20 +6,18 @@ from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
 from deploy.rounds.store import Round
 from deploy.routing.document import GatewayBeat
-from serving.control.replies import (
+from serving.control.replies.counts import PoolReply
+from serving.control.replies.rounds import RoundRow, StageRow
+from serving.control.replies.status import (
     BusStatus,
     LiveVersions,
-    PoolReply,
-    RolloutRow,
     RolloutStatus,
     RoundProgress,
-    RoundRow,
     RoundStatus,
     SlotStatus,
-    StageRow,
     StatusReply,
-    VersionRow,
 )
+from serving.control.replies.versions import RolloutRow, VersionRow
 from serving.control.sources import Sources
 from understudy.errors import Unavailable
 

@@ -13,7 +13,7 @@ import httpx
 
 from serving.up.report.demands import states_all
 from serving.up.report.figures import Judged, median
-from serving.up.report.questions import Question
+from serving.up.report.questions import ReportQuestion
 
 TOKENS = 64
 AT_ONCE = 8
@@ -99,11 +99,11 @@ class Asker:
         return tuple(row[str(t)]["rank"] == 1 for row, t in zip(rows, teacher.tokens, strict=True))
 
     async def judged(
-        self, engine: LoadedEngine, questions: Sequence[Question], teacher: Sequence[Greedy]
+        self, engine: LoadedEngine, questions: Sequence[ReportQuestion], teacher: Sequence[Greedy]
     ) -> list[Judged]:
         """The version in `engine` beside the teacher's replies: asked through the gateway, and scored on them."""
 
-        async def one(item: tuple[Question, Greedy]) -> Judged:
+        async def one(item: tuple[ReportQuestion, Greedy]) -> Judged:
             question, right = item
             said = await self.greedy(f"student:{engine.version}", question.messages)
             agreed = await self.agreed(engine, right)
@@ -111,18 +111,18 @@ class Asker:
 
         return await over(list(zip(questions, teacher, strict=True)), one)
 
-    async def first_token(self, engine: LoadedEngine, questions: Sequence[Question]) -> float:
+    async def first_token(self, engine: LoadedEngine, questions: Sequence[ReportQuestion]) -> float:
         """Median seconds from request to first token, one request at a time."""
         return median(await over(questions, lambda one: self._first(engine, one), at_once=1))
 
-    async def throughput(self, engine: LoadedEngine, questions: Sequence[Question]) -> float:
+    async def throughput(self, engine: LoadedEngine, questions: Sequence[ReportQuestion]) -> float:
         """Tokens in a second at eight requests at a time, each of the same length."""
         began = time.perf_counter()
         more = {"ignore_eos": True, "stream": False}
         tokens = await over(questions, lambda one: self._length(engine, one, more))
         return sum(tokens) / (time.perf_counter() - began)
 
-    async def _first(self, engine: LoadedEngine, question: Question) -> float:
+    async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:
         began = time.perf_counter()
         body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
         url, first = f"{engine.url}/v1/chat/completions", 0.0
@@ -133,7 +133,7 @@ class Asker:
                     first = time.perf_counter() - began
         return first
 
-    async def _length(self, engine: LoadedEngine, question: Question, more: dict[str, Any]) -> int:
+    async def _length(self, engine: LoadedEngine, question: ReportQuestion, more: dict[str, Any]) -> int:
         body = {
             "model": engine.model,
             "messages": list(question.messages),

@@ -16,7 +16,7 @@ Purpose = Literal["judged", "first_token", "throughput"]
 FAMILIES: tuple[Family, ...] = ("drift", "general")
 
 
-class Question(BaseModel):
+class ReportQuestion(BaseModel):
     """One prompt, what a right reply must state, and what it is asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,10 +32,10 @@ class Question(BaseModel):
 class Questions:
     """All questions of a report."""
 
-    def __init__(self, rows: Sequence[Question]) -> None:
+    def __init__(self, rows: Sequence[ReportQuestion]) -> None:
         self._rows = rows
 
-    def of(self, purpose: Purpose, family: Family | None = None) -> list[Question]:
+    def of(self, purpose: Purpose, family: Family | None = None) -> list[ReportQuestion]:
         """Those for `purpose`, in order.
 
         Raises:
@@ -58,7 +58,7 @@ def read_questions(path: Path) -> Questions:
     rows = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            rows.append(Question.model_validate_json(line))
+            rows.append(ReportQuestion.model_validate_json(line))
         except ValidationError as error:
             raise UnderstudyError(f"{path}, line {number} is no question: {error}") from None
     return Questions(rows)

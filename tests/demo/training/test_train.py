@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from demo.training import corpus
-from demo.training.learner import Learner, rate_factor
+from demo.training.learner import DemoLearner, rate_factor
 from demo.training.model import build, export
 from demo.training.net import Net, document_mask, rotary
 from demo.training.rows import ROW, Mix, Pieces, batch
@@ -65,14 +65,14 @@ def test_the_rate_warms_up_stays_and_ends_at_nothing() -> None:
 
 def test_a_run_continues_from_its_checkpoint_with_the_same_losses(words, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda module, **_: module)
-    whole = Learner("student", words, 1e-3, PURE, tmp_path / "a.pt")
+    whole = DemoLearner("student", words, 1e-3, PURE, tmp_path / "a.pt")
     losses = [whole.advance(10)[0] for _ in range(4)]
     assert whole.step == 4
-    part = Learner("student", words, 1e-3, PURE, tmp_path / "b.pt")
+    part = DemoLearner("student", words, 1e-3, PURE, tmp_path / "b.pt")
     for _ in range(2):
         part.advance(10)
     part.save()
-    resumed = Learner("student", words, 1e-3, PURE, tmp_path / "b.pt")
+    resumed = DemoLearner("student", words, 1e-3, PURE, tmp_path / "b.pt")
     assert resumed.step == 2
     assert [resumed.advance(10)[0] for _ in range(2)] == pytest.approx(losses[2:], abs=1e-3)
 

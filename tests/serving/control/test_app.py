@@ -8,7 +8,8 @@ from starlette.types import Message
 
 from serving.control import printing
 from serving.control.door import MAX_BODY
-from serving.control.replies import FrozenReply, RoundAbortedReply
+from serving.control.replies.rounds import RoundAbortedReply
+from serving.control.replies.versions import FrozenReply
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, actions, to_canary
 from tests.serving.control.conftest import TOKEN

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from serving.control import printing
-from serving.control.replies import MoveReply, StatusReply
+from serving.control.replies.status import StatusReply
+from serving.control.replies.versions import MoveReply
 
 STATUS: dict[str, Any] = {
     "epoch": 12, "live": {"teacher": "t1", "student": "v3"}, "previous": [], "slots": {}, "rollout": None,

@@ -10,7 +10,18 @@ from pydantic import BaseModel
 
 from deploy.life.state import CanaryState
 from deploy.routing.document import Heartbeat, SlotView
-from serving.control import replies
+from serving.control.replies.base import ErrorReply, NotComputedReply
+from serving.control.replies.counts import AuditReply, KpisReply, PoolReply, PurgeReply
+from serving.control.replies.experiments import (
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentResultsReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+)
+from serving.control.replies.rounds import RoundRequestedReply, RoundsReply
+from serving.control.replies.status import RolloutStatus, SlotStatus, StatusReply
+from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, TakenBack, VersionsReply
 from tests.deploy.fleet import Moving, World, to_canary
 
 ARMS = {"teacher": 0.5, "student": 0.5}
@@ -39,15 +50,15 @@ def test_every_route_of_the_openapi_document_has_a_schema_that_says_something(ad
 @pytest.mark.parametrize(
     ("path", "reply"),
     [
-        ("/status", replies.StatusReply),
-        ("/versions", replies.VersionsReply),
-        ("/pool", replies.PoolReply),
-        ("/kpis", replies.KpisReply),
-        ("/rollouts", replies.RolloutsReply),
-        ("/rounds", replies.RoundsReply),
-        ("/audit", replies.AuditReply),
-        ("/drift", replies.NotComputedReply),
-        ("/experiments", replies.ExperimentsReply),
+        ("/status", StatusReply),
+        ("/versions", VersionsReply),
+        ("/pool", PoolReply),
+        ("/kpis", KpisReply),
+        ("/rollouts", RolloutsReply),
+        ("/rounds", RoundsReply),
+        ("/audit", AuditReply),
+        ("/drift", NotComputedReply),
+        ("/experiments", ExperimentsReply),
     ],
 )
 def test_a_page_of_a_system_with_a_candidate_is_its_reply(
@@ -55,30 +66,30 @@ def test_a_page_of_a_system_with_a_candidate_is_its_reply(
 ) -> None:
     to_canary(world, world.candidate())
     admin.put("/experiments/a", json={"id": "a", "arms": ARMS, "when": {"tenant": "shop"}})
-    exactly(reply, admin.get(path).json())
+    assert exactly(reply, admin.get(path).json()) is not None
 
 
 def test_acts_answer_with_their_replies(admin: TestClient, world: World) -> None:
     candidate = world.candidate()
     to_canary(world, candidate)
     with Moving(world):
-        moved = exactly(replies.MoveReply, admin.post("/promote", json={"version": "v1"}).json())
-    assert moved.taken_back == replies.TakenBack(version=candidate, round=1)
-    exactly(replies.FrozenReply, admin.post("/freeze", json={"what": "learning"}).json())
-    exactly(replies.RoundRequestedReply, admin.post("/rounds").json())
-    exactly(replies.PurgeReply, admin.delete("/pool", params={"tenant": "acme"}).json())
-    assert exactly(replies.ErrorReply, admin.post("/rounds/abort").json()).error.code == "not_found"
+        moved = exactly(MoveReply, admin.post("/promote", json={"version": "v1"}).json())
+    assert moved.taken_back == TakenBack(version=candidate, round=1)
+    exactly(FrozenReply, admin.post("/freeze", json={"what": "learning"}).json())
+    exactly(RoundRequestedReply, admin.post("/rounds").json())
+    exactly(PurgeReply, admin.delete("/pool", params={"tenant": "acme"}).json())
+    assert exactly(ErrorReply, admin.post("/rounds/abort").json()).error.code == "not_found"
 
 
 def test_an_experiment_is_shown_as_it_was_applied(admin: TestClient) -> None:
-    exactly(replies.ExperimentAppliedReply, admin.put("/experiments/a", json={"id": "a", "arms": ARMS}).json())
-    shown = exactly(replies.ExperimentReply, admin.get("/experiments/a").json())
+    exactly(ExperimentAppliedReply, admin.put("/experiments/a", json={"id": "a", "arms": ARMS}).json())
+    shown = exactly(ExperimentReply, admin.get("/experiments/a").json())
     assert (shown.state, shown.arms, shown.stop.planned_units) == ("active", ARMS, 10_000)
-    exactly(replies.ExperimentResultsReply, admin.get("/experiments/a/results").json())
-    exactly(replies.ExperimentStoppedReply, admin.delete("/experiments/a").json())
+    exactly(ExperimentResultsReply, admin.get("/experiments/a/results").json())
+    exactly(ExperimentStoppedReply, admin.delete("/experiments/a").json())
 
 
 def test_a_slot_shows_all_that_its_agent_and_the_routing_document_say_of_it() -> None:
     told = Heartbeat.model_fields.keys() - {"schema_version", "slot"} | SlotView.model_fields.keys() - {"api_key"}
-    assert replies.SlotStatus.model_fields.keys() == told | {"reports"}
-    assert replies.RolloutStatus.model_fields.keys() == CanaryState.model_fields.keys() - {"before"}
+    assert SlotStatus.model_fields.keys() == told | {"reports"}
+    assert RolloutStatus.model_fields.keys() == CanaryState.model_fields.keys() - {"before"}

@@ -1,0 +1,68 @@
+"""What was counted and written down: pool, KPIs, audit log."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from serving.control.replies.base import Reply
+
+
+class PoolReply(Reply):
+    """The hard pool: samples now, and counts since the beginning."""
+
+    size: int | None
+    """None where it cannot be read; `why` says why."""
+    anchors: int = 0
+    by_kind: dict[str, int] = Field(default_factory=dict)
+    by_tenant: dict[str, int] = Field(default_factory=dict)
+    admitted: int = 0
+    duplicate: int = 0
+    replaced: int = 0
+    evicted: int = 0
+    purged: int = 0
+    why: str = ""
+
+
+class PurgeReply(Reply):
+    """Samples of a tenant that were removed from the pool."""
+
+    tenant: str
+    removed: int
+
+
+class KpiSummary(Reply):
+    """Count, mean and variance (ddof 1) of a KPI; quantiles of latencies alone, to about 9 %."""
+
+    n: int
+    mean: float
+    var: float
+    p50: float | None = None
+    p99: float | None = None
+
+
+class KpisReply(Reply):
+    """Summaries by arm or version, then by KPI."""
+
+    by: Literal["arm", "version"]
+    kpis: dict[str, dict[str, KpiSummary]]
+
+
+class AuditEntry(Reply):
+    """One line of the audit log."""
+
+    n: int
+    at: float
+    action: str
+    actor: str
+    details: dict[str, Any]
+    previous: str
+    """Hash of the line before."""
+    hash: str
+
+
+class AuditReply(Reply):
+    """Lines of the audit log, oldest first."""
+
+    entries: list[AuditEntry]

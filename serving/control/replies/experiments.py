@@ -1,0 +1,55 @@
+"""Experiments: as applied, and what they counted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ab.experiment import Experiment
+from serving.control.replies.base import Reply
+
+ExperimentState = Literal["active", "stopped"]
+
+
+class ExperimentReply(Experiment):
+    """An experiment as it was applied, with its state."""
+
+    state: ExperimentState
+
+
+class ExperimentsReply(Reply):
+    """Every experiment; of the active ones the first that matches a request takes it."""
+
+    experiments: list[ExperimentReply]
+
+
+class ExperimentAppliedReply(Reply):
+    """An experiment that takes part from `epoch` on."""
+
+    id: str
+    epoch: int
+    warnings: list[str]
+
+
+class ExperimentStoppedReply(Reply):
+    """An experiment that takes part until `epoch`; what it counted stays."""
+
+    id: str
+    epoch: int
+
+
+class ArmCount(Reply):
+    """Exposures of an arm and, to about 1 %, its units."""
+
+    exposures: int
+    units: int
+
+
+class ExperimentResultsReply(Reply):
+    """What an experiment counted."""
+
+    id: str
+    state: ExperimentState
+    arms: dict[str, ArmCount]
+    planned_units: int
+    decision: str
+    why: str

@@ -1,0 +1,106 @@
+"""`GET status`: one page of what is live, ready and under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from deploy.life.state import Freeze, Operation
+from deploy.routing.document import GatewayBeat
+from serving.control.replies.base import Reply
+from serving.control.replies.counts import PoolReply
+
+
+class LiveVersions(Reply):
+    """The versions that the arms mean."""
+
+    teacher: str
+    student: str | None
+
+
+class SlotStatus(Reply):
+    """A slot: what is wanted of it and, where its agent reports, what its last heartbeat said."""
+
+    desired: str | None
+    """Version that it should serve."""
+    url: str
+    model: str
+    version: str | None
+    """Version that is loaded and verified."""
+    ready: bool
+    reports: bool
+    """Whether its agent was heard."""
+    state: str = "silent"
+    fingerprint: float | None = None
+    """Largest difference of log-probabilities found by the last check, in nats."""
+    in_flight: int = 0
+    bad: dict[str, str] = Field(default_factory=dict)
+    """Versions that could not be loaded or verified here, with the reason."""
+    load_seconds: float | None = None
+    memory_bytes: int | None = None
+    pid: int | None = None
+    at: float = 0.0
+
+
+class RoundProgress(Reply):
+    """How far a stage is, in units of its own."""
+
+    stage: str
+    done: float
+    total: float
+    note: str = ""
+    at: float = 0.0
+
+
+class RoundStatus(Reply):
+    """The round under way; `id` is None without one."""
+
+    id: int | None
+    stage: str | None
+    candidate: str | None = None
+    progress: RoundProgress | None = None
+    waits: str | None = None
+    """What it waits for, with the command that helps."""
+
+
+class RolloutStatus(Reply):
+    """The candidate on its way; `step` is -1 while its slot loads it."""
+
+    version: str
+    round: int | None
+    step: int
+    since: float
+    steps: list[dict[str, Any]]
+    """Steps that are over: share, exposures, seconds, why."""
+    step_exposures: int
+    note: str
+
+
+class BusStatus(Reply):
+    """Events that the workers have yet to consume, by topic; None where nobody knows."""
+
+    lag: dict[str, int] | None
+    why: str = ""
+
+
+class StatusReply(Reply):
+    """One page: what is live, ready and under way."""
+
+    epoch: int | None
+    """Of the routing document in force."""
+    live: LiveVersions
+    previous: list[str]
+    """Up to three former stable versions, latest first."""
+    slots: dict[str, SlotStatus]
+    gateways: list[GatewayBeat]
+    breaker: dict[str, Any]
+    pool: PoolReply
+    round: RoundStatus
+    rollout: RolloutStatus | None
+    operation: Operation | None
+    """The rollback or promotion by hand that is under way."""
+    frozen: list[Freeze]
+    bad: dict[str, str]
+    """Versions that may not be served, with the reason."""
+    bus: BusStatus

@@ -1,0 +1,77 @@
+"""Versions, their lives, and what moves traffic between them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from deploy.life.state import Freeze
+from serving.control.replies.base import Reply
+
+
+class VersionRow(Reply):
+    """One version of the registry."""
+
+    version: str
+    state: str
+    kind: Literal["student", "teacher"]
+    created: float
+    parent: str | None
+    teacher: str | None
+    round: int | None
+    decided_by: str
+    bad: str | None
+    bytes: int
+    metrics: dict[str, Any]
+
+
+class VersionsReply(Reply):
+    """Versions, newest first."""
+
+    versions: list[VersionRow]
+
+
+class RolloutRow(Reply):
+    """A version's life so far."""
+
+    version: str
+    state: str
+    decided_by: str
+    steps: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+
+class RolloutsReply(Reply):
+    """Each version's life, the one under way first."""
+
+    rollouts: list[RolloutRow]
+
+
+class TakenBack(Reply):
+    """A candidate that a rollback or promotion took back."""
+
+    version: str
+    round: int | None
+
+
+class MoveReply(Reply):
+    """A rollback or promotion that is done."""
+
+    source: str | None = Field(alias="from")
+    to: str
+    epoch: int
+    seconds: float
+    follow_seconds: float
+    """From the new epoch until the last live gateway had it."""
+    behind: list[str] = Field(default_factory=list)
+    """Gateways that did not follow in time."""
+    warning: str = ""
+    taken_back: TakenBack | None = None
+
+
+class FrozenReply(Reply):
+    """What is frozen now."""
+
+    frozen: list[Freeze]
+    warning: str = ""
