@@ -22,7 +22,7 @@ import psutil
 from deploy.engines.address import api_base
 from deploy.engines.client import BlockingEngineClient
 from deploy.engines.external import ExternalEngine
-from deploy.engines.questions import models
+from deploy.engines.queries import models
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.obstacles import cpu_flags
 from serving.gateway.config import GatewayConfig
@@ -107,10 +107,10 @@ def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
     if engine.lacks_key:
         yield f"`{setting}.api_key_env` names the environment variable {engine.api_key_env}, which is not set"
         return
-    question = models()
+    query = models()
     try:
         with contextlib.closing(BlockingEngineClient(engine.url, engine.key)) as client:
-            answer = client.send(question, SECONDS)
+            answer = client.send(query, SECONDS)
     except (Unavailable, httpx.InvalidURL) as error:
         yield f"`{setting}.url` {engine.url} cannot be reached: {error}"
         return
@@ -118,10 +118,10 @@ def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
         on_key = f"is the key of `{setting}.api_key_env` right?"
         hints = {401: on_key, 403: on_key, 404: "is its path right, such as /v1?"}
         hint = hints.get(answer.status, "see its log")
-        yield f"`{setting}.url`: {api_base(engine.url)}{question.path} answers {answer.status}: {hint}"
+        yield f"`{setting}.url`: {api_base(engine.url)}{query.path} answers {answer.status}: {hint}"
         return
     with contextlib.suppress(ValueError, LookupError, TypeError):  # a list that cannot be read proves nothing
-        names = question.read(answer.text)
+        names = query.read(answer.text)
         if engine.model not in names:
             yield f"`{setting}.model` {engine.model} is not served there, only: {', '.join(names) or 'nothing'}"
 

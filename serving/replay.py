@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deploy.engines.address import api_base
+from deploy.engines.names import CHAT
 from serving.replay_rows import Prompt, Tally, prompts
 from understudy.errors import UnderstudyError
 from understudy.files import read_json
@@ -54,12 +56,12 @@ def main(argv: list[str]) -> int:
 
 
 def address(options: argparse.Namespace) -> str:
-    """The gateway: the option, else the running system of the state directory, else the default port."""
+    """Base of the API: of the option, else the running system of the state directory, else the default port."""
     if options.url:
-        return str(options.url).rstrip("/").removesuffix("/v1")
+        return api_base(options.url)
     with contextlib.suppress(OSError, ValueError, KeyError):
-        return str(read_json(StateDir(options.state).addresses)["gateway"])
-    return DEFAULT_URL
+        return api_base(str(read_json(StateDir(options.state).addresses)["gateway"]))
+    return api_base(DEFAULT_URL)
 
 
 async def replay(
@@ -98,7 +100,7 @@ async def ask(client: httpx.AsyncClient, prompt: Prompt, options: argparse.Names
     first: float | None = None
     tail = b""
     try:
-        async with client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as answer:
+        async with client.stream("POST", CHAT, json=body, headers=headers) as answer:
             async for chunk in answer.aiter_raw():
                 first = time.monotonic() - began if first is None else first
                 tail = (tail + chunk)[-2048:]

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from deploy.engines import questions
+from deploy.engines import queries
 from deploy.engines.address import api_base, server_base
-from deploy.engines.questions import Answer, Meant, Question, understood
+from deploy.engines.queries import Answer, Meant, Query, understood
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
 from understudy.errors import BadRequest, Unavailable
 from understudy.ids import random_id
@@ -20,7 +20,7 @@ T = TypeVar("T")
 CONNECT = 2.0
 """Seconds for a connection of `BlockingEngineClient`, whose callers try again."""
 SHORT = 5.0
-"""Seconds for a question that needs no work."""
+"""Seconds for a query that needs no work."""
 
 
 class EngineClient:
@@ -62,7 +62,7 @@ class EngineClient:
         """
         meant = Meant(version, priority) if self._ours else None
         began = time.monotonic()
-        reply = await self.ask(questions.chat(self._model, messages, max_tokens, meant, **sampling), deadline)
+        reply = await self.ask(queries.chat(self._model, messages, max_tokens, meant, **sampling), deadline)
         return replace(reply, version=version, seconds=time.monotonic() - began)
 
     async def running(self) -> int:
@@ -74,15 +74,15 @@ class EngineClient:
         if not self._ours:
             return 0
         try:
-            return await self.ask(questions.busy(), SHORT)
+            return await self.ask(queries.busy(), SHORT)
         except BadRequest:
             return 0
 
-    async def ask(self, question: Question[T], deadline: float) -> T:
-        """What was asked for, within `deadline` seconds; raises as `questions.understood` does."""
-        return understood(question, await self.send(question, deadline))
+    async def ask(self, query: Query[T], deadline: float) -> T:
+        """What was asked for, within `deadline` seconds; raises as `queries.understood` does."""
+        return understood(query, await self.send(query, deadline))
 
-    async def send(self, question: Question[Any], deadline: float) -> Answer:
+    async def send(self, query: Query[Any], deadline: float) -> Answer:
         """The answer, whatever its status.
 
         Raises:
@@ -90,7 +90,7 @@ class EngineClient:
         """
         try:
             async with asyncio.timeout(deadline):
-                response = await self._http.request(**self._place.request(question), timeout=deadline)
+                response = await self._http.request(**self._place.request(query), timeout=deadline)
         except TimeoutError:
             raise Unavailable(f"no answer within {deadline:g} s", code="deadline") from None
         except httpx.HTTPError as error:
@@ -109,11 +109,11 @@ class BlockingEngineClient:
         """Close connections."""
         self._http.close()
 
-    def ask(self, question: Question[T], deadline: float) -> T:
-        """What was asked for; raises as `questions.understood` does."""
-        return understood(question, self.send(question, deadline))
+    def ask(self, query: Query[T], deadline: float) -> T:
+        """What was asked for; raises as `queries.understood` does."""
+        return understood(query, self.send(query, deadline))
 
-    def send(self, question: Question[Any], deadline: float) -> Answer:
+    def send(self, query: Query[Any], deadline: float) -> Answer:
         """The answer, whatever its status; `deadline` in seconds without a byte from the engine.
 
         Raises:
@@ -121,7 +121,7 @@ class BlockingEngineClient:
         """
         timeout = httpx.Timeout(deadline, connect=min(deadline, CONNECT))
         try:
-            response = self._http.request(**self._place.request(question), timeout=timeout)
+            response = self._http.request(**self._place.request(query), timeout=timeout)
         except httpx.HTTPError as error:
             raise self._place.away(error) from None
         return Answer(response.status_code, response.text)
@@ -137,10 +137,10 @@ class _Place:
     def __init__(self, url: str) -> None:
         self._url, self._api, self._server = url, str(httpx.URL(api_base(url))), server_base(url)
 
-    def request(self, question: Question[Any]) -> dict[str, Any]:
-        base = self._server if question.beside else self._api
-        headers = {"x-request-id": random_id(), **question.headers}
-        return {"method": question.method, "url": base + question.path, "json": question.body, "headers": headers}
+    def request(self, query: Query[Any]) -> dict[str, Any]:
+        base = self._server if query.beside else self._api
+        headers = {"x-request-id": random_id(), **query.headers}
+        return {"method": query.method, "url": base + query.path, "json": query.body, "headers": headers}
 
     def away(self, error: Exception) -> Unavailable:
         return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__} {error}")

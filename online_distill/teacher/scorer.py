@@ -17,7 +17,7 @@ import numpy as np
 
 from deploy.engines.client import SHORT, BlockingEngineClient
 from deploy.engines.keys import known_engine_key
-from deploy.engines.questions import Meant, Position, busy, prompt_logprobs
+from deploy.engines.queries import Meant, Position, busy, prompt_logprobs
 from deploy.routing.document import EXTERNAL, SlotView
 from feedback.shadow.asking import BACKGROUND_PRIORITY
 from online_distill.data.encoding import Encoded
@@ -121,9 +121,9 @@ class EngineScorer:
     def _ask(self, slot: SlotView, texts: Sequence[Encoded]) -> list[TopK] | str:
         """The targets, or why the engine could not give them now."""
         meant = Meant(self._version, BACKGROUND_PRIORITY) if self._ours else None
-        question = prompt_logprobs(slot.model, [text.tokens for text in texts], self._top_k, meant)
+        query = prompt_logprobs(slot.model, [text.tokens for text in texts], self._top_k, meant)
         try:
-            found = self._engine(slot).ask(question, ANSWER_SECONDS)
+            found = self._engine(slot).ask(query, ANSWER_SECONDS)
             return [targets(positions, text, self._top_k) for positions, text in zip(found, texts, strict=True)]
         except BadRequest as error:
             raise BadRequest(f"the teacher refused to score: {error.message}") from None

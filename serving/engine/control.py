@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from deploy.engines.client import SHORT, EngineClient
 from deploy.engines.names import CLOSE, HEALTH, LOAD, OPEN, STATE
-from deploy.engines.questions import Question, own_logprobs, refusal, understood
+from deploy.engines.queries import Query, own_logprobs, refusal, understood
 from understudy.errors import BadRequest, Conflict, IntegrityError, Unavailable
 
 T = TypeVar("T")
@@ -84,24 +84,24 @@ class EngineControl:
             LoadRefused: the weights were refused or may be damaged.
             EngineAway: no answer within `deadline` seconds.
         """
-        question = Question("POST", LOAD, _cost, {"path": path, "version": version}, beside=True)
+        query = Query("POST", LOAD, _cost, {"path": path, "version": version}, beside=True)
         with _away():
-            answer = await self._engine.send(question, deadline)
+            answer = await self._engine.send(query, deadline)
             if answer.status != 200:
                 raise LoadRefused(refusal(LOAD, answer).message, damaged=answer.status >= 500)
-            return understood(question, answer)
+            return understood(query, answer)
 
     async def prompt_logprobs(self, prompt: Sequence[int], deadline: float) -> list[float]:
         """Log-probabilities (nats) of the prompt's own tokens at positions 1..n-1."""
         return await self._ask(own_logprobs(self._model, prompt), deadline)
 
-    async def _ask(self, question: Question[T], deadline: float) -> T:
+    async def _ask(self, query: Query[T], deadline: float) -> T:
         with _away():
-            return await self._engine.ask(question, deadline)
+            return await self._engine.ask(query, deadline)
 
 
-def _order(path: str, body: dict[str, str]) -> Question[None]:
-    return Question("POST", path, lambda _: None, body, beside=True)
+def _order(path: str, body: dict[str, str]) -> Query[None]:
+    return Query("POST", path, lambda _: None, body, beside=True)
 
 
 def _state(text: str) -> EngineState:
@@ -114,8 +114,8 @@ def _cost(text: str) -> tuple[float, int]:
     return max(w["seconds"] for w in workers), sum(w["bytes"] for w in workers)
 
 
-_HEALTH: Question[None] = Question("GET", HEALTH, lambda _: None, beside=True)
-_STATE: Question[EngineState] = Question("GET", STATE, _state, beside=True)
+_HEALTH: Query[None] = Query("GET", HEALTH, lambda _: None, beside=True)
+_STATE: Query[EngineState] = Query("GET", STATE, _state, beside=True)
 
 
 @contextlib.contextmanager

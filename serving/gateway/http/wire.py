@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from deploy.engines.names import VERSION_HEADER
 from understudy.errors import UnderstudyError
 
 Headers = list[tuple[bytes, bytes]]
@@ -21,6 +22,7 @@ _TO_ENGINE_DROP = HOP | _FRAMING | {
 }  # fmt: skip
 _TO_CLIENT_DROP = HOP | _FRAMING | {b"x-request-id", b"server", b"set-cookie"}
 OURS = b"x-understudy-"
+_MEANT = VERSION_HEADER.encode() + b": "
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in http.HTTPStatus}
 
 
@@ -37,7 +39,7 @@ def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, 
     lines = [
         b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,
         b"x-request-id: " + request.encode(),
-        b"x-understudy-version: " + version.encode(),
+        _MEANT + version.encode(),
         b"accept-encoding: identity\r\ncontent-type: application/json",
     ]
     if key:

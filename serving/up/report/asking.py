@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from deploy.engines.address import api_base
+from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
 from serving.up.report.demands import states_all
 from serving.up.report.figures import Judged, median
 from serving.up.report.questions import ReportQuestion
@@ -44,7 +46,7 @@ class LoadedEngine:
     @property
     def headers(self) -> dict[str, str]:
         """Key and version, without which an engine refuses."""
-        return {"authorization": f"Bearer {self.key}", "x-understudy-version": self.version}
+        return {"authorization": f"Bearer {self.key}", VERSION_HEADER: self.version}
 
 
 async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: int = AT_ONCE) -> list[R]:
@@ -77,7 +79,7 @@ class Asker:
             "return_token_ids": True, **more,
         }  # fmt: skip
         headers = {"x-understudy-no-capture": "1"}
-        answer = await self._http.post(f"{self._url}/v1/chat/completions", json=body, headers=headers)
+        answer = await self._http.post(api_base(self._url) + CHAT, json=body, headers=headers)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
@@ -94,7 +96,7 @@ class Asker:
             "model": engine.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 1,
         }  # fmt: skip
-        answer = await self._http.post(f"{engine.url}/v1/completions", json=body, headers=engine.headers)
+        answer = await self._http.post(api_base(engine.url) + COMPLETIONS, json=body, headers=engine.headers)
         rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
         return tuple(row[str(t)]["rank"] == 1 for row, t in zip(rows, teacher.tokens, strict=True))
 
@@ -125,7 +127,7 @@ class Asker:
     async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:
         began = time.perf_counter()
         body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
-        url, first = f"{engine.url}/v1/chat/completions", 0.0
+        url, first = api_base(engine.url) + CHAT, 0.0
         async with self._http.stream("POST", url, json={**body, "stream": True}, headers=engine.headers) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
@@ -141,7 +143,7 @@ class Asker:
             "temperature": 0,
             **more,
         }
-        answer = await self._http.post(f"{engine.url}/v1/chat/completions", json=body, headers=engine.headers)
+        answer = await self._http.post(api_base(engine.url) + CHAT, json=body, headers=engine.headers)
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
 
 

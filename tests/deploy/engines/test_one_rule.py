@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.upstream import parse_url
 from serving.gateway.routes.embeddings import Embeddings
+from serving.replay import address
 from serving.worker import EngineDirectory
 from understudy.config import Config
 from understudy.state import StateDir
@@ -120,11 +122,12 @@ def test_everybody_who_asks_finds_the_api(
 
 
 @pytest.mark.parametrize(("path", "base"), ADDRESSES)
-def test_the_gateway_finds_it_by_the_configuration_and_by_the_controllers_document(
+def test_the_gateway_finds_it_by_configuration_and_by_document_and_replay_finds_the_gateway(
     tmp_path: Path, path: str, base: str
 ) -> None:
     given = Config({"engines": {"teacher": {"url": f"http://h:1{path}", "model": "big"}}})
     assert parse_url(f"http://h:1{path}").prefix == base
+    assert address(Namespace(url=f"http://h:1{path}")) == f"http://h:1{base}"
     conductor, _ = build(given, StateDir(tmp_path), RedisConfig())
     slot = conductor.deployment.settings.teacher
     assert slot is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.engines.questions import (
+from deploy.engines.queries import (
     Answer,
     Meant,
     chat,

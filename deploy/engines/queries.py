@@ -23,7 +23,7 @@ _REFUSED = (400, 404, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class Query(Generic[T]):
     """One request; `read` makes of the text of an answer with status 200 what was asked for."""
 
     method: str
@@ -58,7 +58,7 @@ class Meant:
 
 def chat(
     model: str, messages: Sequence[Mapping[str, Any]], max_tokens: int, meant: Meant | None = None, **more: Any
-) -> Question[Reply]:
+) -> Query[Reply]:
     """A reply, greedy unless `more` says otherwise; its version and seconds are for the caller to fill in."""
     body = {"model": model, "messages": list(messages), "max_tokens": max_tokens, "temperature": 0, **more}
     return _work(CHAT, body, meant, _reply)
@@ -66,7 +66,7 @@ def chat(
 
 def prompt_logprobs(
     model: str, prompts: Sequence[Sequence[int]], k: int, meant: Meant | None = None
-) -> Question[list[list[Position]]]:
+) -> Query[list[list[Position]]]:
     """For each prompt of token ids and each of its positions the k likeliest tokens, and the prompt's own."""
 
     def read(text: str) -> list[list[Position]]:
@@ -82,7 +82,7 @@ def prompt_logprobs(
     return _work(COMPLETIONS, body, meant, read)
 
 
-def own_logprobs(model: str, prompt: Sequence[int]) -> Question[list[float]]:
+def own_logprobs(model: str, prompt: Sequence[int]) -> Query[list[float]]:
     """Log-probabilities (nats) of the prompt's own tokens at positions 1..n-1."""
     asked = prompt_logprobs(model, [prompt], 0)
 
@@ -90,17 +90,17 @@ def own_logprobs(model: str, prompt: Sequence[int]) -> Question[list[float]]:
         (positions,) = asked.read(text)
         return [found[token] for found, token in zip(positions[1:], prompt[1:], strict=True)]
 
-    return Question(asked.method, asked.path, read, asked.body)
+    return Query(asked.method, asked.path, read, asked.body)
 
 
-def models() -> Question[list[str]]:
+def models() -> Query[list[str]]:
     """Names of what is served."""
-    return Question("GET", MODELS, lambda text: [str(row["id"]) for row in json.loads(text)["data"]])
+    return Query("GET", MODELS, lambda text: [str(row["id"]) for row in json.loads(text)["data"]])
 
 
-def busy() -> Question[int]:
+def busy() -> Query[int]:
     """Requests that the engine runs or has waiting."""
-    return Question("GET", METRICS, read_busy, beside=True)
+    return Query("GET", METRICS, read_busy, beside=True)
 
 
 def read_busy(metrics: str) -> int:
@@ -108,7 +108,7 @@ def read_busy(metrics: str) -> int:
     return round(sum(float(number) for number in _BUSY.findall(metrics)))
 
 
-def understood(question: Question[T], answer: Answer) -> T:
+def understood(query: Query[T], answer: Answer) -> T:
     """What was asked for.
 
     Raises:
@@ -117,11 +117,11 @@ def understood(question: Question[T], answer: Answer) -> T:
         Unavailable: it could not answer, or is no engine.
     """
     if answer.status != 200:
-        raise refusal(question.path, answer)
+        raise refusal(query.path, answer)
     try:
-        return question.read(answer.text)
+        return query.read(answer.text)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Unavailable(f"the answer to {question.path} is not that of an engine: {error!r}") from None
+        raise Unavailable(f"the answer to {query.path} is not that of an engine: {error!r}") from None
 
 
 def refusal(path: str, answer: Answer) -> UnderstudyError:
@@ -136,10 +136,10 @@ def refusal(path: str, answer: Answer) -> UnderstudyError:
     return BadRequest(message) if answer.status in _REFUSED else Unavailable(message)
 
 
-def _work(path: str, body: dict[str, Any], meant: Meant | None, read: Callable[[str], T]) -> Question[T]:
+def _work(path: str, body: dict[str, Any], meant: Meant | None, read: Callable[[str], T]) -> Query[T]:
     if meant is None:
-        return Question("POST", path, read, body)
-    return Question("POST", path, read, {**body, "priority": meant.priority}, meant.headers)
+        return Query("POST", path, read, body)
+    return Query("POST", path, read, {**body, "priority": meant.priority}, meant.headers)
 
 
 def _positions(rows: Sequence[Mapping[str, Mapping[str, Any]] | None]) -> list[Position]:

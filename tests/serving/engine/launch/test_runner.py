@@ -1,0 +1,43 @@
+"""One engine process from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from serving.engine.config import EnginesConfig
+from serving.engine.launch.runner import EngineRunner
+from tests.engines import EARLIER, Engines
+from trials.system import free_ports
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+
+
+async def test_without_a_fork_server_an_engine_starts_plainly_and_leaves_nothing(
+    engines: Engines, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    ports = {"teacher": 1, "student-a": 2, "student-b": port}
+    config = EnginesConfig.model_validate({"ports": ports, "launcher": "auto", "fork_wait": 0, "start_deadline": 300})
+    runner = EngineRunner(
+        "student-b", config, key="k", control_key="c", logs=tmp_path, fork_socket=tmp_path / "no.sock"
+    )
+    try:
+        pid = await runner.start(EARLIER, engines.registry.path(EARLIER))
+        state = await runner.control.state()
+        assert (state.version, state.open) == (EARLIER, False)
+        seconds, _ = await runner.control.load(str(engines.registry.path("v2")), "v2", 60)
+        assert seconds < 30
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        os.kill(pid, signal.SIGKILL)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family, 15)
+        assert not alive, alive
+        assert await runner.trouble() == "the engine process has ended"
+    finally:
+        await runner.stop()
+        await runner.end()
