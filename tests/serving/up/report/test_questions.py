@@ -19,9 +19,9 @@ def test_an_application_writes_what_the_report_reads(tmp_path: Path) -> None:
         judged = found.of("judged", family)
         assert len(judged) == 7
         assert all(one.facts and one.messages[-1]["role"] == "user" for one in judged)
-    judged = {one.messages for family in FAMILIES for one in found.of("judged", family)}
-    timed = [one.messages for purpose in ("first_token", "throughput") for one in found.of(purpose)]
-    assert len(timed) == len({*timed} - judged), "an engine that has seen a prompt answers it faster"
+    judged = {str(one.messages) for family in FAMILIES for one in found.of("judged", family)}
+    timed = {str(one.messages) for one in (*found.of("first_token"), *found.of("throughput"))}
+    assert not timed & judged, "an engine that has seen a prompt answers it faster"
 
 
 @pytest.mark.parametrize(
