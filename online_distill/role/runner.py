@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.rounds.store import Round
 from online_distill.role.context import Context, Stopped
-from online_distill.role.stages import STAGES
+from online_distill.role.stages.table import STAGES
 from understudy.errors import (
     BadRequest,
     ConfigError,

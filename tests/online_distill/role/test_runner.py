@@ -14,10 +14,10 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from online_distill import models
 from online_distill.data.encoding import Encoded
-from online_distill.role import stages as run
 from online_distill.role.context import Context, Outcome, Stopped
 from online_distill.role.runner import run_round
-from online_distill.role.stages import MODEL, STAGES
+from online_distill.role.stages import table as run
+from online_distill.role.stages.table import MODEL, STAGES
 from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.targets import TopK
 from online_distill.train.learner import Diverged

@@ -28,7 +28,7 @@ from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context, Source, Stopped
 from online_distill.role.runner import run_round
-from online_distill.role.stages import STAGES
+from online_distill.role.stages.table import STAGES
 from online_distill.role.trigger import Situation, reason_to_begin
 from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.scorer import EngineScorer, Scorer
