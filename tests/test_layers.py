@@ -22,6 +22,6 @@ def test_importing_a_serving_entry_point_loads_no_model_library(module: str) -> 
 
 
 def test_the_trainer_does_not_import_serving() -> None:
-    code = "import sys, online_distill.role.trainer; print([m for m in sys.modules if m.split('.')[0] == 'serving'])"
+    code = "import sys, online_distill.role.main; print([m for m in sys.modules if m.split('.')[0] == 'serving'])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert out.stdout.strip() == "[]"

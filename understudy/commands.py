@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
             "the agent of one engine slot", "understudy engine student-a --state .understudy"),
     Command("worker", "serving.worker:main", "Run a role",
             "shadow traffic, checks, pool, KPIs", "understudy worker --state .understudy"),
-    Command("train", "online_distill.role.trainer:main", "Run a role",
+    Command("train", "online_distill.role.main:main", "Run a role",
             "the trainer: rounds from the pool to a candidate", "understudy train --once --state .understudy"),
     Command("controller", "serving.controller:main", "Run a role",
             "gate, canary, promotion, rollback and the control plane", "understudy controller --state .understudy"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from feedback.events import HardSample
 from online_distill.data.config import DataConfig
-from online_distill.data.encoding import Row
+from online_distill.data.rows import Row
 from understudy.ids import unit_fraction
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from online_distill import models
-from online_distill.data.encoding import Encoded, Encoder, Row
+from online_distill.data.encoding import Encoded, Encoder
+from online_distill.data.rows import Row
 from online_distill.evaluate.agreement import REPLY_TOKENS, agreement
 
 

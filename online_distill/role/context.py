@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
 from feedback.events import HardSample
+from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.scorer import Scorer
 from understudy.clock import Clock, monotonic
@@ -41,7 +42,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StageOutcome:
     """How a stage ended: an event of the rounds' table, and its summary."""
 
     summary: dict[str, Any]
@@ -69,7 +70,7 @@ class Context:
         """What an earlier stage said."""
         return self.round.stages[stage].summary
 
-    def progress(self, stage: str) -> Callable[[float, float, str], None]:
+    def progress(self, stage: str) -> Progress:
         """A reporter for `stage`, which also ends the stage when a stop was asked for.
 
         Raises (the reporter):

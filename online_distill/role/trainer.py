@@ -1,18 +1,8 @@
-"""`understudy train`: resumes an open round, else waits for a reason to begin one.
-
-Its death touches nobody: what serving needs is in the registry, what a round needs is in its folder.
-"""
+"""The trainer: resumes an open round, else begins one when there is a reason to."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import signal
-import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
 
 from deploy.engines.external import as_configured, external_engines
 from deploy.registry.config import RegistryConfig
@@ -22,34 +12,22 @@ from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.store import RoutingStore
 from feedback.pool.config import PoolConfig
 from feedback.store.connection import find_redis
-from online_distill import models
-from online_distill.data.encoding import require_shared_tokenizer
 from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
-from online_distill.role.context import Context, Source, Stopped
+from online_distill.role.context import Context, Source
+from online_distill.role.loop import log
 from online_distill.role.runner import run_round
+from online_distill.role.scorers import make_scorer
 from online_distill.role.stages.table import STAGES
 from online_distill.role.trigger import Situation, reason_to_begin
-from online_distill.teacher.local import LocalScorer
-from online_distill.teacher.scorer import EngineScorer, Scorer
-from understudy.config import Config, load_config
-from understudy.errors import ConfigError, Conflict, NotFound, Unavailable, UnderstudyError
-from understudy.process.lock import ProcessLock
-from understudy.process.priority import yield_cpu
-from understudy.state import DEFAULT_STATE, StateDir
-
-STOP_SECONDS = 3.0
-"""After this a stop does not wait for the step under way; the round resumes from its last checkpoint."""
-RETRY_SECONDS = 5.0
-
-
-def log(text: str) -> None:
-    """One line on stderr."""
-    print(f"trainer: {text}", file=sys.stderr, flush=True)
+from online_distill.teacher.scorer import Scorer
+from understudy.config import Config
+from understudy.errors import Conflict, NotFound
+from understudy.state import StateDir
 
 
 class Trainer:
-    """The role's loop, one decision at a time."""
+    """One decision at a time, each from what lies on disk and in Redis: nothing of a round is held in memory."""
 
     def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
@@ -125,16 +103,7 @@ class Trainer:
         )  # fmt: skip
 
     def _scorer(self, current: Round) -> Scorer:
-        if current.teacher != EXTERNAL:
-            require_shared_tokenizer(self._registry.path(current.teacher), self._registry.path(current.parent))
-        if self._config.scorer == "local":
-            self._registry.verify(current.teacher)
-            device = models.pick_device(self._config.device)
-            return LocalScorer(self._registry.path(current.teacher), top_k=self._config.top_k, device=device)
-        return EngineScorer(
-            self._teacher_slot, self._state.engine_key, current.teacher, top_k=self._config.top_k,
-            busy_running=self._config.busy_running, wait_share=self._config.wait_share,
-        )  # fmt: skip
+        return make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key)
 
     def _teacher_slot(self) -> SlotView | None:
         document = self._routes.read()
@@ -146,74 +115,3 @@ def _why_not(current: Round | None) -> str:
     if current is None:
         return "learning is frozen, so no round begins; `understudy resume learning` ends that"
     return f"round {current.id} is at its stage {current.state}, which the controller ends; a round begins after it"
-
-
-def loop(trainer: Trainer, stop: threading.Event, poll_seconds: float) -> None:
-    """Tick until stopped; parts that are away are waited for."""
-    said = ""
-    while not stop.is_set():
-        pause = poll_seconds
-        try:
-            trainer.tick()
-            said = ""
-        except Stopped:
-            return
-        except Unavailable as error:
-            if error.message != said:
-                log(error.message)
-            said, pause = error.message, RETRY_SECONDS
-        stop.wait(pause)
-
-
-def install_stop(stop: threading.Event, exit_now: Callable[[int], object] = os._exit) -> None:
-    """Let SIGTERM and SIGINT end the process in order, and soon in any case."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        timer = threading.Timer(STOP_SECONDS, exit_now, args=(0,))
-        timer.daemon = True
-        timer.start()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-
-
-def main(argv: list[str]) -> int:
-    """Entry point of the role. Exit code 0 stopped or (`--once`) handed to the gate, 1 failed, 2 wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="understudy train",
-        description="Distil the student on the hard pool, in rounds.",
-        epilog="example: understudy train --state .understudy --once",
-    )
-    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default .understudy)")
-    parser.add_argument("--config", type=Path, help="configuration file")
-    parser.add_argument("--once", action="store_true", help="run one round now, hand it to the gate and end")
-    given = parser.parse_args(argv)
-    config = load_config(given.config)
-    settings = config.section(TrainerConfig)
-    if not given.state.is_dir():
-        raise ConfigError(f"the state directory {given.state} does not exist; `understudy up` creates it")
-    state = StateDir(given.state)
-    refusal = f"a trainer runs in {state.root} already, with process id {{pid}}: `understudy rounds start` asks it"
-    with ProcessLock(state.run / "trainer.lock", refusal):
-        stop = threading.Event()
-        install_stop(stop)
-        yield_cpu(settings.nice)
-        models.prepare(settings.threads)
-        trainer = Trainer(state, config, stop)
-        if given.once:
-            return _once(trainer, state)
-        loop(trainer, stop, settings.poll_seconds)
-        return 0
-
-
-def _once(trainer: Trainer, state: StateDir) -> int:
-    try:
-        trainer.tick(now=True)
-    except Stopped:
-        return 0
-    except UnderstudyError as error:
-        log(error.message)
-        return error.exit_code
-    newest = RoundStore(state).all()
-    return 0 if newest and newest[0].state not in ("failed", "rejected") else 1

@@ -1,4 +1,4 @@
-"""The score stage's work: texts in an order of which every beginning is balanced, scored until time is up.
+"""The score stage's work: texts scored in the order given until time is up.
 
 Shards are append-only, so that a killed stage goes on after its last one.
 """
@@ -6,51 +6,21 @@ Shards are append-only, so that a killed stage goes on after its last one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from online_distill.data.config import DataConfig
-from online_distill.data.encoding import Encoded, Encoder, Row
 from online_distill.progress import Progress
 from online_distill.teacher.scorer import Scorer
 from online_distill.teacher.targets import Scored, load_all, save_shard
+from online_distill.teacher.texts import Text
 from understudy.clock import Clock, monotonic
 from understudy.errors import BadRequest
 from understudy.files import read_json, write_json
 
 SHARD_TEXTS = 16
-STUDENT_OFFSET = 0.3
-"""Student texts begin after this share of the teacher texts: where time is short, teacher texts come first."""
 SPENT = "spent.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text to score; `key` names row and side."""
-
-    key: str
-    encoded: Encoded
-    weight: float
-
-
-def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[Text]:
-    """Teacher text of every row and, of hard ones, student text where it differs, in order of scoring."""
-    ordered: list[tuple[float, Text]] = []
-    for role in ("hard", "anchor"):
-        chosen = [row for row in rows if row.role == role]
-        for index, row in enumerate(chosen):
-            place = index / len(chosen)
-            sides = [("teacher", row.teacher_text, place)]
-            if role == "hard" and row.student_text.strip() != row.teacher_text.strip():
-                sides.append(("student", row.student_text, place + STUDENT_OFFSET))
-            for side, text, at in sides:
-                encoded = encoder.encode(row.messages, text, max_length=config.max_length, max_reply=config.max_reply)
-                if encoded is not None:
-                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight)))
-    return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]
 
 
 class Scoring:

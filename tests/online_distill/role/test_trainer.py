@@ -19,8 +19,9 @@ from deploy.routing.document import RoutingDocument
 from deploy.routing.store import RoutingStore
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
-from online_distill.role.trainer import Trainer, main
+from online_distill.role.trainer import Trainer
 from online_distill.role.trigger import Situation, reason_to_begin
 from tests.online_distill.world import make_model, make_samples, register_model
 from tests.waiting import eventually
@@ -37,7 +38,7 @@ SETTINGS = {
 KILLED_AT_EACH_STAGE = """
 import os, signal, sys
 from deploy.rounds.store import RoundStore
-from online_distill.role.trainer import main
+from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
 finish = RoundStore.finish
 for last in [*STAGES, None]:
@@ -142,7 +143,7 @@ def test_a_single_round_that_cannot_begin_says_why_and_fails(
     state_dir: StateDir, config_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for effect in ("install_stop", "yield_cpu", "models.prepare"):  # on this very process
-        monkeypatch.setattr(f"online_distill.role.trainer.{effect}", lambda _: None)
+        monkeypatch.setattr(f"online_distill.role.main.{effect}", lambda _: None)
     words = ["--state", str(state_dir.root), "--config", str(config_file), "--once"]
     routes, rounds = RoutingStore(state_dir, None), RoundStore(state_dir)
     routes.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
@@ -199,6 +200,6 @@ def environment() -> dict[str, str]:
 
 
 def start(state: StateDir, config_file: Path) -> subprocess.Popen[bytes]:
-    code = "import sys; from online_distill.role.trainer import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from online_distill.role.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "--state", str(state.root), "--config", str(config_file)]
     return subprocess.Popen(command, env=environment())

@@ -1,0 +1,53 @@
+"""Rows of a round: a pool sample in the part it plays, and how rows lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from feedback.events import HardSample
+from understudy.files import write_atomic
+
+
+class Row(BaseModel):
+    """One sample of a round, as it lies in `rounds/N/select/*.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    schema_version: Literal[1] = 1
+    id: str
+    exchange: str
+    role: Literal["hard", "anchor"]
+    kind: str = ""
+    lang: str = "en"
+    weight: float
+    messages: list[dict[str, Any]]
+    teacher_text: str
+    student_text: str
+
+    @classmethod
+    def of(cls, sample: HardSample, role: Literal["hard", "anchor"]) -> Row:
+        """A pool sample in the part it plays; an anchor always weighs 1."""
+        return cls(
+            id=sample.id,
+            exchange=sample.exchange,
+            role=role,
+            kind=sample.kinds[0] if sample.kinds else "",
+            lang=sample.lang,
+            weight=sample.weight if role == "hard" else 1.0,
+            messages=sample.messages,
+            teacher_text=sample.teacher_text,
+            student_text=sample.student_text,
+        )
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """JSON lines, whole or not at all."""
+    write_atomic(path, "".join(row.model_dump_json() + "\n" for row in rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSON lines file."""
+    return [Row.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line]

@@ -1,0 +1,63 @@
+"""`understudy train`: resumes an open round, else waits for a reason to begin one.
+
+Its death touches nobody: what serving needs is in the registry, what a round needs is in its folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from pathlib import Path
+
+from deploy.rounds.store import RoundStore
+from online_distill import models
+from online_distill.role.config import TrainerConfig
+from online_distill.role.context import Stopped
+from online_distill.role.loop import install_stop, log, loop
+from online_distill.role.trainer import Trainer
+from understudy.config import load_config
+from understudy.errors import ConfigError, UnderstudyError
+from understudy.process.lock import ProcessLock
+from understudy.process.priority import yield_cpu
+from understudy.state import DEFAULT_STATE, StateDir
+
+
+def main(argv: list[str]) -> int:
+    """Entry point of the role. Exit code 0 stopped or (`--once`) handed to the gate, 1 failed, 2 wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="understudy train",
+        description="Distil the student on the hard pool, in rounds.",
+        epilog="example: understudy train --state .understudy --once",
+    )
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default .understudy)")
+    parser.add_argument("--config", type=Path, help="configuration file")
+    parser.add_argument("--once", action="store_true", help="run one round now, hand it to the gate and end")
+    given = parser.parse_args(argv)
+    config = load_config(given.config)
+    settings = config.section(TrainerConfig)
+    if not given.state.is_dir():
+        raise ConfigError(f"the state directory {given.state} does not exist; `understudy up` creates it")
+    state = StateDir(given.state)
+    refusal = f"a trainer runs in {state.root} already, with process id {{pid}}: `understudy rounds start` asks it"
+    with ProcessLock(state.run / "trainer.lock", refusal):
+        stop = threading.Event()
+        install_stop(stop)
+        yield_cpu(settings.nice)
+        models.prepare(settings.threads)
+        trainer = Trainer(state, config, stop)
+        if given.once:
+            return _once(trainer, state)
+        loop(trainer.tick, stop, settings.poll_seconds)
+        return 0
+
+
+def _once(trainer: Trainer, state: StateDir) -> int:
+    try:
+        trainer.tick(now=True)
+    except Stopped:
+        return 0
+    except UnderstudyError as error:
+        log(error.message)
+        return error.exit_code
+    newest = RoundStore(state).all()
+    return 0 if newest and newest[0].state not in ("failed", "rejected") else 1

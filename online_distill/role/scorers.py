@@ -1,0 +1,41 @@
+"""Which scorer a round's teacher is asked by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.registry.store import Registry
+from deploy.rounds.store import Round
+from deploy.routing.document import EXTERNAL, SlotView
+from online_distill import models
+from online_distill.data.encoding import require_shared_tokenizer
+from online_distill.role.config import TrainerConfig
+from online_distill.teacher.local import LocalScorer
+from online_distill.teacher.scorer import EngineScorer, Scorer
+
+
+def make_scorer(
+    current: Round,
+    registry: Registry,
+    config: TrainerConfig,
+    teacher_slot: Callable[[], SlotView | None],
+    key_file: Path | None,
+) -> Scorer:
+    """The scorer that `trainer.scorer` names; `teacher_slot` tells where the teacher's engine is now.
+
+    Raises:
+        ConfigError: teacher and student do not share their tokenizer, or there is no such device.
+        IntegrityError: the teacher's files, which are to be loaded here, are not those of its manifest.
+        NotFound: teacher or parent are not registered.
+    """
+    if current.teacher != EXTERNAL:
+        require_shared_tokenizer(registry.path(current.teacher), registry.path(current.parent))
+    if config.scorer == "local":
+        registry.verify(current.teacher)
+        device = models.pick_device(config.device)
+        return LocalScorer(registry.path(current.teacher), top_k=config.top_k, device=device)
+    return EngineScorer(
+        teacher_slot, key_file, current.teacher, top_k=config.top_k, busy_running=config.busy_running,
+        wait_share=config.wait_share,
+    )  # fmt: skip

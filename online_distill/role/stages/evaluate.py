@@ -1,0 +1,22 @@
+"""Held-out rows -> the evaluation that the gate reads."""
+
+from __future__ import annotations
+
+from online_distill import models
+from online_distill.data.rows import read_rows
+from online_distill.evaluate.judging import judge
+from online_distill.role.context import Context, StageOutcome
+from online_distill.role.stages.export import MODEL
+from understudy.files import write_json
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate_stage(context: Context) -> StageOutcome:
+    """Held-out rows -> evaluation.json, which the gate reads."""
+    rows = read_rows(context.folder("select") / "holdout.jsonl")
+    parent = context.registry.path(context.round.parent)
+    candidate, device = context.folder("export") / MODEL, models.pick_device(context.config.device)
+    found = judge(rows, parent, candidate, max_length=context.config.max_length, device=device)
+    write_json(context.folder("evaluate") / EVALUATION, found)
+    return StageOutcome({"candidate_finite": found["candidate_finite"], **found["summary"]})

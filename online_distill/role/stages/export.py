@@ -1,0 +1,47 @@
+"""Trained weights -> a model folder with its fingerprint, as it will be registered."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from deploy.engines.fingerprint import FINGERPRINT_FILE
+from online_distill import models
+from online_distill.evaluate.fingerprint import record
+from online_distill.role.context import Context, StageOutcome
+from online_distill.teacher.targets import load_all
+from online_distill.train.distil import CHECKPOINT
+from understudy.files import is_ready, mark_ready
+
+MODEL = "model"
+PROBE_TEXTS = 48
+"""Texts of the round among which probes are sought that tell the version from its parent."""
+
+
+def export_stage(context: Context) -> StageOutcome:
+    """Checkpoint -> a model folder; no fingerprint where weights are no numbers."""
+    began = context.clock()
+    parent = context.registry.path(context.round.parent)
+    folder = context.folder("export") / MODEL
+    _write_weights(context, parent, folder)
+    separation = None
+    if models.finite(models.load(folder)):
+        texts = [item.tokens.tolist() for item in load_all(context.folder("score"))[:PROBE_TEXTS]]
+        separation = record(folder, parent, folder / FINGERPRINT_FILE, texts).separation
+    return StageOutcome({"separation": separation, "export_seconds": round(context.clock() - began, 3)})
+
+
+def _write_weights(context: Context, parent: Path, folder: Path) -> None:
+    """Blend and write once: a marker of its own says that the weights are whole."""
+    written = context.folder("export") / "weights"
+    if is_ready(written):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    state = torch.load(context.folder("distil") / CHECKPOINT, map_location="cpu", weights_only=True)
+    model = models.load(parent)
+    models.blend(model, state["model"], context.config.blend)
+    models.export(model, parent, folder)
+    written.mkdir(exist_ok=True)
+    mark_ready(written)

@@ -1,0 +1,42 @@
+"""The export stage: blended weights, in a folder that an engine can load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from online_distill import models
+from online_distill.role.context import Context
+from online_distill.role.stages.export import MODEL, export_stage
+from tests.online_distill.world import quick_config
+from understudy.files import is_ready, read_json
+
+
+def test_the_export_holds_an_untied_head_and_the_parents_tokenizer(finished: Context) -> None:
+    folder = finished.registry.path("v2")
+    assert read_json(folder / "config.json")["tie_word_embeddings"] is False
+    assert (folder / "tokenizer.json").read_bytes() == (finished.registry.path("v1") / "tokenizer.json").read_bytes()
+    assert models.finite(models.load(folder))
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_the_candidate_lies_between_its_parent_and_the_trained_weights(finished_copy: Context, share: float) -> None:
+    (finished_copy.folder("export") / "weights" / "READY").unlink()
+    export_stage(replace(finished_copy, config=quick_config(blend=share)))
+    before = models.load(finished_copy.registry.path("v1")).state_dict()
+    trained = torch.load(finished_copy.folder("distil") / "checkpoint.pt", weights_only=True)["model"]
+    after = models.load(finished_copy.folder("export") / MODEL).state_dict()
+    assert any(not torch.equal(before[name], trained[name]) for name in before)
+    for name, value in after.items():
+        expected = (1 - share) * before[name] + share * trained[name]
+        torch.testing.assert_close(value, expected, rtol=1e-2, atol=1e-4)
+
+
+def test_weights_that_were_written_are_not_written_again(finished_copy: Context) -> None:
+    weights = finished_copy.folder("export") / MODEL / "model.safetensors"
+    assert is_ready(finished_copy.folder("export") / "weights")
+    written = weights.stat().st_mtime_ns
+    assert export_stage(finished_copy).summary["separation"] > 0
+    assert weights.stat().st_mtime_ns == written

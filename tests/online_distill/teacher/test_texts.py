@@ -1,0 +1,24 @@
+"""The order of scoring."""
+
+from __future__ import annotations
+
+from online_distill.data.config import DataConfig
+from online_distill.data.encoding import Encoder
+from online_distill.data.rows import Row
+from online_distill.teacher.texts import texts_of
+from tests.online_distill.world import TOKENIZER, make_samples
+
+
+def test_every_beginning_of_the_scoring_order_is_balanced_and_teacher_texts_come_first() -> None:
+    rows = [Row.of(s, "hard") for s in make_samples(40)] + [Row.of(s, "anchor") for s in make_samples(40, start=900)]
+    texts = texts_of(rows, Encoder(TOKENIZER), DataConfig())
+    weights = [text.weight for text in texts[:20]]
+    assert weights.count(3.0) == weights.count(1.0) == 10
+    assert all(text.key.endswith("/teacher") for text in texts[:20])
+    assert sum(text.key.endswith("/student") for text in texts) == 40
+
+
+def test_a_students_text_that_is_the_teachers_is_scored_once() -> None:
+    row = Row.of(make_samples(1)[0], "hard")
+    same = row.model_copy(update={"student_text": f" {row.teacher_text} "})
+    assert [text.key for text in texts_of([same], Encoder(TOKENIZER), DataConfig())] == [f"{row.id}/teacher"]
