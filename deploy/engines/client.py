@@ -1,4 +1,4 @@
-"""Sends questions to one engine by httpx: `EngineClient` for asyncio, `BlockingEngineClient` for threads. No torch."""
+"""Sends queries to one engine by httpx: `EngineClient` for asyncio, `BlockingEngineClient` for threads. No torch."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class TrainerConfig(DataConfig, Recipe, Section):
     score_batch: int = Field(default=2, ge=1, le=64)
     """Texts in one request; requests go one at a time."""
     busy_running: int = Field(default=2, ge=0)
-    """The trainer waits while the teacher's engine runs more requests than this..."""
+    """The trainer waits while more requests than this run or wait in the teacher's engine..."""
     wait_share: float = Field(default=0.5, ge=0, lt=1)
     """...but for no more than this share of the scoring time."""
     nice: int = Field(default=10, ge=0, le=19)
