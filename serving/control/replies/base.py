@@ -5,13 +5,13 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
-class Reply(BaseModel):
+class ControlReply(BaseModel):
     """Base of all replies."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, use_attribute_docstrings=True)
 
 
-class ErrorDetail(Reply):
+class ErrorDetail(ControlReply):
     """What was wrong, in words and as a stable name."""
 
     message: str
@@ -20,13 +20,13 @@ class ErrorDetail(Reply):
     code: str
 
 
-class ErrorReply(Reply):
+class ErrorReply(ControlReply):
     """Every refusal."""
 
     error: ErrorDetail
 
 
-class NotComputedReply(Reply):
+class NotComputedReply(ControlReply):
     """A page that this release does not fill."""
 
     available: bool

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from serving.control.replies.base import Reply
+from serving.control.replies.base import ControlReply
 
 
-class PoolReply(Reply):
+class PoolReply(ControlReply):
     """The hard pool: samples now, and counts since the beginning."""
 
     size: int | None
@@ -25,14 +25,14 @@ class PoolReply(Reply):
     why: str = ""
 
 
-class PurgeReply(Reply):
+class PurgeReply(ControlReply):
     """Samples of a tenant that were removed from the pool."""
 
     tenant: str
     removed: int
 
 
-class KpiSummary(Reply):
+class KpiSummary(ControlReply):
     """Count, mean and variance (ddof 1) of a KPI; quantiles of latencies alone, to about 9 %."""
 
     n: int
@@ -42,14 +42,14 @@ class KpiSummary(Reply):
     p99: float | None = None
 
 
-class KpisReply(Reply):
+class KpisReply(ControlReply):
     """Summaries by arm or version, then by KPI."""
 
     by: Literal["arm", "version"]
     kpis: dict[str, dict[str, KpiSummary]]
 
 
-class AuditEntry(Reply):
+class AuditEntry(ControlReply):
     """One line of the audit log."""
 
     n: int
@@ -62,7 +62,7 @@ class AuditEntry(Reply):
     hash: str
 
 
-class AuditReply(Reply):
+class AuditReply(ControlReply):
     """Lines of the audit log, oldest first."""
 
     entries: list[AuditEntry]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ab.experiment import Experiment
-from serving.control.replies.base import Reply
+from serving.control.replies.base import ControlReply
 
 ExperimentState = Literal["active", "stopped"]
 
@@ -16,13 +16,13 @@ class ExperimentReply(Experiment):
     state: ExperimentState
 
 
-class ExperimentsReply(Reply):
+class ExperimentsReply(ControlReply):
     """Every experiment; of the active ones the first that matches a request takes it."""
 
     experiments: list[ExperimentReply]
 
 
-class ExperimentAppliedReply(Reply):
+class ExperimentAppliedReply(ControlReply):
     """An experiment that takes part from `epoch` on."""
 
     id: str
@@ -30,21 +30,21 @@ class ExperimentAppliedReply(Reply):
     warnings: list[str]
 
 
-class ExperimentStoppedReply(Reply):
+class ExperimentStoppedReply(ControlReply):
     """An experiment that takes part until `epoch`; what it counted stays."""
 
     id: str
     epoch: int
 
 
-class ArmCount(Reply):
+class ArmCount(ControlReply):
     """Exposures of an arm and, to about 1 %, its units."""
 
     exposures: int
     units: int
 
 
-class ExperimentResultsReply(Reply):
+class ExperimentResultsReply(ControlReply):
     """What an experiment counted."""
 
     id: str

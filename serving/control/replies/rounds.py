@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.control.replies.base import Reply
+from serving.control.replies.base import ControlReply
 
 
-class StageRow(Reply):
+class StageRow(ControlReply):
     """A stage of a round that is over."""
 
     started: float
@@ -16,7 +16,7 @@ class StageRow(Reply):
     summary: dict[str, Any]
 
 
-class RoundRow(Reply):
+class RoundRow(ControlReply):
     """A round with its stages."""
 
     id: int
@@ -32,13 +32,13 @@ class RoundRow(Reply):
     stages: dict[str, StageRow]
 
 
-class RoundsReply(Reply):
+class RoundsReply(ControlReply):
     """Rounds, newest first."""
 
     rounds: list[RoundRow]
 
 
-class RoundRequestedReply(Reply):
+class RoundRequestedReply(ControlReply):
     """A round that was asked for."""
 
     requested: bool
@@ -47,7 +47,7 @@ class RoundRequestedReply(Reply):
     """Why it does not begin at once."""
 
 
-class RoundAbortedReply(Reply):
+class RoundAbortedReply(ControlReply):
     """A round that was ended; `stage` is where it was."""
 
     round: int

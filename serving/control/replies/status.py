@@ -8,18 +8,18 @@ from pydantic import Field
 
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import GatewayBeat
-from serving.control.replies.base import Reply
+from serving.control.replies.base import ControlReply
 from serving.control.replies.counts import PoolReply
 
 
-class LiveVersions(Reply):
+class LiveVersions(ControlReply):
     """The versions that the arms mean."""
 
     teacher: str
     student: str | None
 
 
-class SlotStatus(Reply):
+class SlotStatus(ControlReply):
     """A slot: what is wanted of it and, where its agent reports, what its last heartbeat said."""
 
     desired: str | None
@@ -43,7 +43,7 @@ class SlotStatus(Reply):
     at: float = 0.0
 
 
-class RoundProgress(Reply):
+class RoundProgress(ControlReply):
     """How far a stage is, in units of its own."""
 
     stage: str
@@ -53,7 +53,7 @@ class RoundProgress(Reply):
     at: float = 0.0
 
 
-class RoundStatus(Reply):
+class RoundStatus(ControlReply):
     """The round under way; `id` is None without one."""
 
     id: int | None
@@ -64,7 +64,7 @@ class RoundStatus(Reply):
     """What it waits for, with the command that helps."""
 
 
-class RolloutStatus(Reply):
+class RolloutStatus(ControlReply):
     """The candidate on its way; `step` is -1 while its slot loads it."""
 
     version: str
@@ -77,14 +77,14 @@ class RolloutStatus(Reply):
     note: str
 
 
-class BusStatus(Reply):
+class BusStatus(ControlReply):
     """Events that the workers have yet to consume, by topic; None where nobody knows."""
 
     lag: dict[str, int] | None
     why: str = ""
 
 
-class StatusReply(Reply):
+class StatusReply(ControlReply):
     """One page: what is live, ready and under way."""
 
     epoch: int | None

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from deploy.life.state import Freeze
-from serving.control.replies.base import Reply
+from serving.control.replies.base import ControlReply
 
 
-class VersionRow(Reply):
+class VersionRow(ControlReply):
     """One version of the registry."""
 
     version: str
@@ -26,13 +26,13 @@ class VersionRow(Reply):
     metrics: dict[str, Any]
 
 
-class VersionsReply(Reply):
+class VersionsReply(ControlReply):
     """Versions, newest first."""
 
     versions: list[VersionRow]
 
 
-class RolloutRow(Reply):
+class RolloutRow(ControlReply):
     """A version's life so far."""
 
     version: str
@@ -42,20 +42,20 @@ class RolloutRow(Reply):
     history: list[dict[str, Any]]
 
 
-class RolloutsReply(Reply):
+class RolloutsReply(ControlReply):
     """Each version's life, the one under way first."""
 
     rollouts: list[RolloutRow]
 
 
-class TakenBack(Reply):
+class TakenBack(ControlReply):
     """A candidate that a rollback or promotion took back."""
 
     version: str
     round: int | None
 
 
-class MoveReply(Reply):
+class MoveReply(ControlReply):
     """A rollback or promotion that is done."""
 
     source: str | None = Field(alias="from")
@@ -70,7 +70,7 @@ class MoveReply(Reply):
     taken_back: TakenBack | None = None
 
 
-class FrozenReply(Reply):
+class FrozenReply(ControlReply):
     """What is frozen now."""
 
     frozen: list[Freeze]

@@ -22,7 +22,7 @@ from deploy.routing.store import RoutingStore
 from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig
-from serving.doctor import machine
+from serving.up.machine import machine
 from serving.up.report.asking import Asker, LoadedEngine, over
 from serving.up.report.demands import states_all
 from serving.up.report.figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows

@@ -19,7 +19,7 @@ from feedback.store.config import RedisConfig
 from online_distill.data.encoding import Encoded
 from online_distill.teacher.scorer import EngineScorer
 from serving.controller import build
-from serving.doctor import strangers
+from serving.doctor import external_engine_faults
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.upstream import parse_url
@@ -73,7 +73,7 @@ def engines(url: str) -> EnginesConfig:
 
 
 def by_doctor(url: str, tmp_path: Path) -> None:
-    assert not list(strangers(Config({"engines": {"teacher": {"url": url, "model": "big"}}})))
+    assert not list(external_engine_faults(Config({"engines": {"teacher": {"url": url, "model": "big"}}})))
 
 
 def by_embeddings(url: str, tmp_path: Path) -> None:
