@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from ab.experiment import Experiment
 from ab.files import read_experiment
 from understudy.errors import ConfigError
 
@@ -27,22 +29,19 @@ def test_numbers_that_are_none_are_refused_by_name(tmp_path: Path, line: str) ->
         read_experiment(file)
 
 
-@pytest.mark.parametrize("seed", ['"\\uD800"', "s" * 513])
-def test_text_that_no_file_can_hold_or_that_never_ends_is_refused(tmp_path: Path, seed: str) -> None:
-    file = tmp_path / "e.yaml"
-    file.write_text(f"id: x\nseed: {seed}\narms: {{student: 1}}\n", "utf-8")
-    with pytest.raises(ConfigError, match="seed"):
-        read_experiment(file)
+def test_the_seed_is_the_id_unless_given_and_every_kpi_is_named() -> None:
+    plain = Experiment.model_validate({"id": "e", "arms": {"teacher": 1}})
+    assert (plain.hash_seed, plain.kpis) == ("e", [])
+    whole = Experiment.model_validate(
+        {
+            "id": "e", "seed": "s", "arms": {"teacher": 0.5, "student": 0.5}, "primary": {"kpi": "click"},
+            "secondary": [{"kpi": "rating"}], "guardrails": [{"kpi": "latency", "max_ratio": 2}],
+        }
+    )  # fmt: skip
+    assert (whole.hash_seed, whole.kpis) == ("s", ["click", "rating", "latency"])
 
 
-def test_an_empty_file_and_a_key_given_twice_are_called_so(tmp_path: Path) -> None:
-    file = tmp_path / "e.yaml"
-    file.write_text("# nothing yet\n", "utf-8")
-    with pytest.raises(ConfigError, match="is empty"):
-        read_experiment(file)
-    file.write_text("id: x\narms: {student: 0.5, teacher: 0.5, student: 1}\n", "utf-8")
-    with pytest.raises(ConfigError, match="`student` is given twice"):
-        read_experiment(file)
-    file.write_text("id: x\narms: {student: 0.5}\n", "utf-8")
-    with pytest.raises(ConfigError, match="}: shares must add up to 1"):
-        read_experiment(file)
+@pytest.mark.parametrize("arms", [{}, {"teacher": 1.5, "student": -0.5}, {"teacher": 0.5}, {"pupil": 1}])
+def test_arms_are_shares_that_add_up_to_one(arms: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Experiment.model_validate({"id": "e", "arms": arms})

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Received
@@ -62,6 +64,17 @@ def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,)) 
     """A consumer with the effects above."""
     bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
     return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury)
+
+
+def expect_each_once(url: str, count: int) -> None:
+    """Every event counted once, and in order within its session."""
+    client = redis.Redis.from_url(url, decode_responses=True)
+    seen = client.hgetall("seen")
+    assert set(seen) == {f"e{n}" for n in range(1, count + 1)}
+    assert set(seen.values()) == {"1"}
+    for session in range(11):
+        numbers = [int(n) for n in client.lrange(f"order:会话{session}", 0, -1)]
+        assert numbers == sorted(numbers)
 
 
 def consume(url: str) -> None:

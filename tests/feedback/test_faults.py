@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from feedback.events import KPIS
-from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
-from tests.feedback.child import make_consumer
+from tests.feedback.child import expect_each_once, make_consumer
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,17 +46,6 @@ def children() -> Iterator[Children]:
     for process in made.started:
         process.kill()
         process.communicate()
-
-
-def expect_each_once(url: str, count: int) -> None:
-    """Every event counted once, and in order within its session."""
-    client = redis.Redis.from_url(url, decode_responses=True)
-    seen = client.hgetall("seen")
-    assert set(seen) == {f"e{n}" for n in range(1, count + 1)}
-    assert set(seen.values()) == {"1"}
-    for session in range(11):
-        numbers = [int(n) for n in client.lrange(f"order:会话{session}", 0, -1)]
-        assert numbers == sorted(numbers)
 
 
 def produce_with_kills(children: Children, url: str, folder: Path, chance: random.Random) -> None:
@@ -122,41 +109,6 @@ def test_a_killed_redis_forgets_nothing_for_good(children: Children, own_redis: 
     eventually(lambda: client.hlen("seen") == EVENTS, LIMIT)
     assert producer.wait(30) == 0
     expect_each_once(own_redis.url, EVENTS)
-
-
-def test_an_owner_that_lost_its_lease_changes_nothing(children: Children, redis_url: str, tmp_path: Path) -> None:
-    producer = children.start("produce", redis_url, str(tmp_path), "[1, 40]")
-    assert producer.wait(30) == 0
-    client = redis.Redis.from_url(redis_url)
-    paused = make_consumer(redis_url)
-    paused._lease()
-    assert len(paused.owned) == 2
-    for part in range(2):
-        client.set(RedisKeys().lease(KPIS, part), "another")
-    assert paused.step() == 0
-    assert paused.owned == []
-    assert client.hlen("seen") == 0
-    for part in range(2):
-        client.delete(RedisKeys().lease(KPIS, part))
-    paused.release()
-    other = make_consumer(redis_url)
-    assert sum(other.step() for _ in range(4)) == 40
-    expect_each_once(redis_url, 40)
-
-
-def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
-    first, second = make_consumer(redis_url), make_consumer(redis_url)
-    first.step()
-    assert len(first.owned) == 2
-    second.step()
-    first._renewed = second._renewed = 0.0
-    first.step()
-    second.step()
-    assert (len(first.owned), len(second.owned)) == (1, 1)
-    first.release()
-    second._renewed = 0.0
-    second.step()
-    assert len(second.owned) == 2
 
 
 @pytest.mark.kafka

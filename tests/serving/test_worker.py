@@ -23,12 +23,11 @@ from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
 from feedback.store.config import RedisConfig
-from feedback.store.connection import connect, find_redis
+from feedback.store.connection import connect
 from serving.engine.config import EnginesConfig
 from serving.worker import EngineDirectory
 from tests.feedback.factory import exchange
 from tests.waiting import eventually
-from understudy.config import Config
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -126,23 +125,3 @@ async def test_a_document_that_cannot_be_used_leaves_the_last_view(state_dir: St
         assert arms is not None
         assert set(arms.students) == ({"v1"} if epoch < 3 else {"v3"})
     await directory.close()
-
-
-@pytest.mark.parametrize(
-    ("configured", "addresses", "found"),
-    [
-        ("redis://a:1/0", '{"redis": "redis://b:2/0"}', "redis://a:1/0"),
-        ("", '{"redis": "redis://b:2/0"}', "redis://b:2/0"),
-        ("", '{"redis": null}', ""),
-        ("", "half writ", ""),
-        ("", "[]", ""),
-        ("", None, ""),
-    ],
-)
-def test_redis_is_that_of_the_configuration_else_of_the_running_system(
-    state_dir: StateDir, configured: str, addresses: str | None, found: str
-) -> None:
-    if addresses is not None:
-        state_dir.run.mkdir()
-        state_dir.addresses.write_text(addresses)
-    assert find_redis(Config({"redis": {"url": configured}}), state_dir).url == found

@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from feedback.bus.config import BusConfig
-from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Bus
-from feedback.events import EXCHANGES, KPIS, Exchange, Kpi
+from feedback.events import KPIS, Exchange, Kpi
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
-from feedback.store.config import RedisConfig
-from feedback.store.server import RedisServer, free_port
+from feedback.store.server import free_port
 from tests.feedback.factory import exchange
+from tests.feedback.outbox.conftest import Make, bus_at, nowhere, read
 from tests.waiting import eventually
 from understudy.errors import Conflict, Unavailable
-
-Make = Callable[..., Outbox]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Outbox] = []
-
-    def build(url: str, assemble: Any = None, name: str = "gateway", start: bool = True, **config: Any) -> Outbox:
-        outbox = Outbox(tmp_path, name, bus_at(url), OutboxConfig(**config), assemble)
-        if start:
-            outbox.start()
-            made.append(outbox)
-        return outbox
-
-    yield build
-    for outbox in made:
-        outbox.close(0.2)
-
-
-def bus_at(url: str) -> Bus:
-    return open_bus(BusConfig(url=url), RedisConfig())
-
-
-def nowhere() -> str:
-    return f"redis://127.0.0.1:{free_port()}/0"
-
-
-def read(url: str, topic: str = EXCHANGES) -> list[Exchange]:
-    bus = bus_at(url)
-    return [Exchange.model_validate_json(e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]
 
 
 def test_events_reach_the_bus_redacted(make: Make, redis_url: str, tmp_path: Path) -> None:
@@ -81,23 +45,6 @@ def test_a_full_queue_drops_and_counts(make: Make) -> None:
     assert [outbox.put(exchange(n)) for n in range(7)] == [True] * 5 + [False] * 2
     assert outbox.stats()["dropped"]["queue"] == 2
     assert not make(nowhere(), start=False, name="other", queue_bytes=10).put(exchange(1), size=11)
-
-
-def test_events_wait_on_disk_for_a_bus_that_is_away(make: Make, tmp_path: Path) -> None:
-    port = free_port()
-    outbox = make(f"redis://127.0.0.1:{port}/0")
-    for n in range(50):
-        outbox.put(exchange(n))
-    eventually(lambda: outbox.stats()["stored"] == 50)
-    eventually(lambda: not outbox.stats()["bus_up"])
-    assert outbox.stats()["pending"] == 50
-    server = RedisServer(tmp_path / "redis", port=port)
-    server.start()
-    try:
-        eventually(lambda: len(read(server.url)) == 50)
-        assert outbox.stats()["dropped"] == {"queue": 0, "spool": 0, "assemble": 0, "size": 0}
-    finally:
-        server.stop()
 
 
 def test_a_kafka_that_is_away_holds_up_neither_callers_nor_the_spool(make: Make) -> None:
@@ -131,14 +78,6 @@ def test_the_spool_keeps_to_its_bytes(make: Make) -> None:
     assert outbox.stats()["spool_bytes"] <= 5000
     with pytest.raises(Unavailable, match="full"):
         outbox.put_durable(Kpi(id="k", session="s", at=1.0, kpi="rating", value=1.0, target="x" * 5000))
-
-
-def test_published_events_leave_the_spool(make: Make, redis_url: str) -> None:
-    outbox = make(redis_url, keep_seconds=0.1)
-    outbox.put(exchange(1))
-    eventually(lambda: outbox.stats()["published"] == 1)
-    eventually(lambda: outbox.stats()["spool_bytes"] == 0)
-    assert outbox.stats()["pending"] == 0
 
 
 def test_too_large_events_are_dropped_and_counted(make: Make, redis_url: str) -> None:
@@ -210,31 +149,6 @@ def test_a_damaged_spool_is_put_aside(make: Make, redis_url: str, tmp_path: Path
     outbox.put(exchange(1))
     eventually(lambda: len(read(redis_url)) == 1)
     assert len(list(tmp_path.glob("gateway.damaged-*"))) == 1
-
-
-def test_a_bus_that_forgot_its_last_moments_gets_them_again(make: Make, redis_url: str) -> None:
-    import redis
-
-    outbox = make(redis_url)
-    for n in range(10):
-        outbox.put(exchange(n, session="s"))
-    eventually(lambda: len(read(redis_url)) == 10)
-    redis.Redis.from_url(redis_url).flushall()
-    outbox.put(exchange(10, session="s"))
-    eventually(lambda: len(read(redis_url)) == 11)
-    assert [e.response_id for e in read(redis_url)] == [f"resp-{n}" for n in range(11)]
-
-
-def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_url: str) -> None:
-    import redis
-
-    outbox = make(redis_url, keep_seconds=0.05)
-    outbox.put(exchange(1, session="s"))
-    eventually(lambda: outbox.stats()["spool_bytes"] == 0 and outbox.stats()["published"] == 1)
-    redis.Redis.from_url(redis_url).flushall()
-    outbox.put(exchange(2, session="s"))
-    eventually(lambda: [e.response_id for e in read(redis_url)] == ["resp-2"])
-    assert outbox.stats()["bus_up"]
 
 
 def test_text_that_is_no_text_is_dropped_and_counted(make: Make, redis_url: str) -> None:

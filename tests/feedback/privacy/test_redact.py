@@ -10,68 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.events import Kpi
-from feedback.privacy.personal import DIGIT, PLAIN, RULES, Rule, card, iban, luhn, resident_id
 from feedback.privacy.redact import REACH, STEP, Redaction, Redactor
 from tests.feedback.factory import exchange
-from tests.feedback.linear import expect_linear
+from tests.feedback.privacy.cases import CASES
 from tests.shared_data import data_file
 
 OURS = Redaction("a key of ours")
-CASES = [
-    ("mail me at Bob.Smith@example.co.uk", "mail me at <EMAIL_1>"),
-    ("我的手机号是13812345678，谢谢", "我的手机号是<PHONE_1>，谢谢"),
-    ("call +44 20 7946 0958 or (412) 555-1234", "call <PHONE_1> or <PHONE_2>"),
-    ("座机 010-62345678", "座机 <PHONE_1>"),
-    ("card 4111 1111 1111 1111 please", "card <CARD_1> please"),
-    ("身份证11010519491231002X的用户", "身份证<ID_1>的用户"),
-    ("SSN 123-45-6789", "SSN <SSN_1>"),
-    ("to DE89 3704 0044 0532 0130 00 today", "to <IBAN_1> today"),
-    ("key sk-abcdefghijklmnopqrstuv", "key <KEY_1>"),
-    ("see postgres://user:p4ss@db.local/x", "see <URL_1>"),
-    ("my password is hunter22 ok", "my password is <SECRET_1> ok"),
-    ("密码：abc12345", "密码：<SECRET_1>"),
-    ("验证码是 482913，", "验证码是 <SECRET_1>，"),
-    ("My PIN is 3100.", "My PIN is <SECRET_1>."),
-    ("the password hunter22 fails", "the password <SECRET_1> fails"),
-    ("登录密码为：Abc@1234，谢谢", "登录密码为：<SECRET_1>，谢谢"),
-    ("短信码 482913", "短信码 <SECRET_1>"),
-    ('{"password": "correct horse", "pin": 1234}', '{"password": "<SECRET_1>", "pin": <SECRET_2>}'),
-    (r'-d "{\"newPassword\": \"hunter\"}"', r'-d "{\"newPassword\": \"<SECRET_1>\"}"'),
-    ('"api_key": "a8f5f167f44f4964"', '"api_key": "<KEY_1>"'),
-    ("client_secret=a8f5f167f44f4964", "client_secret=<KEY_1>"),
-    ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic <KEY_1>"),
-    ("authorization: bearer abcdefabcdef12345678", "authorization: bearer <KEY_1>"),
-    ("use glpat-abcdefghij1234567890", "use <KEY_1>"),
-    ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----.", "<KEY_1>."),
-    ("https://x.io/a.png?X-Amz-Signature=ab12cd34&size=42", "https://x.io/a.png?X-Amz-Signature=<KEY_1>&size=42"),
-    ("https://x.io/?email=bob%40example.com", "https://x.io/?email=<EMAIL_1>"),
-    ("data:image/png;base64,iVBORw0KGgo=", "data:image/png;base64,<DATA_1>"),
-    ("audio " + "aB3/" * 200, "audio <DATA_1>"),
-    ("手机１３８１２３４５６７８，ｂｏｂ＠ｅｘａｍｐｌｅ．ｃｏｍ", "手机<PHONE_1>，<EMAIL_1>"),
-    ("拨打010-64045966或（0571）8765 4321", "拨打<PHONE_1>或<PHONE_2>"),
-    ("国外请打+44 20 7946 0958", "国外请打<PHONE_1>"),
-    ("call 1-800-555-1234, my phone number is 4125551234", "call <PHONE_1>, my phone number is <PHONE_2>"),
-    ("身份证号：110105491231002", "身份证号：<ID_1>"),
-    ("QQ 123456789，微信号 wxid_abc123", "QQ <ID_1>，微信号 <ID_2>"),
-    ("my passport number is E12345678", "my passport number is <ID_1>"),
-    ("SSN: 123456789", "SSN: <SSN_1>"),
-    ("amex 3782 822463 10005", "amex <CARD_1>"),
-    ("card 4111.1111.1111.1111", "card <CARD_1>"),
-    ("card 4111\u200b1111\u200b1111\u200b1111", "card <CARD_1>"),
-    ("redis://:p4ssw0rd@db.local/0", "<URL_1>"),
-    ("https://hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/abcdefghijkl", "https://hooks.slack.com/services/<KEY_1>"),
-    ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4\n" + "MIIE/+" * 2000, "<KEY_1>"),
-    ("josé@bücher.de，-bob@example.com", "<EMAIL_1>，-<EMAIL_2>"),
-    ("id_token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSM", "id_token=<KEY_1>"),
-    ("AKIAABCDEFGHIJKLMNOP", "<KEY_1>"),
-    ("LTAIabcdefghijklmnop", "<KEY_1>"),
-    ("hf_" + "abcdefghij" * 3, "<KEY_1>"),
-    ("npm_" + "abcdefghij" * 3, "<KEY_1>"),
-    ("glpat-abcdefghijklmnopqrst", "<KEY_1>"),
-    ("github_pat_abcdefghijklmnopqrstuvwxyz", "<KEY_1>"),
-    ("sk_live_abcdefghijklmnop", "<KEY_1>"),
-    ("微信号 abc_defg", "微信号 <ID_1>"),
-]
 KEPT = [
     "order #W2378156 on 2024-05-01 for $1,234.56",
     "订单号 202401151381234567890，时间 2024-01-15 13:00，总价 13800 元",
@@ -189,45 +133,11 @@ def test_feedback_names_a_response_as_the_redacted_exchange_does() -> None:
     assert OURS.kpi(given).target == name != "wang@example.cn"
 
 
-def test_check_digits() -> None:
-    assert card("4111 1111 1111 1111")
-    assert not card("4111 1111 1111 1112")
-    assert luhn("2024011512345674")
-    assert not card("2024011512345674")
-    assert luhn("4111111111111111")
-    assert not luhn("4111111111111112")
-    assert resident_id("11010519491231002X")
-    assert not resident_id("110105194912310021")
-    assert iban("GB82WEST12345698765432")
-    assert not iban("GB82WEST12345698765433")
-
-
-PARTS = (
-    "a", "1", "a1", " ", "a ", "1 ", "-", "a.", "a@", "@", "%40", "eyJ", "-eyJ", ".eyJaaaaaaaaaa", "\\", "'", '"', "是",
-    "密码", "token", "secret is ", "pin ", 'password"', "phone 1", "+1 (", "4111 ", "AB12 ", "a://b:", "/" * 511 + " ",
-    "?token", "-----BEGIN PRIVATE KEY-----", "-----BEGIN A ", "Bearer ", "0571-",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
-def test_a_rule_takes_time_that_grows_with_the_text_alone(rule: Rule) -> None:
-    heads = ("", "pin", "token=", "-----BEGIN PRIVATE KEY-----")
-    expect_linear(rule.pattern.findall, PARTS, heads)
-
-
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_values_are_found_wherever_a_long_text_is_searched_in_steps(text: str, expected: str) -> None:
     for before in (STEP - len(text) // 2, STEP + REACH - len(text) // 2):
         filling = "好" * (before - 1) + " "
         assert Redactor().text(filling + text) == filling + expected
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
-def test_no_text_with_a_value_is_passed_over(rule: Rule) -> None:
-    for text, _ in CASES:
-        plain = text.translate(PLAIN)
-        if any(rule.valid(match.group(match.re.groups)) for match in rule.pattern.finditer(plain)):
-            assert any(word in plain.lower() for word in rule.needs) if rule.needs else DIGIT.search(plain)
 
 
 @given(st.text(max_size=200))

@@ -9,7 +9,6 @@ import psutil
 import pytest
 import redis
 
-from feedback.store.connection import without_password
 from feedback.store.server import RedisServer, embedded, free_port
 from understudy.errors import Unavailable
 from understudy.state import StateDir
@@ -50,11 +49,6 @@ def test_any_folder_will_do(tmp_path: Path) -> None:
         assert client.config_get("dir")["dir"] == str(server.folder)
     finally:
         server.stop()
-
-
-def test_a_url_is_shown_without_its_password() -> None:
-    assert without_password("redis://:p@ss@host:1/0") == "redis://host:1/0"
-    assert without_password("redis://host:1/0?a=b@c") == "redis://host:1/0?a=b@c"
 
 
 def test_keeps_its_data_and_its_port_through_a_clean_stop(own_redis: RedisServer) -> None:

@@ -1,0 +1,67 @@
+"""An outbox and a worker on one Redis, with scripted engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.checks.building import build
+from feedback.checks.kinds import Check
+from feedback.consume.loops import Worker, WorkerConfig
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.store import KpiStore
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from feedback.pool.store import Pool
+from feedback.shadow.config import ShadowConfig
+from feedback.shadow.stats import Stats
+from feedback.store.config import RedisConfig
+from feedback.store.connection import connect
+from tests.feedback.factory import Directory
+from tests.waiting import eventually_async
+
+
+class World:
+    """An outbox and a worker on one Redis."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.bus = open_bus(BusConfig(url=url), RedisConfig())
+        self.client = connect(url)
+        self.gateway = Outbox(folder, "gateway", self.bus, OutboxConfig())
+        self.outbox = Outbox(folder, "worker", self.bus, OutboxConfig())
+        self.directory = Directory()
+        self.kpis = KpiStore(self.client)
+        self.pool = Pool(self.client)
+        self.stats = Stats(self.client)
+        self.config = KpisConfig()
+        self.checks: tuple[Check, ...] = build(ShadowConfig())
+        self.gateway.start()
+        self.outbox.start()
+
+    async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 60) -> None:
+        """Run a worker until the condition holds; fails after `limit` seconds."""
+        config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config)
+        worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config, self.checks)
+        stop = asyncio.Event()
+        task = asyncio.create_task(worker.run(stop))
+        try:
+            await eventually_async(until, limit)
+        finally:
+            stop.set()
+            await task
+
+    bus_url = ""
+
+
+@pytest.fixture
+def world(redis_url: str, tmp_path: Path) -> Iterator[World]:
+    made = World(redis_url, tmp_path)
+    made.bus_url = redis_url
+    yield made
+    made.gateway.close()
+    made.outbox.close()

@@ -1,0 +1,50 @@
+"""Partitions are shared among workers, and only who holds the lease changes anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import redis
+
+from feedback.events import KPIS
+from feedback.store.keys import RedisKeys
+from tests.feedback.child import expect_each_once, make_consumer
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_an_owner_that_lost_its_lease_changes_nothing(redis_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.feedback.child", "produce", redis_url, str(tmp_path), "[1, 40]"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    client = redis.Redis.from_url(redis_url)
+    paused = make_consumer(redis_url)
+    paused._lease()
+    assert len(paused.owned) == 2
+    for part in range(2):
+        client.set(RedisKeys().lease(KPIS, part), "another")
+    assert paused.step() == 0
+    assert paused.owned == []
+    assert client.hlen("seen") == 0
+    for part in range(2):
+        client.delete(RedisKeys().lease(KPIS, part))
+    paused.release()
+    other = make_consumer(redis_url)
+    assert sum(other.step() for _ in range(4)) == 40
+    expect_each_once(redis_url, 40)
+
+
+def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
+    first, second = make_consumer(redis_url), make_consumer(redis_url)
+    first.step()
+    assert len(first.owned) == 2
+    second.step()
+    first._renewed = second._renewed = 0.0
+    first.step()
+    second.step()
+    assert (len(first.owned), len(second.owned)) == (1, 1)
+    first.release()
+    second._renewed = 0.0
+    second.step()
+    assert len(second.owned) == 2

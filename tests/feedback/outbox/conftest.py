@@ -1,0 +1,49 @@
+"""Outboxes over a bus of their own, and what reached it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Bus
+from feedback.events import EXCHANGES, Exchange
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from feedback.store.config import RedisConfig
+from feedback.store.server import free_port
+
+Make = Callable[..., Outbox]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Outbox] = []
+
+    def build(url: str, assemble: Any = None, name: str = "gateway", start: bool = True, **config: Any) -> Outbox:
+        outbox = Outbox(tmp_path, name, bus_at(url), OutboxConfig(**config), assemble)
+        if start:
+            outbox.start()
+            made.append(outbox)
+        return outbox
+
+    yield build
+    for outbox in made:
+        outbox.close(0.2)
+
+
+def bus_at(url: str) -> Bus:
+    return open_bus(BusConfig(url=url), RedisConfig())
+
+
+def nowhere() -> str:
+    return f"redis://127.0.0.1:{free_port()}/0"
+
+
+def read(url: str, topic: str = EXCHANGES) -> list[Exchange]:
+    bus = bus_at(url)
+    return [Exchange.model_validate_json(e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]

@@ -1,0 +1,58 @@
+"""What is in the spool reaches the bus in order, whatever the bus forgot or lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import redis
+
+from feedback.store.server import RedisServer, free_port
+from tests.feedback.factory import exchange
+from tests.feedback.outbox.conftest import Make, read
+from tests.waiting import eventually
+
+
+def test_events_wait_on_disk_for_a_bus_that_is_away(make: Make, tmp_path: Path) -> None:
+    port = free_port()
+    outbox = make(f"redis://127.0.0.1:{port}/0")
+    for n in range(50):
+        outbox.put(exchange(n))
+    eventually(lambda: outbox.stats()["stored"] == 50)
+    eventually(lambda: not outbox.stats()["bus_up"])
+    assert outbox.stats()["pending"] == 50
+    server = RedisServer(tmp_path / "redis", port=port)
+    server.start()
+    try:
+        eventually(lambda: len(read(server.url)) == 50)
+        assert outbox.stats()["dropped"] == {"queue": 0, "spool": 0, "assemble": 0, "size": 0}
+    finally:
+        server.stop()
+
+
+def test_published_events_leave_the_spool(make: Make, redis_url: str) -> None:
+    outbox = make(redis_url, keep_seconds=0.1)
+    outbox.put(exchange(1))
+    eventually(lambda: outbox.stats()["published"] == 1)
+    eventually(lambda: outbox.stats()["spool_bytes"] == 0)
+    assert outbox.stats()["pending"] == 0
+
+
+def test_a_bus_that_forgot_its_last_moments_gets_them_again(make: Make, redis_url: str) -> None:
+    outbox = make(redis_url)
+    for n in range(10):
+        outbox.put(exchange(n, session="s"))
+    eventually(lambda: len(read(redis_url)) == 10)
+    redis.Redis.from_url(redis_url).flushall()
+    outbox.put(exchange(10, session="s"))
+    eventually(lambda: len(read(redis_url)) == 11)
+    assert [e.response_id for e in read(redis_url)] == [f"resp-{n}" for n in range(11)]
+
+
+def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_url: str) -> None:
+    outbox = make(redis_url, keep_seconds=0.05)
+    outbox.put(exchange(1, session="s"))
+    eventually(lambda: outbox.stats()["spool_bytes"] == 0 and outbox.stats()["published"] == 1)
+    redis.Redis.from_url(redis_url).flushall()
+    outbox.put(exchange(2, session="s"))
+    eventually(lambda: [e.response_id for e in read(redis_url)] == ["resp-2"])
+    assert outbox.stats()["bus_up"]
