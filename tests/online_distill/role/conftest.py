@@ -1,0 +1,30 @@
+"""A trainer's configuration, its registry and a pool to learn from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from understudy.state import StateDir
+
+SETTINGS = {
+    "budget_seconds": 20, "max_epochs": 2, "batch_tokens": 256, "min_fresh": 30, "scorer": "local", "device": "cpu",
+    "learning_rate": 0.003, "holdout_share": 0.25, "poll_seconds": 0.1, "warmup_steps": 1, "nice": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def state_dir(registered: Path, tmp_path: Path) -> StateDir:
+    """A state directory whose registry holds t1 and v1."""
+    return StateDir(shutil.copytree(registered, tmp_path / "state"))
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, redis_url: str) -> Path:
+    """A configuration of quick rounds with a local teacher."""
+    path = tmp_path / "understudy.yaml"
+    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS}))
+    return path
