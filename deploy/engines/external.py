@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import field_validator
 
@@ -52,9 +53,13 @@ External = Mapping[str, ExternalEngine]
 
 
 def external_engines(config: Config) -> dict[str, ExternalEngine]:
-    """Those of a configuration, for whoever has nothing to do with the rest of its section `engines`."""
-    given = config.raw.get("engines") or {}
-    return {role: ExternalEngine.model_validate(given[role]) for role in ROLES if given.get(role) is not None}
+    """Those of a configuration, for whoever may not know the owner of its section `engines`.
+
+    Raises:
+        ConfigError: the section is wrong.
+    """
+    section: Any = config.named("engines")
+    return dict(section.external)
 
 
 def check_keys(engines: External) -> None:

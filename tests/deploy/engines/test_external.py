@@ -15,7 +15,7 @@ GIVEN = {"url": "http://h/proxy/v1/", "model": "big", "api_key_env": "SESAME"}
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, ExternalEngine]:
     monkeypatch.setenv("SESAME", "sesame")
-    return external_engines(Config({"engines": {"teacher": GIVEN, "student": None, "ports": {}}}))
+    return external_engines(Config({"engines": {"teacher": GIVEN, "student": None}}))
 
 
 def test_the_key_is_in_memory_and_in_nothing_that_is_written(engines: dict[str, ExternalEngine]) -> None:
@@ -39,3 +39,8 @@ def test_a_variable_without_a_key_is_named(engines: dict[str, ExternalEngine], m
     assert engines["teacher"].lacks_key
     with pytest.raises(ConfigError, match=r"engines\.teacher\.api_key_env.*export SESAME=KEY"):
         check_keys(engines)
+
+
+def test_a_wrong_section_is_an_error_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"engines\.teacher\.url"):
+        external_engines(Config({"engines": {"teacher": {"url": "h:1", "model": "big"}}}))
