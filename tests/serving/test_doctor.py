@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.routing.document import SLOTS
 from serving import doctor
 from tests.serving.up.server import served
 from trials.system import free_ports
@@ -98,3 +100,27 @@ def test_a_gateway_of_a_running_system_that_does_not_answer_is_found(ask: Asked,
     code, (found,) = ask()
     assert code == 1
     assert "gateway.log" in found
+
+
+PORTS = [f"engines.ports.{slot}" for slot in SLOTS]
+
+
+@pytest.mark.parametrize("setting", ["gateway.port", "control.port", "engines.ports.student-b"])
+def test_the_doctor_finds_every_port_that_up_would_find(
+    setting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        values = dict(zip(("gateway.port", "control.port", *PORTS), free_ports(5), strict=True)) | {setting: number}
+        file = tmp_path / "ports.yaml"
+        engines = {slot: values[f"engines.ports.{slot}"] for slot in SLOTS}
+        file.write_text(json.dumps({
+            "gateway": {"port": values["gateway.port"]}, "control": {"port": values["control.port"]},
+            "engines": {"ports": engines}, "up": {"min_memory_mib": 0},
+        }))  # fmt: skip
+        code = doctor.main(["--config", str(file), "--state", str(tmp_path), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert [setting in finding for finding in said["findings"] if "port" in finding] == [True]

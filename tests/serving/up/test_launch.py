@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.up.launch import first_reply
+from serving.up.launch import first_reply, plan
+from serving.up.options import UpOptions
 from tests.serving.up.server import served
+from understudy.errors import ConfigError
+from understudy.state import StateDir
 
 
 async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(tmp_path: Path) -> None:
@@ -32,3 +37,13 @@ async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(
     with served(Starlette(routes=routes)) as url:
         await first_reply(SimpleNamespace(gateway=url), SimpleNamespace(lives={}), tmp_path, 30.0)
     assert asked == [("student", True), ("teacher", True)]
+
+
+OUTSIDE = {"url": "http://127.0.0.1:9001/v1", "model": "big"}
+
+
+def test_up_refuses_a_student_that_it_cannot_distil(tmp_path: Path) -> None:
+    file = tmp_path / "outside.yaml"
+    file.write_text(json.dumps({"engines": {"teacher": OUTSIDE, "student": OUTSIDE}}))
+    with pytest.raises(ConfigError, match=r"engines\.student.*understudy serve"):
+        plan(UpOptions(StateDir(tmp_path / "state"), config=file))

@@ -1,0 +1,23 @@
+"""What the pages say of a round that waits."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+
+from tests.deploy.fleet import World, to_canary
+
+
+def test_status_says_what_a_round_waits_for(admin: TestClient, world: World) -> None:
+    to_canary(world, world.candidate())
+    assert admin.get("/status").json()["round"]["waits"] is None
+    admin.post("/freeze", json={"what": "promotion"})
+    assert "understudy resume promotion" in admin.get("/status").json()["round"]["waits"]
+
+
+def test_who_asks_for_a_round_hears_what_it_waits_for(admin: TestClient, world: World) -> None:
+    assert admin.post("/rounds").json()["waits"] is None
+    admin.post("/freeze", json={"what": "learning"})
+    assert "learning is frozen" in admin.post("/rounds").json()["waits"]
+    admin.post("/resume", json={"what": "learning"})
+    world.candidate()
+    assert "round 1 is at gate" in admin.post("/rounds").json()["waits"]
