@@ -11,12 +11,12 @@ from deploy.routing.document import EXTERNAL
 from feedback.events import Event
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.completion.capture import RawExchange
-from serving.gateway.completion.retry import RetryBudget
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.http.upstream import Upstreams
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
+from serving.gateway.retry import RetryBudget
 from serving.gateway.routing import Ask, Decision, NoArm, route
 from serving.gateway.snapshot import Snapshot
 from understudy.clock import Clock, monotonic

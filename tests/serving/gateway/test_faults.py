@@ -19,8 +19,8 @@ from ab.experiment import Experiment
 from deploy.routing.store import RoutingStore
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
-from serving.gateway.completion.retry import RESERVE, RetryBudget
 from serving.gateway.metrics import Metrics
+from serving.gateway.retry import RESERVE, RetryBudget
 from serving.gateway.snapshot import Follower, Snapshot
 from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
