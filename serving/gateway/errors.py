@@ -1,26 +1,8 @@
-"""Errors of the data plane beside those of `understudy.errors`, with the status that each is answered by."""
+"""Errors of the data plane beside those of `understudy.errors` and of the wire, with the status of each."""
 
 from __future__ import annotations
 
 from understudy.errors import UnderstudyError
-
-
-class HeadTooLarge(UnderstudyError):
-    """The head is above `gateway.max_head`."""
-
-    status, kind, code = 431, "invalid_request_error", "headers_too_large"
-
-
-class Malformed(UnderstudyError):
-    """Not HTTP, or HTTP that two readers may read differently."""
-
-    status, kind, code = 400, "invalid_request_error", "malformed_request"
-
-
-class TooSlow(UnderstudyError):
-    """The client did not send its request in time."""
-
-    status, kind, code = 408, "invalid_request_error", "request_timeout"
 
 
 class TooMany(UnderstudyError):
@@ -35,6 +17,12 @@ class TooBusy(UnderstudyError):
     status, kind, code = 503, "service_unavailable_error", "too_busy"
 
 
+class StageTimeout(UnderstudyError):
+    """The stages before the engine is asked took longer than an engine may take to begin its reply."""
+
+    status, kind, code = 503, "timeout_error", "stage_timeout"
+
+
 class BadGateway(UnderstudyError):
     """The engine could not be reached, or broke off before it answered."""
 
@@ -45,9 +33,3 @@ class GatewayTimeout(UnderstudyError):
     """The engine did not begin its reply in time."""
 
     status, kind, code = 504, "timeout_error", "upstream_timeout"
-
-
-class Stopping(UnderstudyError):
-    """The gateway stops, and the reply took longer than the drain."""
-
-    status, kind, code = 503, "service_unavailable_error", "stopping"

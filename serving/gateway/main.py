@@ -18,7 +18,10 @@ import uvicorn
 import uvloop
 
 from feedback.kpis.config import KpisConfig
+from serving.gateway.completion.request import endpoints
+from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
+from serving.gateway.http.endpoint import ReadLimits
 from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
 from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build
@@ -123,12 +126,13 @@ class Server(uvicorn.Server):
                 connection.cut()
 
 
-def server_of(parts: Parts, kpis: KpisConfig) -> Server:
-    """The server of a gateway, ready to serve on a socket."""
+def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server:
+    """The server of a gateway, ready to serve on a socket; completion requests go through `stages`."""
     settings = parts.gateway.config
+    limits = ReadLimits(settings.max_head, settings.head_seconds, settings.body_seconds)
     config = uvicorn.Config(
         build_app(parts.gateway, kpis, parts.embeddings),
-        http=cast(Any, protocol_factory(parts.gateway)),
+        http=cast(Any, protocol_factory(limits, endpoints(parts.gateway, stages))),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from deploy.routing.document import EXTERNAL
 from feedback.events import Event
 from serving.gateway.body.parser import BodyParser
-from serving.gateway.completion.capture import RawExchange
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.http.upstream import Upstreams
@@ -26,9 +25,6 @@ log = logging.getLogger("understudy.gateway")
 SMALL = 64 << 10
 """Bytes of a body that is read even when it is refused or when memory is short: most of it is here already."""
 MAX_EXPOSURES = 100_000
-MAX_CAPTURED = 2 << 20
-"""Bytes of a request that is captured: a longer one makes an event above `outbox.event_bytes`, and to find that
-out would keep the outbox's thread, and with it the event loop, for up to a second."""
 
 
 class ExchangeSink(Protocol):
@@ -131,17 +127,3 @@ class Gateway:
         """
         if size > SMALL and self.buffered > self.config.max_buffered:
             raise TooBusy(f"{self.config.max_buffered} bytes of requests are held; try again shortly")
-
-    def wants(self, request_id: str) -> bool:
-        """Whether the capture rate takes this request."""
-        rate = self.snapshot.document.capture_rate
-        return self.capture and (rate >= 1 or int(request_id[:8], 16) < rate * 2**32)
-
-    def record(self, raw: RawExchange) -> None:
-        """Hand a copy to the outbox; counts it when it is too long, or there is no room."""
-        if len(raw.request) > MAX_CAPTURED:
-            self.metrics.events["capture_too_large"] += 1
-            return
-        size = len(raw.request) + sum(map(len, raw.chunks))
-        if self.outbox is not None and not self.outbox.put(raw, size):
-            self.metrics.events["capture_dropped"] += 1

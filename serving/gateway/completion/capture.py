@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 
-from ab.experiment import Arm
 from feedback.events import Exchange, exchange_id
+from serving.gateway.routing import Ask, Decision
+from serving.gateway.service import Gateway
 
 TEXT_PARAMS = frozenset({"messages", "prompt", "model", "user", "tools", "functions", "suffix", "documents"})
 """Fields of the body that are text or named elsewhere; the others are kept as parameters."""
+MAX_CAPTURED = 2 << 20
+"""Bytes of a request that is captured: a longer one makes an event above `outbox.event_bytes`, and to find that
+out would keep the outbox's thread, and with it the event loop, for up to a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawExchange:
-    """What the event loop hands over: bytes as they were, nothing parsed."""
+    """What the event loop hands over: bytes as they were, nothing parsed.
+
+    What an event has under the same name is taken over by name, from here, the request, the decision and the reply:
+    `feedback.events.Exchange` is the one list of an exchange's fields.
+    """
 
     request_id: str
     chat: bool
     request: bytes
-    chunks: tuple[bytes, ...]
-    """Body of the reply without chunk framing; incomplete when `overflow`."""
-    overflow: bool
+    ask: Ask
+    decision: Decision
+    epoch: int
     status: int
     outcome: str
     """complete, error (the engine broke off or refused) or cancelled (the client went away)."""
+    chunks: tuple[bytes, ...]
+    """Body of the reply without chunk framing; incomplete when `overflow`."""
+    overflow: bool
     streamed: bool
-    arm: Arm
-    assigned: Arm
-    version: str
-    epoch: int
-    experiment: str | None
-    model: str
-    tenant: str
-    session: str
-    unit: str
-    unit_derived: bool
-    user: str | None
     at: float
     ttft: float | None
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReply:
+    """What capture keeps of a reply."""
+
+    response_id: str = ""
+    reply: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    tools: bool = False
+
+
+TAKEN = {owner: Exchange.model_fields.keys() & {field.name for field in fields(owner)} for owner in (
+    RawExchange, Ask, Decision, ParsedReply,
+)}  # fmt: skip
+"""The fields of an event that each part of an exchange has under the same name."""
 
 
 def assemble(raw: RawExchange) -> Exchange:
@@ -49,36 +67,34 @@ def assemble(raw: RawExchange) -> Exchange:
     body = _object(raw.request)
     reply = parse_reply(b"".join(raw.chunks), raw.streamed)
     messages = body.get("messages") if raw.chat else [_as_message(body.get("prompt"))]
-    plain = not raw.overflow and raw.status == 200 and body.get("n") in (None, 1) and bool(reply.text)
-    return Exchange(
-        id=exchange_id(raw.request_id),
-        session=raw.session,
-        tenant=raw.tenant,
-        at=raw.at,
-        unit=raw.unit,
-        unit_derived=raw.unit_derived,
-        user=raw.user,
-        api="chat" if raw.chat else "completions",
-        messages=messages if isinstance(messages, list) else [],
-        params={key: value for key, value in body.items() if key not in TEXT_PARAMS},
-        reply=reply.text,
-        finish_reason=finish_reason(raw, reply),
-        status=raw.status,
-        arm=raw.arm,
-        assigned=raw.assigned,
-        version=raw.version,
-        epoch=raw.epoch,
-        experiment=raw.experiment,
-        response_id=reply.id,
-        model=raw.model,
-        streamed=raw.streamed,
-        ttft=raw.ttft,
-        seconds=raw.seconds,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        shadow=plain and raw.outcome == "complete",
-        tools=bool(body.get("tools") or body.get("functions") or reply.tools),
-    )
+    plain = not raw.overflow and raw.status == 200 and body.get("n") in (None, 1) and bool(reply.reply)
+    given = {name: getattr(part, name) for part in (raw, raw.ask, raw.decision, reply) for name in TAKEN[type(part)]}
+    return Exchange(**{
+        **given,
+        "id": exchange_id(raw.request_id),
+        "api": "chat" if raw.chat else "completions",
+        "messages": messages if isinstance(messages, list) else [],
+        "params": {key: value for key, value in body.items() if key not in TEXT_PARAMS},
+        "finish_reason": finish_reason(raw, reply),
+        "shadow": plain and raw.outcome == "complete",
+        "tools": bool(body.get("tools") or body.get("functions") or reply.tools),
+    })  # fmt: skip
+
+
+def wants(gateway: Gateway, request_id: str) -> bool:
+    """Whether the capture rate takes this request."""
+    rate = gateway.snapshot.document.capture_rate
+    return gateway.capture and (rate >= 1 or int(request_id[:8], 16) < rate * 2**32)
+
+
+def record(gateway: Gateway, raw: RawExchange) -> None:
+    """Hand a copy to the outbox; counts it when it is too long, or there is no room."""
+    if len(raw.request) > MAX_CAPTURED:
+        gateway.metrics.events["capture_too_large"] += 1
+        return
+    size = len(raw.request) + sum(map(len, raw.chunks))
+    if gateway.outbox is not None and not gateway.outbox.put(raw, size):
+        gateway.metrics.events["capture_dropped"] += 1
 
 
 def finish_reason(raw: RawExchange, reply: ParsedReply) -> str:
@@ -88,18 +104,6 @@ def finish_reason(raw: RawExchange, reply: ParsedReply) -> str:
     if raw.status == 200:
         return reply.finish_reason or "stop"
     return "refused" if raw.status < 500 else "error"
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedReply:
-    """What capture keeps of a reply."""
-
-    id: str = ""
-    text: str = ""
-    finish_reason: str = ""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    tools: bool = False
 
 
 def parse_reply(raw: bytes, streamed: bool) -> ParsedReply:

@@ -12,20 +12,26 @@ from collections.abc import Coroutine
 from typing import Protocol
 
 from deploy.routing.document import EXTERNAL
-from serving.gateway.body.parser import Body
+from serving.gateway.completion.context import RequestContext
 from serving.gateway.errors import BadGateway, GatewayTimeout
 from serving.gateway.http import wire
 from serving.gateway.http.upstream import Connection, Endpoint
 from serving.gateway.http.wire import Headers
-from serving.gateway.routing import Ask, Decision, NoArm, route
-from serving.gateway.service import Gateway
+from serving.gateway.routing import Decision, NoArm, route
 from understudy.errors import Unavailable, UnderstudyError
 
+PATHS = {True: b"/chat/completions", False: b"/completions"}
+"""Below an engine's base URL, by whether it is a chat."""
 log = logging.getLogger("understudy.gateway")
 
 
 class Receiver(Protocol):
     """The request that is asked for."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its reply has not begun."""
+        ...
 
     def reply_begins(self, status: int, headers: Headers) -> None: ...
     def reply_body(self, data: bytes) -> None: ...
@@ -40,40 +46,39 @@ class Receiver(Protocol):
 class Forward:
     """The sink of an engine connection; tells its receiver what comes of it."""
 
-    def __init__(
-        self, gateway: Gateway, receiver: Receiver, ask: Ask, body: Body, path: bytes, headers: Headers
-    ) -> None:
-        self._gateway = gateway
+    def __init__(self, context: RequestContext, receiver: Receiver) -> None:
+        self._context = context
+        self._gateway = context.gateway
         self._receiver = receiver
-        self._ask = ask
-        self._body = body
-        self._path = path
-        self._headers = headers
         self._endpoint: Endpoint | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reroutes = 0
-        self._fallen = self._begun = self._closed = False
+        self._fell_back = False
         self._last = 0.0
-        self.decision: Decision | None = None
-        """Where the request was sent last."""
-        self.epoch = 0
-        """Of the document that said so."""
+        """When the engine last sent, or the client last caught up."""
 
-    def begin(self) -> None:
-        """Route, and ask.
-
-        Raises:
-            ModelNotFound, NoArm: nobody may be asked.
-        """
-        decision = self._gateway.decide(self._ask)
-        self._gateway.exposed(decision)
-        self._send(decision)
+    def ask(self, decision: Decision) -> None:
+        """Send the request to the engine of `decision`."""
+        gateway, context, slot = self._gateway, self._context, decision.slot
+        context.decision, context.epoch = decision, gateway.snapshot.document.epoch
+        endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
+        body = context.body.with_model(slot.model)
+        head = wire.engine_head(
+            endpoint.address.prefix.encode() + PATHS[context.chat], endpoint.address.host_header,
+            gateway.key_for(decision), decision.version, context.request_id, len(body), context.head.headers,
+        )  # fmt: skip
+        self._set_timer(gateway.config.first_byte_seconds)
+        connection = endpoint.idle()
+        if connection is not None:
+            self._connection = connection
+            connection.start(self, head + body)
+        else:
+            self._start(self._connect(endpoint, decision, head + body))
 
     def close(self) -> None:
         """Let go of everything; an engine that is still at work sees its connection close."""
-        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -89,23 +94,6 @@ class Forward:
         self._last = self._gateway.clock()
         if self._connection is not None:
             self._connection.resume()
-
-    def _send(self, decision: Decision) -> None:
-        gateway, slot = self._gateway, decision.slot
-        self.decision, self.epoch = decision, gateway.snapshot.document.epoch
-        endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
-        body = self._body.with_model(slot.model)
-        head = wire.engine_head(
-            endpoint.address.prefix.encode() + self._path, endpoint.address.host_header,
-            gateway.key_for(decision), decision.version, self._ask.request, len(body), self._headers,
-        )  # fmt: skip
-        self._set_timer(gateway.config.first_byte_seconds)
-        connection = endpoint.idle()
-        if connection is not None:
-            self._connection = connection
-            connection.start(self, head + body)
-        else:
-            self._start(self._connect(endpoint, decision, head + body))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._task = asyncio.get_running_loop().create_task(self._guarded(work))
@@ -123,13 +111,15 @@ class Forward:
         try:
             connection = await endpoint.connect(self._gateway.config.connect_seconds)
         except OSError as error:
+            if asyncio.current_task() is not self._task:  # given up in the moment in which it failed
+                return
             self._task = None
             self._lost(BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}"))
             return
-        self._task = None
-        if self._closed:
+        if asyncio.current_task() is not self._task:  # given up in the moment in which it succeeded
             connection.close()
             return
+        self._task = None
         self._connection = connection
         connection.start(self, data)
 
@@ -151,20 +141,20 @@ class Forward:
 
     def _fall_back(self) -> bool:
         """Ask the other arm: once, only where the router chose the arm, and within the retry budget."""
-        gateway, decision = self._gateway, self.decision
-        if decision is None or not decision.auto or self._fallen:
+        gateway, decision = self._gateway, self._context.decision
+        if decision is None or not decision.auto or self._fell_back:
             return False
         try:
-            other = route(gateway.snapshot.document, self._ask, avoid=decision.arm)
+            other = route(gateway.snapshot.document, self._context.ask, avoid=decision.arm)
         except NoArm:
             return False
         if not gateway.budget.take():
             gateway.metrics.events["retry_budget_spent"] += 1
             return False
-        self._fallen = True
+        self._fell_back = True
         gateway.metrics.events["fallback"] += 1
         self._drop()
-        self._send(other)
+        self.ask(other)
         return True
 
     def _wrong_version(self) -> None:
@@ -188,7 +178,7 @@ class Forward:
             log.warning("cannot read the routing document: %s", error)
         self._task = None
         try:
-            self._send(gateway.decide(self._ask))
+            self.ask(gateway.decide(self._context.ask))
         except UnderstudyError as error:
             self._receiver.no_reply(error)
 
@@ -196,10 +186,11 @@ class Forward:
 
     def on_head(self, status: int, headers: Headers) -> None:
         """Re-route, fall back, or let the reply begin."""
-        assert self.decision is not None
+        decision = self._context.decision
+        assert decision is not None
         assert self._endpoint is not None
         self._endpoint.answered(status)
-        if status == 409 and self.decision.version != EXTERNAL:
+        if status == 409 and decision.version != EXTERNAL:
             self._wrong_version()
             return
         if status >= 500 and self._fall_back():
@@ -208,7 +199,7 @@ class Forward:
             self._drop()
             self._receiver.no_reply(BadGateway(f"the engine answered {status}"))
             return
-        self._begun, self._last = True, self._gateway.clock()
+        self._last = self._gateway.clock()
         if has_type(headers, b"text/event-stream"):
             self._set_timer(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
@@ -226,10 +217,10 @@ class Forward:
     def on_error(self, error: Exception) -> None:
         """The engine broke off."""
         self._connection = None
-        if self._begun:
-            self._receiver.reply_breaks(f"the engine broke off within its reply: {describe(error)}")
-        else:
+        if self._receiver.waiting:
             self._lost(BadGateway(f"the engine broke off before its reply: {describe(error)}"))
+        else:
+            self._receiver.reply_breaks(f"the engine broke off within its reply: {describe(error)}")
 
     # time
 
@@ -242,7 +233,7 @@ class Forward:
         """First byte late, or a long silence; a client that does not read is none of the engine's fault."""
         self._timer = None
         config = self._gateway.config
-        if not self._begun:
+        if self._receiver.waiting:
             self._lost(GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
             return
         left = config.idle_seconds - (self._gateway.clock() - self._last)

@@ -1,34 +1,33 @@
-"""One completion request from its head to its last byte: check, ask, pass on, copy aside.
+"""One completion request from its head to its last byte: check by stages, ask, pass on, copy aside.
 
-It stands in for uvicorn's request cycle on the hot paths (see `protocol.py`).
+It stands in for uvicorn's request cycle, as `http.endpoint.HotRequest`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Mapping
 
-from serving.gateway.body.parser import conversation_hash
-from serving.gateway.completion.capture import RawExchange
+from serving.gateway.completion.capture import RawExchange, record, wants
+from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.completion.forward import Forward
-from serving.gateway.errors import TooMany
+from serving.gateway.completion.life import AFTER, LifeEvent, LifeState
+from serving.gateway.completion.stages import STAGES, Stages, too_large
+from serving.gateway.errors import StageTimeout
 from serving.gateway.http import wire
+from serving.gateway.http.endpoint import ClientConnection, HotEndpoint, RequestHead
 from serving.gateway.http.reply import ClientReply, EngineRefusal
 from serving.gateway.http.wire import Headers
-from serving.gateway.keys import bearer_of
-from serving.gateway.routing import Ask
 from serving.gateway.service import SMALL, Gateway
-from understudy.errors import TooLarge, UnderstudyError
-
-if TYPE_CHECKING:
-    from serving.gateway.http.protocol import GatewayProtocol
+from understudy.errors import UnderstudyError
 
 log = logging.getLogger("understudy.gateway")
 
-CHAT, COMPLETIONS = b"/chat/completions", b"/completions"
+QUEUED, READING, ASKING = LifeState.QUEUED, LifeState.READING, LifeState.ASKING
+REPLYING, OVER = LifeState.REPLYING, LifeState.OVER
+TURN, WHOLE, REPLY, END = LifeEvent.TURN, LifeEvent.WHOLE, LifeEvent.REPLY, LifeEvent.END
 RETRY_AFTER = b"retry-after: 1\r\n"
 CANCELLED = 499
 """Status under which a request is counted whose client went away before the reply began."""
@@ -41,42 +40,62 @@ class _NobodyWaits:
         """Nobody waits."""
 
 
+def endpoints(gateway: Gateway, stages: Stages = STAGES) -> Mapping[bytes, HotEndpoint]:
+    """The endpoints for completions, by path."""
+
+    def endpoint(connection: ClientConnection, head: RequestHead) -> Completion:
+        return Completion(gateway, stages, connection, head)
+
+    return {CHAT: endpoint, COMPLETIONS: endpoint}
+
+
 class Completion:
     """A request to /v1/chat/completions or /v1/completions."""
 
+    __slots__ = (
+        "_connection", "_context", "_forward", "_gateway", "_life", "_parts", "_refusal", "_reply", "_size", "_stages",
+        "_waiting_for", "_whole", "disconnected", "http10", "keep_alive",
+    )  # fmt: skip
     message_event = _NobodyWaits()
 
-    def __init__(
-        self, gateway: Gateway, protocol: GatewayProtocol, path: bytes, headers: Headers,
-        keep_alive: bool, http10: bool, expects: bool,
-    ) -> None:  # fmt: skip
-        self.keep_alive = keep_alive
-        self.response_complete = False
+    def __init__(self, gateway: Gateway, stages: Stages, connection: ClientConnection, head: RequestHead) -> None:
+        self.keep_alive = head.keep_alive
+        self.http10 = head.http10
         self.disconnected = False
-        self.request_id = os.urandom(16).hex()
         self._gateway = gateway
-        self._protocol = protocol
-        self._path = path
-        self._headers = headers
-        self._given = dict(headers)
-        self.http10 = http10
-        self._expects = expects
-        self._key, self._tenant = "", ""
+        self._stages = stages
+        self._whole = iter(stages.whole)
+        """The stages that are left."""
+        self._connection = connection
+        self._context = RequestContext(gateway, head)
+        self._life = QUEUED
         self._refusal: UnderstudyError | None = None
         self._parts: list[bytes] = []
         self._size = 0
-        self._complete = self._released = self._counted = False
-        self._began = gateway.clock()
-        self._raw = b""
-        self._ask: Ask | None = None
+        self._waiting_for: asyncio.Task[None] | None = None
         self._forward: Forward | None = None
         self._reply: ClientReply | None = None
+
+    @property
+    def response_complete(self) -> bool:
+        """Whether it is over."""
+        return self._life is OVER
+
+    @property
+    def reading(self) -> bool:
+        """Whether the request itself is still on its way."""
+        return self._life is READING or self._life is QUEUED
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the client has no byte of the reply yet."""
+        return self._life is not REPLYING and self._life is not OVER
 
     # the client's side
 
     def feed(self, part: bytes) -> None:
         """Take a part of the body; beyond a limit the request is refused at once and read no further."""
-        if self._refusal is not None or self.response_complete:
+        if self._refusal is not None or self._life is OVER:
             return
         gateway = self._gateway
         self._parts.append(part)
@@ -84,57 +103,45 @@ class Completion:
         gateway.buffered += len(part)
         try:
             if self._size > gateway.config.max_body:
-                raise self._too_large()
+                raise too_large(self._context)
             gateway.check_room(self._size)
         except UnderstudyError as error:
-            self._refuse(error)
-
-    def _refuse(self, error: UnderstudyError) -> None:
-        self._refusal = error
-        self._forget_body()
-        if self._released:
-            self.break_off(error)
+            self._refusal = error
+            self._forget_body()
+            if self._life is READING:
+                self.break_off(error)
 
     def _forget_body(self) -> None:
-        """Forget the body."""
         self._gateway.buffered -= self._size
         self._size, self._parts = 0, []
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is above {self._gateway.config.max_body} bytes (gateway.max_body)")
-
     def body_complete(self) -> None:
         """The last byte of the request is here."""
-        self._complete = True
-        if self._released:
-            self._run()
+        self._life = AFTER[self._life, WHOLE]
+        if self._life is ASKING:
+            self._check()
 
     def take_turn(self) -> None:
         """It is this request's turn on its connection: see what its head tells, before its body is sent."""
-        self._released = True
-        length = self._given.get(b"content-length", b"")
-        size = int(length) if length.isdigit() else SMALL + 1
+        self._life = AFTER[self._life, TURN]
+        context = self._context
         try:
-            self._admit(size if length else 0)
+            for stage in self._stages.head:
+                stage(context)
         except UnderstudyError as error:
             self._refusal = self._refusal or error
-        if self._complete:
-            asyncio.get_running_loop().call_soon(self._run)
-        elif self._refusal is not None and (self._expects or size > min(SMALL, self._gateway.config.max_body)):
-            self.break_off(self._refusal)
-        elif self._expects:
-            self._protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._life is ASKING:
+            asyncio.get_running_loop().call_soon(self._check)
+        elif self._refusal is not None:
+            if context.head.expects or self._long():
+                self.break_off(self._refusal)
+        elif context.head.expects:
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _admit(self, size: int) -> None:
-        gateway = self._gateway
-        if size > gateway.config.max_body:
-            raise self._too_large()
-        self._key = bearer_of(self._header(b"authorization"))
-        self._tenant = gateway.keys.tenant(self._key)
-        if gateway.metrics.in_flight >= gateway.config.max_concurrent:
-            raise TooMany(f"{gateway.config.max_concurrent} requests are in flight; try again shortly")
-        gateway.metrics.in_flight += 1
-        self._counted = True
+    def _long(self) -> bool:
+        """Whether too much is to come for a refused body to be read to its end."""
+        announced = self._context.announced
+        return announced is None or announced > min(SMALL, self._gateway.config.max_body)
 
     def break_off(self, error: UnderstudyError) -> None:
         """Answer a request that is not read to its end, and close."""
@@ -143,8 +150,7 @@ class Completion:
 
     def client_gone(self) -> None:
         """The client closed its connection: the engine stops working for it."""
-        self.disconnected = True
-        if not self.response_complete:
+        if self._life is not OVER:
             self._finish("cancelled")
 
     def pause(self) -> None:
@@ -157,69 +163,67 @@ class Completion:
         if self._forward is not None:
             self._forward.resume()
 
-    @property
-    def _arm(self) -> str:
-        decision = None if self._forward is None else self._forward.decision
-        return "" if decision is None else decision.arm
-
-    @property
-    def reading(self) -> bool:
-        """Whether the request itself is still on its way."""
-        return not self._complete
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the client has no byte of the reply yet."""
-        return self._reply is None and not self.response_complete
-
     # check and ask
 
-    def _run(self) -> None:
-        if self.response_complete or self.disconnected:
+    def _check(self) -> None:
+        """The body is whole: go through the stages, unless a limit has refused it."""
+        if self._life is OVER:
             return
         if self._refusal is not None:
             self.fail(self._refusal)
             return
-        try:
-            self._begin()
-        except UnderstudyError as error:
-            self.fail(error)
-        except Exception:
-            log.exception("a request failed in the gateway")
-            self.fail(UnderstudyError("the gateway failed; its log says why"))
-
-    def _begin(self) -> None:
-        gateway = self._gateway
-        gateway.budget.earn()
-        chat = self._path == CHAT
-        self._raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._gateway.budget.earn()
+        self._context.raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts = []
-        body = gateway.parser.parse(self._raw, chat)
-        session = self._header(b"x-understudy-session")
-        derived = not session
-        if derived:
-            session = conversation_hash(self._key, body.messages) if chat else self.request_id
-        user = self._header(b"x-understudy-user") or body.user
-        self._ask = Ask(body.model, session, self.request_id, user, derived, self._tenant, self._matchable())
-        self._forward = Forward(gateway, self, self._ask, body, self._path, self._headers)
-        self._forward.begin()
+        self._advance(None)
 
-    def _header(self, name: bytes) -> str:
-        value = self._given.get(name)
-        return "" if value is None else value.decode("utf-8", "replace")
+    def _advance(self, deadline: float | None) -> None:
+        """Go through the stages that are left, up to one that has to wait; then ask."""
+        context = self._context
+        try:
+            for stage in self._whole:
+                awaited = stage(context)
+                if awaited is not None:
+                    loop = asyncio.get_running_loop()
+                    until = deadline or loop.time() + self._gateway.config.first_byte_seconds
+                    self._waiting_for = loop.create_task(self._wait(awaited, until))
+                    return
+            decision = context.decision
+            assert decision is not None
+            self._gateway.exposed(decision)
+            self._forward = Forward(context, self)
+            self._forward.ask(decision)
+        except Exception as error:  # whatever it is: the client is answered
+            self._failed(error)
 
-    def _matchable(self) -> dict[str, str] | None:
-        """Headers by name, where an experiment looks at them."""
-        if not any(experiment.when.header for experiment in self._gateway.snapshot.document.experiments):
-            return None
-        return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in self._headers}
+    async def _wait(self, awaited: Awaitable[None], deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await awaited
+        except TimeoutError:
+            self._failed(StageTimeout("the request was not checked in time; try again shortly"))
+        except Exception as error:  # as above
+            self._failed(error)
+        else:
+            self._waiting_for = None
+            self._advance(deadline)
+
+    def _failed(self, error: Exception) -> None:
+        self._waiting_for = None
+        if isinstance(error, UnderstudyError):
+            self.fail(error)
+        else:
+            log.error("a request failed in the gateway", exc_info=error)
+            self.fail(UnderstudyError("the gateway failed; its log says why"))
 
     # the reply
 
     def reply_begins(self, status: int, headers: Headers) -> None:
         """An engine has begun to answer; from here on the client has bytes of it."""
         kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
-        self._reply = kind(self._protocol.transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
+        transport = self._connection.transport
+        self._life = AFTER[self._life, REPLY]
+        self._reply = kind(transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:
@@ -227,8 +231,10 @@ class Completion:
         reply = self._reply
         assert reply is not None
         if reply.ttft is None:
-            reply.ttft = self._gateway.clock() - self._began
-            self._gateway.metrics.first_byte(self._arm, reply.ttft)
+            reply.ttft = self._gateway.clock() - self._context.began
+            decision = self._context.decision
+            assert decision is not None
+            self._gateway.metrics.first_byte(decision.arm, reply.ttft)
         reply.body(data, self._gateway.config.capture_bytes)
 
     def reply_ends(self) -> None:
@@ -254,16 +260,16 @@ class Completion:
 
     def client_stalls(self) -> bool:
         """Whether the client has stopped to read; if so it is cut off."""
-        if not self._protocol.write_paused:
+        if not self._connection.write_paused:
             return False
-        self._protocol.transport.abort()
+        self._connection.transport.abort()
         return True
 
     def fail(self, error: UnderstudyError) -> None:
         """Answer by an error object, or end a reply that has begun by one."""
-        if self.response_complete:
+        if self._life is OVER:
             return
-        if self._reply is not None:
+        if self._life is REPLYING:
             self.reply_breaks(error.message)
             return
         extra = self._our_lines()
@@ -271,14 +277,14 @@ class Completion:
             extra.append(RETRY_AFTER)
         body = wire.error_bytes(error)
         data = wire.reply_bytes(error.status, body, extra, close=not self.keep_alive)
-        self._protocol.transport.write(data)
+        self._connection.transport.write(data)
         self._finish("error", error.status, body)
 
     def _our_lines(self) -> list[bytes]:
         """Header lines of ours."""
-        echoed = wire.safe_header(self._header(b"x-request-id")) or self.request_id.encode()
+        echoed = wire.safe_header(self._context.header(b"x-request-id")) or self._context.request_id.encode()
         lines = [b"x-request-id: " + echoed + b"\r\n"]
-        decision = None if self._forward is None else self._forward.decision
+        decision = self._context.decision
         if decision is not None:
             text = f"x-understudy-arm: {decision.arm}\r\nx-understudy-version: {decision.version}\r\n"
             if decision.experiment is not None:
@@ -289,36 +295,36 @@ class Completion:
     # the end
 
     def _finish(self, outcome: str, status: int = 0, body: bytes = b"") -> None:
-        self.response_complete = True
+        self._life = AFTER[self._life, END]
+        if self._waiting_for is not None:
+            self._waiting_for.cancel()
         if self._forward is not None:
             self._forward.close()
-        if self._counted:
+            self._forward = None
+        if self._context.counted:
             self._gateway.metrics.in_flight -= 1
         if outcome == "cancelled":
             self._gateway.metrics.events["cancelled"] += 1
         status = status or (CANCELLED if self._reply is None else self._reply.status)
         self._record(outcome, status, body)
         self._forget_body()
-        self._protocol.finished(self)
+        self._connection.finished(self)
 
     def _record(self, outcome: str, status: int, body: bytes) -> None:
         """Count the request, and hand a copy of it to the outbox if it may be kept."""
-        gateway, forward, ask, reply = self._gateway, self._forward, self._ask, self._reply
-        decision = None if forward is None else forward.decision
-        if forward is None or decision is None or ask is None:
+        gateway, context, reply = self._gateway, self._context, self._reply
+        decision = context.decision
+        if decision is None:
             gateway.metrics.requests["", "", status] += 1
             return
         gateway.metrics.requests[decision.arm, decision.version, status] += 1
-        if self._given.get(b"x-understudy-no-capture") == b"1" or not gateway.wants(self.request_id):
+        if context.given.get(b"x-understudy-no-capture") == b"1" or not wants(gateway, context.request_id):
             return
-        seconds = gateway.clock() - self._began
-        gateway.record(RawExchange(
-            request_id=self.request_id, chat=self._path == CHAT, request=self._raw,
+        seconds = gateway.clock() - context.began
+        record(gateway, RawExchange(
+            request_id=context.request_id, chat=context.chat, request=context.raw, ask=context.ask,
+            decision=decision, epoch=context.epoch, status=status, outcome=outcome,
             chunks=(body,) if reply is None else tuple(reply.chunks),
-            overflow=reply is not None and reply.overflow, status=status, outcome=outcome,
-            streamed=reply is not None and reply.sse, arm=decision.arm, assigned=decision.assigned,
-            version=decision.version, epoch=forward.epoch, experiment=decision.experiment,
-            model=ask.model, tenant=ask.tenant, session=ask.session, unit=decision.unit,
-            unit_derived=decision.unit_derived, user=ask.user, at=time.time() - seconds,
-            ttft=None if reply is None else reply.ttft, seconds=seconds,
+            overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
+            at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
         ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the completion endpoints taken over; everything else stays ASGI.
+"""uvicorn's HTTP protocol with some endpoints taken over; everything else stays ASGI.
 
 What uvicorn does well is kept: keep-alive, pipelining, graceful stop, the ASGI side. Added are limits
 on the head and on how long a client may take to send a request, and answers that are error objects.
@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.gateway.completion.request import CHAT, COMPLETIONS, Completion
-from serving.gateway.errors import HeadTooLarge, Malformed, Stopping, TooSlow
 from serving.gateway.http import wire
-from serving.gateway.service import Gateway
+from serving.gateway.http.client_state import AFTER, HALF_CLOSED, WITHIN, ClientEvent, ClientState
+from serving.gateway.http.endpoint import HotEndpoint, HotRequest, ReadLimits, RequestHead
+from serving.gateway.http.errors import HeadTooLarge, Malformed, Stopping, TooSlow
 from understudy.errors import UnderstudyError
 
-HOT = {b"/v1" + CHAT: CHAT, b"/v1" + COMPLETIONS: COMPLETIONS}
-UPGRADE = frozenset({b"upgrade", b"connection", b"http2-settings"})
+OPENED, HEAD, UPGRADE, BODY = ClientState.OPENED, ClientState.HEAD, ClientState.UPGRADE, ClientState.BODY
+BETWEEN, LINGERING, CUT, CLOSED = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CUT, ClientState.CLOSED
+BEGIN, HEAD_READ, REQUEST_READ = ClientEvent.BEGIN, ClientEvent.HEAD_READ, ClientEvent.REQUEST_READ
+UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending before it is cut off; closing at once could eat our answer."""
 PROBE_SECONDS = 0.5
@@ -32,15 +34,17 @@ PROBE = b"HTTP/1.1 102 Processing\r\n\r\n"
 class GatewayProtocol(HttpToolsProtocol):
     """One client connection."""
 
-    def __init__(self, gateway: Gateway, **kwargs: Any) -> None:
+    def __init__(self, limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._gateway = gateway
-        self._active: Completion | None = None
-        self._in_message = self._in_head = False
+        self._limits = limits
+        self._endpoints = endpoints
+        self._state = OPENED
+        self._reading: HotRequest | None = None
+        """The last request whose head was read; None where it is for ASGI."""
+        self._active: HotRequest | None = None
+        """The request whose turn it is; None where none is under way, or one for ASGI."""
         self._head_size = 0
         self._deadline: asyncio.TimerHandle | None = None
-        self._refusal: UnderstudyError | None = None
-        self._lingering = self._half_closed = self._extended = self._upgrading = False
 
     @property
     def write_paused(self) -> bool:
@@ -51,30 +55,30 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._in_head = True
-        self._watch(self._gateway.config.head_seconds)
+        self._watch(self._limits.head_seconds)
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        before = self._state
+        if before is LINGERING:
             return
-        in_head = self._in_message and self._in_head
         self._unset_keepalive_if_required()
         self._parse(data)
-        if in_head and self._in_head:
+        if before is HEAD and self._state is HEAD:
             self._head_size += len(data)
-            if self._head_size > self._gateway.config.max_head and not self._lingering:
-                self._refuse(HeadTooLarge("the request's head is too large (gateway.max_head)"))
-        if self._in_message and not self._lingering:
+            if self._head_size > self._limits.max_head:
+                self._refuse(head_too_large())
+        if self._state in WITHIN:
             if self._deadline is None:
-                self._watch(self._gateway.config.head_seconds)
-        elif self._deadline is not None:
+                self._watch(self._limits.head_seconds)
+        elif self._deadline is not None and self._state is BETWEEN:
             self._unwatch()
 
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("")
+        except httptools.HttpParserError as error:
+            ours = error.__context__  # what a callback raised
+            self._refuse(ours if isinstance(ours, HeadTooLarge) else Malformed("this is not a valid HTTP request"))
         except httptools.HttpParserUpgrade as stopped:
             self._ignore_upgrade(data[stopped.args[0] :])
 
@@ -87,7 +91,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(Malformed("this is not a proxy"))
             return
-        lines = [name + b": " + value for name, value in self.headers if name not in UPGRADE]
+        lines = [name + b": " + value for name, value in self.headers if name not in UPGRADE_HEADERS]
         if not self.parser.should_keep_alive():
             lines.append(b"connection: close")
         self.parser = httptools.HttpRequestParser(self)
@@ -95,26 +99,27 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client may close its sending side and still read; whether it does, a probe finds out."""
-        self._half_closed = True
+        self._state = AFTER[self._state, ClientEvent.EOF]
         if self._active is None:
             return False
         self._check_end(self._active)
         self._probe()
         return True
 
-    def _check_end(self, request: Completion) -> None:
+    def _check_end(self, request: HotRequest) -> None:
         """Refuse a request whose body can never be complete."""
-        if self._half_closed and request.reading and request.waiting:
+        if self._state is CUT and request.reading and request.waiting:
             request.break_off(Malformed("the connection was closed within the request"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._state = AFTER[self._state, ClientEvent.LOST]
         self._unwatch()
         self._unset_keepalive_if_required()
         active, self._active = self._active, None
-        for request in (active, *(cycle for cycle, _ in self.pipeline)):
-            if isinstance(request, Completion):
-                request.client_gone()
+        queued: Any = [cycle for cycle, app in self.pipeline if app is None]
+        for request in queued if active is None else [active, *queued]:
+            request.client_gone()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -130,8 +135,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_message = self._in_head = True
-        self._extended = False
+        self._state = AFTER[self._state, BEGIN]
         self._head_size = 0
 
     def on_url(self, url: bytes) -> None:
@@ -144,22 +148,26 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _measure(self, size: int) -> None:
         self._head_size += size
-        if self._head_size > self._gateway.config.max_head:
-            self._refusal = HeadTooLarge("the request's head is too large (gateway.max_head)")
-            raise ValueError("head too large")
+        if self._head_size > self._limits.max_head:
+            raise head_too_large()
 
     def on_headers_complete(self) -> None:
-        self._upgrading = self.parser.should_upgrade()
-        if self._upgrading:
+        if self.parser.should_upgrade():
+            self._state = AFTER[self._state, ClientEvent.OFFER_UPGRADE]
             return
-        self._in_head = False
-        path = HOT.get(self.url.partition(b"?")[0])
-        if path is None or self.parser.get_method() != b"POST":
+        self._state = AFTER[self._state, HEAD_READ]
+        if self._state is LINGERING:
+            return
+        path = self.url.partition(b"?")[0]
+        endpoint = self._endpoints.get(path)
+        if endpoint is None or self.parser.get_method() != b"POST":
+            self._reading = None
             super().on_headers_complete()
             return
         http10 = self.parser.get_http_version() == "1.0"
         keep_alive = not http10 and self.parser.should_keep_alive()
-        request = Completion(self._gateway, self, path, self.headers, keep_alive, http10, self.expect_100_continue)
+        request = endpoint(self, RequestHead(path, self.headers, keep_alive, http10, self.expect_100_continue))
+        self._reading = request
         previous, self.cycle = self.cycle, request  # type: ignore[assignment]
         if previous is None or previous.response_complete:
             self._start_asgi_task(request, None)
@@ -168,7 +176,8 @@ class GatewayProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((request, None))  # type: ignore[arg-type]
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        if isinstance(cycle, Completion):
+        """Begin the request whose turn it is; without an application it is one of ours."""
+        if app is None:
             self._active = cycle
             cycle.take_turn()
             self._check_end(cycle)
@@ -176,29 +185,29 @@ class GatewayProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
-        if isinstance(self.cycle, Completion):
-            self.cycle.feed(body)
+        if self._reading is not None:
+            self._reading.feed(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._upgrading:
+        if self._state is UPGRADE:
             return
-        self._in_message = False
-        if isinstance(self.cycle, Completion):
-            self.cycle.body_complete()
+        self._state = AFTER[self._state, REQUEST_READ]
+        if self._reading is not None:
+            self._reading.body_complete()
         else:
             super().on_message_complete()
 
     # ends
 
-    def finished(self, request: Completion) -> None:
-        """A completion is over: the connection goes on to the next request, or closes."""
+    def finished(self, request: HotRequest) -> None:
+        """A request of ours is over: the connection goes on to the next request, or closes."""
         if self._active is request:
             self._active = None
-        if request.disconnected:
+        if self._state is CLOSED:
             return
-        if self._half_closed and not self.pipeline:
+        if self._state in HALF_CLOSED and not self.pipeline:
             request.keep_alive = False
         if request.keep_alive:
             self.on_response_complete()
@@ -207,25 +216,20 @@ class GatewayProtocol(HttpToolsProtocol):
             self._close_gently()
 
     def _close_gently(self) -> None:
-        if self._in_message and not self._half_closed:
+        if self._state in WITHIN:
             self._linger()
         else:
             self.transport.close()
 
     def _linger(self) -> None:
         """Close our side, drop what still comes, cut off after a while."""
-        if self._lingering or self.transport.is_closing():
+        if self._state is LINGERING or self.transport.is_closing():
             return
-        self._lingering = True
+        self._state = AFTER[self._state, ClientEvent.REFUSED]
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._watch(LINGER_SECONDS)
-
-    def send_400_response(self, msg: str) -> None:
-        """What llhttp could not read, or what a callback refused."""
-        refusal, self._refusal = self._refusal, None
-        self._refuse(refusal or Malformed("this is not a valid HTTP request"))
 
     def _refuse(self, error: UnderstudyError) -> None:
         if self._active is not None and self._active.reading and self._active.waiting:
@@ -264,14 +268,14 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._deadline = None
-        config = self._gateway.config
-        if self._lingering or not self._in_message:
+        limits = self._limits
+        if self._state is OPENED or self._state is LINGERING:
             self.transport.abort()
         elif self._active is not None and not self._active.reading:
-            self._watch(config.head_seconds)  # a pipelined request, which we do not read yet
-        elif not self._in_head and config.body_seconds > config.head_seconds and not self._extended:
-            self._extended = True
-            self._watch(config.body_seconds - config.head_seconds)
+            self._watch(limits.head_seconds)  # a pipelined request, which we do not read yet
+        elif self._state is BODY and limits.body_seconds > limits.head_seconds:
+            self._state = AFTER[BODY, ClientEvent.LATE]
+            self._watch(limits.body_seconds - limits.head_seconds)
         else:
             self._time_out()
 
@@ -283,6 +287,11 @@ class GatewayProtocol(HttpToolsProtocol):
             self._refuse(error)
 
 
-def protocol_factory(gateway: Gateway) -> Callable[..., asyncio.Protocol]:
-    """What uvicorn's `Config(http=...)` takes for `gateway`."""
-    return functools.partial(GatewayProtocol, gateway)
+def head_too_large() -> HeadTooLarge:
+    """The refusal of a head above the limit."""
+    return HeadTooLarge("the request's head is too large (gateway.max_head)")
+
+
+def protocol_factory(limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint]) -> Callable[..., asyncio.Protocol]:
+    """What uvicorn's `Config(http=...)` takes; `endpoints` by path are asked for POST alone."""
+    return functools.partial(GatewayProtocol, limits, endpoints)

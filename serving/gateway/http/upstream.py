@@ -16,9 +16,13 @@ from urllib.parse import urlsplit
 import httptools
 
 from deploy.engines.address import api_base
+from serving.gateway.http.engine_state import AFTER, COMPLETE, READING, UNTOLD, EngineEvent, EngineState
 from serving.gateway.http.wire import Headers
 from understudy.clock import Clock, monotonic
 
+IDLE, WAITING, BODY, DONE = EngineState.IDLE, EngineState.WAITING, EngineState.BODY, EngineState.DONE
+ASKED, HEAD_READ, TOLD, REPLY_READ = EngineEvent.ASKED, EngineEvent.HEAD_READ, EngineEvent.TOLD, EngineEvent.REPLY_READ
+RELEASED = EngineEvent.RELEASED
 MAX_IDLE = 256
 """Idle connections kept for each endpoint."""
 MAX_HEAD = 256 << 10
@@ -68,29 +72,26 @@ class Connection(asyncio.Protocol):
         self._endpoint = endpoint
         self._transport: asyncio.Transport
         self._sink: ReplySink | None = None
-        self._fresh()
-        self.idle_since = 0.0
-
-    def _fresh(self) -> None:
+        self._state = IDLE
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
         self._parts: list[bytes] = []
-        self._head_done = self._head_given = self._done = False
-        self._keep = True
         self._head_size = self._status = 0
+        self.idle_since = 0.0
 
     def start(self, sink: ReplySink, data: bytes) -> None:
         """Send a request; `sink` hears of its reply."""
+        self._state = AFTER[self._state, ASKED]
         self._sink = sink
         self._headers = []
         self._parts = []
-        self._head_done = self._head_given = self._done = False
         self._head_size = 0
         self._endpoint.outstanding += 1
         self._transport.write(data)
 
     def abort(self) -> None:
         """Forget the request and close at once, so that the engine stops working on it."""
+        self._state = AFTER[self._state, EngineEvent.CLOSED]
         self._detach()
         self._transport.abort()
 
@@ -110,35 +111,37 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close an idle connection."""
+        self._state = AFTER[self._state, EngineEvent.CLOSED]
         self._transport.close()
 
     # llhttp
 
+    def on_message_begin(self) -> None:
+        if self._state is not WAITING:
+            self._state = AFTER[self._state, EngineEvent.MORE]
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._done:
+        if self._state is WAITING:
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        if not self._done:
-            self._head_done = True
+        if self._state is WAITING:
+            self._state = AFTER[WAITING, HEAD_READ]
             self._status = self._parser.get_status_code()
 
     def on_body(self, part: bytes) -> None:
-        if not self._done:
+        if self._state in READING:
             self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        if self._done:
+        if self._state not in READING:
             return
         if 100 <= self._status < 200:
-            self._headers, self._head_done = [], False
-            return
-        self._done = True
-        self._keep = self._keep and self._parser.should_keep_alive()
-
-    def on_message_begin(self) -> None:
-        if self._done:
-            self._keep = False
+            self._headers = []
+            self._state = AFTER[self._state, EngineEvent.INTERIM]
+        else:
+            kept = self._parser.should_keep_alive()
+            self._state = AFTER[self._state, REPLY_READ if kept else EngineEvent.LAST_READ]
 
     # transport
 
@@ -153,38 +156,43 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._done:
+            if self._state not in COMPLETE:
                 self._fail(error)
                 return
-            self._keep = False
-        if not self._head_done:
+            self._state = AFTER[self._state, EngineEvent.MORE]
+        if self._state is WAITING:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
                 self._fail(ConnectionError(f"its head is above {MAX_HEAD} bytes"))
-                return
-        elif not self._head_given:
-            self._head_given = True
+            return
+        self._tell(sink)
+
+    def _tell(self, sink: ReplySink) -> None:
+        """Hand on what was read; the sink may let go of the connection at each step."""
+        if self._state in UNTOLD:
+            self._state = AFTER[self._state, TOLD]
             sink.on_head(self._status, self._headers)
         if self._parts and self._sink is sink:
             body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts = []
             sink.on_body(body)
-        if self._done and self._sink is sink:
+        if self._state in COMPLETE and self._sink is sink:
             self._finish(sink)
 
     def _finish(self, sink: ReplySink) -> None:
         self._detach()
-        if self._keep and not self._transport.is_closing():
+        if self._state is DONE and not self._transport.is_closing():
+            self._state = AFTER[DONE, RELEASED]
             self._transport.resume_reading()
             self._endpoint.release(self)
         else:
+            self._state = AFTER[self._state, EngineEvent.CLOSED]
             self._transport.close()
         sink.on_end()
 
     def _fail(self, error: Exception) -> None:
         sink = self._sink
-        self._detach()
-        self._transport.abort()
+        self.abort()
         if sink is not None:
             sink.on_error(error)
 
@@ -195,12 +203,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._endpoint.forget(self)
+        before, self._state = self._state, AFTER[self._state, EngineEvent.CLOSED]
         sink = self._sink
         if sink is None:
             return
         self._detach()
         framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
-        if self._head_given and error is None and not framed:
+        if before is BODY and error is None and not framed:
             sink.on_end()
         else:
             sink.on_error(error or ConnectionResetError("the engine closed the connection"))

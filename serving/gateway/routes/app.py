@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from feedback.kpis.config import KpisConfig
-from serving.gateway.completion.request import CHAT, COMPLETIONS
+from serving.gateway.completion.context import CHAT, COMPLETIONS
 from serving.gateway.http import wire
 from serving.gateway.keys import bearer_of
 from serving.gateway.routes.bodies import read_body
@@ -62,7 +62,7 @@ def _add_refusals(app: FastAPI) -> None:
         raise HTTPException(405, "use POST", {"allow": "POST"})
 
     for path in (CHAT, COMPLETIONS):
-        app.add_api_route(f"/v1{path.decode()}", refuse, methods=OTHER_METHODS, include_in_schema=False)
+        app.add_api_route(path.decode(), refuse, methods=OTHER_METHODS, include_in_schema=False)
 
 
 def _add_models(app: FastAPI, gateway: Gateway) -> None:

@@ -18,6 +18,7 @@ from deploy.engines.external import ExternalEngine
 from deploy.routing.document import RoutingDocument, SlotView
 from feedback.kpis.config import KpisConfig
 from serving.gateway.completion.capture import RawExchange, assemble
+from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
 from serving.gateway.main import listen, server_of
 from serving.gateway.metrics import Metrics
@@ -136,6 +137,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
         document: RoutingDocument | None = None,
         follow: Callable[[Snapshot, str], Follower] | None = None,
         embeddings: ExternalEngine | None = None,
+        stages: Stages = STAGES,
         **settings: Any,
     ) -> Running:
         listener = listen("127.0.0.1", 0)
@@ -148,7 +150,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
             refresh = follower.refresh if follower else None
             gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh)
             embedder = Embeddings(embeddings, gateway.config) if embeddings else None
-            server = server_of(Parts(gateway, follower, None, embedder), KpisConfig(declared=("basket",)))
+            server = server_of(Parts(gateway, follower, None, embedder), KpisConfig(declared=("basket",)), stages)
             task = asyncio.ensure_future(server.serve(sockets=[listener]))
             beating = asyncio.ensure_future(follower.run()) if follower else None
 

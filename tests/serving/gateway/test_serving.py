@@ -174,7 +174,7 @@ def test_keys_are_asked_for_once_some_are_configured(serve: Serve, engine: Make)
     assert running.client.chat(headers={"authorization": "Bearer sk-2"})[0] == 401
     assert running.client.send("GET", "/v1/models")[0] == 401
     assert running.client.chat(headers={"authorization": "Bearer sk-1"})[0] == 200
-    assert running.spool.raw[-1].tenant == "shop"
+    assert running.spool.raw[-1].ask.tenant == "shop"
 
 
 def test_ready_says_whether_an_arm_can_serve(serve: Serve, engine: Make) -> None:

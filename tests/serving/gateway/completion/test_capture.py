@@ -10,19 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ab.experiment import Experiment
-from serving.gateway.completion.capture import RawExchange, assemble, parse_reply
+from deploy.routing.document import SlotView
+from feedback.events import Exchange
+from serving.gateway.completion.capture import TAKEN, RawExchange, assemble, parse_reply
 from serving.gateway.http.events import EventGate
+from serving.gateway.routing import Ask, Decision
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine, event
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
 
+DECISION = Decision("student", "v1", SlotView(desired="v1"), "student", "u", unit_derived=False)
 RAW = RawExchange(
     request_id="r", chat=True, request=b'{"messages":[{"role":"user","content":"\xe4\xbd\xa0"}],"max_tokens":5}',
-    chunks=(b"{}",), overflow=False, status=200, outcome="complete", streamed=False, arm="student",
-    assigned="student", version="v1", epoch=3, experiment=None, model="auto", tenant="default", session="s",
-    unit="u", unit_derived=False, user="u", at=1.0, ttft=0.1, seconds=0.2,
+    ask=Ask("auto", "s", "r", "u"), decision=DECISION, epoch=3, status=200, outcome="complete", chunks=(b"{}",),
+    overflow=False, streamed=False, at=1.0, ttft=0.1, seconds=0.2,
 )  # fmt: skip
 
 
@@ -91,6 +94,24 @@ def test_a_long_reply_is_served_whole_and_captured_in_part(serve: Serve, engine:
     assert not running.spool.exchanges[0].shadow
 
 
+def test_every_field_of_an_exchange_comes_from_one_place() -> None:
+    """What no part has under the same name is made by `assemble`, or left to the outbox."""
+    made = ["id", "api", "messages", "params", "shadow"]
+    left = ["schema_version", "redacted", "flagged"]
+    taken = [name for names in TAKEN.values() for name in names]
+    assert sorted([*taken, *made, *left]) == sorted(Exchange.model_fields)
+
+
+def test_an_exchange_says_what_its_parts_say() -> None:
+    body = b'{"id":"c","choices":[{"message":{"content":"x"},"finish_reason":"length"}],"usage":{"prompt_tokens":7}}'
+    one = assemble(replace(RAW, chunks=(body,)))
+    assert (one.session, one.tenant, one.user, one.model) == ("s", "default", "u", "auto")
+    assert (one.arm, one.assigned, one.version, one.unit, one.unit_derived) == ("student", "student", "v1", "u", False)
+    assert (one.epoch, one.status, one.streamed, one.at, one.ttft, one.seconds) == (3, 200, False, 1.0, 0.1, 0.2)
+    assert (one.response_id, one.reply, one.finish_reason) == ("c", "x", "length")
+    assert (one.prompt_tokens, one.completion_tokens, one.params) == (7, None, {"max_tokens": 5})
+
+
 def test_how_an_exchange_ended_is_told() -> None:
     assert assemble(RAW).finish_reason == "stop"
     assert assemble(replace(RAW, outcome="cancelled")).finish_reason == "cancelled"
@@ -124,7 +145,7 @@ def test_no_reply_is_too_strange_to_assemble(reply: bytes, streamed: bool) -> No
     )
 )
 def test_no_json_reply_is_too_strange_to_parse(value: object) -> None:  # fmt: skip
-    assert isinstance(parse_reply(json.dumps(value).encode(), False).text, str)
+    assert isinstance(parse_reply(json.dumps(value).encode(), False).reply, str)
 
 
 @given(st.lists(st.text(max_size=20), max_size=6), st.lists(st.integers(1, 60), max_size=30))

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.engines.external import ExternalEngine
 from serving.gateway.config import ApiKey
+from serving.gateway.http import protocol
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, DONE, request, talk
@@ -119,6 +120,21 @@ def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(gateway: Running,
         eventually(lambda: gateway.gateway.buffered == 2 * len(BODY))
     eventually(lambda: gateway.gateway.buffered == 0)
     assert gateway.gateway.metrics.in_flight == 0
+
+
+def test_a_refused_client_that_goes_on_sending_is_cut_off(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
+        sock.sendall(b"BLAH\r\n\r\n")
+        assert sock.recv(1000).startswith(b"HTTP/1.1 400")
+
+        def cut() -> bool:
+            try:
+                return sock.send(b"x") == 0
+            except ConnectionError:
+                return True
+
+        eventually(cut)
 
 
 def test_a_wrong_key_is_refused_at_the_head(serve: Serve, teacher: Engine) -> None:

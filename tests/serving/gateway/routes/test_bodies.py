@@ -24,3 +24,4 @@ def test_what_has_come_of_a_body_counts_until_its_client_leaves(gateway: Running
         sock.sendall(HEAD % 1000 + b" " * 700)
         eventually(lambda: gateway.gateway.buffered == 700)
     eventually(lambda: gateway.gateway.buffered == 0)
+    assert gateway.client.send("GET", "/health")[0] == 200

@@ -1,0 +1,52 @@
+"""What is known of one completion request; each stage reads it and adds to it."""
+
+from __future__ import annotations
+
+import os
+
+from serving.gateway.body.parser import Body
+from serving.gateway.http.endpoint import RequestHead
+from serving.gateway.routing import Ask, Decision
+from serving.gateway.service import Gateway
+
+CHAT, COMPLETIONS = b"/v1/chat/completions", b"/v1/completions"
+
+
+class RequestContext:
+    """A request to /v1/chat/completions or /v1/completions."""
+
+    __slots__ = (
+        "announced", "ask", "began", "body", "chat", "counted", "decision", "epoch", "gateway", "given", "head", "key",
+        "raw", "request_id", "tenant",
+    )  # fmt: skip
+
+    body: Body
+    """Set by the stage `parse`."""
+    ask: Ask
+    """What routing may know; set by the stage `parse`."""
+
+    def __init__(self, gateway: Gateway, head: RequestHead) -> None:
+        self.gateway = gateway
+        self.head = head
+        self.given = given = dict(head.headers)
+        """The head's headers by name."""
+        length = given.get(b"content-length")
+        self.announced = int(length) if length is not None and length.isdigit() else None
+        """Size of the body, where the head tells it."""
+        self.chat = head.path == CHAT
+        self.request_id = os.urandom(16).hex()
+        self.began = gateway.clock()
+        self.raw = b""
+        """The body, once it is whole."""
+        self.key = self.tenant = ""
+        self.counted = False
+        """Whether it counts among the requests in flight."""
+        self.decision: Decision | None = None
+        """Where the request goes, or was sent last."""
+        self.epoch = 0
+        """Of the document that said so."""
+
+    def header(self, name: bytes) -> str:
+        """The value of a header; empty without one."""
+        value = self.given.get(name)
+        return "" if value is None else value.decode("utf-8", "replace")

@@ -1,0 +1,91 @@
+"""The stages that a completion request goes through before an engine is asked, in order.
+
+A stage is a function of the request's context: it reads what earlier stages found, adds what it finds, and refuses by
+raising an error of `understudy.errors`, which the client gets as an OpenAI error object. To add one, write
+`def guard(context: RequestContext) -> None` and put it at its place into the tuple of `STAGES`; no other stage changes.
+
+- `head` stages see the head alone, before the body is sent, and return at once.
+- `whole` stages see the body too. One that has to wait is an `async def`: the request waits, everybody else goes on.
+  All of them together have `gateway.first_byte_seconds`; beyond it the request is refused.
+
+The last stage is followed by the asking itself, which takes the decision of `route`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from serving.gateway.body.parser import conversation_hash
+from serving.gateway.completion.context import RequestContext
+from serving.gateway.errors import TooMany
+from serving.gateway.keys import bearer_of
+from serving.gateway.routing import Ask
+from understudy.errors import TooLarge
+
+HeadStage = Callable[[RequestContext], None]
+Stage = Callable[[RequestContext], Awaitable[None] | None]
+
+
+def size(context: RequestContext) -> None:
+    """Refuse a body that says it is too long."""
+    announced = context.announced
+    if announced is not None and announced > context.gateway.config.max_body:
+        raise too_large(context)
+
+
+def too_large(context: RequestContext) -> TooLarge:
+    """The refusal of a body above the limit."""
+    return TooLarge(f"the body is above {context.gateway.config.max_body} bytes (gateway.max_body)")
+
+
+def key(context: RequestContext) -> None:
+    """Find the tenant whose key it is."""
+    context.key = bearer_of(context.header(b"authorization"))
+    context.tenant = context.gateway.keys.tenant(context.key)
+
+
+def limits(context: RequestContext) -> None:
+    """Count the request among those in flight, if there is room for it."""
+    gateway = context.gateway
+    if gateway.metrics.in_flight >= gateway.config.max_concurrent:
+        raise TooMany(f"{gateway.config.max_concurrent} requests are in flight; try again shortly")
+    gateway.metrics.in_flight += 1
+    context.counted = True
+
+
+def parse(context: RequestContext) -> None:
+    """Read of the body, and of the head, what routing may know."""
+    chat = context.chat
+    context.body = body = context.gateway.parser.parse(context.raw, chat)
+    session = context.header(b"x-understudy-session")
+    derived = not session
+    if derived:
+        session = conversation_hash(context.key, body.messages) if chat else context.request_id
+    user = context.header(b"x-understudy-user") or body.user
+    context.ask = Ask(
+        body.model, session, context.request_id, user, derived, context.tenant, _matchable(context)
+    )  # fmt: skip
+
+
+def _matchable(context: RequestContext) -> dict[str, str] | None:
+    """Headers by name, where an experiment looks at them."""
+    if not any(experiment.when.header for experiment in context.gateway.snapshot.document.experiments):
+        return None
+    return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in context.head.headers}
+
+
+def route(context: RequestContext) -> None:
+    """Decide which engine is asked."""
+    context.decision = context.gateway.decide(context.ask)
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What is done when the head is read and it is the request's turn, and when the body is there, too."""
+
+    head: tuple[HeadStage, ...] = (size, key, limits)
+    whole: tuple[Stage, ...] = (parse, route)
+
+
+STAGES = Stages()
