@@ -111,6 +111,7 @@ class Engine:
             answering.cancel()
             raise ConnectionResetError
         watching.cancel()
+        await asyncio.wait({watching})  # the reader is free only then
         answering.result()
 
     async def answer(self, seen: Seen, writer: asyncio.StreamWriter) -> None:
