@@ -19,7 +19,7 @@ from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
 from deploy.registry.config import RegistryConfig
 from deploy.routing.document import RouterConfig, ShadowRates
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.shadow.config import ShadowConfig
 from feedback.store.config import RedisConfig
 from feedback.store.connection import find_redis

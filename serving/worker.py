@@ -15,7 +15,7 @@ from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig

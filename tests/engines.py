@@ -25,7 +25,7 @@ from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.engines.keys import control_key, engine_key
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from serving.engine.launch.fork_client import fork_socket
 from trials.system import free_ports
 from trials.variant import make_variant

@@ -18,7 +18,7 @@ from deploy.life.document import build, reason, same
 from deploy.life.rollout import allows
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from understudy.clock import Clock, monotonic
 from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
 

@@ -1,6 +1,6 @@
 """The routing document: what gateways route by, immutable and numbered by `epoch`.
 
-Only the controller writes it (`deploy.routing.store`); everybody else reads. Pure models here.
+Only the controller writes it (`deploy.routing.documents`); everybody else reads. Pure models here.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.pool.config import PoolConfig
 from feedback.store.connection import find_redis
 from online_distill.data.source import PoolSource, Requests

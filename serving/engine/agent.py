@@ -32,7 +32,7 @@ STARTS = 3
 
 
 class Routes(Protocol):
-    """What the agent needs of `deploy.routing.store.RoutingStore`; calls may block briefly."""
+    """What the agent needs of `deploy.routing.documents.RoutingStore`; calls may block briefly."""
 
     def read(self) -> RoutingDocument | None: ...
     def beat(self, heartbeat: Heartbeat) -> None: ...

@@ -11,7 +11,7 @@ from deploy.engines.keys import control_key, engine_key
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, SlotName
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.store.connection import find_redis
 from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig

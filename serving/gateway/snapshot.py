@@ -11,7 +11,7 @@ from typing import Any
 from deploy.engines.external import as_configured
 from deploy.engines.keys import known_engine_key
 from deploy.routing.document import RoutingDocument
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from serving.engine.config import EnginesConfig
 from understudy.state import StateDir
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.engines.external import check_keys, static_document
 from deploy.routing.document import RouterConfig
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus, Numbered, Published, Received

@@ -18,7 +18,7 @@ from deploy.life.document import Settings
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from understudy.clock import Clock, monotonic
 from understudy.files import write_json
 from understudy.state import StateDir

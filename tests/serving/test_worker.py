@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.outbox.config import OutboxConfig

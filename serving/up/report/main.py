@@ -18,7 +18,7 @@ import redis
 from deploy.engines.keys import engine_key
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig

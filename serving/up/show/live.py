@@ -14,7 +14,7 @@ import redis
 
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import EXTERNAL, SLOTS, Heartbeat, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
 from serving.up.show.changes import changes

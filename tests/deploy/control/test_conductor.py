@@ -10,7 +10,7 @@ from deploy.control.conductor import FOLLOW
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
 from understudy.errors import Conflict, NotFound
 from understudy.state import StateDir

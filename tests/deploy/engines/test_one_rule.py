@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.store.config import RedisConfig
 from online_distill.data.encoding import Encoded
 from online_distill.teacher.scorer import EngineScorer

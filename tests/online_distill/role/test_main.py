@@ -13,7 +13,7 @@ import pytest
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
 from tests.online_distill.role.pool import fill

@@ -16,7 +16,7 @@ import redis
 
 from deploy.audit.log import verify_chain
 from deploy.rounds.store import RoundStore
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate

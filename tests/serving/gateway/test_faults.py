@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ab.experiment import Experiment
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
 from serving.gateway.metrics import Metrics

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.routing.document import RoutingDocument
-from deploy.routing.store import RoutingStore
+from deploy.routing.documents import RoutingStore
 from serving.gateway.config import GatewayConfig
 from serving.gateway.keys import key_hmac
 from serving.gateway.routing import can_serve

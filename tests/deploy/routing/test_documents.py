@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.routing.document import Heartbeat, RoutingDocument
-from deploy.routing.store import EXPIRY, RoutingStore
+from deploy.routing.documents import EXPIRY, RoutingStore
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import Time
 from understudy.errors import Conflict, IntegrityError
