@@ -19,7 +19,7 @@ from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
 from deploy.registry.config import RegistryConfig
 from deploy.routing.document import RouterConfig, ShadowRates
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.shadow.config import ShadowConfig
 from feedback.store.config import RedisConfig
 from feedback.store.connection import find_redis
@@ -108,8 +108,8 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         trusted_keys=config.section(RegistryConfig).trusted_keys,
     )
     deployment = Deployment(state, settings, sources.stats)
-    store = RoutingStore(state, redis.url, redis.prefix)
-    return Conductor(deployment, store, config.section(GateConfig)), sources
+    routing = open_routing(state, redis.url, redis.prefix)
+    return Conductor(deployment, routing, config.section(GateConfig)), sources
 
 
 def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:
@@ -182,7 +182,7 @@ def loop(conductor: Conductor, lease: Lease, stop: threading.Event, ticked: thre
                 log.error("another controller leads; ending")
                 return 1
             conductor.fence = lease.fence
-            conductor.store.refresh(lease.fence)
+            conductor.routing.documents.refresh(lease.fence)
         try:
             conductor.tick()
             said = ""

@@ -15,7 +15,8 @@ from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.documents import RoutingDocuments
+from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
@@ -42,10 +43,10 @@ NAMES = 64
 
 
 class EngineDirectory:
-    """`feedback.shadow.pairing.Directory` over a routing store: one reference, swapped whole, read by any thread."""
+    """`feedback.shadow.pairing.Directory` over the routing document: one reference, swapped whole."""
 
-    def __init__(self, store: RoutingStore, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
-        self._store = store
+    def __init__(self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
+        self._documents = documents
         self._external = engines.external
         self._static = static_document(self._external, router) if engines.teacher or engines.student else None
         self._key = key
@@ -66,7 +67,7 @@ class EngineDirectory:
     async def refresh(self) -> None:
         """Look once."""
         try:
-            self._look(await asyncio.to_thread(self._store.read))
+            self._look(await asyncio.to_thread(self._documents.read))
         except OSError as error:
             log.warning("cannot read the routing document, going on with the last one: %s", error)
         except Exception:  # whatever it is: the next document may be right
@@ -145,8 +146,10 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
         return
     bus = open_bus(config.section(BusConfig), redis)
     outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
-    store = RoutingStore(state, redis.url, redis.prefix)
-    directory = EngineDirectory(store, config.section(EnginesConfig), config.section(RouterConfig), engine_key(state))
+    documents = open_routing(state, redis.url, redis.prefix).documents
+    directory = EngineDirectory(
+        documents, config.section(EnginesConfig), config.section(RouterConfig), engine_key(state)
+    )
     worker = Worker(bus, connect(redis.url), outbox, directory, settings)
     outbox.start()
     await directory.refresh()

@@ -25,7 +25,7 @@ from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.engines.keys import control_key, engine_key
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing, open_routing
 from serving.engine.launch.fork_client import fork_socket
 from trials.system import free_ports
 from trials.variant import make_variant
@@ -45,7 +45,7 @@ class Engines:
     config_file: Path
     ports: dict[str, int]
     registry: Registry
-    routes: RoutingStore
+    routing: Routing
     key: str
     control_key: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -68,16 +68,16 @@ class Engines:
     def want(self, stable: str | None = EARLIER, **slots: str | None) -> None:
         """Publish a routing document; slots by name with `_` for `-`, the others as they were."""
         named = {name.replace("_", "-"): version for name, version in slots.items()}
-        current = self.routes.read()
+        current = self.routing.documents.read()
         before = {n: v.desired for n, v in current.slots.items()} if current else {}
-        beats = self.routes.heartbeats()
+        beats = self.routing.beats.slots()
         views = {}
         for slot in SLOTS:
             beat = beats.get(slot)
             said = {"version": beat.version, "ready": beat.ready, "url": beat.url} if beat else {}
             views[slot] = SlotView.model_validate({"desired": named.get(slot, before.get(slot)), **said})
         self.epoch = (current.epoch if current else 0) + 1
-        self.routes.publish(RoutingDocument(epoch=self.epoch, slots=views, teacher=TEACHER, stable=stable))
+        self.routing.documents.publish(RoutingDocument(epoch=self.epoch, slots=views, teacher=TEACHER, stable=stable))
 
     def wait(self, *, deadline: float = DEADLINE, **slots: str) -> dict[str, Heartbeat]:
         """Wait until the named slots are ready with these versions; returns the heartbeats."""
@@ -91,12 +91,12 @@ class Engines:
         """Wait until `condition(heartbeats)`; fails with what was reported last and the agents' logs."""
         limit = time.monotonic() + deadline
         while time.monotonic() < limit:
-            beats = self.routes.heartbeats()
+            beats = self.routing.beats.slots()
             if condition(beats):
                 return beats
             time.sleep(0.05)
         logs = "\n".join(f"{path.name}: {path.read_text('utf-8', 'replace')[-600:]}" for path in self._own_logs())
-        raise AssertionError(f"not reached within {deadline:g} s; {self.routes.heartbeats()}\n{logs}")
+        raise AssertionError(f"not reached within {deadline:g} s; {self.routing.beats.slots()}\n{logs}")
 
     def _own_logs(self) -> list[Path]:
         return [*self.state.logs.glob("agent-*.log"), *self.state.logs.glob("forkserver.log")]
@@ -177,7 +177,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         config_file,
         dict(ports),
         Registry(state),
-        RoutingStore(state, None),
+        open_routing(state, None),
         engine_key(state),
         control_key(state),
     )

@@ -18,7 +18,7 @@ from deploy.life.document import build, reason, same
 from deploy.life.rollout import allows
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import EXTERNAL, STUDENT_SLOTS, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
 from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
 
@@ -31,9 +31,9 @@ FOLLOW = 30.0
 class Conductor:
     """One leader's work. `fence` is the lease's number, kept up by the caller; `clock` measures what has passed."""
 
-    def __init__(self, deployment: Deployment, store: RoutingStore, gate: GateConfig, clock: Clock = monotonic) -> None:
+    def __init__(self, deployment: Deployment, routing: Routing, gate: GateConfig, clock: Clock = monotonic) -> None:
         self.deployment = deployment
-        self.store = store
+        self.routing = routing
         self.experiments = ExperimentStore(deployment.folder)
         self.fence = 0
         self.stopping = threading.Event()
@@ -42,8 +42,8 @@ class Conductor:
         self._busy = threading.Lock()
         self._canary = Canary(deployment, gate)
         self._operations = Operations(deployment)
-        self._document = store.read()
-        self._outrun = self._document is not None and store.highest_epoch() > self._document.epoch
+        self._document = routing.documents.read()
+        self._outrun = self._document is not None and self._highest_epoch() > self._document.epoch
         self._since = self._clock()
         self._views: dict[str, tuple[float, SlotView]] = {}
 
@@ -61,7 +61,7 @@ class Conductor:
         """Read reports, decide, publish."""
         with self._lock:
             self.deployment.audit.settle()
-            self.deployment.beats = self.store.heartbeats()
+            self.deployment.beats = self.routing.beats.slots()
             self._adopt()
             self._absorb_bad()
             self._replace_bad_stable()
@@ -250,11 +250,11 @@ class Conductor:
         )
         if self._document is None or self._outrun or not same(self._document, wanted):
             why = "a newer one that cannot be read" if self._outrun else reason(self._document, wanted)
-            epoch = 1 + self.store.highest_epoch()
+            epoch = 1 + self._highest_epoch()
             document = wanted.model_copy(
                 update={"epoch": epoch, "created": round_to(self.deployment.clock()), "reason": why}
             )
-            self.store.publish(document, self.fence)
+            self.routing.documents.publish(document, self.fence)
             if self._document is None or self._document.stable != document.stable:
                 self._since = self._clock()
             self._document, self._outrun = document, False
@@ -262,9 +262,14 @@ class Conductor:
         if outcome is not None and outcome.epoch is None and not outcome.error:
             self.deployment.change(outcome=outcome.model_copy(update={"epoch": self._document.epoch}))
 
+    def _highest_epoch(self) -> int:
+        """The highest epoch that anybody has seen; -1 before the first."""
+        followed = [beat.epoch for beat in self.routing.beats.gateways()]
+        return max(self.routing.documents.highest_epoch(), *followed, -1)
+
     def _former(self) -> dict[str, SlotView]:
         """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""
-        now, deaf = self._clock(), not self.store.sees_all
+        now, deaf = self._clock(), not self.routing.beats.sees_all
         for slot, beat in self.deployment.beats.items():
             view = SlotView(url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
             self._views[slot] = (now, view)
@@ -309,7 +314,7 @@ class Conductor:
     def _behind(self, epoch: int) -> list[str]:
         """Gateways that do not route by `epoch` or a later one of ours; one above all of ours follows somebody else."""
         newest = max(epoch, -1 if self._document is None else self._document.epoch)
-        return [str(g["id"]) for g in self.store.gateways() if not epoch <= int(g["epoch"]) <= newest]
+        return [beat.id for beat in self.routing.beats.gateways() if not epoch <= beat.epoch <= newest]
 
     def _await_gateways(self, epoch: int, written: float) -> list[str]:
         until = written + self.deployment.settings.rollout.follow_deadline

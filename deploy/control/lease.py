@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from deploy.routing.documents import quick_client
+from deploy.routing.quick_redis import quick_client
 from feedback.store.scripts import source
 from understudy.ids import random_id
 from understudy.process.lock import take

@@ -9,7 +9,7 @@ from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.store import Round, RoundStore
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.store.connection import find_redis
 from online_distill.data.source import PoolSource, Requests
@@ -37,7 +37,7 @@ class Trainer:
         self._rounds = RoundStore(state)
         redis = find_redis(config, state)
         url, prefix = redis.url, redis.prefix
-        self._routes = RoutingStore(state, url, prefix)
+        self._documents = open_routing(state, url, prefix).documents
         self._requests = Requests(url, prefix)
         self._source = source or PoolSource(url, prefix, config.section(PoolConfig))
 
@@ -63,7 +63,7 @@ class Trainer:
         return True
 
     def _begin(self, now: bool) -> Round | None:
-        document = self._routes.read()
+        document = self._documents.read()
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()
         situation = Situation(
@@ -106,7 +106,7 @@ class Trainer:
         return make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key)
 
     def _teacher_slot(self) -> SlotView | None:
-        document = self._routes.read()
+        document = self._documents.read()
         return None if document is None else as_configured(document, self._external).slots.get("teacher")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
 from deploy.rounds.store import Round
-from deploy.routing.document import GatewayBeat
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rounds import RoundRow, StageRow
 from serving.control.replies.status import (
@@ -37,7 +36,7 @@ class Views:
             live=LiveVersions(teacher=state.teacher, student=state.stable),
             previous=list(state.previous),
             slots=self._slots(),
-            gateways=[GatewayBeat.model_validate(beat) for beat in self._conductor.store.gateways()],
+            gateways=self._conductor.routing.beats.gateways(),
             breaker={},
             pool=self._pool(),
             round=self._stage(self._conductor.deployment.rounds.current()),

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
-from typing import Protocol
 
 from deploy.engines.fingerprint import Fingerprint, check, read_fingerprint
 from deploy.registry.store import VersionStore
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotName
+from deploy.routing.stores import Routing
 from serving.engine import compat
 from serving.engine.config import EnginesConfig, served_model
 from serving.engine.control import EngineAway, LoadRefused
@@ -31,13 +31,6 @@ STARTS = 3
 """Failed starts of a version in a row, after which it counts as bad."""
 
 
-class Routes(Protocol):
-    """What the agent needs of `deploy.routing.documents.RoutingStore`; calls may block briefly."""
-
-    def read(self) -> RoutingDocument | None: ...
-    def beat(self, heartbeat: Heartbeat) -> None: ...
-
-
 class Agent:
     """Drives one `EngineRunner`; every decision is in `slot.decide`, every change of state in `slot.TABLE`."""
 
@@ -47,7 +40,7 @@ class Agent:
         config: EnginesConfig,
         runner: EngineRunner,
         versions: VersionStore,
-        routes: Routes,
+        routing: Routing,
         clock: Clock = monotonic,
     ) -> None:
         self.state = State.IDLE
@@ -57,7 +50,7 @@ class Agent:
         self._config = config
         self._runner = runner
         self._versions = versions
-        self._routes = routes
+        self._routing = routing
         self._clock = clock
         self._stop = asyncio.Event()
         self._document: RoutingDocument | None = None
@@ -240,7 +233,7 @@ class Agent:
 
     async def _read(self) -> None:
         try:
-            self._document = await asyncio.to_thread(self._routes.read) or self._document
+            self._document = await asyncio.to_thread(self._routing.documents.read) or self._document
         except (OSError, UnderstudyError) as error:
             log.warning("%s: keeping the last routing document: %s", self._slot, error)
 
@@ -255,7 +248,7 @@ class Agent:
                 if self.loaded and count % MEMORY_EVERY == 0:
                     self._facts["memory_bytes"] = await self._runner.memory()
                 count += 1
-                await asyncio.to_thread(self._routes.beat, await self._heartbeat())
+                await asyncio.to_thread(self._routing.beats.report_slot, await self._heartbeat())
             except (OSError, UnderstudyError) as error:
                 log.warning("%s: no heartbeat: %s", self._slot, error)
             except Exception:  # whatever it is: without beats the controller takes a serving slot for dead

@@ -11,7 +11,7 @@ from deploy.engines.keys import control_key, engine_key
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS, SlotName
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing, open_routing
 from feedback.store.connection import find_redis
 from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def build(slot: SlotName, state: StateDir, config: Config, routes: RoutingStore) -> Agent:
+def build(slot: SlotName, state: StateDir, config: Config, routing: Routing) -> Agent:
     """An agent over the state directory's registry, keys and fork server."""
     engines = config.section(EnginesConfig)
     registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
@@ -71,13 +71,13 @@ def build(slot: SlotName, state: StateDir, config: Config, routes: RoutingStore)
         slot, engines, key=engine_key(state), control_key=control_key(state), logs=state.logs,
         fork_socket=fork_socket(state),
     )  # fmt: skip
-    return Agent(slot, engines, runner, registry, routes)
+    return Agent(slot, engines, runner, registry, routing)
 
 
 async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
     redis = find_redis(config, state)
-    routes = RoutingStore(state, redis.url, redis.prefix)
-    agent = build(slot, state, config, routes)
+    routing = open_routing(state, redis.url, redis.prefix)
+    agent = build(slot, state, config, routing)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)

@@ -11,7 +11,7 @@ from typing import Any
 from deploy.engines.external import as_configured
 from deploy.engines.keys import known_engine_key
 from deploy.routing.document import RoutingDocument
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing
 from serving.engine.config import EnginesConfig
 from understudy.state import StateDir
 
@@ -40,14 +40,14 @@ class Snapshot:
 
 
 class Follower:
-    """Keeps a snapshot in step with a routing store, from a thread of its own, and says so by beats."""
+    """Keeps a snapshot in step with the routing document, from a thread of its own, and says so by beats."""
 
     def __init__(
-        self, snapshot: Snapshot, store: RoutingStore, state: StateDir | None, url: str,
+        self, snapshot: Snapshot, routing: Routing, state: StateDir | None, url: str,
         poll_seconds: float, engines: EnginesConfig, identity: str,
     ) -> None:  # fmt: skip
         self._snapshot = snapshot
-        self._store = store
+        self._routing = routing
         self._state = state
         self._url = url
         self._poll = poll_seconds
@@ -58,7 +58,7 @@ class Follower:
 
     async def refresh(self) -> bool:
         """Read the document now; whether a newer one was taken."""
-        document = await self._call(self._store.read)
+        document = await self._call(self._routing.documents.read)
         if document is not None:
             document = as_configured(document, self._external)
         return self._snapshot.offer(document)
@@ -81,7 +81,7 @@ class Follower:
         await self.refresh()
         epoch = self._snapshot.document.epoch
         if epoch != self._beaten[0] or now - self._beaten[1] >= BEAT_SECONDS:
-            await self._call(self._store.gateway_beat, self._id, epoch, self._url)
+            await self._call(self._routing.beats.report_gateway, self._id, epoch, self._url)
             self._beaten = (epoch, now)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -90,7 +90,7 @@ class Follower:
     async def stop(self) -> None:
         """Say goodbye, so that nobody waits for this gateway."""
         try:
-            await asyncio.wait_for(self._call(self._store.forget_gateway, self._id), 1.0)
+            await asyncio.wait_for(self._call(self._routing.beats.forget_gateway, self._id), 1.0)
         except (OSError, TimeoutError) as error:
             log.warning("could not sign off: %s", error)
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.engines.external import check_keys, static_document
 from deploy.routing.document import RouterConfig
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus, Numbered, Published, Received
@@ -92,9 +92,9 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
     if not follows:
         return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
-    store = RoutingStore(state, redis.url, redis.prefix)
-    _say(state, static, store.read() is not None)
-    follower = Follower(snapshot, store, state, url, router.poll_seconds, engines, name)
+    routing = open_routing(state, redis.url, redis.prefix)
+    _say(state, static, routing.documents.read() is not None)
+    follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
     gateway = Gateway(settings, snapshot, outbox, follower.refresh, capture=has_bus or not static)
     return Parts(gateway, follower, outbox, embeddings)
 

@@ -18,7 +18,7 @@ from deploy.life.document import Settings
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from understudy.clock import Clock, monotonic
 from understudy.files import write_json
 from understudy.state import StateDir
@@ -40,7 +40,7 @@ class Fleet:
     """Three slots and one gateway. `refuse` maps a version to why no slot loads it, `slow` never load."""
 
     def __init__(self, state: StateDir, redis_url: str | None = None, clock: Callable[[], float] | None = None) -> None:
-        self.store = RoutingStore(state, redis_url, **({} if clock is None else {"clock": clock}))
+        self.routing = open_routing(state, redis_url, **({} if clock is None else {"clock": clock}))
         self.refuse: dict[str, str] = {}
         self.slow: set[str] = set()
         self.gateway_epoch = -1
@@ -50,7 +50,7 @@ class Fleet:
 
     def obey(self) -> RoutingDocument | None:
         """One round of heartbeats after doing what the document wants."""
-        document = self.store.read()
+        document = self.routing.documents.read()
         for slot in SLOTS:
             view = document.slots.get(slot) if document is not None else None
             wanted = None if view is None else view.desired
@@ -59,7 +59,7 @@ class Fleet:
             elif wanted is not None and wanted not in self.slow:
                 self._loaded[slot] = wanted
             version = self._loaded[slot]
-            self.store.beat(
+            self.routing.beats.report_slot(
                 Heartbeat(
                     slot=slot, url=f"http://127.0.0.1:1/{slot}", model="m", state="serving", version=version,
                     ready=version is not None, bad=self._bad,
@@ -67,7 +67,7 @@ class Fleet:
             )  # fmt: skip
         if self.follows and document is not None:
             self.gateway_epoch = document.epoch
-        self.store.gateway_beat("g1", self.gateway_epoch, "http://127.0.0.1:2")
+        self.routing.beats.report_gateway("g1", self.gateway_epoch, "http://127.0.0.1:2")
         return document
 
 
@@ -88,8 +88,8 @@ class World:
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
         deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
-        store = RoutingStore(self.state, None, clock=self.time)
-        self.conductor = Conductor(deployment, store, GateConfig(min_prompts=5), elapsed)
+        routing = open_routing(self.state, None, clock=self.time)
+        self.conductor = Conductor(deployment, routing, GateConfig(min_prompts=5), elapsed)
         return self.conductor
 
     def turn(self, ticks: int = 3) -> RoutingDocument:

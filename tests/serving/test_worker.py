@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.outbox.config import OutboxConfig
@@ -86,11 +86,11 @@ def test_a_pair_comes_through_the_process(
 ) -> None:
     said = state_dir.root / "worker.log"
     eventually(lambda: "no Redis is known" in said.read_text())
-    store = RoutingStore(state_dir, redis_url)
+    documents = open_routing(state_dir, redis_url).documents
     slot = SlotView(
         desired="v1", url=f"http://127.0.0.1:{engine.server_port}", model="student", version="v1", ready=True
     )
-    store.publish(RoutingDocument(epoch=1, slots={"student-a": slot}, stable="v1", shadow={"to_student": 1.0}))
+    documents.publish(RoutingDocument(epoch=1, slots={"student-a": slot}, stable="v1", shadow={"to_student": 1.0}))
     write_json(state_dir.addresses, {"redis": redis_url})
     bus = open_bus(BusConfig(url=redis_url), RedisConfig())
     gateway = Outbox(state_dir.spool, "gateway", bus, OutboxConfig())
@@ -115,11 +115,11 @@ def test_it_stops_while_it_waits_for_redis(worker: subprocess.Popen[bytes], stat
 
 
 async def test_a_document_that_cannot_be_used_leaves_the_last_view(state_dir: StateDir) -> None:
-    store = RoutingStore(state_dir, None)
-    directory = EngineDirectory(store, EnginesConfig(), RouterConfig(), "key")
+    documents = open_routing(state_dir, None).documents
+    directory = EngineDirectory(documents, EnginesConfig(), RouterConfig(), "key")
     for epoch, url in enumerate(("http://127.0.0.1:1", "http://a:b", "http://127.0.0.1:1"), 1):
         slot = SlotView(desired=f"v{epoch}", url=url, model="student", version=f"v{epoch}", ready=True)
-        store.publish(RoutingDocument(epoch=epoch, slots={"student-a": slot}))
+        documents.publish(RoutingDocument(epoch=epoch, slots={"student-a": slot}))
         await directory.refresh()
         arms = directory.arms()
         assert arms is not None

@@ -18,7 +18,7 @@ import redis
 from deploy.engines.keys import engine_key
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing, open_routing
 from feedback.events import HARD_KINDS
 from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig
@@ -44,7 +44,7 @@ async def build(state: StateDir, config: Config, given: dict[str, Any], question
         UnderstudyError: a version that is needed is not loaded.
     """
     rows = list(read_rows(state))
-    routing = RoutingStore(state, config.section(RedisConfig).url, config.section(RedisConfig).prefix)
+    routing = open_routing(state, config.section(RedisConfig).url, config.section(RedisConfig).prefix)
     documents = list(read_documents(state))
     asker = Asker(str(read_json(state.addresses)["gateway"]))
     try:
@@ -139,13 +139,13 @@ async def mixed_versions(asker: Asker, rows: Rows, spans: Sequence[Span], loaded
     return {"asked": len(chosen), "mixed": sum(not one for one in kept)}
 
 
-def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list[LoadedEngine]:
+def loaded(state: StateDir, routing: Routing, names: Sequence[str]) -> list[LoadedEngine]:
     """The engines that hold the teacher and the named students.
 
     Raises:
         UnderstudyError: one of them is not loaded.
     """
-    document, beats = routing.read(), routing.heartbeats()
+    document, beats = routing.documents.read(), routing.beats.slots()
     key = engine_key(state)
     found = []
     for name in names:
@@ -157,9 +157,9 @@ def loaded(state: StateDir, routing: RoutingStore, names: Sequence[str]) -> list
     return found
 
 
-def memory(routing: RoutingStore) -> dict[str, int]:
+def memory(routing: Routing) -> dict[str, int]:
     """Bytes of each engine by its version."""
-    return {str(b.version): b.memory_bytes or 0 for b in routing.heartbeats().values()}
+    return {str(b.version): b.memory_bytes or 0 for b in routing.beats.slots().values()}
 
 
 def hard(config: RedisConfig) -> dict[str, Any]:

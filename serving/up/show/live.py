@@ -7,14 +7,13 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import httpx
 import redis
 
 from deploy.rounds.store import RoundStore
-from deploy.routing.document import EXTERNAL, SLOTS, Heartbeat, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
+from deploy.routing.stores import open_routing
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
 from serving.up.show.changes import changes
@@ -39,7 +38,7 @@ class LiveFigures:
     ) -> None:
         self._foreign = GatewayTail(gateway)
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
-        self._routing = RoutingStore(state, redis_url, prefix)
+        self._routing = open_routing(state, redis_url, prefix)
         self._rounds = RoundStore(state)
         client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
@@ -56,9 +55,9 @@ class LiveFigures:
             down=tuple(n for n, life in self._lives().items() if life.state not in ("running", "stopped")),
         )
         now = self._with_traffic(now)
-        document = self._routing.read()
+        document = self._routing.documents.read()
         if document is not None:
-            now = with_document(now, document, self._routing.heartbeats(), self._routing.gateways())
+            now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
             now = replace(now, stage=self._stage())
         with contextlib.suppress(UnderstudyError, ValueError):
@@ -72,7 +71,7 @@ class LiveFigures:
 
     def document(self) -> RoutingDocument | None:
         """The routing document as it is now."""
-        return self._routing.read()
+        return self._routing.documents.read()
 
     def _with_traffic(self, now: Figures) -> Figures:
         seen = self.traffic
@@ -119,13 +118,13 @@ class LiveFigures:
 
 
 def with_document(
-    now: Figures, document: RoutingDocument, beats: Mapping[str, Heartbeat], gateways: Iterable[Mapping[str, Any]]
+    now: Figures, document: RoutingDocument, beats: Mapping[str, Heartbeat], gateways: Iterable[GatewayBeat]
 ) -> Figures:
     """`now` with what the routing document and the beats of slots and gateways say."""
     behind = {
-        str(beat["id"]): int(beat["epoch"])
+        beat.id: beat.epoch
         for beat in gateways
-        if beat["epoch"] < document.epoch and beat["at"] > document.created + FOLLOW_SECONDS
+        if beat.epoch < document.epoch and beat.at > document.created + FOLLOW_SECONDS
     }
     return replace(
         now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",

@@ -10,7 +10,7 @@ from deploy.control.conductor import FOLLOW
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
 from understudy.errors import Conflict, NotFound
 from understudy.state import StateDir
@@ -50,7 +50,7 @@ def test_a_new_controller_starts_above_every_epoch_that_a_gateway_follows(world:
     world.start()
     assert world.turn().epoch > epoch
     world.fleet.follows = True
-    world.fleet.store = RoutingStore(world.state, None, clock=world.time)
+    world.fleet.routing = open_routing(world.state, None, clock=world.time)
     assert world.turn().stable == "v2"
     assert world.fleet.gateway_epoch == world.turn().epoch
 

@@ -140,7 +140,7 @@ def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: S
 def test_a_gateway_above_every_epoch_of_ours_is_behind(world: World) -> None:
     document = world.turn()
     assert world.conductor._behind(document.epoch - 1) == []
-    world.fleet.store.gateway_beat("g2", document.epoch + 5, "")
+    world.fleet.routing.beats.report_gateway("g2", document.epoch + 5, "")
     assert world.conductor._behind(document.epoch) == ["g2"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.store.config import RedisConfig
 from online_distill.data.encoding import Encoded
 from online_distill.teacher.scorer import EngineScorer
@@ -89,7 +89,9 @@ def by_embeddings(url: str, tmp_path: Path) -> None:
 
 def by_worker(url: str, tmp_path: Path) -> None:
     async def ask() -> None:
-        directory = EngineDirectory(RoutingStore(StateDir(tmp_path), None), engines(url), RouterConfig(), "key")
+        directory = EngineDirectory(
+            open_routing(StateDir(tmp_path), None).documents, engines(url), RouterConfig(), "key"
+        )
         await directory.refresh()
         arms = directory.arms()
         assert arms is not None

@@ -13,7 +13,7 @@ import pytest
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import RoutingDocument
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
 from tests.online_distill.role.pool import fill
@@ -61,11 +61,11 @@ def test_a_single_round_that_cannot_begin_says_why_and_fails(
     for effect in ("install_stop", "yield_cpu", "models.prepare"):  # on this very process
         monkeypatch.setattr(f"online_distill.role.main.{effect}", lambda _: None)
     words = ["--state", str(state_dir.root), "--config", str(config_file), "--once"]
-    routes, rounds = RoutingStore(state_dir, None), RoundStore(state_dir)
-    routes.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
+    documents, rounds = open_routing(state_dir, None).documents, RoundStore(state_dir)
+    documents.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
     assert main(words) == 1
     assert "learning is frozen" in capsys.readouterr().err
-    routes.publish(RoutingDocument(epoch=2, stable="v1", teacher="t1"))
+    documents.publish(RoutingDocument(epoch=2, stable="v1", teacher="t1"))
     rounds.begin("v1", "t1", "test")
     for stage in STAGES:
         rounds.finish(1, stage, {"version": "v2"})

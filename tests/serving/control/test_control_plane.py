@@ -16,7 +16,7 @@ import redis
 
 from deploy.audit.log import verify_chain
 from deploy.rounds.store import RoundStore
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
@@ -234,7 +234,7 @@ def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
         assert control.status()["pool"]["size"] is None
     finally:
         redis_server.start()
-    elsewhere = RoutingStore(None, control.redis_url)
+    elsewhere = open_routing(None, control.redis_url).documents
     eventually(lambda: (found := elsewhere.read()) is not None and found.stable == version)
 
 

@@ -72,13 +72,13 @@ def test_a_client_that_goes_away_is_no_longer_counted(settled: Engines) -> None:
 
 
 def test_a_slot_that_carries_traffic_is_not_loaded(settled: Engines) -> None:
-    before = settled.routes.heartbeats()["student-a"].pid
+    before = settled.routing.beats.slots()["student-a"].pid
     settled.want(student_a=LATER, stable=EARLIER)
     published = time.time()
     settled.until(lambda b: b["student-a"].at > published + 1.5)
     state = settled.control("student-a", "GET", "/understudy/state").json()
     assert (state["version"], state["open"]) == (EARLIER, True)
-    assert settled.routes.heartbeats()["student-a"].pid == before
+    assert settled.routing.beats.slots()["student-a"].pid == before
 
 
 def test_a_bit_flipped_version_is_bad_and_the_engine_serves_on(settled: Engines, tmp_path: Path) -> None:
@@ -128,14 +128,14 @@ def test_another_chat_template_is_served_by_a_restart_of_the_idle_engine(settled
     template = source / "chat_template.jinja"
     template.write_text(template.read_text("utf-8") + "{# 另一个模板 #}", "utf-8")
     register(settled.registry, source, "v10", tmp_path / "models")
-    before = settled.routes.heartbeats()["student-b"].pid
+    before = settled.routing.beats.slots()["student-b"].pid
     settled.want(student_b="v10")
     assert settled.wait(student_b="v10")["student-b"].pid != before
 
 
 @pytest.mark.parametrize("victim", ["API server", "engine core"])
 def test_a_killed_engine_is_back_in_service(settled: Engines, victim: str) -> None:
-    pid = settled.routes.heartbeats()["student-b"].pid
+    pid = settled.routing.beats.slots()["student-b"].pid
     assert pid is not None
     core = psutil.Process(pid).children()[0]
     os.kill(pid if victim == "API server" else core.pid, signal.SIGKILL)
@@ -147,7 +147,7 @@ def test_a_killed_engine_is_back_in_service(settled: Engines, victim: str) -> No
 
 
 def test_a_new_agent_adopts_the_engine_of_a_killed_one(settled: Engines) -> None:
-    pid = settled.routes.heartbeats()["student-b"].pid
+    pid = settled.routing.beats.slots()["student-b"].pid
     settled.kill("agent-student-b")
     response = httpx.post(
         settled.url("student-b") + "/v1/completions", json={"model": "student", "prompt": [5], "max_tokens": 1},
@@ -160,7 +160,7 @@ def test_a_new_agent_adopts_the_engine_of_a_killed_one(settled: Engines) -> None
 
 
 def test_engines_die_with_the_fork_server_and_return_with_the_next(settled: Engines) -> None:
-    pids = [beat.pid for beat in settled.routes.heartbeats().values()]
+    pids = [beat.pid for beat in settled.routing.beats.slots().values()]
     families = [p for pid in pids if pid for p in (psutil.Process(pid), *psutil.Process(pid).children())]
     settled.kill("forkserver")
     _, alive = psutil.wait_procs(families, timeout=10)

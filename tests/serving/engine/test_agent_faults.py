@@ -107,7 +107,7 @@ class World:
             raise Unavailable("Redis is away")
         return self.document
 
-    def beat(self, heartbeat: Heartbeat) -> None:
+    def report_slot(self, heartbeat: Heartbeat) -> None:
         if self.unforeseen:
             raise self.unforeseen.pop()
         self.beats.append(heartbeat)
@@ -132,7 +132,8 @@ class Running:
     def __init__(self, world: World, stub: Stub, config: EnginesConfig = FAST) -> None:
         runner: Any = stub
         versions: Any = world
-        self.agent = Agent("student-b", config, runner, versions, world)
+        routing: Any = SimpleNamespace(documents=world, beats=world)
+        self.agent = Agent("student-b", config, runner, versions, routing)
 
     async def __aenter__(self) -> Agent:
         self.task = asyncio.create_task(self.agent.run())

@@ -44,10 +44,10 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     oldest = make_variant(settled.registry.path(EARLIER), tmp_path / "noise", 7)
     register(settled.registry, oldest, OLDEST, tmp_path / "models", settled.registry.path(EARLIER))
     deployment = Deployment(settled.state, Settings())
-    deployment.beats = settled.routes.heartbeats()
+    deployment.beats = settled.routing.beats.slots()
     moves = [(LATER, "adopted", "test"), (EARLIER, "kept", "test"), (OLDEST, "kept", "test")]
     deployment.change(*moves, stable=LATER, previous=(EARLIER, OLDEST), teacher=TEACHER)
-    made = Conductor(deployment, settled.routes, GateConfig())
+    made = Conductor(deployment, settled.routing, GateConfig())
     made.tick()
 
     def work() -> None:
@@ -69,7 +69,7 @@ def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: E
     client.join(60)
     assert (answer["from"], answer["to"]) == (LATER, OLDEST)
     assert set(client.answers) == {200}
-    document = settled.routes.read()
+    document = settled.routing.documents.read()
     assert document is not None
     assert (document.stable, document.previous) == (OLDEST, (LATER, EARLIER))
     assert document.slots["student-a"].serves

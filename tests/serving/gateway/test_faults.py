@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ab.experiment import Experiment
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import Routing, open_routing
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
 from serving.gateway.metrics import Metrics
@@ -34,10 +34,10 @@ Make = Callable[..., Engine]
 
 
 def following(
-    store: RoutingStore, state: StateDir | None = None, poll: float = 0.05
+    routing: Routing, state: StateDir | None = None, poll: float = 0.05
 ) -> Callable[[Snapshot, str], Follower]:
     def make(snapshot: Snapshot, url: str) -> Follower:
-        return Follower(snapshot, store, state, url, poll, EnginesConfig(), "gateway-test")
+        return Follower(snapshot, routing, state, url, poll, EnginesConfig(), "gateway-test")
 
     return make
 
@@ -121,15 +121,15 @@ def test_the_retry_budget_is_a_share_with_a_small_reserve() -> None:
 def test_a_409_makes_the_gateway_read_the_document_and_re_route(serve: Serve, engine: Make, redis_url: str) -> None:
     """The gateway polls so rarely that only the 409 can tell it of the swap."""
     student, other = engine("student", version="v1"), engine("student", version="v2")
-    store = RoutingStore(None, redis_url)
-    store.publish(document({"student": student}, epoch=1))
-    running = serve(follow=following(RoutingStore(None, redis_url), poll=60))
+    routing = open_routing(None, redis_url)
+    routing.documents.publish(document({"student": student}, epoch=1))
+    running = serve(follow=following(open_routing(None, redis_url), poll=60))
     eventually(lambda: running.snapshot.document.epoch == 1)
     assert running.client.chat(model="student")[1]["x-understudy-version"] == "v1"
     student.version = "v3"
     moved = document({"student": student, "candidate": other}, epoch=2, stable="v2")
     slots = {**moved.slots, "student-a": moved.slots["student-a"].model_copy(update={"version": "v3"})}
-    store.publish(moved.model_copy(update={"slots": slots}))
+    routing.documents.publish(moved.model_copy(update={"slots": slots}))
     status, headers, _ = running.client.chat(model="student", stream=False)
     assert (status, headers["x-understudy-version"]) == (200, "v2")
     assert running.gateway.metrics.events["reroute"] == 1
@@ -139,9 +139,9 @@ def test_a_409_makes_the_gateway_read_the_document_and_re_route(serve: Serve, en
 
 def test_a_version_that_stays_away_is_refused_in_bounded_time(serve: Serve, engine: Make, redis_url: str) -> None:
     student = engine("student", version="v9")
-    store = RoutingStore(None, redis_url)
-    store.publish(document({"student": student}, epoch=1))
-    running = serve(follow=following(RoutingStore(None, redis_url)), reroute_seconds=0.4)
+    routing = open_routing(None, redis_url)
+    routing.documents.publish(document({"student": student}, epoch=1))
+    running = serve(follow=following(open_routing(None, redis_url)), reroute_seconds=0.4)
     eventually(lambda: running.snapshot.document.epoch == 1)
     status, headers, body = running.client.chat(model="student")
     assert (status, body["error"]["code"], headers["retry-after"]) == (503, "version_changing", "1")
@@ -154,31 +154,31 @@ def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(
     teacher = engine("teacher")
     state_dir.run.mkdir(parents=True)
     state_dir.engine_key.write_text("key-1\n", "utf-8")
-    store = RoutingStore(None, redis_url)
-    running = serve(follow=following(RoutingStore(None, redis_url), state_dir))
+    routing = open_routing(None, redis_url)
+    running = serve(follow=following(open_routing(None, redis_url), state_dir))
     assert running.client.chat()[0] == 503
-    store.publish(document({"teacher": teacher}, epoch=5))
-    eventually(lambda: [g["epoch"] for g in store.gateways()] == [5])
+    routing.documents.publish(document({"teacher": teacher}, epoch=5))
+    eventually(lambda: [beat.epoch for beat in routing.beats.gateways()] == [5])
     assert running.client.chat()[0] == 200
     assert teacher.seen[0].headers["authorization"] == "Bearer key-1"
     assert not running.snapshot.offer(document({}, epoch=4))
     assert running.snapshot.document.epoch == 5
     running.stop()
-    assert store.gateways() == []
+    assert routing.beats.gateways() == []
 
 
 def test_serving_goes_on_while_redis_is_gone(serve: Serve, engine: Make, own_redis: RedisServer) -> None:
     teacher = engine("teacher")
-    store = RoutingStore(None, own_redis.url)
-    store.publish(document({"teacher": teacher}, epoch=1))
-    running = serve(follow=following(RoutingStore(None, own_redis.url)))
+    routing = open_routing(None, own_redis.url)
+    routing.documents.publish(document({"teacher": teacher}, epoch=1))
+    running = serve(follow=following(open_routing(None, own_redis.url)))
     eventually(lambda: running.snapshot.document.epoch == 1)
     own_redis.stop()
     for _ in range(20):
         assert running.client.chat()[0] == 200
         time.sleep(0.02)
     own_redis.start()
-    RoutingStore(None, own_redis.url).publish(document({"teacher": teacher}, epoch=2))
+    open_routing(None, own_redis.url).documents.publish(document({"teacher": teacher}, epoch=2))
     eventually(lambda: running.snapshot.document.epoch == 2)
 
 
@@ -290,21 +290,21 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
 ) -> None:
     """Stopped by SIGSTOP while both student slots changed, then asked before it can have polled."""
     first, second = engine("student", version="v1"), engine("other", version="v2")
-    store = RoutingStore(state_dir, None)
-    store.publish(document({"student": first, "candidate": second}, epoch=1))
+    routing = open_routing(state_dir, None)
+    routing.documents.publish(document({"student": first, "candidate": second}, epoch=1))
     config = tmp_path / "u.yaml"
     config.write_text("gateway: {port: 0}\nrouter: {poll_seconds: 1.0}\n", "utf-8")
     process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
     try:
-        eventually(lambda: bool(store.gateways()))
-        client = Client(int(store.gateways()[0]["url"].rpartition(":")[2]), Metrics())
+        eventually(lambda: bool(routing.beats.gateways()))
+        client = Client(int(routing.beats.gateways()[0].url.rpartition(":")[2]), Metrics())
         assert client.chat(model="student")[1]["x-understudy-version"] == "v1"
         process.send_signal(signal.SIGSTOP)
         first.version, second.version = "v3", "v4"
         moved = document({"student": first, "candidate": second}, epoch=3, stable="v4")
         slots = {name: view.model_copy(update={"version": v, "desired": v})
                  for (name, view), v in zip(moved.slots.items(), ("v3", "v4"), strict=True)}  # fmt: skip
-        store.publish(moved.model_copy(update={"slots": slots}))
+        routing.documents.publish(moved.model_copy(update={"slots": slots}))
         answers = [threading.Thread(target=lambda: seen.append(client.chat(model="student"))) for _ in range(4)]
         seen: list[tuple[int, dict[str, str], Any]] = []
         for thread in answers:

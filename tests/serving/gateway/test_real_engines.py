@@ -18,26 +18,26 @@ Serve = Callable[..., Running]
 
 def publish(engines: Engines, stable: str) -> None:
     """A document with the slots as their agents report them."""
-    beats = engines.routes.heartbeats()
+    beats = engines.routing.beats.slots()
     slots = {
         name: SlotView(desired=beat.version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
         for name, beat in beats.items()
     }
-    current = engines.routes.read()
+    current = engines.routing.documents.read()
     engines.epoch = (current.epoch if current else 0) + 1
-    engines.routes.publish(RoutingDocument(epoch=engines.epoch, slots=slots, teacher=TEACHER, stable=stable))
+    engines.routing.documents.publish(RoutingDocument(epoch=engines.epoch, slots=slots, teacher=TEACHER, stable=stable))
 
 
 @pytest.fixture
 def gateway(serve: Serve, engines: Engines) -> Running:
     engines.settle()
     publish(engines, EARLIER)
-    document = engines.routes.read()
+    document = engines.routing.documents.read()
     assert document is not None
 
     def follow(snapshot: Snapshot, url: str) -> Follower:
         """Polls once a minute, so that only a 409 makes it read again."""
-        return Follower(snapshot, engines.routes, engines.state, url, 60, EnginesConfig(), "gateway-real")
+        return Follower(snapshot, engines.routing, engines.state, url, 60, EnginesConfig(), "gateway-real")
 
     running = serve(document, follow)
     running.snapshot.engine_key = engines.key

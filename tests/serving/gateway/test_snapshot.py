@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ class Store:
             raise self.errors.pop()
         return RoutingDocument(epoch=7)
 
-    def gateway_beat(self, name: str, epoch: int, url: str) -> None:
+    def report_gateway(self, name: str, epoch: int, url: str) -> None:
         self.beats.append(epoch)
 
     def forget_gateway(self, name: str) -> None:
@@ -35,9 +36,10 @@ class Store:
 
 @pytest.mark.parametrize("error", [ValueError("no such thing"), OSError("disk"), KeyError("epoch")])
 async def test_an_unforeseen_error_does_not_end_following(error: Exception) -> None:
-    store: Any = Store(error)
+    store = Store(error)
+    routing: Any = SimpleNamespace(documents=store, beats=store)
     snapshot = Snapshot()
-    follower = Follower(snapshot, store, None, "http://127.0.0.1:1", 0.01, EnginesConfig(), "g1")
+    follower = Follower(snapshot, routing, None, "http://127.0.0.1:1", 0.01, EnginesConfig(), "g1")
     following = asyncio.create_task(follower.run())
     await eventually_async(lambda: store.beats, what="a beat")
     assert (snapshot.document.epoch, store.errors) == (7, [])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.routing.document import RoutingDocument
-from deploy.routing.documents import RoutingStore
+from deploy.routing.stores import open_routing
 from serving.gateway.config import GatewayConfig
 from serving.gateway.keys import key_hmac
 from serving.gateway.routing import can_serve
@@ -45,7 +45,7 @@ def test_named_engines_stand_in_until_the_state_directory_has_a_routing_document
     parts.outbox.close(1)
     assert can_serve(parts.gateway.snapshot.document)
     assert "has no routing document: the engines of the configuration answer" in caplog.text
-    RoutingStore(state_dir, None).publish(RoutingDocument(epoch=3))
+    open_routing(state_dir, None).documents.publish(RoutingDocument(epoch=3))
     assert asyncio.run(parts.gateway.refresh())
     assert parts.gateway.snapshot.document.epoch == 3
     assert not can_serve(parts.gateway.snapshot.document)

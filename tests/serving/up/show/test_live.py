@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
+from deploy.routing.document import EXTERNAL, GatewayBeat, RoutingDocument, SlotView
 from serving.up.show.changes import changes
 from serving.up.show.figures import Figures
 from serving.up.show.live import with_document
@@ -18,8 +18,8 @@ def test_an_engine_of_others_is_shown_as_such_and_a_slot_without_work_is_no_trou
 def test_only_a_gateway_that_had_its_time_counts_as_behind() -> None:
     document = RoutingDocument(epoch=7, created=100.0)
     beats = [
-        {"id": "quick", "epoch": 7, "at": 109.0}, {"id": "asleep", "epoch": 5, "at": 109.0},
-        {"id": "about to", "epoch": 6, "at": 100.5},
+        GatewayBeat(id="quick", epoch=7, at=109.0), GatewayBeat(id="asleep", epoch=5, at=109.0),
+        GatewayBeat(id="about to", epoch=6, at=100.5),
     ]  # fmt: skip
     before, after = Figures(epoch=7), with_document(Figures(), document, {}, beats)
     assert after.behind == {"asleep": 5}

@@ -1,0 +1,50 @@
+"""Names of what this package keeps in Redis, and of what is asked of it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeployKeys:
+    """Key names under a prefix such as `us:`."""
+
+    prefix: str = "us:"
+
+    @property
+    def document(self) -> str:
+        """The routing document as JSON; also the channel that is told each new epoch."""
+        return f"{self.prefix}routing"
+
+    @property
+    def epoch(self) -> str:
+        """Epoch of the document, kept apart so that one that cannot be read still counts."""
+        return f"{self.prefix}routing:epoch"
+
+    @property
+    def lease(self) -> str:
+        """Owner of the controller's lease; expires."""
+        return f"{self.prefix}controller:lease"
+
+    @property
+    def fence(self) -> str:
+        """Number of the youngest leader."""
+        return f"{self.prefix}controller:fence"
+
+    @property
+    def gateways(self) -> str:
+        """Set of the names of gateways that reported."""
+        return f"{self.prefix}gateways"
+
+    @property
+    def round_request(self) -> str:
+        """Why an operator asks for a round; the trainer takes it away."""
+        return f"{self.prefix}round:request"
+
+    def slot(self, name: str) -> str:
+        """Beat of a slot; expires."""
+        return f"{self.prefix}slot:{name}"
+
+    def gateway(self, name: str) -> str:
+        """Beat of a gateway; expires."""
+        return f"{self.prefix}gateway:{name}"
