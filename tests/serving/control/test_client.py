@@ -1,0 +1,60 @@
+"""How the commands reach a control plane, and what they say when it is none, or says no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from serving.control.client import URL_ENV, Admin, NotRunning, Refused
+from serving.control.token import ENV
+from tests.serving.up.server import served
+from trials.system import free_ports
+from understudy.files import write_json
+from understudy.state import StateDir
+
+
+async def answer(request: Request) -> Response:
+    if request.headers["authorization"] != "Bearer sesame":
+        return JSONResponse({"error": {"message": "wrong token"}}, 401)
+    if request.url.path.endswith("/plain"):
+        return PlainTextResponse("hello")
+    return JSONResponse({"query": dict(request.query_params)})
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateDir:
+    """A state directory with a token and no address."""
+    monkeypatch.delenv(URL_ENV, raising=False)
+    monkeypatch.delenv(ENV, raising=False)
+    made = StateDir(tmp_path)
+    made.run.mkdir()
+    made.admin_token.write_text("sesame\n")
+    return made
+
+
+def test_address_and_token_come_from_the_state_directory_or_before_it_from_the_environment(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(Starlette(routes=[Route("/admin/v1/{path:path}", answer)])) as url:
+        write_json(state.addresses, {"control": url})
+        assert Admin(state.root).get("/kpis", by="arm", after=None) == {"query": {"by": "arm"}}
+        with pytest.raises(Refused, match="without JSON"):
+            Admin(state.root).get("/plain")
+        monkeypatch.setenv(ENV, "another")
+        with pytest.raises(Refused, match=r"^wrong token$"):
+            Admin(state.root).get("/kpis")
+        (nobody,) = free_ports(1)
+        monkeypatch.setenv(URL_ENV, f"http://127.0.0.1:{nobody}")
+        with pytest.raises(NotRunning, match=str(nobody)):
+            Admin(state.root).get("/kpis")
+
+
+def test_without_a_token_nothing_runs_there(state: StateDir) -> None:
+    state.admin_token.unlink()
+    with pytest.raises(NotRunning, match="understudy up --state"):
+        Admin(state.root)

@@ -1,0 +1,75 @@
+"""The commands of an operator against the real routes: what they print, and what they ask for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.control import commands
+from serving.control.app import create_app
+from serving.control.client import URL_ENV
+from serving.control.sources import Sources
+from serving.control.token import ENV
+from tests.deploy.fleet import World
+from tests.serving.control.conftest import TOKEN
+from tests.serving.up.server import served
+from understudy.errors import NotFound, UsageError
+
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def said(
+    world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Said]:
+    """Runs a command, by its name and words, and returns what it printed."""
+
+    def run(name: str, *words: str) -> str:
+        assert getattr(commands, name)([*words]) == 0
+        return capsys.readouterr().out.strip()
+
+    with served(create_app(world.conductor, sources, TOKEN)) as url:
+        monkeypatch.setenv(URL_ENV, url)
+        monkeypatch.setenv(ENV, TOKEN)
+        yield run
+
+
+def test_every_page_is_printed_as_text_and_as_json(said: Said) -> None:
+    for words in (["status"], ["versions"], ["kpis"], ["pool", "show"], ["rounds", "list"], ["experiment", "list"]):
+        assert said(*words)
+        assert isinstance(json.loads(said(*words, "--json")), dict)
+
+
+def test_a_freeze_is_told_and_undone(said: Said) -> None:
+    assert said("freeze", "learning") == "frozen: learning"
+    assert json.loads(said("status", "--json"))["frozen"] == ["learning"]
+    assert said("resume", "learning") == "frozen: nothing"
+
+
+def test_a_round_is_asked_for_shown_and_ended(said: Said, world: World) -> None:
+    assert said("rounds", "start").startswith("asked the trainer for a round")
+    with pytest.raises(NotFound, match="no round yet"):
+        said("rounds", "show")
+    world.candidate()
+    assert json.loads(said("rounds", "show", "--json"))["id"] == 1
+    assert said("rounds", "abort", "1").startswith("round 1 ended at gate: aborted by operator")
+
+
+def test_an_experiment_is_applied_from_a_file_and_stopped(said: Said, tmp_path: Path) -> None:
+    file = tmp_path / "half.yaml"
+    file.write_text("id: half\narms: {teacher: 0.5, student: 0.5}\n")
+    assert said("experiment", "apply", str(file)).startswith("half applies from epoch ")
+    assert "half" in said("experiment", "list")
+    assert json.loads(said("experiment", "results", "half"))["decision"] == "not yet"
+    assert said("experiment", "stop", "half").endswith("its results stay")
+
+
+def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) -> None:
+    with pytest.raises(UsageError, match="--tenant"):
+        said("pool", "purge")
+    with pytest.raises(UsageError, match="needs an ID"):
+        said("experiment", "stop")
+    assert said("pool", "purge", "--tenant", "acme") == "removed 0 samples of acme"

@@ -1,0 +1,36 @@
+"""The application that `up` serves is asked for what it lacks, and named when it cannot be asked."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from serving.up import application
+from serving.up.config import UpConfig
+from serving.up.report.questions import read_questions
+from serving.up.supervise.process import environment
+from understudy.state import StateDir
+
+
+def test_the_configured_application_lacks_nothing_in_a_checkout() -> None:
+    assert list(application.lacking(UpConfig())) == []
+
+
+def test_an_application_that_is_not_there_is_named_with_its_setting() -> None:
+    (said,) = application.lacking(UpConfig(application="no_such_application"))
+    assert "up.application" in said
+    assert "No module named 'no_such_application'" in said
+
+
+def test_it_writes_as_many_questions_as_the_report_judges(tmp_path: Path) -> None:
+    role = application.asking(UpConfig(judged=3), tmp_path / "questions.jsonl")
+    subprocess.run(role.argv, env=environment(), check=True, timeout=60)
+    assert len(read_questions(tmp_path / "questions.jsonl").of("judged", "drift")) == 3
+
+
+def test_its_traffic_is_sent_as_configured_and_written_where_the_view_reads_it(tmp_path: Path) -> None:
+    words = application.sending(StateDir(tmp_path), "http://127.0.0.1:8000", UpConfig(rate=7, users=3)).argv
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert options["--url"] == "http://127.0.0.1:8000/v1"
+    assert options["--out"] == str(tmp_path / "run" / "traffic.jsonl")
+    assert (options["--rate"], options["--users"]) == ("7.0", "3")
