@@ -1,4 +1,5 @@
-"""Events, bus, outbox, hard pool, checks, KPIs, redaction and the shadow worker.
+"""What live traffic teaches: events, their way over the bus, comparison of the two arms, the hard pool, KPIs.
 
-May import `ab` and `understudy`; asks engines only through the Protocol in `asking.py`. Never torch.
+One room for each: bus, outbox, consume, shadow, checks, inputs, kpis, pool, privacy, store. May import `ab` and
+`understudy`; asks engines only through the Protocol in `shadow/asking.py`. Never torch.
 """

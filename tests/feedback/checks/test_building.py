@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.checks.building import BUILDERS, LONGEST, build, run_checks
 from feedback.checks.config import ChecksConfig
-from feedback.checks.kinds import ReplyPair
+from feedback.checks.kinds import Cost, Finding, ReplyPair, ReplySpan
 from feedback.events import CHECK_KINDS
 from feedback.shadow.config import ShadowConfig
 
@@ -60,3 +62,26 @@ def test_thresholds_come_from_the_section_of_shadow_traffic() -> None:
         for margin in (0.0, 1.0)
     )
     assert [finding.failed for finding in margins] == [True, False]
+
+
+class Asked:
+    """A check that holds a model, here whatever answers a text with places in it."""
+
+    kind = "asked"
+
+    def __init__(self, model: Callable[[str], list[tuple[int, int]]]) -> None:
+        self._model = model
+
+    def __call__(self, pair: ReplyPair) -> Finding:
+        spans = tuple(ReplySpan("student", start, end, "made up") for start, end in self._model(pair.student))
+        return Finding(self.kind, float(not spans), bool(spans), spans=spans, cost=Cost(0.5, len(pair.student)))
+
+
+def test_a_check_may_hold_a_model_and_say_where_and_at_what_cost() -> None:
+    pair = ReplyPair([], "In 3 days.", "In 3 days, by drone." + " " * LONGEST)
+    found = run_checks(pair, [*CHECKS, Asked(lambda text: [(11, 19)])])
+    assert list(found) == [*CHECK_KINDS, "asked"]
+    (span,) = found["asked"].spans
+    assert pair.student[span.start : span.end] == "by drone"
+    assert found["asked"].cost == Cost(0.5, LONGEST)
+    assert found["logic"].cost == Cost()
