@@ -31,5 +31,5 @@ lock: ## Resolve the locked versions again
 	@scripts/lock
 
 clean: ## Remove what tests and tools leave behind (keeps .venv and the state directory)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .test-tmp build dist *.egg-info
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -29,6 +29,7 @@ from deploy.routing.stores import Routing, open_routing
 from serving.engine.launch.fork_client import fork_socket
 from trials.system import free_ports
 from trials.variant import make_variant
+from understudy.process.scratch import Scratch
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -131,6 +132,8 @@ class Engines:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for slot in SLOTS:
+            Scratch(self.state).drop(slot)
 
     def _start(self, name: str, *command: str) -> None:
         self.state.logs.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,8 @@ from tests.shared_data import kafka_home
 from trials.system import free_ports
 
 CLUSTER = "Sh_959rhSoKuqCx2jPqUTw"
-HEAP = {"KAFKA_HEAP_OPTS": "-Xmx256m -Xms128m"}
+OPTIONS = {"KAFKA_HEAP_OPTS": "-Xmx256m -Xms128m", "KAFKA_OPTS": "-XX:-UsePerfData"}
+"""A small heap, and no file of figures in the system's temporary folder."""
 
 
 def start_broker(home: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -28,7 +29,7 @@ def start_broker(home: Path, folder: Path) -> tuple[subprocess.Popen[bytes], int
     text = "\n".join(f"log.dirs={folder}/data" if s.startswith("log.dirs=") else s for s in text.splitlines())
     config = folder / "server.properties"
     config.write_text(re.sub("909[23]", lambda found: ports[found[0]], text))
-    env = {**HEAP, **os.environ, "LOG_DIR": str(folder / "logs")}
+    env = {**OPTIONS, **os.environ, "LOG_DIR": str(folder / "logs")}
     subprocess.run(
         [home / "bin" / "kafka-storage.sh", "format", "-t", CLUSTER, "-c", config],
         check=True, env=env, capture_output=True, timeout=120,

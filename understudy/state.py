@@ -52,6 +52,11 @@ class StateDir:
         return self.root / "logs"
 
     @property
+    def cache(self) -> Path:
+        """What libraries compile and keep; may be removed."""
+        return self.root / "cache"
+
+    @property
     def run(self) -> Path:
         """Process ids, sockets, lock and the addresses of a running system."""
         return self.root / "run"

@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from deploy.engines.names import CONTROL_KEY_VARIABLE, KEY_VARIABLE, VERSION_VARIABLE
@@ -55,6 +56,11 @@ class EngineVersionError(Unavailable):
     """vLLM is missing, or no version that this code knows."""
 
     code = "engine_version"
+
+
+UNCOMPILED = {"TORCH_COMPILE_DISABLE": "1"}
+"""On a CPU vLLM runs eagerly, save a small function that it compiles at the first request for log-probabilities: that
+takes seconds, and a C++ compiler, without which the engine ends."""
 
 
 def vllm_version() -> str:
@@ -112,8 +118,23 @@ def argv(slot: SlotName, model: str, config: EnginesConfig) -> tuple[str, ...]:
     return (*args, *config.extra_args.get(slot, ()))
 
 
+def folders(temporary: Path, cache: Path) -> dict[str, str]:
+    """Environment by which a process keeps all its files in `temporary` and, what later ones can use, in `cache`."""
+    kept = {
+        "VLLM_CACHE_ROOT": cache / "vllm",
+        "VLLM_CONFIG_ROOT": cache / "vllm",
+        "TORCHINDUCTOR_CACHE_DIR": cache / "torchinductor",
+        "TRITON_CACHE_DIR": cache / "triton",
+    }
+    return {
+        "TMPDIR": str(temporary),
+        "VLLM_RPC_BASE_PATH": str(temporary),
+        **{name: os.environ.get(name, str(folder.absolute())) for name, folder in kept.items()},
+    }
+
+
 def environment(slot: SlotName, version: str, key: str, control_key: str, cpus: Sequence[int]) -> dict[str, str]:
-    """Environment of an engine process; keys travel here, never on the command line."""
+    """Environment of an engine process, on a CPU where there are `cpus`; keys travel here, never in a command line."""
     return {
         KEY_VARIABLE: key,
         CONTROL_KEY_VARIABLE: control_key,
@@ -123,6 +144,7 @@ def environment(slot: SlotName, version: str, key: str, control_key: str, cpus: 
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_SERVER_DEV_MODE": "0",
+        **(UNCOMPILED if cpus else {}),
         "OMP_NUM_THREADS": str(max(1, len(cpus))),
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(str(cpu) for cpu in cpus) or "auto",
     }

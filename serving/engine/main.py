@@ -68,7 +68,7 @@ def build(slot: SlotName, state: StateDir, config: Config, routing: Routing) -> 
     engines = config.section(EnginesConfig)
     registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
     runner = EngineRunner(
-        slot, engines, key=engine_key(state), control_key=control_key(state), logs=state.logs,
+        slot, engines, key=engine_key(state), control_key=control_key(state), state=state,
         fork_socket=fork_socket(state),
     )  # fmt: skip
     return Agent(slot, engines, runner, registry, routing)

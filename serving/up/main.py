@@ -32,6 +32,7 @@ from serving.up.supervise.supervisor import Supervisor
 from understudy import logs
 from understudy.config import load_config
 from understudy.errors import UnderstudyError
+from understudy.process.scratch import Scratch
 
 FRAME = 0.5
 """Seconds between two pictures of the live view."""
@@ -91,6 +92,10 @@ class Up:
         left = ledger.reap()
         if left:
             self._console.print(f"ended what a killed run had left: {', '.join(left)}")
+        with Scratch(self._state).holding("up"):
+            return await self._run(ledger)
+
+    async def _run(self, ledger: Ledger) -> int:
         plan = launch.plan(self._options)
         up = plan.up
         policy = Policy(up.backoff, up.backoff_limit, up.steady_seconds)

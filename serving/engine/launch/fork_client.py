@@ -6,12 +6,11 @@ import asyncio
 import json
 import os
 import signal
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from serving.engine.launch.launcher import EngineProcess, LaunchFailed, LaunchSpec
-from understudy.ids import stable_id
+from understudy.process.scratch import Scratch
 from understudy.state import StateDir
 
 LONGEST = 100
@@ -28,7 +27,7 @@ def fork_socket(state: StateDir) -> Path:
     path = (state.run / "fork.sock").absolute()
     if len(os.fsencode(path)) <= LONGEST:
         return path
-    return Path(tempfile.gettempdir()) / f"understudy-{os.getuid()}-{stable_id(str(path))[:16]}.sock"
+    return Scratch(state).folder / path.name
 
 
 class ForkLauncher:

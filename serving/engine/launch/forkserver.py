@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class ForkServer:
 
     def bind(self) -> None:
         """Listen, so that whoever asks during the imports waits instead of thinking that nobody is there."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
         mask = os.umask(0o177)
@@ -147,6 +148,7 @@ class ForkServer:
                 peer.close()
             redirect_output(spec.log)
             os.environ.update(spec.env)
+            tempfile.tempdir = None  # the folder that was found for the server is kept otherwise
             compat.bind_threads(spec.cpus)
             compat.serve(spec.argv)
             code = 0
@@ -205,6 +207,7 @@ def main() -> int:
     began = time.monotonic()
     for name, value in {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}.items():
         os.environ.setdefault(name, value)
+    os.environ.update(compat.UNCOMPILED)
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     gc.disable()
     try:

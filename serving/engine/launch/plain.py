@@ -15,6 +15,9 @@ from serving.engine import compat
 from serving.engine.launch.launcher import EngineProcess, LaunchFailed, LaunchSpec, signal_engine
 from understudy.process.lifeline import die_with_parent
 
+TIDY = 2.0
+"""Seconds for what outlives an engine process by itself."""
+
 
 class PlainLauncher:
     """`Launcher` by `python -m serving.engine.launch.plain`; its engines die with this process."""
@@ -56,14 +59,23 @@ class PlainLauncher:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), grace)
         if process.returncode is None:
-            signal_engine(process.pid, signal.SIGKILL)
+            process.kill()
         await self._ends[slot]
 
 
 async def sweep(process: asyncio.subprocess.Process) -> None:
-    """Wait for the end of a process and kill what it leaves of its group; at once, since its number is free now."""
+    """Wait for the end of a process, a moment for the rest of its group, and kill what is still there then.
+
+    The rest ends with the process; what stays a little longer is Python's tracker of shared memory, which removes
+    what the killed have left there. Once the group is empty its number is free, and gets no signal.
+    """
     await process.wait()
-    signal_engine(process.pid, signal.SIGKILL)
+    limit = asyncio.get_running_loop().time() + TIDY
+    with contextlib.suppress(ProcessLookupError):
+        while asyncio.get_running_loop().time() < limit:
+            os.killpg(process.pid, 0)
+            await asyncio.sleep(TIDY / 100)
+        signal_engine(process.pid, signal.SIGKILL)
 
 
 def open_log(path: Path) -> BinaryIO:

@@ -19,6 +19,8 @@ from serving.engine.launch.fork_client import ForkLauncher
 from serving.engine.launch.launcher import EngineProcess, Launcher, LaunchFailed, LaunchSpec
 from serving.engine.launch.plain import PlainLauncher
 from understudy.clock import Clock, monotonic
+from understudy.process.scratch import Scratch
+from understudy.state import StateDir
 
 log = logging.getLogger("understudy.engine")
 POLL = 0.1
@@ -34,7 +36,7 @@ class EngineRunner:
         *,
         key: str,
         control_key: str,
-        logs: Path,
+        state: StateDir,
         fork_socket: Path | None,
         clock: Clock = monotonic,
         cores: int | None = None,
@@ -43,7 +45,9 @@ class EngineRunner:
         self._slot = slot
         self._config = config
         self._keys = (key, control_key)
-        self._log = logs / f"engine-{slot}.log"
+        self._log = state.logs / f"engine-{slot}.log"
+        self._scratch = Scratch(state)
+        self._cache = state.cache
         self._clock = clock
         self._cpus = cores_of(slot, config, cores or psutil.cpu_count() or 1) if config.on_cpu else ()
         usable = fork_socket is not None and config.launcher != "plain" and config.on_cpu
@@ -110,7 +114,10 @@ class EngineRunner:
         return LaunchSpec(
             slot=self._slot,
             argv=compat.argv(self._slot, str(folder.absolute()), self._config),
-            env=compat.environment(self._slot, version, *self._keys, self._cpus),
+            env={
+                **compat.environment(self._slot, version, *self._keys, self._cpus),
+                **compat.folders(self._scratch.emptied(self._slot), self._cache),
+            },
             cpus=self._cpus,
             log=str(self._log.absolute()),
         )
@@ -152,6 +159,7 @@ class EngineRunner:
         except LaunchFailed as error:
             log.warning("%s: %s", self._slot, error.message)
         self._used = None
+        self._scratch.drop(self._slot)
 
     async def memory(self) -> int | None:
         """Proportional memory of the engine's processes in bytes."""

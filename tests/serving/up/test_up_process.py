@@ -20,6 +20,8 @@ from serving.up.main import INTERRUPTED
 from serving.up.supervise.process import ROOT
 from tests.waiting import eventually
 from trials.system import free_ports
+from understudy.process.scratch import Scratch
+from understudy.state import StateDir
 
 ROLE_SECONDS, STOP_SECONDS = 60.0, 90.0
 
@@ -27,9 +29,15 @@ Begin = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def begin() -> Iterator[Begin]:
-    """Starts the `up` of the checkout `root` on free ports, its output in `log`; none outlives the test."""
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Starts the `up` of the checkout `root` on free ports, its output in `log`; none outlives the test.
+
+    Its home and the temporary folder that it is given are empty after the test, as they were before.
+    """
     begun = []
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR")}
+    for folder in folders.values():
+        folder.mkdir()
 
     def start(state: Path, log: Path, root: Path = ROOT) -> subprocess.Popen[bytes]:
         gateway, control, *ports = free_ports(5)
@@ -37,7 +45,8 @@ def begin() -> Iterator[Begin]:
             "GATEWAY__PORT": gateway, "CONTROL__PORT": control, "UP__MIN_MEMORY_MIB": 0,
             "ENGINES__PORTS": json.dumps(dict(zip(SLOTS, ports, strict=True))),
         }  # fmt: skip
-        env = {**os.environ, **{f"UNDERSTUDY_{name}": str(value) for name, value in settings.items()}}
+        env = {**os.environ, **{name: str(folder) for name, folder in folders.items()}}
+        env |= {f"UNDERSTUDY_{name}": str(value) for name, value in settings.items()}
         command = [sys.executable, "-m", "understudy", "up", "--state", str(state), "--no-traffic"]
         with log.open("wb") as out:
             begun.append(subprocess.Popen(command, cwd=root, env=env, stdout=out, stderr=subprocess.STDOUT))
@@ -47,6 +56,7 @@ def begin() -> Iterator[Begin]:
     for process in begun:
         process.kill()
         process.wait()
+    assert [path for folder in folders.values() for path in folder.iterdir()] == []
 
 
 def running(state: Path) -> dict[str, int]:
@@ -88,9 +98,12 @@ def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
     begin: Begin, tmp_path: Path, number: signal.Signals
 ) -> None:
     state, log = tmp_path / "状态", tmp_path / "log"
+    scratch = Scratch(StateDir(state)).folder
     process = begin(state, log)
     pids = started(state, process, {"redis", "forkserver"}, {})
     assert [path.stat().st_mode & 0o777 for path in (state, state / "run/addresses.json")] == [0o700, 0o600]
+    if number == signal.SIGKILL:
+        eventually(lambda: sockets(scratch), ROLE_SECONDS, "an engine's sockets")
     process.send_signal(number)
     expected = INTERRUPTED if number != signal.SIGKILL else -number
     assert process.wait(STOP_SECONDS) == expected, log.read_text()
@@ -100,6 +113,11 @@ def test_whatever_ends_its_start_nothing_is_left_and_the_next_one_starts(
     again.send_signal(signal.SIGINT)
     assert again.wait(STOP_SECONDS) == INTERRUPTED, log.read_text()
     check_gone(newer, state)
+    assert not scratch.exists()
+
+
+def sockets(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*-*-*-*-*") if path.is_socket()]
 
 
 def test_without_the_demo_models_nothing_starts_and_each_is_named(begin: Begin, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ async def test_tied_embeddings_are_served_right_after_a_load(engines: Engines, t
     (port,) = free_ports(1)
     config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
     launcher = ForkLauncher(fork_socket(engines.state))
-    env = compat.environment("student-b", "w1", "key", "control", ())
+    env = compat.environment("student-b", "w1", "key", "control", ()) | compat.folders(tmp_path, tmp_path)
     spec = LaunchSpec("tied", compat.argv("student-b", str(first), config), env, (), str(tmp_path / "log"))
     await launcher.start(spec)
     try:

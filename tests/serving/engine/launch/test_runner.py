@@ -13,7 +13,9 @@ import pytest
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.runner import EngineRunner
 from tests.engines import EARLIER, Engines
+from tests.waiting import eventually_async
 from trials.system import free_ports
+from understudy.state import StateDir
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
@@ -25,7 +27,7 @@ async def test_without_a_fork_server_an_engine_starts_plainly_and_leaves_nothing
     ports = {"teacher": 1, "student-a": 2, "student-b": port}
     config = EnginesConfig.model_validate({"ports": ports, "launcher": "auto", "fork_wait": 0, "start_deadline": 300})
     runner = EngineRunner(
-        "student-b", config, key="k", control_key="c", logs=tmp_path, fork_socket=tmp_path / "no.sock"
+        "student-b", config, key="k", control_key="c", state=StateDir(tmp_path), fork_socket=tmp_path / "no.sock"
     )
     try:
         pid = await runner.start(EARLIER, engines.registry.path(EARLIER))
@@ -34,10 +36,19 @@ async def test_without_a_fork_server_an_engine_starts_plainly_and_leaves_nothing
         seconds, _ = await runner.control.load(str(engines.registry.path("v2")), "v2", 60)
         assert seconds < 30
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        shared = in_shared_memory(family)
         os.kill(pid, signal.SIGKILL)
         _, alive = await asyncio.to_thread(psutil.wait_procs, family, 15)
         assert not alive, alive
+        assert shared
+        await eventually_async(lambda: not any(path.exists() for path in shared), what="the end of shared memory")
         assert await runner.trouble() == "the engine process has ended"
     finally:
         await runner.stop()
         await runner.end()
+
+
+def in_shared_memory(processes: list[psutil.Process]) -> set[Path]:
+    """Files in shared memory that these processes have mapped."""
+    mapped = (Path(part.path) for process in processes for part in process.memory_maps())
+    return {path for path in mapped if path.parent == Path("/dev/shm")}

@@ -1,0 +1,59 @@
+"""Whatever a test session makes lies in `.test-tmp/PID` of the checkout, and a session that leaves something fails.
+
+Tests and the processes that they start see an empty home and an empty temporary folder there. After the last test both
+must be empty again; then all of it is removed, unless a test failed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+BASE = Path(__file__).resolve().parent.parent / ".test-tmp"
+FOLDER = pytest.StashKey[Path]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session its folders; those of sessions that have ended go."""
+    for former in BASE.glob("[0-9]*"):
+        if not psutil.pid_exists(int(former.name)):
+            shutil.rmtree(former, ignore_errors=True)
+    own = config.stash[FOLDER] = BASE / str(os.getpid())
+    shutil.rmtree(own, ignore_errors=True)
+    for variable, name in (("TMPDIR", "tmp"), ("HOME", "home")):
+        (own / name).mkdir(parents=True)
+        os.environ[variable] = str(own / name)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(own / "compiled")  # which torch makes when it is imported
+    tempfile.tempdir = None
+    config.option.basetemp = config.option.basetemp or str(own / "t")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail when something is left, else remove the session's folders."""
+    own = session.config.stash[FOLDER]
+    left = left_in(own / "tmp") + left_in(own / "home")
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.stash[LEFT] = left
+    elif exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what is left."""
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("left behind", red=True)
+        terminalreporter.write_line("\n".join(left))
+
+
+def left_in(folder: Path) -> list[str]:
+    """What lies in a folder, as paths."""
+    return sorted(str(path) for path in folder.iterdir())
