@@ -16,6 +16,8 @@ import pytest
 from serving.up.goal import OVERTIME_SECONDS
 from tests.loop.processes import processes_of
 from trials.system import ROOT, System, on_free_ports
+from understudy.process.scratch import Scratch
+from understudy.state import StateDir
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900
@@ -60,9 +62,10 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Turned:
 
 
 @pytest.fixture(scope="package")
-def system(turned: Turned) -> Iterator[System]:
+def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The same state directory, started again without traffic; its rounds and canaries are short."""
-    running = System(turned.state, "--no-traffic", env=SHORT)
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("HOME", "TMPDIR")}
+    running = System(turned.state, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
     try:
         running.wait_ready()
         yield running
@@ -71,6 +74,8 @@ def system(turned: Turned) -> Iterator[System]:
     assert code == 0, running.tail()
     assert processes_of(turned.state) == []
     assert not list(turned.state.glob("run/addresses.json")) + list(turned.state.glob("run/processes.json"))
+    assert [path for folder in folders.values() for path in folder.iterdir()] == []
+    assert not Scratch(StateDir(turned.state)).folder.exists()
 
 
 @pytest.fixture
