@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-full lint bench demo-models lock clean
+.PHONY: help install up test test-full fresh lint bench demo-models lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,8 +15,12 @@ up: install ## Start the whole system on this machine with the demo models and d
 test: install ## Run every check and test, the long ones at small counts
 	@scripts/test
 
-test-full: install ## Run the same at full counts
+test-full: install ## Run the same at full counts, and what the README says on a machine that holds nothing else
 	@UNDERSTUDY_FULL=1 scripts/test
+	@scripts/fresh
+
+fresh: ## Run the README's two commands in a copy with an empty home and no other programs
+	@scripts/fresh $(ARGS)
 
 lint: install ## Formatting, style, types and layers
 	@scripts/lint
