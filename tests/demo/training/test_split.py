@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from demo.training import corpus
 from demo.training.split import role
 
 PINNED = {
@@ -26,22 +25,3 @@ def test_a_fifth_is_judged_on_and_three_tenths_are_the_teachers_alone() -> None:
     counts = Counter(role(f"dialogue-{number}") for number in range(20_000))
     assert counts["judge"] / 20_000 == pytest.approx(0.20, abs=0.01)
     assert counts["teacher_only"] / 20_000 == pytest.approx(0.30, abs=0.01)
-
-
-def test_only_the_asked_roles_are_read() -> None:
-    try:
-        corpus.folder()
-    except corpus.CorpusMissing as missing:
-        pytest.skip(reason=f"no data folder: {missing.message}")
-    judged = list(corpus.dialogues(frozenset({"judge"})))
-    learned = list(corpus.dialogues(frozenset({"both", "teacher_only"})))
-    assert judged
-    assert not {d.id for d in judged} & {d.id for d in learned}
-    assert {d.lang for d in learned} == {"en", "zh"}
-    assert not {d.source for d in learned} & corpus.LEFT_OUT
-
-
-def test_a_missing_folder_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    monkeypatch.setenv("UNDERSTUDY_DATA", str(tmp_path))
-    with pytest.raises(corpus.CorpusMissing, match="UNDERSTUDY_DATA"):
-        corpus.folder()

@@ -4,14 +4,9 @@ import pytest
 
 from demo import world
 from demo.training import corpus
-from demo.training.tokenizer import SPECIAL, VOCAB, load, tokens_per_character
+from demo.training.tokenizer import SPECIAL, VOCAB, tokens_per_character
 
 FOLDERS = ("models/teacher", "registry/students/v1", "registry/students/v2")
-
-
-@pytest.fixture(scope="module")
-def words():
-    return load(corpus.ROOT / "demo" / "models" / "teacher")
 
 
 def test_every_digit_is_a_token_of_its_own(words) -> None:
