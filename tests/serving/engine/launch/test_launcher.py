@@ -41,5 +41,6 @@ def test_a_kill_ends_the_group_and_anything_else_the_server_alone(number: signal
 def test_a_signal_to_what_is_gone_is_no_error() -> None:
     gone = subprocess.Popen(["true"], start_new_session=True)
     gone.wait(5)
+    assert not psutil.pid_exists(gone.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         signal_engine(gone.pid, number)
