@@ -52,3 +52,4 @@ def test_a_signal_stops_and_ends_a_process_that_does_not(monkeypatch: pytest.Mon
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+    assert (stop.is_set(), codes) == (True, [0])
