@@ -14,6 +14,7 @@ import itertools
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def add_variants(system: System) -> list[str]:
     from online_distill.evaluate.fingerprint import record  # loads torch
 
     registry = Registry(StateDir(system.state))
-    live = system.status()["live"]["student"]
+    live = system.status().live.student
+    assert live is not None, "a system that is ready has a student"
     names = [live]
     for seed in (3, 4):
         with tempfile.TemporaryDirectory(prefix="understudy-variant-") as scratch:
@@ -86,8 +88,8 @@ async def references(system: System, versions: list[str]) -> References:
     """
     found: References = {}
     for version in versions:
-        if system.status()["live"]["student"] != version:
-            await asyncio.to_thread(system.post, "/promote", {"version": version})
+        if system.status().live.student != version:
+            await asyncio.to_thread(system.promote, version)
         async with httpx.AsyncClient(base_url=system.gateway, timeout=60) as client:
             for tokens in (LONG, SHORT):
                 seen = [await stream_once(client, "student", PROMPTS, i, tokens) for i in range(len(PROMPTS))]
@@ -127,15 +129,15 @@ async def turn(system: System, versions: list[str], swaps: int, timings: dict[st
     """Promote the version that no slot holds, roll back, and so on round the ring."""
     for _ in track(range(swaps), description="swaps and rollbacks", console=Console(stderr=True)):
         status = await asyncio.to_thread(system.status)
-        loaded = {slot.get("version") for slot in status["slots"].values()}
+        loaded = {slot.version for slot in status.slots.values()}
         target = next((v for v in versions if v not in loaded), None)
         if target is None:
-            target = next(v for v in versions if v != status["live"]["student"])
-        for name, path, body in (("swap", "/promote", {"version": target}), ("rollback", "/rollback", {})):
+            target = next(v for v in versions if v != status.live.student)
+        for name, move in (("swap", partial(system.promote, target)), ("rollback", system.roll_back)):
             start = time.monotonic()
-            answer = await asyncio.to_thread(system.post, path, body)
+            done = await asyncio.to_thread(move)
             timings[name].append(time.monotonic() - start)
-            timings["follow"].append(float(answer["follow_seconds"]))
+            timings["follow"].append(done.follow_seconds)
 
 
 def memory(system: System) -> int:

@@ -16,6 +16,9 @@ from typing import Any
 
 import httpx
 
+from serving.control.replies.status import StatusReply
+from serving.control.replies.versions import MoveReply
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -70,8 +73,7 @@ class System:
                 addresses = json.loads((self.state / "run" / "addresses.json").read_text())
                 self.gateway, self.control = addresses["gateway"], addresses["control"]
                 names = {row["id"] for row in self._get(f"{self.gateway}/v1/models")["data"]}
-                live = self.status()["live"]
-                if f"student:{live['student']}" in names and httpx.get(f"{self.gateway}/ready").is_success:
+                if f"student:{self.status().live.student}" in names and httpx.get(f"{self.gateway}/ready").is_success:
                     return time.monotonic() - start
             except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError):
                 time.sleep(0.2)
@@ -97,10 +99,17 @@ class System:
             )
         return self._admin
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> StatusReply:
         """GET status."""
-        answer: dict[str, Any] = self.admin.get("/status").raise_for_status().json()
-        return answer
+        return StatusReply.model_validate_json(self.admin.get("/status").raise_for_status().content)
+
+    def promote(self, version: str) -> MoveReply:
+        """POST promote."""
+        return MoveReply.model_validate(self.post("/promote", {"version": version}))
+
+    def roll_back(self) -> MoveReply:
+        """POST rollback, to the previous version."""
+        return MoveReply.model_validate(self.post("/rollback"))
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """POST to the control plane; raises with the error's text when it refuses."""

@@ -45,7 +45,7 @@ def register_copy(system: System, source: str, change: Path | None = None) -> st
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "chat_template.jinja"])
 def test_one_flipped_bit_keeps_a_version_from_being_loaded(settled: System, name: str) -> None:
-    live = settled.status()["live"]["student"]
+    live = settled.status().live.student
     version = register_copy(settled, live)
     file = Registry(StateDir(settled.state)).path(version) / name
     os.chmod(file, 0o644)
@@ -53,8 +53,8 @@ def test_one_flipped_bit_keeps_a_version_from_being_loaded(settled: System, name
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     with pytest.raises(RuntimeError, match=name):
-        settled.post("/promote", {"version": version})
-    assert settled.status()["live"]["student"] == live
+        settled.promote(version)
+    assert settled.status().live.student == live
     versions = {v["version"]: v["state"] for v in settled.admin.get("/versions").json()["versions"]}
     assert versions[version] == "bad"
     entries = settled.admin.get("/audit").json()["entries"]
@@ -64,7 +64,7 @@ def test_one_flipped_bit_keeps_a_version_from_being_loaded(settled: System, name
 
 
 def test_a_candidate_with_nan_weights_is_never_live(settled: System, tmp_path: Path) -> None:
-    live = settled.status()["live"]["student"]
+    live = settled.status().live.student
     folder = tmp_path / "broken"
     shutil.copytree(Registry(StateDir(settled.state)).path(live), folder)
     for stale in ("manifest.json", "READY"):
@@ -72,8 +72,8 @@ def test_a_candidate_with_nan_weights_is_never_live(settled: System, tmp_path: P
     break_weights(folder / "model.safetensors")
     version = register_copy(settled, live, folder)
     with pytest.raises(RuntimeError, match=version):
-        settled.post("/promote", {"version": version})
-    assert settled.status()["live"]["student"] == live
+        settled.promote(version)
+    assert settled.status().live.student == live
     answer = post(settled.gateway)
     assert (answer.status_code, answer.headers["x-understudy-version"]) == (200, live)
     Registry(StateDir(settled.state)).archive(version)
@@ -124,7 +124,7 @@ def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
-    eventually(lambda: settled.status()["bus"]["lag"] is not None, 30, "the workers' lag")
+    eventually(lambda: settled.status().bus.lag is not None, 30, "the workers' lag")
     before = requests_counted(settled)
     server = next(p for p in psutil.process_iter(["name", "cmdline"]) if is_redis_of(settled.state, p))
     os.kill(server.pid, signal.SIGSTOP)
@@ -151,13 +151,13 @@ def is_redis_of(state: Path, process: psutil.Process) -> bool:
 
 def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled: System) -> None:
     status = settled.status()
-    slot = next(n for n, s in status["slots"].items() if n != "teacher" and s["version"] == status["live"]["student"])
+    slot = next(n for n, s in status.slots.items() if n != "teacher" and s.version == status.live.student)
     users = [f"user-{n}" for n in range(12) if arm_of(settled, f"user-{n}") == "student"]
     assert users
     fallbacks = gateway_events(settled, "fallback")
     with streaming(settled.gateway, "auto", QUESTIONS) as load:
         eventually(lambda: len(load.seen) > 5, 60, "the first replies")
-        os.kill(status["slots"][slot]["pid"], signal.SIGKILL)
+        os.kill(status.slots[slot].pid, signal.SIGKILL)
         arms = [arm_of(settled, user) for user in users]
     assert set(arms) == {"teacher"}
     assert gateway_events(settled, "fallback") > fallbacks
@@ -196,10 +196,10 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
         clients = [httpx.Client(base_url=base, timeout=60) for _ in range(4)]
         stale = {ask(client).headers["x-understudy-version"] for client in clients}
         os.kill(second.pid, signal.SIGSTOP)
-        first = settled.status()["previous"][0]
-        settled.post("/promote", {"version": first})
+        first = settled.status().previous[0]
+        settled.promote(first)
         third = register_copy(settled, first)
-        settled.post("/promote", {"version": third})
+        settled.promote(third)
         with ThreadPoolExecutor(len(clients)) as pool:
             waiting = [pool.submit(ask, client) for client in clients]
             wait(waiting, timeout=0.5)

@@ -34,12 +34,12 @@ def ask(system: System, model: str, text: str = "我的订单什么时候到？"
 
 def test_rollback_from_a_second_terminal_brings_back_the_previous_version(settled: System) -> None:
     before = settled.status()
-    previous = before["previous"][0]
+    previous = before.previous[0]
     done = understudy(settled, "rollback", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert (answer["from"], answer["to"]) == (before["live"]["student"], previous)
-    assert answer["epoch"] > before["epoch"]
+    assert (answer["from"], answer["to"]) == (before.live.student, previous)
+    assert answer["epoch"] > before.epoch
     response = httpx.post(
         f"{settled.gateway}/v1/chat/completions",
         json={
@@ -54,9 +54,9 @@ def test_rollback_from_a_second_terminal_brings_back_the_previous_version(settle
 
 def test_a_rollback_freezes_promotion_until_it_is_resumed(settled: System) -> None:
     understudy(settled, "rollback")
-    assert "promotion" in settled.status()["frozen"]
+    assert "promotion" in settled.status().frozen
     assert understudy(settled, "resume", "promotion").returncode == 0
-    assert "promotion" not in settled.status()["frozen"]
+    assert "promotion" not in settled.status().frozen
 
 
 def test_swaps_and_rollbacks_under_streams_fail_cut_and_mix_nothing(settled: System) -> None:

@@ -16,9 +16,11 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 
+from deploy.routing.document import STUDENT_SLOTS
 from feedback.store.config import RedisConfig
 from feedback.store.server import RedisServer, free_port
 from serving.control.app import create_app
+from serving.control.replies.status import StatusReply
 from serving.control.sources import Sources
 from tests.deploy.fleet import Fleet, World, register
 from tests.waiting import eventually
@@ -67,18 +69,15 @@ class Control:
         headers = {"authorization": f"Bearer {self.state.admin_token.read_text().strip()}"}
         return httpx.request(method, f"{self.url}/admin/v1{path}", headers=headers, timeout=60, **more)
 
-    def status(self) -> dict[str, Any]:
-        value: dict[str, Any] = self.call("GET", "/status").raise_for_status().json()
-        return value
+    def status(self) -> StatusReply:
+        return StatusReply.model_validate_json(self.call("GET", "/status").raise_for_status().content)
 
     def ready(self) -> None:
         """Wait until both student slots serve what they should."""
 
         def both() -> bool:
-            slots = self.status()["slots"]
-            return all(
-                slots[s]["ready"] and slots[s]["version"] == slots[s]["desired"] for s in ("student-a", "student-b")
-            )
+            slots = [self.status().slots[name] for name in STUDENT_SLOTS]
+            return all(slot.ready and slot.version == slot.desired for slot in slots)
 
         eventually(both)
 

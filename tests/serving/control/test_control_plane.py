@@ -49,7 +49,7 @@ def test_nothing_is_told_without_the_token(control: Control, header: str | bytes
 
 
 def test_status_holds_what_is_promised(control: Control) -> None:
-    status = control.status()
+    status = control.call("GET", "/status").json()
     assert {"epoch", "live", "previous", "slots", "breaker", "pool", "round", "bus"} <= set(status)
     assert set(status["live"]) == {"teacher", "student"}
     assert status["pool"]["size"] == 0
@@ -121,11 +121,11 @@ def test_rollback_by_command_freezes_promotion_and_resume_undoes_it(control: Con
     assert set(answer) == {"from", "to", "epoch", "seconds", "follow_seconds"}
     assert "promotion is frozen until" in control.understudy("rollback", answer["from"]).stdout
     assert control.understudy("rollback", answer["to"]).returncode == 0
-    assert (answer["from"], answer["to"]) == (before["live"]["student"], before["previous"][0])
-    assert control.status()["frozen"] == ["promotion"]
+    assert (answer["from"], answer["to"]) == (before.live.student, before.previous[0])
+    assert control.status().frozen == ["promotion"]
     assert control.understudy("resume", "promotion").stdout.strip() == "frozen: nothing"
     assert control.understudy("promote", answer["from"]).returncode == 0
-    assert control.status()["live"]["student"] == answer["from"]
+    assert control.status().live.student == answer["from"]
 
 
 def test_experiments_apply_show_count_and_stop(control: Control, tmp_path: Path) -> None:
@@ -178,11 +178,11 @@ def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(contr
     first = control.process
     second = control.start()
     eventually(lambda: "another controller leads" in control.log.read_text("utf-8"), what="a second controller")
-    epoch = control.status()["epoch"]
+    epoch = control.status().epoch
     os.kill(first.pid, signal.SIGKILL)
     first.wait(10)
     control.ready()
-    assert control.status()["epoch"] >= epoch
+    assert control.status().epoch >= epoch
     assert second.poll() is None
 
 
@@ -206,11 +206,11 @@ def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(contr
     kill_and_start()
     eventually(lambda: rounds.get(1).state == "canary")
     kill_and_start()
-    eventually(lambda: (control.status()["rollout"] or {}).get("step") == 0)
+    eventually(lambda: (rollout := control.status().rollout) is not None and rollout.step == 0)
     kill_and_start()
-    eventually(lambda: (control.status()["rollout"] or {}).get("step") == 0)
+    eventually(lambda: (rollout := control.status().rollout) is not None and rollout.step == 0)
     count(control, version, 10)
-    eventually(lambda: control.status()["live"]["student"] == version)
+    eventually(lambda: control.status().live.student == version)
     kill_and_start()
     eventually(lambda: rounds.get(1).state == "done")
     listed = control.call("GET", "/versions").json()["versions"]
@@ -231,7 +231,7 @@ def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
         results = control.call("GET", "/experiments/a/results")
         assert (results.status_code, "0 of" in results.text) == (503, False), "unknown must not read as zero"
         assert control.call("DELETE", "/experiments/a").status_code == 200
-        assert control.status()["pool"]["size"] is None
+        assert control.status().pool.size is None
     finally:
         redis_server.start()
     elsewhere = open_routing(None, control.redis_url).documents
