@@ -28,7 +28,7 @@ from tests.waiting import eventually
 from understudy.state import StateDir
 
 SERVE = [sys.executable, "-m", "understudy", "serve"]
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": os.environ.get("PATH", "")}
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[4]), "PATH": os.environ.get("PATH", "")}
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
 
