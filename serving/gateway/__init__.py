@@ -1,5 +1,5 @@
 """The data plane: parse, assign, forward bytes, copy aside.
 
-The completion endpoints live in the protocol (`protocol.py`, `request.py`); everything else in `app.py`.
+`http` is the wire on both sides, `body` the JSON of a request, `completion` the hot path, `routes` all the rest.
 Nothing here waits for Redis, a disk or a lock on the request path.
 """

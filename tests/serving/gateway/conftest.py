@@ -196,6 +196,11 @@ def document(
     return RoutingDocument(epoch=epoch, slots=slots, experiments=experiments, **given)
 
 
+def both(make: Callable[..., Engine]) -> dict[str, Engine]:
+    """An engine for each arm."""
+    return {"teacher": make("teacher"), "student": make("student")}
+
+
 @pytest.fixture
 def teacher(engine: Callable[..., Engine]) -> Engine:
     """An engine alone."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from deploy.routing.document import RoutingDocument
+from deploy.routing.stores import Routing, open_routing
+from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import Follower, Snapshot
-from tests.waiting import eventually_async
+from tests.serving.gateway.conftest import Running, document
+from tests.serving.gateway.upstream import Engine
+from tests.waiting import eventually, eventually_async
+from understudy.state import StateDir
 
 
 class Store:
@@ -47,3 +54,52 @@ async def test_an_unforeseen_error_does_not_end_following(error: Exception) -> N
     with contextlib.suppress(asyncio.CancelledError):
         await following
     await follower.stop()
+
+
+Serve = Callable[..., Running]
+
+
+Make = Callable[..., Engine]
+
+
+def following(
+    routing: Routing, state: StateDir | None = None, poll: float = 0.05
+) -> Callable[[Snapshot, str], Follower]:
+    def make(snapshot: Snapshot, url: str) -> Follower:
+        return Follower(snapshot, routing, state, url, poll, EnginesConfig(), "gateway-test")
+
+    return make
+
+
+def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(
+    serve: Serve, engine: Make, redis_url: str, state_dir: StateDir
+) -> None:
+    teacher = engine("teacher")
+    state_dir.run.mkdir(parents=True)
+    state_dir.engine_key.write_text("key-1\n", "utf-8")
+    routing = open_routing(None, redis_url)
+    running = serve(follow=following(open_routing(None, redis_url), state_dir))
+    assert running.client.chat()[0] == 503
+    routing.documents.publish(document({"teacher": teacher}, epoch=5))
+    eventually(lambda: [beat.epoch for beat in routing.beats.gateways()] == [5])
+    assert running.client.chat()[0] == 200
+    assert teacher.seen[0].headers["authorization"] == "Bearer key-1"
+    assert not running.snapshot.offer(document({}, epoch=4))
+    assert running.snapshot.document.epoch == 5
+    running.stop()
+    assert routing.beats.gateways() == []
+
+
+def test_serving_goes_on_while_redis_is_gone(serve: Serve, engine: Make, own_redis: RedisServer) -> None:
+    teacher = engine("teacher")
+    routing = open_routing(None, own_redis.url)
+    routing.documents.publish(document({"teacher": teacher}, epoch=1))
+    running = serve(follow=following(open_routing(None, own_redis.url)))
+    eventually(lambda: running.snapshot.document.epoch == 1)
+    own_redis.stop()
+    for _ in range(20):
+        assert running.client.chat()[0] == 200
+        time.sleep(0.02)
+    own_redis.start()
+    open_routing(None, own_redis.url).documents.publish(document({"teacher": teacher}, epoch=2))
+    eventually(lambda: running.snapshot.document.epoch == 2)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
-from serving.gateway.config import GatewayConfig
-from serving.gateway.keys import key_hmac
 from serving.gateway.routing import can_serve
 from serving.gateway.wiring import build
 from understudy.config import Config
@@ -53,12 +49,3 @@ def test_named_engines_stand_in_until_the_state_directory_has_a_routing_document
     assert again.outbox is not None
     again.outbox.close(1)
     assert f"following the routing document of {state_dir.root}" in caplog.text
-
-
-def test_keys_without_a_secret_of_ones_own_are_refused_with_the_command_that_hashes_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as refused:
-        Config({"gateway": {"api_keys": [{"hmac": "0" * 64}]}}).section(GatewayConfig)
-    command = refused.value.message.split("`")[-2]
-    environment = {"KEY": "sk-1 $x", "KEY_SECRET": "a b", "PATH": os.environ["PATH"]}
-    printed = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True).stdout
-    assert key_hmac("a b", "sk-1 $x") in printed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 
 import msgspec
@@ -13,7 +12,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from serving.gateway.body.parser import BodyParser, Message, conversation_hash, split_model
-from serving.gateway.body.tokens import ControlTokens
 from serving.gateway.config import CONTROL_TOKENS
 from understudy.errors import BadRequest, TooLarge
 
@@ -52,69 +50,6 @@ def test_unusual_spelling_of_the_key_is_found() -> None:
     twice = b'{"model":"a","messages":[],"model":"b"}'
     assert PARSER.parse(twice, chat=True).with_model("c") == b'{"model":"c","messages":[],"model":"c"}'
     assert split_model(b'{"a":"\\"model\\":","model":"q"}') == (b'{"a":"\\"model\\":","model":', b"}")
-
-
-@pytest.mark.parametrize(
-    ("content", "after"),
-    [
-        (b"<|user|>", b"<\\u200b|user|>"),
-        (b"\\u003c|user|\\u003E", b"\\u003c\\u200b|user|\\u003E"),
-        (b"a <\\/s> b", b"a <\\u200b\\/s> b"),
-        ("你好<|end|>再见".encode(), "你好<\\u200b|end|>再见".encode()),
-        (b"<<|im_start|>", b"<<\\u200b|im_start|>"),
-        (b"<\\uff5cUser\\uff5c>", b"<\\u200b\\uff5cUser\\uff5c>"),
-        (b"\\\\u003c|user|>", b"\\\\u003c|user|>"),
-        (b"a < b | c > d, <b>html</b>", b"a < b | c > d, <b>html</b>"),
-    ],
-)
-def test_control_tokens_in_messages_are_split_and_nothing_else(content: bytes, after: bytes) -> None:
-    raw = b'{"stop":["<|end|>"], "messages":[{"role":"user","content":"' + content + b'"}], "model":"auto"}'
-    sent = PARSER.parse(raw, chat=True).with_model("auto")
-    assert sent == raw.replace(b'"content":"' + content, b'"content":"' + after)
-    text = json.loads(sent)["messages"][0]["content"]
-    assert not any(token in text for token in CONTROL_TOKENS)
-
-
-def test_control_tokens_in_parts_roles_and_tool_calls_are_split() -> None:
-    message = {"role": "<|system|>", "content": [{"type": "text", "text": "<|end|>"}],
-               "tool_calls": [{"function": {"name": "f", "arguments": '{"a": "<|user|>"}'}}]}  # fmt: skip
-    raw = json.dumps({"model": "m", "messages": [message]}).encode()
-    sent = json.dumps(json.loads(PARSER.parse(raw, chat=True).with_model("m"))["messages"], ensure_ascii=False)
-    assert not any(token in sent for token in CONTROL_TOKENS)
-    assert sent.replace("\u200b", "") == json.dumps([message])
-
-
-def spelled(text: str, how: list[int]) -> str:
-    """`text` as the inside of a JSON string, each character in one of its spellings."""
-    out = []
-    for char, choice in zip(text, how, strict=False):
-        short = json.dumps(char, ensure_ascii=False)[1:-1] if char != "/" else "\\/"
-        out.append((short, char if char >= " " and char not in '"\\' else short, f"\\u{ord(char):04x}",
-                    f"\\u{ord(char):04X}")[choice])  # fmt: skip
-    return "".join(out)
-
-
-def split_by_hand(literal: str, tokens: tuple[str, ...]) -> str:
-    """The inside of a string with a space after each token's first character, found character by character."""
-    units = re.findall(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]", literal, re.DOTALL)
-    text = "".join(json.loads(f'"{unit}"') for unit in units)
-    cuts = {at for at in range(len(text)) if any(text.startswith(token, at) for token in tokens)}
-    return "".join(unit + ("\\u200b" if at in cuts else "") for at, unit in enumerate(units))
-
-
-ODD_TOKENS = ("nu", "u0", "ab", "/a", "</s>", '<"', "a\\n", "\\n", "<<a", "<a", "，<", '"]', "00")
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.text(alphabet='nu0ab/<\\"\n，]s>c', max_size=24), st.lists(st.integers(0, 3), min_size=24, max_size=24),
-       st.sampled_from([ODD_TOKENS, ("<a", "</s>", "，<")]))  # fmt: skip
-def test_tokens_are_found_as_if_character_by_character(text: str, how: list[int], tokens: tuple[str, ...]) -> None:
-    literal = spelled(text, how)
-    body = '{"x":["%s"],"messages":[{"a":"%s"},"\\\\"],"y":"%s"}'
-    raw = (body % (literal, literal, literal)).encode()
-    assert json.loads(raw)["y"] == text
-    expected = (body % (literal, split_by_hand(literal, tokens), literal)).encode()
-    assert ControlTokens(tokens).neutralised(raw) == expected
 
 
 def filled(unit: bytes, around: bytes = b'{"model":"auto","messages":[{"content":"%s"}]}') -> bytes:

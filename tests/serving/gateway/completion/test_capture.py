@@ -13,10 +13,9 @@ from ab.experiment import Experiment
 from deploy.routing.document import SlotView
 from feedback.events import Exchange
 from serving.gateway.completion.capture import TAKEN, RawExchange, assemble, parse_reply
-from serving.gateway.http.events import EventGate
 from serving.gateway.routing import Ask, Decision
 from tests.serving.gateway.conftest import Running, document
-from tests.serving.gateway.upstream import Engine, event
+from tests.serving.gateway.upstream import Engine
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -146,18 +145,6 @@ def test_no_reply_is_too_strange_to_assemble(reply: bytes, streamed: bool) -> No
 )
 def test_no_json_reply_is_too_strange_to_parse(value: object) -> None:  # fmt: skip
     assert isinstance(parse_reply(json.dumps(value).encode(), False).reply, str)
-
-
-@given(st.lists(st.text(max_size=20), max_size=6), st.lists(st.integers(1, 60), max_size=30))
-def test_events_pass_whole_and_every_byte_comes_out(texts: list[str], cuts: list[int]) -> None:
-    stream = b"".join(event(text) for text in texts) + b"data: [DO"
-    gate, out, at = EventGate(), b"", 0
-    for cut in [*cuts, len(stream)]:
-        passed = gate.feed(stream[at : at + cut])
-        assert passed == b"" or passed.endswith(b"\n\n")
-        out += passed
-        at += cut
-    assert out + gate.rest() == stream
 
 
 def test_counts_of_tokens_that_cannot_be_are_left_out() -> None:

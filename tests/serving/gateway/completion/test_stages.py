@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -125,3 +126,22 @@ def test_a_stage_of_the_head_refuses_before_a_long_body_is_sent(serve: Serve, te
             sock.sendall(b" " * 10)
         assert sock.recv(1000).startswith(b"HTTP/1.1 503")
     eventually(lambda: running.gateway.metrics.in_flight == 0)
+
+
+Make = Callable[..., Engine]
+
+
+def test_too_many_at_once_are_turned_away(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher", delay=0.5)
+    running = serve(document({"teacher": teacher}), max_concurrent=2)
+    results: list[tuple[int, dict[str, str]]] = []
+    threads = [threading.Thread(target=lambda: results.append(running.client.chat()[:2])) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = sorted(status for status, _ in results)
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+    assert all(headers["retry-after"] == "1" for status, headers in results if status == 429)
+    assert running.client.chat()[0] == 200

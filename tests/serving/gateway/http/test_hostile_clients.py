@@ -13,7 +13,7 @@ from serving.gateway.http import protocol
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, DONE, request, talk
-from tests.serving.gateway.upstream import Engine, response, says
+from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually
 
 Serve = Callable[..., Running]
@@ -37,21 +37,6 @@ def test_an_offer_to_upgrade_is_ignored_and_never_hides_a_request(gateway: Runni
     assert b'"object":"list"' not in got
     got, end = talk(gateway.port, [b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n" + HIDDEN], until=None)
     assert (got[:12], got.count(b"HTTP/1.1 "), end) == (b"HTTP/1.1 400", 1, "eof")
-
-
-def test_two_replies_in_one_piece_are_one_reply_to_the_client(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(response(b'{"a":1}') + response(b'{"b":22}', "500 Internal Server Error"))
-    got, _ = talk(gateway.port, [request(extra=b"connection: close\r\n")], until=None)
-    assert got.startswith(b"HTTP/1.1 200")
-    assert got.endswith(b'\r\n\r\n{"a":1}')
-    assert gateway.spool.exchanges[0].status == 200
-
-
-def test_a_reply_without_end_to_its_head_is_given_up(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(b"HTTP/1.1 200 OK\r\n", *[b"x: " + b"y" * 60_000 + b"\r\n"] * 10, 60.0)
-    got, _ = talk(gateway.port, [request()], until=b"}}")
-    assert got.startswith(b"HTTP/1.1 502")
-    assert b"its head is above" in got
 
 
 def test_a_pipelined_request_is_asked_for_its_body_too(gateway: Running, teacher: Engine) -> None:

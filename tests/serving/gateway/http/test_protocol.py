@@ -11,7 +11,7 @@ import pytest
 
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, SECONDS, STREAM, request, talk
-from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
+from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
 from tests.waiting import eventually
 
 Serve = Callable[..., Running]
@@ -140,70 +140,6 @@ def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: 
     eventually(lambda: gateway.spool.raw)
     assert gateway.spool.exchanges[0].finish_reason == "cancelled"
     assert gateway.gateway.metrics.in_flight == 0
-
-
-def test_heads_chunks_and_trailers_of_an_engine_may_come_in_any_pieces(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 20", 0.03, b"0 OK\r\ntransfer-encoding: chu", 0.03,
-        b"nked\r\ntrailer: x-a\r\n\r\n5", 0.03, b"\r\nhel", 0.03, b"lo\r\n0\r\nx-a: 1\r\n", 0.03, b"\r\n",
-    )  # fmt: skip
-    got, end = talk(gateway.port, [request()], until=b"\r\n0\r\n\r\n")
-    assert b"hel" in got
-    assert got.endswith(b"0\r\n\r\n")
-    assert got.count(b"HTTP/1.1") == 1
-    assert end == "open"
-    teacher.script = None
-    assert talk(gateway.port, [request()])[0].startswith(b"HTTP/1.1 200")
-
-
-def test_a_body_that_ends_with_the_connection_is_passed_whole(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nhello", 0.05, b"world", "close")
-    got, _ = talk(gateway.port, [request()], until=b"\r\n0\r\n\r\n")
-    assert b"hello" in got
-    assert got.endswith(b"world\r\n0\r\n\r\n")
-
-
-def test_bytes_after_an_engines_message_reach_nobody(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(response(b"{}") + b"EXTRA")
-    got, _ = talk(gateway.port, [request(extra=b"connection: close\r\n")], until=None)
-    assert got.endswith(b"{}")
-    teacher.script = None
-    assert talk(gateway.port, [request()])[0].startswith(b"HTTP/1.1 200")
-
-
-def test_a_stream_is_passed_event_by_event(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(SSE_HEAD, chunk(event("一")), 60.0, chunk(event("二")))
-    got, _ = talk(gateway.port, [request(STREAM)], until="一".encode())
-    assert "一".encode() in got
-    assert "二".encode() not in got
-
-
-@pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_stream_that_breaks_off_ends_by_an_error_event(gateway: Running, teacher: Engine, how: str) -> None:
-    half = event("cut off")[:30]
-    teacher.script = says(SSE_HEAD, chunk(event("whole")), chunk(half), 0.1, how)
-    got, end = talk(gateway.port, [request(STREAM)], until=None)
-    body = got.partition(b"\r\n\r\n")[2]
-    lines = [line for line in body.split(b"\n") if line.startswith(b"data: ")]
-    assert b"whole" in lines[0]
-    assert json.loads(lines[-1][6:])["error"]["code"] == "upstream_broken"
-    assert len(lines) == 2
-    assert got.endswith(b"0\r\n\r\n")
-    assert end == "eof"
-    assert gateway.spool.exchanges[0].finish_reason == "error"
-
-
-def test_a_stream_that_just_ends_without_its_last_event_is_an_error(gateway: Running, teacher: Engine) -> None:
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-    teacher.script = says(head + event("so far"), 0.05, "close")
-    assert b'"upstream_broken"' in talk(gateway.port, [request(STREAM)], until=None)[0]
-
-
-def test_a_sized_reply_that_breaks_off_is_cut_not_completed(gateway: Running, teacher: Engine) -> None:
-    teacher.script = says(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhel", 0.05, "close")
-    got, end = talk(gateway.port, [request()], until=None)
-    assert end in ("eof", "reset")
-    assert len(got.partition(b"\r\n\r\n")[2]) < 50
 
 
 def test_a_slow_reader_holds_the_engine_back(gateway: Running, teacher: Engine) -> None:

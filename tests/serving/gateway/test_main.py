@@ -1,0 +1,134 @@
+"""`understudy serve` as a process, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.routing.stores import open_routing
+from serving.gateway.metrics import Metrics
+from tests.serving.gateway.conftest import Client, Running, document
+from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
+from tests.waiting import eventually
+from understudy.state import StateDir
+
+SERVE = [sys.executable, "-m", "understudy", "serve"]
+
+
+ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[3]), "PATH": os.environ.get("PATH", "")}
+
+
+Serve = Callable[..., Running]
+
+
+Make = Callable[..., Engine]
+
+
+def test_a_running_stream_ends_well_within_the_drain(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher", delay=0.1)
+    running = serve(document({"teacher": teacher}))
+    results: list[tuple[int, dict[str, str], bytes]] = []
+    thread = threading.Thread(target=lambda: results.append(running.client.chat(stream=True)))
+    thread.start()
+    eventually(lambda: bool(teacher.seen))
+    running.stop()
+    thread.join()
+    assert results[0][2].endswith(b"data: [DONE]\n\n")
+    with pytest.raises(ConnectionRefusedError):
+        running.client.chat()
+
+
+def test_what_outlasts_the_drain_is_told_so(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher")
+    teacher.script = says(SSE_HEAD, *[chunk(event("x")), 0.1] * 100)
+    running = serve(document({"teacher": teacher}), drain_seconds=1)
+    results: list[tuple[int, dict[str, str], bytes]] = []
+    thread = threading.Thread(target=lambda: results.append(running.client.chat(stream=True)))
+    thread.start()
+    eventually(lambda: bool(teacher.seen))
+    running.stop()
+    thread.join()
+    assert b"the gateway stops" in results[0][2]
+
+
+def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp_path: Path, loop: object) -> None:
+    teacher, student = engine("teacher"), engine("student")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    config = tmp_path / "u.yaml"
+    config.write_text(
+        f"engines:\n  teacher: {{url: '{teacher.url}/v1', model: big, api_key_env: TEACHER_KEY}}\n"
+        f"  student: {{url: '{student.url}/v1', model: small}}\n",
+        "utf-8",
+    )
+    process = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
+    try:
+        client = Client(port, Metrics())
+
+        eventually(lambda: client.send("GET", "/ready")[0] == 200)
+        assert client.chat()[1]["x-understudy-version"] == "external"
+        assert teacher.seen[0].headers["authorization"] == "Bearer sk-big"
+        assert teacher.seen[0].json["model"] == "big"
+        client.chat(model="student")
+        assert "authorization" not in student.seen[0].headers
+        second = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
+        assert second.wait(60) == 2
+        assert "gateway.port" in (tmp_path / "gateway.log").read_text("utf-8")
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
+    engine: Make, tmp_path: Path, state_dir: StateDir
+) -> None:
+    """Stopped by SIGSTOP while both student slots changed, then asked before it can have polled."""
+    first, second = engine("student", version="v1"), engine("other", version="v2")
+    routing = open_routing(state_dir, None)
+    routing.documents.publish(document({"student": first, "candidate": second}, epoch=1))
+    config = tmp_path / "u.yaml"
+    config.write_text("gateway: {port: 0}\nrouter: {poll_seconds: 1.0}\n", "utf-8")
+    process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
+    try:
+        eventually(lambda: bool(routing.beats.gateways()))
+        client = Client(int(routing.beats.gateways()[0].url.rpartition(":")[2]), Metrics())
+        assert client.chat(model="student")[1]["x-understudy-version"] == "v1"
+        process.send_signal(signal.SIGSTOP)
+        first.version, second.version = "v3", "v4"
+        moved = document({"student": first, "candidate": second}, epoch=3, stable="v4")
+        slots = {name: view.model_copy(update={"version": v, "desired": v})
+                 for (name, view), v in zip(moved.slots.items(), ("v3", "v4"), strict=True)}  # fmt: skip
+        routing.documents.publish(moved.model_copy(update={"slots": slots}))
+        answers = [threading.Thread(target=lambda: seen.append(client.chat(model="student"))) for _ in range(4)]
+        seen: list[tuple[int, dict[str, str], Any]] = []
+        for thread in answers:
+            thread.start()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGCONT)
+        for thread in answers:
+            thread.join()
+        assert [status for status, _, _ in seen] == [200] * 4
+        assert {headers["x-understudy-version"] for _, headers, _ in seen} == {"v4"}
+        assert all(body["choices"][0]["message"]["content"].endswith("other") for _, _, body in seen)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def start_gateway(config: Path, folder: Path, *more: str, **env: str) -> subprocess.Popen[bytes]:
+    """`understudy serve` as a process of its own; all of them write to one log in `folder`."""
+    command = [*SERVE, "--config", str(config), *more]
+    with (folder / "gateway.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **env}, stderr=log)
