@@ -117,7 +117,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     control = config.section(ControlConfig)
     listener = listen(control)
     conductor, sources = build(config, state, redis)
-    conductor.fence = lease.fence
+    conductor.context.fence = lease.fence
     app = create_app(conductor, sources, admin_token(state))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
@@ -129,7 +129,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
         try:
             codes.append(loop(conductor, lease, stop, ticked))
         finally:
-            conductor.stopping.set()
+            conductor.context.stopping.set()
             server.should_exit = True
 
     worker = threading.Thread(target=work, name="conductor", daemon=True)
@@ -181,7 +181,7 @@ def loop(conductor: Conductor, lease: Lease, stop: threading.Event, ticked: thre
             if not lease.renew():
                 log.error("another controller leads; ending")
                 return 1
-            conductor.fence = lease.fence
+            conductor.context.fence = lease.fence
             conductor.routing.documents.refresh(lease.fence)
         try:
             conductor.tick()

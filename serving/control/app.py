@@ -143,7 +143,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     def perform(kind: Literal["rollback", "promote"], version: str | None) -> MoveReply:
         candidate = conductor.deployment.state.canary
-        done = conductor.perform(kind, version, "operator")
+        done = conductor.acts.perform(kind, version, "operator")
         if candidate is not None and conductor.deployment.state.record(candidate.version).state == "rolled_back":
             done["taken_back"] = {"version": candidate.version, "round": candidate.round}
         return MoveReply.model_validate(done)
@@ -158,12 +158,12 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/freeze")
     def freeze(body: WhatBody) -> FrozenReply:
-        frozen = conductor.change(freeze=body.what, actor="operator")
-        return FrozenReply.model_validate({"frozen": frozen, **conductor.unaudited()})
+        frozen = conductor.acts.change(freeze=body.what, actor="operator")
+        return FrozenReply.model_validate({"frozen": frozen, **conductor.acts.unaudited()})
 
     @router.post("/resume")
     def resume(body: WhatBody) -> FrozenReply:
-        return FrozenReply(frozen=list(conductor.change(resume=body.what, actor="operator")))
+        return FrozenReply(frozen=list(conductor.acts.change(resume=body.what, actor="operator")))
 
     @router.post("/rounds", status_code=202)
     def start_round(body: RoundBody | None = None) -> RoundRequestedReply:
@@ -174,7 +174,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/rounds/abort")
     def abort_round(body: AbortBody | None = None) -> RoundAbortedReply:
-        ended = conductor.abort_round(None if body is None else body.round, "operator")
+        ended = conductor.acts.abort_round(None if body is None else body.round, "operator")
         return RoundAbortedReply.model_validate(ended)
 
     @router.delete("/pool")

@@ -53,7 +53,7 @@ class Experiments:
         """
         self._check_kpis(wanted)
         self._check_split(wanted)
-        epoch = self._conductor.apply(wanted, "operator")
+        epoch = self._conductor.acts.apply(wanted, "operator")
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
         said = warnings(wanted, self._active(), aliases)
@@ -69,7 +69,7 @@ class Experiments:
         stored = {one.id for one in self._store.all()}
         if name not in stored and any(one.id == name for one in self._active()):
             raise Conflict(f"{name} stands in `router.experiments` of the configuration; take it out there")
-        return ExperimentStoppedReply(id=name, epoch=self._conductor.stop_experiment(name, "operator"))
+        return ExperimentStoppedReply(id=name, epoch=self._conductor.acts.stop_experiment(name, "operator"))
 
     def results(self, name: str) -> ExperimentResultsReply:
         """Exposures by arm; this release counts and does not decide.

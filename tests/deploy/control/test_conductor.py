@@ -6,7 +6,7 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.audit.log import verify_chain
-from deploy.control.conductor import FOLLOW
+from deploy.control.steps import FOLLOW
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import RoundStore
@@ -26,7 +26,7 @@ def test_the_newest_version_is_stable_at_first_and_older_ones_wait_in_the_other_
 def test_an_epoch_is_written_only_when_something_changed(world: World) -> None:
     epochs = [world.turn(1).epoch for _ in range(10)]
     assert len(set(epochs)) == 1
-    world.conductor.change(freeze="learning", actor="test")
+    world.conductor.acts.change(freeze="learning", actor="test")
     assert world.turn(1).epoch == epochs[0] + 1
 
 
@@ -34,14 +34,14 @@ def test_epochs_rise_over_restarts(world: World) -> None:
     before = world.turn().epoch
     world.start()
     assert world.turn().epoch == before
-    world.conductor.change(freeze="student", actor="test")
+    world.conductor.acts.change(freeze="student", actor="test")
     assert world.turn().epoch == before + 1
     assert world.turn().frozen == ("student",)
 
 
 @pytest.mark.parametrize("newest", ["", '{"x'])
 def test_a_new_controller_starts_above_every_epoch_that_a_gateway_follows(world: World, newest: str) -> None:
-    world.conductor.change(freeze="learning", actor="test")
+    world.conductor.acts.change(freeze="learning", actor="test")
     epoch = world.turn().epoch
     (world.state.routing / "current.json").write_text('{"x')
     for file in world.state.routing.glob("epoch-*.json"):
@@ -186,7 +186,7 @@ def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None
     assert "3.1 nats" in world.conductor.deployment.state.bad[version]
     assert RoundStore(world.state).get(1).state == "rolled_back"
     with pytest.raises(Conflict, match="marked bad"):
-        world.conductor.perform("promote", version, "test")
+        world.conductor.acts.perform("promote", version, "test")
     assert "version.unloadable" in actions(world)
 
 
@@ -218,7 +218,7 @@ def test_a_controller_killed_between_record_and_marker_writes_the_marker_later(w
     version = world.candidate()
     to_canary(world, version)
     world.evidence(version, 60)
-    world.conductor._canary.tick()  # the record is written, the round's marker is not
+    world.conductor.canary.tick()  # the record is written, the round's marker is not
     assert world.conductor.deployment.state.stable == version
     assert RoundStore(world.state).get(1).state == "canary"
     world.start()
@@ -227,11 +227,11 @@ def test_a_controller_killed_between_record_and_marker_writes_the_marker_later(w
 
 
 def test_frozen_promotion_keeps_a_gated_candidate_waiting(world: World) -> None:
-    world.conductor.change(freeze="promotion", actor="test")
+    world.conductor.acts.change(freeze="promotion", actor="test")
     version = world.candidate()
     assert world.turn(6).candidate is None
     assert RoundStore(world.state).get(1).state == "canary"
-    world.conductor.change(resume="promotion", actor="test")
+    world.conductor.acts.change(resume="promotion", actor="test")
     to_canary(world, version)
 
 
@@ -276,12 +276,12 @@ def test_a_round_ends_although_a_gateway_does_not_follow_for_long(world: World) 
 
 def test_an_experiment_is_in_the_next_document_and_gone_after_it_is_stopped(world: World) -> None:
     experiment = Experiment(id="实验-1".encode().hex(), arms={"teacher": 0.5, "student": 0.5})
-    epoch = world.conductor.apply(experiment, "test")
+    epoch = world.conductor.acts.apply(experiment, "test")
     assert world.turn().experiments == (experiment,)
     assert world.turn().epoch == epoch
     world.start()
     assert world.turn().epoch == epoch
-    world.conductor.stop_experiment(experiment.id, "test")
+    world.conductor.acts.stop_experiment(experiment.id, "test")
     assert world.turn().experiments == ()
 
 
@@ -320,11 +320,11 @@ def test_a_round_that_an_operator_aborts_takes_its_candidate_back(
     world: World, turns: int, stage: str, then: str
 ) -> None:
     if turns == 1:
-        world.conductor.change(freeze="promotion", actor="test")
+        world.conductor.acts.change(freeze="promotion", actor="test")
     version = world.candidate()
     if turns:
         world.turn(turns)
-    answer = world.conductor.abort_round(None, "operator")
+    answer = world.conductor.acts.abort_round(None, "operator")
     assert answer == {
         "round": 1, "stage": stage, "state": "failed", "candidate": version, "why": "aborted by operator",
     }  # fmt: skip
@@ -335,7 +335,7 @@ def test_a_round_that_an_operator_aborts_takes_its_candidate_back(
     assert {"round.aborted", "version.gate_failed" if stage == "gate" else "version.aborted"} <= set(actions(world))
     for number in (None, 1, 7):
         with pytest.raises((NotFound, Conflict), match=r"under way|ended already: failed|no round 7"):
-            world.conductor.abort_round(number, "operator")
+            world.conductor.acts.abort_round(number, "operator")
 
 
 def test_a_round_whose_candidate_is_live_is_not_aborted(world: World) -> None:
@@ -345,5 +345,5 @@ def test_a_round_whose_candidate_is_live_is_not_aborted(world: World) -> None:
     world.evidence(version, 60)
     assert world.turn(5).stable == version
     with pytest.raises(Conflict, match="understudy rollback"):
-        world.conductor.abort_round(1, "operator")
+        world.conductor.acts.abort_round(1, "operator")
     assert RoundStore(world.state).get(1).state == "live"

@@ -36,11 +36,11 @@ def happen(world: World, event: str) -> None:
     elif event == "crash":
         world.start()
     elif event in ("freeze", "resume"):
-        world.conductor.change(**{event: "promotion"}, actor="test")  # type: ignore[arg-type]
+        world.conductor.acts.change(**{event: "promotion"}, actor="test")  # type: ignore[arg-type]
     elif event in ("rollback", "promote"):
         target = versions[0] if event == "promote" else None
         try:
-            world.conductor._operations.begin("promote" if target else "rollback", target, "test")
+            world.conductor.operations.begin("promote" if target else "rollback", target, "test")
         except UnderstudyError:
             return
     elif event == "refuse candidate" and candidate:

@@ -19,7 +19,7 @@ from understudy.state import StateDir
 def test_rollback_to_the_loaded_version_is_one_epoch(world: World) -> None:
     before = world.turn().epoch
     with Moving(world):
-        answer = world.conductor.perform("rollback", None, "test")
+        answer = world.conductor.acts.perform("rollback", None, "test")
     assert (answer["from"], answer["to"], answer["epoch"]) == ("v2", "v1", before + 1)
     assert "behind" not in answer
     document = world.turn()
@@ -32,7 +32,7 @@ def test_bare_rollbacks_go_further_back_and_not_to_a_version_that_one_has_left(w
     third = register(world.state, "third")
 
     def perform(kind: Literal["rollback", "promote"], target: str | None = None) -> str:
-        answer = world.conductor.perform(kind, target, "test")
+        answer = world.conductor.acts.perform(kind, target, "test")
         return f"{answer['from']} {answer['to']}"
 
     with Moving(world):
@@ -53,7 +53,7 @@ def test_rollback_to_a_version_that_is_not_loaded_loads_it_first(world: World) -
         world.turn(5)
     assert world.turn().previous == ("v3", "v2", "v1")
     with Moving(world):
-        answer = world.conductor.perform("rollback", "v1", "test")
+        answer = world.conductor.acts.perform("rollback", "v1", "test")
     assert (answer["from"], answer["to"]) == ("v4", "v1")
     assert world.turn().slot_of("v1", "student") is not None
     assert world.turn().previous == ("v4", "v3", "v2")
@@ -63,7 +63,7 @@ def test_rollback_to_a_version_that_cannot_be_loaded_leaves_all_as_it_was(world:
     third = register(world.state, "third")
     world.fleet.refuse[third] = "weights are not finite"
     with Moving(world), pytest.raises(Unavailable, match=f"{third}.*not finite"):
-        world.conductor.perform("rollback", third, "test")
+        world.conductor.acts.perform("rollback", third, "test")
     document = world.turn()
     assert (document.stable, document.slots["student-b"].desired) == ("v2", "v1")
     assert world.conductor.deployment.state.operation is None
@@ -73,7 +73,7 @@ def test_rollback_to_a_version_that_was_changed_is_refused_before_anything_loads
     file = Registry(world.state).path("v1") / "model.safetensors"
     file.write_bytes(b"x" + file.read_bytes()[1:])
     with pytest.raises(IntegrityError, match=r"v1/model\.safetensors"):
-        world.conductor.perform("rollback", None, "test")
+        world.conductor.acts.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
     assert "v1" in world.conductor.deployment.state.bad
 
@@ -87,7 +87,7 @@ def test_a_bare_rollback_passes_over_a_damaged_version(world: World) -> None:
     file = Registry(world.state).path("v2") / "model.safetensors"
     file.write_bytes(b"x" + file.read_bytes()[1:])
     with Moving(world):
-        answer = world.conductor.perform("rollback", None, "test")
+        answer = world.conductor.acts.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == (version, "v1")
     assert "v2" in world.conductor.deployment.state.bad
 
@@ -96,7 +96,7 @@ def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
     version = world.candidate()
     to_canary(world, version)
     with Moving(world):
-        answer = world.conductor.perform("rollback", None, "test")
+        answer = world.conductor.acts.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == ("v2", "v1")
     assert world.conductor.deployment.state.record(version).state == "rolled_back"
     assert RoundStore(world.state).get(1).state == "rolled_back"
@@ -109,7 +109,7 @@ def test_two_operations_at_once_conflict(world: World) -> None:
 
     def promote() -> None:
         try:
-            world.conductor.perform("promote", third, "test")
+            world.conductor.acts.perform("promote", third, "test")
         except Unavailable as error:
             errors.append(error)
 
@@ -118,7 +118,7 @@ def test_two_operations_at_once_conflict(world: World) -> None:
         waiting.start()
         eventually(lambda: world.conductor.deployment.state.operation, what="a promotion under way")
         with pytest.raises(Conflict, match="under way"):
-            world.conductor.perform("rollback", None, "test")
+            world.conductor.acts.perform("rollback", None, "test")
         world.time.at += world.rollout.operation_deadline + 1
         waiting.join(10)
     assert len(errors) == 1
@@ -132,21 +132,21 @@ def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: S
     world.fleet.follows = False
     world.fleet.gateway_epoch += ahead
     with Moving(world):
-        answer = world.conductor.perform("rollback", None, "test")
+        answer = world.conductor.acts.perform("rollback", None, "test")
     assert answer["behind"] == ["g1"]
     assert world.turn().stable == "v1"
 
 
 def test_a_gateway_above_every_epoch_of_ours_is_behind(world: World) -> None:
     document = world.turn()
-    assert world.conductor._behind(document.epoch - 1) == []
+    assert world.conductor.context.behind(document.epoch - 1) == []
     world.fleet.routing.beats.report_gateway("g2", document.epoch + 5, "")
-    assert world.conductor._behind(document.epoch) == ["g2"]
+    assert world.conductor.context.behind(document.epoch) == ["g2"]
 
 
 def test_an_operation_goes_on_after_a_crash(world: World) -> None:
     third = register(world.state, "third")
-    world.conductor._operations.begin("promote", third, "test")
+    world.conductor.operations.begin("promote", third, "test")
     world.start()
     assert world.turn(5).stable == third
 
@@ -154,7 +154,7 @@ def test_an_operation_goes_on_after_a_crash(world: World) -> None:
 @pytest.mark.parametrize("target", ["v2", "v9"])
 def test_what_cannot_be_rolled_back_to_is_said(world: World, target: str) -> None:
     with pytest.raises((Conflict, NotFound), match=target):
-        world.conductor.perform("rollback", target, "test")
+        world.conductor.acts.perform("rollback", target, "test")
     assert world.turn().stable == "v2"
 
 
@@ -164,25 +164,25 @@ def test_brakes_work_without_an_audit_log_and_other_operations_are_refused(world
     log.rename(log.with_name("away"))
     log.mkdir()
     for refused in (
-        lambda: world.conductor.perform("promote", third, "test"),
-        lambda: world.conductor.change(resume="learning", actor="test"),
-        lambda: world.conductor.apply(Experiment(id="x", arms={"teacher": 1.0}), "test"),
+        lambda: world.conductor.acts.perform("promote", third, "test"),
+        lambda: world.conductor.acts.change(resume="learning", actor="test"),
+        lambda: world.conductor.acts.apply(Experiment(id="x", arms={"teacher": 1.0}), "test"),
     ):
         with pytest.raises(Unavailable, match=r"audit\.jsonl cannot be written"):
             refused()
     assert world.turn().epoch == epoch
     with Moving(world):
-        answer = world.conductor.perform("rollback", None, "test")
+        answer = world.conductor.acts.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == ("v2", "v1")
     assert "not in the audit log yet" in answer["warning"]
-    assert world.conductor.change(freeze="student", actor="test") == ("promotion", "student")
+    assert world.conductor.acts.change(freeze="student", actor="test") == ("promotion", "student")
     log.rmdir()
     log.with_name("away").rename(log)
     world.turn()
     assert actions(world)[-5:] == [
         "rollback.begun", "version.superseded", "version.restored", "rollback.done", "freeze",
     ]  # fmt: skip
-    assert world.conductor.unaudited() == {}
+    assert world.conductor.acts.unaudited() == {}
 
 
 def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) -> None:
@@ -190,6 +190,6 @@ def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) 
     path.unlink()
     path.mkdir()
     with pytest.raises(Unavailable, match="nothing changed"):
-        world.conductor.perform("rollback", None, "test")
+        world.conductor.acts.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
     assert world.conductor.deployment.state.operation is None

@@ -51,20 +51,20 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     made.tick()
 
     def work() -> None:
-        while not made.stopping.wait(TICK):
+        while not made.context.stopping.wait(TICK):
             made.tick()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield made
-    made.stopping.set()
+    made.context.stopping.set()
     thread.join(10)
 
 
 def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: Engines, conductor: Conductor) -> None:
     client = Client(settled)
     client.start()
-    answer = conductor.perform("rollback", OLDEST, "test")
+    answer = conductor.acts.perform("rollback", OLDEST, "test")
     client.end.set()
     client.join(60)
     assert (answer["from"], answer["to"]) == (LATER, OLDEST)
@@ -75,5 +75,5 @@ def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: E
     assert document.slots["student-a"].serves
     reply = ask(settled, "student-a", OLDEST)
     assert (reply.status_code, reply.headers["x-understudy-loaded"]) == (200, OLDEST)
-    again = conductor.perform("rollback", LATER, "test")
+    again = conductor.acts.perform("rollback", LATER, "test")
     assert (again["to"], ask(settled, "student-b", LATER).status_code) == (LATER, 200)

@@ -1,0 +1,171 @@
+"""What operators do: freeze and resume, experiments, rounds, rollback and promotion by hand; in force at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ab.experiment import Experiment
+from deploy.control.context import ControlContext
+from deploy.control.operations import Damaged, Operations
+from deploy.control.versions import mark_bad
+from deploy.life.canary import Canary, round_to
+from deploy.life.state import Freeze, Operation
+from understudy.errors import Conflict, NotFound, Unavailable
+
+
+class OperatorActs:
+    """Acts of one leader's operators, from any thread; `tick` makes what they decide the next document."""
+
+    def __init__(
+        self, context: ControlContext, operations: Operations, canary: Canary, tick: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._operations = operations
+        self._canary = canary
+        self._tick = tick
+        self._busy = threading.Lock()
+
+    def unaudited(self) -> dict[str, str]:
+        """{"warning"} for an answer while something that happened is not in the audit log, else nothing."""
+        why = self._context.deployment.audit.trouble
+        return {"warning": f"done, but not in the audit log yet: {why}"} if why else {}
+
+    def change(self, *, freeze: Freeze | None = None, resume: Freeze | None = None, actor: str) -> tuple[Freeze, ...]:
+        """Freeze or resume promotion, learning or the student, in the next document; returns the frozen.
+
+        A freeze takes place although the audit log cannot be written (see `unaudited`).
+
+        Raises:
+            Unavailable: it cannot be written down; nothing changed.
+        """
+        with self._context.lock:
+            frozen = [f for f in self._context.deployment.state.frozen if f not in (freeze, resume)]
+            if freeze is not None:
+                frozen.append(freeze)
+                self._context.deployment.audit.keep("freeze", actor, what=freeze)
+            else:
+                self._context.deployment.audit.append("resume", actor, what=resume)
+            self._context.deployment.change(frozen=tuple(frozen))
+            self._tick()
+            return self._context.deployment.state.frozen
+
+    def apply(self, experiment: Experiment, actor: str) -> int:
+        """Begin or replace an experiment; returns the epoch that carries it."""
+        with self._context.lock:
+            self._context.deployment.audit.append(
+                "experiment.applied", actor, experiment=experiment.model_dump(mode="json")
+            )
+            self._context.experiments.put(experiment)
+            self._tick()
+            return self._context.document.epoch if self._context.document is not None else 0
+
+    def stop_experiment(self, name: str, actor: str) -> int:
+        """Take an experiment away; returns the epoch without it.
+
+        Raises:
+            NotFound: there is none that was applied.
+        """
+        with self._context.lock:
+            self._context.experiments.get(name)
+            self._context.deployment.audit.append("experiment.stopped", actor, experiment=name)
+            self._context.experiments.delete(name)
+            self._tick()
+            return self._context.document.epoch if self._context.document is not None else 0
+
+    def abort_round(self, number: int | None, actor: str) -> dict[str, Any]:
+        """End round `number`, or the one under way, as failed; its candidate, if it has one, is taken back.
+
+        Returns {"round", "stage", "state", "candidate", "why"}, `stage` being where it was. A trainer that works on it
+        stops at its next look.
+
+        Raises:
+            NotFound: there is no such round, or none under way.
+            Conflict: it has ended, its candidate is live already, or is about to be.
+            Unavailable: it cannot be written down; nothing changed.
+        """
+        with self._context.lock:
+            rounds, state = self._context.deployment.rounds, self._context.deployment.state
+            this = rounds.current() if number is None else rounds.get(number)
+            if this is None:
+                raise NotFound("no round is under way")
+            if this.finished:
+                raise Conflict(f"round {this.id} has ended already: {this.state}")
+            coming = None if state.operation is None else state.operation.target
+            if this.candidate is not None and this.candidate in (state.stable, coming):
+                raise Conflict(f"{this.candidate} is live or about to be; `understudy rollback` takes it back")
+            why = f"aborted by {actor}"
+            self._context.deployment.audit.append(
+                "round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate
+            )
+            if this.candidate is not None:
+                self._canary.withdraw(this.candidate, why, actor)
+            ended = rounds.fail(this.id, {"error": why, "why": why, "decided_by": actor})
+            self._tick()
+            return {
+                "round": this.id, "stage": this.state, "state": ended.state, "candidate": this.candidate, "why": why,
+            }  # fmt: skip
+
+    def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
+        """Roll back or promote, and wait until the live gateways follow.
+
+        Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
+        live gateway has it; "behind" where gateways did not follow in time; "warning" where a rollback could not be
+        recorded.
+
+        Raises:
+            Conflict: another one is under way, or the target cannot go live.
+            Unavailable: the target did not load, or the decision cannot be written; the former arrangement stands.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise Conflict("a rollback or promotion is under way; wait until it has ended")
+        try:
+            begun = self._context.clock()
+            operation = self._begin(kind, target, actor)
+            epoch = self._await_epoch(operation)
+            written = self._context.clock()
+            behind = self._await_gateways(epoch, written)
+            now = self._context.clock()
+            answer = {
+                "from": operation.source, "to": operation.target, "epoch": epoch,
+                "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
+            }  # fmt: skip
+            self._context.deployment.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
+            return {**answer, **({"behind": behind} if behind else {}), **self.unaudited()}
+        finally:
+            self._busy.release()
+
+    def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+        """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
+        with self._context.lock:
+            while True:
+                try:
+                    operation = self._operations.begin(kind, target, actor)
+                except Damaged as error:
+                    mark_bad(self._context.deployment, error.version, error.message)
+                    if target is not None or not self._context.deployment.state.previous:
+                        raise
+                    continue
+                self._tick()
+                return operation
+
+    def _await_epoch(self, operation: Operation) -> int:
+        until = self._context.clock() + self._context.deployment.settings.rollout.operation_deadline + 5
+        while self._context.clock() < until and not self._context.stopping.is_set():
+            outcome = self._context.deployment.state.outcome
+            if outcome is not None and outcome.id == operation.id:
+                if outcome.error:
+                    raise Unavailable(f"{operation.kind} failed: {outcome.error}")
+                if outcome.epoch is not None:
+                    return outcome.epoch
+            self._context.stopping.wait(0.02)
+        raise Unavailable(f"the {operation.kind} to {operation.target} goes on; see `understudy status`")
+
+    def _await_gateways(self, epoch: int, written: float) -> list[str]:
+        until = written + self._context.deployment.settings.rollout.follow_deadline
+        while True:
+            behind = self._context.behind(epoch)
+            if not behind or self._context.clock() >= until or self._context.stopping.is_set():
+                return behind
+            self._context.stopping.wait(0.02)

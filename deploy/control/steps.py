@@ -1,0 +1,67 @@
+"""The steps of a tick, in their order: reports in, decisions, one routing document out.
+
+A step is called a few times a second with the context, under its lock, and does what is due at once; what takes long
+belongs elsewhere. To add one, such as a watch for drift: write a function of the context, or an object with
+`__call__` where it must remember something, and give it to `Conductor(further=...)`. It runs after all other
+decisions and before slots are settled, so what it changes through `context.deployment.change` is in the same tick's
+document. An error that it raises is logged, ends the tick, and the next tick begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deploy.control.context import ControlContext
+from deploy.control.operations import Operations
+from deploy.control.publishing import Publish
+from deploy.control.versions import absorb_bad, adopt, archive_spare, replace_bad_stable
+from deploy.life.canary import Canary
+
+Step = Callable[[ControlContext], None]
+FOLLOW = 30.0
+"""Seconds after which a round counts as live although a gateway does not follow."""
+
+
+def tick_steps(
+    context: ControlContext, operations: Operations, canary: Canary, further: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    """All steps of a tick."""
+    return (
+        settle_audit,
+        hear_slots,
+        adopt,
+        absorb_bad,
+        replace_bad_stable,
+        lambda _: operations.tick(),
+        lambda _: canary.tick(),
+        *further,
+        settle_slots,
+        Publish(context),
+        lambda c: close_round(c, canary),
+    )
+
+
+def settle_audit(context: ControlContext) -> None:
+    """Write what the audit log could not take before."""
+    context.deployment.audit.settle()
+
+
+def hear_slots(context: ControlContext) -> None:
+    """Take the slots' latest reports."""
+    context.deployment.beats = context.routing.beats.slots()
+
+
+def settle_slots(context: ControlContext) -> None:
+    """Write down which slot holds what."""
+    context.deployment.settle()
+
+
+def close_round(context: ControlContext, canary: Canary) -> None:
+    """End a round whose version is live once gateways follow, or have had their time; then archive what is spare."""
+    current = context.deployment.rounds.current()
+    if current is None or current.state != "live" or context.document is None:
+        return
+    waited = context.clock() - context.stable_since
+    if not context.behind(context.document.epoch) or waited > FOLLOW:
+        canary.published(context.document.epoch, waited)
+        archive_spare(context.deployment)
