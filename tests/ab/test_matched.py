@@ -1,0 +1,94 @@
+"""Matched pairs: bounds against a direct maximisation, exact tests against sums by hand, coverage by simulation."""
+
+from __future__ import annotations
+
+import math
+import random
+from fractions import Fraction
+from statistics import NormalDist
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ab.matched import harm, holm, loss_bound
+
+Z = NormalDist().inv_cdf(0.95)
+
+
+def nuisance(lost: int, won: int, n: int, d: float) -> float:
+    """The share won that is likeliest when the shares differ by `d`, by golden section on the likelihood."""
+
+    def likelihood(share: float) -> float:
+        parts = ((lost, share + d), (won, share), (n - lost - won, 1 - 2 * share - d))
+        return sum(count * math.log(max(p, 1e-300)) for count, p in parts if count)
+
+    low, high = max(0.0, -d), (1 - d) / 2
+    for _ in range(200):
+        third = (high - low) / 3
+        if likelihood(low + third) < likelihood(high - third):
+            low += third
+        else:
+            high -= third
+    return (low + high) / 2
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "n"), [(6, 0, 400), (20, 4, 400), (3, 3, 120), (1, 9, 90), (0, 0, 90), (40, 2, 60)]
+)
+def test_the_bound_is_where_the_score_of_the_constrained_likelihood_reaches_the_quantile(
+    lost: int, won: int, n: int
+) -> None:
+    d = loss_bound(lost, won, n)
+    share = nuisance(lost, won, n, d)
+    score = (lost - won - n * d) / math.sqrt(n * (2 * share + d - d * d))
+    assert score == pytest.approx(-Z, abs=1e-4)
+
+
+def test_the_bound_of_pairs_that_all_agree_is_that_of_a_share_of_none() -> None:
+    # With nothing lost or won the score interval is Wilson's for 0 of n.
+    assert loss_bound(0, 0, 400) == pytest.approx(Z * Z / (400 + Z * Z), abs=1e-9)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(60, 500))
+def test_the_bound_grows_with_what_is_lost_and_falls_with_what_is_won(lost: int, won: int, n: int) -> None:
+    bound = loss_bound(lost, won, n)
+    assert (lost - won) / n <= bound <= 1
+    assert loss_bound(lost + 1, won, n) > bound
+    assert loss_bound(lost, won + 1, n) < loss_bound(lost, won, n) + 1e-9 or won == 0
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_harm_is_the_tail_of_a_fair_coin(lost: int, won: int) -> None:
+    n = lost + won
+    tail = sum((Fraction(math.comb(n, k), 2**n) for k in range(lost, n + 1)), Fraction(0))
+    assert harm(lost, won) == pytest.approx(float(tail))
+
+
+def test_what_a_real_run_lost_is_harm() -> None:
+    assert harm(7, 0) == pytest.approx(0.0078125)
+    assert harm(0, 7) == 1.0
+    assert harm(0, 0) == 1.0
+
+
+def test_the_bound_covers_the_true_loss_in_at_least_its_share_of_runs() -> None:
+    # 2,000 runs of 400 pairs, 3 % lost and 1 % won; the tolerance is 3 standard errors of 0.95.
+    rng = random.Random(5)
+    covered = 0
+    for _ in range(2000):
+        draws = [rng.random() for _ in range(400)]
+        covered += loss_bound(sum(x < 0.03 for x in draws), sum(0.03 <= x < 0.04 for x in draws), 400) >= 0.02
+    assert covered / 2000 >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_holm_rejects_step_by_step() -> None:
+    assert holm({"a": 0.01, "b": 0.02, "c": 0.5}) == ("a", "b")
+    assert holm({"a": 0.02, "b": 0.02, "c": 0.02}) == ()
+    assert holm({}) == ()
+    assert holm({"a": 0.0166, "b": 0.026, "c": 0.04}) == ("a",)
+
+
+@pytest.mark.parametrize(("lost", "won", "n"), [(-1, 0, 5), (3, 3, 5), (0, 0, 0)])
+def test_counts_that_cannot_be_are_refused(lost: int, won: int, n: int) -> None:
+    with pytest.raises(ValueError, match="cannot be"):
+        loss_bound(lost, won, n)
