@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import subprocess
 import sys
 
@@ -12,7 +11,6 @@ import pytest
 from understudy import __version__
 from understudy.cli import find, main, overview
 from understudy.commands import COMMANDS, GROUPS
-from understudy.config import SECTIONS
 from understudy.errors import UsageError
 
 
@@ -53,36 +51,6 @@ def test_an_unknown_command_names_the_nearest_and_exits_2(capsys) -> None:
 def test_a_command_like_no_other_is_pointed_to_the_help(capsys) -> None:
     assert main(["bogus"]) == 2
     assert capsys.readouterr().err == "understudy: `bogus` is not a command; `understudy --help` lists them\n"
-
-
-def test_a_wrong_configuration_value_names_its_path_and_exits_2(tmp_path, capsys) -> None:
-    file = tmp_path / "wrong.yaml"
-    file.write_text("gateway: {port: 99999}\n")
-    assert main(["config", "check", "--config", str(file)]) == 2
-    said = capsys.readouterr().err
-    assert "gateway.port" in said
-    assert "99999" in said
-
-
-def test_an_unknown_key_is_refused_with_the_nearest_that_exists(tmp_path, capsys) -> None:
-    file = tmp_path / "wrong.yaml"
-    file.write_text("router: {defualt: teacher}\n")
-    assert main(["config", "check", "--config", str(file)]) == 2
-    assert "did you mean `default`" in capsys.readouterr().err
-
-
-def test_config_show_hides_secrets_and_schema_covers_every_section(tmp_path, capsys) -> None:
-    file = tmp_path / "given.yaml"
-    file.write_text("gateway: {key_secret: open sesame}\n")
-    assert main(["config", "show", "--config", str(file), "--json"]) == 0
-    shown = capsys.readouterr().out
-    assert ('"key_secret": "***"' in shown, "sesame" in shown) == (True, False)
-    assert main(["config", "schema"]) == 0
-    schema = json.loads(capsys.readouterr().out)
-    assert set(schema["properties"]) == set(SECTIONS)
-    assert schema["additionalProperties"] is False
-    gateway = schema["properties"]["gateway"]["properties"]
-    assert gateway["max_concurrent"]["description"].startswith("Completion requests in flight")
 
 
 def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:

@@ -1,4 +1,4 @@
-"""The control plane and its commands, on a real controller process."""
+"""A real controller process: its control plane and commands, its end, and what it survives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deploy.routing.stores import open_routing
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
-from tests.serving.control.conftest import ROOT, Control
+from tests.serving.conftest import ROOT, Control
 from tests.waiting import eventually
 
 
