@@ -25,7 +25,7 @@ from rich.table import Table
 from demo.world import Family, Sample, satisfied, stream
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from feedback.events import HardSample, sample_id
 from online_distill import models
 from online_distill.data.encoding import Encoder
@@ -119,7 +119,7 @@ def measure(options: argparse.Namespace, config: TrainerConfig, root: Path) -> d
     counts = {"drift": options.samples, "general": options.anchors}
     source = World(encoder, teacher, models.load(options.student), counts, options.seed)
     state = StateDir(root)
-    registry, rounds = Registry(state), RoundStore(state)
+    registry, rounds = Registry(state), FileRounds(state)
     given: tuple[tuple[Path, str, Kind], ...]
     given = ((options.teacher, "t1", "teacher"), (options.student, "v1", "student"))
     for folder, version, kind in given:

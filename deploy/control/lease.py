@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 
+from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import quick_client
 from feedback.store.scripts import source
 from understudy.ids import random_id
@@ -40,7 +41,7 @@ class Lease:
 
     def __init__(self, state: StateDir, redis_url: str | None, prefix: str = "us:") -> None:
         self._state = state
-        self._prefix = prefix
+        self._keys = DeployKeys(prefix)
         self._file: Any = None
         self._owner = ""
         self.fence = 0
@@ -58,7 +59,7 @@ class Lease:
         """Prolong the lease; False when somebody else holds it. True while Redis is away: the lock stands."""
         if self._redis is None:
             return True
-        keys = (f"{self._prefix}controller:lease", f"{self._prefix}controller:fence")
+        keys = (self._keys.lease, self._keys.fence)
         try:
             fence = int(self._redis.eval(_HOLD, 2, *keys, self._owner, TTL_MS, self.fence))
         except (redis.RedisError, OSError):
@@ -72,7 +73,7 @@ class Lease:
         """Let another one lead."""
         if self._redis is not None and self._owner:
             with contextlib.suppress(redis.RedisError, OSError):  # else it expires by itself
-                self._redis.eval(source("release"), 1, f"{self._prefix}controller:lease", self._owner)
+                self._redis.eval(source("release"), 1, self._keys.lease, self._owner)
         if self._file is not None:
             self._file.close()
             self._file = None

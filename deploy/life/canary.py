@@ -18,7 +18,7 @@ from deploy.life.gate import Evaluation, decide
 from deploy.life.harm import exposures, harm
 from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState
-from deploy.rounds.store import Round
+from deploy.rounds.record import Round
 from understudy.errors import IntegrityError, NotFound
 from understudy.files import read_json
 

@@ -16,7 +16,7 @@ from deploy.life.document import Settings
 from deploy.life.rollout import advance
 from deploy.life.state import HISTORY, ControlState, VersionRecord
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds, RoundStore
 from deploy.routing.document import STUDENT_SLOTS, Heartbeat
 from deploy.routing.slots import arrange
 from understudy.clock import Clock, wall
@@ -48,7 +48,7 @@ class Deployment:
         self.kpis = kpis
         self.clock = clock
         self.registry = Registry(folder, clock, settings.trusted_keys)
-        self.rounds = RoundStore(folder, clock)
+        self.rounds: RoundStore = FileRounds(folder, clock)
         self.audit = AuditLog(folder.audit, clock)
         self.beats: dict[str, Heartbeat] = {}
         self._path = folder.registry / "rollout.json"

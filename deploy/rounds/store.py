@@ -11,72 +11,34 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Protocol
 
+from deploy.rounds.record import Round, StageRecord
+from deploy.rounds.table import STAGES, next_state
 from understudy.clock import Clock, wall
 from understudy.errors import Conflict, IllegalTransition, NotFound
 from understudy.files import READY, is_ready, mark_ready, read_json, write_json
 from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
-STAGES: Final = ("select", "score", "distil", "export", "evaluate", "register", "gate", "canary", "live")
-FINAL: Final = frozenset({"done", "rejected", "failed", "rolled_back"})
 
-TABLE: Final[dict[tuple[str, str], str]] = {
-    **{(stage, "done"): after for stage, after in zip(STAGES, (*STAGES[1:], "done"), strict=True)},
-    **{(stage, "failed"): "failed" for stage in STAGES},
-    ("evaluate", "rejected"): "rejected",
-    ("register", "rejected"): "rejected",
-    ("gate", "rejected"): "rejected",
-    ("canary", "rejected"): "rolled_back",
-}
-"""{(stage, event): next state}; the next state is a stage or final."""
+class RoundStore(Protocol):
+    """Rounds by number, one under way at most; trainer and controller end stages one after the other."""
 
-
-def next_state(state: str, event: str) -> str:
-    """The state after `event`.
-
-    Raises:
-        IllegalTransition: the table does not hold it.
-    """
-    if (state, event) not in TABLE:
-        raise IllegalTransition(f"a round in state {state!r} cannot take the event {event!r}")
-    return TABLE[state, event]
+    def all(self) -> list[Round]: ...
+    def current(self) -> Round | None: ...
+    def get(self, number: int) -> Round: ...
+    def begin(self, parent: str, teacher: str, why: str) -> Round: ...
+    def folder(self, number: int, stage: str) -> Path: ...
+    def finish(self, number: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round: ...
+    def fail(self, number: int, summary: dict[str, Any]) -> Round: ...
+    def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None: ...
+    def read_progress(self, number: int) -> dict[str, Any] | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class StageRecord:
-    """One stage that is over: when it began (seconds since the epoch), seconds taken, event, summary."""
-
-    started: float
-    seconds: float
-    event: str
-    summary: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A round as its folder tells it. `state` is the stage under way or one of `FINAL`."""
-
-    id: int
-    state: str
-    parent: str
-    teacher: str
-    candidate: str | None
-    why: str
-    started: float
-    stages: dict[str, StageRecord] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.state in FINAL
-
-
-class RoundStore:
-    """Rounds in `registry/rounds/N/` of a state directory."""
+class FileRounds:
+    """`RoundStore` in `registry/rounds/N/` of a state directory."""
 
     def __init__(self, state: StateDir, clock: Clock = wall) -> None:
         self._root = state.rounds

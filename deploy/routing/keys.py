@@ -1,4 +1,4 @@
-"""Names of what this package keeps in Redis, and of what is asked of it there."""
+"""Names of what this package keeps in Redis: routing, beats and the controller's lease; no other module builds one."""
 
 from __future__ import annotations
 
@@ -35,11 +35,6 @@ class DeployKeys:
     def gateways(self) -> str:
         """Set of the names of gateways that reported."""
         return f"{self.prefix}gateways"
-
-    @property
-    def round_request(self) -> str:
-        """Why an operator asks for a round; the trainer takes it away."""
-        return f"{self.prefix}round:request"
 
     def slot(self, name: str) -> str:
         """Beat of a slot; expires."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from deploy.registry.store import Registry
-from deploy.rounds.store import Round, RoundStore
+from deploy.rounds.record import Round
+from deploy.rounds.store import RoundStore
 from feedback.events import HardSample
 from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig

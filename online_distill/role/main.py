@@ -9,7 +9,7 @@ import argparse
 import threading
 from pathlib import Path
 
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from online_distill import models
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Stopped
@@ -59,5 +59,5 @@ def _once(trainer: Trainer, state: StateDir) -> int:
     except UnderstudyError as error:
         log(error.message)
         return error.exit_code
-    newest = RoundStore(state).all()
+    newest = FileRounds(state).all()
     return 0 if newest and newest[0].state not in ("failed", "rejected") else 1

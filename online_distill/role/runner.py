@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from deploy.rounds.store import Round
+from deploy.rounds.record import Round
 from online_distill.role.context import Context, Stopped
 from online_distill.role.stages.table import STAGES
 from understudy.errors import (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.registry.store import Registry
-from deploy.rounds.store import Round
+from deploy.rounds.record import Round
 from deploy.routing.document import EXTERNAL, SlotView
 from online_distill import models
 from online_distill.data.encoding import require_shared_tokenizer

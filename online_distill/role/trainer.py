@@ -7,7 +7,8 @@ import threading
 from deploy.engines.external import as_configured, external_engines
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
-from deploy.rounds.store import Round, RoundStore
+from deploy.rounds.record import Round
+from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
@@ -34,7 +35,7 @@ class Trainer:
         self._config = config.section(TrainerConfig)
         self._external = external_engines(config)
         self._registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
-        self._rounds = RoundStore(state)
+        self._rounds = FileRounds(state)
         redis = find_redis(config, state)
         url, prefix = redis.url, redis.prefix
         self._documents = open_routing(state, url, prefix).documents

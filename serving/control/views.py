@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
-from deploy.rounds.store import Round
+from deploy.rounds.record import Round
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rounds import RoundRow, StageRow
 from serving.control.replies.status import (

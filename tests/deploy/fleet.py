@@ -16,7 +16,7 @@ from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
 from deploy.routing.stores import open_routing
 from understudy.clock import Clock, monotonic
@@ -173,7 +173,7 @@ def register(state: StateDir, content: str, round_number: int | None = None) -> 
 
 def round_at_gate(state: StateDir, better: float, general: float, finite: bool) -> str:
     """Stages select to register, with an evaluation whose differences are as given."""
-    rounds = RoundStore(state)
+    rounds = FileRounds(state)
     begun = rounds.begin("v2", "t1", "演示：漂移")
     pairs = [{"id": str(i), "parent": 0.5, "candidate": 0.5 + better + 0.01 * (i % 3)} for i in range(30)]
     same = [{"id": str(i), "parent": 0.9, "candidate": 0.9 + general + 0.001 * (i % 3)} for i in range(30)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds, RoundStore
 from tests.shared_data import data_file
 from tests.waiting import eventually
 from trials.system import ROOT, System
@@ -55,7 +55,7 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     assert set(result["arms"]) == {"teacher", "student"}
     eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 40, 120, "hard samples")
     settled.post("/rounds", {})
-    rounds = RoundStore(StateDir(settled.state))
+    rounds = FileRounds(StateDir(settled.state))
     asked = {json.loads(line)["messages"][-1]["content"] for line in file.read_text().splitlines()}
     eventually(lambda: bool(taught_by(rounds, asked)), 300, "a round that learns from the dialogues")
     number, learned = taught_by(rounds, asked)[0]

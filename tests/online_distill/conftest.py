@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from online_distill import models
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
@@ -46,7 +46,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory, teacher_folder: Path, s
 
 def begin_round(root: Path) -> Context:
     """A round of quick settings in the state directory `root`, with a local teacher."""
-    registry, rounds = Registry(StateDir(root)), RoundStore(StateDir(root))
+    registry, rounds = Registry(StateDir(root)), FileRounds(StateDir(root))
     source = ListSource(make_samples(60), make_samples(60, start=1000))
     return Context(
         round=rounds.current() or rounds.begin("v1", "t1", "test"), rounds=rounds, registry=registry,

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from deploy.audit.log import verify_chain
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.stores import open_routing
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
@@ -196,7 +196,7 @@ def test_a_port_in_use_is_named_with_its_setting(control: Control, tmp_path: Pat
 
 def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(control: Control) -> None:
     version = round_at_gate(control.state, 0.3, 0.0, True)
-    rounds = RoundStore(control.state)
+    rounds = FileRounds(control.state)
 
     def kill_and_start() -> None:
         os.kill(control.process.pid, signal.SIGKILL)

@@ -20,4 +20,4 @@ STAGES: dict[str, Callable[[Context], StageOutcome]] = {
     "evaluate": evaluate_stage,
     "register": register_stage,
 }
-"""The stages that the trainer owns, by the names of `deploy.rounds.store`; the controller owns the rest."""
+"""The stages that the trainer owns, by the names of `deploy.rounds.table`; the controller owns the rest."""

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from deploy.engines.keys import engine_key
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing, open_routing
 from feedback.events import HARD_KINDS
@@ -171,7 +171,7 @@ def hard(config: RedisConfig) -> dict[str, Any]:
 
 def round_of(state: StateDir, version: str) -> tuple[dict[str, float], dict[str, Any]]:
     """Seconds of each stage of the round that made `version`, and how its canary went."""
-    made = next((r for r in RoundStore(state).all() if r.candidate == version), None)
+    made = next((r for r in FileRounds(state).all() if r.candidate == version), None)
     if made is None:
         return {}, {"steps": [], "decided_by": ""}
     canary = made.stages["canary"].summary if "canary" in made.stages else {}

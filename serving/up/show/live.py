@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 import redis
 
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.pool.store import Pool
@@ -39,7 +39,7 @@ class LiveFigures:
         self._foreign = GatewayTail(gateway)
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
         self._routing = open_routing(state, redis_url, prefix)
-        self._rounds = RoundStore(state)
+        self._rounds = FileRounds(state)
         client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
         self._lives = lives

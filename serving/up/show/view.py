@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from deploy.rounds.store import STAGES
+from deploy.rounds.table import STAGES
 from serving.up.show.figures import Figures
 
 BAR = 28

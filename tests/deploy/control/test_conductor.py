@@ -9,7 +9,7 @@ from deploy.audit.log import verify_chain
 from deploy.control.steps import FOLLOW
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.stores import open_routing
 from tests.deploy.fleet import STEP, Time, World, actions, register, to_canary
 from understudy.errors import Conflict, NotFound
@@ -75,7 +75,7 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
     record = world.conductor.deployment.state.record(version)
     assert (record.state, record.decided_by) == ("live", "exposures")
     assert record.steps[0]["exposures"] == 50
-    done = RoundStore(world.state).get(1)
+    done = FileRounds(world.state).get(1)
     assert done.state == "done"
     assert done.stages["canary"].summary["decided_by"] == "exposures"
     assert done.stages["live"].summary["epoch"] == document.epoch
@@ -139,7 +139,7 @@ def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: d
     assert (document.stable, document.candidate) == ("v2", None)
     assert document.slots["student-b"].desired == "v1"
     assert world.conductor.deployment.state.record(version).state == "rolled_back"
-    assert RoundStore(world.state).get(1).state == "rolled_back"
+    assert FileRounds(world.state).get(1).state == "rolled_back"
     assert "version.breached" in actions(world)
 
 
@@ -158,7 +158,7 @@ def test_a_candidate_that_fails_its_gate_is_never_loaded(world: World, wrong: di
     assert (document.stable, document.candidate) == ("v2", None)
     assert version not in {view.desired for view in document.slots.values()}
     assert world.conductor.deployment.state.record(version).state == "rejected"
-    assert RoundStore(world.state).get(1).state == "rejected"
+    assert FileRounds(world.state).get(1).state == "rejected"
 
 
 def test_a_candidate_changed_on_disk_fails_its_gate(world: World) -> None:
@@ -166,7 +166,7 @@ def test_a_candidate_changed_on_disk_fails_its_gate(world: World) -> None:
     file = Registry(world.state).path(version) / "tokenizer.json"
     file.write_bytes(file.read_bytes() + b" ")
     world.turn()
-    assert RoundStore(world.state).get(1).state == "rejected"
+    assert FileRounds(world.state).get(1).state == "rejected"
     assert "version.refused" in actions(world)
 
 
@@ -174,7 +174,7 @@ def test_an_unreadable_evaluation_rejects_the_round(world: World) -> None:
     world.candidate()
     (world.state.rounds / "1" / "evaluate" / "evaluation.json").write_text("{")
     world.turn()
-    assert RoundStore(world.state).get(1).state == "rejected"
+    assert FileRounds(world.state).get(1).state == "rejected"
 
 
 def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None:
@@ -184,7 +184,7 @@ def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None
     assert (document.stable, document.candidate) == ("v2", None)
     assert document.slots["student-b"].desired == "v1"
     assert "3.1 nats" in world.conductor.deployment.state.bad[version]
-    assert RoundStore(world.state).get(1).state == "rolled_back"
+    assert FileRounds(world.state).get(1).state == "rolled_back"
     with pytest.raises(Conflict, match="marked bad"):
         world.conductor.acts.perform("promote", version, "test")
     assert "version.unloadable" in actions(world)
@@ -210,7 +210,7 @@ def test_a_controller_killed_at_any_tick_ends_at_the_same_place(world: World, ti
             world.evidence(version, 120)
     document = world.turn(5)
     assert (document.stable, document.previous) == (version, ("v2", "v1"))
-    assert RoundStore(world.state).get(1).state == "done"
+    assert FileRounds(world.state).get(1).state == "done"
     assert actions(world).count("version.promoted") == 1
 
 
@@ -220,17 +220,17 @@ def test_a_controller_killed_between_record_and_marker_writes_the_marker_later(w
     world.evidence(version, 60)
     world.conductor.canary.tick()  # the record is written, the round's marker is not
     assert world.conductor.deployment.state.stable == version
-    assert RoundStore(world.state).get(1).state == "canary"
+    assert FileRounds(world.state).get(1).state == "canary"
     world.start()
     assert world.turn().stable == version
-    assert RoundStore(world.state).get(1).state == "done"
+    assert FileRounds(world.state).get(1).state == "done"
 
 
 def test_frozen_promotion_keeps_a_gated_candidate_waiting(world: World) -> None:
     world.conductor.acts.change(freeze="promotion", actor="test")
     version = world.candidate()
     assert world.turn(6).candidate is None
-    assert RoundStore(world.state).get(1).state == "canary"
+    assert FileRounds(world.state).get(1).state == "canary"
     world.conductor.acts.change(resume="promotion", actor="test")
     to_canary(world, version)
 
@@ -268,10 +268,10 @@ def test_a_round_ends_although_a_gateway_does_not_follow_for_long(world: World) 
     world.fleet.follows = False
     world.evidence(version, 60)
     assert world.turn(5).stable == version
-    assert RoundStore(world.state).get(1).state == "live"
+    assert FileRounds(world.state).get(1).state == "live"
     elapsed.at += FOLLOW + 1
     world.turn()
-    assert RoundStore(world.state).get(1).state == "done"
+    assert FileRounds(world.state).get(1).state == "done"
 
 
 def test_an_experiment_is_in_the_next_document_and_gone_after_it_is_stopped(world: World) -> None:
@@ -331,7 +331,7 @@ def test_a_round_that_an_operator_aborts_takes_its_candidate_back(
     document = world.turn(5)
     assert (document.stable, document.candidate, document.slots["student-b"].desired) == ("v2", None, "v1")
     assert world.conductor.deployment.state.record(version).state == then
-    assert RoundStore(world.state).get(1).stages[stage].summary["why"] == "aborted by operator"
+    assert FileRounds(world.state).get(1).stages[stage].summary["why"] == "aborted by operator"
     assert {"round.aborted", "version.gate_failed" if stage == "gate" else "version.aborted"} <= set(actions(world))
     for number in (None, 1, 7):
         with pytest.raises((NotFound, Conflict), match=r"under way|ended already: failed|no round 7"):
@@ -346,4 +346,4 @@ def test_a_round_whose_candidate_is_live_is_not_aborted(world: World) -> None:
     assert world.turn(5).stable == version
     with pytest.raises(Conflict, match="understudy rollback"):
         world.conductor.acts.abort_round(1, "operator")
-    assert RoundStore(world.state).get(1).state == "live"
+    assert FileRounds(world.state).get(1).state == "live"

@@ -9,7 +9,7 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import Moving, World, actions, register, to_canary
 from tests.waiting import eventually
 from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
@@ -99,7 +99,7 @@ def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
         answer = world.conductor.acts.perform("rollback", None, "test")
     assert (answer["from"], answer["to"]) == ("v2", "v1")
     assert world.conductor.deployment.state.record(version).state == "rolled_back"
-    assert RoundStore(world.state).get(1).state == "rolled_back"
+    assert FileRounds(world.state).get(1).state == "rolled_back"
 
 
 def test_two_operations_at_once_conflict(world: World) -> None:

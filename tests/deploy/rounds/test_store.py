@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from deploy.rounds.store import STAGES, RoundStore
+from deploy.rounds.store import FileRounds, RoundStore
+from deploy.rounds.table import STAGES
 from understudy.errors import Conflict, IllegalTransition, NotFound
 from understudy.files import READY
 from understudy.state import StateDir
 
+KINDS: dict[str, Callable[[StateDir], RoundStore]] = {"files": FileRounds}
+"""A further store is one more entry: these tests are what it must keep."""
 
-def test_a_round_goes_through_all_stages_and_knows_its_candidate(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, state_dir: StateDir) -> RoundStore:
+    return KINDS[request.param](state_dir)
+
+
+def test_a_round_goes_through_all_stages_and_knows_its_candidate(store: RoundStore) -> None:
     begun = store.begin("v2", "t1", "样本足够")
     for stage in STAGES:
         assert store.get(begun.id).state == stage
@@ -20,23 +30,20 @@ def test_a_round_goes_through_all_stages_and_knows_its_candidate(state_dir: Stat
     assert store.begin("v3", "t1", "next").id == begun.id + 1
 
 
-def test_only_one_round_at_a_time(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+def test_only_one_round_at_a_time(store: RoundStore) -> None:
     store.begin("v2", "t1", "first")
     with pytest.raises(Conflict, match="round 1 is under way"):
         store.begin("v2", "t1", "second")
 
 
-def test_a_stage_without_its_marker_is_not_over(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+def test_a_stage_without_its_marker_is_not_over(store: RoundStore) -> None:
     store.begin("v2", "t1", "x")
     store.finish(1, "select", {"n": 5})
     (store.folder(1, "select") / READY).unlink()
     assert store.get(1).state == "select"
 
 
-def test_ending_a_stage_again_changes_nothing_and_out_of_turn_is_refused(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+def test_ending_a_stage_again_changes_nothing_and_out_of_turn_is_refused(store: RoundStore) -> None:
     store.begin("v2", "t1", "x")
     first = store.finish(1, "select", {"n": 5})
     assert store.finish(1, "select", {"n": 6}) == first
@@ -47,8 +54,7 @@ def test_ending_a_stage_again_changes_nothing_and_out_of_turn_is_refused(state_d
     assert store.get(1) == first
 
 
-def test_a_failed_stage_ends_the_round(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+def test_a_failed_stage_ends_the_round(store: RoundStore) -> None:
     store.begin("v2", "t1", "x")
     assert store.finish(1, "select", {"why": "no samples"}, "failed").state == "failed"
     assert store.begin("v2", "t1", "again").id == 2
@@ -57,7 +63,7 @@ def test_a_failed_stage_ends_the_round(state_dir: StateDir) -> None:
 
 def test_progress_is_read_back_and_time_is_kept_by_stage(state_dir: StateDir) -> None:
     times = iter(float(n) for n in range(0, 100, 10))
-    store = RoundStore(state_dir, lambda: next(times))
+    store = FileRounds(state_dir, lambda: next(times))
     store.begin("v2", "t1", "x")
     store.progress(1, "select", 3, 10, "读取")
     told = store.read_progress(1)
@@ -68,8 +74,7 @@ def test_progress_is_read_back_and_time_is_kept_by_stage(state_dir: StateDir) ->
     assert store.finish(1, "score", {"seconds": 1.5}).stages["score"].seconds == 1.5
 
 
-def test_rounds_and_stages_that_do_not_exist_are_not_found(state_dir: StateDir) -> None:
-    store = RoundStore(state_dir)
+def test_rounds_and_stages_that_do_not_exist_are_not_found(store: RoundStore) -> None:
     with pytest.raises(NotFound):
         store.get(7)
     store.begin("v2", "t1", "x")
@@ -79,8 +84,7 @@ def test_rounds_and_stages_that_do_not_exist_are_not_found(state_dir: StateDir) 
 
 
 @pytest.mark.parametrize("done", range(len(STAGES)))
-def test_a_round_can_be_failed_at_any_stage_and_who_works_on_it_is_refused(state_dir: StateDir, done: int) -> None:
-    store = RoundStore(state_dir)
+def test_a_round_can_be_failed_at_any_stage_and_who_works_on_it_is_refused(store: RoundStore, done: int) -> None:
     store.begin("v2", "t1", "first")
     for stage in STAGES[:done]:
         store.finish(1, stage, {"version": "v3"})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.registry.store import Registry
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds, RoundStore
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
 from online_distill.role.main import main
@@ -24,7 +24,7 @@ from understudy.state import StateDir
 
 KILLED_AT_EACH_STAGE = """
 import os, signal, sys
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds, RoundStore
 from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
 finish = RoundStore.finish
@@ -61,7 +61,7 @@ def test_a_single_round_that_cannot_begin_says_why_and_fails(
     for effect in ("install_stop", "yield_cpu", "models.prepare"):  # on this very process
         monkeypatch.setattr(f"online_distill.role.main.{effect}", lambda _: None)
     words = ["--state", str(state_dir.root), "--config", str(config_file), "--once"]
-    documents, rounds = open_routing(state_dir, None).documents, RoundStore(state_dir)
+    documents, rounds = open_routing(state_dir, None).documents, FileRounds(state_dir)
     documents.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
     assert main(words) == 1
     assert "learning is frozen" in capsys.readouterr().err
@@ -83,7 +83,7 @@ def test_a_round_ends_although_the_trainer_is_killed_at_the_end_of_each_stage(
     done = subprocess.run(code, env=environment(), capture_output=True, text=True, timeout=150)
     ends = [line for line in done.stdout.splitlines() if line.startswith("end: ")]
     assert ends == [*(f"end: {stage} -9" for stage in STAGES), "end: None 0"], done.stderr[-2000:]
-    found = RoundStore(state_dir).all()
+    found = FileRounds(state_dir).all()
     assert [(one.id, one.state, one.candidate) for one in found] == [(1, "gate", "v2")]
     assert Registry(state_dir).verify("v2").round == 1
     assert {m.version for m in Registry(state_dir).versions()} == {"t1", "v1", "v2"}
@@ -93,7 +93,7 @@ def test_the_role_stops_on_sigterm_in_the_middle_of_a_round_and_resumes(
     state_dir: StateDir, config_file: Path, redis_url: str
 ) -> None:
     fill(redis_url, 60)
-    rounds = RoundStore(state_dir)
+    rounds = FileRounds(state_dir)
     code = [sys.executable, "-c", STARTED_TWICE, "--state", str(state_dir.root), "--config", str(config_file)]
     with subprocess.Popen(code, env=environment(), stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None

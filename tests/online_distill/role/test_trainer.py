@@ -9,7 +9,7 @@ import pytest
 import redis
 import yaml
 
-from deploy.rounds.store import RoundStore
+from deploy.rounds.store import FileRounds
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from online_distill.role.trainer import Trainer
@@ -32,12 +32,12 @@ def test_enough_fresh_samples_begin_a_round_and_the_next_counts_from_there(
     assert role.tick() is False
     fill(redis_url, 60)
     assert role.tick() is True
-    found = RoundStore(state_dir).get(1)
+    found = FileRounds(state_dir).get(1)
     assert (found.state, found.candidate, found.parent, found.teacher) == ("gate", "v2", "v1", "t1")
     assert role.tick() is False
-    RoundStore(state_dir).finish(1, "gate", {}, "rejected")
+    FileRounds(state_dir).finish(1, "gate", {}, "rejected")
     assert role.tick() is False
-    assert len(RoundStore(state_dir).all()) == 1
+    assert len(FileRounds(state_dir).all()) == 1
 
 
 def test_what_another_student_failed_begins_no_round(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
@@ -45,7 +45,7 @@ def test_what_another_student_failed_begins_no_round(state_dir: StateDir, config
     for sample in make_samples(60):
         pool.admit(sample.model_copy(update={"student": "v0"}))
     assert trainer(state_dir, config_file).tick() is False
-    assert RoundStore(state_dir).all() == []
+    assert FileRounds(state_dir).all() == []
 
 
 def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
@@ -54,7 +54,7 @@ def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, r
     client.set("us:round:request", "operator")
     role = trainer(state_dir, config_file)
     assert role.tick() is True
-    assert RoundStore(state_dir).get(1).why == "operator"
+    assert FileRounds(state_dir).get(1).why == "operator"
     assert client.get("us:round:request") is None
 
 
@@ -62,7 +62,7 @@ def test_redis_away_is_unavailable_and_no_round(state_dir: StateDir, config_file
     config_file.write_text(yaml.safe_dump({"redis": {"url": "redis://127.0.0.1:1"}, "trainer": SETTINGS}))
     with pytest.raises(Unavailable):
         trainer(state_dir, config_file).tick()
-    assert RoundStore(state_dir).all() == []
+    assert FileRounds(state_dir).all() == []
 
 
 def test_no_student_is_said(tmp_path: Path, redis_url: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from deploy.rounds.store import STAGES
+from deploy.rounds.table import STAGES
 from deploy.routing.document import SLOTS
 from feedback.events import HARD_KINDS
 from serving.up.show.figures import Figures, Slot, Stage, line
