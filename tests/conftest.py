@@ -12,7 +12,7 @@ from hypothesis import settings
 from feedback.store.server import RedisServer
 from understudy.state import StateDir
 
-pytest_plugins = ["tests.engines", "tests.kafka", "tests.leftovers"]
+pytest_plugins = ["tests.engines", "tests.kafka", "tests.leftovers", "tests.loop.turn"]
 
 settings.register_profile("no deadline", deadline=None)  # a busy machine is no counterexample
 settings.load_profile("no deadline")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.loop.conftest import FULL, Turned
 from tests.loop.processes import processes_of
+from tests.loop.turn import FULL, Turned
 from trials.system import ROOT
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1200)]

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from tests.loop.conftest import FULL
+from tests.loop.turn import FULL
 from tests.waiting import eventually
 from trials.swaps import measure
 from trials.system import ROOT, System
