@@ -23,11 +23,13 @@ from trials.system import ROOT, on_free_ports
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900
 SMALL = {
-    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "120",
+    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "90",
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
 }
-"""A shorter round on fewer samples, with time for what runs beside it; at full counts `up` keeps its own settings."""
+"""A shorter round on fewer samples; at full counts `up` keeps its own settings."""
+BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200", "UNDERSTUDY_TRAINER__NICE": "0"}
+"""As much work in the round where other tests take their share of the machine."""
 BEGUN = pytest.StashKey["Turn"]()
 
 
@@ -44,7 +46,8 @@ class Turned:
 class Turn:
     """`up --until-swap` from a fresh state in `folder`, as `make up` does it, until a distilled student is live."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, beside: bool) -> None:
+        settings = {} if FULL else {**SMALL, **(BESIDE if beside else {})}
         self._state, self._report, self._log = folder / "state", folder / "report.json", folder / "up.log"
         command = [
             sys.executable, "-m", "understudy", "up", "--state", str(self._state), "--until-swap",
@@ -52,7 +55,7 @@ class Turn:
         ]  # fmt: skip
         with self._log.open("wb") as out:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env={**on_free_ports(), **({} if FULL else SMALL)}, stdout=out, stderr=out
+                command, cwd=ROOT, env={**on_free_ports(), **settings}, stdout=out, stderr=out
             )
 
     def result(self) -> Turned:
@@ -78,14 +81,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin the turn when other tests come before those that need it."""
     wanted = [item.get_closest_marker("loop") is not None for item in session.items]
     if any(wanted) and not wanted[0] and not FULL and not session.config.option.collectonly:
-        begin(session.config)
+        begin(session.config, beside=True)
 
 
-def begin(config: pytest.Config) -> Turn:
-    """The turn of this session, begun now if it was not."""
+def begin(config: pytest.Config, *, beside: bool) -> Turn:
+    """The turn of this session, begun now if it was not; `beside` other tests."""
     if BEGUN not in config.stash:
         factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
-        config.stash[BEGUN] = Turn(factory.mktemp("loop"))
+        config.stash[BEGUN] = Turn(factory.mktemp("loop"), beside=beside)
     return config.stash[BEGUN]
 
 
@@ -99,4 +102,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def turned(request: pytest.FixtureRequest) -> Turned:
     """The loop after one turn: a distilled student is live, and everything has stopped."""
-    return begin(request.config).result()
+    return begin(request.config, beside=False).result()
