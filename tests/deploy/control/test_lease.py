@@ -31,7 +31,7 @@ def test_only_one_leads_on_a_redis_and_each_leader_has_a_higher_fence(tmp_path: 
 def test_a_restarted_leader_need_not_wait_for_its_own_lease(state_dir: StateDir, redis_url: str) -> None:
     first = Lease(state_dir, redis_url)
     assert first.acquire()
-    first._file.close()  # as kill -9 does
+    first._lock.release()  # as kill -9 does
     second = Lease(state_dir, redis_url)
     assert second.acquire()
     assert second.fence == first.fence + 1
