@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from deploy.control.acts import OperatorActs
 from deploy.control.context import ControlContext
-from deploy.control.experiments import ExperimentStore
+from deploy.control.experiments import ExperimentStore, FileExperiments
 from deploy.control.operations import Operations
 from deploy.control.steps import Step, tick_steps
 from deploy.life.canary import Canary
@@ -30,7 +30,7 @@ class Conductor:
     ) -> None:  # fmt: skip
         self.deployment = deployment
         self.routing = routing
-        self.experiments = ExperimentStore(deployment.folder)
+        self.experiments: ExperimentStore = FileExperiments(deployment.folder)
         self.context = ControlContext(deployment, routing, self.experiments, clock, document=routing.documents.read())
         self.context.stable_since = clock()
         self.operations = Operations(deployment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 from pydantic import ValidationError
@@ -16,8 +17,18 @@ from understudy.state import StateDir
 STOPPED = "stopped"
 
 
-class ExperimentStore:
-    """Reads, writes and stops experiments of a state directory."""
+class ExperimentStore(Protocol):
+    """Experiments by id: those that are active, and those that were stopped."""
+
+    def all(self) -> tuple[Experiment, ...]: ...
+    def stopped(self) -> tuple[Experiment, ...]: ...
+    def get(self, name: str) -> Experiment: ...
+    def put(self, experiment: Experiment) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+class FileExperiments:
+    """`ExperimentStore` in a state directory."""
 
     def __init__(self, state: StateDir) -> None:
         self._folder = state.registry / "experiments"
