@@ -36,6 +36,12 @@ def kafka_home() -> Path:
     _lacking(NO_KAFKA)
 
 
+def need_program(name: str) -> None:
+    """Skip, or fail where it is required, when the program `name` is not on the path."""
+    if shutil.which(name) is None:
+        _lacking(f"no `{name}`: run `scripts/system-packages`")
+
+
 def _named(variable: str, *defaults: Path) -> list[Path]:
     given = os.environ.get(variable)
     return [*([Path(given)] if given else []), *defaults]

@@ -51,6 +51,13 @@ def test_what_is_lacking_skips_or_fails_where_it_is_required(monkeypatch: pytest
             shared_data.data_file("rows.jsonl")
 
 
+def test_a_missing_program_names_the_command_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_data.need_program("sh")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Skipped, match=r"`sh`.*scripts/system-packages"):
+        shared_data.need_program("sh")
+
+
 def test_a_kafka_without_java_names_the_command_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / ".kafka" / "bin" / "kafka-server-start.sh")
     monkeypatch.delenv("JAVA_HOME")

@@ -13,6 +13,7 @@ from serving.gateway.config import ApiKey, GatewayConfig
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
+from tests.shared_data import need_program
 from understudy.config import Config
 from understudy.errors import ConfigError
 
@@ -33,6 +34,7 @@ def test_keys_are_asked_for_once_some_are_configured(serve: Serve, engine: Make)
 
 
 def test_keys_without_a_secret_of_ones_own_are_refused_with_the_command_that_hashes_one(tmp_path: Path) -> None:
+    need_program("openssl")
     with pytest.raises(ConfigError) as refused:
         Config({"gateway": {"api_keys": [{"hmac": "0" * 64}]}}).section(GatewayConfig)
     command = refused.value.message.split("`")[-2]
