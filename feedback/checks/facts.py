@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 
 from feedback.texts import normal
 
@@ -70,26 +71,41 @@ def number(text: str) -> float | None:
 
 def facts(text: str) -> dict[str, set[str]]:
     """Values by unit, in one spelling: {"money": {"12.5"}, "date": {"3-15"}, ...}."""
+    return facts_and_rest(text)[0]
+
+
+def facts_and_rest(text: str) -> tuple[dict[str, set[str]], str]:
+    """The facts of a text, and its normal form with spaces in the place of their wording; a date's year stays."""
     plain = normal(text)
     found: dict[str, set[str]] = defaultdict(set)
+    spans: list[tuple[int, int]] = []
     for unit, pattern in PATTERNS:
         for match in pattern.finditer(plain):
             value = number(match.group(1))
             if value is not None:
                 found[unit].add(f"{value:g}")
-    found["date"] |= _dates(plain)
-    found["time"] |= {_time(match) for match in TIME.finditer(plain)}
-    for match in WEEKDAY.finditer(plain):
-        index = DAYS.index(match.group(1)) if match.group(1) else "一二三四五六日天".index(match.group(2)) % 7
-        found["weekday"].add(str(min(index, 6)))
-    return {unit: values for unit, values in found.items() if values}
+                spans.append(match.span())
+    for unit, one_spelling, patterns in SPELT:
+        for match in (match for pattern in patterns for match in pattern.finditer(plain)):
+            value_of = one_spelling(match)
+            if value_of is not None:
+                found[unit].add(value_of)
+                spans.append((max(match.start(), match.start(1)), match.end()))
+    return dict(found), _without(plain, spans)
 
 
-def _dates(plain: str) -> set[str]:
-    pairs = [m.groups() for pattern in (ISO_DATE, ZH_DATE) for m in pattern.finditer(plain)]
-    pairs += [(str(MONTHS.index(m.group(1)) + 1), m.group(2)) for m in MONTH_DAY.finditer(plain)]
-    pairs += [(str(MONTHS.index(m.group(2)) + 1), m.group(1)) for m in DAY_MONTH.finditer(plain)]
-    return {f"{int(month)}-{int(day)}" for month, day in pairs if 1 <= int(month) <= 12 and 1 <= int(day) <= 31}
+def _without(plain: str, spans: list[tuple[int, int]]) -> str:
+    left = list(plain)
+    for start, end in spans:
+        left[start:end] = " " * (end - start)
+    return "".join(left)
+
+
+def _date(match: re.Match[str]) -> str | None:
+    """Month and day, whichever of them comes first and whether the month is a name or a number."""
+    parts = [str(MONTHS.index(part) + 1) if part in MONTHS else part for part in match.groups()]
+    month, day = map(int, reversed(parts) if match.re is DAY_MONTH else parts)
+    return f"{month}-{day}" if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
 def _time(match: re.Match[str]) -> str:
@@ -97,3 +113,15 @@ def _time(match: re.Match[str]) -> str:
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     return f"{hour}:{match.group(2)}"
+
+
+def _weekday(match: re.Match[str]) -> str:
+    return str(DAYS.index(match.group(1)) if match.group(1) else min("一二三四五六日天".index(match.group(2)), 6))
+
+
+SPELT: tuple[tuple[str, Callable[[re.Match[str]], str | None], tuple[re.Pattern[str], ...]], ...] = (
+    ("date", _date, (ISO_DATE, ZH_DATE, MONTH_DAY, DAY_MONTH)),
+    ("time", _time, (TIME,)),
+    ("weekday", _weekday, (WEEKDAY,)),
+)
+"""Units whose values have spellings of their own: how one spelling is made of a match, and what matches."""

@@ -8,12 +8,13 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class ReplyPair:
-    """Two replies to the same messages. `lang` is `en` or `zh`."""
+    """Two replies to the same messages. `lang` is `en` or `zh`; `greedy` when neither of them was sampled."""
 
     messages: list[dict[str, Any]]
     teacher: str
     student: str
     lang: str = "en"
+    greedy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

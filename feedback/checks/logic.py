@@ -1,4 +1,7 @@
-"""Whether the replies contradict each other: same unit but other numbers, dates, or a negation."""
+"""Whether the replies contradict each other: same unit but other numbers, dates, or a negation.
+
+Of greedy replies every fact in which they differ counts, see `evidence`.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,31 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from feedback.checks.evidence import ALIKE, evidence, shown
 from feedback.checks.facts import facts
 from feedback.checks.kinds import Finding, ReplyPair
 from feedback.checks.semantic import token_f1
 from feedback.events import CheckKind
-from feedback.texts import normal, tokens
+from feedback.texts import normal, prompt_text, tokens
 
 NEGATION = re.compile(
     r"\b(?:not|no|never|cannot|can't|won't|don't|doesn't|didn't|isn't|aren't|wasn't|unable|without|nobody|nothing)\b"
     r"|(?:不(?!仅|但|过|客气|好意思|用谢)|没有|没法|无法|未能|别|非)"
 )
-ALIKE = 0.6
-"""Token F1 above which a negation in one reply alone is a contradiction, not other words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """Fails on any contradiction; the score is the share of the teacher's units that agree."""
+    """Fails on a contradiction and, of greedy replies, on another fact; the score is the share of units that agree."""
 
     kind: ClassVar[CheckKind] = "logic"
 
     def __call__(self, pair: ReplyPair) -> Finding:
         """See `Check`."""
         reasons, score = conflicts(pair.teacher, pair.student)
+        if pair.greedy and not reasons:
+            reasons = evidence(prompt_text(pair.messages), pair.teacher, pair.student)
+            score = score if not reasons else 0.0
         return Finding(self.kind, score, bool(reasons), tuple(reasons))
 
 
@@ -37,7 +42,7 @@ def conflicts(teacher: str, student: str) -> tuple[list[str], float]:
     ours, theirs = facts(teacher), facts(student)
     shared = sorted(set(ours) & set(theirs))
     reasons = [
-        f"{unit}: the teacher says {_shown(ours[unit])}, the student {_shown(theirs[unit])}"
+        f"{unit}: the teacher says {shown(ours[unit])}, the student {shown(theirs[unit])}"
         for unit in shared
         if ours[unit] - theirs[unit] and theirs[unit] - ours[unit]
     ]
@@ -51,7 +56,3 @@ def conflicts(teacher: str, student: str) -> tuple[list[str], float]:
 def negations(text: str) -> int:
     """Number of negating words."""
     return len(NEGATION.findall(normal(text)))
-
-
-def _shown(values: set[str]) -> str:
-    return ", ".join(sorted(values)[:4])

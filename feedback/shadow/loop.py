@@ -143,7 +143,9 @@ class ShadowLoop:
         """Checks, then the records, then the pool (idempotent by id), last the sums with the job's end."""
         exchange = job.exchange
         question = last_user(exchange.messages)
-        pair = ReplyPair(exchange.messages, answers.teacher, answers.student, language(question + answers.teacher))
+        lang = language(question + answers.teacher)
+        # Greedy, both: `pairing.plan` has sampled ones asked anew.
+        pair = ReplyPair(exchange.messages, answers.teacher, answers.student, lang, greedy=True)
         findings = run_checks(pair, self._checks)
         verdict = make_verdict(exchange, answers, findings)
         sample = make_sample(exchange, answers, verdict, pair.lang, self._hard_weight)
