@@ -8,11 +8,44 @@ interval for a difference with a margin is wrong (its issue 10269), and the prod
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import NormalDist
 
 HALVINGS = 60
 """Bisections of [-1, 1]; far below float64's resolution of a share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """`n` pairs, of which `lost` were right before alone and `won` after alone; those of two halves add."""
+
+    n: int = 0
+    lost: int = 0
+    won: int = 0
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[bool, bool]]) -> Matched:
+        """From pairs of right before, right after."""
+        found = list(pairs)
+        return cls(len(found), sum(b and not a for b, a in found), sum(a and not b for b, a in found))
+
+    def __add__(self, other: Matched) -> Matched:
+        """Of the pairs of both."""
+        return Matched(self.n + other.n, self.lost + other.lost, self.won + other.won)
+
+    @property
+    def harm(self) -> float:
+        """See `harm`."""
+        return harm(self.lost, self.won)
+
+    def bound(self, alpha: float) -> float:
+        """See `loss_bound`."""
+        return loss_bound(self.lost, self.won, self.n, alpha)
+
+    def needed(self, margin: float, alpha: float) -> int:
+        """See `pairs_needed`, for pairs that differ as often as these."""
+        return pairs_needed((self.lost + self.won) / max(1, self.n), margin, alpha)
 
 
 def harm(lost: int, won: int) -> float:
@@ -22,7 +55,7 @@ def harm(lost: int, won: int) -> float:
     """
     differing = lost + won
     above = sum(math.comb(differing, k) for k in range(lost, differing + 1))
-    return above / 2**differing
+    return float(above / 2**differing)
 
 
 def loss_bound(lost: int, won: int, n: int, alpha: float = 0.05) -> float:
@@ -46,6 +79,18 @@ def loss_bound(lost: int, won: int, n: int, alpha: float = 0.05) -> float:
         else:
             high = middle
     return high
+
+
+def pairs_needed(churn: float, margin: float, alpha: float = 0.05, power: float = 0.9) -> int:
+    """Pairs with which `loss_bound` lies below `margin` for a share `power` of equal seconds.
+
+    `churn` is the share of pairs that differ either way, by chance. By the normal approximation; never fewer than
+    where the bound of pairs that all agree reaches the margin.
+    """
+    normal = NormalDist()
+    z = normal.inv_cdf(1 - alpha)
+    least = z * z * (1 - margin) / margin
+    return math.ceil(max(least, churn * ((z + normal.inv_cdf(power)) / margin) ** 2))
 
 
 def _score(lost: int, won: int, n: int, d: float) -> float:

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from ab.summary import Stat
 from deploy.life.config import GateConfig
 from deploy.life.deployment import Deployment
-from deploy.life.gate import Evaluation, decide
+from deploy.life.evaluation import Evaluation
+from deploy.life.gate import decide
 from deploy.life.harm import exposures, harm
 from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState

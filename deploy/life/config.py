@@ -11,16 +11,25 @@ from understudy.config import Section
 
 
 class GateConfig(Section):
-    """The offline gate: paired differences (candidate less parent) on held-out prompts."""
+    """The offline gate: candidate beside parent on held-out prompts, by exact replies, facts and agreement."""
 
+    RENAMED = MappingProxyType({"general_margin": "margin", "min_prompts": "general_rows"})
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """One-sided error level of both bounds."""
+    """One-sided error level of each clause."""
     hard_min_improvement: float = Field(default=0.0, ge=0, lt=1)
-    """The lower bound of the mean improvement on hard prompts must be above this."""
-    general_margin: float = Field(default=0.03, gt=0, lt=1)
-    """The lower bound of the mean change on general prompts must be above minus this."""
-    min_prompts: int = Field(default=10, ge=2)
-    """Fewest prompts of each sort."""
+    """The lower bound of the mean improvement in agreement on hard prompts must be above this."""
+    margin: float = Field(default=0.03, gt=0, lt=1)
+    """The share of exact replies to general prompts that may be lost, at 400 prompts; wider on fewer."""
+    general_rows: int = Field(default=400, ge=2)
+    """Held-out general prompts that are wanted."""
+    hard_rows: int = Field(default=100, ge=2)
+    """Held-out failures of the live student that are wanted."""
+    on_few: Literal["wait", "go"] = "wait"
+    """With fewer: the round waits for traffic to bring them, or goes on and says what it cannot see."""
+    kind_rows: int = Field(default=20, ge=2)
+    """Prompts from which on a kind is judged of its own."""
+    promotions_back: int = Field(default=5, ge=1)
+    """The version that was live so many promotions ago is compared with, too, so that small losses do not add up."""
 
 
 class RolloutStep(Section):

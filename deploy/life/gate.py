@@ -1,88 +1,193 @@
 """The offline gate: may a candidate take live traffic at all? A pure decision on an evaluation.
 
-Parent and candidate answer the same prompts, so what decides is the lower bound of their paired differences.
+Each clause can refuse alone; what each one is there for, and how often it errs, is in docs/benchmarks.md
+(`understudy bench gate`). A comparison with NaN is false, so each is put the way that lets NaN refuse.
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from ab.matched import Matched, holm
 from ab.paired import Bound, lower_bound
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
+from deploy.life.evaluation import Evaluation, JudgedRow, exact, facts, matched
+
+FULL_GENERAL: Final = 400
+FULL_HARD: Final = 100
+"""Rows below which a judgement is one on few, and says so."""
+LEAST: Final = {"hard": 10, "general": 20}
+"""Rows below which nothing can be judged, whatever is asked: with fewer general ones no bound would ever pass."""
 
 
-class JudgedPair(BaseModel):
-    """One held-out prompt: agreement of the parent and of the candidate with the teacher, in [0, 1]."""
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A version that was live some promotions ago, and whether its replies were exact, by row id."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    id: str = ""
-    parent: float
-    candidate: float
+    version: str
+    exact: Mapping[str, bool]
 
 
-class Evaluation(BaseModel):
-    """What the trainer leaves in `rounds/N/evaluate/evaluation.json`."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A clause that refuses, and why."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    schema_version: Literal[1] = 1
-    candidate_finite: bool
-    """Whether every weight is a finite number."""
-    hard: tuple[JudgedPair, ...] = ()
-    general: tuple[JudgedPair, ...] = ()
-    summary: dict[str, Any] = Field(default_factory=dict)
+    clause: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """`passed` when `reasons` is empty; figures of both slices."""
+    """`passed` when nothing refuses; and all figures that were looked at, as JSON."""
 
-    passed: bool
-    reasons: tuple[str, ...]
-    hard: Bound | None
-    general: Bound | None
+    refusals: tuple[Refusal, ...]
+    figures: dict[str, Any]
+    few: str = ""
+    """What a judgement on few rows cannot see; empty where there were enough."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.refusals
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """In words."""
+        return tuple(refusal.why for refusal in self.refusals)
 
     def summary(self) -> dict[str, Any]:
         """As JSON, for the round's record."""
-        slices = {name: _told(found) for name, found in (("hard", self.hard), ("general", self.general))}
-        return {"passed": self.passed, "reasons": self.reasons, **slices}
+        refused_by = [refusal.clause for refusal in self.refusals]
+        told = {"passed": self.passed, "reasons": list(self.reasons), "refused_by": refused_by, "few": self.few}
+        return {**told, **self.figures}
 
 
-def bound(pairs: tuple[JudgedPair, ...], alpha: float) -> Bound | None:
-    """Of candidate less parent; None below two pairs."""
-    return lower_bound([(pair.parent, pair.candidate) for pair in pairs], alpha)
+def decide(
+    evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True, former: Former | None = None
+) -> GateDecision:
+    """Pass only a candidate that is better on new traffic and, by every clause, not worse on general traffic.
 
-
-def decide(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True) -> GateDecision:
-    """Pass only a candidate with finite weights and a fingerprint that is better on hard prompts and not
-    worse than the margin on general ones."""
-    hard, general = bound(evaluation.hard, config.alpha), bound(evaluation.general, config.alpha)
-    reasons = []
+    `former` is the version that was live `config.promotions_back` promotions ago, where it was judged on rows of
+    this evaluation.
+    """
+    hard, general = evaluation.of("hard"), evaluation.of("general")
+    refusals: list[Refusal] = []
     if not evaluation.candidate_finite:
-        reasons.append("the candidate has weights that are not finite")
+        refusals.append(Refusal("finite", "the candidate has weights that are not finite"))
     if not fingerprint:
-        reasons.append(f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it")
-    reasons += _too_few("hard", hard, config) + _too_few("general", general, config)
-    # A comparison with NaN is false, so each condition is put the way that lets NaN fail it.
-    if hard is not None and not hard.lower > config.hard_min_improvement:
-        reasons.append(f"hard prompts: lower bound {hard.lower:+.4f} not above {config.hard_min_improvement:+.4f}")
-    if general is not None and not general.lower > -config.general_margin:
-        reasons.append(f"general prompts: lower bound {general.lower:+.4f} not above {-config.general_margin:+.4f}")
-    return GateDecision(not reasons, tuple(reasons), hard, general)
+        why = f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"
+        refusals.append(Refusal("fingerprint", why))
+    refusals += _rows(len(hard), len(general), config)
+    gain = _gain(hard, config)
+    lost, lost_facts = matched(general, exact), matched(general, facts)
+    kinds = _by_kind(general, config.kind_rows)
+    earlier = _against(former, general)
+    refusals += _better(gain, config) + _bound(lost, "general prompts", "bound", config)
+    refusals += _harm(lost, "exact replies", "harm", config) + _harm(lost_facts, "facts", "facts", config)
+    refusals += _kinds(kinds, config)
+    if former is not None and earlier.n >= LEAST["general"]:
+        refusals += _bound(earlier, f"general prompts against {former.version}", "former", config)
+    figures = {
+        "hard": _slice(hard, gain, config.alpha),
+        "general": _slice(general, _gain(general, config), config.alpha),
+        "kinds": {kind: {**_counts(found), "p": found.harm} for kind, found in kinds.items()},
+        "former": None if former is None else {"version": former.version, **_counts(earlier)},
+        "rows_needed": lost.needed(config.margin, config.alpha),
+    }
+    return GateDecision(tuple(refusals), figures, few(len(hard), len(general), config))
 
 
-def _too_few(name: str, found: Bound | None, config: GateConfig) -> list[str]:
-    n = 0 if found is None else found.n
-    return [] if n >= config.min_prompts else [f"{n} held-out {name} prompts, fewer than {config.min_prompts}"]
+def margin(n: int, config: GateConfig) -> float:
+    """The share of exact replies that a loss must be shown to lie below, with `n` pairs.
+
+    Below `FULL_GENERAL` it widens as the bound does, so that a candidate that is no worse has a chance to pass.
+    """
+    return config.margin * math.sqrt(max(1.0, FULL_GENERAL / max(1, n)))
 
 
-def _told(found: Bound | None) -> dict[str, float] | None:
-    if found is None:
+def few(hard: int, general: int, config: GateConfig) -> str:
+    """What a judgement on so many rows cannot see, in words; empty where there are enough of both."""
+    if general < FULL_GENERAL:
+        return f"judged on few: a loss below {100 * margin(general, config):.1f} points would not be seen"
+    return f"judged on few: {hard} rows of new traffic" if hard < FULL_HARD else ""
+
+
+def _rows(hard: int, general: int, config: GateConfig) -> list[Refusal]:
+    found = []
+    for name, n, wanted in (("hard", hard, config.hard_rows), ("general", general, config.general_rows)):
+        least = min(wanted, LEAST[name]) if config.on_few == "go" else wanted
+        if n < least:
+            found.append(Refusal("rows", f"{n} held-out {name} prompts, fewer than {least}"))
+    return found
+
+
+def _gain(rows: Sequence[JudgedRow], config: GateConfig) -> Bound | None:
+    return lower_bound([(row.parent.agreement, row.candidate.agreement) for row in rows], config.alpha)
+
+
+def _better(gain: Bound | None, config: GateConfig) -> list[Refusal]:
+    if gain is None or gain.lower > config.hard_min_improvement:
+        return []
+    why = f"hard prompts: lower bound {gain.lower:+.4f} not above {config.hard_min_improvement:+.4f}"
+    return [Refusal("better", why)]
+
+
+def _bound(lost: Matched, name: str, clause: str, config: GateConfig) -> list[Refusal]:
+    allowed = margin(lost.n, config)
+    if lost.n == 0 or lost.bound(config.alpha) <= allowed:
+        return []
+    why = (
+        f"{name}: {lost.lost} exact replies lost and {lost.won} won of {lost.n}, so up to "
+        f"{100 * lost.bound(config.alpha):.1f} points may be lost, more than {100 * allowed:.1f}"
+    )
+    if lost.harm > config.alpha and lost.needed(config.margin, config.alpha) > lost.n:
+        why += f"; with replies that change so often it needs {lost.needed(config.margin, config.alpha)} prompts"
+    return [Refusal(clause, why)]
+
+
+def _harm(lost: Matched, name: str, clause: str, config: GateConfig) -> list[Refusal]:
+    if lost.harm > config.alpha:
+        return []
+    why = f"general prompts: {name} lost {lost.lost}, won {lost.won} of {lost.n}: p = {lost.harm:.2g}"
+    return [Refusal(clause, why)]
+
+
+def _by_kind(rows: Sequence[JudgedRow], least: int) -> dict[str, Matched]:
+    groups: dict[str, list[JudgedRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.kind].append(row)
+    return {kind: matched(found, exact) for kind, found in sorted(groups.items()) if len(found) >= least}
+
+
+def _kinds(kinds: Mapping[str, Matched], config: GateConfig) -> list[Refusal]:
+    harmed = holm({kind: found.harm for kind, found in kinds.items()}, config.alpha)
+    told = ((kind, kinds[kind]) for kind in harmed)
+    return [Refusal("kinds", f"kind {k!r}: {m.lost} lost, {m.won} won of {m.n}: p = {m.harm:.2g}") for k, m in told]
+
+
+def _against(former: Former | None, general: Sequence[JudgedRow]) -> Matched:
+    known = {} if former is None else former.exact
+    return Matched.of((known[row.id], row.candidate.exact) for row in general if row.id in known)
+
+
+def _slice(rows: Sequence[JudgedRow], gain: Bound | None, alpha: float) -> dict[str, Any] | None:
+    """Agreement, exact replies and facts of one slice."""
+    if gain is None:
         return None
-    return {
-        "n": found.n, "parent": found.before, "candidate": found.after,
-        "difference": found.difference, "lower": found.lower,
+    told: dict[str, Any] = {
+        "n": gain.n, "parent": gain.before, "candidate": gain.after, "difference": gain.difference,
+        "lower": gain.lower,
     }  # fmt: skip
+    for name, right in (("exact", exact), ("facts", facts)):
+        found = matched(rows, right)
+        sides = {side: sum(right(getattr(row, side)) for row in rows) / len(rows) for side in ("parent", "candidate")}
+        told[name] = {**sides, **_counts(found), "bound": found.bound(alpha), "p": found.harm}
+    return told
+
+
+def _counts(found: Matched) -> dict[str, int]:
+    return {"n": found.n, "lost": found.lost, "won": found.won}

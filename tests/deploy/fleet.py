@@ -89,7 +89,7 @@ class World:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
         deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
         routing = open_routing(self.state, None, clock=self.time)
-        self.conductor = Conductor(deployment, routing, GateConfig(min_prompts=5), elapsed)
+        self.conductor = Conductor(deployment, routing, GateConfig(general_rows=5, hard_rows=5), elapsed)
         return self.conductor
 
     def turn(self, ticks: int = 3) -> RoutingDocument:
@@ -176,7 +176,7 @@ def round_at_gate(state: StateDir, better: float, general: float, finite: bool) 
     rounds = FileRounds(state)
     begun = rounds.begin("v2", "t1", "演示：漂移")
     pairs = [{"id": str(i), "parent": 0.5, "candidate": 0.5 + better + 0.01 * (i % 3)} for i in range(30)]
-    same = [{"id": str(i), "parent": 0.9, "candidate": 0.9 + general + 0.001 * (i % 3)} for i in range(30)]
+    same = [{"id": f"g{i}", "parent": 1.0, "candidate": 1.0 + general} for i in range(30)]
     evaluation = {"schema_version": 1, "candidate_finite": finite, "hard": pairs, "general": same, "summary": {}}
     write_json(rounds.folder(begun.id, "evaluate") / "evaluation.json", evaluation)
     for stage in ("select", "score", "distil", "export", "evaluate"):

@@ -138,3 +138,5 @@ def test_a_key_that_was_renamed_is_refused_by_its_new_name(tmp_path: Path) -> No
     one_underscore = said(tmp_path, {}, {"UNDERSTUDY_ROLLOUT_AGREEMENT_MARGIN": "0.1"})
     assert "did you mean `UNDERSTUDY_ROLLOUT__SIMILARITY_MARGIN`" in one_underscore
     assert "not a known key" in said(tmp_path, {"rollout": {"steps": [{"share": 1, "agreement_margin": 1}]}})
+    for former, key in (("general_margin", "margin"), ("min_prompts", "general_rows")):
+        assert f"`gate.{former}` is called `gate.{key}` now" in said(tmp_path, {"gate": {former: 1}})
