@@ -16,7 +16,7 @@ from ab.summary import Stat
 
 Z = 3.0
 """Standard errors."""
-Stats = Mapping[str, Stat]
+Summaries = Mapping[str, Stat]
 """By KPI."""
 
 
@@ -51,7 +51,11 @@ class Guardrail(BaseModel):
 
 
 def first_breach(
-    guardrails: Iterable[Guardrail], new: Stats, old: Stats, min_samples: int = 2, baseline: str = "the baseline"
+    guardrails: Iterable[Guardrail],
+    new: Summaries,
+    old: Summaries,
+    min_samples: int = 2,
+    baseline: str = "the baseline",
 ) -> str | None:
     """The first guardrail that is clearly broken, in words; one with fewer than `min_samples` on a side is silent."""
     for guardrail in guardrails:

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class DemoModel:
     """One committed model; `told_from` is the folder whose weights its fingerprint must refuse."""
 
     version: str
@@ -35,9 +35,9 @@ class Model:
 
 
 MODELS = (
-    Model("t1", "teacher", "models/teacher"),
-    Model("v1", "student", "registry/students/v1", None, "registry/students/v2"),
-    Model("v2", "student", "registry/students/v2", "v1", "registry/students/v1"),
+    DemoModel("t1", "teacher", "models/teacher"),
+    DemoModel("v1", "student", "registry/students/v1", None, "registry/students/v2"),
+    DemoModel("v2", "student", "registry/students/v2", "v1", "registry/students/v1"),
 )
 
 
@@ -75,7 +75,7 @@ def install(state: StateDir) -> list[str]:
     return added
 
 
-def prepared(model: Model, folder: Path, scratch: Path) -> Path:
+def prepared(model: DemoModel, folder: Path, scratch: Path) -> Path:
     """The folder to register: the committed one, or a copy of it with the fingerprint that it lacks."""
     if (folder / FINGERPRINT_FILE).is_file():
         return folder

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo.world import stream
-from serving.up.report.questions import FAMILIES, Family, Purpose, ReportQuestion
+from serving.up.report.questions import FAMILIES, Purpose, QuestionFamily, ReportQuestion
 from understudy.files import write_atomic
 
-SEEDS: dict[Family, int] = {"drift": 71, "general": 72}
+SEEDS: dict[QuestionFamily, int] = {"drift": 71, "general": 72}
 FIRST_TOKENS, LOAD = (73, 24), (74, 32)
 """Seed and number of the prompts by which the engines' speed is taken."""
 
@@ -27,7 +27,7 @@ def questions(count: int) -> Iterator[ReportQuestion]:
     yield from drawn("throughput", "general", *LOAD)
 
 
-def drawn(purpose: Purpose, family: Family, seed: int, count: int) -> Iterator[ReportQuestion]:
+def drawn(purpose: Purpose, family: QuestionFamily, seed: int, count: int) -> Iterator[ReportQuestion]:
     """`count` held-out prompts of a seed."""
     for one in stream(seed, "eval", family, count):
         facts = tuple(fact.text for fact in one.facts)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
-Message = dict[str, str]
+ReplayMessage = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One request to send: messages that end with a user turn, and whose it is."""
 
-    messages: list[Message]
+    messages: list[ReplayMessage]
     session: str = ""
     user: str = ""
 
@@ -138,7 +138,7 @@ def of_row(row: Any, turns: Literal["last", "all"]) -> list[Prompt]:
     return [Prompt(spoken[: end + 1], header(session), header(user)) for end in chosen]
 
 
-def kept(message: Any) -> Message | None:
+def kept(message: Any) -> ReplayMessage | None:
     """A message with role and text; None for one without text, such as a tool call.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any
 
 from demo import world
 
-Figures = dict[str, Any]
+ModelFigures = dict[str, Any]
 
 # Model, family, bound, and whether the figure must be at least (True) or at most (False) the bound.
 TARGETS: tuple[tuple[str, str, float, bool], ...] = (
@@ -42,7 +42,7 @@ Trained by `make demo-models`, measured by `python -m demo.training.evaluate`.
 """
 
 
-def targets(figures: Figures, name: str) -> list[str]:
+def targets(figures: ModelFigures, name: str) -> list[str]:
     """One table row for each target of a model."""
     rows = []
     for model, family, bound, at_least in TARGETS:
@@ -55,7 +55,7 @@ def targets(figures: Figures, name: str) -> list[str]:
     return rows
 
 
-def kinds(model: Figures) -> list[str]:
+def kinds(model: ModelFigures) -> list[str]:
     """One table row for each slice: all facts right, the wording exact, and each kind of fact."""
     shown = ("all", "exact", "fact:date", "fact:sum", "fact:amount", "fact:cause", "fact:copy")
     head = ["| slice | all facts | same wording | dates | sums | amounts | causes | copies |", "|---" * 8 + "|"]
@@ -65,7 +65,7 @@ def kinds(model: Figures) -> list[str]:
     ]
 
 
-def weakest(model: Figures) -> str:
+def weakest(model: ModelFigures) -> str:
     """The taught intents with the lowest pass rates, over both languages."""
     found: dict[str, list[float]] = {}
     for name, rates in model["slices"].items():
@@ -76,7 +76,7 @@ def weakest(model: Figures) -> str:
     return "Weakest taught intents: " + ", ".join(f"{name} {value:.0%}" for value, name in lowest) + "."
 
 
-def card(figures: Figures, name: str) -> str:
+def card(figures: ModelFigures, name: str) -> str:
     """The card of one model as Markdown."""
     model, count = figures["models"][name], figures["samples_per_family_and_language"]
     lines = [
@@ -103,7 +103,7 @@ def card(figures: Figures, name: str) -> str:
     return "\n".join([*lines, "", LIMITS, DATA])
 
 
-def write_cards(root: Path, figures: Figures) -> None:
+def write_cards(root: Path, figures: ModelFigures) -> None:
     """Write README.md beside the weights of each model."""
     students = root / "registry" / "students"
     for name, folder in (("teacher", root / "models" / "teacher"), ("v1", students / "v1"), ("v2", students / "v2")):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.training.split import Role, role
+from demo.training.split import DialogueRole, role
 from understudy.errors import UnderstudyError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +39,7 @@ def folder() -> Path:
     return found
 
 
-def dialogues(roles: frozenset[Role]) -> Iterator[Dialogue]:
+def dialogues(roles: frozenset[DialogueRole]) -> Iterator[Dialogue]:
     """All dialogues whose split role is in `roles`, in file order."""
     with gzip.open(folder() / FILE, "rt", encoding="utf-8") as lines:
         for line in lines:

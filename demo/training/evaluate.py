@@ -17,7 +17,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from demo import world
 from demo.training import corpus, tokenizer
 from demo.training.ask import pass_rates, replies
-from demo.training.cards import write_cards
+from demo.training.cards import ModelFigures, write_cards
 from demo.training.model import parameters
 from demo.training.rows import ROW, ROWS
 from demo.training.train import V1_AT_LEAST
@@ -26,7 +26,6 @@ SEED = 4242
 COUNT = 300  # held-out samples for each family and language
 REAL = 100  # real dialogues of the judge split
 COMPARED_TOKENS = 64  # of the teacher's greedy reply
-Figures = dict[str, object]
 
 
 def load(folder: Path) -> LlamaForCausalLM:
@@ -49,7 +48,7 @@ def _joined(rates: Sequence[dict[str, float]], samples: Sequence[list[world.Samp
 
 def measure(
     model: LlamaForCausalLM, words: PreTrainedTokenizerFast, slices: dict[str, list[world.Sample]]
-) -> tuple[Figures, dict[str, list[str]]]:
+) -> tuple[ModelFigures, dict[str, list[str]]]:
     """Pass rates of a model for each slice and family, and its replies."""
     answers = {name: replies(model, words, [s.messages for s in samples]) for name, samples in slices.items()}
     rates = {name: pass_rates(samples, answers[name]) for name, samples in slices.items()}
@@ -118,7 +117,7 @@ def tokens_per_character(words: PreTrainedTokenizerFast, slices: dict[str, list[
     return found
 
 
-def training(work: Path, name: str, good_enough: float = 2.0) -> Figures:
+def training(work: Path, name: str, good_enough: float = 2.0) -> ModelFigures:
     """What the training log says, up to the first look that passed `good_enough`; empty without a log."""
     path = work / f"{name}.jsonl"
     if not path.is_file():
@@ -131,12 +130,12 @@ def training(work: Path, name: str, good_enough: float = 2.0) -> Figures:
     return {"steps": step, "tokens": step * ROWS * ROW}
 
 
-def evaluate(root: Path, work: Path, count: int) -> Figures:
+def evaluate(root: Path, work: Path, count: int) -> ModelFigures:
     """All figures of the cards, for the models under `root`."""
     students = root / "registry" / "students"
     folders = {"teacher": root / "models" / "teacher", "v1": students / "v1", "v2": students / "v2"}
     words, slices, real = tokenizer.load(folders["teacher"]), held_out(count), judged(REAL)
-    models: dict[str, Figures] = {}
+    models: dict[str, ModelFigures] = {}
     spoken: dict[str, list[str]] = {}
     for name, folder in track(list(folders.items()), description="evaluating"):
         model = load(folder)

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from demo import world
 from demo.training import corpus
 from demo.training.drills import DRILL_WEIGHTS, DRILLS
-from demo.training.split import Role
+from demo.training.split import DialogueRole
 from demo.training.tokenizer import ASSISTANT, BOS, END, USER
 
 ROWS, ROW = 16, 256  # rows of a batch, tokens of a row
@@ -34,7 +34,7 @@ class Mix:
     """What one model learns from; shares of tokens, the rest is the general family of the demo world."""
 
     seed: int
-    roles: frozenset[Role]
+    roles: frozenset[DialogueRole]
     rows: int = ROWS
     drift: float = 0.0
     drills: float = 0.08

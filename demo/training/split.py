@@ -3,12 +3,12 @@
 import hashlib
 from typing import Literal
 
-Role = Literal["both", "teacher_only", "judge"]
+DialogueRole = Literal["both", "teacher_only", "judge"]
 
 JUDGE_SHARE, TEACHER_ONLY_SHARE = 20, 30  # percent of the dialogues
 
 
-def role(dialogue_id: str) -> Role:
+def role(dialogue_id: str) -> DialogueRole:
     """The role of one dialogue: `judge` is kept from both models, `teacher_only` from the student."""
     digest = hashlib.sha256(f"understudy-split:{dialogue_id}".encode()).digest()
     bucket = int.from_bytes(digest[:4], "big") % 100

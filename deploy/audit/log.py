@@ -40,7 +40,7 @@ def entry_hash(entry: dict[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
+class _Deed:
     """What an entry is made of; `at` is when it happened, in seconds since the epoch."""
 
     at: float
@@ -62,7 +62,7 @@ class AuditLog:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: deque[_Event] = deque()
+        self._kept: deque[_Deed] = deque()
 
     def append(self, action: str, actor: str, **details: Any) -> dict[str, Any]:
         """Record that `actor` did `action`, after what is kept back; durable on return. Returns the entry.
@@ -109,9 +109,9 @@ class AuditLog:
                 if entry["n"] > after:
                     yield entry
 
-    def _event(self, action: str, actor: str, details: dict[str, Any]) -> _Event:
+    def _event(self, action: str, actor: str, details: dict[str, Any]) -> _Deed:
         plain = json.loads(json.dumps(details, ensure_ascii=False, default=str))
-        event = _Event(round(self._clock(), 3), action, actor, plain)
+        event = _Deed(round(self._clock(), 3), action, actor, plain)
         if len(_line(0, START, event)) > TAIL // 2:
             raise BadRequest(f"audit entry {action} is above {TAIL // 2} bytes; shorten its details")
         return event
@@ -142,10 +142,10 @@ class AuditLog:
             os.fsync(other.fileno())
         file.truncate(file.seek(0, os.SEEK_END) - len(rest))
         lost = {"bytes": len(rest), "set_aside": aside.name}
-        return _append(file, entry, _Event(round(self._clock(), 3), REPAIRED, "audit", lost))
+        return _append(file, entry, _Deed(round(self._clock(), 3), REPAIRED, "audit", lost))
 
 
-def _line(number: int, previous: str, event: _Event) -> bytes:
+def _line(number: int, previous: str, event: _Deed) -> bytes:
     entry = {
         "n": number, "at": event.at, "action": event.action, "actor": event.actor, "details": event.details,
         "previous": previous,
@@ -154,7 +154,7 @@ def _line(number: int, previous: str, event: _Event) -> bytes:
     return json.dumps(entry, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _append(file: IO[bytes], last: dict[str, Any], event: _Event) -> dict[str, Any]:
+def _append(file: IO[bytes], last: dict[str, Any], event: _Deed) -> dict[str, Any]:
     """Write the entry that follows `last`, durably or not at all; returns it."""
     line = _line(last["n"] + 1, last["hash"], event)
     end = file.seek(0, os.SEEK_END)

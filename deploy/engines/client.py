@@ -33,7 +33,7 @@ class EngineClient:
     """
 
     def __init__(self, url: str, model: str, key: str = "", *, ours: bool = True, connections: int = 16) -> None:
-        self._place = _Place(url)
+        self._place = _BaseAddress(url)
         self._model = model
         self._ours = ours
         limits = httpx.Limits(max_connections=connections)
@@ -102,7 +102,7 @@ class BlockingEngineClient:
     """The engine at `url`, asked by a thread that waits."""
 
     def __init__(self, url: str, key: str = "") -> None:
-        self._place = _Place(url)
+        self._place = _BaseAddress(url)
         self._http = httpx.Client(headers=_bearer(key), trust_env=False)
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ def _bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
-class _Place:
+class _BaseAddress:
     """Base URLs of an engine, and what is sent there."""
 
     def __init__(self, url: str) -> None:

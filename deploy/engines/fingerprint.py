@@ -14,7 +14,7 @@ from understudy.files import write_json
 
 FINGERPRINT_FILE = "fingerprint.json"
 """Its name in a version folder."""
-Ask = Callable[[Sequence[int]], Awaitable[list[float]]]
+AskLogprobs = Callable[[Sequence[int]], Awaitable[list[float]]]
 """Gives the log-probabilities (nats) of a prompt's own tokens at positions 1..n-1."""
 
 
@@ -24,18 +24,18 @@ class FingerprintMismatch(IntegrityError):
     code = "fingerprint"
 
 
-class _Model(BaseModel):
+class _Recorded(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Probe(_Model):
+class Probe(_Recorded):
     """A prompt of n token ids and the n-1 log-probabilities of its tokens after the first."""
 
     prompt: tuple[int, ...] = Field(min_length=2)
     logprobs: tuple[float, ...]
 
 
-class Fingerprint(_Model):
+class Fingerprint(_Recorded):
     """Recorded by whoever made the version."""
 
     schema_version: Literal[1] = 1
@@ -74,7 +74,7 @@ def difference(recorded: Sequence[float], measured: Sequence[float]) -> float:
     return max((abs(a - b) for a, b in zip(recorded, measured, strict=True)), default=math.inf)
 
 
-async def check(fingerprint: Fingerprint, ask: Ask) -> float:
+async def check(fingerprint: Fingerprint, ask: AskLogprobs) -> float:
     """The largest difference over all probes, in nats.
 
     Raises:

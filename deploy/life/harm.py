@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ab.guardrails import Guardrail, Stats, first_breach
+from ab.guardrails import Guardrail, Summaries, first_breach
 from deploy.life.config import RolloutConfig
 
 ABNORMAL, SIMILARITY, LATENCY = "abnormal_termination", "similarity", "latency"
@@ -17,11 +17,11 @@ def guardrails(config: RolloutConfig) -> tuple[Guardrail, ...]:
     )
 
 
-def harm(candidate: Stats, stable: Stats, config: RolloutConfig) -> str | None:
+def harm(candidate: Summaries, stable: Summaries, config: RolloutConfig) -> str | None:
     """What the candidate does worse than the stable version, in words; None when nothing is clear."""
     return first_breach(guardrails(config), candidate, stable, config.min_samples, "the stable version")
 
 
-def exposures(candidate: Stats) -> int:
+def exposures(candidate: Summaries) -> int:
     """Live replies of a version: every one is counted as ended well or abnormally."""
     return max((candidate[kpi].n for kpi in (ABNORMAL, LATENCY) if kpi in candidate), default=0)

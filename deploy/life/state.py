@@ -18,11 +18,11 @@ HISTORY = 20
 """Events kept in a version's record; the audit log keeps all."""
 
 
-class _Part(BaseModel):
+class _Remembered(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class VersionRecord(_Part):
+class VersionRecord(_Remembered):
     """State of a version's life, who decided on its promotion, and its last events."""
 
     state: str = "registered"
@@ -33,7 +33,7 @@ class VersionRecord(_Part):
     history: tuple[dict[str, Any], ...] = ()
 
 
-class Baseline(_Part):
+class Baseline(_Remembered):
     """KPI summaries of one version when the canary began: what came before does not count."""
 
     n: int = 0
@@ -44,7 +44,7 @@ class Baseline(_Part):
         return Stat(self.n, self.mean, self.var)
 
 
-class CanaryState(_Part):
+class CanaryState(_Remembered):
     """A candidate on its way; `step` is -1 while its slot loads it. Times are wall-clock seconds."""
 
     version: str
@@ -67,7 +67,7 @@ class CanaryState(_Part):
         return {v: {FORMER.get(kpi, kpi): found for kpi, found in kpis.items()} for v, kpis in before.items()}
 
 
-class Operation(_Part):
+class Operation(_Remembered):
     """A rollback or promotion by hand that is under way."""
 
     id: str
@@ -78,7 +78,7 @@ class Operation(_Part):
     started: float
 
 
-class OperationOutcome(_Part):
+class OperationOutcome(_Remembered):
     """How the last operation ended."""
 
     id: str
@@ -90,7 +90,7 @@ class OperationOutcome(_Part):
     error: str = ""
 
 
-class ControlState(_Part):
+class ControlState(_Remembered):
     """Everything that decides; replaced as a whole, never changed in place."""
 
     schema_version: Literal[1] = 1

@@ -44,11 +44,11 @@ class RouterConfig(Section):
         return value
 
 
-class _Message(BaseModel):
+class _Shared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Heartbeat(_Message):
+class Heartbeat(_Shared):
     """What a slot's agent reports every second; a Redis key with an expiry of five seconds."""
 
     schema_version: Literal[1] = 1
@@ -73,7 +73,7 @@ class Heartbeat(_Message):
     at: float = 0.0
 
 
-class GatewayBeat(_Message):
+class GatewayBeat(_Shared):
     """What a gateway reports: the epoch that it routes by (0 or below before the first document), and when."""
 
     id: str
@@ -83,7 +83,7 @@ class GatewayBeat(_Message):
     at: float
 
 
-class SlotView(_Message):
+class SlotView(_Shared):
     """A slot in the routing document: what it should serve, and what its heartbeat said last."""
 
     desired: str | None = None
@@ -101,7 +101,7 @@ class SlotView(_Message):
         return self.ready and self.version is not None and self.version == self.desired
 
 
-class ShadowRates(_Message):
+class ShadowRates(_Shared):
     """Shares of captured exchanges that are replayed on the other arm."""
 
     to_student: float = Field(default=0.5, ge=0, le=1)
@@ -110,7 +110,7 @@ class ShadowRates(_Message):
     """Of exchanges answered by the student."""
 
 
-class RoutingDocument(_Message):
+class RoutingDocument(_Shared):
     """Everything a gateway needs in order to route. Compare by `epoch`; never changed in place."""
 
     schema_version: Literal[1] = 1

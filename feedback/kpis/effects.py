@@ -14,13 +14,13 @@ from feedback.events import Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.store.keys import RedisKeys
 
-Command = list[Any]
+RedisCommand = list[Any]
 DAY = 86_400.0
 
 
-def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> list[Command]:
+def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> list[RedisCommand]:
     """Commands that add `values` to each group, such as `version:v1`."""
-    commands: list[Command] = []
+    commands: list[RedisCommand] = []
     for group in groups:
         key = f"{keys.kpis}{group}"
         for kpi, value in values.items():
@@ -30,7 +30,7 @@ def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> li
     return commands
 
 
-def exchange_effects(keys: RedisKeys, config: KpisConfig, exchange: Exchange, now: float) -> list[Command]:
+def exchange_effects(keys: RedisKeys, config: KpisConfig, exchange: Exchange, now: float) -> list[RedisCommand]:
     """What one exchange adds, and the target it makes for later feedback; `now` in seconds since the epoch."""
     groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
     assigned = exchange.assigned or exchange.arm
@@ -68,7 +68,7 @@ def exchange_values(exchange: Exchange) -> dict[str, float]:
     return values
 
 
-def feedback_effects(keys: RedisKeys, config: KpisConfig, kpi: Kpi, now: float) -> list[Command]:
+def feedback_effects(keys: RedisKeys, config: KpisConfig, kpi: Kpi, now: float) -> list[RedisCommand]:
     """One value of feedback: joined to its target within the tenant, or kept until the target comes."""
     if kpi.target:
         name = f"{kpi.tenant}:{kpi.target}"
@@ -85,7 +85,7 @@ def since(config: KpisConfig, now: float) -> str:
     return f"{now - config.late_days * DAY:.3f}"
 
 
-def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[Command]:
+def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
     """What a verdict adds to the student's version and arm."""
     values = {"similarity": verdict.similarity, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}

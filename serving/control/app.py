@@ -33,39 +33,39 @@ from understudy.errors import BadRequest
 
 PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
-Text = Annotated[str, StringConstraints(max_length=500)]
+ShortText = Annotated[str, StringConstraints(max_length=500)]
 """Short, and valid Unicode: the constraint refuses lone surrogates, which no file and no Redis takes."""
 
 
-class _Body(BaseModel):
+class _RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class RollbackBody(_Body):
+class RollbackBody(_RequestBody):
     """Where to; without a version the latest former one."""
 
-    version: Text | None = None
+    version: ShortText | None = None
 
 
-class PromoteBody(_Body):
+class PromoteBody(_RequestBody):
     """What to make live."""
 
-    version: Text
+    version: ShortText
 
 
-class WhatBody(_Body):
+class WhatBody(_RequestBody):
     """What to freeze or resume."""
 
     what: Literal["promotion", "learning", "student"]
 
 
-class RoundBody(_Body):
+class RoundBody(_RequestBody):
     """Why a round is asked for."""
 
-    why: Text = "asked for by an operator"
+    why: ShortText = "asked for by an operator"
 
 
-class AbortBody(_Body):
+class AbortBody(_RequestBody):
     """Which round to end; without a number the one under way."""
 
     round: int | None = None
@@ -178,7 +178,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         return RoundAbortedReply.model_validate(ended)
 
     @router.delete("/pool")
-    def purge(tenant: Text) -> PurgeReply:
+    def purge(tenant: ShortText) -> PurgeReply:
         conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant)
         removed = sources.purge(tenant)
         conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)

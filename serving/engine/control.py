@@ -33,7 +33,7 @@ class LoadRefused(IntegrityError):
 
 
 @dataclass(frozen=True, slots=True)
-class EngineState:
+class EngineReport:
     """What the engine says of itself; `started` is the version of its start, `version` the one it holds."""
 
     version: str | None
@@ -61,7 +61,7 @@ class EngineControl:
         except Unavailable:
             return False
 
-    async def state(self, deadline: float = SHORT) -> EngineState:
+    async def state(self, deadline: float = SHORT) -> EngineReport:
         """What is loaded, whether it is open, and how many requests run.
 
         Raises:
@@ -104,9 +104,9 @@ def _order(path: str, body: dict[str, str]) -> Query[None]:
     return Query("POST", path, lambda _: None, body, beside=True)
 
 
-def _state(text: str) -> EngineState:
+def _state(text: str) -> EngineReport:
     found = json.loads(text)
-    return EngineState(**{name: found[name] for name in EngineState.__dataclass_fields__})
+    return EngineReport(**{name: found[name] for name in EngineReport.__dataclass_fields__})
 
 
 def _cost(text: str) -> tuple[float, int]:
@@ -115,7 +115,7 @@ def _cost(text: str) -> tuple[float, int]:
 
 
 _HEALTH: Query[None] = Query("GET", HEALTH, lambda _: None, beside=True)
-_STATE: Query[EngineState] = Query("GET", STATE, _state, beside=True)
+_STATE: Query[EngineReport] = Query("GET", STATE, _state, beside=True)
 
 
 @contextlib.contextmanager

@@ -77,14 +77,14 @@ def after(state: State, event: SlotEvent) -> State:
         raise IllegalTransition(f"a slot that is {state} cannot take the event {event}") from None
 
 
-Step = Literal["nothing", "start", "replace"]
+SlotStep = Literal["nothing", "start", "replace"]
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
     """What a slot should do now, with which version, and why nothing is done where that is not obvious."""
 
-    step: Step
+    step: SlotStep
     version: str | None = None
     why: str = ""
 

@@ -13,7 +13,7 @@ import psutil
 from deploy.routing.document import SlotName
 from serving.engine import compat
 from serving.engine.config import EnginesConfig, cores_of, served_model
-from serving.engine.control import EngineAway, EngineControl, EngineState
+from serving.engine.control import EngineAway, EngineControl, EngineReport
 from serving.engine.launch import obstacles
 from serving.engine.launch.fork_client import ForkLauncher
 from serving.engine.launch.launcher import EngineProcess, Launcher, LaunchFailed, LaunchSpec
@@ -56,7 +56,7 @@ class EngineRunner:
         self._used: Launcher | None = None
         self._seen = clock()
 
-    async def adopt(self) -> EngineState | None:
+    async def adopt(self) -> EngineReport | None:
         """The state of an engine that an earlier agent left with the fork server; None when there is none.
 
         One that does not answer to our key is stopped.

@@ -33,7 +33,7 @@ class Message(msgspec.Struct, gc=False):
     content: msgspec.Raw = _NULL
 
 
-class _Asked(msgspec.Struct):
+class _CompletionFields(msgspec.Struct):
     model: str
     user: msgspec.Raw = _NULL
     stream: bool | None = None
@@ -41,12 +41,12 @@ class _Asked(msgspec.Struct):
     priority: int | float | None = None
 
 
-class _Chat(_Asked, kw_only=True):
+class _Chat(_CompletionFields, kw_only=True):
     messages: list[Message]
 
 
 _chat = msgspec.json.Decoder(_Chat)
-_completion = msgspec.json.Decoder(_Asked)
+_completion = msgspec.json.Decoder(_CompletionFields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from serving.gateway.routing import Ask
 from understudy.errors import TooLarge
 
 HeadStage = Callable[[RequestContext], None]
-Stage = Callable[[RequestContext], Awaitable[None] | None]
+RequestStage = Callable[[RequestContext], Awaitable[None] | None]
 
 
 def size(context: RequestContext) -> None:
@@ -85,7 +85,7 @@ class Stages:
     """What is done when the head is read and it is the request's turn, and when the body is there, too."""
 
     head: tuple[HeadStage, ...] = (size, key, limits)
-    whole: tuple[Stage, ...] = (parse, route)
+    whole: tuple[RequestStage, ...] = (parse, route)
 
 
 STAGES = Stages()

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from understudy.errors import UnderstudyError
 
-Family = Literal["drift", "general"]
+QuestionFamily = Literal["drift", "general"]
 """The kind of question held back from the student, and the kinds that it was taught."""
 Purpose = Literal["judged", "first_token", "throughput"]
-FAMILIES: tuple[Family, ...] = ("drift", "general")
+FAMILIES: tuple[QuestionFamily, ...] = ("drift", "general")
 
 
 class ReportQuestion(BaseModel):
@@ -23,7 +23,7 @@ class ReportQuestion(BaseModel):
 
     schema_version: Literal[1] = 1
     purpose: Purpose
-    family: Family
+    family: QuestionFamily
     messages: tuple[dict[str, str], ...]
     facts: tuple[str, ...] = ()
     """Texts, each of which must be stated, whatever its spacing, case or width of characters."""
@@ -35,7 +35,7 @@ class Questions:
     def __init__(self, rows: Sequence[ReportQuestion]) -> None:
         self._rows = rows
 
-    def of(self, purpose: Purpose, family: Family | None = None) -> list[ReportQuestion]:
+    def of(self, purpose: Purpose, family: QuestionFamily | None = None) -> list[ReportQuestion]:
         """Those for `purpose`, in order.
 
         Raises:

@@ -13,7 +13,7 @@ import pytest
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotView
 from serving.engine.agent import STARTS, Agent
 from serving.engine.config import EnginesConfig
-from serving.engine.control import EngineState, LoadRefused
+from serving.engine.control import EngineReport, LoadRefused
 from serving.engine.launch.obstacles import CannotStart
 from serving.engine.slot import State
 from tests.waiting import eventually_async
@@ -76,8 +76,8 @@ class Stub:
         self.version = version
         return 0.1, 1
 
-    async def state(self, deadline: float = 1.0) -> EngineState:
-        return EngineState(self.version, self.version, self.is_open, False, self.busy)
+    async def state(self, deadline: float = 1.0) -> EngineReport:
+        return EngineReport(self.version, self.version, self.is_open, False, self.busy)
 
     async def prompt_logprobs(self, prompt: Any, deadline: float) -> list[float]:
         return [-1.0]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from serving.gateway.completion.context import RequestContext
-from serving.gateway.completion.stages import STAGES, Stage, Stages
+from serving.gateway.completion.stages import STAGES, RequestStage, Stages
 from serving.gateway.errors import TooBusy
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import request
@@ -22,9 +22,9 @@ from understudy.errors import BadRequest
 Serve = Callable[..., Running]
 
 
-def after(stage: Stage, earlier: str) -> Stages:
+def after(stage: RequestStage, earlier: str) -> Stages:
     """The usual stages with `stage` put in after the one named `earlier`."""
-    whole: list[Stage] = []
+    whole: list[RequestStage] = []
     for one in STAGES.whole:
         whole += [one, stage] if getattr(one, "__name__", "") == earlier else [one]
     return replace(STAGES, whole=tuple(whole))
