@@ -1,19 +1,15 @@
-"""Rollback and promotion by hand on a fleet that obeys: loaded, not loaded, bad, at once, after a crash."""
+"""Rollback and promotion by hand on a fleet that obeys: loaded, not loaded, bad, after a crash."""
 
 from __future__ import annotations
 
-import threading
 from typing import Literal
 
 import pytest
 
-from ab.experiment import Experiment
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import Moving, World, actions, register, to_canary
-from tests.waiting import eventually
 from understudy.errors import Conflict, IntegrityError, NotFound, Unavailable
-from understudy.state import StateDir
 
 
 def test_rollback_to_the_loaded_version_is_one_epoch(world: World) -> None:
@@ -102,41 +98,6 @@ def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
     assert FileRounds(world.state).get(1).state == "rolled_back"
 
 
-def test_two_operations_at_once_conflict(world: World) -> None:
-    third = register(world.state, "third")
-    world.fleet.slow.add(third)
-    errors: list[BaseException] = []
-
-    def promote() -> None:
-        try:
-            world.conductor.acts.perform("promote", third, "test")
-        except Unavailable as error:
-            errors.append(error)
-
-    with Moving(world):
-        waiting = threading.Thread(target=promote, daemon=True)
-        waiting.start()
-        eventually(lambda: world.conductor.deployment.state.operation, what="a promotion under way")
-        with pytest.raises(Conflict, match="under way"):
-            world.conductor.acts.perform("rollback", None, "test")
-        world.time.at += world.rollout.operation_deadline + 1
-        waiting.join(10)
-    assert len(errors) == 1
-    assert "not loaded within" in str(errors[0])
-
-
-@pytest.mark.parametrize("ahead", [0, 7])
-def test_a_gateway_that_does_not_follow_is_named_after_the_deadline(state_dir: StateDir, ahead: int) -> None:
-    world = World(state_dir, follow_deadline=0.3)
-    world.turn()
-    world.fleet.follows = False
-    world.fleet.gateway_epoch += ahead
-    with Moving(world):
-        answer = world.conductor.acts.perform("rollback", None, "test")
-    assert answer["behind"] == ["g1"]
-    assert world.turn().stable == "v1"
-
-
 def test_a_gateway_above_every_epoch_of_ours_is_behind(world: World) -> None:
     document = world.turn()
     assert world.conductor.context.behind(document.epoch - 1) == []
@@ -156,33 +117,6 @@ def test_what_cannot_be_rolled_back_to_is_said(world: World, target: str) -> Non
     with pytest.raises((Conflict, NotFound), match=target):
         world.conductor.acts.perform("rollback", target, "test")
     assert world.turn().stable == "v2"
-
-
-def test_brakes_work_without_an_audit_log_and_other_operations_are_refused(world: World) -> None:
-    epoch, log = world.turn().epoch, world.state.audit
-    third = register(world.state, "third")
-    log.rename(log.with_name("away"))
-    log.mkdir()
-    for refused in (
-        lambda: world.conductor.acts.perform("promote", third, "test"),
-        lambda: world.conductor.acts.change(resume="learning", actor="test"),
-        lambda: world.conductor.acts.apply(Experiment(id="x", arms={"teacher": 1.0}), "test"),
-    ):
-        with pytest.raises(Unavailable, match=r"audit\.jsonl cannot be written"):
-            refused()
-    assert world.turn().epoch == epoch
-    with Moving(world):
-        answer = world.conductor.acts.perform("rollback", None, "test")
-    assert (answer["from"], answer["to"]) == ("v2", "v1")
-    assert "not in the audit log yet" in answer["warning"]
-    assert world.conductor.acts.change(freeze="student", actor="test") == ("promotion", "student")
-    log.rmdir()
-    log.with_name("away").rename(log)
-    world.turn()
-    assert actions(world)[-5:] == [
-        "rollback.begun", "version.superseded", "version.restored", "rollback.done", "freeze",
-    ]  # fmt: skip
-    assert world.conductor.acts.unaudited() == {}
 
 
 def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from deploy.control.conductor import Conductor
 from deploy.control.context import ControlContext
+from deploy.control.steps import FOLLOW
 from deploy.life.config import GateConfig
-from tests.deploy.fleet import World
+from deploy.rounds.store import FileRounds
+from tests.deploy.fleet import Time, World, to_canary
 
 
 def test_a_further_step_sees_what_was_reported_and_is_in_the_same_ticks_document(world: World) -> None:
@@ -42,3 +44,17 @@ def test_a_step_that_fails_ends_its_tick_and_the_next_one_begins_anew(world: Wor
     made.tick()
     assert made.document is not None
     assert made.document.frozen == ("learning",)
+
+
+def test_a_round_ends_although_a_gateway_does_not_follow_for_long(world: World) -> None:
+    elapsed = Time()
+    world.start(elapsed)
+    version = world.candidate()
+    to_canary(world, version)
+    world.fleet.follows = False
+    world.evidence(version, 60)
+    assert world.turn(5).stable == version
+    assert FileRounds(world.state).get(1).state == "live"
+    elapsed.at += FOLLOW + 1
+    world.turn()
+    assert FileRounds(world.state).get(1).state == "done"

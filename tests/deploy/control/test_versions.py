@@ -1,0 +1,58 @@
+"""The list of versions over time: the first stable one, damaged ones, those that are too many."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.registry.store import Registry
+from deploy.rounds.store import FileRounds
+from tests.deploy.fleet import STEP, World, actions, register, to_canary
+from understudy.errors import Conflict
+from understudy.state import StateDir
+
+
+def test_the_newest_version_is_stable_at_first_and_older_ones_wait_in_the_other_slot(world: World) -> None:
+    document = world.turn()
+    assert (document.stable, document.previous) == ("v2", ("v1",))
+    assert {s: v.version for s, v in document.slots.items() if s != "teacher"} == {"student-a": "v2", "student-b": "v1"}
+    assert all(view.serves for slot, view in document.slots.items() if slot != "teacher")
+
+
+def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None:
+    version = world.candidate()
+    world.fleet.refuse[version] = "fingerprint differs by 3.1 nats"
+    document = world.turn(6)
+    assert (document.stable, document.candidate) == ("v2", None)
+    assert document.slots["student-b"].desired == "v1"
+    assert "3.1 nats" in world.conductor.deployment.state.bad[version]
+    assert FileRounds(world.state).get(1).state == "rolled_back"
+    with pytest.raises(Conflict, match="marked bad"):
+        world.conductor.acts.perform("promote", version, "test")
+    assert "version.unloadable" in actions(world)
+
+
+def test_a_stable_version_that_no_slot_can_load_gives_way_to_the_former_one(world: World) -> None:
+    world.fleet._loaded["student-a"] = None
+    world.fleet.refuse["v2"] = "student-a cannot verify it"
+    document = world.turn()
+    assert document.stable == "v1"
+    assert document.slot_of("v1", "student") is not None
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 60)
+    assert world.turn().stable == version
+
+
+def test_old_versions_are_archived_but_never_the_last_four(state_dir: StateDir) -> None:
+    world = World(state_dir, (STEP,), keep_versions=4)
+    for number in range(3, 7):
+        register(state_dir, f"spare-{number}")
+    for _ in range(3):
+        version = world.candidate()
+        to_canary(world, version)
+        world.evidence(version, 60)
+        world.turn(5)
+    kept = [m.version for m in Registry(state_dir).versions()]
+    assert set(kept) >= {"v9", "v8", "v7", "v2"}
+    assert "v1" not in kept
+    assert (state_dir.registry / "archive" / "v1" / "manifest.json").is_file()

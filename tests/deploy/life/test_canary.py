@@ -1,0 +1,168 @@
+"""From the gate to live on a fleet that obeys: gate, load, steps, promotion, guardrail, and a record of each."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.audit.log import verify_chain
+from deploy.life.config import RolloutStep
+from deploy.registry.store import Registry
+from deploy.rounds.store import FileRounds
+from tests.deploy.fleet import World, actions, to_canary
+from understudy.state import StateDir
+
+
+def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    assert world.turn().stable == "v2"
+    world.evidence(version, 50)
+    world.evidence("v2", 200)
+    document = world.turn()
+    assert (document.stable, document.candidate, document.previous) == (version, None, ("v2", "v1"))
+    record = world.conductor.deployment.state.record(version)
+    assert (record.state, record.decided_by) == ("live", "exposures")
+    assert record.steps[0]["exposures"] == 50
+    done = FileRounds(world.state).get(1)
+    assert done.state == "done"
+    assert done.stages["canary"].summary["decided_by"] == "exposures"
+    assert done.stages["live"].summary["epoch"] == document.epoch
+    assert verify_chain(world.state.audit) > 5
+
+
+def test_exposures_and_kpis_from_before_the_canary_do_not_count(world: World) -> None:
+    version = world.candidate()
+    world.evidence(version, 500, similarity=0.1)
+    world.evidence("v2", 500, similarity=0.9)
+    to_canary(world, version)
+    assert world.turn(5).candidate == version
+    world.evidence(version, 540, similarity=0.1)
+    assert world.turn(5).candidate == version
+
+
+def test_too_little_traffic_promotes_after_the_wait_where_the_step_says_so(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 3)
+    world.time.at += 61
+    assert world.turn().stable == version
+    record = world.conductor.deployment.state.record(version)
+    assert record.decided_by == "offline+shadow: timeout promote"
+
+
+def test_too_little_traffic_holds_where_the_step_says_so(state_dir: StateDir) -> None:
+    hold = RolloutStep(share=0.25, min_exposures=50, max_wait_seconds=60, on_timeout="hold")
+    world = World(state_dir, (hold,))
+    version = world.candidate()
+    to_canary(world, version)
+    world.time.at += 1000
+    assert (world.turn().candidate, world.turn().stable) == (version, "v2")
+    assert actions(world).count("rollout.hold") == 1
+    world.evidence(version, 50)
+    assert world.turn().stable == version
+
+
+def test_steps_raise_the_share_one_after_the_other(state_dir: StateDir) -> None:
+    shares = (0.01, 0.05, 0.25, 1.0)
+    world = World(state_dir, tuple(RolloutStep(share=s, min_exposures=10, max_wait_seconds=9999) for s in shares))
+    version = world.candidate()
+    world.turn(5)
+    seen = []
+    for n in range(4):
+        seen.append(world.turn(1).candidate_share)
+        world.evidence(version, 10 * (n + 1))
+        world.turn(1)
+    assert seen == list(shares)
+    assert world.turn().stable == version
+    assert [s["exposures"] for s in world.conductor.deployment.state.record(version).steps] == [10] * 4
+
+
+@pytest.mark.parametrize("worse", [{"abnormal": 0.4}, {"similarity": 0.2}, {"latency": 3.0}])
+def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: dict[str, float]) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 40, **worse)
+    world.evidence("v2", 200)
+    document = world.turn()
+    assert (document.stable, document.candidate) == ("v2", None)
+    assert document.slots["student-b"].desired == "v1"
+    assert world.conductor.deployment.state.record(version).state == "rolled_back"
+    assert FileRounds(world.state).get(1).state == "rolled_back"
+    assert "version.breached" in actions(world)
+
+
+def test_without_figures_a_canary_neither_ends_well_nor_badly(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.kpis = None
+    world.time.at += 1000
+    assert (world.turn().candidate, world.turn().stable) == (version, "v2")
+
+
+@pytest.mark.parametrize("wrong", [{"better": -0.1}, {"general": -0.2}, {"finite": False}])
+def test_a_candidate_that_fails_its_gate_is_never_loaded(world: World, wrong: dict[str, float]) -> None:
+    version = world.candidate(**wrong)
+    document = world.turn(5)
+    assert (document.stable, document.candidate) == ("v2", None)
+    assert version not in {view.desired for view in document.slots.values()}
+    assert world.conductor.deployment.state.record(version).state == "rejected"
+    assert FileRounds(world.state).get(1).state == "rejected"
+
+
+def test_a_candidate_changed_on_disk_fails_its_gate(world: World) -> None:
+    version = world.candidate()
+    file = Registry(world.state).path(version) / "tokenizer.json"
+    file.write_bytes(file.read_bytes() + b" ")
+    world.turn()
+    assert FileRounds(world.state).get(1).state == "rejected"
+    assert "version.refused" in actions(world)
+
+
+def test_an_unreadable_evaluation_rejects_the_round(world: World) -> None:
+    world.candidate()
+    (world.state.rounds / "1" / "evaluate" / "evaluation.json").write_text("{")
+    world.turn()
+    assert FileRounds(world.state).get(1).state == "rejected"
+
+
+def test_a_candidate_that_does_not_load_in_time_gives_way(world: World) -> None:
+    version = world.candidate()
+    world.fleet.slow.add(version)
+    assert world.turn(5).candidate_share == 0.0
+    world.time.at += world.rollout.load_deadline + 1
+    document = world.turn()
+    assert (document.candidate, document.slots["student-b"].desired) == (None, "v1")
+
+
+def test_a_controller_killed_between_record_and_marker_writes_the_marker_later(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 60)
+    world.conductor.canary.tick()  # the record is written, the round's marker is not
+    assert world.conductor.deployment.state.stable == version
+    assert FileRounds(world.state).get(1).state == "canary"
+    world.start()
+    assert world.turn().stable == version
+    assert FileRounds(world.state).get(1).state == "done"
+
+
+def test_frozen_promotion_keeps_a_gated_candidate_waiting(world: World) -> None:
+    world.conductor.acts.change(freeze="promotion", actor="test")
+    version = world.candidate()
+    assert world.turn(6).candidate is None
+    assert FileRounds(world.state).get(1).state == "canary"
+    world.conductor.acts.change(resume="promotion", actor="test")
+    to_canary(world, version)
+
+
+def test_a_candidate_whose_slot_stays_away_is_taken_out_but_a_short_absence_is_not(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.time.at += 30
+    world.conductor.tick()
+    assert world.turn().candidate == version
+    world.time.at += 30
+    world.conductor.tick()
+    world.time.at += world.rollout.load_deadline + 1
+    world.conductor.tick()
+    assert world.turn().candidate is None
