@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ class Encoder:
         """Tokens of the rendered prompt, up to where the reply begins."""
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens of a reply say, without its end token."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
     def encode(self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int) -> Encoded | None:
         """Prompt and reply with its end token; None when there is no reply or it does not fit.

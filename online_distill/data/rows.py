@@ -22,6 +22,8 @@ class Row(BaseModel):
     role: Literal["hard", "anchor"]
     kind: str = ""
     lang: str = "en"
+    cluster: str = ""
+    """What its prompt is like, beside others of the traffic; the gate judges each by itself. Empty: not known."""
     weight: float
     messages: list[dict[str, Any]]
     teacher_text: str

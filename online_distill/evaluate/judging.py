@@ -1,60 +1,92 @@
-"""The evaluate stage's work: agreement of parent and candidate on held-out rows, pair by pair."""
+"""The evaluate stage's work: parent and candidate on held-out rows, by one forward pass of each, row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
 
+from deploy.life.evaluation import Evaluation, Judged, JudgedRow
+from feedback.checks.facts import facts
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
-from online_distill.evaluate.agreement import REPLY_TOKENS, agreement
+from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, hits
+
+NONE_RIGHT = Judged(agreement=0.0, exact=False, facts=False)
+"""Of weights that are no numbers."""
 
 
-def judge(
-    rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device
-) -> dict[str, Any]:
-    """The content of evaluation.json: pairs for hard and general rows, means by kind and language.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A held-out row with its prompt and the teacher's reply as tokens."""
 
-    Both models run in float32 from their stored weights. A candidate with weights that are no numbers is
-    flagged and agrees with nothing. Rows of more than `max_length` tokens are left out.
+    row: Row
+    text: Encoded
+
+
+def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device) -> Evaluation:
+    """Every row that fits `max_length` tokens, judged for both, with means by slice, kind and language.
+
+    Both models run in float32 from their stored weights. A candidate with weights that are no numbers is flagged and
+    gets nothing right.
     """
     encoder = Encoder(parent)
-    kept: list[tuple[Row, Encoded]] = []
-    for row in rows:
-        encoded = encoder.encode(row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS)
-        if encoded is not None:
-            kept.append((row, encoded))
-    texts = [encoded for _, encoded in kept]
-    before = agreement(models.load(parent, device), texts)
+    questions = [
+        Question(row, text)
+        for row in rows
+        if (text := encoder.encode(row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS))
+    ]
+    texts = [question.text for question in questions]
+    before = _judged(encoder, texts, argmax(models.load(parent, device), texts))
     model = models.load(candidate, device)
     finite = models.finite(model)
-    after = agreement(model, texts) if finite else [0.0] * len(texts)
-    pairs = [(row, b, a) for (row, _), b, a in zip(kept, before, after, strict=True)]
-    return {
-        "schema_version": 1,
-        "candidate_finite": finite,
-        "hard": _pairs(pairs, "hard"),
-        "general": _pairs(pairs, "anchor"),
-        "summary": _summary(pairs),
-    }
+    after = _judged(encoder, texts, argmax(model, texts)) if finite else [NONE_RIGHT] * len(texts)
+    judged = [
+        JudgedRow(id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, parent=b, candidate=a)
+        for q, b, a in zip(questions, before, after, strict=True)
+    ]
+    summary = _summary([(q.row, found) for q, found in zip(questions, judged, strict=True)])
+    return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary)
 
 
-def _pairs(pairs: Sequence[tuple[Row, float, float]], role: str) -> list[dict[str, Any]]:
-    return [{"id": row.id, "parent": b, "candidate": a} for row, b, a in pairs if row.role == role]
+def _slice(row: Row) -> Any:
+    return "hard" if row.role == "hard" else "general"
 
 
-def _summary(pairs: Sequence[tuple[Row, float, float]]) -> dict[str, Any]:
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for row, before, after in pairs:
-        role = "hard" if row.role == "hard" else "general"
-        for name in (role, f"{role}/{row.lang}", *([f"hard/{row.kind}"] if row.role == "hard" and row.kind else [])):
-            groups.setdefault(name, []).append((before, after))
-    return {
-        name: {"n": len(found), "parent": fmean(b for b, _ in found), "candidate": fmean(a for _, a in found)}
-        for name, found in sorted(groups.items())
-    }
+def _judged(encoder: Encoder, texts: Sequence[Encoded], said: Sequence[Sequence[int]]) -> list[Judged]:
+    return [reply_judged(encoder, text, tokens) for text, tokens in zip(texts, said, strict=True)]
+
+
+def reply_judged(encoder: Encoder, text: Encoded, said: Sequence[int]) -> Judged:
+    """Facts are those of the argmax tokens read as a text: a reply that is the teacher's but for a comma has them."""
+    right = hits(text, said)
+    if all(right):
+        return Judged(agreement=1.0, exact=True, facts=True)
+    reply = text.tokens[text.start :]
+    whole = facts(encoder.text(reply)) == facts(encoder.text([token for token in said if token != NOTHING]))
+    return Judged(agreement=sum(right) / len(right), exact=False, facts=whole)
+
+
+def _summary(judged: Sequence[tuple[Row, JudgedRow]]) -> dict[str, Any]:
+    """Means by group of parent and candidate: agreement, exact replies and facts."""
+    groups: dict[str, list[JudgedRow]] = {}
+    for row, found in judged:
+        kinds = [f"hard/{row.kind}"] if row.role == "hard" and row.kind else []
+        for name in (found.slice, f"{found.slice}/{row.lang}", *kinds):
+            groups.setdefault(name, []).append(found)
+    return {name: _means(found) for name, found in sorted(groups.items())}
+
+
+def _means(rows: Sequence[JudgedRow]) -> dict[str, Any]:
+    def both(figure: str) -> dict[str, float]:
+        return {
+            "parent": fmean(getattr(row.parent, figure) for row in rows),
+            "candidate": fmean(getattr(row.candidate, figure) for row in rows),
+        }
+
+    return {"n": len(rows), **both("agreement"), "exact": both("exact"), "facts": both("facts")}

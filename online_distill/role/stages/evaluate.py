@@ -18,5 +18,5 @@ def evaluate_stage(context: Context) -> StageOutcome:
     parent = context.registry.path(context.round.parent)
     candidate, device = context.folder("export") / MODEL, models.pick_device(context.config.device)
     found = judge(rows, parent, candidate, max_length=context.config.max_length, device=device)
-    write_json(context.folder("evaluate") / EVALUATION, found)
-    return StageOutcome({"candidate_finite": found["candidate_finite"], **found["summary"]})
+    write_json(context.folder("evaluate") / EVALUATION, found.model_dump(mode="json"))
+    return StageOutcome({"candidate_finite": found.candidate_finite, **found.summary})

@@ -1,26 +1,64 @@
-"""Parent and candidate on the same held-out rows, pair by pair."""
+"""Parent and candidate on the same held-out rows, row by row."""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
+import pytest
 import torch
 
+from deploy.life.evaluation import Judged
+from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
-from online_distill.evaluate.judging import judge
-from tests.online_distill.world import make_samples
+from online_distill.evaluate.judging import judge, reply_judged
+from tests.online_distill.world import TOKENIZER, make_samples
+
+CPU = torch.device("cpu")
 
 
-def test_judging_gives_pairs_and_means_by_language(teacher_folder: Path, student: Path) -> None:
+def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student: Path) -> None:
     rows = [Row.of(s, "hard") for s in make_samples(6)] + [Row.of(s, "anchor") for s in make_samples(4, start=900)]
-    found = judge(rows, teacher_folder, student, max_length=512, device=torch.device("cpu"))
-    assert len(found["hard"]) == 6
-    assert len(found["general"]) == 4
-    assert found["summary"]["hard/zh"]["n"] == 3
-    assert all(0 <= pair["parent"] <= 1 and 0 <= pair["candidate"] <= 1 for pair in found["hard"])
+    found = judge(rows, teacher_folder, student, max_length=512, device=CPU)
+    assert (len(found.of("hard")), len(found.of("general"))) == (6, 4)
+    assert found.summary["hard/zh"]["n"] == 3
+    assert found.summary["hard"]["exact"] == {"parent": 0.0, "candidate": 0.0}
+    assert set(found.summary["hard"]) == {"n", "parent", "candidate", "exact", "facts"}
+    assert {row.kind for row in found.rows} == {"en", "zh"}
+    assert all(0 <= row.parent.agreement <= 1 for row in found.rows)
+
+
+def test_a_row_is_judged_with_its_kind(teacher_folder: Path, student: Path) -> None:
+    row = Row.of(make_samples(1)[0], "anchor").model_copy(update={"cluster": "c7"})
+    assert judge([row], teacher_folder, student, max_length=512, device=CPU).rows[0].kind == "c7"
 
 
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:
     long = Row.of(make_samples(1)[0], "hard").model_copy(update={"teacher_text": "so " * 300})
-    found = judge([long], teacher_folder, student, max_length=60, device=torch.device("cpu"))
-    assert (found["hard"], found["general"], found["summary"]) == ([], [], {})
+    found = judge([long], teacher_folder, student, max_length=60, device=CPU)
+    assert (found.rows, found.summary) == ((), {})
+
+
+def test_a_reply_with_other_words_has_its_facts_and_one_with_another_number_has_not() -> None:
+    encoder = Encoder(TOKENIZER)
+    text = encoder.encode([{"role": "user", "content": "?"}], "It takes 5 days.", max_length=512, max_reply=64)
+    assert text is not None
+    reply = text.tokens[text.start :]
+    assert reply_judged(encoder, text, reply) == Judged(agreement=1.0, exact=True, facts=True)
+    for said, facts in (("It takes 5 days!", True), ("It takes 6 days.", False)):
+        tokens = [*encoder.tokenizer.encode(said, add_special_tokens=False), encoder.end]
+        found = reply_judged(encoder, text, tokens)
+        assert (found.exact, found.facts) == (False, facts)
+        assert found.agreement == pytest.approx(1 - 1 / len(reply))
+
+
+@pytest.mark.skipif(os.environ.get("UNDERSTUDY_FULL") != "1", reason="a measurement: UNDERSTUDY_FULL=1")
+def test_a_thousand_rows_are_judged_in_ten_seconds_of_two_cores() -> None:
+    """Of the demo's own students, in CPU seconds of one thread, so that what runs beside it does not count."""
+    students = TOKENIZER.parents[1] / "registry" / "students"
+    rows = [Row.of(s, "anchor") for s in make_samples(1000)]
+    began = time.process_time()
+    found = judge(rows, students / "v1", students / "v2", max_length=512, device=CPU)
+    assert len(found.rows) == 1000
+    assert time.process_time() - began < 20

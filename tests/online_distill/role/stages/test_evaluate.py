@@ -21,7 +21,7 @@ def test_weights_that_are_no_numbers_are_flagged_and_not_registered(finished_cop
     assert export_stage(finished_copy).summary["separation"] is None
     assert evaluate_stage(finished_copy).summary["candidate_finite"] is False
     found = read_json(finished_copy.folder("evaluate") / "evaluation.json")
-    assert {pair["candidate"] for pair in found["hard"] + found["general"]} == {0.0}
+    assert {row["candidate"]["agreement"] for row in found["rows"]} == {0.0}
     outcome = register_stage(finished_copy)
     assert (outcome.event, [m.version for m in finished_copy.registry.versions()]) == ("rejected", versions)
 
