@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.distil_round:main",
         "one round without engines: agreement and facts before and after",
     ),
+    "gate": ("bench.gate:main", "how often the gate lets pass what lost so much, simulated on the deployed rule"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 
