@@ -132,7 +132,7 @@ def measure(case: Case, runs: int, seed: int) -> list[dict[str, Any]]:
         found = draw(case, chance)
         for rule in passed:
             passed[rule] += RULES[rule](found)
-    told = {**asdict(case), "case": case.name, "loss": case.loss, "gain": case.chance, "runs": runs}
+    told = {"case": case.name, **asdict(case), "loss": case.loss, "gain": case.chance, "runs": runs}
     told["rows_needed"] = pairs_needed(2 * case.chance, CONFIG.margin, CONFIG.alpha)
     return [{"rule": rule, **told, "passes": count / runs} for rule, count in passed.items()]
 
