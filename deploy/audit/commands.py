@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.audit.log import REPAIRED, AuditLog, chain_head
+from deploy.audit.log_file import REPAIRED, FileAuditLog, chain_head
 from understudy.errors import NotFound
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -25,7 +25,7 @@ def audit(argv: list[str]) -> int:
         raise NotFound(f"there is no audit log at {path}; name the state directory with --state")
     if options.action == "verify":
         return _verify(path, options.json)
-    for entry in AuditLog(path).entries(options.after):
+    for entry in FileAuditLog(path).entries(options.after):
         if options.json:
             print(json.dumps(entry, ensure_ascii=False))
         else:
@@ -38,7 +38,7 @@ def audit(argv: list[str]) -> int:
 def _verify(path: Path, as_json: bool) -> int:
     """Print the chain's length and head, and where something that was no entry was set aside."""
     count, head = chain_head(path)
-    repairs = [{"n": e["n"], **e["details"]} for e in AuditLog(path).entries() if e["action"] == REPAIRED]
+    repairs = [{"n": e["n"], **e["details"]} for e in FileAuditLog(path).entries() if e["action"] == REPAIRED]
     if as_json:
         print(json.dumps({"ok": True, "entries": count, "head": head, "repaired": repairs}, ensure_ascii=False))
         return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ab.summary import Stat
-from deploy.audit.log import AuditLog
+from deploy.audit.log_file import FileAuditLog
 from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.deployment import Deployment
@@ -143,7 +143,7 @@ class Moving:
 
 
 def actions(world: World) -> list[str]:
-    return [entry["action"] for entry in AuditLog(world.state.audit).entries()]
+    return [entry["action"] for entry in FileAuditLog(world.state.audit).entries()]
 
 
 def to_canary(world: World, version: str) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.audit.log import verify_chain
+from deploy.audit.log_file import verify_chain
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
 from tests.loop.processes import find_role, streaming

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import redis
 
-from deploy.audit.log import verify_chain
+from deploy.audit.log_file import verify_chain
 from deploy.rounds.store import FileRounds
 from deploy.routing.stores import open_routing
 from feedback.store.keys import RedisKeys

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.audit.log import verify_chain
+from deploy.audit.log_file import verify_chain
 from deploy.routing.document import STUDENT_SLOTS, RoutingDocument
 from tests.deploy.fleet import World
 from understudy.errors import UnderstudyError

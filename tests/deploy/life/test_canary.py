@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.audit.log import verify_chain
+from deploy.audit.log_file import verify_chain
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.audit.log import AuditLog, verify_chain
+from deploy.audit.log_file import FileAuditLog, verify_chain
 from deploy.registry.store import LARGEST_MANIFEST, Registry
 from tests.deploy.fleet import model_folder, register
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
@@ -23,7 +23,7 @@ def flip(path: Path, at: int = 50) -> None:
 
 
 def refused(state: StateDir) -> list[str]:
-    return [e["details"]["why"] for e in AuditLog(state.audit).entries() if e["action"] == "version.refused"]
+    return [e["details"]["why"] for e in FileAuditLog(state.audit).entries() if e["action"] == "version.refused"]
 
 
 def test_a_registered_version_verifies_and_names_what_it_is_made_of(state_dir: StateDir) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from deploy.audit.commands import audit
-from deploy.audit.log import START, AuditLog, chain_head, verify_chain
+from deploy.audit.log_file import START, FileAuditLog, chain_head, verify_chain
 from tests.deploy.fleet import Time
 from understudy.errors import IntegrityError, NotFound, Unavailable
 from understudy.state import StateDir
 
 
 def write(path: Path, n: int, actor: str = "测试") -> None:
-    log = AuditLog(path)
+    log = FileAuditLog(path)
     for i in range(n):
         log.append("something", actor, number=i, why="因为")
 
@@ -26,7 +26,7 @@ def test_an_unbroken_chain_counts_its_entries(tmp_path: Path) -> None:
     assert chain_head(path) == (0, START)
     write(path, 5)
     assert verify_chain(path) == 5
-    assert [e["n"] for e in AuditLog(path).entries(3)] == [4, 5]
+    assert [e["n"] for e in FileAuditLog(path).entries(3)] == [4, 5]
 
 
 @pytest.mark.parametrize("line", [0, 2, 4])
@@ -63,7 +63,7 @@ def test_a_line_torn_by_a_crash_is_cut_off_and_said_so(tmp_path: Path) -> None:
     write(path, 3)
     path.write_bytes(path.read_bytes()[:-20])
     write(path, 1)
-    entries = list(AuditLog(path).entries())
+    entries = list(FileAuditLog(path).entries())
     assert [e["action"] for e in entries] == ["something", "something", "audit.repaired", "something"]
     assert verify_chain(path) == 4
 
@@ -85,7 +85,7 @@ def test_what_is_no_entry_at_the_end_is_set_aside_and_reported(
 def test_what_cannot_be_written_is_kept_and_comes_first_later(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     time = Time()
-    log = AuditLog(path, time)
+    log = FileAuditLog(path, time)
     log.append("first", "test")
     path.rename(tmp_path / "away")
     path.mkdir()

@@ -49,7 +49,7 @@ class _Deed:
     details: dict[str, Any]
 
 
-class AuditLog:
+class FileAuditLog:
     """Appends to the log at `path`; safe from several threads and processes at once.
 
     `append` is for what may wait until it can be recorded. `keep` is for what must happen in any case, such as a
