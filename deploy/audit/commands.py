@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.audit.log_file import REPAIRED, FileAuditLog, chain_head
+from deploy.audit.log_file import REPAIRED, FileAuditLog
 from understudy.errors import NotFound
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -37,8 +37,9 @@ def audit(argv: list[str]) -> int:
 
 def _verify(path: Path, as_json: bool) -> int:
     """Print the chain's length and head, and where something that was no entry was set aside."""
-    count, head = chain_head(path)
-    repairs = [{"n": e["n"], **e["details"]} for e in FileAuditLog(path).entries() if e["action"] == REPAIRED]
+    log = FileAuditLog(path)
+    count, head = log.verify()
+    repairs = [{"n": e["n"], **e["details"]} for e in log.entries() if e["action"] == REPAIRED]
     if as_json:
         print(json.dumps({"ok": True, "entries": count, "head": head, "repaired": repairs}, ensure_ascii=False))
         return 0

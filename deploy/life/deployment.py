@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ab.summary import Stat
+from deploy.audit.log import AuditLog
 from deploy.audit.log_file import FileAuditLog
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life import state as control_state
@@ -49,7 +50,7 @@ class Deployment:
         self.clock = clock
         self.registry = Registry(folder, clock, settings.trusted_keys)
         self.rounds: RoundStore = FileRounds(folder, clock)
-        self.audit = FileAuditLog(folder.audit, clock)
+        self.audit: AuditLog = FileAuditLog(folder.audit, clock)
         self.beats: dict[str, Heartbeat] = {}
         self._path = folder.registry / "rollout.json"
         self._state = control_state.load(self._path)

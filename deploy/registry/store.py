@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from deploy.audit.log import AuditLog
 from deploy.audit.log_file import FileAuditLog
 from deploy.registry.manifest import MANIFEST, FileEntry, Kind, Manifest, check_files, describe_files, finite, listed
 from deploy.registry.signing import Signer
@@ -48,7 +49,7 @@ class Registry:
         self._state = state
         self._clock = clock
         self._signer = Signer(state.keys, state.run / "signing.id", trusted)
-        self._audit = FileAuditLog(state.audit, clock)
+        self._audit: AuditLog = FileAuditLog(state.audit, clock)
 
     def versions(self) -> list[Manifest]:
         """Manifests of all complete versions, newest first; unreadable ones are left out."""

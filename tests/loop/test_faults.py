@@ -15,7 +15,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.audit.log_file import verify_chain
+from deploy.audit.log_file import FileAuditLog
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
 from tests.loop.processes import find_role, streaming
@@ -59,7 +59,7 @@ def test_one_flipped_bit_keeps_a_version_from_being_loaded(settled: System, name
     assert versions[version] == "bad"
     entries = settled.admin.get("/audit").json()["entries"]
     assert any(name in str(entry) and version in str(entry) for entry in entries)
-    assert verify_chain(StateDir(settled.state).audit) >= len(entries)
+    assert FileAuditLog(StateDir(settled.state).audit).verify().entries >= len(entries)
     Registry(StateDir(settled.state)).archive(version)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.audit.log_file import verify_chain
+from deploy.audit.log_file import FileAuditLog
 from deploy.routing.document import STUDENT_SLOTS, RoutingDocument
 from tests.deploy.fleet import World
 from understudy.errors import UnderstudyError
@@ -90,4 +90,4 @@ def test_the_document_stays_sound(events: list[str]) -> None:
             now = world.turn(2)
             check_sound(world, before, now)
             before = now
-        assert verify_chain(world.state.audit) > 0
+        assert FileAuditLog(world.state.audit).verify().entries > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.audit.log_file import verify_chain
+from deploy.audit.log_file import FileAuditLog
 from deploy.life.config import RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
@@ -27,7 +27,7 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
     assert done.state == "done"
     assert done.stages["canary"].summary["decided_by"] == "exposures"
     assert done.stages["live"].summary["epoch"] == document.epoch
-    assert verify_chain(world.state.audit) > 5
+    assert FileAuditLog(world.state.audit).verify().entries > 5
 
 
 def test_exposures_and_kpis_from_before_the_canary_do_not_count(world: World) -> None:

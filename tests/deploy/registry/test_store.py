@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.audit.log_file import FileAuditLog, verify_chain
+from deploy.audit.log_file import FileAuditLog
 from deploy.registry.store import LARGEST_MANIFEST, Registry
 from tests.deploy.fleet import model_folder, register
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
@@ -43,7 +43,7 @@ def test_one_flipped_bit_in_any_file_is_refused_and_audited(state_dir: StateDir,
         Registry(state_dir).verify("v1")
     assert len(refused(state_dir)) == 1
     assert name in refused(state_dir)[0]
-    assert verify_chain(state_dir.audit) == 2
+    assert FileAuditLog(state_dir.audit).verify().entries == 2
 
 
 def test_a_missing_file_is_refused_by_name(state_dir: StateDir) -> None:

@@ -1,0 +1,45 @@
+"""What everybody relies on who records or reads what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from deploy.audit.chain import ChainHead, Entry
+
+
+class AuditLog(Protocol):
+    """A chain of entries that only grows; safe from several threads and processes at once.
+
+    `append` is for what may wait until it can be recorded. `keep` is for what must happen in any case, such as a
+    rollback: the entry waits in memory, and in the process's own log, until the audit log can be written again.
+    """
+
+    @property
+    def trouble(self) -> str:
+        """Why entries are kept back; empty while there are none."""
+
+    def append(self, action: str, actor: str, **details: Any) -> Entry:
+        """Record that `actor` did `action`, after what is kept back; durable on return. Returns the entry.
+
+        Raises:
+            Unavailable: it cannot be written.
+            IntegrityError: what the log holds last cannot be followed.
+            BadRequest: the entry is too long.
+        """
+
+    def keep(self, action: str, actor: str, **details: Any) -> None:
+        """Like `append`, or later where that fails: see `settle`."""
+
+    def settle(self) -> bool:
+        """Write what is kept back; whether nothing is left."""
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """Entries whose number is above `after`, oldest first."""
+
+    def verify(self) -> ChainHead:
+        """Check every entry; (0, START) for a log that was never written.
+
+        Raises:
+            IntegrityError: naming the first one that does not fit.
+        """

@@ -1,0 +1,90 @@
+"""The chain of hashes: what follows what, and every kind of change that breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+
+from deploy.audit.chain import (
+    BEFORE_THE_FIRST,
+    START,
+    ChainHead,
+    Deed,
+    Entry,
+    check,
+    entry_hash,
+    following,
+    parse,
+    to_line,
+)
+from understudy.errors import IntegrityError
+
+
+def chain(length: int) -> list[Entry]:
+    entries, last = [], BEFORE_THE_FIRST
+    for number in range(length):
+        last = following(last, Deed(1.5, "something", "测试", {"number": number, "why": "因为"}))
+        entries.append(last)
+    return entries
+
+
+def swapped(entries: list[Entry]) -> list[Entry]:
+    return [*entries[:2], entries[3], entries[2], *entries[4:]]
+
+
+def without_third(entries: list[Entry]) -> list[Entry]:
+    return [*entries[:2], *entries[3:]]
+
+
+def doubled(entries: list[Entry]) -> list[Entry]:
+    return [*entries[:3], *entries[2:]]
+
+
+def renumbered(entries: list[Entry]) -> list[Entry]:
+    """Hashed anew, so that the number alone is wrong."""
+    third = {**entries[2], "n": 7}
+    return [*entries[:2], {**third, "hash": entry_hash(third)}]
+
+
+def test_an_unbroken_chain_has_a_length_and_a_head() -> None:
+    entries = chain(5)
+    assert check(entries, "log") == ChainHead(5, entries[-1]["hash"])
+    assert check([], "log") == ChainHead(0, START)
+
+
+@pytest.mark.parametrize("position", range(5))
+@pytest.mark.parametrize("change", [{"actor": "somebody else"}, {"at": 2.5}, {"details": {}}, {"hash": "0" * 64}])
+def test_a_changed_entry_is_named(position: int, change: Entry) -> None:
+    entries = chain(5)
+    entries[position] = {**entries[position], **change}
+    with pytest.raises(IntegrityError, match=f"log line {position + 1} was changed"):
+        check(entries, "log")
+
+
+@pytest.mark.parametrize("harm", [swapped, without_third, doubled, renumbered])
+def test_removed_swapped_doubled_and_renumbered_entries_break_it(harm: Callable[[list[Entry]], list[Entry]]) -> None:
+    with pytest.raises(IntegrityError, match=r"log line [34] does not follow"):
+        check(harm(chain(5)), "log")
+
+
+def test_a_chain_forged_from_some_entry_on_breaks_behind_it() -> None:
+    entries = chain(5)
+    third = {**entries[2], "actor": "somebody else"}
+    entries[2] = {**third, "hash": entry_hash(third)}
+    with pytest.raises(IntegrityError, match="log line 4 does not follow"):
+        check(entries, "log")
+
+
+def test_an_entry_is_read_back_from_its_line() -> None:
+    for entry in islice(chain(3), 1, None):
+        assert parse(to_line(entry)) == entry
+        assert to_line(entry).count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"", b"rubbish", b"\xff", b"[1]", b"{}", b'{"n": "1", "hash": ""}', b'{"n": 1}', b"[" * 100_000]
+)
+def test_what_is_no_entry_is_none(rubbish: bytes) -> None:
+    assert parse(rubbish) is None
