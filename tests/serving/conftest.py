@@ -48,7 +48,8 @@ class Control:
             "UNDERSTUDY_CONTROL__PORT": str(self.port),
             "UNDERSTUDY_REDIS__URL": self.redis_url,
             "UNDERSTUDY_ROLLOUT__STEPS": STEP,
-            "UNDERSTUDY_GATE__MIN_PROMPTS": "5",
+            "UNDERSTUDY_GATE__GENERAL_ROWS": "5",
+            "UNDERSTUDY_GATE__HARD_ROWS": "5",
             "UNDERSTUDY_ADMIN_URL": self.url,
         }
 
