@@ -1,58 +1,87 @@
-"""What every lease promises; a further one is one more entry of `PLACES`."""
+"""What every lease promises; a further one is one more entry of `KINDS`, made by `lease_holder.candidate`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from deploy.control.lease import Lease, LeaseStore
-from deploy.control.lease_file import FileLease
-from deploy.control.lease_redis import RedisLease
-from deploy.routing.keys import DeployKeys
-from understudy.state import StateDir
+from deploy.control.lease import LeaseStore
+from deploy.control.lease_redis import TTL_MS
+from tests.deploy.control.lease_holder import candidate as made
+from tests.waiting import eventually
 
-Open = Callable[[str], LeaseStore]
-"""A candidate of the given name for the same leadership."""
-
-
-def files(request: pytest.FixtureRequest) -> Open:
-    folder: Path = request.getfixturevalue("tmp_path")
-    return lambda name: FileLease(folder / "controller.lock")
+KINDS = ("files", "redis", "both")
+HOLDER = "tests.deploy.control.lease_holder"
 
 
-def server(request: pytest.FixtureRequest) -> Open:
-    url: str = request.getfixturevalue("redis_url")
-    return lambda name: RedisLease(url, DeployKeys(), lambda: name)
+class Place:
+    """One leadership: `candidate` of this process, `holder` a leader in a process of its own, killed at the end."""
+
+    def __init__(self, kind: str, folder: Path, url: str) -> None:
+        self._kind = kind
+        self._folder = folder
+        self._url = url
+
+    def candidate(self, name: str) -> LeaseStore:
+        return made(self._kind, self._folder, name, self._url)
+
+    @contextmanager
+    def holder(self, name: str) -> Iterator[Callable[[], None]]:
+        """Its value kills the leader by SIGKILL."""
+        command = [sys.executable, "-m", HOLDER, self._kind, str(self._folder), name, self._url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+        def kill() -> None:
+            process.kill()
+            process.wait(30)
+
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "leads\n"
+            yield kill
+        finally:
+            kill()
+            process.stdout.close()
 
 
-def both(request: pytest.FixtureRequest) -> Open:
-    folder: Path = request.getfixturevalue("tmp_path")
-    url: str = request.getfixturevalue("redis_url")
-    return lambda name: Lease(StateDir(folder / name), url)
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Place:
+    return Place(request.param, tmp_path, redis_url)
 
 
-PLACES: dict[str, Callable[[pytest.FixtureRequest], Open]] = {"files": files, "redis": server, "both": both}
-
-
-@pytest.fixture(params=PLACES)
-def candidate(request: pytest.FixtureRequest) -> Open:
-    return PLACES[request.param](request)
-
-
-def test_only_one_leads_and_goes_on_leading(candidate: Open) -> None:
-    first, second = candidate("a"), candidate("b")
+def test_only_one_leads_and_goes_on_leading(place: Place) -> None:
+    first, second = place.candidate("a"), place.candidate("b")
     assert first.acquire()
     assert not second.acquire()
     assert first.renew()
     assert first.acquire(), "who leads already may ask again"
 
 
-def test_another_one_leads_once_it_was_released(candidate: Open) -> None:
-    first, second = candidate("a"), candidate("b")
+def test_another_one_leads_once_it_was_released(place: Place) -> None:
+    first, second = place.candidate("a"), place.candidate("b")
     first.acquire()
     first.release()
     assert second.acquire()
     first.release()
     assert second.renew(), "a former leader releases nothing of its successor's"
+
+
+def test_another_one_takes_over_from_a_leader_that_was_killed(place: Place) -> None:
+    second = place.candidate("b")
+    with place.holder("a") as kill:
+        assert not second.acquire()
+        kill()
+        eventually(second.acquire, TTL_MS / 1000 + 10, "a successor, once the lease of the dead has expired,")
+    assert second.renew()
+    assert not place.candidate("c").acquire()
+
+
+def test_a_killed_leader_that_comes_back_need_not_wait(place: Place) -> None:
+    with place.holder("a") as kill:
+        kill()
+        assert place.candidate("a").acquire()
