@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from understudy.errors import ConfigError, IntegrityError
@@ -56,6 +56,18 @@ def load(folder: Path, device: torch.device | None = None) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise IntegrityError(f"{folder} holds no readable model: {error}") from error
     return model.to(device or torch.device("cpu")).eval()
+
+
+def vocabulary(folder: Path) -> int:
+    """Entries of the vocabulary of a folder's model.
+
+    Raises:
+        IntegrityError: the folder does not hold the configuration of a model.
+    """
+    try:
+        return int(AutoConfig.from_pretrained(str(folder)).get_text_config().vocab_size)
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder} holds no readable model: {error}") from error
 
 
 def export(model: Any, parent: Path, folder: Path) -> None:

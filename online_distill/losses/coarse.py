@@ -21,6 +21,7 @@ from torch import Tensor
 
 from online_distill.losses.divergences import divergence
 from online_distill.losses.kinds import Divergence
+from online_distill.losses.usable import faults, require_tail
 
 CHUNK_LOGITS = 1 << 22
 """Logits that exist at once, unless a chunk is asked for."""
@@ -102,12 +103,25 @@ def coarse_loss(
 ) -> tuple[Tensor, Tensor]:
     """Weighted sum over rows (scalar, differentiable) and the unweighted nats of each row (n,).
 
-    hidden: (n, d); head: (V, d); ids: (n, k) int64, distinct in a row; teacher: log-buckets (n, k + 1) of
-    `teacher_buckets`; weights: (n,), applied here and nowhere else. Logits at and beyond `vocabulary`
-    (padding) are left out. `dtype` is that of the matrix products (default: of `hidden`).
+    hidden: (n, d); head: (V, d); ids: (n, k) int64; teacher: log-buckets (n, k + 1) of `teacher_buckets`; weights:
+    (n,), applied here and nowhere else. Logits at and beyond `vocabulary` (padding) are left out. `dtype` is that
+    of the matrix products (default: of `hidden`).
+
+    A row with a weight of 0 or of no number, or with targets that cannot be learned from (see `faults`), has no
+    part in anything: 0 nats and a gradient of 0, whatever else stands in it.
+
+    Raises:
+        ValueError: the teacher's tokens are the whole vocabulary.
     """
-    return _CoarseLoss.apply(  # type: ignore[no-any-return]
-        hidden, head, ids, teacher, weights, (kind, temperature, skew),
-        head.shape[0] if vocabulary is None else vocabulary, dtype or hidden.dtype,
-        chunk or max(32, CHUNK_LOGITS // head.shape[0]),
-    )  # fmt: skip
+    entries = head.shape[0] if vocabulary is None else vocabulary
+    require_tail(ids.shape[-1], entries)
+    sound = (faults(ids, teacher[:, :-1], entries) == 0) & torch.isfinite(weights) & (weights != 0)
+    settings = ((kind, temperature, skew), entries, dtype or hidden.dtype, chunk or _chunk(head))
+    if bool(sound.all()):
+        return _CoarseLoss.apply(hidden, head, ids, teacher, weights, *settings)  # type: ignore[no-any-return]
+    loss, rows = _CoarseLoss.apply(hidden[sound], head, ids[sound], teacher[sound], weights[sound], *settings)
+    return loss, rows.new_zeros(len(sound)).masked_scatter(sound, rows)
+
+
+def _chunk(head: Tensor) -> int:
+    return max(32, CHUNK_LOGITS // int(head.shape[0]))

@@ -33,7 +33,7 @@ class TrainerConfig(DataConfig, Recipe, Section):
     """...but for no more than this share of the scoring time."""
     nice: int = Field(default=10, ge=0, le=19)
     replan: bool = True
-    """Fit the number of steps to the pace seen at each checkpoint; without it the first plan stands."""
+    """Fit the plan to the pace seen at each checkpoint; without it the first one stands."""
     checkpoint_seconds: float = Field(default=10.0, gt=0)
     poll_seconds: float = Field(default=2.0, gt=0)
 
@@ -42,9 +42,12 @@ class TrainerConfig(DataConfig, Recipe, Section):
         """The recipe alone, without the keys of role and data."""
         return Recipe(**self.model_dump(include=set(Recipe.model_fields)))
 
-    def pace(self, seconds: float) -> Pace:
-        """How a training run of `seconds` is timed."""
-        return Pace(seconds=seconds, checkpoint_seconds=self.checkpoint_seconds, replan=self.replan)
+    def pace(self, seconds: float, token_seconds: float | None = None) -> Pace:
+        """How a training run of `seconds` is timed; `token_seconds` is the pace of the last one, if there was one."""
+        return Pace(
+            seconds=seconds, token_seconds=token_seconds, checkpoint_seconds=self.checkpoint_seconds,
+            replan=self.replan,
+        )  # fmt: skip
 
     def lineage(self) -> dict[str, Any]:
         """What a manifest says of the settings: every key that has a part in the weights."""

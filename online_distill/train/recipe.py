@@ -33,6 +33,12 @@ class Recipe(Section):
     """Steps of a round at least, whatever the time."""
     blend: float = Field(default=0.7, gt=0, le=1)
     """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
+    pull: float = Field(default=0.0, ge=0)
+    """Towards the parent's weights: at each step this times the learning rate of the way back; 0: none."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of the average of the weights that becomes the candidate; 0: the last weights do."""
+    replay_share: float = Field(default=0.0, ge=0, lt=1)
+    """Of the tokens of every step, replay (rows of weight 1); 0: rows come as often as there are of them."""
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     """Of the CPU: another number adds up in another order."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from online_distill import models
 from online_distill.evaluate.fingerprint import record
 from online_distill.role.context import Context, StageOutcome
 from online_distill.teacher.targets import load_all
-from online_distill.train.distil import CHECKPOINT
-from understudy.files import is_ready, mark_ready
+from online_distill.train.checkpoint import CHECKPOINT, trained_weights
+from understudy.files import is_ready, mark_ready, sha256_file
 
 MODEL = "model"
 PROBE_TEXTS = 48
@@ -30,7 +30,15 @@ def export_stage(context: Context) -> StageOutcome:
     if models.finite(models.load(folder)):
         texts = [item.tokens.tolist() for item in load_all(context.folder("score"))[:PROBE_TEXTS]]
         separation = record(folder, parent, folder / FINGERPRINT_FILE, texts).separation
-    return StageOutcome({"separation": separation, "export_seconds": round(context.clock() - began, 3)})
+    sha = sha256_file(folder / "model.safetensors")
+    return StageOutcome(
+        {
+            "separation": separation,
+            "blend": context.config.blend,
+            "sha256": sha,
+            "export_seconds": round(context.clock() - began, 3),
+        }
+    )
 
 
 def _write_weights(context: Context, parent: Path, folder: Path) -> None:
@@ -39,9 +47,13 @@ def _write_weights(context: Context, parent: Path, folder: Path) -> None:
     if is_ready(written):
         return
     shutil.rmtree(folder, ignore_errors=True)
-    state = torch.load(context.folder("distil") / CHECKPOINT, map_location="cpu", weights_only=True)
-    model = models.load(parent)
-    models.blend(model, state["model"], context.config.blend)
-    models.export(model, parent, folder)
+    export_weights(parent, trained_weights(context.folder("distil") / CHECKPOINT), context.config.blend, folder)
     written.mkdir(exist_ok=True)
     mark_ready(written)
+
+
+def export_weights(parent: Path, trained: dict[str, Tensor], blend: float, folder: Path) -> None:
+    """Blend what was trained with its parent and write it as a model folder."""
+    model = models.load(parent)
+    models.blend(model, trained, blend)
+    models.export(model, parent, folder)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from typing import Any
-
-import numpy as np
-import torch
-import transformers
 
 from online_distill.data.rows import read_rows
 from online_distill.role.context import Context, StageOutcome
@@ -46,8 +41,5 @@ def _lineage(context: Context, exchanges: list[str]) -> dict[str, Any]:
         "steps": trained["steps"],
         "seed": context.config.seed,
         "recipe": context.config.lineage(),
-        "libraries": {
-            "python": platform.python_version(), "torch": torch.__version__,
-            "transformers": transformers.__version__, "numpy": np.__version__,
-        },
+        "libraries": trained["libraries"],
     }  # fmt: skip

@@ -1,13 +1,16 @@
-"""The distil loop: exact after kill -9, deaf to how the role behaves, anew by another recipe and says why."""
+"""The distil loop: exact after kill -9, a rate that only falls, back from where it is lost, anew by another recipe."""
 
 from __future__ import annotations
 
-import hashlib
+import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,11 @@ import pytest
 import torch
 
 from online_distill.teacher.targets import Scored, load_all, save_shard
-from online_distill.train.distil import CHECKPOINT, distil
+from online_distill.train.checkpoint import CHECKPOINT, trained_weights, weights_digest
+from online_distill.train.distil import MOST_RETREATS, Diverged, distil
+from online_distill.train.learner import Learner, StepReport
 from online_distill.train.pace import Pace
+from online_distill.train.watch import PATIENCE
 from tests.online_distill.train.targets import random_targets
 from tests.online_distill.world import quick_config
 
@@ -27,50 +33,89 @@ from pathlib import Path
 from online_distill.train.learner import Learner
 from online_distill.train.distil import distil
 from online_distill.teacher.targets import load_all
+from tests.online_distill.train.test_distil import SETTINGS, StepClock
 from tests.online_distill.world import quick_config
 folder, parent, shards = map(Path, sys.argv[1:])
+clock = StepClock()
 step = Learner.step
-def step_or_die(self, items):
-    if self.done == 30:
+def step_or_die(self, *given):
+    if self.done == 35:
         os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, items)
+    return step(self, *given)
 Learner.step = step_or_die
-config = quick_config(max_epochs=8, checkpoint_seconds=0.02)
-distil(folder, parent, load_all(shards), config.recipe, config.pace(60.0))
+distil(folder, parent, load_all(shards), quick_config(**SETTINGS).recipe, clock.pace())
 """
-"""A run that is killed in its 31st step."""
+"""A run that is killed in its 36th step."""
+
+SETTINGS: dict[str, Any] = {"max_epochs": 20, "ema": 0.9, "pull": 1.0}
+SECONDS, CHECKPOINT_SECONDS = 6.0, 0.5
 
 
-def weights_digest(checkpoint: Path) -> str:
-    """SHA-256 over all weights and the trajectory's chain."""
-    state = torch.load(checkpoint, weights_only=True)
-    sha = hashlib.sha256(state["chain"].encode())
-    for name in sorted(state["model"]):
-        sha.update(state["model"][name].numpy().tobytes())
-    return sha.hexdigest()
+class StepClock:
+    """A clock that steps alone move, without rounding: slow ones at first, so that the plan is revised."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        take = Learner.step
+
+        def step(learner: Learner, *given: Any) -> StepReport:
+            self.now += 0.1875 if learner.done < 12 else 0.0625
+            return take(learner, *given)
+
+        Learner.step = step  # type: ignore[method-assign]
+        self.put_back: Callable[[], None] = lambda: setattr(Learner, "step", take)
+
+    def pace(self, **changes: Any) -> Pace:
+        return Pace(
+            **{"seconds": SECONDS, "checkpoint_seconds": CHECKPOINT_SECONDS, "clock": lambda: self.now, **changes}
+        )
+
+
+@contextmanager
+def step_clock() -> Iterator[StepClock]:
+    """A clock for as long as it is used."""
+    made = StepClock()
+    try:
+        yield made
+    finally:
+        made.put_back()
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 over the trained weights."""
+    return weights_digest(trained_weights(folder / CHECKPOINT))
+
+
+def steps_in(folder: Path) -> list[dict[str, Any]]:
+    """The steps of the trajectory."""
+    lines = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text().splitlines()]
+    return [line for line in lines if "step" in line]
 
 
 @dataclass(frozen=True)
 class Killed:
-    """A run that was killed in its 31st step: its folder, its parent and its targets."""
+    """A run that was killed in its 36th step: its folder, its parent and its targets."""
 
     folder: Path
     parent: Path
     items: list[Scored]
 
-    def end(self, root: Path, fresh: bool = False, **changes: Any) -> tuple[str, dict[str, Any], list[str]]:
-        """Digest of the weights, summary and notes of a copy that goes on; `fresh`: by the plan alone."""
+    def end(
+        self, root: Path, fresh: bool = False, pace: dict[str, Any] | None = None, **changes: Any
+    ) -> tuple[str, dict[str, Any], list[str]]:
+        """Digest of the weights, summary and notes of a copy that goes on; `fresh`: from its beginning."""
         folder, notes = root / "copy", list[str]()
         shutil.copytree(self.folder, folder)
         if fresh:
             (folder / CHECKPOINT).unlink()
-        config = quick_config(**{"max_epochs": 8, "checkpoint_seconds": 0.02, **changes})
+        recipe = quick_config(**{**SETTINGS, **changes}).recipe
 
         def report(done: float, total: float, note: str) -> None:
             notes.append(note)
 
-        _, summary = distil(folder, self.parent, self.items, config.recipe, config.pace(60.0), report)
-        return weights_digest(folder / CHECKPOINT), summary, notes
+        with step_clock() as clock:
+            _, summary = distil(folder, self.parent, self.items, recipe, clock.pace(**(pace or {})), report)
+        return digest_of(folder), summary, notes
 
 
 @pytest.fixture(scope="module")
@@ -83,44 +128,67 @@ def killed(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Killed:
     command = [sys.executable, "-c", RUN, str(folder), str(student), str(shards)]
     ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert 0 < torch.load(folder / CHECKPOINT, weights_only=True)["done"] <= 30
+    assert 0 < torch.load(folder / CHECKPOINT, weights_only=True)["learner"]["done"] < 35
     return Killed(folder, student, load_all(shards))
 
 
 @pytest.fixture(scope="module")
-def straight(killed: Killed, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Digest of the same plan's weights when nobody kills it."""
+def straight(killed: Killed, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Digest of the weights of the same run, and its summary, when nobody kills it."""
     digest, summary, _ = killed.end(tmp_path_factory.mktemp("straight"), fresh=True)
     assert summary["resumed"] is False
-    return digest
+    return digest, summary
 
 
-def test_a_killed_run_ends_with_the_same_bits(killed: Killed, straight: str, tmp_path: Path) -> None:
+def test_a_killed_run_whose_plan_changes_ends_with_the_same_bits(
+    killed: Killed, straight: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
     digest, summary, _ = killed.end(tmp_path)
     assert (summary["resumed"], summary["anew"]) == (True, "")
-    assert digest == straight
+    assert summary["plans"] > 3
+    assert digest == straight[0] == summary["weights"]
+    assert {**summary, "resumed": False} == straight[1]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"nice": 19}, {"poll_seconds": 9.0}, {"checkpoint_seconds": 5.0}, {"min_fresh": 7, "wait_share": 0.1}],
-    ids=str,
-)
-def test_how_the_role_behaves_may_change_in_the_middle_of_a_run(
-    killed: Killed, straight: str, tmp_path: Path, changes: dict[str, Any]
+def test_the_rate_never_rises_after_the_warm_up(killed: Killed, tmp_path: Path) -> None:
+    _, summary, _ = killed.end(tmp_path)
+    steps = steps_in(tmp_path / "copy")
+    assert [step["step"] for step in steps] == list(range(summary["steps"]))
+    rates, shares = ([step[key] for step in steps] for key in ("rate", "share"))
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.9
+
+
+def test_the_summary_says_what_was_planned_and_at_what_pace(straight: tuple[str, dict[str, Any]]) -> None:
+    _, summary = straight
+    assert summary["train_seconds"] == pytest.approx(SECONDS, abs=0.5)
+    assert summary["token_seconds"] > 0
+    assert 1 / 3.5 < summary["steps_planned"] / summary["steps"] < 1  # as slow as the first steps were
+
+
+def test_a_pace_that_is_known_is_planned_by_at_once(
+    killed: Killed, straight: tuple[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    digest, summary, notes = killed.end(tmp_path, **changes)
+    known = straight[1]["token_seconds"]
+    _, summary, _ = killed.end(tmp_path, fresh=True, pace={"token_seconds": known})
+    assert 1 / 1.5 < summary["steps_planned"] / summary["steps"] < 1.5
+
+
+def test_how_closely_a_run_is_looked_after_may_change_in_the_middle_of_it(killed: Killed, tmp_path: Path) -> None:
+    _, summary, notes = killed.end(tmp_path, pace={"checkpoint_seconds": 5.0, "replan": False})
     assert (summary["resumed"], summary["anew"]) == (True, "")
-    assert digest == straight
     assert not any("anew" in note for note in notes)
 
 
-def test_another_recipe_begins_anew_and_says_why(killed: Killed, straight: str, tmp_path: Path) -> None:
-    digest, summary, notes = killed.end(tmp_path, learning_rate=1e-3, nice=19)
+def test_another_recipe_begins_anew_and_says_why(
+    killed: Killed, straight: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    digest, summary, notes = killed.end(tmp_path, learning_rate=1e-3)
     assert summary["resumed"] is False
     assert summary["anew"] == "trainer.learning_rate is 0.001, was 0.003"
     assert notes[0] == "begins anew: trainer.learning_rate is 0.001, was 0.003"
-    assert digest != straight
+    assert digest != straight[0]
 
 
 def test_other_targets_do_not_resume_a_checkpoint(student: Path, tmp_path: Path) -> None:
@@ -128,3 +196,63 @@ def test_other_targets_do_not_resume_a_checkpoint(student: Path, tmp_path: Path)
     distil(tmp_path, student, random_targets(20), recipe, Pace(seconds=10.0))
     _, summary = distil(tmp_path, student, random_targets(20, seed=5), recipe, Pace(seconds=10.0))
     assert (summary["resumed"], summary["anew"]) == (False, "the targets are others")
+
+
+def test_bad_rows_and_texts_are_dropped_and_counted(student: Path, tmp_path: Path) -> None:
+    items = random_targets(20)
+    items[0].top.logprobs[0, 0] = math.nan
+    items[1].tokens[0] = 4096
+    _, summary = distil(tmp_path, student, items, quick_config(max_epochs=1).recipe, Pace(seconds=10.0))
+    assert summary["dropped"] == {"rows: not a number": 1, "texts: a token beyond the vocabulary": 1}
+    assert (summary["texts"], summary["skipped_steps"], summary["retreats"]) == (19, 0, [])
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, harm: Callable[[Learner, float], bool]) -> None:
+    """Put a NaN into the weights before each step (learner, rate) that `harm` names."""
+    take = Learner.step
+
+    def step(learner: Learner, items: Sequence[Scored], factor: float, share: float) -> StepReport:
+        if harm(learner, factor):
+            learner.model.get_output_embeddings().weight.data[0] = math.nan
+        return take(learner, items, factor, share)
+
+    monkeypatch.setattr(Learner, "step", step)
+
+
+def test_a_run_that_is_lost_goes_back_and_on_at_half_the_rate(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate above 0.6 of its peak breaks this student from its 20th step on."""
+    poisoned(monkeypatch, lambda learner, factor: learner.done >= 20 and factor > 0.6)
+    with step_clock() as clock:
+        learner, summary = distil(
+            tmp_path, student, random_targets(60), quick_config(max_epochs=20).recipe,
+            clock.pace(seconds=60.0, checkpoint_seconds=1.0),
+        )  # fmt: skip
+    (retreat,) = summary["retreats"]
+    assert retreat["at"] == 20 + PATIENCE
+    assert 0 < retreat["to"] <= 20
+    assert retreat["rate"] == 0.5
+    assert summary["skipped_steps"] == 0
+    steps = steps_in(tmp_path)
+    assert [step["step"] for step in steps] == list(range(summary["steps"]))
+    assert max(step["rate"] for step in steps[retreat["to"] :]) <= 0.5 < steps[retreat["to"] - 1]["rate"]
+    assert all(bool(torch.isfinite(value).all()) for value in learner.weights().values())
+    assert any("retreat" in json.loads(line) for line in (tmp_path / "trajectory.jsonl").read_text().splitlines())
+
+
+def test_a_run_that_is_lost_for_good_fails_by_name(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(monkeypatch, lambda learner, factor: learner.done >= 5)
+    with pytest.raises(Diverged, match=r"lost 3 times, last at step 9 .*0\.25 of the rate: gradients are no numbers"):
+        distil(tmp_path, student, random_targets(60), quick_config().recipe, Pace(seconds=20.0))
+    lines = [json.loads(line) for line in (tmp_path / "trajectory.jsonl").read_text().splitlines()]
+    assert [line["retreat"]["rate"] for line in lines if "retreat" in line] == [0.5, 0.25]
+    assert MOST_RETREATS == 2
+
+
+def test_a_rate_that_is_far_too_high_is_lost_by_its_loss(student: Path, tmp_path: Path) -> None:
+    recipe = quick_config(max_epochs=12, learning_rate=300.0).recipe
+    with pytest.raises(Diverged, match=r"0\.25 of the rate: a loss of"):
+        distil(tmp_path, student, random_targets(30), recipe, Pace(seconds=60.0))

@@ -1,31 +1,37 @@
-"""One step: weights applied once, a gradient that is no number changes nothing."""
+"""One step: weights applied once, bad rows left out, a gradient that is no number changes nothing."""
 
 from __future__ import annotations
 
-import math
+import copy
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from online_distill.teacher.targets import Scored
-from online_distill.train.learner import FLOOR, PATIENCE, Diverged, Learner, rate
+from online_distill.teacher.targets import Scored, TopK
+from online_distill.train.learner import Learner
 from tests.online_distill.train.targets import random_targets
 from tests.online_distill.world import quick_config
+
+BROKEN = 5
+"""A token that no random target has."""
 
 
 @pytest.fixture
 def learner(student: Path) -> Learner:
-    return Learner(student, quick_config().recipe, 10, mean_weight=1.0)
+    return Learner(student, quick_config().recipe, mean_weight=1.0)
 
 
-def test_the_rate_warms_up_and_falls_to_its_floor() -> None:
-    factors = [rate(step, 100, warmup=10) for step in range(140)]
-    assert factors[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
-    assert factors[10] == 1.0
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert factors[100:] == pytest.approx([FLOOR] * 40)
-    assert all(math.isfinite(rate(0, 0, warmup)) for warmup in (0, 10))
+def with_rows(item: Scored, ids: object = None, logprobs: object = None) -> Scored:
+    """The item with the first row of its targets changed."""
+    top = TopK(item.top.ids.copy(), item.top.logprobs.copy())
+    if ids is not None:
+        top.ids[0] = ids
+    if logprobs is not None:
+        top.logprobs[0] = logprobs
+    return replace(item, top=top)
 
 
 def test_a_weight_of_three_counts_three_times_and_once(learner: Learner) -> None:
@@ -39,28 +45,59 @@ def test_a_weight_of_three_counts_three_times_and_once(learner: Learner) -> None
     assert both.item() == pytest.approx(2 * one.item(), rel=2e-2)
 
 
-def test_gradients_that_are_no_numbers_change_nothing_and_end_the_run(learner: Learner) -> None:
-    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+@pytest.mark.parametrize(
+    "changes",
+    [{"logprobs": np.nan}, {"ids": 7}, {"ids": [1, 2, 3, 4096]}, {"ids": [-1, 2, 3, 4]}, {"logprobs": 0.0}],
+    ids=["no number", "twice", "beyond", "negative", "more than 1"],
+)
+def test_a_row_that_cannot_be_learned_from_counts_nowhere(learner: Learner, changes: dict[str, object]) -> None:
     item = random_targets(1)[0]
-    broken = Scored(item.key, item.tokens, item.start, float("nan"), item.top)
-    assert learner.step([broken]).skipped
-    assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
-    for _ in range(PATIENCE - 2):
-        learner.step([broken])
-    with pytest.raises(Diverged, match="learning_rate"):
-        learner.step([broken])
+    shorter = replace(
+        item, start=item.start + 1, top=TopK(item.top.ids[1:], item.top.logprobs[1:])
+    )  # the same text without its first row
+    loss, nats, tokens = learner.loss([with_rows(item, **changes)])
+    expected, same, count = learner.loss([shorter])
+    assert (loss.item(), nats, tokens) == (expected.item(), same, count)
 
 
-def test_a_checkpoint_is_taken_up_by_its_own_plan_alone(learner: Learner, student: Path, tmp_path: Path) -> None:
-    items = random_targets(6)
-    for _ in range(3):
-        learner.step(items)
-    learner.save(tmp_path / "checkpoint.pt", "this plan")
-    assert not (tmp_path / "checkpoint.draft").exists()
-    other = Learner(student, quick_config().recipe, 10, mean_weight=1.0)
-    assert other.restore(tmp_path / "none.pt", "this plan") is False
-    assert other.restore(tmp_path / "checkpoint.pt", "another plan") is False
-    assert other.done == 0
-    assert other.restore(tmp_path / "checkpoint.pt", "this plan") is True
-    assert other.step(items) == learner.step(items)
-    assert (other.done, other.chain, other.trajectory) == (learner.done, learner.chain, learner.trajectory)
+def test_a_token_that_the_teacher_rules_out_can_be_learned_from(learner: Learner) -> None:
+    item = with_rows(random_targets(1)[0], logprobs=[-0.1, -3.0, -np.inf, -np.inf])
+    report = learner.step([item], 1.0, 0.0)
+    assert not report.skipped
+    assert report.tokens == len(item.top.ids)
+
+
+def test_gradients_that_are_no_numbers_change_nothing(learner: Learner) -> None:
+    item = random_targets(1)[0]
+    learner.model.get_input_embeddings().weight.data[BROKEN] = float("nan")
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+    item.tokens[1] = BROKEN
+    assert learner.step([item], 1.0, 0.0).skipped
+    assert (learner.skipped, learner.done) == (1, 1)
+    for name, value in learner.model.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_state_is_taken_up_to_the_last_bit(student: Path) -> None:
+    recipe, items = quick_config(ema=0.9, pull=3.0).recipe, random_targets(6)
+    one, other = (Learner(student, recipe, mean_weight=1.0) for _ in range(2))
+    for step in range(3):
+        one.step(items, 0.5, step / 10)
+    other.load_state(copy.deepcopy(one.state()))
+    assert other.step(items, 0.4, 0.3) == one.step(items, 0.4, 0.3)
+    assert (other.done, other.chain, other.trajectory) == (one.done, one.chain, one.trajectory)
+    for name, value in one.weights().items():
+        assert torch.equal(value, other.weights()[name])
+
+
+def test_the_rate_of_a_step_is_its_share_of_the_recipes(student: Path) -> None:
+    far, near, still = (Learner(student, quick_config().recipe, mean_weight=1.0) for _ in range(3))
+    before = {name: value.clone() for name, value in far.model.state_dict().items()}
+    for learner, factor in ((far, 1.0), (near, 0.1), (still, 0.0)):
+        learner.step(random_targets(4), factor, 0.0)
+    moved = [
+        sum(float((value - before[name]).abs().sum()) for name, value in learner.model.state_dict().items())
+        for learner in (far, near, still)
+    ]
+    assert moved[1] == pytest.approx(moved[0] / 10, rel=0.05)
+    assert moved[2] == 0.0

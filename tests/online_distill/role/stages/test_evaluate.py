@@ -29,7 +29,7 @@ def test_weights_that_are_no_numbers_are_flagged_and_not_registered(finished_cop
 def test_the_trained_weights_may_be_no_numbers_already(finished_copy: Context) -> None:
     checkpoint = finished_copy.folder("distil") / "checkpoint.pt"
     state = torch.load(checkpoint, weights_only=True)
-    state["model"]["lm_head.weight"][0, 0] = float("nan")
+    state["learner"]["model"]["lm_head.weight"][0, 0] = float("nan")
     torch.save(state, checkpoint)
     (finished_copy.folder("export") / "weights" / "READY").unlink()
     assert export_stage(finished_copy).summary["separation"] is None

@@ -10,6 +10,7 @@ import torch
 from online_distill import models
 from online_distill.role.context import Context
 from online_distill.role.stages.export import MODEL, export_stage
+from online_distill.train.checkpoint import CHECKPOINT, trained_weights
 from tests.online_distill.world import quick_config
 from understudy.files import is_ready, read_json
 
@@ -26,7 +27,7 @@ def test_the_candidate_lies_between_its_parent_and_the_trained_weights(finished_
     (finished_copy.folder("export") / "weights" / "READY").unlink()
     export_stage(replace(finished_copy, config=quick_config(blend=share)))
     before = models.load(finished_copy.registry.path("v1")).state_dict()
-    trained = torch.load(finished_copy.folder("distil") / "checkpoint.pt", weights_only=True)["model"]
+    trained = trained_weights(finished_copy.folder("distil") / CHECKPOINT)
     after = models.load(finished_copy.folder("export") / MODEL).state_dict()
     assert any(not torch.equal(before[name], trained[name]) for name in before)
     for name, value in after.items():
