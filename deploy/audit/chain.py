@@ -16,9 +16,9 @@ from understudy.errors import IntegrityError
 
 START = "0" * 64
 """What the first entry names as the hash before it."""
-Entry = dict[str, Any]
+ChainEntry = dict[str, Any]
 """{"n", "at", "action", "actor", "details", "previous", "hash"}: numbered from 1, `previous` the hash before it."""
-BEFORE_THE_FIRST: Entry = {"n": 0, "hash": START}
+BEFORE_THE_FIRST: ChainEntry = {"n": 0, "hash": START}
 
 
 class ChainHead(NamedTuple):
@@ -38,13 +38,13 @@ class Deed:
     details: dict[str, Any]
 
 
-def entry_hash(entry: Entry) -> str:
+def entry_hash(entry: ChainEntry) -> str:
     """SHA-256 over the entry without its own hash, as canonical JSON."""
     body = {key: value for key, value in entry.items() if key != "hash"}
     return hashlib.sha256(_canonical(body)).hexdigest()
 
 
-def following(last: Entry, deed: Deed) -> Entry:
+def following(last: ChainEntry, deed: Deed) -> ChainEntry:
     """The entry that holds `deed` and follows `last`."""
     entry = {
         "n": last["n"] + 1, "at": deed.at, "action": deed.action, "actor": deed.actor, "details": deed.details,
@@ -53,12 +53,12 @@ def following(last: Entry, deed: Deed) -> Entry:
     return {**entry, "hash": entry_hash(entry)}
 
 
-def to_line(entry: Entry) -> bytes:
+def to_line(entry: ChainEntry) -> bytes:
     """The entry as one line of JSON, with its newline."""
     return _canonical(entry) + b"\n"
 
 
-def parse(raw: bytes) -> Entry | None:
+def parse(raw: bytes) -> ChainEntry | None:
     """The entry that a line holds; None when it holds none."""
     try:
         entry = json.loads(raw)
@@ -68,7 +68,7 @@ def parse(raw: bytes) -> Entry | None:
     return entry if whole else None
 
 
-def check(entries: Iterable[Entry], name: str) -> ChainHead:
+def check(entries: Iterable[ChainEntry], name: str) -> ChainHead:
     """Check every entry of the log called `name`, oldest first; (0, START) for none.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from deploy.audit.chain import ChainHead, Entry
+from deploy.audit.chain import ChainEntry, ChainHead
 
 
 class AuditLog(Protocol):
@@ -19,7 +19,7 @@ class AuditLog(Protocol):
     def trouble(self) -> str:
         """Why entries are kept back; empty while there are none."""
 
-    def append(self, action: str, actor: str, **details: Any) -> Entry:
+    def append(self, action: str, actor: str, **details: Any) -> ChainEntry:
         """Record that `actor` did `action`, after what is kept back; durable on return. Returns the entry.
 
         Raises:
@@ -34,7 +34,7 @@ class AuditLog(Protocol):
     def settle(self) -> bool:
         """Write what is kept back; whether nothing is left."""
 
-    def entries(self, after: int = 0) -> Iterator[Entry]:
+    def entries(self, after: int = 0) -> Iterator[ChainEntry]:
         """Entries whose number is above `after`, oldest first."""
 
     def verify(self) -> ChainHead:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from deploy.audit.chain import BEFORE_THE_FIRST, ChainHead, Deed, Entry, check, following, parse, to_line
+from deploy.audit.chain import BEFORE_THE_FIRST, ChainEntry, ChainHead, Deed, check, following, parse, to_line
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, IntegrityError, Unavailable, UnderstudyError
 from understudy.process.lock import take
@@ -44,7 +44,7 @@ class FileAuditLog:
         """See `AuditLog`."""
         return self._trouble
 
-    def append(self, action: str, actor: str, **details: Any) -> Entry:
+    def append(self, action: str, actor: str, **details: Any) -> ChainEntry:
         """See `AuditLog`; an IntegrityError where what stands at the end is too long to be set aside."""
         with self._lock:
             self._kept.append(self._deed(action, actor, details))
@@ -72,7 +72,7 @@ class FileAuditLog:
                 self._trouble = error.message
             return not self._kept
 
-    def entries(self, after: int = 0) -> Iterator[Entry]:
+    def entries(self, after: int = 0) -> Iterator[ChainEntry]:
         """See `AuditLog`."""
         return (entry for entry in _all(self._path) if entry["n"] > after)
 
@@ -87,7 +87,7 @@ class FileAuditLog:
             raise BadRequest(f"audit entry {action} is above {TAIL // 2} bytes; shorten its details")
         return deed
 
-    def _write_kept(self) -> Entry:
+    def _write_kept(self) -> ChainEntry:
         """Write all that is kept back; the last entry."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class FileAuditLog:
         except OSError as error:
             raise Unavailable(f"{self._path.name} cannot be written: {error.strerror}") from error
 
-    def _repair(self, file: IO[bytes], entry: Entry, rest: bytes) -> Entry:
+    def _repair(self, file: IO[bytes], entry: ChainEntry, rest: bytes) -> ChainEntry:
         """Move `rest`, with which the file ends, out of the way, and say so."""
         aside = self._path.with_name(f"{self._path.name}{ASIDE}")
         with aside.open("ab") as other:
@@ -116,7 +116,7 @@ class FileAuditLog:
         return _append(file, entry, Deed(round(self._clock(), 3), REPAIRED, "audit", lost))
 
 
-def _append(file: IO[bytes], last: Entry, deed: Deed) -> Entry:
+def _append(file: IO[bytes], last: ChainEntry, deed: Deed) -> ChainEntry:
     """Write the entry that follows `last`, durably or not at all; returns it."""
     entry = following(last, deed)
     line = to_line(entry)
@@ -131,7 +131,7 @@ def _append(file: IO[bytes], last: Entry, deed: Deed) -> Entry:
     return entry
 
 
-def _last(file: IO[bytes]) -> tuple[Entry, bytes]:
+def _last(file: IO[bytes]) -> tuple[ChainEntry, bytes]:
     """The last entry, and what follows it without being one."""
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - TAIL)
@@ -150,7 +150,7 @@ def _last(file: IO[bytes]) -> tuple[Entry, bytes]:
     return BEFORE_THE_FIRST, tail
 
 
-def _all(path: Path) -> Iterator[Entry]:
+def _all(path: Path) -> Iterator[ChainEntry]:
     """Entries of the file, none where there is no file."""
     if not path.exists():
         return

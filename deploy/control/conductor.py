@@ -9,7 +9,7 @@ from deploy.control.acts import OperatorActs
 from deploy.control.context import ControlContext
 from deploy.control.experiments import ExperimentStore, FileExperiments
 from deploy.control.operations import Operations
-from deploy.control.steps import Step, tick_steps
+from deploy.control.steps import ControlStep, tick_steps
 from deploy.life.canary import Canary
 from deploy.life.config import GateConfig
 from deploy.life.deployment import Deployment
@@ -26,7 +26,7 @@ class Conductor:
 
     def __init__(
         self, deployment: Deployment, routing: Routing, gate: GateConfig, clock: Clock = monotonic,
-        further: tuple[Step, ...] = (),
+        further: tuple[ControlStep, ...] = (),
     ) -> None:  # fmt: skip
         self.deployment = deployment
         self.routing = routing

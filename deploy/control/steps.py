@@ -17,14 +17,14 @@ from deploy.control.publishing import Publish
 from deploy.control.versions import absorb_bad, adopt, archive_spare, replace_bad_stable
 from deploy.life.canary import Canary
 
-Step = Callable[[ControlContext], None]
+ControlStep = Callable[[ControlContext], None]
 FOLLOW = 30.0
 """Seconds after which a round counts as live although a gateway does not follow."""
 
 
 def tick_steps(
-    context: ControlContext, operations: Operations, canary: Canary, further: tuple[Step, ...]
-) -> tuple[Step, ...]:
+    context: ControlContext, operations: Operations, canary: Canary, further: tuple[ControlStep, ...]
+) -> tuple[ControlStep, ...]:
     """All steps of a tick."""
     return (
         settle_audit,

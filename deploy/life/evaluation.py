@@ -12,11 +12,11 @@ from ab.matched import Matched
 Slice = Literal["hard", "general"]
 
 
-class _Part(BaseModel):
+class _EvaluationPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Judged(_Part):
+class Judged(_EvaluationPart):
     """One version on one held-out row, given the teacher's prefix at every token."""
 
     agreement: float
@@ -27,7 +27,7 @@ class Judged(_Part):
     """Whether the facts of its argmax tokens, read as a text, are those of the teacher's reply."""
 
 
-class JudgedRow(_Part):
+class JudgedRow(_EvaluationPart):
     """One held-out row, judged for parent and candidate."""
 
     id: str
@@ -38,7 +38,7 @@ class JudgedRow(_Part):
     candidate: Judged
 
 
-class _FormerPair(_Part):
+class _FormerPair(_EvaluationPart):
     """One row of the first schema, which held agreement alone."""
 
     id: str = ""
@@ -52,7 +52,7 @@ class _FormerPair(_Part):
         return {"id": self.id, "slice": slice_, **told}
 
 
-class Evaluation(_Part):
+class Evaluation(_EvaluationPart):
     """What the trainer leaves in `rounds/N/evaluate/evaluation.json`."""
 
     schema_version: Literal[2] = 2

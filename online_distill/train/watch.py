@@ -14,11 +14,11 @@ WINDOW = 8
 GROWTH, NATS = 2.0, 1.0
 """A run is lost when its loss is above its parent's times `GROWTH` plus `NATS` a token."""
 
-Verdict = Literal["well", "doubtful", "lost"]
+Outlook = Literal["well", "doubtful", "lost"]
 """`doubtful`: not lost, yet nothing to come back to; no checkpoint is written then."""
 
 
-def verdict(losses: Sequence[float], parent: float) -> Verdict:
+def verdict(losses: Sequence[float], parent: float) -> Outlook:
     """Judge the losses of all steps so far beside the `parent`'s on the first of these texts, in nats a token.
 
     A loss that is not finite is that of a skipped step.

@@ -10,9 +10,9 @@ import pytest
 from deploy.audit.chain import (
     BEFORE_THE_FIRST,
     START,
+    ChainEntry,
     ChainHead,
     Deed,
-    Entry,
     check,
     entry_hash,
     following,
@@ -22,7 +22,7 @@ from deploy.audit.chain import (
 from understudy.errors import IntegrityError
 
 
-def chain(length: int) -> list[Entry]:
+def chain(length: int) -> list[ChainEntry]:
     entries, last = [], BEFORE_THE_FIRST
     for number in range(length):
         last = following(last, Deed(1.5, "something", "测试", {"number": number, "why": "因为"}))
@@ -30,19 +30,19 @@ def chain(length: int) -> list[Entry]:
     return entries
 
 
-def swapped(entries: list[Entry]) -> list[Entry]:
+def swapped(entries: list[ChainEntry]) -> list[ChainEntry]:
     return [*entries[:2], entries[3], entries[2], *entries[4:]]
 
 
-def without_third(entries: list[Entry]) -> list[Entry]:
+def without_third(entries: list[ChainEntry]) -> list[ChainEntry]:
     return [*entries[:2], *entries[3:]]
 
 
-def doubled(entries: list[Entry]) -> list[Entry]:
+def doubled(entries: list[ChainEntry]) -> list[ChainEntry]:
     return [*entries[:3], *entries[2:]]
 
 
-def renumbered(entries: list[Entry]) -> list[Entry]:
+def renumbered(entries: list[ChainEntry]) -> list[ChainEntry]:
     """Hashed anew, so that the number alone is wrong."""
     third = {**entries[2], "n": 7}
     return [*entries[:2], {**third, "hash": entry_hash(third)}]
@@ -56,7 +56,7 @@ def test_an_unbroken_chain_has_a_length_and_a_head() -> None:
 
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("change", [{"actor": "somebody else"}, {"at": 2.5}, {"details": {}}, {"hash": "0" * 64}])
-def test_a_changed_entry_is_named(position: int, change: Entry) -> None:
+def test_a_changed_entry_is_named(position: int, change: ChainEntry) -> None:
     entries = chain(5)
     entries[position] = {**entries[position], **change}
     with pytest.raises(IntegrityError, match=f"log line {position + 1} was changed"):
@@ -64,7 +64,9 @@ def test_a_changed_entry_is_named(position: int, change: Entry) -> None:
 
 
 @pytest.mark.parametrize("harm", [swapped, without_third, doubled, renumbered])
-def test_removed_swapped_doubled_and_renumbered_entries_break_it(harm: Callable[[list[Entry]], list[Entry]]) -> None:
+def test_removed_swapped_doubled_and_renumbered_entries_break_it(
+    harm: Callable[[list[ChainEntry]], list[ChainEntry]],
+) -> None:
     with pytest.raises(IntegrityError, match=r"log line [34] does not follow"):
         check(harm(chain(5)), "log")
 
