@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -17,7 +15,6 @@ from starlette.routing import Route
 
 from feedback.store.server import free_port
 from serving.replay import main
-from serving.replay_rows import Tally, header, of_row, percentiles, prompts
 from tests.serving.up.server import served
 
 SEEN: list[dict] = []
@@ -121,36 +118,3 @@ def test_a_rate_spreads_requests(url: str, tmp_path: Path, capsys) -> None:
     _, result = replay(url, file, capsys, "--rate", "10")
     assert result["requests"] == 6
     assert result["seconds"] >= 0.5
-
-
-def test_a_damaged_archive_gives_what_can_be_read(tmp_path: Path) -> None:
-    file = tmp_path / "rows.jsonl.gz"
-    whole = gzip.compress(b"".join(json.dumps(say(f"q{i}")).encode() + b"\n" for i in range(2000)))
-    file.write_bytes(whole[: len(whole) // 2])
-    complaints: list[str] = []
-    found = prompts(file, "last", 0, Tally(), lambda number, why: complaints.append(why))
-    assert 0 < len(found) < 2000
-    assert any("cannot be read on" in why for why in complaints)
-
-
-leaves = st.none() | st.booleans() | st.integers() | st.text()
-
-
-@given(st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_no_row_breaks_the_reader(row) -> None:
-    for value in (row, {"messages": row}, {"messages": [row]}):
-        try:
-            assert of_row(value, "all")
-        except ValueError:
-            continue
-
-
-@given(st.text())
-def test_any_id_becomes_a_header_value(text: str) -> None:
-    assert header(text).isascii()
-    assert header(text).isprintable() or header(text) == ""
-
-
-def test_percentiles_by_nearest_rank() -> None:
-    assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 50.0, "p90": 90.0, "p99": 99.0, "max": 100.0}
-    assert percentiles([]) == {}
