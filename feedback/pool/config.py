@@ -16,4 +16,4 @@ class PoolConfig(Section):
     duplicate_similarity: float = Field(default=0.9, gt=0, le=1)
     hard_weight: float = Field(default=3.0, gt=0)
     anchors: int = Field(default=4000, gt=0)
-    """Size of the reservoir of exchanges that passed, for replay."""
+    """Size of the reservoir of exchanges that passed, and of half of all by hash: for replay and judging."""

@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from typing import Any, Literal, cast
 
-from feedback.events import HARD_KINDS, HardSample
+from feedback.events import HARD_KINDS, INPUT_KINDS, HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.minhash import Sketch, similarity, sketch
 from feedback.store.connection import Client, redis_errors
@@ -27,7 +27,7 @@ FETCH = 200
 
 
 class Pool:
-    """Hard samples (weight 3 where a check failed, else 1) and clean anchors (weight 1)."""
+    """Hard samples (weight 3 where a check failed, else 1) and anchors (weight 1): what passed, and half of all."""
 
     def __init__(self, client: Client, prefix: str = "us:", config: PoolConfig | None = None) -> None:
         self._redis = client
@@ -60,18 +60,21 @@ class Pool:
         return cast(Outcome, answer[1].decode())
 
     def anchor(self, sample: HardSample) -> bool:
-        """Offer an exchange whose checks passed to the reservoir; whether it is in."""
+        """Offer an exchange to the reservoir for replay and judging; whether it is in."""
         size = self._config.anchors
         text = sample.model_dump_json()
         arguments = [sample.id, text, sample.tenant, f"{sample.at:.3f}", size, f"{random.random():.17f}"]
         with redis_errors():
             return bool(self._script([self._p], ["anchor", *arguments]))
 
-    def sample(self, n: int, *, kind: str | None = None, after: int = 0, seed: int | None = None) -> list[HardSample]:
+    def sample(
+        self, n: int, *, kind: str | None = None, after: int = 0, student: str | None = None, seed: int | None = None
+    ) -> list[HardSample]:
         """Up to `n` samples, uniformly without repetition within the shares of tenants and kinds.
 
         `kind`: one of HARD_KINDS as quota kind, or "anchor"; None: hard samples of all kinds. `after`:
-        only those whose `seq` is higher. With a share used up, more come only if too few others exist.
+        only those whose `seq` is higher; `student`: only those in which it failed a check. With a share used up,
+        more come only if too few others exist.
         """
         chance = random.Random(seed)
         if kind == ANCHOR:
@@ -82,6 +85,8 @@ class Pool:
             chance.shuffle(found)
             seqs = {identity.decode(): int(seq) for identity, seq in found}
             metas = self._fetch("meta", list(seqs))
+            if student is not None:
+                metas = {i: raw for i, raw in metas.items() if _failed_by(student, json.loads(raw))}
             chosen = self._within_shares(n, metas, one_kind=kind is not None)
             texts = self._fetch("text", chosen)
         samples = (HardSample.model_validate_json(texts[i]) for i in chosen if i in texts)
@@ -128,6 +133,12 @@ class Pool:
             raw: Any = self._redis.hgetall(f"{self._p}counters")
         names = ("admitted", "duplicate", "replaced", "evicted", "purged")
         return {name: int(raw.get(name.encode(), 0)) for name in names}
+
+    def purged(self) -> dict[str, float]:
+        """Up to when (seconds since the epoch) tenants were purged."""
+        with redis_errors():
+            raw: Any = self._redis.hgetall(f"{self._p}purged")
+        return {tenant.decode(): float(until) for tenant, until in raw.items()}
 
     def purge(self, tenant: str, now: float) -> int:
         """Remove everything of a tenant, and refuse what happened up to `now`; returns how many went."""
@@ -182,3 +193,7 @@ class Pool:
     def _card(self, name: str) -> int:
         with redis_errors():
             return int(self._redis.zcard(f"{self._p}{name}"))
+
+
+def _failed_by(student: str, meta: dict[str, Any]) -> bool:
+    return meta["student"] == student and bool(set(meta["kinds"]) - set(INPUT_KINDS))

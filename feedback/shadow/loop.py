@@ -18,6 +18,7 @@ from feedback.events import Exchange, HardSample, Verdict, sample_id
 from feedback.inputs import input_kinds
 from feedback.kpis.effects import verdict_effects
 from feedback.outbox.outbox import Outbox
+from feedback.pool.general import is_general
 from feedback.pool.store import Pool
 from feedback.shadow.asking import Reply
 from feedback.shadow.config import ShadowConfig
@@ -153,7 +154,7 @@ class ShadowLoop:
         if verdict.failed or verdict.kinds:
             self._outbox.put_durable(sample)
             self._pool.admit(sample)
-        else:
+        if is_general(exchange.id) or not (verdict.failed or verdict.kinds):
             self._pool.anchor(sample)
         self._jobs.finish(job.id, [*verdict_effects(self._keys, verdict), *self._views(verdict)])
 

@@ -124,6 +124,16 @@ def test_only_failed_checks_count_as_fresh(redis_url: str) -> None:
     assert pool.fresh_since(1) == 1
 
 
+def test_sampling_what_one_student_failed(redis_url: str) -> None:
+    pool = pool_at(redis_url)
+    for n in range(6):
+        pool.admit(hard(n, student=f"v{n % 2}"))
+    pool.admit(hard(9, student="v1", kinds=("nested",), weight=1.0))
+    assert sorted(s.exchange for s in pool.sample(9, student="v1")) == ["e1", "e3", "e5"]
+    assert [s.exchange for s in pool.sample(9, student="v1", after=4)] == ["e5"]
+    assert pool.sample(9, student="v7") == []
+
+
 def test_anchors_are_a_bounded_reservoir(redis_url: str) -> None:
     pool = pool_at(redis_url, anchors=20)
     for n in range(200):
@@ -142,7 +152,9 @@ def test_purging_a_tenant_removes_all_and_keeps_late_ones_out(redis_url: str) ->
         pool.admit(hard(n, tenant="a" if n % 2 else "b"))
         pool.anchor(hard(10 + n, tenant="a" if n % 2 else "b", kinds=()))
     now = time.time()
+    assert pool.purged() == {}
     assert pool.purge("a", now) == 4
+    assert pool.purged() == {"a": pytest.approx(now, abs=0.01)}
     assert {s.tenant for s in pool.sample(9)} == {"b"}
     assert {s.tenant for s in pool.sample(9, kind=ANCHOR)} == {"b"}
     assert pool.admit(hard(50, tenant="a", at=now - 5)) == "purged"

@@ -8,6 +8,7 @@ import pytest
 
 from feedback.checks.kinds import Cost, Finding, ReplyPair, ReplySpan
 from feedback.events import Verdict
+from feedback.pool.general import is_general
 from feedback.pool.store import ANCHOR
 from feedback.shadow.config import ShadowConfig
 from tests.feedback.conftest import World
@@ -68,6 +69,26 @@ async def test_a_pair_that_says_the_same_becomes_an_anchor(world: World) -> None
     assert len(world.pool.sample(10, kind=ANCHOR)) == 5
     assert world.kpis.by("version")["v1"]["similarity"]["mean"] == pytest.approx(1.0)
     assert [v.student for v in world.stats.recent_verdicts(10)] == ["v1"] * 5
+
+
+async def test_half_of_what_failed_stands_for_all_traffic_too(world: World) -> None:
+    world.directory.students[0].text = "您的订单将在 5 天内送达。"
+    asked = [exchange(n) for n in range(12)]
+    for one in asked:
+        world.gateway.put(one)
+    await world.work(lambda: len(world.stats.recent_verdicts(50)) == 12)
+    anchors = {sample.exchange for sample in world.pool.sample(50, kind=ANCHOR)}
+    assert anchors == {one.id for one in asked if is_general(one.id)}
+    assert 0 < len(anchors) < 12
+
+
+async def test_a_number_without_a_unit_is_held_against_a_greedy_reply(world: World) -> None:
+    world.directory.students[0].text = "Your order CK1243 is on its way to you, and we will send a message."
+    world.gateway.put(exchange(1, reply="Your order CK1234 is on its way to you, and we will send a message."))
+    await world.work(lambda: world.pool.size() == 1)
+    (verdict,) = world.stats.recent_verdicts()
+    assert verdict.failed == ("logic",)
+    assert verdict.reasons == ("code: the teacher says ck1234, the student ck1243",)
 
 
 async def test_a_student_reply_is_compared_with_the_teacher(world: World) -> None:
