@@ -13,7 +13,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -83,6 +83,9 @@ class World:
     def hard(self, n: int) -> Sequence[HardSample]:
         return self._found["drift"][:n]
 
+    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
+        return [s for s in self._found["drift"][position:] if s.student == student and s.failed_checks]
+
     def anchors(self, n: int) -> Sequence[HardSample]:
         return self._found["general"][:n]
 
@@ -90,7 +93,10 @@ class World:
         return len(self._found["drift"])
 
     def fresh_since(self, position: int, student: str, enough: int) -> int:
-        return len(self._found["drift"]) - position
+        return len(self.fresh(position, student))
+
+    def purged(self) -> Mapping[str, float]:
+        return {}
 
 
 def figures(

@@ -26,6 +26,8 @@ from understudy.state import StateDir
 class RoundStore(Protocol):
     """Rounds by number, one under way at most; trainer and controller end stages one after the other."""
 
+    @property
+    def kept(self) -> Path: ...
     def all(self) -> list[Round]: ...
     def current(self) -> Round | None: ...
     def get(self, number: int) -> Round: ...
@@ -43,6 +45,11 @@ class FileRounds:
     def __init__(self, state: StateDir, clock: Clock = wall) -> None:
         self._root = state.rounds
         self._clock = clock
+
+    @property
+    def kept(self) -> Path:
+        """Folder of what outlives rounds; whoever writes there creates it."""
+        return self._root / "kept"
 
     def all(self) -> list[Round]:
         """Every round, newest first."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from pydantic import Field
 
 from understudy.config import Section
@@ -10,13 +14,24 @@ from understudy.config import Section
 class DataConfig(Section):
     """What becomes of the pool: keys of section `trainer`. What they give is in the digests of rows and targets."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"replay_ratio": "max_replay", "max_holdout": "holdout_general"}
+    )
+
     max_hard: int = Field(default=400, ge=1)
-    replay_ratio: float = Field(default=1.0, ge=0)
-    """Anchors (replies that passed) for each hard sample."""
+    """Hard samples to train on; at least half are failures of the live student since the last round."""
+    max_replay: int = Field(default=1500, ge=0)
+    """Exchanges for replay, balanced over clusters of prompts; fewer where there is no time to score them."""
     holdout_share: float = Field(default=0.15, gt=0, lt=1)
     """Of exchanges, by hash of their id; judged on, never trained on."""
-    max_holdout: int = Field(default=120, ge=1)
-    """Of hard samples and of anchors each."""
+    general_holdout_share: float = Field(default=0.4, gt=0, lt=1)
+    """The same, of the half of all exchanges that stands for all traffic."""
+    reserved_clusters: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the clusters of prompts that are never trained on."""
+    holdout_general: int = Field(default=400, ge=1)
+    """Held-out general rows that are wanted, balanced over clusters."""
+    holdout_hard: int = Field(default=100, ge=1)
+    """Held-out hard rows that are wanted; at least half are failures of the live student since the last round."""
     max_length: int = Field(default=512, ge=8)
     """Tokens of prompt and reply; longer samples are left out."""
     max_reply: int = Field(default=128, ge=1)

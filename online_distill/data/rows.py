@@ -11,15 +11,20 @@ from pydantic import BaseModel, ConfigDict
 from feedback.events import HardSample
 from understudy.files import write_atomic
 
+Role = Literal["hard", "anchor"]
+Why = Literal["fresh", "old", "learned", "replay", "kept"]
+"""Why a row was drawn: a failure of the live student since the last round; one from before that it still fails; one
+that it has learned; an exchange for replay; a row that an earlier round has kept."""
+
 
 class Row(BaseModel):
-    """One sample of a round, as it lies in `rounds/N/select/*.jsonl`."""
+    """One sample of a round, as it lies in `rounds/N/select/*.jsonl`. An `anchor` is a general row."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     schema_version: Literal[1] = 1
     id: str
     exchange: str
-    role: Literal["hard", "anchor"]
+    role: Role
     kind: str = ""
     lang: str = "en"
     cluster: str = ""
@@ -28,10 +33,18 @@ class Row(BaseModel):
     messages: list[dict[str, Any]]
     teacher_text: str
     student_text: str
+    """Of the round's parent; empty where another version wrote it."""
+    why: Why = "replay"
+    tenant: str = "default"
+    at: float = 0.0
+    """Seconds since the epoch, when the exchange happened."""
 
     @classmethod
-    def of(cls, sample: HardSample, role: Literal["hard", "anchor"]) -> Row:
-        """A pool sample in the part it plays; an anchor always weighs 1."""
+    def of(cls, sample: HardSample, role: Role, *, parent: str, cluster: str = "", why: Why = "replay") -> Row:
+        """A pool sample in the part it plays; an anchor always weighs 1.
+
+        Only a hard row has student text, and only where the parent wrote it.
+        """
         return cls(
             id=sample.id,
             exchange=sample.exchange,
@@ -41,8 +54,16 @@ class Row(BaseModel):
             weight=sample.weight if role == "hard" else 1.0,
             messages=sample.messages,
             teacher_text=sample.teacher_text,
-            student_text=sample.student_text,
+            student_text=sample.student_text if role == "hard" and sample.student == parent else "",
+            cluster=cluster,
+            why=why,
+            tenant=sample.tenant,
+            at=sample.at,
         )
+
+    def as_anchor(self, why: Why) -> Row:
+        """The same exchange for replay: weight 1, the teacher's text alone."""
+        return self.model_copy(update={"role": "anchor", "why": why, "weight": 1.0, "student_text": ""})
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -52,4 +73,4 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a JSON lines file."""
-    return [Row.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line]
+    return [Row.model_validate_json(line) for line in path.read_text("utf-8").split("\n") if line]

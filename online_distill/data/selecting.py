@@ -1,29 +1,53 @@
-"""Which samples a round learns from and which it is judged on: pure."""
+"""Which samples a round learns from and which it is judged on: pure, given the one who asks the parent.
+
+What is held out is a function of the exchange's id and the cluster of its prompt, in every round the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from feedback.events import HardSample
+from feedback.pool.general import is_general
+from online_distill.data.clusters import is_reserved
 from online_distill.data.config import DataConfig
 from online_distill.data.rows import Row
 from understudy.ids import unit_fraction
 
+Agrees = Callable[[Sequence[Row]], Sequence[bool]]
+"""Asks the parent whether each token of the teacher's text is its own choice."""
+ASKED = 2
+"""Times `max_hard` old rows are asked of the parent, since it has learned many of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What there is to draw from; each prompt may stand in several lists."""
+
+    fresh: Sequence[Row]
+    """Hard: failures of the live student since the last round."""
+    old: Sequence[Row]
+    """Hard: of former students, or from before the last round."""
+    general: Sequence[Row]
+    """Anchors, from the pool and kept by earlier rounds; some failed their checks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows to train on and rows held out, hard ones and anchors in each."""
+    """Rows to train on and rows held out, hard ones and anchors in each, and what was left out by reason."""
 
     train: list[Row]
     holdout: list[Row]
+    dropped: dict[str, int]
 
 
-def is_held_out(exchange: str, share: float) -> bool:
+def is_held_out(exchange: str, cluster: str, config: DataConfig) -> bool:
     """Whether an exchange is kept from training, in this round and in every other."""
-    return unit_fraction("holdout", exchange) < share
+    share = config.general_holdout_share if is_general(exchange) else config.holdout_share
+    return unit_fraction("holdout", exchange) < share or is_reserved(cluster, config.reserved_clusters)
 
 
 def prompt_key(row: Row) -> str:
@@ -31,32 +55,81 @@ def prompt_key(row: Row) -> str:
     return hashlib.sha256(json.dumps(row.messages, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def select(hard: Sequence[HardSample], anchors: Sequence[HardSample], config: DataConfig) -> Selection:
-    """Split pool samples by hash of their exchange; what shares its prompt with a held-out row is not trained on.
+def balanced(rows: Iterable[Row], n: int) -> list[Row]:
+    """Up to `n` rows, one of each cluster, then a second one, and so on; by hash, so that the order given is nothing.
 
-    An exchange counts once, with the prompt of a hard sample never an anchor too.
+    Drawn again from what was drawn and what is new, it gives what a draw from all would have given.
     """
-    hard_rows = _distinct([Row.of(sample, "hard") for sample in hard], set())
-    anchor_rows = _distinct([Row.of(s, "anchor") for s in anchors], {prompt_key(row) for row in hard_rows})
-    held_hard = [r for r in hard_rows if is_held_out(r.exchange, config.holdout_share)][: config.max_holdout]
-    held_anchor = [r for r in anchor_rows if is_held_out(r.exchange, config.holdout_share)][: config.max_holdout]
-    train_hard = [r for r in hard_rows if not is_held_out(r.exchange, config.holdout_share)][: config.max_hard]
-    room = round(config.replay_ratio * len(train_hard))
-    train_anchor = [r for r in anchor_rows if not is_held_out(r.exchange, config.holdout_share)][:room]
-    return Selection(train_hard + train_anchor, held_hard + held_anchor)
+    ranked, places = [], Counter[str]()
+    for chance, row in sorted(((_chance(row), row) for row in rows), key=lambda pair: (pair[0], pair[1].id)):
+        ranked.append((places[row.cluster], chance, row))
+        places[row.cluster] += 1
+    return [row for _, _, row in sorted(ranked, key=lambda item: (item[0], item[1], item[2].id))[:n]]
 
 
-def _distinct(rows: Iterable[Row], seen: set[str]) -> list[Row]:
-    """One row for each prompt, one that is held out before one that is not: its prompt is kept from training."""
-    by_prompt: dict[str, Row] = {}
-    for row in rows:
+def select(material: Material, config: DataConfig, agrees: Agrees) -> Selection:
+    """Split what there is; what shares its prompt with a held-out row is not trained on, and a prompt counts once."""
+    every = [*material.fresh, *material.old, *material.general]
+    holdout = _holdout(material, config, agrees)
+    taken = {prompt_key(row) for row in every if _held(row, config)}
+    held = len(taken)
+    fresh = _distinct(material.fresh, taken)
+    older = _distinct(material.old, taken)[: ASKED * config.max_hard]
+    now = fresh[: config.max_hard]
+    hard, learned = _asked(older, agrees, _room(len(now), config.max_hard))
+    general = [*learned, *_distinct(material.general, taken)]
+    replay = balanced(general, config.max_replay)
+    dropped = {
+        "held_out_surplus": held - len(holdout),
+        "fresh_surplus": len(fresh) - len(now),
+        "old_surplus": len(older) - len(hard) - len(learned),
+        "replay_surplus": len(general) - len(replay),
+    }
+    return Selection([*now, *hard, *replay], holdout, {why: n for why, n in dropped.items() if n})
+
+
+def _holdout(material: Material, config: DataConfig, agrees: Agrees) -> list[Row]:
+    """Hard rows of the exchanges that do not stand for all traffic, general ones of those that do."""
+    taken: set[str] = set()
+    hard = [r for r in material.fresh if _held(r, config) and not is_general(r.exchange)]
+    older = [r for r in material.old if _held(r, config) and not is_general(r.exchange)]
+    failed = [*material.fresh, *material.old, *material.general]
+    general = [r.as_anchor(r.why) for r in failed if _held(r, config) and is_general(r.exchange)]
+    judged = balanced(_distinct(general, taken), config.holdout_general)
+    fresh = _distinct(hard, taken)[: config.holdout_hard]
+    old, _ = _asked(_distinct(older, taken)[: config.holdout_hard], agrees, _room(len(fresh), config.holdout_hard))
+    return [*fresh, *old, *judged]
+
+
+def _held(row: Row, config: DataConfig) -> bool:
+    return is_held_out(row.exchange, row.cluster, config)
+
+
+def _room(fresh: int, most: int) -> int:
+    """Old rows beside `fresh` ones: never more than those, nor than there is room for."""
+    return min(fresh, most - fresh)
+
+
+def _asked(rows: Sequence[Row], agrees: Agrees, most: int) -> tuple[list[Row], list[Row]]:
+    """(up to `most` rows that the parent still fails, those that it has learned, for replay)."""
+    known = agrees(rows) if rows else []
+    failed = [row for row, right in zip(rows, known, strict=True) if not right]
+    return failed[:most], [row.as_anchor("learned") for row, right in zip(rows, known, strict=True) if right]
+
+
+def _distinct(rows: Iterable[Row], taken: set[str]) -> list[Row]:
+    """Rows by hash, one for each prompt that is not `taken`, and taken then; none without a text to learn."""
+    found = []
+    for row in sorted(rows, key=lambda row: (_chance(row), row.id)):
         key = prompt_key(row)
-        if key in seen or not row.teacher_text:
-            continue
-        known = by_prompt.get(key)
-        if known is None or unit_fraction("holdout", row.exchange) < unit_fraction("holdout", known.exchange):
-            by_prompt[key] = row
-    return list(by_prompt.values())
+        if key not in taken and row.teacher_text:
+            taken.add(key)
+            found.append(row)
+    return found
+
+
+def _chance(row: Row) -> float:
+    return unit_fraction("draw", row.exchange)
 
 
 def lineage_digest(rows: Iterable[Row]) -> str:

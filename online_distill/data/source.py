@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import redis
@@ -15,7 +15,9 @@ from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable
 
 SEEN = 1000
-"""Fresh samples that are looked at in order to count those of the current student."""
+"""Fresh samples that are counted; more need no count."""
+MOST_FRESH = 2000
+"""Fresh samples that one round looks at."""
 NO_REDIS = "there is no Redis to read the hard pool from; set `redis.url`, or start the system with `understudy up`"
 
 
@@ -35,8 +37,12 @@ class PoolSource:
         """Up to `n` hard samples, uniform within quotas."""
         return self._pool.sample(n)
 
+    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
+        """Samples with a failed check of `student` that were admitted after `position`."""
+        return self._pool.sample(MOST_FRESH, after=position, student=student)
+
     def anchors(self, n: int) -> Sequence[HardSample]:
-        """Up to `n` exchanges that passed their checks."""
+        """Up to `n` exchanges that passed their checks, or are of the half that stands for all traffic."""
         return self._pool.sample(n, kind=ANCHOR)
 
     def position(self) -> int:
@@ -51,8 +57,11 @@ class PoolSource:
         whole = self._pool.fresh_since(position)
         if whole < enough:
             return whole
-        seen = self._pool.sample(SEEN, after=position)
-        return sum(sample.student == student and bool(sample.failed_checks) for sample in seen)
+        return len(self._pool.sample(SEEN, after=position, student=student))
+
+    def purged(self) -> Mapping[str, float]:
+        """Up to when (seconds since the epoch) tenants were purged."""
+        return self._pool.purged()
 
 
 class Requests:

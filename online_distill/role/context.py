@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -29,8 +29,12 @@ class Source(Protocol):
         """Up to `n` hard samples, uniform within quotas."""
         ...
 
+    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
+        """Hard samples with a failed check of `student` that were admitted after `position`."""
+        ...
+
     def anchors(self, n: int) -> Sequence[HardSample]:
-        """Up to `n` exchanges that passed their checks."""
+        """Up to `n` exchanges that passed their checks, or are of the half that stands for all traffic."""
         ...
 
     def position(self) -> int:
@@ -38,7 +42,11 @@ class Source(Protocol):
         ...
 
     def fresh_since(self, position: int, student: str, enough: int) -> int:
-        """Hard samples of `student` admitted after `position`; a rough number below `enough`."""
+        """How many `fresh` would give; a rough number below `enough`."""
+        ...
+
+    def purged(self) -> Mapping[str, float]:
+        """Up to when (seconds since the epoch) tenants were purged: what is kept of them goes, too."""
         ...
 
 

@@ -21,16 +21,24 @@ class Text:
     encoded: Encoded
     weight: float
 
+    @property
+    def row(self) -> str:
+        """Id of the row that it is of."""
+        return self.key.rpartition("/")[0]
+
 
 def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[Text]:
-    """Teacher text of every row and, of hard ones, student text where it differs, in order of scoring."""
+    """Teacher text of every row and, of hard ones, student text where there is another one, in order of scoring.
+
+    Hard rows and replay take turns; what there is more of one of them comes after.
+    """
     ordered: list[tuple[float, Text]] = []
+    pace = max(1, sum(row.role == "hard" for row in rows))
     for role in ("hard", "anchor"):
-        chosen = [row for row in rows if row.role == role]
-        for index, row in enumerate(chosen):
-            place = index / len(chosen)
+        for index, row in enumerate(row for row in rows if row.role == role):
+            place = index / pace
             sides = [("teacher", row.teacher_text, place)]
-            if role == "hard" and row.student_text.strip() != row.teacher_text.strip():
+            if role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
                 sides.append(("student", row.student_text, place + STUDENT_OFFSET))
             for side, text, at in sides:
                 encoded = encoder.encode(row.messages, text, max_length=config.max_length, max_reply=config.max_reply)

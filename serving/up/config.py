@@ -46,7 +46,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "shadow": {"to_student": 0.9, "to_teacher": 0.9, "concurrency": 2},
     "gate": {"general_rows": 120, "hard_rows": 30, "on_few": "go"},
-    "trainer": {"budget_seconds": 180, "min_fresh": 220, "replay_ratio": 2.0},
+    "trainer": {"budget_seconds": 180, "min_fresh": 220},
 }
 """What `up` sets where the user's file says nothing; key by key within a section."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,9 @@ class ListSource:
     def hard(self, n: int) -> Sequence[HardSample]:
         return self._hard[:n]
 
+    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
+        return [s for s in self._hard[position:] if s.student == student and s.failed_checks]
+
     def anchors(self, n: int) -> Sequence[HardSample]:
         return self._anchors[:n]
 
@@ -79,7 +82,10 @@ class ListSource:
         return len(self._hard)
 
     def fresh_since(self, position: int, student: str, enough: int) -> int:
-        return len(self._hard) - position
+        return len(self.fresh(position, student))
+
+    def purged(self) -> Mapping[str, float]:
+        return {}
 
 
 def quick_config(**changes: Any) -> TrainerConfig:
@@ -87,6 +93,7 @@ def quick_config(**changes: Any) -> TrainerConfig:
     values: dict[str, Any] = {
         "budget_seconds": 30, "max_epochs": 4, "batch_tokens": 256, "warmup_steps": 1, "device": "cpu",
         "learning_rate": 3e-3, "holdout_share": 0.25, "checkpoint_seconds": 0.001, "min_steps": 1, "replan": False,
+        "general_holdout_share": 0.25, "reserved_clusters": 0,
     }  # fmt: skip
     models.prepare(1)
     return TrainerConfig(**{**values, **changes})

@@ -28,7 +28,5 @@ def score_stage(context: Context) -> StageOutcome:
         )
         summary = scoring.run(texts, context.progress("score"))
     if summary["texts"] == 0:
-        return StageOutcome(
-            {**summary, "error": "no text fits trainer.max_length or the teacher refused all"}, "failed"
-        )
+        return StageOutcome({**summary, "error": "the teacher refused to score every text"}, "failed")
     return StageOutcome(summary)

@@ -1,37 +1,84 @@
-"""Pool -> rows to train on and rows held out."""
+"""Pool and reservoir -> rows to train on and rows held out, as many as there is time to score."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
-from online_distill.data.rows import write_rows
-from online_distill.data.selecting import lineage_digest, select
+from deploy.rounds.record import Round
+from online_distill.data.account import account, by_cluster
+from online_distill.data.encoding import Encoder
+from online_distill.data.material import gather
+from online_distill.data.reservoir import Reservoir, load_reservoir
+from online_distill.data.rows import Row, write_rows
+from online_distill.data.selecting import Material, select
 from online_distill.role.context import Context, StageOutcome
+from online_distill.role.history import scoring_pace, trained_up_to
+from online_distill.role.parent import Parent
+from online_distill.teacher.sizing import fit, room_for
+from online_distill.teacher.texts import texts_of
+from understudy.files import write_json
 
+RESERVOIR = "reservoir.jsonl"
 POOL_FACTOR = 3
-"""Times as many pool samples are looked at as are trained on, since some are held out or are doubles."""
+"""Times as many old samples are looked at as are trained on, since some are held out, doubles or learned by now."""
+MOST_ANCHORS = 20_000
 
 
 def select_stage(context: Context) -> StageOutcome:
-    """Pool -> train.jsonl and holdout.jsonl."""
-    folder, config = context.folder("select"), context.config
-    position = context.source.position()
-    hard = context.source.hard(config.max_hard * POOL_FACTOR)
-    anchors = context.source.anchors(int(config.max_hard * POOL_FACTOR * max(1.0, config.replay_ratio)))
-    chosen = select(hard, anchors, config)
-    write_rows(folder / "train.jsonl", chosen.train)
+    """Pool and reservoir -> train.jsonl and holdout.jsonl. The reservoir keeps what later rounds draw from."""
+    folder, config, kept = context.folder("select"), context.config, context.rounds.kept / RESERVOIR
+    position, reservoir = context.source.position(), load_reservoir(kept)
+    reservoir.forget(context.source.purged())
+    encoder = Encoder(context.registry.path(context.round.parent))
+    material = _material(context, reservoir)
+    chosen = select(material, config, Parent(context, encoder).agrees)
+    pace = scoring_pace(_before(context))
+    room = room_for(config.budget_seconds * config.score_share, pace)
+    costs = Counter(text.row for text in texts_of(chosen.train, encoder, config))
+    train, no_time = fit(
+        [row for row in chosen.train if row.id in costs], lambda row: costs[row.id], room, config.min_train
+    )
+    write_rows(folder / "train.jsonl", train)
     write_rows(folder / "holdout.jsonl", chosen.holdout)
-    counts = Counter(f"train_{row.role}" for row in chosen.train)
-    counts.update(f"holdout_{row.role}" for row in chosen.holdout)
-    summary: dict[str, Any] = {
+    reservoir.keep([*material.general, *chosen.holdout, *_anchors(chosen.train)], config)
+    reservoir.save(kept)
+    table = by_cluster(train, chosen.holdout, reservoir.clusters.names(), config.reserved_clusters)
+    write_json(folder / "clusters.json", {"schema_version": 1, "clusters": table})
+    summary = {
         "position": position,
-        **counts,
-        "languages": dict(Counter(row.lang for row in chosen.train)),
-        "kinds": dict(Counter(row.kind for row in chosen.train if row.role == "hard")),
-        "samples": lineage_digest(chosen.train),
+        **account(train, chosen.holdout, table),
+        "left_out": {**chosen.dropped, **no_time, "too_long": sum(row.id not in costs for row in chosen.train)},
+        "texts_room": room,
+        "reservoir": {"rows": len(reservoir.rows), "anew": reservoir.anew},
     }
-    if len(chosen.train) < config.min_train:
-        summary["error"] = f"{len(chosen.train)} samples to train on, {config.min_train} are needed; send more traffic"
-        return StageOutcome(summary, "failed")
-    return StageOutcome(summary)
+    why_not = _too_little(train, len(chosen.train) - len(train), context)
+    return StageOutcome({**summary, "error": why_not}, "failed") if why_not else StageOutcome(summary)
+
+
+def _material(context: Context, reservoir: Reservoir) -> Material:
+    source, parent = context.source, context.round.parent
+    return gather(
+        source.fresh(trained_up_to(_before(context)), parent),
+        source.hard(context.config.max_hard * POOL_FACTOR),
+        source.anchors(MOST_ANCHORS),
+        reservoir,
+        parent,
+    )
+
+
+def _before(context: Context) -> list[Round]:
+    return [found for found in context.rounds.all() if found.id < context.round.id]
+
+
+def _anchors(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.role == "anchor"]
+
+
+def _too_little(train: list[Row], left_out: int, context: Context) -> str:
+    """Why no round can be made of so few rows; empty: it can."""
+    if len(train) < context.config.min_train:
+        longer = f" ({left_out} more do not fit trainer.max_length)" if left_out else ""
+        return f"{len(train)} samples to train on{longer}, {context.config.min_train} are needed; send more traffic"
+    if not any(row.role == "hard" for row in train):
+        return f"no failure of {context.round.parent} since the last round; send more traffic"
+    return ""

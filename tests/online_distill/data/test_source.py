@@ -26,7 +26,14 @@ def test_it_counts_what_the_current_student_failed_after_a_position(redis_url: s
         pool.admit(sample.model_copy(update={"student": "v0"}))
     assert source.fresh_since(before, "v1", enough=5) == 6
     assert source.fresh_since(before, "v1", enough=99) == 10
+    assert {sample.exchange for sample in source.fresh(before, "v1")} == {f"x{n}" for n in range(100, 106)}
     assert source.anchors(10) == []
+
+
+def test_it_knows_who_was_purged(redis_url: str) -> None:
+    pool, source = Pool(redis.Redis.from_url(redis_url), config=CONFIG), PoolSource(redis_url, "us:", CONFIG)
+    pool.purge("a", 12.5)
+    assert source.purged() == {"a": 12.5}
 
 
 def test_no_redis_is_said() -> None:

@@ -19,7 +19,9 @@ CPU = torch.device("cpu")
 
 
 def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student: Path) -> None:
-    rows = [Row.of(s, "hard") for s in make_samples(6)] + [Row.of(s, "anchor") for s in make_samples(4, start=900)]
+    rows = [Row.of(s, "hard", parent="v1") for s in make_samples(6)] + [
+        Row.of(s, "anchor", parent="v1") for s in make_samples(4, start=900)
+    ]
     found = judge(rows, teacher_folder, student, max_length=512, device=CPU)
     assert (len(found.of("hard")), len(found.of("general"))) == (6, 4)
     assert found.summary["hard/zh"]["n"] == 3
@@ -30,12 +32,12 @@ def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student:
 
 
 def test_a_row_is_judged_with_its_kind(teacher_folder: Path, student: Path) -> None:
-    row = Row.of(make_samples(1)[0], "anchor").model_copy(update={"cluster": "c7"})
+    row = Row.of(make_samples(1)[0], "anchor", parent="v1").model_copy(update={"cluster": "c7"})
     assert judge([row], teacher_folder, student, max_length=512, device=CPU).rows[0].kind == "c7"
 
 
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:
-    long = Row.of(make_samples(1)[0], "hard").model_copy(update={"teacher_text": "so " * 300})
+    long = Row.of(make_samples(1)[0], "hard", parent="v1").model_copy(update={"teacher_text": "so " * 300})
     found = judge([long], teacher_folder, student, max_length=60, device=CPU)
     assert (found.rows, found.summary) == ((), {})
 
@@ -57,7 +59,7 @@ def test_a_reply_with_other_words_has_its_facts_and_one_with_another_number_has_
 def test_a_thousand_rows_are_judged_in_ten_seconds_of_two_cores() -> None:
     """Of the demo's own students, in CPU seconds of one thread, so that what runs beside it does not count."""
     students = TOKENIZER.parents[1] / "registry" / "students"
-    rows = [Row.of(s, "anchor") for s in make_samples(1000)]
+    rows = [Row.of(s, "anchor", parent="v1") for s in make_samples(1000)]
     began = time.process_time()
     found = judge(rows, students / "v1", students / "v2", max_length=512, device=CPU)
     assert len(found.rows) == 1000

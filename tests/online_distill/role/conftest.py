@@ -13,6 +13,7 @@ from understudy.state import StateDir
 SETTINGS = {
     "budget_seconds": 20, "max_epochs": 2, "batch_tokens": 256, "min_fresh": 30, "scorer": "local", "device": "cpu",
     "learning_rate": 0.003, "holdout_share": 0.25, "poll_seconds": 0.1, "warmup_steps": 1, "nice": 0,
+    "reserved_clusters": 0,
 }  # fmt: skip
 
 

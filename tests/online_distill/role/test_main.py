@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.registry.store import Registry
-from deploy.rounds.store import FileRounds, RoundStore
+from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
 from online_distill.role.main import main
@@ -24,10 +24,10 @@ from understudy.state import StateDir
 
 KILLED_AT_EACH_STAGE = """
 import os, signal, sys
-from deploy.rounds.store import FileRounds, RoundStore
+from deploy.rounds.store import FileRounds
 from online_distill.role.main import main
 from online_distill.role.stages.table import STAGES
-finish = RoundStore.finish
+finish = FileRounds.finish
 for last in [*STAGES, None]:
     child = os.fork()
     if child == 0:
@@ -35,7 +35,7 @@ for last in [*STAGES, None]:
             if stage == last:
                 os.kill(os.getpid(), signal.SIGKILL)
             return finish(self, number, stage, *rest)
-        RoundStore.finish = finish_or_die
+        FileRounds.finish = finish_or_die
         os._exit(main([*sys.argv[1:], "--once"]))
     print("end:", last, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -108,7 +108,7 @@ def test_the_role_stops_on_sigterm_in_the_middle_of_a_round_and_resumes(
     assert [one.id for one in rounds.all()] == [1]
 
 
-def reached(rounds: RoundStore, state: str) -> bool:
+def reached(rounds: FileRounds, state: str) -> bool:
     """Whether round 1 is at `state` or further."""
     return rounds.get(1).state == state or state in rounds.get(1).stages
 

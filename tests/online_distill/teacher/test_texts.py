@@ -10,7 +10,9 @@ from tests.online_distill.world import TOKENIZER, make_samples
 
 
 def test_every_beginning_of_the_scoring_order_is_balanced_and_teacher_texts_come_first() -> None:
-    rows = [Row.of(s, "hard") for s in make_samples(40)] + [Row.of(s, "anchor") for s in make_samples(40, start=900)]
+    rows = [Row.of(s, "hard", parent="v1") for s in make_samples(40)] + [
+        Row.of(s, "anchor", parent="v1") for s in make_samples(40, start=900)
+    ]
     texts = texts_of(rows, Encoder(TOKENIZER), DataConfig())
     weights = [text.weight for text in texts[:20]]
     assert weights.count(3.0) == weights.count(1.0) == 10
@@ -19,6 +21,6 @@ def test_every_beginning_of_the_scoring_order_is_balanced_and_teacher_texts_come
 
 
 def test_a_students_text_that_is_the_teachers_is_scored_once() -> None:
-    row = Row.of(make_samples(1)[0], "hard")
+    row = Row.of(make_samples(1)[0], "hard", parent="v1")
     same = row.model_copy(update={"student_text": f" {row.teacher_text} "})
     assert [text.key for text in texts_of([same], Encoder(TOKENIZER), DataConfig())] == [f"{row.id}/teacher"]

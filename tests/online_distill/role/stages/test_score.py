@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -22,16 +21,3 @@ def test_what_scoring_took_before_a_stop_counts_against_its_share(context: Conte
         run_round(replace(slow, stopped=lambda: teacher.now >= 20))
     summary = STAGES["score"](replace(slow, round=context.rounds.get(1))).summary
     assert (summary["texts"], summary["score_seconds"]) == (7, pytest.approx(35.0))
-
-
-def test_a_parent_that_was_archived_meanwhile_fails_the_round_at_once(context: Context) -> None:
-    shutil.rmtree(context.registry.path("v1"))
-    done = run_round(context)
-    assert done.state == "failed"
-    assert "'v1' is not registered" in done.stages["score"].summary["error"]
-
-
-def test_texts_that_all_are_too_long_fail_the_round(context: Context) -> None:
-    done = run_round(replace(context, config=quick_config(max_length=8)))
-    assert done.state == "failed"
-    assert "trainer.max_length" in done.stages["score"].summary["error"]

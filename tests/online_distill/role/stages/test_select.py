@@ -1,12 +1,28 @@
-"""The select stage: what it leaves, and when it gives up."""
+"""The select stage: what it leaves and keeps, what is fresh after a round, and when it gives up."""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections import Counter
 from dataclasses import replace
 
+from feedback.events import HardSample
+from online_distill.data.reservoir import load_reservoir
+from online_distill.data.rows import read_rows
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
-from tests.online_distill.world import ListSource, make_samples
+from online_distill.role.stages.select import RESERVOIR, select_stage
+from tests.online_distill.world import ListSource, make_samples, quick_config
+
+
+def of(student: str, samples: list[HardSample]) -> list[HardSample]:
+    return [sample.model_copy(update={"student": student}) for sample in samples]
+
+
+def next_round(context: Context, source: ListSource) -> Context:
+    context.rounds.finish(context.round.id, "gate", {}, "rejected")
+    return replace(context, round=context.rounds.begin("v1", "t1", "again"), source=source)
 
 
 def test_held_out_rows_are_never_trained_on(finished: Context) -> None:
@@ -18,7 +34,92 @@ def test_held_out_rows_are_never_trained_on(finished: Context) -> None:
     assert '"role":"anchor"' in train
 
 
+def test_the_summary_says_what_was_drawn_and_why(finished: Context) -> None:
+    summary = finished.round.stages["select"].summary
+    assert set(summary["drawn"]["train"]) == {"hard_fresh", "anchor_replay"}
+    assert summary["drawn"]["train"]["hard_fresh"] == summary["train_hard"] > 16
+    table = json.loads((finished.folder("select") / "clusters.json").read_text())["clusters"]
+    assert summary["clusters"] == len(table) >= 2
+    assert sum(entry.get("train_hard_fresh", 0) for entry in table) == summary["train_hard"]
+    assert any("order #" in entry["prompt"] for entry in table)
+    assert summary["student_texts"] > 0
+
+
+def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(finished_copy: Context) -> None:
+    fresh = make_samples(60, start=200)
+    others = of("v0", make_samples(300, start=400))
+    later = next_round(finished_copy, ListSource([*make_samples(60), *others, *fresh], make_samples(60, start=1000)))
+    summary = select_stage(later).summary
+    train, held = summary["drawn"]["train"], summary["drawn"]["holdout"]
+    assert train["hard_fresh"] >= train["hard_old"] > 0
+    assert held["hard_fresh"] >= held["hard_old"] > 0
+    rows = read_rows(later.folder("select") / "train.jsonl")
+    assert {row.exchange for row in rows if row.why == "fresh"} <= {sample.exchange for sample in fresh}
+    assert not any(row.student_text for row in rows if row.id in {sample.id for sample in others})
+
+
+def test_replay_and_judged_rows_outlive_the_pool(finished_copy: Context) -> None:
+    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR)
+    judged = {r.exchange for r in read_rows(finished_copy.folder("select") / "holdout.jsonl") if r.role == "anchor"}
+    assert judged
+    later = next_round(finished_copy, ListSource([*make_samples(60), *make_samples(60, start=200)], []))
+    summary = select_stage(later).summary
+    assert summary["drawn"]["train"]["anchor_kept"] > 20
+    rows = read_rows(later.folder("select") / "holdout.jsonl")
+    assert judged <= {row.exchange for row in rows if row.role == "anchor"}
+    assert len(load_reservoir(later.rounds.kept / RESERVOIR).rows) >= len(kept.rows)
+
+
+def test_the_same_stage_again_gives_the_same_rows(finished_copy: Context) -> None:
+    folder = finished_copy.folder("select")
+    before = (folder / "train.jsonl").read_text().replace('"why":"replay"', '"why":"kept"')
+    again = replace(finished_copy, round=finished_copy.rounds.get(1))
+    shutil.rmtree(finished_copy.folder("distil"))
+    select_stage(again)
+    assert Counter((folder / "train.jsonl").read_text().splitlines()) == Counter(before.splitlines())
+
+
+def test_what_a_purged_tenant_left_with_the_trainer_goes(finished_copy: Context) -> None:
+    class Purging(ListSource):
+        def purged(self) -> dict[str, float]:
+            return {"default": 1e12}
+
+    later = next_round(finished_copy, Purging(make_samples(160), []))
+    select_stage(later)
+    drawn = {row.exchange for row in load_reservoir(later.rounds.kept / RESERVOIR).rows}
+    assert not drawn & {sample.exchange for sample in make_samples(60, start=1000)}
+
+
+def test_a_selection_is_as_large_as_the_last_rounds_pace_allows(finished_copy: Context) -> None:
+    path = finished_copy.folder("score") / "summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "seconds_per_text": 0.5}))
+    later = next_round(finished_copy, ListSource(make_samples(300), make_samples(300, start=1000)))
+    config = quick_config(budget_seconds=100, score_share=0.5)
+    summary = select_stage(replace(later, config=config)).summary
+    texts = summary["train_hard"] + summary["student_texts"] + summary["train_anchor"]
+    assert (summary["texts_room"], texts) == (100, 100)
+    assert summary["left_out"]["no_time_hard"] > 0
+    assert summary["left_out"]["no_time_anchor"] > 0
+
+
 def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> None:
     done = run_round(replace(context, source=ListSource(make_samples(3), [])))
     assert done.state == "failed"
     assert "send more traffic" in done.stages["select"].summary["error"]
+
+
+def test_no_failure_of_the_live_student_is_no_round(context: Context) -> None:
+    done = run_round(replace(context, source=ListSource(of("v0", make_samples(90)), make_samples(90, start=1000))))
+    assert done.stages["select"].summary["error"] == "no failure of v1 since the last round; send more traffic"
+
+
+def test_texts_that_all_are_too_long_fail_the_round(context: Context) -> None:
+    done = run_round(replace(context, config=quick_config(max_length=8)))
+    assert "trainer.max_length" in done.stages["select"].summary["error"]
+
+
+def test_a_parent_that_was_archived_meanwhile_fails_the_round_at_once(context: Context) -> None:
+    shutil.rmtree(context.registry.path("v1"))
+    done = run_round(context)
+    assert done.state == "failed"
+    assert "'v1' is not registered" in done.stages["select"].summary["error"]

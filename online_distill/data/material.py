@@ -1,0 +1,56 @@
+"""What a round may draw from: pool samples and kept rows, each in its cluster and with the reason it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feedback.checks.evidence import evidence
+from feedback.events import HardSample
+from feedback.texts import prompt_text
+from online_distill.data.reservoir import Reservoir
+from online_distill.data.rows import Role, Row, Why
+from online_distill.data.selecting import Material
+
+STUDENT_TEXT_SECONDS = 7 * 86_400.0
+"""Age, counted from the newest failure, beyond which text of the student is not learned from."""
+
+
+def gather(
+    fresh: Sequence[HardSample],
+    hard: Sequence[HardSample],
+    anchors: Sequence[HardSample],
+    reservoir: Reservoir,
+    parent: str,
+) -> Material:
+    """Put every sample into its cluster.
+
+    `fresh`: failures of `parent` since the last round; what else is in `hard` is old. So are anchors whose student
+    text states other facts than the teacher's, which the checks let pass: whoever draws asks the parent first.
+    """
+    new = {sample.id for sample in fresh}
+    newest = max((sample.at for sample in fresh), default=0.0)
+
+    def row(sample: HardSample, role: Role, why: Why) -> Row:
+        cluster = reservoir.clusters.of(prompt_text(sample.messages))
+        made = Row.of(sample, role, parent=parent, cluster=cluster, why=why)
+        stale = newest - sample.at > STUDENT_TEXT_SECONDS
+        return made.model_copy(update={"student_text": ""}) if stale else made
+
+    wrong = [sample for sample in anchors if _overlooked(sample)]
+    weight = max((sample.weight for sample in fresh), default=1.0)
+    overlooked = [row(s.model_copy(update={"kinds": ("logic",), "weight": weight}), "hard", "old") for s in wrong]
+    return Material(
+        fresh=[row(sample, "hard", "fresh") for sample in fresh],
+        old=[
+            *(row(sample, "hard", "old") for sample in hard if sample.id not in new),
+            *overlooked,
+            *reservoir.hard(),
+        ],
+        general=[*reservoir.general(), *(row(sample, "anchor", "replay") for sample in anchors)],
+    )
+
+
+def _overlooked(sample: HardSample) -> bool:
+    """Whether the student stated other facts although its checks passed."""
+    passed = not sample.failed_checks and sample.student_text != sample.teacher_text
+    return passed and bool(evidence(prompt_text(sample.messages), sample.teacher_text, sample.student_text))

@@ -1,0 +1,83 @@
+"""What the trainer keeps from round to round: clusters and, of each, rows for replay and rows to judge on.
+
+A file beside the rounds, bounded, so that old kinds and quiet ones are there when the pool has forgotten them.
+Which rows stay is a function of their ids alone: to keep the same ones again changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feedback.pool.general import is_general
+from online_distill.data.clusters import Clusters
+from online_distill.data.config import DataConfig
+from online_distill.data.rows import Row
+from online_distill.data.selecting import balanced, is_held_out, prompt_key
+from understudy.files import write_atomic
+
+REPLAY = 6000
+"""Rows for replay, at most."""
+JUDGED = 3
+"""Times as many held-out rows are kept as a round is judged on."""
+
+
+@dataclass(slots=True)
+class Reservoir:
+    """Rows by the key of their prompt, and the clusters that their prompts belong to."""
+
+    clusters: Clusters = field(default_factory=Clusters)
+    rows: list[Row] = field(default_factory=list)
+    anew: bool = False
+    """Whether its file was damaged."""
+
+    def keep(self, rows: Iterable[Row], config: DataConfig) -> None:
+        """Take rows in, a prompt once, and let go of what is beyond the bounds."""
+        first: dict[str, Row] = {}
+        for row in (*self.rows, *rows):
+            first.setdefault(prompt_key(row), row.model_copy(update={"why": "kept", "student_text": ""}))
+        held = [row for row in first.values() if is_held_out(row.exchange, row.cluster, config)]
+        free = [row for row in first.values() if not is_held_out(row.exchange, row.cluster, config)]
+        self.rows = [
+            *balanced(
+                (row for row in held if row.role == "anchor" and is_general(row.exchange)),
+                JUDGED * config.holdout_general,
+            ),
+            *balanced((row for row in held if row.role == "hard"), JUDGED * config.holdout_hard),
+            *balanced((row for row in free if row.role == "anchor"), REPLAY),
+        ]
+
+    def forget(self, purged: Mapping[str, float]) -> None:
+        """Let go of the tenants' rows up to the times given (seconds since the epoch)."""
+        self.rows = [row for row in self.rows if row.at > purged.get(row.tenant, float("-inf"))]
+
+    def general(self) -> Sequence[Row]:
+        """Rows for replay, and general ones to judge on."""
+        return [row for row in self.rows if row.role == "anchor"]
+
+    def hard(self) -> Sequence[Row]:
+        """Held-out rows that a former student failed."""
+        return [row for row in self.rows if row.role == "hard"]
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        head = json.dumps({"schema_version": 1, "leaders": self.clusters.leaders}, ensure_ascii=False)
+        write_atomic(path, "".join(f"{line}\n" for line in (head, *(row.model_dump_json() for row in self.rows))))
+
+
+def load_reservoir(path: Path) -> Reservoir:
+    """The reservoir of a file; an empty one where there is none, or it is damaged: that one is moved aside.
+
+    What an exchange's own hash holds out stays held out then, too.
+    """
+    if not path.is_file():
+        return Reservoir()
+    try:
+        head, *lines = path.read_text("utf-8").split("\n")
+        rows = [Row.model_validate_json(line) for line in lines if line]
+        return Reservoir(Clusters(json.loads(head)["leaders"]), rows)
+    except (ValueError, KeyError, TypeError):
+        path.replace(path.with_suffix(".damaged"))
+        return Reservoir(anew=True)

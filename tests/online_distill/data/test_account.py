@@ -1,0 +1,24 @@
+"""The account of a draw counts every row once, by reason and by cluster."""
+
+from __future__ import annotations
+
+from online_distill.data.account import SHOWN, account, by_cluster
+from online_distill.data.rows import Row
+from tests.online_distill.world import make_samples
+
+
+def test_every_row_is_counted_under_its_cluster_and_its_reason() -> None:
+    samples = make_samples(40)
+    train = [Row.of(s, "hard", parent="v1", cluster=f"c{i % 20}", why="fresh") for i, s in enumerate(samples[:30])]
+    held = [Row.of(s, "anchor", parent="v1", cluster="c1", why="kept") for s in samples[30:]]
+    table = by_cluster(train, held, {"c1": "when does order # arrive?" * 9}, 0.2)
+    assert table[0] | {"prompt": ""} == {
+        "cluster": "c1", "prompt": "", "reserved": table[0]["reserved"], "train_hard_fresh": 2,
+        "holdout_anchor_kept": 10,
+    }  # fmt: skip
+    assert len(table[0]["prompt"]) == 80
+    found = account(train, held, table)
+    assert (found["train_hard"], found["holdout_anchor"], found["clusters"]) == (30, 10, 20)
+    assert found["drawn"] == {"train": {"hard_fresh": 30}, "holdout": {"anchor_kept": 10}}
+    assert len(found["largest_clusters"]) == SHOWN
+    assert (found["student_texts"], found["student_texts_from"]) == (30, 0.0)

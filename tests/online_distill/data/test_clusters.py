@@ -1,0 +1,48 @@
+"""Prompts of one wording share a cluster, and what belongs where never changes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from demo.world import stream
+from feedback.texts import prompt_text
+from online_distill.data.clusters import Clusters, is_reserved, masked
+
+
+def prompts(n: int, seed: int = 5) -> list[tuple[str, str]]:
+    drawn = stream(seed, "traffic", "general", n)
+    return [(f"{s.intent}/{s.lang}", prompt_text(list(s.messages))) for s in drawn]
+
+
+def test_numbers_codes_and_names_are_masked() -> None:
+    assert masked("Order CK1234 of Anna Baker costs $45.") == masked("Order AB77 of Rosa Cole costs $9.")
+    assert masked("订单CK1234要45元") == masked("订单AB77要9元")
+    assert masked("Where is my kettle?") != masked("Where is my lamp?")
+
+
+def test_the_clusters_of_the_demos_traffic_are_mostly_of_one_kind_and_language() -> None:
+    clusters = Clusters()
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, prompt in prompts(900):
+        kinds[clusters.of(prompt)][kind] += 1
+    purity = sum(counts.most_common(1)[0][1] for counts in kinds.values()) / 900
+    assert purity > 0.8
+    assert 34 <= len(kinds) < 400
+    assert {counts.most_common(1)[0][0] for counts in kinds.values()} == {kind for kind, _ in prompts(900)}
+
+
+def test_what_comes_later_moves_nothing_and_the_leaders_are_all_there_is_to_keep() -> None:
+    clusters = Clusters(most=40)
+    first = [clusters.of(prompt) for _, prompt in prompts(60)]
+    for _, prompt in prompts(200, seed=6):
+        clusters.of(prompt)
+    again = Clusters(clusters.leaders, most=40)
+    assert [again.of(prompt) for _, prompt in prompts(60)] == first
+    assert len(again.names()) <= 40
+    assert set(first) <= set(again.names())
+
+
+def test_the_share_of_reserved_clusters_is_about_what_was_asked_for() -> None:
+    reserved = sum(is_reserved(f"c{n}", 0.2) for n in range(2000))
+    assert 340 < reserved < 460
+    assert not any(is_reserved(f"c{n}", 0.0) for n in range(100))

@@ -1,0 +1,33 @@
+"""What a round may draw from: fresh, old, and what the checks let pass although it states another fact."""
+
+from __future__ import annotations
+
+from online_distill.data.material import gather
+from online_distill.data.reservoir import Reservoir
+from tests.online_distill.world import make_samples
+
+
+def test_what_is_not_fresh_is_old_and_kept_rows_come_along() -> None:
+    samples = make_samples(8)
+    reservoir = Reservoir()
+    first = gather(samples[:3], samples, make_samples(4, start=50), reservoir, "v1")
+    assert [row.why for row in (*first.fresh, *first.old, *first.general)] == ["fresh"] * 3 + ["old"] * 5 + [
+        "replay"
+    ] * 4
+    assert {row.cluster for row in first.fresh} == set(reservoir.clusters.names())
+    reservoir.rows = [row.model_copy(update={"why": "kept"}) for row in first.general]
+    again = gather([], [], [], reservoir, "v1")
+    assert [row.why for row in again.general] == ["kept"] * 4
+
+
+def test_a_wrong_fact_that_the_checks_let_pass_is_taken_as_an_old_failure_with_the_teachers_text() -> None:
+    passed = [s.model_copy(update={"kinds": (), "weight": 1.0}) for s in make_samples(4, start=50)]
+    right, wrong, worded, empty = passed
+    right = right.model_copy(update={"student_text": right.teacher_text})
+    wrong = wrong.model_copy(update={"student_text": wrong.teacher_text.replace("五", "六")})
+    worded = worded.model_copy(update={"student_text": worded.teacher_text.replace("arrives", "comes")})
+    empty = empty.model_copy(update={"student_text": empty.teacher_text, "student": "v0"})
+    found = gather(make_samples(2), [], [right, wrong, worded, empty], Reservoir(), "v1")
+    assert [(row.id, row.kind, row.weight, row.role) for row in found.old] == [(wrong.id, "logic", 3.0, "hard")]
+    assert found.old[0].teacher_text == wrong.teacher_text
+    assert [row.student_text for row in found.general] == [""] * 4

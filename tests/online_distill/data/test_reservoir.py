@@ -1,0 +1,61 @@
+"""What outlives rounds: bounded, the same however often it is kept, gone with a purge, and damage is no end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from feedback.pool.general import is_general
+from online_distill.data.config import DataConfig
+from online_distill.data.reservoir import Reservoir, load_reservoir
+from online_distill.data.rows import Row
+from online_distill.data.selecting import is_held_out
+from tests.online_distill.world import make_samples
+
+CONFIG = DataConfig(holdout_general=5, holdout_hard=4, reserved_clusters=0)
+
+
+def rows(n: int, role: str = "anchor", start: int = 0) -> list[Row]:
+    samples = make_samples(n, start=start)
+    return [Row.of(s, role, parent="v1", cluster=f"c{i % 5}") for i, s in enumerate(samples)]  # type: ignore[arg-type]
+
+
+def test_rows_are_kept_within_bounds_and_keeping_them_again_changes_nothing(tmp_path: Path) -> None:
+    reservoir = Reservoir()
+    reservoir.clusters.of("a prompt")
+    reservoir.keep([*rows(300), *rows(300, "hard", 1000)], CONFIG)
+    judged = [row for row in reservoir.general() if is_held_out(row.exchange, row.cluster, CONFIG)]
+    assert len(judged) == 15
+    assert all(is_general(row.exchange) for row in judged)
+    assert len(reservoir.hard()) == 12
+    assert all(is_held_out(row.exchange, row.cluster, CONFIG) for row in reservoir.hard())
+    assert len(reservoir.general()) > 200
+    assert {row.why for row in reservoir.rows} == {"kept"}
+    before = list(reservoir.rows)
+    reservoir.keep(rows(300), CONFIG)
+    assert reservoir.rows == before
+    reservoir.save(tmp_path / "kept" / "reservoir.jsonl")
+    again = load_reservoir(tmp_path / "kept" / "reservoir.jsonl")
+    assert (again.rows, again.clusters.leaders, again.anew) == (before, ["a prompt"], False)
+
+
+def test_lines_are_lines_whatever_the_text_holds(tmp_path: Path) -> None:
+    reservoir = Reservoir()
+    reservoir.keep([row.model_copy(update={"teacher_text": "one\u2028two\x85three"}) for row in rows(20)], CONFIG)
+    reservoir.save(tmp_path / "r.jsonl")
+    assert load_reservoir(tmp_path / "r.jsonl").rows == reservoir.rows
+
+
+def test_a_purged_tenants_rows_go_up_to_the_time_of_the_purge() -> None:
+    reservoir = Reservoir(rows=rows(10))
+    reservoir.forget({"default": 4.0, "other": 99.0})
+    assert [row.at for row in reservoir.rows] == [5.0, 6.0, 7.0, 8.0, 9.0]
+
+
+def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
+    path = tmp_path / "reservoir.jsonl"
+    assert load_reservoir(path).anew is False
+    path.write_text('{"schema_version": 1, "leaders": []}\n{"id": "cut o')
+    found = load_reservoir(path)
+    assert (found.anew, found.rows) == (True, [])
+    assert path.with_suffix(".damaged").is_file()
+    assert not path.exists()
