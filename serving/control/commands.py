@@ -91,9 +91,8 @@ def pool(argv: list[str]) -> int:
 
 def rounds(argv: list[str]) -> int:
     """List, show, start or abort rounds."""
-    made = _parser(
-        "rounds", "List rounds of distillation, show one, ask for one, or end one.", "rounds start --why drift"
-    )
+    about = "List rounds of distillation, show one, ask for one, or end one; `rounds repeat N` works on files alone."
+    made = _parser("rounds", about, "rounds start --why drift")
     made.add_argument("action", choices=("list", "show", "start", "abort"))
     made.add_argument("round", nargs="?", type=int, help="show, abort: its number (default: the newest)")
     made.add_argument("--why", default="asked for by an operator", help="start: for the audit log")
