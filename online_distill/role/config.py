@@ -27,6 +27,8 @@ class TrainerConfig(DataConfig, Recipe, Section):
     """Who scores: the teacher's engine, or its weights inside the trainer (open teachers only)."""
     score_batch: int = Field(default=2, ge=1, le=64)
     """Texts in one request; requests go one at a time."""
+    cache_mb: int = Field(default=256, ge=0)
+    """Megabytes of targets that are kept from round to round; 0 keeps none."""
     busy_running: int = Field(default=2, ge=0)
     """The trainer waits while more requests than this run or wait in the teacher's engine..."""
     wait_share: float = Field(default=0.5, ge=0, lt=1)

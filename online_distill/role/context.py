@@ -10,9 +10,11 @@ from typing import Any, Literal, Protocol
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
 from deploy.rounds.store import RoundStore
+from deploy.routing.document import EXTERNAL
 from feedback.events import HardSample
 from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig
+from online_distill.teacher.cache import Memory, TargetCache
 from online_distill.teacher.scorer import Scorer
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
@@ -78,6 +80,13 @@ class Context:
     def summary(self, stage: str) -> dict[str, Any]:
         """What an earlier stage said."""
         return self.round.stages[stage].summary
+
+    def memory(self) -> Memory | None:
+        """Targets of earlier rounds' texts; None where none are kept, or the teacher has no version that names it."""
+        if self.config.cache_mb == 0 or self.round.teacher == EXTERNAL:
+            return None
+        cache = TargetCache(self.rounds.kept / "targets", self.config.cache_mb * 1_000_000)
+        return Memory(cache, self.round.teacher, self.config.top_k)
 
     def progress(self, stage: str) -> Progress:
         """A reporter for `stage`, which also ends the stage when a stop was asked for.

@@ -1,6 +1,7 @@
 """The score stage's work: texts scored in the order given until time is up.
 
-Shards are append-only, so that a killed stage goes on after its last one.
+Shards are append-only, so that a killed stage goes on after its last one. What the same teacher was asked in an
+earlier round is taken from the cache, which costs no time.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from online_distill.progress import Progress
+from online_distill.teacher.cache import Memory
 from online_distill.teacher.scorer import Scorer
-from online_distill.teacher.targets import Scored, load_all, save_shard
+from online_distill.teacher.targets import Scored, TopK, load_all, save_shard
 from online_distill.teacher.texts import Text
 from understudy.clock import Clock, monotonic
 from understudy.errors import BadRequest
@@ -27,11 +29,13 @@ class Scoring:
     """Scores texts into shards of `folder` within `seconds`, counted over all attempts, `batch` in one request."""
 
     def __init__(
-        self, folder: Path, scorer: Scorer, seconds: float, *, batch: int, least: int, clock: Clock = monotonic
-    ) -> None:
+        self, folder: Path, scorer: Scorer, seconds: float, *, batch: int, least: int, clock: Clock = monotonic,
+        memory: Memory | None = None,
+    ) -> None:  # fmt: skip
         self._folder, self._scorer, self._batch, self._least = folder, scorer, batch, least
-        self._seconds, self._clock = seconds, clock
-        self._spent = float(read_json(folder / SPENT)["seconds"]) if (folder / SPENT).is_file() else 0.0
+        self._seconds, self._clock, self._memory = seconds, clock, memory
+        before = read_json(folder / SPENT) if (folder / SPENT).is_file() else {}
+        self._spent, self._asked = float(before.get("seconds", 0.0)), int(before.get("asked", 0))
         self._shard: list[Scored] = []
         self._refused = 0
 
@@ -39,13 +43,30 @@ class Scoring:
         """Score until all is done or time is up; `least` texts in any case."""
         known = {item.key for item in load_all(self._folder)}
         try:
-            done = self._run([text for text in texts if text.key not in known], len(known), progress)
+            left = self._recalled([text for text in texts if text.key not in known])
+            done = self._run(left, len(texts) - len(left), progress)
         finally:
             self._flush()
         return {
-            "texts": done, "texts_wanted": len(texts), "refused": self._refused,
-            "seconds_per_text": round(self._spent / max(1, done), 4), "score_seconds": round(self._spent, 3),
+            "texts": done, "texts_wanted": len(texts), "refused": self._refused, "cached": done - self._asked,
+            "no_time": len(texts) - done - self._refused,
+            "seconds_per_text": round(self._spent / max(1, self._asked), 4), "score_seconds": round(self._spent, 3),
         }  # fmt: skip
+
+    def _recalled(self, texts: Sequence[Text]) -> list[Text]:
+        """Those that have to be asked for; the targets of the others are at hand."""
+        left = []
+        for text in texts:
+            top = None if self._memory is None else self._memory.recall(text.encoded)
+            if top is None:
+                left.append(text)
+            else:
+                self._keep(text, top)
+        return left
+
+    def _keep(self, text: Text, top: TopK) -> None:
+        tokens = np.array(text.encoded.tokens, np.int32)
+        self._shard.append(Scored(text.key, tokens, text.encoded.start, text.weight, top))
 
     def _run(self, left: Sequence[Text], done: int, progress: Progress) -> int:
         began, first, total = self._clock(), self._spent, done + len(left)
@@ -56,8 +77,9 @@ class Scoring:
             self._spent = first + self._clock() - began
             if len(self._shard) >= SHARD_TEXTS:
                 self._flush()
-            each = max(self._spent / max(1, done), 1e-6)
-            progress(done, min(total, max(done, int(self._seconds / each))), f"{each:.3f} s a text")
+            each = max(self._spent / max(1, self._asked), 1e-6)
+            fit = done + int(max(0.0, self._seconds - self._spent) / each)
+            progress(done, min(total, fit), f"{each:.3f} s a text")
         return done
 
     def _score(self, batch: Sequence[Text]) -> int:
@@ -69,8 +91,10 @@ class Scoring:
             self._refused += 1
             return 0
         for text, top in zip(batch, found, strict=True):
-            tokens = np.array(text.encoded.tokens, np.int32)
-            self._shard.append(Scored(text.key, tokens, text.encoded.start, text.weight, top))
+            self._keep(text, top)
+            if self._memory is not None:
+                self._memory.remember(text.encoded, top)
+        self._asked += len(batch)
         return len(batch)
 
     def _flush(self) -> None:
@@ -78,4 +102,4 @@ class Scoring:
             number = len(list(self._folder.glob("shard-*.npz"))) + 1
             save_shard(self._folder / f"shard-{number:05d}.npz", self._shard)
             self._shard = []
-        write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent})
+        write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent, "asked": self._asked})

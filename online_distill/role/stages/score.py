@@ -16,7 +16,7 @@ def score_stage(context: Context) -> StageOutcome:
     config = context.config
     rows = read_rows(context.folder("select") / "train.jsonl")
     texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
-    seconds = config.budget_seconds * config.score_share
+    seconds, memory = config.budget_seconds * config.score_share, context.memory()
     with closing(context.make_scorer(context.round)) as scorer:
         scoring = Scoring(
             context.folder("score"),
@@ -25,8 +25,11 @@ def score_stage(context: Context) -> StageOutcome:
             batch=config.score_batch,
             least=config.min_train,
             clock=context.clock,
+            memory=memory,
         )
         summary = scoring.run(texts, context.progress("score"))
+    if memory is not None:
+        memory.cache.prune()
     if summary["texts"] == 0:
         return StageOutcome({**summary, "error": "the teacher refused to score every text"}, "failed")
     return StageOutcome(summary)

@@ -34,7 +34,7 @@ def select_stage(context: Context) -> StageOutcome:
     chosen = select(material, config, Parent(context, encoder).agrees)
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
-    costs = Counter(text.row for text in texts_of(chosen.train, encoder, config))
+    costs = _costs(chosen.train, encoder, context)
     train, no_time = fit(
         [row for row in chosen.train if row.id in costs], lambda row: costs[row.id], room, config.min_train
     )
@@ -64,6 +64,14 @@ def _material(context: Context, reservoir: Reservoir) -> Material:
         reservoir,
         parent,
     )
+
+
+def _costs(rows: list[Row], encoder: Encoder, context: Context) -> Counter[str]:
+    """Texts that have to be scored, by id of the row; a row that does not fit is not in it."""
+    memory, costs = context.memory(), Counter[str]()
+    for text in texts_of(rows, encoder, context.config):
+        costs[text.row] += int(memory is None or not memory.holds(text.encoded))
+    return costs
 
 
 def _before(context: Context) -> list[Round]:

@@ -10,6 +10,7 @@ import pytest
 
 from online_distill.data.encoding import Encoded
 from online_distill.progress import silent
+from online_distill.teacher.cache import Memory, TargetCache
 from online_distill.teacher.scoring import Scoring
 from online_distill.teacher.targets import TopK, load_all
 from online_distill.teacher.texts import Text
@@ -68,3 +69,18 @@ def test_a_refused_text_costs_itself_alone(tmp_path: Path) -> None:
     summary = scoring(tmp_path, Teacher(), batch=3).run(texts, silent)
     assert (summary["texts"], summary["refused"]) == (5, 1)
     assert [item.key for item in load_all(tmp_path)] == [text.key for text in TEXTS[:5]]
+
+
+def test_what_the_teacher_was_asked_in_an_earlier_round_costs_neither_time_nor_a_request(tmp_path: Path) -> None:
+    memory = Memory(TargetCache(tmp_path / "targets", 10**6), "t1", 3)
+    first, second = Teacher(), Teacher()
+    summary = Scoring(tmp_path / "1", first, 99.0, batch=2, least=1, clock=lambda: first.now, memory=memory).run(
+        TEXTS[:20], silent
+    )
+    assert (summary["cached"], summary["seconds_per_text"]) == (0, 1.0)
+    again = Scoring(tmp_path / "2", second, 8.0, batch=2, least=1, clock=lambda: second.now, memory=memory)
+    summary = again.run(TEXTS, silent)
+    assert (summary["texts"], summary["cached"], summary["no_time"], second.requests) == (28, 20, 12, 4)
+    assert (summary["seconds_per_text"], summary["score_seconds"]) == (1.0, 8.0)
+    assert [item.key for item in load_all(tmp_path / "2")] == [text.key for text in TEXTS[:28]]
+    np.testing.assert_array_equal(load_all(tmp_path / "2")[3].top.logprobs, load_all(tmp_path / "1")[3].top.logprobs)

@@ -94,12 +94,14 @@ def test_a_selection_is_as_large_as_the_last_rounds_pace_allows(finished_copy: C
     path = finished_copy.folder("score") / "summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "seconds_per_text": 0.5}))
     later = next_round(finished_copy, ListSource(make_samples(300), make_samples(300, start=1000)))
-    config = quick_config(budget_seconds=100, score_share=0.5)
+    config = quick_config(budget_seconds=100, score_share=0.5, cache_mb=0)
     summary = select_stage(replace(later, config=config)).summary
     texts = summary["train_hard"] + summary["student_texts"] + summary["train_anchor"]
     assert (summary["texts_room"], texts) == (100, 100)
     assert summary["left_out"]["no_time_hard"] > 0
     assert summary["left_out"]["no_time_anchor"] > 0
+    with_cache = select_stage(replace(later, config=config.model_copy(update={"cache_mb": 9}))).summary
+    assert with_cache["train_hard"] + with_cache["train_anchor"] > 100
 
 
 def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> None:
