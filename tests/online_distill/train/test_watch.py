@@ -15,9 +15,9 @@ NAN = math.nan
 def test_steps_without_a_gradient_end_a_run_when_they_follow_each_other() -> None:
     assert verdict([], 0.5) == "well"
     assert verdict([1.0, NAN], 0.5) == "doubtful"
-    assert verdict([1.0] * 20 + [NAN] * (PATIENCE - 1)) == "doubtful"
-    assert verdict([1.0] * 20 + [NAN] * PATIENCE) == "lost"
-    assert verdict([NAN] * PATIENCE) == "lost"
+    assert verdict([1.0] * 20 + [NAN] * (PATIENCE - 1), 0.5) == "doubtful"
+    assert verdict([1.0] * 20 + [NAN] * PATIENCE, 0.5) == "lost"
+    assert verdict([NAN] * PATIENCE, 0.5) == "lost"
     assert verdict([1.0, NAN] * 20 + [1.0], 0.5) == "well"
 
 
@@ -28,7 +28,7 @@ def test_a_loss_that_grows_ends_a_run_and_a_bad_batch_does_not() -> None:
     assert verdict([2.1] * WINDOW, 1.0) == "doubtful"
     assert verdict([*start, *[1.4] * WINDOW], 0.5) == "doubtful"
     assert verdict([*start, *[2.1] * WINDOW], 0.5) == "lost"
-    assert verdict([*start, *[0.4] * WINDOW, 6.0, *[0.4] * (WINDOW - 1)], 0.5) == "doubtful"
+    assert verdict([*start, *[0.4] * WINDOW, 8.0, *[0.4] * (WINDOW - 1)], 0.5) == "doubtful"
     assert verdict([*start, *[0.4] * WINDOW, 4.0, *[0.4] * (WINDOW - 1)], 0.5) == "well"
 
 
