@@ -8,7 +8,7 @@ from feedback.checks.evidence import evidence
 from feedback.events import HardSample
 from feedback.texts import prompt_text
 from online_distill.data.reservoir import Reservoir
-from online_distill.data.rows import Role, Row, Why
+from online_distill.data.rows import Row, RowRole, Why
 from online_distill.data.selecting import Material
 
 STUDENT_TEXT_SECONDS = 7 * 86_400.0
@@ -30,7 +30,7 @@ def gather(
     new = {sample.id for sample in fresh}
     newest = max((sample.at for sample in fresh), default=0.0)
 
-    def row(sample: HardSample, role: Role, why: Why) -> Row:
+    def row(sample: HardSample, role: RowRole, why: Why) -> Row:
         cluster = reservoir.clusters.of(prompt_text(sample.messages))
         made = Row.of(sample, role, parent=parent, cluster=cluster, why=why)
         stale = newest - sample.at > STUDENT_TEXT_SECONDS

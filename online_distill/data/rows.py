@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from feedback.events import HardSample
 from understudy.files import write_atomic
 
-Role = Literal["hard", "anchor"]
+RowRole = Literal["hard", "anchor"]
 Why = Literal["fresh", "old", "learned", "replay", "kept"]
 """Why a row was drawn: a failure of the live student since the last round; one from before that it still fails; one
 that it has learned; an exchange for replay; a row that an earlier round has kept."""
@@ -24,7 +24,7 @@ class Row(BaseModel):
     schema_version: Literal[1] = 1
     id: str
     exchange: str
-    role: Role
+    role: RowRole
     kind: str = ""
     lang: str = "en"
     cluster: str = ""
@@ -40,7 +40,7 @@ class Row(BaseModel):
     """Seconds since the epoch, when the exchange happened."""
 
     @classmethod
-    def of(cls, sample: HardSample, role: Role, *, parent: str, cluster: str = "", why: Why = "replay") -> Row:
+    def of(cls, sample: HardSample, role: RowRole, *, parent: str, cluster: str = "", why: Why = "replay") -> Row:
         """A pool sample in the part it plays; an anchor always weighs 1.
 
         Only a hard row has student text, and only where the parent wrote it.

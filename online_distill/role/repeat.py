@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRound:
     """What a round's folder says of its training."""
 
     round: Round
@@ -111,7 +111,7 @@ def repeat_round(state: StateDir, number: int, progress: Progress) -> dict[str, 
     return {**found, "equal": ours == theirs, "why": why, "recorded": theirs, "repeated": ours, "seconds": seconds}
 
 
-def read_round(rounds: RoundStore, number: int) -> Recorded:
+def read_round(rounds: RoundStore, number: int) -> RecordedRound:
     """What the folder of round `number` says of its training; raises as `repeat_round`."""
     this = rounds.get(number)
     trained = this.stages.get("distil")
@@ -122,10 +122,10 @@ def read_round(rounds: RoundStore, number: int) -> Recorded:
     distil = rounds.folder(number, "distil")
     steps, _ = read_trajectory(distil / TRAJECTORY)
     recipe = Recipe(**read_plan(distil).recipe)
-    return Recorded(this, rounds.folder(number, "score"), distil, recipe, steps)
+    return RecordedRound(this, rounds.folder(number, "score"), distil, recipe, steps)
 
 
-def changed_inputs(told: Recorded) -> list[str]:
+def changed_inputs(told: RecordedRound) -> list[str]:
     """What of the folder is no longer what the round was trained by, each with a name."""
     found, plan = [], read_plan(told.distil)
     if data_digest(load_all(told.score)) != told.summary["data"]:

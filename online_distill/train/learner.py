@@ -18,9 +18,9 @@ from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
 from online_distill.losses.usable import faults
 from online_distill.teacher.targets import Scored
-from online_distill.train.average import Average
-from online_distill.train.pull import Pull
 from online_distill.train.recipe import Recipe
+from online_distill.train.weights.average import Average
+from online_distill.train.weights.pull import Pull
 
 
 @dataclass(frozen=True, slots=True)

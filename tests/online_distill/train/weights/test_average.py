@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from online_distill.train.average import Average
+from online_distill.train.weights.average import Average
 
 
 def model_of(value: float) -> torch.nn.Linear:

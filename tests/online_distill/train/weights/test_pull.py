@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from online_distill.train.pull import Pull
+from online_distill.train.weights.pull import Pull
 
 
 def moved(strength: float, rate: float) -> torch.Tensor:
