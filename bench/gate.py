@@ -23,7 +23,7 @@ from rich.table import Table
 from ab.matched import pairs_needed
 from ab.paired import Bound, lower_bound
 from deploy.life.config import GateConfig
-from deploy.life.evaluation import Evaluation, Judged, JudgedRow
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.life.gate import decide
 
 CHANCE = 0.005
@@ -40,11 +40,11 @@ RULES: dict[str, Callable[[Evaluation], bool]] = {
     "first": lambda found: first(found),
     "no kinds": lambda found: decide(found, CONFIG.model_copy(update={"kind_rows": 1 << 30})).passed,
 }
-RIGHT = Judged(agreement=1.0, exact=True, facts=True)
+RIGHT = JudgedReply(agreement=1.0, exact=True, facts=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Scenario:
     """What a candidate does to `n` general rows; `focus` is a kind of so many rows in which it loses `focus_loss`."""
 
     name: str
@@ -67,10 +67,10 @@ class Case:
         return [*even, ("focus", self.focus, self.focus_loss + self.chance)] if self.focus else even
 
 
-CASES: tuple[Case, ...] = (
-    *(Case("loss", 400, net) for net in LOSSES),
-    Case("one kind", 1000, 0.4 * 40 / 1000, focus=40, focus_loss=0.4),
-    *(Case("churn", n, 0.0, chance) for n in SIZES for chance in CHURNS),
+CASES: tuple[Scenario, ...] = (
+    *(Scenario("loss", 400, net) for net in LOSSES),
+    Scenario("one kind", 1000, 0.4 * 40 / 1000, focus=40, focus_loss=0.4),
+    *(Scenario("churn", n, 0.0, chance) for n in SIZES for chance in CHURNS),
 )
 
 
@@ -87,12 +87,12 @@ def first(found: Evaluation) -> bool:
     return hard.lower > 0 and general.lower > -FIRST_MARGIN
 
 
-def draw(case: Case, chance: random.Random) -> Evaluation:
+def draw(case: Scenario, chance: random.Random) -> Evaluation:
     """One evaluation of a candidate of `case`."""
     return Evaluation(candidate_finite=True, rows=(*NEW, *_general(case, chance)))
 
 
-def _general(case: Case, chance: random.Random) -> Iterator[JudgedRow]:
+def _general(case: Scenario, chance: random.Random) -> Iterator[JudgedRow]:
     for kind, rows, loss in case.kinds():
         for _ in range(rows):
             at = chance.random()
@@ -104,27 +104,27 @@ def _general(case: Case, chance: random.Random) -> Iterator[JudgedRow]:
                 yield _row("general", RIGHT, RIGHT, kind)
 
 
-def _broken(chance: random.Random) -> Judged:
-    return Judged.model_construct(agreement=1 - chance.uniform(0.03, 0.056), exact=False, facts=False)
+def _broken(chance: random.Random) -> JudgedReply:
+    return JudgedReply.model_construct(agreement=1 - chance.uniform(0.03, 0.056), exact=False, facts=False)
 
 
-def _row(slice_: str, before: Judged, after: Judged, kind: str) -> JudgedRow:
+def _row(slice_: str, before: JudgedReply, after: JudgedReply, kind: str) -> JudgedRow:
     return JudgedRow.model_construct(id="", slice=slice_, kind=kind, parent=before, candidate=after)
 
 
 NEW = tuple(
-    _row("hard", Judged(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
+    _row("hard", JudgedReply(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
     for i in range(100)
 )  # fmt: skip
 """New traffic on which every candidate is better."""
 
 
-def rules(case: Case) -> tuple[str, ...]:
+def rules(case: Scenario) -> tuple[str, ...]:
     """Rules that a case is shown for."""
     return {"loss": ("default", "first"), "one kind": ("default", "no kinds", "first")}.get(case.name, ("default",))
 
 
-def measure(case: Case, runs: int, seed: int) -> list[dict[str, Any]]:
+def measure(case: Scenario, runs: int, seed: int) -> list[dict[str, Any]]:
     """Share of `runs` that pass, by rule; the same draws for each."""
     chance = random.Random(f"{seed} {case}")
     passed = dict.fromkeys(rules(case), 0)

@@ -100,6 +100,10 @@ class Verdict(Event):
     """Of these."""
     kinds: tuple[InputKind, ...] = ()
     reasons: tuple[str, ...] = ()
+    exact: bool | None = None
+    """Whether the student's text is the teacher's, width, case and white space aside; None: not looked at."""
+    facts: bool | None = None
+    """Whether both state the same facts, see `feedback.checks.evidence`."""
     quality_teacher: float = 0.0
     quality_student: float = 0.0
 

@@ -7,7 +7,7 @@ from typing import Literal
 from deploy.life.canary import former
 from deploy.life.deployment import Deployment
 from deploy.life.rollout import BY_OPERATOR, allows
-from deploy.life.state import Operation, OperationOutcome
+from deploy.life.state import Operation, OperationOutcome, VersionRecord
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.ids import random_id
 
@@ -106,12 +106,14 @@ class Operations:
         moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
+        caveats = _against(state.record(operation.target)) if event == "chosen" else ()
         previous = former(state, operation.target)
         left = {*state.left, state.stable} if operation.kind == "rollback" else {*state.left}
         self._deployment.change(
             *moves,
             actor=operation.actor,
             decided_by=BY_OPERATOR,
+            told={operation.target: {"caveats": caveats}},
             stable=operation.target,
             previous=previous,
             left=tuple(version for version in previous if version in left),
@@ -124,6 +126,13 @@ class Operations:
         moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
         self._deployment.change(*moves, operation=None, outcome=_outcome(operation, why))
         self._deployment.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+
+
+def _against(record: VersionRecord) -> tuple[str, ...]:
+    """What to say of a version that an operator promotes although its gate refused it."""
+    if record.gate is None or record.gate.passed:
+        return ()
+    return (f"promoted by hand, refused by the gate: {'; '.join(record.gate.reasons)}",)
 
 
 def _outcome(operation: Operation, error: str = "") -> OperationOutcome:

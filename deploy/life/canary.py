@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from ab.summary import Stat
 from deploy.life.config import GateConfig
 from deploy.life.deployment import Deployment
-from deploy.life.evaluation import Evaluation
-from deploy.life.gate import decide
+from deploy.life.gating import GateStage
 from deploy.life.harm import exposures, harm
-from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
+from deploy.life.pairs import judge_pairs
+from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, Judgement, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState
 from deploy.rounds.record import Round
-from understudy.errors import IntegrityError, NotFound
-from understudy.files import read_json
 
 ENDED = {
     "live": "done",
@@ -38,7 +34,8 @@ class Canary:
 
     def __init__(self, deployment: Deployment, gate: GateConfig) -> None:
         self._deployment = deployment
-        self._gate = gate
+        self._config = gate
+        self._gate = GateStage(deployment, gate)
         self._away_since: float | None = None
 
     def tick(self) -> None:
@@ -46,7 +43,7 @@ class Canary:
         current = self._deployment.rounds.current()
         if current is not None and current.candidate is not None:
             if current.state == "gate":
-                self._decide_gate(current)
+                self._gate.run(current)
             elif current.state == "canary":
                 self._reconcile(current)
         if self._deployment.state.canary is not None and self._deployment.state.operation is None:
@@ -76,28 +73,6 @@ class Canary:
         elif was in ("registered", "gated"):
             event = "gate_failed" if was == "registered" else "aborted"
             self._deployment.change((version, event, why), actor=actor, decided_by=actor)
-
-    def _decide_gate(self, current: Round) -> None:
-        version = str(current.candidate)
-        deployment = self._deployment
-        try:
-            evaluation = Evaluation.model_validate(
-                read_json(deployment.rounds.folder(current.id, "evaluate") / "evaluation.json")
-            )
-            deployment.registry.verify(version)
-            decision = decide(evaluation, self._gate, fingerprint=deployment.has_fingerprint(version))
-            passed, reasons, summary = decision.passed, decision.reasons, decision.summary()
-        except (OSError, ValueError, ValidationError) as error:
-            passed, reasons = False, (f"evaluation.json cannot be read: {error}",)
-            summary = {"passed": False, "reasons": reasons}
-        except (IntegrityError, NotFound) as error:
-            passed, reasons = False, (error.message,)
-            summary = {"passed": False, "reasons": reasons}
-        if deployment.state.record(version).state == "registered":
-            why = "; ".join(reasons) or "better on hard prompts, not worse on general ones"
-            deployment.change((version, "gate_passed" if passed else "gate_failed", why))
-        event = "rejected" if deployment.state.record(version).state in ("rejected", "bad") else "done"
-        deployment.rounds.finish(current.id, "gate", summary, event)
 
     def _reconcile(self, current: Round) -> None:
         """Begin the canary of a gated candidate, or close the stage of one whose fate is decided."""
@@ -131,16 +106,19 @@ class Canary:
         waited = self._deployment.clock() - canary.since
         if not self._ready(canary.version):
             return
-        judgement = judge(step, seen - canary.step_exposures, waited, harm(new, old, config))
+        judgement = judge(
+            step, seen - canary.step_exposures, waited, harm(new, old, config), self._no_time_out(canary.version)
+        )
+        pairs = judge_pairs(new, old, self._config, len(config.steps)) if judgement.outcome == "advance" else None
+        if pairs is not None and pairs.harm:
+            judgement = Judgement("breach", pairs.harm)
         if judgement.outcome == "breach":
             self._deployment.change(
-                (canary.version, "breached", judgement.why),
-                canary=None,
-                decided_by="guardrail",
-                steps=canary.steps,
+                (canary.version, "breached", judgement.why), canary=None, decided_by="guardrail", steps=canary.steps
             )
-        elif judgement.outcome == "advance" and not self._deployment.audit.trouble:
-            self._advance(canary, judgement.why, seen, waited, step.share)
+        elif pairs is not None and not self._deployment.audit.trouble:
+            done = {"share": step.share, "exposures": seen - canary.step_exposures, "seconds": round_to(waited)}
+            self._advance(canary, {**done, "why": judgement.why, "pairs": pairs.figures}, seen, pairs.unknown)
         elif judgement.outcome == "hold" and canary.note != "hold":
             self._deployment.change(canary=canary.model_copy(update={"note": "hold"}))
             self._deployment.audit.keep("rollout.hold", "controller", version=canary.version, why=judgement.why)
@@ -168,9 +146,17 @@ class Canary:
             self.abort("its slot is no longer ready", "controller")
         return False
 
-    def _advance(self, canary: CanaryState, why: str, seen: int, waited: float, share: float) -> None:
-        here = seen - canary.step_exposures
-        done = {"share": share, "exposures": here, "seconds": round_to(waited), "why": why}
+    def _no_time_out(self, version: str) -> str | None:
+        """Why a version may not be promoted for want of traffic: then the gate is all that is known of it."""
+        gate, least = self._deployment.state.record(version).gate, self._config.general_rows
+        if gate is None or not gate.passed:
+            return "no gate that it passed is on record"
+        return None if gate.general >= least else f"its gate saw {gate.general} general rows, fewer than {least}"
+
+    def _advance(self, canary: CanaryState, done: dict[str, Any], seen: int, unknown: str) -> None:
+        gate = self._deployment.state.record(canary.version).gate
+        if done["why"] == BY_TIMEOUT and gate is not None:
+            done = {**done, "gate": f"passed on {gate.general} general rows"}
         steps = (*canary.steps, done)
         config = self._deployment.settings.rollout
         if canary.step + 1 < len(config.steps):
@@ -180,9 +166,9 @@ class Canary:
             self._deployment.audit.keep("rollout.step", "controller", version=canary.version, **done)
             return
         by = BY_TIMEOUT if any(s["why"] == BY_TIMEOUT for s in steps) else BY_EXPOSURES
-        self._promote(canary, by, steps)
+        self._promote(canary, by, steps, unknown)
 
-    def _promote(self, canary: CanaryState, by: str, steps: tuple[dict[str, Any], ...]) -> None:
+    def _promote(self, canary: CanaryState, by: str, steps: tuple[dict[str, Any], ...], unknown: str) -> None:
         state = self._deployment.state
         moves = [(canary.version, "promoted", _told(steps))]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
@@ -190,6 +176,7 @@ class Canary:
         self._deployment.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
             previous=former(state, canary.version),
+            told={canary.version: {"caveats": (unknown,) if unknown else ()}},
         )  # fmt: skip
 
     def _since_start(

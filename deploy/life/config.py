@@ -40,7 +40,10 @@ class RolloutStep(Section):
     """Replies of the candidate to live traffic before the step may end well."""
     max_wait_seconds: float = Field(default=86_400, gt=0)
     on_timeout: Literal["hold", "promote"] = "hold"
-    """What too little traffic means: stay at this step, or go on with the evidence there is."""
+    """What too little traffic means: stay at this step, or go on with the evidence there is.
+
+    `promote` goes on only where the gate passed on at least `gate.general_rows` general rows; else it holds.
+    """
 
 
 DEFAULT_STEPS = tuple(RolloutStep(share=share) for share in (0.01, 0.05, 0.25, 1.0))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ab.summary import Stat
@@ -29,6 +30,7 @@ Kpis = Callable[[], Mapping[str, Mapping[str, Stat]] | None]
 Move = tuple[str, str, str]
 """(version, event, why)."""
 Steps = tuple[dict[str, Any], ...]
+NOTHING_TOLD: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 LONGEST_WHY = 2000
 """Characters kept of the reason for a move."""
 DECISIVE = frozenset({"promoted", "chosen", "restored", "adopted", "breached", "aborted"})
@@ -65,9 +67,12 @@ class Deployment:
         return self._state or ControlState()
 
     def change(
-        self, *moves: Move, actor: str = "controller", decided_by: str = "", steps: Steps = (), **fields: Any
-    ) -> None:
+        self, *moves: Move, actor: str = "controller", decided_by: str = "", steps: Steps = (),
+        told: Mapping[str, Mapping[str, Any]] = NOTHING_TOLD, **fields: Any,
+    ) -> None:  # fmt: skip
         """Move versions through their lives and replace `fields`, in one durable write, then audit, later if need be.
+
+        `told`: by version, further fields of its record; caveats come to those that it has.
 
         Raises:
             IllegalTransition: a move is not in the table; nothing changed.
@@ -78,6 +83,10 @@ class Deployment:
         for version, event, why in moves:
             decision = (decided_by, steps) if event in DECISIVE else ("", ())
             records[version] = self._moved(records.get(version, VersionRecord()), event, why, *decision)
+        for version, said in told.items():
+            record = records.get(version, VersionRecord())
+            caveats = tuple(dict.fromkeys((*record.caveats, *said.get("caveats", ()))))
+            records[version] = record.model_copy(update={**said, "caveats": caveats})
         wanted = self.state.model_copy(update={**fields, "versions": records})
         if wanted == self._state:
             return
@@ -120,11 +129,13 @@ class Deployment:
     def _moved(self, record: VersionRecord, event: str, why: str, decided_by: str, steps: Steps) -> VersionRecord:
         state = advance(record.state, event)
         entry = {"at": round(self.clock(), 3), "event": event, "state": state, "why": why}
-        return VersionRecord(
-            state=state,
-            decided_by=decided_by or record.decided_by,
-            steps=steps or record.steps,
-            history=(*record.history, entry)[-HISTORY:],
+        return record.model_copy(
+            update={
+                "state": state,
+                "decided_by": decided_by or record.decided_by,
+                "steps": steps or record.steps,
+                "history": (*record.history, entry)[-HISTORY:],
+            }
         )
 
     def _arranged(self, state: ControlState) -> dict[str, str | None]:

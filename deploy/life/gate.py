@@ -47,6 +47,8 @@ class GateDecision:
 
     refusals: tuple[Refusal, ...]
     figures: dict[str, Any]
+    rows: Mapping[str, int]
+    """Number of rows by slice."""
     few: str = ""
     """What a judgement on few rows cannot see; empty where there were enough."""
 
@@ -98,7 +100,8 @@ def decide(
         "former": None if former is None else {"version": former.version, **_counts(earlier)},
         "rows_needed": lost.needed(config.margin, config.alpha),
     }
-    return GateDecision(tuple(refusals), figures, few(len(hard), len(general), config))
+    counts = {"hard": len(hard), "general": len(general)}
+    return GateDecision(tuple(refusals), figures, counts, few(len(hard), len(general), config))
 
 
 def margin(n: int, config: GateConfig) -> float:

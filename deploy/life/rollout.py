@@ -65,14 +65,20 @@ BY_TIMEOUT: Final = "offline+shadow: timeout promote"
 BY_OPERATOR: Final = "operator"
 
 
-def judge(step: RolloutStep, exposures: int, waited: float, harm: str | None) -> Judgement:
-    """Judge one step: harm first, then exposures, then its time-out (`waited` in seconds)."""
+def judge(
+    step: RolloutStep, exposures: int, waited: float, harm: str | None, no_time_out: str | None = None
+) -> Judgement:
+    """Judge one step: harm first, then exposures, then its time-out (`waited` in seconds).
+
+    `no_time_out`: why the candidate may not be promoted on a time-out, whatever the step says.
+    """
     if harm is not None:
         return Judgement("breach", harm)
     if exposures >= step.min_exposures:
         return Judgement("advance", BY_EXPOSURES)
     if waited < step.max_wait_seconds:
         return Judgement("wait", f"{exposures} of {step.min_exposures} exposures after {waited:.0f} s")
-    if step.on_timeout == "promote":
+    if step.on_timeout == "promote" and no_time_out is None:
         return Judgement("advance", BY_TIMEOUT)
-    return Judgement("hold", f"only {exposures} of {step.min_exposures} exposures after {waited:.0f} s; holding")
+    also = f" ({no_time_out})" if step.on_timeout == "promote" else ""
+    return Judgement("hold", f"only {exposures} of {step.min_exposures} exposures after {waited:.0f} s; holding{also}")

@@ -22,6 +22,15 @@ class _Remembered(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class GateRecord(_Remembered):
+    """What the gate said of a version, and on how many held-out rows."""
+
+    passed: bool
+    general: int = 0
+    hard: int = 0
+    reasons: tuple[str, ...] = ()
+
+
 class VersionRecord(_Remembered):
     """State of a version's life, who decided on its promotion, and its last events."""
 
@@ -31,6 +40,10 @@ class VersionRecord(_Remembered):
     steps: tuple[dict[str, Any], ...] = ()
     """The canary's steps that it went through."""
     history: tuple[dict[str, Any], ...] = ()
+    gate: GateRecord | None = None
+    """None: no gate judged it."""
+    caveats: tuple[str, ...] = ()
+    """What is not known of it, or was said against it, in words; shown wherever the version is."""
 
 
 class Baseline(_Remembered):

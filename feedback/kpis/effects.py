@@ -12,6 +12,7 @@ from typing import Any
 from ab.quantiles import bucket
 from feedback.events import Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
+from feedback.kpis.names import EXACT, FACTS
 from feedback.store.keys import RedisKeys
 
 RedisCommand = list[Any]
@@ -89,6 +90,7 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
     """What a verdict adds to the student's version and arm."""
     values = {"similarity": verdict.similarity, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}
+    values |= {name: float(said) for name, said in ((EXACT, verdict.exact), (FACTS, verdict.facts)) if said is not None}
     values["quality_gap"] = verdict.quality_teacher - verdict.quality_student
     groups = [f"version:{verdict.student}", "arm:student", f"shadow:{verdict.student}:{verdict.teacher}"]
     return sums(keys, groups, values)

@@ -13,6 +13,8 @@ COMPUTED = (
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
 )  # fmt: skip
 """Of `feedback.kpis.effects`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
+EXACT, FACTS = "exact", "facts"
+"""Of a shadow pair, 0 or 1: the texts are the same, width, case and white space aside; they state the same facts."""
 FORMER = {"agreement": "similarity"}
 """Names under which older versions counted a KPI, and its name now."""
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feedback.checks.building import run_checks
+from feedback.checks.evidence import evidence
 from feedback.checks.kinds import Check, Finding, ReplyPair
 from feedback.events import Exchange, HardSample, Verdict, sample_id
 from feedback.inputs import input_kinds
@@ -25,7 +26,7 @@ from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Job, Jobs
 from feedback.shadow.pairing import Directory, ShadowPlan, Target, comparable_texts, plan
 from feedback.store.keys import RedisKeys
-from feedback.texts import language, last_user
+from feedback.texts import language, last_user, normal, prompt_text
 from understudy.errors import BadRequest, Conflict, Unavailable
 from understudy.ids import stable_id
 
@@ -181,6 +182,8 @@ def make_verdict(exchange: Exchange, answers: Answers, findings: dict[str, Findi
         teacher=answers.teacher_version,
         student=answers.student_version,
         similarity=findings["semantic"].score,
+        exact=normal(answers.teacher) == normal(answers.student),
+        facts=not evidence(prompt_text(exchange.messages), answers.teacher, answers.student),
         checked=tuple(findings),
         failed=tuple(f.kind for f in findings.values() if f.failed),
         kinds=input_kinds(exchange.messages),

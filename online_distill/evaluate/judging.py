@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 
-from deploy.life.evaluation import Evaluation, Judged, JudgedRow
-from feedback.checks.facts import facts
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
+from feedback.checks.evidence import evidence
+from feedback.texts import prompt_text
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
 from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, hits
 
-NONE_RIGHT = Judged(agreement=0.0, exact=False, facts=False)
+NONE_RIGHT = JudgedReply(agreement=0.0, exact=False, facts=False)
 """Of weights that are no numbers."""
 
 
@@ -42,10 +43,10 @@ def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int
         if (text := encoder.encode(row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS))
     ]
     texts = [question.text for question in questions]
-    before = _judged(encoder, texts, argmax(models.load(parent, device), texts))
+    before = _judged(encoder, questions, argmax(models.load(parent, device), texts))
     model = models.load(candidate, device)
     finite = models.finite(model)
-    after = _judged(encoder, texts, argmax(model, texts)) if finite else [NONE_RIGHT] * len(texts)
+    after = _judged(encoder, questions, argmax(model, texts)) if finite else [NONE_RIGHT] * len(texts)
     judged = [
         JudgedRow(id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, parent=b, candidate=a)
         for q, b, a in zip(questions, before, after, strict=True)
@@ -58,18 +59,24 @@ def _slice(row: Row) -> Any:
     return "hard" if row.role == "hard" else "general"
 
 
-def _judged(encoder: Encoder, texts: Sequence[Encoded], said: Sequence[Sequence[int]]) -> list[Judged]:
-    return [reply_judged(encoder, text, tokens) for text, tokens in zip(texts, said, strict=True)]
+def _judged(encoder: Encoder, questions: Sequence[Question], said: Sequence[Sequence[int]]) -> list[JudgedReply]:
+    return [
+        reply_judged(encoder, prompt_text(question.row.messages), question.text, tokens)
+        for question, tokens in zip(questions, said, strict=True)
+    ]
 
 
-def reply_judged(encoder: Encoder, text: Encoded, said: Sequence[int]) -> Judged:
-    """Facts are those of the argmax tokens read as a text: a reply that is the teacher's but for a comma has them."""
+def reply_judged(encoder: Encoder, prompt: str, text: Encoded, said: Sequence[int]) -> JudgedReply:
+    """Facts are those of the argmax tokens read as a text: a reply that is the teacher's but for a comma has them.
+
+    They are compared as those of two greedy replies are, see `feedback.checks.evidence`.
+    """
     right = hits(text, said)
     if all(right):
-        return Judged(agreement=1.0, exact=True, facts=True)
-    reply = text.tokens[text.start :]
-    whole = facts(encoder.text(reply)) == facts(encoder.text([token for token in said if token != NOTHING]))
-    return Judged(agreement=sum(right) / len(right), exact=False, facts=whole)
+        return JudgedReply(agreement=1.0, exact=True, facts=True)
+    reply = encoder.text(text.tokens[text.start :])
+    other = evidence(prompt, reply, encoder.text([token for token in said if token != NOTHING]))
+    return JudgedReply(agreement=sum(right) / len(right), exact=False, facts=not other)
 
 
 def _summary(judged: Sequence[tuple[Row, JudgedRow]]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def status(value: StatusReply) -> str:
     lines = [
         f"epoch {value.epoch}   teacher {live.teacher}   student {live.student}   "
         f"previous {', '.join(value.previous) or 'none'}",
+        *(f"student {live.student}: {caveat}" for caveat in live.caveats),
     ]
     rows = [
         (name, slot.desired, slot.version, slot.ready, slot.state, slot.in_flight if slot.reports else "")
@@ -61,8 +62,11 @@ def status(value: StatusReply) -> str:
 
 def versions(value: VersionsReply) -> str:
     """`GET versions`."""
-    rows = [(v.version, v.state, when(v.created), v.parent, v.round, v.decided_by, v.bad or "") for v in value.versions]
-    return table(("version", "state", "created (UTC)", "parent", "round", "decided by", "bad"), rows)
+    rows = [
+        (v.version, v.state, when(v.created), v.parent, v.round, v.decided_by, v.bad or "", "; ".join(v.caveats))
+        for v in value.versions
+    ]
+    return table(("version", "state", "created (UTC)", "parent", "round", "decided by", "bad", "note"), rows)
 
 
 def moved(value: MoveReply) -> str:

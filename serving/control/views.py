@@ -33,7 +33,9 @@ class Views:
         state, document = self._conductor.deployment.state, self._conductor.document
         return StatusReply(
             epoch=None if document is None else document.epoch,
-            live=LiveVersions(teacher=state.teacher, student=state.stable),
+            live=LiveVersions(
+                teacher=state.teacher, student=state.stable, caveats=list(state.record(state.stable or "").caveats)
+            ),
             previous=list(state.previous),
             slots=self._slots(),
             gateways=self._conductor.routing.beats.gateways(),
@@ -67,6 +69,7 @@ class Views:
                     round=manifest.round,
                     decided_by=record.decided_by,
                     bad=state.bad.get(manifest.version),
+                    caveats=list(record.caveats),
                     bytes=sum(entry.size for entry in manifest.files.values()),
                     metrics=manifest.metrics,
                 )

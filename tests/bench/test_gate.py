@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.gate import CASES, Case, draw, first, main, measure
+from bench.gate import CASES, Scenario, draw, first, main, measure
 from tests.deploy.life.judged import WRONG, evaluation, learned, rows
 
 
-def passes(case: Case, runs: int) -> dict[str, float]:
+def passes(case: Scenario, runs: int) -> dict[str, float]:
     return {row["rule"]: row["passes"] for row in measure(case, runs, seed=7)}
 
 
-def case(net: float, name: str = "loss") -> Case:
+def case(net: float, name: str = "loss") -> Scenario:
     return next(one for one in CASES if one.name == name and one.net == pytest.approx(net))
 
 

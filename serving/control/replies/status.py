@@ -17,6 +17,8 @@ class LiveVersions(ControlReply):
 
     teacher: str
     student: str | None
+    caveats: list[str] = Field(default_factory=list)
+    """What is not known of the student, or was said against it."""
 
 
 class SlotStatus(ControlReply):

@@ -22,6 +22,8 @@ class VersionRow(ControlReply):
     round: int | None
     decided_by: str
     bad: str | None
+    caveats: list[str] = Field(default_factory=list)
+    """What is not known of it, or was said against it: a judgement on few rows, a refusal by the gate."""
     bytes: int
     metrics: dict[str, Any]
 

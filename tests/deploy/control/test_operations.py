@@ -127,3 +127,24 @@ def test_an_operation_that_cannot_be_written_down_changes_nothing(world: World) 
         world.conductor.acts.perform("rollback", None, "test")
     assert world.turn().stable == "v2"
     assert world.conductor.deployment.state.operation is None
+
+
+def test_a_version_that_the_gate_refused_says_so_once_it_is_promoted_by_hand(world: World) -> None:
+    version = world.candidate(general=-0.2)
+    world.turn()
+    with Moving(world):
+        world.conductor.acts.perform("promote", version, "test")
+    record = world.conductor.deployment.state.record(version)
+    assert record.state == "live"
+    assert record.caveats[-1].startswith(
+        "promoted by hand, refused by the gate: general prompts: 30 exact replies lost"
+    )
+
+
+def test_a_version_that_the_gate_passed_is_promoted_by_hand_without_a_word(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    with Moving(world):
+        world.conductor.acts.perform("promote", version, "test")
+    record = world.conductor.deployment.state.record(version)
+    assert (record.state, [c for c in record.caveats if "by hand" in c]) == ("live", [])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ab.summary import Stat
 from deploy.audit.log_file import FileAuditLog
-from deploy.life.config import RolloutStep
+from deploy.control.conductor import Conductor
+from deploy.life.config import GateConfig, RolloutStep
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import World, actions, to_canary
@@ -166,3 +168,46 @@ def test_a_candidate_whose_slot_stays_away_is_taken_out_but_a_short_absence_is_n
     world.time.at += world.rollout.load_deadline + 1
     world.conductor.tick()
     assert world.turn().candidate is None
+
+
+def test_a_candidate_with_clearly_fewer_exact_replies_is_taken_back_at_the_end_of_its_step(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    for name, exact in ((version, 0.6), ("v2", 0.95)):
+        world.evidence(name, 50)
+        assert world.kpis is not None
+        world.kpis[name]["exact"] = Stat(50, exact, exact * (1 - exact))
+    document = world.turn()
+    assert (document.stable, document.candidate) == ("v2", None)
+    record = world.conductor.deployment.state.record(version)
+    assert (record.state, record.decided_by) == ("rolled_back", "guardrail")
+    assert "exact: 0.600 of 50 shadow pairs" in record.history[-1]["why"]
+
+
+def test_a_promotion_on_few_pairs_says_what_they_cannot_exclude(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 50)
+    world.evidence("v2", 200)
+    assert world.turn().stable == version
+    record = world.conductor.deployment.state.record(version)
+    assert record.caveats[-1].startswith("0 shadow pairs of the canary cannot exclude a loss of 3 points")
+    assert record.steps[0]["pairs"]["exact"]["n"] == 0
+
+
+def test_a_time_out_promotes_only_what_the_gate_saw_enough_of(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.conductor = Conductor(world.conductor.deployment, world.conductor.routing, GateConfig())
+    world.time.at += 61
+    assert (world.turn().candidate, world.turn().stable) == (version, "v2")
+    held = next(e for e in FileAuditLog(world.state.audit).entries() if e["action"] == "rollout.hold")
+    assert "its gate saw 30 general rows, fewer than 400" in held["details"]["why"]
+
+
+def test_a_promotion_on_a_time_out_names_the_rows_of_its_gate(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.time.at += 61
+    assert world.turn().stable == version
+    assert world.conductor.deployment.state.record(version).steps[0]["gate"] == "passed on 30 general rows"

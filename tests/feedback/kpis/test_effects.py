@@ -31,6 +31,14 @@ def test_a_verdict_counts_its_similarity_and_each_check_that_ran() -> None:
     assert {group for group, _, _ in commands} == {"version:v1", "arm:student", "shadow:v1:t1"}
 
 
+def test_a_verdict_counts_exact_replies_and_facts_where_they_were_looked_at() -> None:
+    verdict = Verdict(
+        id="v", session="s", at=1.0, exchange="e", teacher="t1", student="v1", similarity=0.9, exact=False, facts=True
+    )
+    counted = {c[2]: c[3] for c in verdict_effects(KEYS, verdict) if c[1] == f"{KEYS.kpis}version:v1"}
+    assert (counted["exact:n"], counted["exact:s"], counted["facts:s"]) == (1, "0", "1")
+
+
 def test_feedback_without_a_target_counts_for_what_it_names() -> None:
     kpi = Kpi(id="k", session="s", at=1.0, kpi="rating", value=3.0, arm="student", version="v1")
     commands = feedback_effects(KEYS, KpisConfig(), kpi, 2.0)

@@ -25,6 +25,9 @@ async def test_a_pair_that_contradicts_itself_becomes_a_hard_sample(world: World
     assert sample.student_text.startswith("您的订单将在 5")
     assert sample.exchange == exchange(1).id
     assert world.pool.fresh_since(0) == 1
+    await world.work(lambda: bool(world.stats.recent_verdicts()))
+    verdict = world.stats.recent_verdicts()[0]
+    assert (verdict.exact, verdict.facts) == (False, False)
 
 
 class Tone:
@@ -67,7 +70,8 @@ async def test_a_pair_that_says_the_same_becomes_an_anchor(world: World) -> None
     await world.work(lambda: world.kpis.by("version").get("v1", {}).get("similarity", {}).get("n") == 5)
     assert world.pool.size() == 0
     assert len(world.pool.sample(10, kind=ANCHOR)) == 5
-    assert world.kpis.by("version")["v1"]["similarity"]["mean"] == pytest.approx(1.0)
+    for name in ("similarity", "exact", "facts"):
+        assert world.kpis.by("version")["v1"][name]["mean"] == pytest.approx(1.0)
     assert [v.student for v in world.stats.recent_verdicts(10)] == ["v1"] * 5
 
 

@@ -35,6 +35,12 @@ def test_status_says_what_a_round_waits_for() -> None:
     assert "waits" not in shown()
 
 
+def test_status_says_what_is_not_known_of_the_student() -> None:
+    caveat = "judged on few: a loss below 5.5 points would not be seen"
+    live = {"teacher": "t1", "student": "v3", "caveats": [caveat]}
+    assert shown(live=live).splitlines()[1] == f"student v3: {caveat}"
+
+
 def test_status_says_what_similarity_is_and_what_agreement_is() -> None:
     lines = shown().splitlines()
     assert [line.partition(":")[0] for line in lines[-2:]] == ["similarity", "agreement"]

@@ -21,3 +21,14 @@ def test_who_asks_for_a_round_hears_what_it_waits_for(admin: TestClient, world: 
     admin.post("/resume", json={"what": "learning"})
     world.candidate()
     assert "round 1 is at gate" in admin.post("/rounds").json()["waits"]
+
+
+def test_status_and_versions_say_what_is_not_known_of_a_student(admin: TestClient, world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 50)
+    world.turn()
+    assert admin.get("/status").json()["live"]["student"] == version
+    for told in (admin.get("/status").json()["live"], admin.get("/versions").json()["versions"][0]):
+        assert told["caveats"][0].startswith("judged on few: a loss below")
+        assert "shadow pairs of the canary" in told["caveats"][1]
