@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from feedback.texts import language, normal
 from understudy.ids import stable_id, unit_fraction
 
-ALIKE = 0.4
+ALIKE = 0.45
 """Cosine above which a prompt belongs to a leader."""
-MOST = 512
+MOST = 2000
 """Clusters; what is like none of them joins the likest."""
-WIDTH = 2048
+WIDTH = 1024
 """Buckets into which n-grams are hashed."""
 GRAM = {"en": 4, "zh": 2}
 LONGEST = 2000

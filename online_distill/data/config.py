@@ -22,7 +22,7 @@ class DataConfig(Section):
     """Hard samples to train on; at least half are failures of the live student since the last round."""
     max_replay: int = Field(default=1500, ge=0)
     """Exchanges for replay, balanced over clusters of prompts; fewer where there is no time to score them."""
-    holdout_share: float = Field(default=0.15, gt=0, lt=1)
+    holdout_share: float = Field(default=0.2, gt=0, lt=1)
     """Of exchanges, by hash of their id; judged on, never trained on."""
     general_holdout_share: float = Field(default=0.4, gt=0, lt=1)
     """The same, of the half of all exchanges that stands for all traffic."""

@@ -137,15 +137,17 @@ def test_text_of_the_student_that_is_older_than_a_week_is_not_learned_from() -> 
 
 
 def test_replay_and_general_rows_are_balanced_over_clusters_and_quiet_kinds_are_in() -> None:
-    """A kind of a hundredth of the traffic would be drawn twice in 240; each cluster has its turn instead."""
+    """12 of 275 samples are of a quiet kind: 3.5 of 80 that were drawn from all alike."""
     chance = stream(1, "traffic", "general", 1500)
     quiet = [s for s in chance if s.intent == "coupon"]
-    loud = {s.id for s in chance if s.intent in ("order_total", "refund_amount")} | {s.id for s in quiet[:12]}
+    loud = {s.id for s in chance if s.intent in ("order_total", "refund_amount", "points_total")} | {
+        s.id for s in quiet[:12]
+    }
     samples = [s for s in of_world(1500, 1, "v1") if s.exchange in loud]
     material = gather([], [], samples, Reservoir(), "v1")
-    drawn = balanced(material.general, 120)
+    drawn = balanced(material.general, 80)
     few = {s.id for s in quiet[:12]}
-    assert sum(row.exchange in few for row in drawn) >= 10
+    assert sum(row.exchange in few for row in drawn) >= 6
     chosen = select(material, DataConfig(max_replay=60, holdout_general=60), nothing_known)
     assert len([row for row in chosen.train if row.role == "anchor"]) == 60
     judged = [row for row in chosen.holdout if row.role == "anchor"]
