@@ -14,19 +14,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from online_distill import models
 from online_distill.libraries import libraries
 from online_distill.progress import Progress, silent
 from online_distill.teacher.targets import Scored
 from online_distill.train.checkpoint import CHECKPOINT, read_checkpoint, weights_digest, write_checkpoint
-from online_distill.train.learner import Learner
-from online_distill.train.order import epoch_tokens, mean_weight, steps_of
+from online_distill.train.learner import Learner, prepared
+from online_distill.train.order import epoch_tokens, steps_of
 from online_distill.train.pace import Pace
 from online_distill.train.plan import RunPlan, make_plan
 from online_distill.train.rate import rate
 from online_distill.train.recipe import Recipe
 from online_distill.train.schedule import Bounds, Schedule
-from online_distill.train.screen import screened
 from online_distill.train.trajectory import TRAJECTORY, Retreat, write_trajectory
 from online_distill.train.watch import WINDOW, verdict
 from understudy.errors import UnderstudyError
@@ -67,25 +65,29 @@ class Run:
         self, folder: Path, parent: Path, items: Sequence[Scored], recipe: Recipe, pace: Pace, progress: Progress
     ) -> None:
         self._folder, self._recipe, self._pace, self._progress = folder, recipe, pace, progress
-        self._items, self._dropped = screened(items, models.vocabulary(parent))
+        self._at = self._shown = pace.clock()
         self._plan: RunPlan = make_plan(folder, items, recipe)
-        self.learner = Learner(parent, recipe, mean_weight(self._items, recipe))
+        self.learner, self._items, self._dropped = prepared(parent, items, recipe)
         epoch, self._step_tokens = epoch_tokens(self._items, recipe)
         least, most = recipe.min_steps * self._step_tokens, recipe.max_epochs * epoch
         self._schedule = Schedule(Bounds(seconds=pace.seconds, least=min(least, most), most=most))
         self._retreats: list[Retreat] = []
         self._parent_loss = 0.0
         self._resumed = self._restore()
-        if self._plan.anew and not self._resumed:
-            progress(0, 1, f"begins anew: {self._plan.anew}")
         if not self._resumed:
-            first = islice(steps_of(self._items, recipe), WINDOW)
-            self._parent_loss = fmean(self.learner.nats([self._items[i] for i in batch]) for _, batch in first)
+            self._begin()
+        self._schedule.prepare(self._lap())
+        if not self._resumed:
             if pace.token_seconds is not None:
                 self._schedule.plan(0, pace.token_seconds)
             self._keep()
-        self._at = self._shown = pace.clock()
         self._saved = self._schedule.spent
+
+    def _begin(self) -> None:
+        if self._plan.anew:
+            self._progress(0, 1, f"begins anew: {self._plan.anew}")
+        first = islice(steps_of(self._items, self._recipe), WINDOW)
+        self._parent_loss = fmean(self.learner.nats([self._items[i] for i in batch]) for _, batch in first)
 
     def go(self) -> None:
         """Take the steps that are left, and write down what was done."""
@@ -150,8 +152,9 @@ class Run:
         return self._at - before
 
     def _steps(self) -> int:
-        """Steps of the whole run, as planned last."""
-        left = max(0, self._schedule.expected - self._schedule.tokens)
+        """Steps of the whole run, as planned last; before the first plan by the pace so far."""
+        schedule = self._schedule
+        left = max(0.0, (schedule.expected or schedule.bounds.seconds / max(schedule.pace, 1e-9)) - schedule.tokens)
         return self.learner.done + round(left / self._step_tokens)
 
     def _show(self, loss: float) -> None:

@@ -18,7 +18,10 @@ from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
 from online_distill.losses.usable import faults
 from online_distill.teacher.targets import Scored
+from online_distill.train.order import mean_weight
+from online_distill.train.parent import with_parent
 from online_distill.train.recipe import Recipe
+from online_distill.train.screen import screened
 from online_distill.train.weights.average import Average
 from online_distill.train.weights.pull import Pull
 
@@ -43,6 +46,17 @@ class Taken(NamedTuple):
     """Of the peak learning rate."""
     loss: float
     norm: float
+
+
+def prepared(parent: Path, items: Sequence[Scored], recipe: Recipe) -> tuple[Learner, list[Scored], dict[str, int]]:
+    """A learner at the parent's weights, the targets that it can learn from, and what of them was dropped.
+
+    Raises:
+        IntegrityError: no target can be learned from.
+    """
+    kept, dropped = screened(items, models.vocabulary(parent))
+    learner = Learner(parent, recipe, mean_weight(kept, recipe))
+    return learner, with_parent(kept, learner.model, recipe.parent_share, recipe.batch_tokens), dropped
 
 
 class Learner:

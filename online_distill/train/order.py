@@ -12,10 +12,15 @@ from online_distill.train.recipe import Recipe
 JITTER = 12.0
 """Tokens by which lengths are blurred before they are grouped, so that batches differ from epoch to epoch."""
 REPLAY_WEIGHT = 1.0
-"""Rows of this weight or less are replay: what the student can do and must keep."""
+"""Rows of this weight or less are replay; hard ones weigh more."""
 
 Step = tuple[int, list[int]]
 """Number and indices of samples."""
+
+
+def is_replay(item: Scored) -> bool:
+    """Whether a row is one that the student can do and must keep."""
+    return item.weight <= REPLAY_WEIGHT
 
 
 def epoch_batches(lengths: Sequence[int], batch_tokens: int, seed: int | str, epoch: int) -> list[list[int]]:
@@ -40,8 +45,8 @@ def steps_from(lengths: Sequence[int], batch_tokens: int, seed: int | str, first
 
 def parts_of(items: Sequence[Scored], replay_share: float) -> list[tuple[float, list[int]]]:
     """(share of a step's tokens, indices) of what a step is put together from: all rows, or new ones and replay."""
-    replay = [index for index, item in enumerate(items) if item.weight <= REPLAY_WEIGHT]
-    new = [index for index, item in enumerate(items) if item.weight > REPLAY_WEIGHT]
+    replay = [index for index, item in enumerate(items) if is_replay(item)]
+    new = [index for index, item in enumerate(items) if not is_replay(item)]
     if not replay_share or not replay or not new:
         return [(1.0, list(range(len(items))))]
     return [(1.0 - replay_share, new), (replay_share, replay)]

@@ -39,6 +39,8 @@ class Recipe(Section):
     """Decay of the average of the weights that becomes the candidate; 0: the last weights do."""
     replay_share: float = Field(default=0.0, ge=0, lt=1)
     """Of the tokens of every step, replay (rows of weight 1); 0: rows come as often as there are of them."""
+    parent_share: float = Field(default=0.0, ge=0, lt=1)
+    """Of the targets of replay, the parent's own distribution: a KL to the parent; 0: the teacher's alone."""
     seed: int = 0
     threads: int = Field(default=1, ge=1)
     """Of the CPU: another number adds up in another order."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from online_distill import models
 from online_distill.progress import Progress, silent
 from online_distill.teacher.targets import Scored
-from online_distill.train.learner import Learner, Taken
-from online_distill.train.order import mean_weight, steps_of
+from online_distill.train.learner import Learner, Taken, prepared
+from online_distill.train.order import steps_of
 from online_distill.train.recipe import Recipe
-from online_distill.train.screen import screened
 
 
 def repeat(
@@ -22,8 +20,7 @@ def repeat(
     Raises:
         IntegrityError: no target can be learned from.
     """
-    kept, _ = screened(items, models.vocabulary(parent))
-    learner = Learner(parent, recipe, mean_weight(kept, recipe))
+    learner, kept, _ = prepared(parent, items, recipe)
     for (_, batch), taken in zip(steps_of(kept, recipe), steps, strict=False):
         learner.step([kept[i] for i in batch], taken.rate, taken.share)
         progress(learner.done, len(steps), "")

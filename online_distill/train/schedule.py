@@ -18,7 +18,7 @@ UNTIMED_STEPS = 1
 """Steps at the beginning that tell nothing of the pace: memory is touched, kernels are chosen."""
 TIMED_STEPS = 4
 CALIBRATION_SHARE = 0.05
-"""Of the time, that is looked at before the first plan: a machine that also serves is slow for seconds at a time."""
+"""Of the time, or of the tokens at most, before the first plan: a machine that also serves is slow for seconds."""
 ALMOST = 1.0 - 1e-9
 
 
@@ -66,6 +66,11 @@ class Schedule:
         """Seconds a token over the whole run so far; 0 before its first step."""
         return self.spent / self.tokens if self.tokens else 0.0
 
+    def prepare(self, seconds: float) -> None:
+        """Count seconds before a step, such as those of loading: they are used, and say nothing of the pace."""
+        self.spent += seconds
+        self._since = (self._since[0] + seconds, self._since[1])
+
     def advance(self, step: int, tokens: int, seconds: float) -> None:
         """Count a step that took `seconds`; the first plan is made here, once the pace is known."""
         self.spent, self.tokens = self.spent + seconds, self.tokens + tokens
@@ -74,7 +79,8 @@ class Schedule:
             return
         if step >= UNTIMED_STEPS:
             self._timed.append(seconds / tokens)
-        if len(self._timed) >= TIMED_STEPS and self.spent >= CALIBRATION_SHARE * self.bounds.seconds:
+        used = max(self.spent / self.bounds.seconds, self.tokens / self.bounds.most)
+        if len(self._timed) >= TIMED_STEPS and used >= CALIBRATION_SHARE:
             self.plan(step + 1, median(self._timed))
 
     def plan(self, step: int, token_seconds: float | None = None) -> None:

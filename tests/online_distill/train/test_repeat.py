@@ -23,7 +23,7 @@ def test_a_run_with_changes_of_plan_a_retreat_and_bad_rows_is_repeated_to_the_bi
     poisoned(monkeypatch, lambda learner, factor: learner.done >= 12 and factor > 0.6)
     items = [*random_targets(20), *random_targets(20, seed=1, weight=3.0)]
     items[3].top.logprobs[0] = math.nan
-    recipe = quick_config(max_epochs=20, ema=0.8, pull=0.1, replay_share=0.5).recipe
+    recipe = quick_config(max_epochs=20, ema=0.8, pull=0.1, replay_share=0.5, parent_share=0.3).recipe
     with step_clock() as clock:
         _, summary = distil(tmp_path, student, items, recipe, clock.pace(seconds=4.0))
     assert len(summary["retreats"]) == 1

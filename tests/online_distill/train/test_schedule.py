@@ -117,6 +117,14 @@ def test_a_state_is_taken_up_whole_and_going_back_keeps_the_time_used() -> None:
     assert other.per_token > clock.per_token
 
 
+def test_preparing_uses_time_and_says_nothing_of_the_pace() -> None:
+    clock = schedule()
+    clock.prepare(40.0)
+    run(clock, always(0.5))
+    assert clock.spent == pytest.approx(100.0, abs=1.0)
+    assert {round(pace * TOKENS, 6) for _, _, _, pace in clock.plans} == {0.5}
+
+
 def run_for(clock: Schedule, steps: int) -> None:
     """So many steps of half a second."""
     for _ in range(steps):
