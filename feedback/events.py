@@ -131,6 +131,8 @@ class HardSample(Event):
     weight: float = 3.0
     """Of the loss; 1 for replay and anchors."""
     lang: str = "en"
+    cut: bool = False
+    """Whether a limit of tokens ended one of the texts, so that both are cut there and end nowhere."""
     seq: int = 0
     """Place in the pool's order, given by the pool."""
 

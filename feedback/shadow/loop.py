@@ -45,6 +45,8 @@ class Answers:
     student: str
     teacher_version: str
     student_version: str
+    cut: bool = False
+    """Whether a limit of tokens ended one of them, so that both are cut there."""
 
 
 class ShadowLoop:
@@ -123,12 +125,11 @@ class ShadowLoop:
                 replies[name] = await self._reply(job, target, chosen)
         texts = {name: replies[name].text if name in replies else exchange.reply for name in ("teacher", "student")}
         versions = {name: reply.version for name, reply in replies.items()}
-        cut = any(reply.finish_reason == "length" for reply in replies.values())
-        teacher, student = comparable_texts(
-            texts["teacher"], texts["student"], cut=cut or exchange.finish_reason == "length"
-        )
+        used = {reply.finish_reason for reply in replies.values()}
+        cut = "length" in (used if len(replies) == 2 else {*used, exchange.finish_reason})
+        teacher, student = comparable_texts(texts["teacher"], texts["student"], cut=cut)
         other = exchange.version
-        return Answers(teacher, student, versions.get("teacher", other), versions.get("student", other))
+        return Answers(teacher, student, versions.get("teacher", other), versions.get("student", other), cut)
 
     async def _reply(self, job: Job, target: Target, chosen: ShadowPlan) -> Reply:
         while await target.engine.running() > self._config.max_running:
@@ -146,8 +147,8 @@ class ShadowLoop:
         exchange = job.exchange
         question = last_user(exchange.messages)
         lang = language(question + answers.teacher)
-        # Greedy, both: `pairing.plan` has sampled ones asked anew.
-        pair = ReplyPair(exchange.messages, answers.teacher, answers.student, lang, greedy=True)
+        # Both are greedy: `pairing.plan` has others asked anew. What is cut may end within a number.
+        pair = ReplyPair(exchange.messages, answers.teacher, answers.student, lang, greedy=not answers.cut)
         findings = run_checks(pair, self._checks)
         verdict = make_verdict(exchange, answers, findings)
         sample = make_sample(exchange, answers, verdict, pair.lang, self._hard_weight)
@@ -209,4 +210,5 @@ def make_sample(exchange: Exchange, answers: Answers, verdict: Verdict, lang: st
         kinds=(*verdict.failed, *verdict.kinds),
         weight=hard_weight if verdict.failed else 1.0,
         lang=lang,
+        cut=answers.cut,
     )

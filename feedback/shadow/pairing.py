@@ -15,6 +15,14 @@ from understudy.ids import unit_fraction
 SAMPLING = ("stop",)
 """Parameters of the client's request that a copy keeps; it is greedy in all else."""
 
+BENT_BY: dict[str, tuple[Any, ...]] = {
+    "presence_penalty": (0,), "frequency_penalty": (0,), "repetition_penalty": (1,), "logit_bias": ({},),
+    "min_tokens": (0,), "ignore_eos": (False,), "bad_words": ([],), "allowed_token_ids": (),
+    "response_format": ({"type": "text"},), "structured_outputs": ({},), "guided_json": (), "guided_regex": (),
+    "guided_choice": (), "guided_grammar": (), "use_beam_search": (False,),
+}  # fmt: skip
+"""Parameters by which a reply is another than the model's own choice at any temperature, with harmless values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -79,10 +87,9 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | N
     """Whom to ask; None while the version needed is not served anywhere.
 
     A pair is compared on the same prompt and on greedy replies: when surrogates stand in the
-    exchange, or its reply was sampled, both arms are asked anew and the client's reply is not used.
+    exchange, or its reply was not greedy, both arms are asked anew and the client's reply is not used.
     """
-    sampled = number(exchange.params.get("temperature"), config.default_temperature) > 0
-    anew = exchange.redacted or sampled
+    anew = exchange.redacted or not is_greedy(exchange.params, config.default_temperature)
     student = _student(exchange, arms, config)
     ask_teacher = anew or exchange.arm == "student"
     ask_student = anew or exchange.arm == "teacher"
@@ -96,6 +103,12 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | N
         max_tokens=int(min(limit, config.max_tokens)),
         sampling={k: exchange.params[k] for k in SAMPLING if exchange.params.get(k) is not None},
     )
+
+
+def is_greedy(params: Mapping[str, Any], default_temperature: float) -> bool:
+    """Whether each token of the reply was the one that the model itself held likeliest."""
+    sampled = number(params.get("temperature"), default_temperature) > 0
+    return not sampled and all(params.get(name) in (None, *harmless) for name, harmless in BENT_BY.items())
 
 
 def number(given: Any, default: float) -> float:

@@ -40,13 +40,17 @@ class Encoder:
         """What tokens of a reply say, without its end token."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
-    def encode(self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int) -> Encoded | None:
+    def encode(
+        self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int, cut: bool = False
+    ) -> Encoded | None:
         """Prompt and reply with its end token; None when there is no reply or it does not fit.
 
-        A reply longer than `max_reply` is cut there and has no end token.
+        A reply longer than `max_reply` is cut there and has no end token. Nor has one that was `cut` before, which
+        loses its last token, too: the cut may have gone through it.
         """
         prompt = self.prompt(messages)
-        tokens = [*self.tokenizer.encode(reply, add_special_tokens=False), self.end][:max_reply]
+        whole = self.tokenizer.encode(reply, add_special_tokens=False)
+        tokens = (whole[:-1] if cut else [*whole, self.end])[:max_reply]
         if len(tokens) < 2 or len(prompt) + len(tokens) > max_length:
             return None
         return Encoded([*prompt, *tokens], len(prompt))

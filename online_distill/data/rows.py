@@ -36,6 +36,8 @@ class Row(BaseModel):
     """Of the round's parent; empty where another version wrote it."""
     why: Why = "replay"
     tenant: str = "default"
+    cut: bool = False
+    """Whether the texts end where a limit was, not where their writer did."""
     at: float = 0.0
     """Seconds since the epoch, when the exchange happened."""
 
@@ -58,6 +60,7 @@ class Row(BaseModel):
             cluster=cluster,
             why=why,
             tenant=sample.tenant,
+            cut=sample.cut,
             at=sample.at,
         )
 

@@ -40,7 +40,11 @@ def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int
     questions = [
         Question(row, text)
         for row in rows
-        if (text := encoder.encode(row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS))
+        if (
+            text := encoder.encode(
+                row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS, cut=row.cut
+            )
+        )
     ]
     texts = [question.text for question in questions]
     before = _judged(encoder, questions, argmax(models.load(parent, device), texts))

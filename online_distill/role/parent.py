@@ -29,9 +29,7 @@ class Parent:
         config, registry, version = self._context.config, self._context.registry, self._context.round.parent
         registry.verify(version)
         model = models.load(registry.path(version), models.pick_device(config.device))
-        texts = [
-            self._encoder.encode(r.messages, r.teacher_text, max_length=config.max_length, max_reply=config.max_reply)
-            for r in rows
-        ]
+        limits = {"max_length": config.max_length, "max_reply": config.max_reply}
+        texts = [self._encoder.encode(row.messages, row.teacher_text, cut=row.cut, **limits) for row in rows]
         shares = iter(agreement(model, [text for text in texts if text is not None]))
         return [text is None or next(shares) == 1.0 for text in texts]

@@ -33,6 +33,7 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[
     Hard rows and replay take turns; what there is more of one of them comes after.
     """
     ordered: list[tuple[float, Text]] = []
+    limits = {"max_length": config.max_length, "max_reply": config.max_reply}
     pace = max(1, sum(row.role == "hard" for row in rows))
     for role in ("hard", "anchor"):
         for index, row in enumerate(row for row in rows if row.role == role):
@@ -41,7 +42,7 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[
             if role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
                 sides.append(("student", row.student_text, place + STUDENT_OFFSET))
             for side, text, at in sides:
-                encoded = encoder.encode(row.messages, text, max_length=config.max_length, max_reply=config.max_reply)
+                encoded = encoder.encode(row.messages, text, cut=row.cut, **limits)
                 if encoded is not None:
                     ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight)))
     return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]

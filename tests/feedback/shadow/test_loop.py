@@ -95,6 +95,18 @@ async def test_a_number_without_a_unit_is_held_against_a_greedy_reply(world: Wor
     assert verdict.reasons == ("code: the teacher says ck1234, the student ck1243",)
 
 
+async def test_what_a_limit_has_cut_says_so_and_is_not_held_to_its_last_number(world: World) -> None:
+    world.directory.students[0].text = "Your parcels are 12, 34 and 567, and they come by courier."
+    reply = "Your parcels are 12, 34 and 5"
+    for n, finish in enumerate(("length", "stop")):
+        world.gateway.put(exchange(n, reply=reply, finish_reason=finish))
+    await world.work(lambda: len(world.stats.recent_verdicts()) == 2)
+    failed = {verdict.exchange: "logic" in verdict.failed for verdict in world.stats.recent_verdicts()}
+    assert failed == {exchange(0).id: False, exchange(1).id: True}
+    samples = [*world.pool.sample(5), *world.pool.sample(5, kind=ANCHOR)]
+    assert {sample.exchange: sample.cut for sample in samples} == {exchange(0).id: True, exchange(1).id: False}
+
+
 async def test_a_student_reply_is_compared_with_the_teacher(world: World) -> None:
     assert world.directory.teacher
     world.gateway.put(exchange(1, arm="student", version="v1", reply="不知道"))

@@ -44,6 +44,10 @@ def test_a_student_reply_is_paired_with_its_own_version() -> None:
         ({"temperature": {}, "max_tokens": "many"}, 128, True),
         ({"temperature": "nan", "max_tokens": 10**400}, 128, True),
         ({"temperature": 0, "max_tokens": True}, 1, False),
+        ({"temperature": 0, "max_tokens": 9, "frequency_penalty": 0.0, "logit_bias": {}}, 9, False),
+        ({"temperature": 0, "max_tokens": 9, "frequency_penalty": 0.5}, 9, True),
+        ({"temperature": 0, "max_tokens": 9, "response_format": {"type": "json_object"}}, 9, True),
+        ({"temperature": 0, "max_tokens": 9, "seed": 3, "top_p": 0.5}, 9, False),
     ],
 )
 def test_parameters_are_read_as_an_engine_reads_them(params: dict[str, Any], tokens: int, anew: bool) -> None:

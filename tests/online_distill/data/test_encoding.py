@@ -32,6 +32,16 @@ def test_what_does_not_fit_is_left_out_and_a_long_reply_is_cut() -> None:
     assert cut.tokens[-1] != encoder.end
 
 
+def test_a_reply_that_a_limit_ended_has_no_end_and_loses_its_last_token() -> None:
+    encoder = Encoder(TOKENIZER)
+    messages = [{"role": "user", "content": "Hello"}]
+    whole = encoder.encode(messages, "Your order arrives on", max_length=100, max_reply=50)
+    cut = encoder.encode(messages, "Your order arrives on", max_length=100, max_reply=50, cut=True)
+    assert whole is not None
+    assert cut is not None
+    assert cut.tokens == whole.tokens[:-2]
+
+
 def test_different_tokenizers_are_refused(student: Path, tmp_path: Path) -> None:
     model = shutil.copytree(student, tmp_path / "m")
     require_shared_tokenizer(TOKENIZER, model)
