@@ -20,3 +20,12 @@ def scoring_pace(rounds: Sequence[Round]) -> float | None:
     """Seconds a text of the last round in which the teacher was asked; None before there was one."""
     summaries = (r.stages["score"].summary for r in rounds if "score" in r.stages)
     return next((float(pace) for s in summaries if (pace := s.get("seconds_per_text", 0.0)) > 0), None)
+
+
+def training_pace(rounds: Sequence[Round]) -> float | None:
+    """Seconds a token of the last round that trained; None before there was one.
+
+    A machine that also serves is faster or slower for a minute at a time, and a whole round averages over that.
+    """
+    summaries = (r.stages["distil"].summary for r in rounds if "distil" in r.stages)
+    return next((float(pace) for s in summaries if (pace := s.get("token_seconds", 0.0)) > 0), None)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
 from online_distill.losses.usable import faults
 from online_distill.teacher.targets import Scored
-from online_distill.train.order import mean_weight
+from online_distill.train.order import is_replay, mean_weight
 from online_distill.train.parent import with_parent
 from online_distill.train.recipe import Recipe
 from online_distill.train.screen import screened
@@ -90,24 +91,35 @@ class Learner:
         learned from (see `faults`) count nowhere.
         """
         entries = self.model.config.vocab_size
-        tokens = models.pad([item.tokens.tolist() for item in items], self.device)
-        spans = [(item.start, len(item.tokens)) for item in items]
-        at = torch.tensor(models.reply_positions(spans, tokens.shape[1]), device=self.device)
         ids = torch.cat([torch.from_numpy(item.top.ids) for item in items]).to(self.device, torch.int64)
         top = torch.cat([torch.from_numpy(item.top.logprobs) for item in items]).to(self.device)
         weights = torch.cat([torch.full((len(item.top.ids),), item.weight) for item in items]).to(self.device)
         sound = faults(ids, top, entries) == 0
         count = int(sound.sum())
-        if count < len(at):
-            at, ids, top, weights = at[sound], ids[sound], top[sound], weights[sound]
-        with self._autocast():
-            hidden = models.hidden_states(self.model, tokens).flatten(0, 1)[at]
+        hidden = self._hidden(items)
+        if count < len(hidden):
+            hidden, ids, top, weights = hidden[sound], ids[sound], top[sound], weights[sound]
         total, rows = coarse_loss(
             hidden, self.model.get_output_embeddings().weight, ids, teacher_buckets(top), weights,
             kind=self._recipe.divergence, temperature=self._recipe.temperature, skew=self._recipe.skew,
             vocabulary=entries, dtype=torch.bfloat16,
         )  # fmt: skip
         return total / (max(1, count) * self._mean_weight), float(rows.sum()) / max(1, count), count
+
+    def _hidden(self, items: Sequence[Scored]) -> Tensor:
+        """Hidden states (reply tokens, d) before each reply token, in the order of the items.
+
+        New rows and replay, of other lengths each, are padded apart where a step is put together from both.
+        """
+        parts = [list(part) for _, part in groupby(items, is_replay)] if self._recipe.replay_share else [items]
+        return torch.cat([self._states(part) for part in parts])
+
+    def _states(self, items: Sequence[Scored]) -> Tensor:
+        tokens = models.pad([item.tokens.tolist() for item in items], self.device)
+        spans = [(item.start, len(item.tokens)) for item in items]
+        at = torch.tensor(models.reply_positions(spans, tokens.shape[1]), device=self.device)
+        with self._autocast():
+            return models.hidden_states(self.model, tokens).flatten(0, 1)[at]
 
     def nats(self, items: Sequence[Scored]) -> float:
         """Unweighted nats a reply token under the weights as they are; nothing changes."""

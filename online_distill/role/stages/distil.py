@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from online_distill.role.context import Context, StageOutcome
+from online_distill.role.history import training_pace
 from online_distill.teacher.targets import load_all
 from online_distill.train.distil import Diverged, distil
 
@@ -17,29 +18,17 @@ def training_seconds(budget: float, scored: float) -> float:
     return max(budget * (1 - RESERVED_SHARE) - scored, budget * LEAST_TRAINING_SHARE)
 
 
-def last_pace(context: Context) -> float | None:
-    """Seconds a token in the newest round before this one that was trained; None where there is none.
-
-    A machine that also serves is faster or slower for a minute at a time, and a whole round averages over that.
-    """
-    for earlier in context.rounds.all():
-        if earlier.id < context.round.id and "distil" in earlier.stages:
-            found = earlier.stages["distil"].summary.get("token_seconds")
-            if found:
-                return float(found)
-    return None
-
-
 def distil_stage(context: Context) -> StageOutcome:
     """Targets -> a trained checkpoint. The parent is verified before its weights are read."""
     config, parent = context.config, context.round.parent
     context.registry.verify(parent)
     items = load_all(context.folder("score"))
     seconds = training_seconds(config.budget_seconds, float(context.summary("score").get("score_seconds", 0.0)))
+    before = [found for found in context.rounds.all() if found.id < context.round.id]
     try:
         _, summary = distil(
             context.folder("distil"), context.registry.path(parent), items, config.recipe,
-            config.pace(seconds, last_pace(context)), context.progress("distil"),
+            config.pace(seconds, training_pace(before)), context.progress("distil"),
         )  # fmt: skip
     except Diverged as error:
         return StageOutcome({"error": error.message}, "failed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.rounds.record import Round, StageRecord
-from online_distill.role.history import scoring_pace, trained_up_to
+from online_distill.role.history import scoring_pace, trained_up_to, training_pace
 
 
 def a_round(number: int, **stages: tuple[str, dict[str, Any]]) -> Round:
@@ -30,3 +30,9 @@ def test_the_pace_is_that_of_the_last_round_in_which_the_teacher_was_asked() -> 
     assert scoring_pace([TOO_SMALL]) is None
     from_cache = a_round(4, score=("done", {"seconds_per_text": 0.0}))
     assert scoring_pace([from_cache, TOO_SMALL, DIVERGED, TRAINED]) == 0.3
+
+
+def test_the_pace_of_training_is_that_of_the_last_round_that_trained() -> None:
+    assert training_pace([TOO_SMALL, DIVERGED, TRAINED]) is None
+    slow, fast = (a_round(n, distil=("done", {"token_seconds": pace})) for n, pace in ((4, 0.5), (5, 0.25)))
+    assert training_pace([TOO_SMALL, fast, slow]) == 0.25

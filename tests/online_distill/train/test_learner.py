@@ -101,3 +101,13 @@ def test_the_rate_of_a_step_is_its_share_of_the_recipes(student: Path) -> None:
     ]
     assert moved[1] == pytest.approx(moved[0] / 10, rel=0.05)
     assert moved[2] == 0.0
+
+
+def test_parts_that_are_padded_apart_give_the_same_loss(student: Path) -> None:
+    items = [*random_targets(4, weight=3.0), *random_targets(5, seed=1)]
+    items[5].top.logprobs[0] = np.nan
+    together, apart = (
+        Learner(student, quick_config(replay_share=share).recipe, mean_weight=2.0).loss(items) for share in (0.0, 0.5)
+    )
+    assert apart[0].item() == pytest.approx(together[0].item(), rel=1e-3)
+    assert apart[1:] == (pytest.approx(together[1], rel=1e-3), together[2])

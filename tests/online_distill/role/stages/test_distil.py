@@ -10,7 +10,7 @@ import pytest
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.role.stages import distil as stage
-from online_distill.role.stages.distil import last_pace, training_seconds
+from online_distill.role.stages.distil import training_seconds
 from online_distill.train.distil import Diverged
 from online_distill.train.pace import Pace
 from tests.online_distill.role.stages.slow import SlowScorer
@@ -52,14 +52,6 @@ def test_the_budget_of_a_round_covers_scoring(
         assert scored["texts"] == texts
     assert given == [pytest.approx(left or 90 - scored["score_seconds"])]
     assert done.stages["distil"].event == "failed"
-
-
-def test_a_round_is_planned_by_the_pace_of_the_last_one(finished_copy: Context) -> None:
-    first = finished_copy.round
-    assert last_pace(finished_copy) is None
-    finished_copy.rounds.finish(first.id, "gate", {}, "rejected")
-    second = replace(finished_copy, round=finished_copy.rounds.begin("v1", "t1", "test"))
-    assert last_pace(second) == first.stages["distil"].summary["token_seconds"] > 0
 
 
 def test_a_parent_with_a_flipped_bit_is_never_trained_from(context: Context) -> None:
