@@ -36,6 +36,11 @@ class Encoder:
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
+    def spans(self, reply: str) -> list[tuple[int, int]]:
+        """Where in a reply each of its tokens stands, in characters; its end token stands behind it."""
+        found = self.tokenizer(reply, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return [*((int(start), int(end)) for start, end in found), (len(reply), len(reply))]
+
     def text(self, tokens: Sequence[int]) -> str:
         """What tokens of a reply say, without its end token."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))

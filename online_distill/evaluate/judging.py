@@ -17,6 +17,7 @@ from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
 from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, hits
+from online_distill.evaluate.parts import PARTS, parts, rare_words
 
 NONE_RIGHT = JudgedReply(agreement=0.0, exact=False, facts=False)
 """Of weights that are no numbers."""
@@ -47,15 +48,19 @@ def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int
         )
     ]
     texts = [question.text for question in questions]
-    before = _judged(encoder, questions, argmax(models.load(parent, device), texts))
+    said = argmax(models.load(parent, device), texts)
+    before = _judged(encoder, questions, said)
     model = models.load(candidate, device)
     finite = models.finite(model)
-    after = _judged(encoder, questions, argmax(model, texts)) if finite else [NONE_RIGHT] * len(texts)
+    later = argmax(model, texts) if finite else [[NOTHING] * len(tokens) for tokens in said]
+    after = _judged(encoder, questions, later) if finite else [NONE_RIGHT] * len(texts)
     judged = [
         JudgedRow(id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, parent=b, candidate=a)
         for q, b, a in zip(questions, before, after, strict=True)
     ]
     summary = _summary([(q.row, found) for q, found in zip(questions, judged, strict=True)])
+    for name, table in _by_part(encoder, questions, said, later).items():
+        summary[name]["tokens"] = table
     return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary)
 
 
@@ -81,6 +86,28 @@ def reply_judged(encoder: Encoder, prompt: str, text: Encoded, said: Sequence[in
     reply = encoder.text(text.tokens[text.start :])
     other = evidence(prompt, reply, encoder.text([token for token in said if token != NOTHING]))
     return JudgedReply(agreement=sum(right) / len(right), exact=False, facts=not other)
+
+
+def _by_part(
+    encoder: Encoder, questions: Sequence[Question], before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Agreement of parent and candidate by slice and by what a token is, with the number of tokens of each sort."""
+    rare = rare_words([question.row.teacher_text for question in questions])
+    found: dict[str, dict[str, list[tuple[bool, bool]]]] = {}
+    for question, was, now in zip(questions, before, after, strict=True):
+        reply, prompt = question.row.teacher_text, prompt_text(question.row.messages)
+        sorts = found.setdefault(_slice(question.row), {part: [] for part in PARTS})
+        kinds = parts(prompt, reply, encoder.spans(reply), rare)
+        for part, *pair in zip(kinds, hits(question.text, was), hits(question.text, now), strict=False):
+            sorts[part].append((pair[0], pair[1]))
+    return {
+        name: {
+            part: {"n": len(pairs), "parent": fmean(b for b, _ in pairs), "candidate": fmean(a for _, a in pairs)}
+            for part, pairs in sorts.items()
+            if pairs
+        }
+        for name, sorts in found.items()
+    }
 
 
 def _summary(judged: Sequence[tuple[Row, JudgedRow]]) -> dict[str, Any]:

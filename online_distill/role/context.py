@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from deploy.life.config import GateConfig
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
 from deploy.rounds.store import RoundStore
@@ -70,6 +71,8 @@ class Context:
     config: TrainerConfig
     source: Source
     make_scorer: Callable[[Round], Scorer]
+    gate: GateConfig | None = None
+    """What will judge the candidate; None: nobody waits for rows to judge on."""
     stopped: Callable[[], bool] = field(default=lambda: False)
     clock: Clock = monotonic
 

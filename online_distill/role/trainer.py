@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from deploy.engines.external import as_configured, external_engines
+from deploy.life.config import GateConfig
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
@@ -33,6 +34,7 @@ class Trainer:
     def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
         self._config = config.section(TrainerConfig)
+        self._gate = config.section(GateConfig)
         self._external = external_engines(config)
         self._registry = Registry(state, trusted=config.section(RegistryConfig).trusted_keys)
         self._rounds = FileRounds(state)
@@ -100,7 +102,7 @@ class Trainer:
     def _context(self, current: Round) -> Context:
         return Context(
             round=current, rounds=self._rounds, registry=self._registry, config=self._config, source=self._source,
-            make_scorer=self._scorer, stopped=self._stop.is_set,
+            make_scorer=self._scorer, gate=self._gate, stopped=self._stop.is_set,
         )  # fmt: skip
 
     def _scorer(self, current: Round) -> Scorer:

@@ -14,6 +14,7 @@ from online_distill.data.selecting import Material, select
 from online_distill.role.context import Context, StageOutcome
 from online_distill.role.history import scoring_pace, trained_up_to
 from online_distill.role.parent import Parent
+from online_distill.role.waiting import still_waiting, wait_for_rows
 from online_distill.teacher.sizing import fit, room_for
 from online_distill.teacher.texts import texts_of
 from understudy.files import write_json
@@ -26,12 +27,14 @@ MOST_ANCHORS = 20_000
 
 def select_stage(context: Context) -> StageOutcome:
     """Pool and reservoir -> train.jsonl and holdout.jsonl. The reservoir keeps what later rounds draw from."""
+    still_waiting(context)
     folder, config, kept = context.folder("select"), context.config, context.rounds.kept / RESERVOIR
     position, reservoir = context.source.position(), load_reservoir(kept)
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
     material = _material(context, reservoir)
     chosen = select(material, config, Parent(context, encoder).agrees)
+    wait_for_rows(context, chosen.holdout)
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
     costs = _costs(chosen.train, encoder, context)

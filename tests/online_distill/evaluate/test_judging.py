@@ -26,7 +26,10 @@ def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student:
     assert (len(found.of("hard")), len(found.of("general"))) == (6, 4)
     assert found.summary["hard/zh"]["n"] == 3
     assert found.summary["hard"]["exact"] == {"parent": 0.0, "candidate": 0.0}
-    assert set(found.summary["hard"]) == {"n", "parent", "candidate", "exact", "facts"}
+    assert set(found.summary["hard"]) == {"n", "parent", "candidate", "exact", "facts", "tokens"}
+    assert set(found.summary["general"]["tokens"]) == {"wording", "copied"}  # the number of the order is copied
+    tokens = [found.summary["hard"]["tokens"][part]["n"] for part in ("wording", "copied")]
+    assert sum(tokens) > 6 * 5
     assert {row.kind for row in found.rows} == {"en", "zh"}
     assert all(0 <= row.parent.agreement <= 1 for row in found.rows)
 

@@ -27,5 +27,5 @@ def state_dir(registered: Path, tmp_path: Path) -> StateDir:
 def config_file(tmp_path: Path, redis_url: str) -> Path:
     """A configuration of quick rounds with a local teacher."""
     path = tmp_path / "understudy.yaml"
-    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS}))
+    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS, "gate": {"on_few": "go"}}))
     return path

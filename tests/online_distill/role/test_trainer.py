@@ -59,7 +59,9 @@ def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, r
 
 
 def test_redis_away_is_unavailable_and_no_round(state_dir: StateDir, config_file: Path) -> None:
-    config_file.write_text(yaml.safe_dump({"redis": {"url": "redis://127.0.0.1:1"}, "trainer": SETTINGS}))
+    config_file.write_text(
+        yaml.safe_dump({"redis": {"url": "redis://127.0.0.1:1"}, "trainer": SETTINGS, "gate": {"on_few": "go"}})
+    )
     with pytest.raises(Unavailable):
         trainer(state_dir, config_file).tick()
     assert FileRounds(state_dir).all() == []
