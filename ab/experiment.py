@@ -12,11 +12,11 @@ Arm = Literal["teacher", "student"]
 Unit = Literal["user", "session", "request"]
 
 
-class _Part(BaseModel):
+class _ExperimentPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=512)
 
 
-class When(_Part):
+class When(_ExperimentPart):
     """Which requests take part; every condition given must hold."""
 
     alias: str | None = None
@@ -24,7 +24,7 @@ class When(_Part):
     header: dict[str, str] = Field(default_factory=dict)
 
 
-class Primary(_Part):
+class Primary(_ExperimentPart):
     """The KPI that decides, and how."""
 
     kpi: str
@@ -32,7 +32,7 @@ class Primary(_Part):
     margin: float = Field(default=0.0, ge=0)
 
 
-class Stop(_Part):
+class Stop(_ExperimentPart):
     """When to stop: error level, planned units over all arms, longest duration in days."""
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
@@ -40,13 +40,13 @@ class Stop(_Part):
     max_days: float = Field(default=14, gt=0)
 
 
-class ShadowRate(_Part):
+class ShadowRate(_ExperimentPart):
     """Share of the experiment's exchanges that are replayed on the other arm."""
 
     rate: float = Field(default=0.2, ge=0, le=1)
 
 
-class Experiment(_Part):
+class Experiment(_ExperimentPart):
     """One experiment, as in its file. `seed` of the hash defaults to the id."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")

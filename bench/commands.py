@@ -19,6 +19,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "one round without engines: agreement and facts before and after",
     ),
     "gate": ("bench.gate:main", "how often the gate lets pass what lost so much, simulated on the deployed rule"),
+    "rounds": (
+        "bench.rounds:main",
+        "round after round without engines: what each wins, and what it loses of what was known",
+    ),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

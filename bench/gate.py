@@ -23,7 +23,7 @@ from rich.table import Table
 from ab.matched import pairs_needed
 from ab.paired import Bound, lower_bound
 from deploy.life.config import GateConfig
-from deploy.life.evaluation import Evaluation, JudgedRow, JudgedSide
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.life.gate import decide
 
 CHANCE = 0.005
@@ -40,7 +40,7 @@ RULES: dict[str, Callable[[Evaluation], bool]] = {
     "first": lambda found: first(found),
     "no kinds": lambda found: decide(found, CONFIG.model_copy(update={"kind_rows": 1 << 30})).passed,
 }
-RIGHT = JudgedSide(agreement=1.0, exact=True, facts=True)
+RIGHT = JudgedReply(agreement=1.0, exact=True, facts=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +104,16 @@ def _general(case: Scenario, chance: random.Random) -> Iterator[JudgedRow]:
                 yield _row("general", RIGHT, RIGHT, kind)
 
 
-def _broken(chance: random.Random) -> JudgedSide:
-    return JudgedSide.model_construct(agreement=1 - chance.uniform(0.03, 0.056), exact=False, facts=False)
+def _broken(chance: random.Random) -> JudgedReply:
+    return JudgedReply.model_construct(agreement=1 - chance.uniform(0.03, 0.056), exact=False, facts=False)
 
 
-def _row(slice_: str, before: JudgedSide, after: JudgedSide, kind: str) -> JudgedRow:
+def _row(slice_: str, before: JudgedReply, after: JudgedReply, kind: str) -> JudgedRow:
     return JudgedRow.model_construct(id="", slice=slice_, kind=kind, parent=before, candidate=after)
 
 
 NEW = tuple(
-    _row("hard", JudgedSide(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
+    _row("hard", JudgedReply(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
     for i in range(100)
 )  # fmt: skip
 """New traffic on which every candidate is better."""

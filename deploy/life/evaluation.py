@@ -16,7 +16,7 @@ class _EvaluationPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class JudgedSide(_EvaluationPart):
+class JudgedReply(_EvaluationPart):
     """One version on one held-out row, given the teacher's prefix at every token."""
 
     agreement: float
@@ -34,8 +34,8 @@ class JudgedRow(_EvaluationPart):
     slice: Slice
     kind: str = ""
     """What the row is like: the cluster of its prompt, or its language. Never a generator's label."""
-    parent: JudgedSide
-    candidate: JudgedSide
+    parent: JudgedReply
+    candidate: JudgedReply
 
 
 class _FormerPair(_EvaluationPart):
@@ -74,16 +74,16 @@ class Evaluation(_EvaluationPart):
         return tuple(row for row in self.rows if row.slice == slice_)
 
 
-def matched(rows: Iterable[JudgedRow], right: Callable[[JudgedSide], bool]) -> Matched:
+def matched(rows: Iterable[JudgedRow], right: Callable[[JudgedReply], bool]) -> Matched:
     """What was lost and won from parent to candidate, `right` saying what counts."""
     return Matched.of((right(row.parent), right(row.candidate)) for row in rows)
 
 
-def exact(judged: JudgedSide) -> bool:
+def exact(judged: JudgedReply) -> bool:
     """Every token is the teacher's."""
     return judged.exact
 
 
-def facts(judged: JudgedSide) -> bool:
+def facts(judged: JudgedReply) -> bool:
     """Every fact is the teacher's."""
     return judged.facts

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from feedback.pool.general import is_general
-from feedback.texts import normal
 from online_distill.data.clusters import is_reserved
 from online_distill.data.config import DataConfig
 from online_distill.data.rows import Row
@@ -52,9 +51,8 @@ def is_held_out(exchange: str, cluster: str, config: DataConfig) -> bool:
 
 
 def prompt_key(row: Row) -> str:
-    """Same prompt, same key: width, case and white space of its texts aside."""
-    plain = [m | {"content": normal(m["content"])} if isinstance(m.get("content"), str) else m for m in row.messages]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    """Same prompt, same key."""
+    return hashlib.sha256(json.dumps(row.messages, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def balanced(rows: Iterable[Row], n: int) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from deploy.life.evaluation import Evaluation, JudgedRow, JudgedSide
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from feedback.checks.evidence import evidence
 from feedback.texts import prompt_text
 from online_distill import models
@@ -19,7 +19,7 @@ from online_distill.data.rows import Row
 from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, hits
 from online_distill.evaluate.parts import PARTS, parts, rare_words
 
-NONE_RIGHT = JudgedSide(agreement=0.0, exact=False, facts=False)
+NONE_RIGHT = JudgedReply(agreement=0.0, exact=False, facts=False)
 """Of weights that are no numbers."""
 
 
@@ -68,24 +68,24 @@ def _slice(row: Row) -> Any:
     return "hard" if row.role == "hard" else "general"
 
 
-def _judged(encoder: Encoder, questions: Sequence[Question], said: Sequence[Sequence[int]]) -> list[JudgedSide]:
+def _judged(encoder: Encoder, questions: Sequence[Question], said: Sequence[Sequence[int]]) -> list[JudgedReply]:
     return [
         reply_judged(encoder, prompt_text(question.row.messages), question.text, tokens)
         for question, tokens in zip(questions, said, strict=True)
     ]
 
 
-def reply_judged(encoder: Encoder, prompt: str, text: Encoded, said: Sequence[int]) -> JudgedSide:
+def reply_judged(encoder: Encoder, prompt: str, text: Encoded, said: Sequence[int]) -> JudgedReply:
     """Facts are those of the argmax tokens read as a text: a reply that is the teacher's but for a comma has them.
 
     They are compared as those of two greedy replies are, see `feedback.checks.evidence`.
     """
     right = hits(text, said)
     if all(right):
-        return JudgedSide(agreement=1.0, exact=True, facts=True)
+        return JudgedReply(agreement=1.0, exact=True, facts=True)
     reply = encoder.text(text.tokens[text.start :])
     other = evidence(prompt, reply, encoder.text([token for token in said if token != NOTHING]))
-    return JudgedSide(agreement=sum(right) / len(right), exact=False, facts=not other)
+    return JudgedReply(agreement=sum(right) / len(right), exact=False, facts=not other)
 
 
 def _by_part(

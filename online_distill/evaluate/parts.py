@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 from feedback.texts import TOKEN, normal
 
-TokenPart = Literal["wording", "copied", "computed"]
-PARTS: Final[tuple[TokenPart, ...]] = ("wording", "copied", "computed")
+Part = Literal["wording", "copied", "computed"]
+PARTS: Final[tuple[Part, ...]] = ("wording", "copied", "computed")
 RARE: Final = 0.01
 """Words of fewer replies than this share are rare; at least one reply."""
 
@@ -25,7 +25,7 @@ def rare_words(replies: Sequence[str]) -> frozenset[str]:
     return frozenset(word for word, count in seen.items() if count <= most)
 
 
-def parts(prompt: str, reply: str, spans: Sequence[tuple[int, int]], rare: frozenset[str]) -> list[TokenPart]:
+def parts(prompt: str, reply: str, spans: Sequence[tuple[int, int]], rare: frozenset[str]) -> list[Part]:
     """The part of each token, whose place in `reply` is its span of characters.
 
     A word that holds a digit or is rare says something of its own: it is copied where the prompt has it, else computed.
@@ -36,13 +36,13 @@ def parts(prompt: str, reply: str, spans: Sequence[tuple[int, int]], rare: froze
     return [_of(span, marked) for span in spans]
 
 
-def _part(word: str, given: set[str], rare: frozenset[str]) -> TokenPart:
+def _part(word: str, given: set[str], rare: frozenset[str]) -> Part:
     if word not in rare and not any(c.isdigit() for c in word):
         return "wording"
     return "copied" if word in given else "computed"
 
 
-def _of(span: tuple[int, int], marked: Sequence[tuple[int, int, TokenPart]]) -> TokenPart:
+def _of(span: tuple[int, int], marked: Sequence[tuple[int, int, Part]]) -> Part:
     """That of the first marked word that the token shares a character with."""
     return next((part for start, end, part in marked if span[0] < end and start < span[1]), "wording")
 

@@ -22,7 +22,7 @@ class Recipe(Section):
     """Share of the student in the mixture of `skew`."""
     temperature: float = Field(default=1.0, gt=0)
     """Acts on the k + 1 buckets of both sides."""
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int = Field(default=10, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
@@ -31,13 +31,13 @@ class Recipe(Section):
     max_epochs: float = Field(default=12.0, gt=0)
     min_steps: int = Field(default=24, ge=1)
     """Steps of a round at least, whatever the time."""
-    blend: float = Field(default=0.7, gt=0, le=1)
+    blend: float = Field(default=1.0, gt=0, le=1)
     """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
     pull: float = Field(default=0.0, ge=0)
     """Towards the parent's weights: at each step this times the learning rate of the way back; 0: none."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the average of the weights that becomes the candidate; 0: the last weights do."""
-    replay_share: float = Field(default=0.0, ge=0, lt=1)
+    replay_share: float = Field(default=0.5, ge=0, lt=1)
     """Of the tokens of every step, replay (rows of weight 1); 0: rows come as often as there are of them."""
     parent_share: float = Field(default=0.0, ge=0, lt=1)
     """Of the targets of replay, the parent's own distribution: a KL to the parent; 0: the teacher's alone."""

@@ -23,12 +23,12 @@ from trials.system import ROOT, on_free_ports
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TURN_SECONDS = 900
 SMALL = {
-    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "90",
+    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "120",
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
 }
 """A shorter round on fewer samples; at full counts `up` keeps its own settings."""
-BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200", "UNDERSTUDY_TRAINER__NICE": "0"}
+BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "260", "UNDERSTUDY_TRAINER__NICE": "0"}
 """As much work in the round where other tests take their share of the machine."""
 BEGUN = pytest.StashKey["Turn"]()
 

@@ -14,7 +14,7 @@ import httpx
 from deploy.engines.address import api_base
 from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
 from serving.up.report.demands import states_all
-from serving.up.report.figures import JudgedReply, median
+from serving.up.report.figures import ComparedReply, median
 from serving.up.report.questions import ReportQuestion
 
 TOKENS = 64
@@ -102,14 +102,14 @@ class Asker:
 
     async def judged(
         self, engine: LoadedEngine, questions: Sequence[ReportQuestion], teacher: Sequence[Greedy]
-    ) -> list[JudgedReply]:
+    ) -> list[ComparedReply]:
         """The version in `engine` beside the teacher's replies: asked through the gateway, and scored on them."""
 
-        async def one(item: tuple[ReportQuestion, Greedy]) -> JudgedReply:
+        async def one(item: tuple[ReportQuestion, Greedy]) -> ComparedReply:
             question, right = item
             said = await self.greedy(f"student:{engine.version}", question.messages)
             agreed = await self.agreed(engine, right)
-            return JudgedReply(right.tokens, said.tokens, agreed, states_all(said.text, question.facts))
+            return ComparedReply(right.tokens, said.tokens, agreed, states_all(said.text, question.facts))
 
         return await over(list(zip(questions, teacher, strict=True)), one)
 

@@ -20,7 +20,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedReply:
+class ComparedReply:
     """Teacher and student on one prompt: token ids of both greedy replies, and which of the teacher's tokens
     the student would have chosen after the same prefix."""
 
@@ -30,19 +30,19 @@ class JudgedReply:
     fact: bool
 
 
-def agreement(pairs: Sequence[JudgedReply]) -> float:
+def agreement(pairs: Sequence[ComparedReply]) -> float:
     """Share of all teacher tokens that the student's argmax agrees with."""
     total = sum(len(pair.agreed) for pair in pairs)
     return sum(sum(pair.agreed) for pair in pairs) / total if total else 0.0
 
 
-def prefix(pairs: Sequence[JudgedReply]) -> float:
+def prefix(pairs: Sequence[ComparedReply]) -> float:
     """Share of all teacher tokens before the two replies first differ."""
     total = sum(len(pair.teacher) for pair in pairs)
     return sum(common(pair.teacher, pair.student) for pair in pairs) / total if total else 0.0
 
 
-def facts(pairs: Sequence[JudgedReply]) -> float:
+def facts(pairs: Sequence[ComparedReply]) -> float:
     """Share of the student's replies whose facts are right."""
     return sum(pair.fact for pair in pairs) / len(pairs) if pairs else 0.0
 

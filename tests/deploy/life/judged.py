@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.life.evaluation import Evaluation, JudgedRow, JudgedSide
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 
-RIGHT = JudgedSide(agreement=1.0, exact=True, facts=True)
-REWORDED = JudgedSide(agreement=0.95, exact=False, facts=True)
-WRONG = JudgedSide(agreement=0.95, exact=False, facts=False)
-POOR = JudgedSide(agreement=0.5, exact=False, facts=False)
+RIGHT = JudgedReply(agreement=1.0, exact=True, facts=True)
+REWORDED = JudgedReply(agreement=0.95, exact=False, facts=True)
+WRONG = JudgedReply(agreement=0.95, exact=False, facts=False)
+POOR = JudgedReply(agreement=0.5, exact=False, facts=False)
 
 
 def rows(
-    n: int, lost: int = 0, won: int = 0, *, kind: str = "", before: JudgedSide = WRONG, after: JudgedSide = WRONG
+    n: int, lost: int = 0, won: int = 0, *, kind: str = "", before: JudgedReply = WRONG, after: JudgedReply = WRONG
 ) -> Iterator[JudgedRow]:
     """`n` general rows of a kind: the first `lost` go from right to `after`, the next `won` from `before` to right.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from deploy.life.evaluation import Evaluation, JudgedSide, exact, facts, matched
+from deploy.life.evaluation import Evaluation, JudgedReply, exact, facts, matched
 from tests.deploy.life.judged import evaluation, rows
 
 
@@ -16,7 +16,7 @@ def test_the_first_schema_is_read_as_exact_where_all_tokens_agreed() -> None:
     assert found.of("hard") == ()
     lost = matched(found.of("general"), exact)
     assert (lost.n, lost.lost, lost.won) == (2, 1, 1)
-    assert found.rows[1].parent == JudgedSide(agreement=0.5, exact=False, facts=False)
+    assert found.rows[1].parent == JudgedReply(agreement=0.5, exact=False, facts=False)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.life.config import GateConfig
-from deploy.life.evaluation import Evaluation, JudgedRow, JudgedSide
+from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.life.gate import Former, decide, few, margin
 from tests.deploy.life.judged import POOR, REWORDED, RIGHT, WRONG, evaluation, learned, rows
 
@@ -115,7 +115,7 @@ def test_too_few_common_rows_say_nothing_of_a_former_version() -> None:
 
 
 def test_agreement_that_is_no_number_is_not_better() -> None:
-    broken = JudgedSide(agreement=math.nan, exact=False, facts=False)
+    broken = JudgedReply(agreement=math.nan, exact=False, facts=False)
     hard = (JudgedRow(id=str(i), slice="hard", parent=POOR, candidate=broken) for i in range(100))
     assert decide(evaluation(*rows(400), hard=hard), CONFIG).summary()["refused_by"] == ["better"]
 

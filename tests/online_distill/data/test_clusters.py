@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from demo.world import stream
+from feedback.texts import prompt_text
 from online_distill.data.clusters import Clusters, is_reserved, masked
-from online_distill.data.material import asked
 
 
 def prompts(n: int, seed: int = 5) -> list[tuple[str, str]]:
     drawn = stream(seed, "traffic", "general", n)
-    return [(f"{s.intent}/{s.lang}", asked(list(s.messages))) for s in drawn]
+    return [(f"{s.intent}/{s.lang}", prompt_text(list(s.messages))) for s in drawn]
 
 
 def test_numbers_codes_and_names_are_masked() -> None:

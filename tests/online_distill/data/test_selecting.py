@@ -162,16 +162,6 @@ def test_a_draw_from_a_draw_is_the_draw_from_all(n: int) -> None:
     assert balanced([*kept, *everything[80:]], n) == balanced(everything[::-1], n)
 
 
-def test_a_prompt_is_the_same_whatever_its_case_and_spaces_and_another_with_another_picture() -> None:
-    def asked(content: object) -> str:
-        return prompt_key(hard_row(1, messages=[{"role": "user", "content": content}]))
-
-    assert asked("Where is  my order？ ") == asked("where is my order?")
-    assert asked("Where is order 1?") != asked("Where is order 2?")
-    pictures = [asked([{"type": "image_url", "image_url": {"url": url}}]) for url in ("a", "b")]
-    assert pictures[0] != pictures[1]
-
-
 def test_the_digest_names_the_set_of_rows_whatever_their_order() -> None:
     some = rows(4, "fresh")
     assert lineage_digest(some) == lineage_digest(some[::-1]) != lineage_digest(some[1:])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deploy.life.evaluation import JudgedSide
+from deploy.life.evaluation import JudgedReply
 from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
 from online_distill.evaluate.judging import judge, reply_judged
@@ -50,7 +50,7 @@ def test_a_reply_with_other_words_has_its_facts_and_one_with_another_number_has_
     text = encoder.encode([{"role": "user", "content": "?"}], "It takes 5 days.", max_length=512, max_reply=64)
     assert text is not None
     reply = text.tokens[text.start :]
-    assert reply_judged(encoder, "?", text, reply) == JudgedSide(agreement=1.0, exact=True, facts=True)
+    assert reply_judged(encoder, "?", text, reply) == JudgedReply(agreement=1.0, exact=True, facts=True)
     for said, facts in (("It takes 5 days!", True), ("It takes 6 days.", False)):
         tokens = [*encoder.tokenizer.encode(said, add_special_tokens=False), encoder.end]
         found = reply_judged(encoder, "?", text, tokens)

@@ -26,7 +26,7 @@ def test_the_recipe_is_its_own_keys_of_the_section_and_no_others() -> None:
 
 def test_a_manifest_names_every_setting_that_has_a_part_in_the_weights() -> None:
     found = TrainerConfig(seed=4, max_hard=9).lineage()
-    assert (found["seed"], found["max_hard"], found["learning_rate"]) == (4, 9, 2e-3)
+    assert (found["seed"], found["max_hard"], found["learning_rate"]) == (4, 9, Recipe().learning_rate)
     assert not {"nice", "poll_seconds", "min_fresh"} & set(found)
 
 

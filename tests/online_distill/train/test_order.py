@@ -25,7 +25,7 @@ def test_an_epoch_holds_each_sample_once_and_a_later_start_gives_the_same_steps(
 
 
 def test_without_a_share_rows_come_as_often_as_there_are_of_them() -> None:
-    recipe = quick_config().recipe
+    recipe = quick_config(replay_share=0.0).recipe
     plain = steps_from([len(item.tokens) for item in ITEMS], recipe.batch_tokens, recipe.seed)
     assert list(islice(steps_of(ITEMS, recipe), 30)) == list(islice(plain, 30))
 
@@ -50,7 +50,7 @@ def test_a_share_of_rows_that_are_not_there_changes_nothing() -> None:
 
 def test_an_epoch_and_a_weight_are_those_of_the_mix() -> None:
     total = sum(len(item.tokens) for item in ITEMS)
-    plain, mixed = quick_config().recipe, quick_config(replay_share=0.5, batch_tokens=1024).recipe
+    plain, mixed = quick_config(replay_share=0.0).recipe, quick_config(replay_share=0.5, batch_tokens=1024).recipe
     assert epoch_tokens(ITEMS, plain)[0] == total
     assert epoch_tokens(ITEMS, mixed)[0] == 2 * sum(len(item.tokens) for item in ITEMS[:20])
     assert mean_weight(ITEMS, mixed) == 2.0

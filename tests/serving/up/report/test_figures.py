@@ -6,7 +6,7 @@ import pytest
 
 from deploy.routing.document import RoutingDocument, SlotView
 from serving.up.report.figures import (
-    JudgedReply,
+    ComparedReply,
     agreement,
     common,
     covered,
@@ -21,8 +21,8 @@ from serving.up.report.figures import (
 
 def test_agreement_and_prefix_count_tokens_over_all_prompts() -> None:
     pairs = [
-        JudgedReply((1, 2, 3, 4), (1, 2, 9, 4), (True, True, False, True), True),
-        JudgedReply((5, 6), (7, 6), (False, True), False),
+        ComparedReply((1, 2, 3, 4), (1, 2, 9, 4), (True, True, False, True), True),
+        ComparedReply((5, 6), (7, 6), (False, True), False),
     ]
     assert agreement(pairs) == pytest.approx(4 / 6)
     assert prefix(pairs) == pytest.approx(2 / 6)

@@ -1,0 +1,95 @@
+"""Traffic of the demo's shop without engines: what it leaves in the pool, round after round.
+
+Teacher and student answer greedily in this process; the product's own checks say what is
+hard. A kind of question is gone from the traffic once its round is over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.distil_round import replies
+from demo.world import LANGUAGES, Sample, drift_intents, stream
+from feedback.checks.building import build, run_checks
+from feedback.checks.kinds import ReplyPair
+from feedback.events import HardSample, sample_id
+from feedback.pool.general import is_general
+from feedback.shadow.config import ShadowConfig
+from online_distill.data.encoding import Encoder
+
+NewKind = tuple[str, str]
+"""(intent, language)."""
+CHECKS = build(ShadowConfig())
+
+
+def new_kinds() -> list[NewKind]:
+    """The pairs of an intent that students were never shown and a language."""
+    return list(itertools.product(sorted(drift_intents()), LANGUAGES))
+
+
+def of_kind(seed: int, split: Any, kind: NewKind, count: int) -> list[Sample]:
+    """`count` samples of one new kind with distinct prompts."""
+    intent, lang = kind
+    many = 4 * count
+    while True:
+        found = [s for s in stream(seed, split, "drift", many, lang) if s.intent == intent]  # type: ignore[arg-type]
+        if len(found) >= count:
+            return found[:count]
+        many *= 2
+
+
+class Shop:
+    """A pool as the traffic so far has filled it; implements the trainer's `Source`."""
+
+    def __init__(self, encoder: Encoder, teacher: Any, seed: int) -> None:
+        self._encoder, self._teacher, self._seed = encoder, teacher, seed
+        self._hard: list[HardSample] = []
+        self._anchors: list[HardSample] = []
+        self._served = 0
+
+    def serve(self, student: Any, version: str, kinds: Sequence[NewKind], new: int, general: int) -> None:
+        """`new` prompts of `kinds` and `general` others are asked of both arms."""
+        self._served += 1
+        seed = self._seed * 100 + self._served
+        samples = stream(seed, "traffic", "general", general)
+        for kind in kinds:
+            samples += of_kind(seed, "traffic", kind, new // len(kinds))
+        texts = replies(self._teacher, self._encoder, samples)
+        others = replies(student, self._encoder, samples)
+        for sample, text, other in zip(samples, texts, others, strict=True):
+            self._take(sample, text, other, version)
+
+    def _take(self, sample: Sample, text: str, other: str, version: str) -> None:
+        messages = list(sample.messages)
+        pair = ReplyPair(messages=messages, teacher=text, student=other, lang=sample.lang, greedy=True)
+        failed = [kind for kind, finding in run_checks(pair, CHECKS).items() if finding.failed]
+        exchange = f"{self._served}/{sample.id}"
+        made = HardSample(
+            id=sample_id(exchange, version), session=exchange, at=float(self._served), exchange=exchange,
+            messages=messages, teacher_text=text, student_text=other, teacher="t1", student=version,
+            kinds=tuple(failed), lang=sample.lang,
+        )  # fmt: skip
+        if failed:
+            self._hard.append(made)
+        if not failed or is_general(exchange):
+            self._anchors.append(made)
+
+    def hard(self, n: int) -> Sequence[HardSample]:
+        return self._hard[-n:]
+
+    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
+        return [sample for sample in self._hard[position:] if sample.student == student]
+
+    def anchors(self, n: int) -> Sequence[HardSample]:
+        return self._anchors[-n:]
+
+    def position(self) -> int:
+        return len(self._hard)
+
+    def fresh_since(self, position: int, student: str, enough: int) -> int:
+        return len(self.fresh(position, student))
+
+    def purged(self) -> Mapping[str, float]:
+        return {}
