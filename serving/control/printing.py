@@ -90,10 +90,12 @@ def rounds(value: RoundsReply) -> str:
     """`GET rounds`."""
     rows = [
         (r.id, r.state, r.parent, r.candidate, when(r.started), r.why,
-         " ".join(f"{name} {s.seconds:.0f}s" for name, s in r.stages.items()), r.ended or "")
+         " ".join(f"{name} {s.seconds:.0f}s" for name, s in r.stages.items()), r.gate, r.ended or "")
         for r in value.rounds
     ]  # fmt: skip
-    return table(("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "ended because"), rows)
+    return table(
+        ("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "gate", "ended because"), rows
+    )
 
 
 def frozen(value: FrozenReply) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
+from deploy.life.telling import gate_said
 from deploy.rounds.record import Round
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rounds import RoundRow, StageRow
@@ -139,6 +140,7 @@ def _round(one: Round) -> RoundRow:
     return RoundRow(
         id=one.id, state=one.state, parent=one.parent, teacher=one.teacher, candidate=one.candidate, why=one.why,
         started=one.started, ended=ended(one), stages=stages,
+        gate=gate_said(one.stages["gate"].summary) if "gate" in one.stages else "",
     )  # fmt: skip
 
 

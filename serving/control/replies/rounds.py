@@ -29,6 +29,8 @@ class RoundRow(ControlReply):
     started: float
     ended: str | None
     """Why it ended otherwise than live."""
+    gate: str = ""
+    """What the gate saw: exact replies, facts and agreement, before and after; empty before it."""
     stages: dict[str, StageRow]
 
 

@@ -19,6 +19,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
         yield f"{after.candidate} answers {after.share:.0%} of the student's units"
     if after.stage is not None and _stage(after) != _stage(before):
         yield f"round {after.stage.round}: {after.stage.name}"
+    if after.gate not in ("", before.gate):
+        yield after.gate
     if after.stage is None and before.stage is not None:
         yield f"round {before.stage.round} is over"
     for what in sorted({*before.frozen} ^ {*after.frozen}):

@@ -58,6 +58,8 @@ class Figures:
     """Gateways that do not follow, with the epoch that they still route by."""
     down: tuple[str, ...] = ()
     """Roles that are not running."""
+    gate: str = ""
+    """What the gate of the latest round saw; empty before it."""
     events: tuple[str, ...] = ()
 
     @property

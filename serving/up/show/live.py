@@ -11,6 +11,7 @@ from dataclasses import replace
 import httpx
 import redis
 
+from deploy.life.telling import gate_said
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
@@ -46,6 +47,7 @@ class LiveFigures:
         self._began = time.monotonic()
         self._events: deque[str] = deque(maxlen=50)
         self._last = Figures()
+        self._seen: int | None = None
 
     def look(self) -> Figures:
         """The picture now; what cannot be had stays as it was."""
@@ -59,7 +61,7 @@ class LiveFigures:
         if document is not None:
             now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
-            now = replace(now, stage=self._stage())
+            now = replace(now, stage=self._stage(), gate=self._gate())
         with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
@@ -106,6 +108,13 @@ class LiveFigures:
         if told.get("stage") != current.state:
             return Stage(current.id, current.state)
         return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
+
+    def _gate(self) -> str:
+        """What the gate of the round under way, or of the last one that was seen under way, has said."""
+        current = self._rounds.current()
+        self._seen = self._seen if current is None else current.id
+        stages = {} if self._seen is None else self._rounds.get(self._seen).stages
+        return gate_said(stages["gate"].summary) if "gate" in stages else ""
 
     def _similarity(self) -> dict[str, float]:
         """Mean similarity of the latest shadow pairs by the kind of question of their session."""

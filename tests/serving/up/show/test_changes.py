@@ -39,3 +39,10 @@ def test_a_slot_that_stops_serving_is_told_with_its_reason_until_it_serves_again
     assert [text for each in (serves, hangs, silent) for text in line(each).split(" | ") if "not ready" in text] == [
         "not ready: student-a (backing_off)", "not ready: student-a (away)",
     ]  # fmt: skip
+
+
+def test_what_the_gate_saw_is_told_once() -> None:
+    said = "gate passed: general exact 0.990 -> 0.985 (2 lost, 0 won of 400)"
+    before, after = Figures(stage=Stage(1, "gate")), Figures(stage=Stage(1, "canary"), gate=said)
+    assert list(changes(before, after)) == ["round 1: canary", said]
+    assert list(changes(after, after)) == []

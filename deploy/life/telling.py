@@ -1,0 +1,29 @@
+"""The gate's figures in words, for every place that shows a round. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def gate_said(summary: Mapping[str, Any]) -> str:
+    """One line: exact replies and facts beside agreement, before and after, by slice, and what few rows cannot see.
+
+    `summary` is that of a round's gate; one of a former release, or of an evaluation that could not be read, gives
+    what it has.
+    """
+    parts = [_slice(name, summary[key]) for key, name in (("general", "general"), ("hard", "new")) if summary.get(key)]
+    few = summary.get("few")
+    verdict = "gate passed" if summary.get("passed") else "gate refused"
+    return f"{verdict}: {'; '.join([*parts, *([few] if few else [])])}" if parts or few else verdict
+
+
+def _slice(name: str, found: Mapping[str, Any]) -> str:
+    said = []
+    for figure in ("exact", "facts"):
+        told = found.get(figure)
+        if told:
+            change = f"{told['parent']:.3f} -> {told['candidate']:.3f}"
+            said.append(f"{figure} {change} ({told['lost']} lost, {told['won']} won of {told['n']})")
+    said.append(f"agreement {found['parent']:.3f} -> {found['candidate']:.3f}")
+    return f"{name} {', '.join(said)}"

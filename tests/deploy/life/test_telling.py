@@ -1,0 +1,27 @@
+"""The gate's figures in words."""
+
+from __future__ import annotations
+
+from deploy.life.config import GateConfig
+from deploy.life.gate import decide
+from deploy.life.telling import gate_said
+from tests.deploy.life.judged import evaluation, learned, rows
+
+
+def test_facts_and_exact_replies_stand_beside_agreement() -> None:
+    said = gate_said(decide(evaluation(*rows(400, lost=8)), GateConfig()).summary())
+    assert said.startswith("gate refused: general exact 1.000 -> 0.980 (8 lost, 0 won of 400), facts 1.000 -> 0.980")
+    assert "agreement 1.000 -> 0.999; new exact 0.000 -> 0.750 (0 lost, 75 won of 100)" in said
+
+
+def test_a_judgement_on_few_says_so() -> None:
+    few = GateConfig(general_rows=120, hard_rows=30, on_few="go")
+    said = gate_said(decide(evaluation(*rows(120), hard=learned(30)), few).summary())
+    assert said.startswith("gate passed: ")
+    assert said.endswith("judged on few: a loss below 5.5 points would not be seen")
+
+
+def test_what_a_former_release_or_no_evaluation_left_is_told_as_far_as_it_goes() -> None:
+    assert gate_said({"passed": False, "reasons": ["evaluation.json cannot be read"]}) == "gate refused"
+    former = {"passed": True, "general": {"n": 9, "parent": 0.99, "candidate": 0.985}, "hard": None}
+    assert gate_said(former) == "gate passed: general agreement 0.990 -> 0.985"
