@@ -17,14 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.texts import language, normal
-from understudy.ids import stable_id, unit_fraction
+from understudy.ids import stable_id
 
 ALIKE = 0.45
 """Cosine above which a prompt belongs to a leader."""
+KIN = 0.2
+"""Cosine above which the likest cluster may stand in, in training, for one that is reserved."""
 MOST = 2000
 """Clusters; what is like none of them joins the likest."""
 WIDTH = 1024
 """Buckets into which n-grams are hashed."""
+RESERVED = "r-"
+"""Beginning of the ids of clusters that are never trained on."""
 GRAM = {"en": 4, "zh": 2}
 LONGEST = 2000
 """Characters of a prompt that are looked at."""
@@ -38,22 +42,26 @@ def masked(text: str) -> str:
     return normal(NAME.sub("@", CODE.sub("#", plain)))
 
 
-def is_reserved(cluster: str, share: float) -> bool:
-    """Whether a cluster is one of the `share` that are judged on and never trained on."""
-    return unit_fraction("cluster", cluster) < share
+def is_reserved(cluster: str) -> bool:
+    """Whether a cluster, by its id, is one of those that are judged on and never trained on."""
+    return cluster.startswith(RESERVED)
 
 
 class Clusters:
-    """Ids of clusters, given out one prompt after the other; `leaders` are the masked prompts of those so far."""
+    """Ids of clusters, given out one prompt after the other; `leaders` are the masked prompts of those so far.
 
-    def __init__(self, leaders: Sequence[str] = (), most: int = MOST) -> None:
-        self._most = most
-        self.leaders = list(leaders[:most])
-        self._ids = [_id(leader) for leader in self.leaders]
+    Of the clusters `reserved`, a share, are never trained on. None is reserved unless the likest one before it
+    is near and trained on, so that no kind of prompts is left out whole.
+    """
+
+    def __init__(self, leaders: Sequence[str] = (), *, reserved: float = 0.2, most: int = MOST) -> None:
+        self._most, self._share = most, reserved
+        self.leaders: list[str] = []
+        self._ids: list[str] = []
         self._known: dict[str, str] = {}
         self._vectors = np.zeros((most, WIDTH), np.float32)
-        for place, leader in enumerate(self.leaders):
-            self._vectors[place] = _vector(leader)
+        for leader in leaders[:most]:
+            self._lead(leader, _vector(leader))
 
     def of(self, prompt: str) -> str:
         """The id of the cluster that the prompt belongs to; a prompt that is like no other leads a new one."""
@@ -70,18 +78,26 @@ class Clusters:
             return int(near[0])
         if len(self.leaders) == self._most:
             return int(cosines.argmax())
-        self._vectors[len(self.leaders)] = vector
+        return self._lead(plain, vector)
+
+    def _lead(self, plain: str, vector: NDArray[np.float32]) -> int:
+        place = len(self.leaders)
+        room = sum(map(is_reserved, self._ids)) + 1 <= self._share * (place + 1)
+        mark = RESERVED if room and self._has_free_kin(place, vector) else ""
+        self._vectors[place] = vector
         self.leaders.append(plain)
-        self._ids.append(_id(plain))
-        return len(self.leaders) - 1
+        self._ids.append(mark + stable_id("cluster", plain)[:12])
+        return place
+
+    def _has_free_kin(self, place: int, vector: NDArray[np.float32]) -> bool:
+        """Whether the likest of the first `place` clusters is like enough, and trained on."""
+        cosines = self._vectors[:place] @ vector
+        likest = int(cosines.argmax()) if place else 0
+        return place > 0 and bool(cosines[likest] >= KIN) and not is_reserved(self._ids[likest])
 
     def names(self) -> dict[str, str]:
         """The leader's masked prompt of each cluster, by id."""
         return dict(zip(self._ids, self.leaders, strict=True))
-
-
-def _id(leader: str) -> str:
-    return stable_id("cluster", leader)[:12]
 
 
 def _vector(plain: str) -> NDArray[np.float32]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from feedback.checks.evidence import evidence
 from feedback.events import HardSample
-from feedback.texts import prompt_text
+from feedback.texts import content_text, prompt_text
 from online_distill.data.reservoir import Reservoir
 from online_distill.data.rows import Row, RowRole, Why
 from online_distill.data.selecting import Material
@@ -31,7 +32,7 @@ def gather(
     newest = max((sample.at for sample in fresh), default=0.0)
 
     def row(sample: HardSample, role: RowRole, why: Why) -> Row:
-        cluster = reservoir.clusters.of(prompt_text(sample.messages))
+        cluster = reservoir.clusters.of(asked(sample.messages))
         made = Row.of(sample, role, parent=parent, cluster=cluster, why=why)
         stale = newest - sample.at > STUDENT_TEXT_SECONDS
         return made.model_copy(update={"student_text": ""}) if stale else made
@@ -48,6 +49,11 @@ def gather(
         ],
         general=[*reservoir.general(), *(row(sample, "anchor", "replay") for sample in anchors)],
     )
+
+
+def asked(messages: Sequence[dict[str, Any]]) -> str:
+    """What the user said, by which prompts are put into clusters: replies in between are alike in all of them."""
+    return "\n".join(content_text(m.get("content")) for m in messages if m.get("role") == "user")
 
 
 def _overlooked(sample: HardSample) -> bool:

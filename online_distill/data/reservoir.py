@@ -67,17 +67,18 @@ class Reservoir:
         write_atomic(path, "".join(f"{line}\n" for line in (head, *(row.model_dump_json() for row in self.rows))))
 
 
-def load_reservoir(path: Path) -> Reservoir:
+def load_reservoir(path: Path, reserved: float = 0.2) -> Reservoir:
     """The reservoir of a file; an empty one where there is none, or it is damaged: that one is moved aside.
 
-    What an exchange's own hash holds out stays held out then, too.
+    What an exchange's own hash holds out stays held out then, too. `reserved`: share of the clusters that are
+    never trained on.
     """
     if not path.is_file():
-        return Reservoir()
+        return Reservoir(Clusters(reserved=reserved))
     try:
         head, *lines = path.read_text("utf-8").split("\n")
         rows = [Row.model_validate_json(line) for line in lines if line]
-        return Reservoir(Clusters(json.loads(head)["leaders"]), rows)
+        return Reservoir(Clusters(json.loads(head)["leaders"], reserved=reserved), rows)
     except (ValueError, KeyError, TypeError):
         path.replace(path.with_suffix(".damaged"))
-        return Reservoir(anew=True)
+        return Reservoir(Clusters(reserved=reserved), anew=True)

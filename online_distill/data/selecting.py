@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from feedback.pool.general import is_general
+from feedback.texts import normal
 from online_distill.data.clusters import is_reserved
 from online_distill.data.config import DataConfig
 from online_distill.data.rows import Row
@@ -47,12 +48,13 @@ class Selection:
 def is_held_out(exchange: str, cluster: str, config: DataConfig) -> bool:
     """Whether an exchange is kept from training, in this round and in every other."""
     share = config.general_holdout_share if is_general(exchange) else config.holdout_share
-    return unit_fraction("holdout", exchange) < share or is_reserved(cluster, config.reserved_clusters)
+    return unit_fraction("holdout", exchange) < share or is_reserved(cluster)
 
 
 def prompt_key(row: Row) -> str:
-    """Same prompt, same key."""
-    return hashlib.sha256(json.dumps(row.messages, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    """Same prompt, same key: width, case and white space of its texts aside."""
+    plain = [m | {"content": normal(m["content"])} if isinstance(m.get("content"), str) else m for m in row.messages]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def balanced(rows: Iterable[Row], n: int) -> list[Row]:

@@ -29,7 +29,7 @@ def select_stage(context: Context) -> StageOutcome:
     """Pool and reservoir -> train.jsonl and holdout.jsonl. The reservoir keeps what later rounds draw from."""
     still_waiting(context)
     folder, config, kept = context.folder("select"), context.config, context.rounds.kept / RESERVOIR
-    position, reservoir = context.source.position(), load_reservoir(kept)
+    position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters)
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
     material = _material(context, reservoir)
@@ -45,7 +45,7 @@ def select_stage(context: Context) -> StageOutcome:
     write_rows(folder / "holdout.jsonl", chosen.holdout)
     reservoir.keep([*material.general, *chosen.holdout, *_anchors(chosen.train)], config)
     reservoir.save(kept)
-    table = by_cluster(train, chosen.holdout, reservoir.clusters.names(), config.reserved_clusters)
+    table = by_cluster(train, chosen.holdout, reservoir.clusters.names())
     write_json(folder / "clusters.json", {"schema_version": 1, "clusters": table})
     summary = {
         "position": position,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from demo.world import stream
-from feedback.texts import prompt_text
 from online_distill.data.clusters import Clusters, is_reserved, masked
+from online_distill.data.material import asked
 
 
 def prompts(n: int, seed: int = 5) -> list[tuple[str, str]]:
     drawn = stream(seed, "traffic", "general", n)
-    return [(f"{s.intent}/{s.lang}", prompt_text(list(s.messages))) for s in drawn]
+    return [(f"{s.intent}/{s.lang}", asked(list(s.messages))) for s in drawn]
 
 
 def test_numbers_codes_and_names_are_masked() -> None:
@@ -42,7 +42,14 @@ def test_what_comes_later_moves_nothing_and_the_leaders_are_all_there_is_to_keep
     assert set(first) <= set(again.names())
 
 
-def test_the_share_of_reserved_clusters_is_about_what_was_asked_for() -> None:
-    reserved = sum(is_reserved(f"c{n}", 0.2) for n in range(2000))
-    assert 340 < reserved < 460
-    assert not any(is_reserved(f"c{n}", 0.0) for n in range(100))
+def test_a_fifth_of_the_clusters_is_reserved_and_of_no_kind_all_of_them() -> None:
+    clusters = Clusters()
+    kinds: dict[str, list[bool]] = defaultdict(list)
+    drift = [(f"{s.intent}/{s.lang}", asked(list(s.messages))) for s in stream(8, "traffic", "drift", 200)]
+    for kind, prompt in [*prompts(600), *drift]:
+        kinds[kind].append(is_reserved(clusters.of(prompt)))
+    ids = list(clusters.names())
+    assert 0.17 < sum(map(is_reserved, ids)) / len(ids) <= 0.2
+    assert max(sum(found) / len(found) for found in kinds.values()) < 0.7
+    assert not any(map(is_reserved, Clusters(clusters.leaders, reserved=0).names()))
+    assert list(Clusters(clusters.leaders).names()) == ids

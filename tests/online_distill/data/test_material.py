@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from online_distill.data.material import gather
+from online_distill.data.material import asked, gather
 from online_distill.data.reservoir import Reservoir
 from tests.online_distill.world import make_samples
 
@@ -18,6 +18,11 @@ def test_what_is_not_fresh_is_old_and_kept_rows_come_along() -> None:
     reservoir.rows = [row.model_copy(update={"why": "kept"}) for row in first.general]
     again = gather([], [], [], reservoir, "v1")
     assert [row.why for row in again.general] == ["kept"] * 4
+
+
+def test_what_the_assistant_said_in_between_puts_no_prompts_together() -> None:
+    turns = [("user", "My kettle is late."), ("assistant", "Thank you, I have noted that."), ("user", "Why?")]
+    assert asked([{"role": role, "content": text} for role, text in turns]) == "My kettle is late.\nWhy?"
 
 
 def test_a_wrong_fact_that_the_checks_let_pass_is_taken_as_an_old_failure_with_the_teachers_text() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from demo.world import stream
 from feedback.events import HardSample, sample_id
 from feedback.pool.general import is_general
-from online_distill.data.clusters import is_reserved
+from online_distill.data.clusters import RESERVED, Clusters, is_reserved
 from online_distill.data.config import DataConfig
 from online_distill.data.material import gather
 from online_distill.data.reservoir import Reservoir
@@ -69,22 +69,28 @@ def why_of(chosen: Selection, role: str) -> tuple[Counter[str], Counter[str]]:
     old=st.integers(0, 60),
     general=st.integers(0, 60),
     share=st.floats(0.05, 0.6),
-    reserved=st.floats(0, 0.6),
+    reserved=st.integers(0, 3),
     known=st.booleans(),
 )
 @settings(max_examples=40, deadline=None)
 def test_no_prompt_is_both_trained_on_and_held_out(
-    fresh: int, old: int, general: int, share: float, reserved: float, known: bool
+    fresh: int, old: int, general: int, share: float, reserved: int, known: bool
 ) -> None:
     doubles = [hard_row(i, "old", id=f"d{i}", exchange=f"d{i}") for i in range(10)]
-    material = Material(rows(fresh, "fresh"), [*rows(old, "old", 20), *doubles], rows(general, "replay", 30))
-    config = DataConfig(holdout_share=share, general_holdout_share=share, reserved_clusters=reserved)
+
+    def marked(found: list[Row]) -> list[Row]:
+        names = {f"c{n}": f"{RESERVED}c{n}" for n in range(reserved)}
+        return [row.model_copy(update={"cluster": names.get(row.cluster, row.cluster)}) for row in found]
+
+    old_rows = marked([*rows(old, "old", 20), *doubles])
+    material = Material(marked(rows(fresh, "fresh")), old_rows, marked(rows(general, "replay", 30)))
+    config = DataConfig(holdout_share=share, general_holdout_share=share)
     chosen = select(material, config, everything_known if known else nothing_known)
     assert not {prompt_key(row) for row in chosen.train} & {prompt_key(row) for row in chosen.holdout}
     keys = [prompt_key(row) for row in chosen.train + chosen.holdout]
     assert len(keys) == len(set(keys))
     assert all(row.weight == (3.0 if row.role == "hard" else 1.0) for row in chosen.train)
-    assert not any(is_reserved(row.cluster, reserved) for row in chosen.train)
+    assert not any(is_reserved(row.cluster) for row in chosen.train)
     for part in why_of(chosen, "hard"):
         assert part["old"] <= part["fresh"]
 
@@ -104,7 +110,7 @@ def test_with_a_full_pool_of_old_samples_half_of_the_hard_rows_are_the_live_stud
     """12,000 old samples and 220 fresh ones: drawn from all alike, 4 of 400 would be fresh."""
     fresh = [s.model_copy(update={"seq": 12_000 + i}) for i, s in enumerate(make_samples(220))]
     old = [s.model_copy(update={"student": "v0"}) for s in make_samples(1200, start=5000)]
-    material = gather(fresh, old, make_samples(400, start=9000), Reservoir(), "v1")
+    material = gather(fresh, old, make_samples(400, start=9000), Reservoir(Clusters(reserved=0)), "v1")
     chosen = select(material, PLAIN, nothing_known)
     train, held = why_of(chosen, "hard")
     assert train["old"] == train["fresh"] > 100
@@ -160,6 +166,16 @@ def test_a_draw_from_a_draw_is_the_draw_from_all(n: int) -> None:
     everything = rows(150, "replay")
     kept = balanced(everything[:80], n)
     assert balanced([*kept, *everything[80:]], n) == balanced(everything[::-1], n)
+
+
+def test_a_prompt_is_the_same_whatever_its_case_and_spaces_and_another_with_another_picture() -> None:
+    def asked(content: object) -> str:
+        return prompt_key(hard_row(1, messages=[{"role": "user", "content": content}]))
+
+    assert asked("Where is  my order？ ") == asked("where is my order?")
+    assert asked("Where is order 1?") != asked("Where is order 2?")
+    pictures = [asked([{"type": "image_url", "image_url": {"url": url}}]) for url in ("a", "b")]
+    assert pictures[0] != pictures[1]
 
 
 def test_the_digest_names_the_set_of_rows_whatever_their_order() -> None:
