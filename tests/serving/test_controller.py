@@ -51,7 +51,7 @@ def test_nothing_is_told_without_the_token(control: Control, header: str | bytes
 def test_status_holds_what_is_promised(control: Control) -> None:
     status = control.call("GET", "/status").json()
     assert {"epoch", "live", "previous", "slots", "breaker", "pool", "round", "bus"} <= set(status)
-    assert set(status["live"]) == {"teacher", "student"}
+    assert {"teacher", "student"} <= set(status["live"])
     assert status["pool"]["size"] == 0
     assert "lag" in status["bus"]
     assert "stage" in status["round"]

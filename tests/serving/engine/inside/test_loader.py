@@ -16,6 +16,7 @@ from serving.engine.launch.launcher import LaunchSpec
 from tests.engines import EARLIER, LATER, Engines
 from tests.serving.engine import models
 from trials.system import free_ports
+from understudy.process.scratch import Scratch
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 SLOT = "student-b"
@@ -119,7 +120,9 @@ async def test_tied_embeddings_are_served_right_after_a_load(engines: Engines, t
     (port,) = free_ports(1)
     config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
     launcher = ForkLauncher(fork_socket(engines.state))
-    env = compat.environment("student-b", "w1", "key", "control", ()) | compat.folders(tmp_path, tmp_path)
+    scratch = Scratch(engines.state)
+    env = compat.environment("student-b", "w1", "key", "control", ())
+    env |= compat.folders(scratch.emptied("tied"), tmp_path)
     spec = LaunchSpec("tied", compat.argv("student-b", str(first), config), env, (), str(tmp_path / "log"))
     await launcher.start(spec)
     try:
@@ -133,6 +136,7 @@ async def test_tied_embeddings_are_served_right_after_a_load(engines: Engines, t
             rows = (await http.post("/v1/completions", json=body)).json()["choices"][0]["prompt_logprobs"][1:]
     finally:
         await launcher.stop("tied", 3.0)
+        scratch.drop("tied")
     found = [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
     assert models.nearly(found, models.own_logprobs(second, prompt))
 
