@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from understudy.state import StateDir
 
 pytest_plugins = ["tests.engines", "tests.kafka", "tests.leftovers", "tests.loop.turn"]
 
-settings.register_profile("no deadline", deadline=None)  # a busy machine is no counterexample
+EXAMPLES = 100 if os.environ.get("UNDERSTUDY_FULL") == "1" else 40
+"""Of each property that does not say how many it wants."""
+settings.register_profile("no deadline", deadline=None, max_examples=EXAMPLES)  # a busy machine is no counterexample
 settings.load_profile("no deadline")
 
 

@@ -28,7 +28,7 @@ SMALL = {
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
 }
 """A shorter round on fewer samples; at full counts `up` keeps its own settings."""
-BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "260", "UNDERSTUDY_TRAINER__NICE": "0"}
+BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200", "UNDERSTUDY_TRAINER__NICE": "0"}
 """As much work in the round where other tests take their share of the machine."""
 BEGUN = pytest.StashKey["Turn"]()
 
