@@ -17,6 +17,9 @@ import pytest
 BASE = Path(__file__).resolve().parent.parent / ".test-tmp"
 FOLDER = pytest.StashKey[Path]()
 LEFT = pytest.StashKey[list[str]]()
+# torch makes this folder when it is imported, which a conftest of a folder named on the command line may do before
+# pytest_configure is called.
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(BASE / str(os.getpid()) / "compiled")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,7 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for variable, name in (("TMPDIR", "tmp"), ("HOME", "home")):
         (own / name).mkdir(parents=True)
         os.environ[variable] = str(own / name)
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(own / "compiled")  # which torch makes when it is imported
     tempfile.tempdir = None
     config.option.basetemp = config.option.basetemp or str(own / "t")
 
