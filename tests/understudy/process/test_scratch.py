@@ -59,9 +59,10 @@ def test_files_of_this_process_and_of_its_children_go_with_the_block_and_so_does
     tmp_path: Path,
 ) -> None:
     held, before = Scratch(StateDir(tmp_path)), tempfile.gettempdir()
-    (held.emptied("up") / "left").touch()
+    for name in ("up", "student-a"):
+        (held.emptied(name) / "left").touch()
     with held.holding("up"):
-        assert list((held.folder / "up").iterdir()) == []
+        assert [path.name for path in held.folder.rglob("*")] == ["up"]
         made = Path(tempfile.mkdtemp())
         subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkdtemp()"], check=True)
         assert made.parent == held.folder / "up"
