@@ -39,6 +39,8 @@ MODELS = (
     DemoModel("v1", "student", "registry/students/v1", None, "registry/students/v2"),
     DemoModel("v2", "student", "registry/students/v2", "v1", "registry/students/v1"),
 )
+FIGURES = {"parameters": "parameters", "facts": "pass", "agreement": "agreement"}
+"""What a version says of itself, and its name in metrics.json; the rest is in the model's card."""
 
 
 def missing() -> Iterator[str]:
@@ -92,13 +94,13 @@ def prepared(model: DemoModel, folder: Path, scratch: Path) -> Path:
 
 
 def measured(version: str) -> dict[str, Any]:
-    """Figures recorded by `python -m demo.training.evaluate` for this model; empty when there are none."""
+    """Size, facts and agreement as `python -m demo.training.evaluate` recorded them; empty where there are none."""
     try:
-        figures = read_json(HERE / "models" / "metrics.json")
-    except (OSError, ValueError):
+        models = read_json(HERE / "models" / "metrics.json").get("models", {})
+    except (OSError, ValueError, AttributeError):
         return {}
-    found = figures.get(version) or figures.get("teacher" if version == "t1" else f"student-{version}") or {}
-    return dict(found) if isinstance(found, dict) else {}
+    found = models.get("teacher" if version == "t1" else version, {})
+    return {name: found[key] for name, key in FIGURES.items() if key in found}
 
 
 def main(argv: list[str] | None = None) -> int:
