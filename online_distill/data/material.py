@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from feedback.checks.evidence import evidence
@@ -49,6 +49,11 @@ def gather(
         ],
         general=[*reservoir.general(), *(row(sample, "anchor", "replay") for sample in anchors)],
     )
+
+
+def of_teacher(samples: Iterable[HardSample], teacher: str) -> list[HardSample]:
+    """Those whose text `teacher` wrote: what a former one said is no target, and nothing to judge by."""
+    return [sample for sample in samples if sample.teacher == teacher]
 
 
 def asked(messages: Sequence[dict[str, Any]]) -> str:

@@ -53,6 +53,11 @@ class Reservoir:
         """Let go of the tenants' rows up to the times given (seconds since the epoch)."""
         self.rows = [row for row in self.rows if row.at > purged.get(row.tenant, float("-inf"))]
 
+    def forget_teachers(self, teacher: str) -> int:
+        """Let go of rows whose text is not known to be `teacher`'s; returns how many went."""
+        before, self.rows = len(self.rows), [row for row in self.rows if row.teacher == teacher]
+        return before - len(self.rows)
+
     def general(self) -> Sequence[Row]:
         """Rows for replay, and general ones to judge on."""
         return [row for row in self.rows if row.role == "anchor"]

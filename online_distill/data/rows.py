@@ -34,6 +34,8 @@ class Row(BaseModel):
     teacher_text: str
     student_text: str
     """Of the round's parent; empty where another version wrote it."""
+    teacher: str = ""
+    """Version that wrote the teacher's text; empty where an earlier release of the product did not write it down."""
     why: Why = "replay"
     tenant: str = "default"
     cut: bool = False
@@ -57,6 +59,7 @@ class Row(BaseModel):
             messages=sample.messages,
             teacher_text=sample.teacher_text,
             student_text=sample.student_text if role == "hard" and sample.student == parent else "",
+            teacher=sample.teacher,
             cluster=cluster,
             why=why,
             tenant=sample.tenant,

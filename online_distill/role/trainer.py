@@ -14,6 +14,7 @@ from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.store.connection import find_redis
+from online_distill.data.material import of_teacher
 from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context, Source
@@ -70,7 +71,7 @@ class Trainer:
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()
         situation = Situation(
-            fresh=0 if now or requested is not None or parent is None else self._fresh(parent),
+            fresh=0 if now or requested is not None or parent is None else self._fresh(parent, teacher),
             requested="by hand" if now else requested,
             frozen=document is not None and "learning" in document.frozen,
             parent=parent,
@@ -84,10 +85,14 @@ class Trainer:
         self._requests.clear()
         return begun
 
-    def _fresh(self, parent: str) -> int:
+    def _fresh(self, parent: str, teacher: str) -> int:
+        """Failures since the last round; where they are enough, those beside the text of this `teacher` alone."""
         selects = [found.stages["select"] for found in self._rounds.all() if "select" in found.stages]
         position = int(selects[0].summary.get("position", 0)) if selects else 0
-        return self._source.fresh_since(position, parent, self._config.min_fresh)
+        found = self._source.fresh_since(position, parent, self._config.min_fresh)
+        if found < self._config.min_fresh:
+            return found
+        return len(of_teacher(self._source.fresh(position, parent), teacher))
 
     def _parent(self, document: RoutingDocument | None) -> str | None:
         if document is not None and document.stable not in (None, EXTERNAL):

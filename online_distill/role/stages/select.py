@@ -6,11 +6,13 @@ from collections import Counter
 
 from deploy.rounds.record import Round
 from online_distill.data.account import account, by_cluster
+from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoder
-from online_distill.data.material import gather
+from online_distill.data.material import gather, of_teacher
+from online_distill.data.nearness import apart
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row, write_rows
-from online_distill.data.selecting import Material, select
+from online_distill.data.selecting import Material, is_held_out, select
 from online_distill.role.context import Context, StageOutcome
 from online_distill.role.history import scoring_pace, trained_up_to
 from online_distill.role.parent import Parent
@@ -32,41 +34,55 @@ def select_stage(context: Context) -> StageOutcome:
     position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters)
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
-    material = _material(context, reservoir)
+    material, former_teacher = _material(context, reservoir)
     chosen = select(material, config, Parent(context, encoder).agrees)
     wait_for_rows(context, chosen.holdout)
+    free = apart(chosen.train, [*chosen.holdout, *_held_out(material, config)])
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
-    costs = _costs(chosen.train, encoder, context)
-    train, no_time = fit(
-        [row for row in chosen.train if row.id in costs], lambda row: costs[row.id], room, config.min_train
-    )
+    costs = _costs(free, encoder, context)
+    train, no_time = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
     write_rows(folder / "train.jsonl", train)
     write_rows(folder / "holdout.jsonl", chosen.holdout)
-    reservoir.keep([*material.general, *chosen.holdout, *_anchors(chosen.train)], config)
+    reservoir.keep([*material.general, *chosen.holdout, *_anchors(free)], config)
     reservoir.save(kept)
     table = by_cluster(train, chosen.holdout, reservoir.clusters.names())
     write_json(folder / "clusters.json", {"schema_version": 1, "clusters": table})
     summary = {
         "position": position,
         **account(train, chosen.holdout, table),
-        "left_out": {**chosen.dropped, **no_time, "too_long": sum(row.id not in costs for row in chosen.train)},
+        "left_out": {
+            **chosen.dropped,
+            **no_time,
+            "too_long": sum(row.id not in costs for row in free),
+            "near_held_out": len(chosen.train) - len(free),
+            "former_teacher": former_teacher,
+        },
         "texts_room": room,
         "reservoir": {"rows": len(reservoir.rows), "anew": reservoir.anew},
     }
-    why_not = _too_little(train, len(chosen.train) - len(train), context)
+    why_not = _too_little(train, len(free) - len(train), former_teacher, context)
     return StageOutcome({**summary, "error": why_not}, "failed") if why_not else StageOutcome(summary)
 
 
-def _material(context: Context, reservoir: Reservoir) -> Material:
-    source, parent = context.source, context.round.parent
-    return gather(
+def _material(context: Context, reservoir: Reservoir) -> tuple[Material, int]:
+    """What there is of the round's teacher, and the samples and kept rows of former ones, which are left out."""
+    source, parent, teacher = context.source, context.round.parent, context.round.teacher
+    given = (
         source.fresh(trained_up_to(_before(context)), parent),
         source.hard(context.config.max_hard * POOL_FACTOR),
         source.anchors(MOST_ANCHORS),
-        reservoir,
-        parent,
     )
+    fresh, hard, anchors = (of_teacher(samples, teacher) for samples in given)
+    former = {sample.id for samples in given for sample in samples if sample.teacher != teacher}
+    left = len(former) + reservoir.forget_teachers(teacher)
+    return gather(fresh, hard, anchors, reservoir, parent), left
+
+
+def _held_out(material: Material, config: DataConfig) -> list[Row]:
+    """Every row that no round trains on, whether this one is judged on it or not."""
+    rows = (*material.fresh, *material.old, *material.general)
+    return [row for row in rows if is_held_out(row.exchange, row.cluster, config)]
 
 
 def _costs(rows: list[Row], encoder: Encoder, context: Context) -> Counter[str]:
@@ -85,11 +101,13 @@ def _anchors(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.role == "anchor"]
 
 
-def _too_little(train: list[Row], left_out: int, context: Context) -> str:
+def _too_little(train: list[Row], left_out: int, former: int, context: Context) -> str:
     """Why no round can be made of so few rows; empty: it can."""
+    others = f"; {former} hold the text of a teacher before {context.round.teacher}" if former else ""
     if len(train) < context.config.min_train:
         longer = f" ({left_out} more do not fit trainer.max_length)" if left_out else ""
-        return f"{len(train)} samples to train on{longer}, {context.config.min_train} are needed; send more traffic"
+        least = context.config.min_train
+        return f"{len(train)} samples to train on{longer}, {least} are needed{others}; send more traffic"
     if not any(row.role == "hard" for row in train):
-        return f"no failure of {context.round.parent} since the last round; send more traffic"
+        return f"no failure of {context.round.parent} since the last round{others}; send more traffic"
     return ""

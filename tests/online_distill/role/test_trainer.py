@@ -48,6 +48,16 @@ def test_what_another_student_failed_begins_no_round(state_dir: StateDir, config
     assert FileRounds(state_dir).all() == []
 
 
+def test_failures_beside_the_text_of_a_former_teacher_begin_no_round(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    pool = Pool(redis.Redis.from_url(redis_url), config=PoolConfig(duplicate_similarity=1.0))
+    for sample in make_samples(60):
+        pool.admit(sample.model_copy(update={"teacher": "t0"}))
+    assert trainer(state_dir, config_file).tick() is False
+    assert FileRounds(state_dir).all() == []
+
+
 def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, redis_url: str) -> None:
     fill(redis_url, 24)
     client = redis.Redis.from_url(redis_url)

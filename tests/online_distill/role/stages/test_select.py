@@ -115,6 +115,43 @@ def test_no_failure_of_the_live_student_is_no_round(context: Context) -> None:
     assert done.stages["select"].summary["error"] == "no failure of v1 since the last round; send more traffic"
 
 
+def test_what_a_former_teacher_said_is_neither_learned_nor_judged_by(finished_copy: Context) -> None:
+    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR)
+    assert {row.teacher for row in kept.rows} == {"t1"}
+    finished_copy.rounds.finish(finished_copy.round.id, "gate", {}, "rejected")
+    now = [s.model_copy(update={"teacher": "t2"}) for s in (*make_samples(60, start=200), *make_samples(60, start=900))]
+    source = ListSource([*make_samples(60), *now[:60]], [*now[60:], *make_samples(40, start=2000)])
+    later = replace(finished_copy, round=finished_copy.rounds.begin("v1", "t2", "upgraded"), source=source)
+    summary = select_stage(later).summary
+    rows = [row for part in ("train", "holdout") for row in read_rows(later.folder("select") / f"{part}.jsonl")]
+    assert rows
+    assert {row.teacher for row in rows} == {"t2"}
+    assert {row.teacher for row in load_reservoir(later.rounds.kept / RESERVOIR).rows} == {"t2"}
+    assert summary["left_out"]["former_teacher"] == len(kept.rows) + 60 + 40
+
+
+def test_a_round_without_a_word_of_its_teacher_says_so(context: Context) -> None:
+    upgraded = replace(context.round, teacher="t2")
+    assert "120 hold the text of a teacher before t2" in select_stage(replace(context, round=upgraded)).summary["error"]
+
+
+def test_what_is_nearly_a_held_out_prompt_is_not_trained_on(context: Context) -> None:
+    ask = "I bought a kettle in your shop and its lid came with a dent. Can I send it back without its box?"
+    twins = [
+        s.model_copy(update={"messages": [{"role": "user", "content": ask + end}]})
+        for s, end in zip(make_samples(40, start=3000), ["!" * n for n in range(40)], strict=True)
+    ]
+    source = ListSource([*make_samples(60), *twins[:20]], [*make_samples(60, start=1000), *twins[20:]])
+    summary = select_stage(replace(context, source=source)).summary
+    sides = {
+        part: [row for row in read_rows(context.folder("select") / f"{part}.jsonl") if "kettle" in str(row.messages)]
+        for part in ("train", "holdout")
+    }
+    assert sides["holdout"]
+    assert sides["train"] == []
+    assert summary["left_out"]["near_held_out"] > 0
+
+
 def test_texts_that_all_are_too_long_fail_the_round(context: Context) -> None:
     done = run_round(replace(context, config=quick_config(max_length=8)))
     assert "trainer.max_length" in done.stages["select"].summary["error"]
