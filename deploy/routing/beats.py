@@ -5,14 +5,17 @@ They go to every store that there is, so that on one machine the controller sees
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from deploy.routing.document import GatewayBeat, Heartbeat
 from understudy.clock import Clock, wall
+
+log = logging.getLogger("understudy.beats")
 
 Beat = TypeVar("Beat", Heartbeat, GatewayBeat)
 EXPIRY = 5
@@ -43,23 +46,25 @@ class BeatStore(Protocol):
 
 
 class Beats:
-    """Beats over all of `stores`; the younger one counts where several have it."""
+    """Beats over all of `stores`; the younger one counts where several have it.
+
+    A store that cannot be written (a full disk) keeps no beat from the others, nor from who reports.
+    """
 
     def __init__(self, *stores: BeatStore, clock: Clock = wall) -> None:
         self._stores = stores
         self._clock = clock
+        self._failing = False
 
     def report_slot(self, beat: Heartbeat) -> None:
         """Report a slot; counts for five seconds."""
         stamped = beat.model_copy(update={"at": self._clock()})
-        for store in self._stores:
-            store.report_slot(stamped)
+        self._tell(lambda store: store.report_slot(stamped))
 
     def report_gateway(self, name: str, epoch: int, url: str) -> None:
         """Report that gateway `name` routes by `epoch`."""
         beat = GatewayBeat(id=name, epoch=epoch, url=url, pid=os.getpid(), at=self._clock())
-        for store in self._stores:
-            store.report_gateway(beat)
+        self._tell(lambda store: store.report_gateway(beat))
 
     def slots(self) -> dict[str, Heartbeat]:
         """The slots that reported within five seconds, by name."""
@@ -72,8 +77,18 @@ class Beats:
 
     def forget_gateway(self, name: str) -> None:
         """Take a gateway off the list at once, for one that stops in order."""
+        self._tell(lambda store: store.forget_gateway(name))
+
+    def _tell(self, report: Callable[[BeatStore], None]) -> None:
+        failed: OSError | None = None
         for store in self._stores:
-            store.forget_gateway(name)
+            try:
+                report(store)
+            except OSError as error:
+                failed = error
+        if failed is not None and not self._failing:
+            log.warning("beats do not reach every place: %s; give the state directory room", failed)
+        self._failing = failed is not None
 
     @property
     def sees_all(self) -> bool:

@@ -25,7 +25,9 @@ class Routing:
 
 
 def open_routing(state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall) -> Routing:
-    """Over the files of `state`, over the Redis at `redis_url`, or over both, of which files count first.
+    """Over the files of `state`, over the Redis at `redis_url`, or over both.
+
+    Of documents the files count first; a beat goes to Redis first, which a full disk does not hinder.
 
     Raises:
         ValueError: neither is given.
@@ -38,7 +40,7 @@ def open_routing(state: StateDir | None, redis_url: str | None, prefix: str = "u
     if redis_url:
         redis, keys = QuickRedis(redis_url), DeployKeys(prefix)
         documents.append(RedisDocuments(redis, keys))
-        beats.append(RedisBeats(redis, keys))
+        beats.insert(0, RedisBeats(redis, keys))
     if not documents:
         raise ValueError("routing needs a state directory or a Redis")
     return Routing(RoutingDocuments(*documents), Beats(*beats, clock=clock))

@@ -67,3 +67,17 @@ def test_a_beat_from_the_future_counts_for_nothing(state_dir: StateDir, ahead: f
     time.at -= ahead
     assert beats.slots() == {}
     assert beats.gateways() == []
+
+
+def test_a_full_state_directory_keeps_no_beat_from_redis(state_dir: StateDir, redis_url: str) -> None:
+    for name in ("slots", "gateways"):  # where a folder should be: what is to be written there fails
+        state_dir.run.mkdir(exist_ok=True)
+        (state_dir.run / name).write_text("")
+    beats = open_routing(state_dir, redis_url).beats
+    beats.report_slot(slot_beat())
+    beats.report_gateway("g1", 4, "")
+    heard = open_routing(None, redis_url).beats
+    assert list(heard.slots()) == ["student-a"]
+    assert [beat.id for beat in heard.gateways()] == ["g1"]
+    beats.forget_gateway("g1")
+    assert heard.gateways() == []
