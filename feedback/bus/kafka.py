@@ -147,7 +147,8 @@ class KafkaBus:
                 head = dict(record.headers or ())
                 number = int(head.get("n", b"0"))
                 spool = head.get("s", b"").decode()
-                received = Received(str(record.offset), spool, number, record.value or b"")
+                key = (record.key or b"").decode("utf-8", "replace")
+                received = Received(str(record.offset), spool, number, record.value or b"", key)
                 self._buffers[place].append(received)
 
     def _ensure(self, topic: str) -> None:

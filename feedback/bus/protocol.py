@@ -42,6 +42,8 @@ class Received:
     spool: str
     number: int
     value: bytes
+    key: str = ""
+    """Session of the event; empty where who sent it gave none."""
 
 
 class Bus(Protocol):

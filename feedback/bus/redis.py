@@ -33,7 +33,7 @@ class RedisBus:
         keep = "refuse" if refuses_when_full(topic) else "oldest"
         arguments: list[Any] = [self._cap, keep, int(force), spool]
         for event in batch:
-            arguments += [event.number, event.value]
+            arguments += [event.number, event.value, event.key]
         stream = self._keys.stream(topic, partition)
         with redis_errors():
             highest, _, state = self._publish([stream, f"{stream}:numbers", f"{stream}:bytes"], arguments)
@@ -45,7 +45,13 @@ class RedisBus:
         with redis_errors():
             rows = cast(list[Any], self._redis.xrange(self._keys.stream(topic, partition), start, "+", count=limit))
         return [
-            Received(position.decode(), fields[b"s"].decode(), int(fields[b"n"]), fields[b"v"])
+            Received(
+                position.decode(),
+                fields[b"s"].decode(),
+                int(fields[b"n"]),
+                fields[b"v"],
+                fields.get(b"k", b"").decode(),
+            )
             for position, fields in rows
         ]
 

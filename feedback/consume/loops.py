@@ -7,7 +7,6 @@ the bounded queue of `jobs`.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -22,6 +21,7 @@ from feedback.consume.consumer import Consumer
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects
+from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
@@ -123,17 +123,13 @@ class Worker:
         Raises:
             Unavailable: it could not be stored.
         """
-        letter = {
-            "schema_version": 1,
-            "topic": topic,
-            "position": received.position,
-            "spool": received.spool,
-            "number": received.number,
-            "error": error[:2000],
-            "value": received.value.decode("utf-8", "replace")[:100_000],
-        }
-        key = f"{received.spool}:{received.number}"
-        self._outbox.put_raw(topic + DEAD_LETTER, key, json.dumps(letter, ensure_ascii=False).encode())
+        session = received.key or f"{received.spool}:{received.number}"
+        place = received.position
+        made = letters(
+            topic, session, received.value, error, spool=received.spool, number=received.number, position=place
+        )
+        for part in made:
+            self._outbox.put_raw(topic + DEAD_LETTER, session, part)
         return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
 
     def _consume_until_stopped(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -47,6 +47,7 @@ def test_events_come_back_in_order_with_spool_and_number(bus: Bus, topic: str) -
     assert bus.publish(topic, 1, "spool", events(1, 20)).highest == 20
     got = read_all(bus, topic, 1, "", 20)
     assert [(e.spool, e.number, e.value) for e in got] == [("spool", n, f"事件 {n}".encode()) for n in range(1, 21)]
+    assert {e.key for e in got} == {"会话"}
     assert bus.read(topic, 0, "", 5) == []
 
 
