@@ -42,6 +42,8 @@ class Metrics:
         """Units by (experiment, arm)."""
         self.events: Counter[str] = Counter()
         """fallback, reroute, cancelled, truncated, capture_dropped, ..."""
+        self.failures: Counter[tuple[str, str]] = Counter()
+        """By (arm, cause), also where the other arm stood in; the arm is empty where none was chosen."""
         self.in_flight = 0
 
     def first_byte(self, arm: str, seconds: float) -> None:
@@ -63,6 +65,9 @@ class Metrics:
         yield "# TYPE understudy_exposures_total counter"
         for (experiment, arm), count in sorted(self.exposures.items()):
             yield f'understudy_exposures_total{{experiment="{escape(experiment)}",arm="{arm}"}} {count}'
+        yield "# TYPE understudy_failures_total counter"
+        for (arm, cause), count in sorted(self.failures.items()):
+            yield f'understudy_failures_total{{arm="{arm}",cause="{escape(cause)}"}} {count}'
         yield "# TYPE understudy_gateway_events_total counter"
         for name, count in sorted(self.events.items()):
             yield f'understudy_gateway_events_total{{event="{escape(name)}"}} {count}'

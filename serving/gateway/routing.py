@@ -177,9 +177,3 @@ def model_names(document: RoutingDocument) -> list[str]:
         if name != "teacher" and slot.serves:
             names.append(f"student:{slot.version}")
     return [*dict.fromkeys(names), *document.aliases]
-
-
-def can_serve(document: RoutingDocument) -> bool:
-    """Whether an arm can serve `auto`."""
-    teacher = document.slot_of(document.teacher, "teacher")
-    return teacher is not None or document.slot_of(document.stable, "student") is not None

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from deploy.routing.document import EXTERNAL
 from feedback.events import Event
+from serving.gateway.answering import Answering
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
+from serving.gateway.failures import Failures
 from serving.gateway.http.upstream import Upstreams
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
@@ -84,7 +86,9 @@ class Gateway:
         self.buffered = 0
         """Bytes of bodies held by requests that are not over."""
         self.upstreams = Upstreams(config.reuse_seconds, clock)
+        self.answering = Answering(self.upstreams, clock)
         self.metrics = Metrics()
+        self.failures = Failures(self.metrics, clock)
         self.keys = ApiKeys(config.key_secret, config.api_keys)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()

@@ -22,6 +22,8 @@ from understudy.errors import Unavailable, UnderstudyError
 
 PATHS = {True: b"/chat/completions", False: b"/completions"}
 """Below an engine's base URL, by whether it is a chat."""
+REFUSED = frozenset({401, 403, 429})
+"""Statuses below 500 by which an engine refuses us, not the client's request."""
 log = logging.getLogger("understudy.gateway")
 
 
@@ -105,7 +107,7 @@ class Forward:
         except Exception:
             log.exception("a request failed in the gateway")
             self._task = None
-            self._receiver.no_reply(UnderstudyError("the gateway failed; its log says why"))
+            self._give_up("internal", UnderstudyError("the gateway failed; its log says why"))
 
     async def _connect(self, endpoint: Endpoint, decision: Decision, data: bytes) -> None:
         try:
@@ -114,7 +116,9 @@ class Forward:
             if asyncio.current_task() is not self._task:  # given up in the moment in which it failed
                 return
             self._task = None
-            self._lost(BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}"))
+            self._lost(
+                "unreachable", BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}")
+            )
             return
         if asyncio.current_task() is not self._task:  # given up in the moment in which it succeeded
             connection.close()
@@ -131,13 +135,23 @@ class Forward:
         if connection is not None:
             connection.abort()
 
-    def _lost(self, error: UnderstudyError) -> None:
+    def _lost(self, cause: str, error: UnderstudyError) -> None:
         """No reply will come from this engine."""
         self._drop()
         if self._endpoint is not None:
             self._endpoint.failed()
+        self._note(cause, error.message)
         if not self._fall_back():
             self._receiver.no_reply(error)
+
+    def _give_up(self, cause: str, error: UnderstudyError) -> None:
+        """No engine will be asked any more."""
+        self._note(cause, error.message)
+        self._receiver.no_reply(error)
+
+    def _note(self, cause: str, why: str) -> None:
+        decision = self._context.decision
+        self._gateway.failures.note("" if decision is None else decision.arm, cause, why)
 
     def _fall_back(self) -> bool:
         """Ask the other arm: once, only where the router chose the arm, and within the retry budget."""
@@ -163,7 +177,7 @@ class Forward:
         self._reroutes += 1
         if self._reroutes > self._gateway.config.reroute_tries:
             error = Unavailable("the engine is changing its version; try again", code="version_changing")
-            self._receiver.no_reply(error)
+            self._give_up(error.code, error)
         else:
             self._start(self._reroute())
 
@@ -180,7 +194,7 @@ class Forward:
         try:
             self.ask(gateway.decide(self._context.ask))
         except UnderstudyError as error:
-            self._receiver.no_reply(error)
+            self._give_up(error.code, error)
 
     # the engine's side
 
@@ -193,6 +207,8 @@ class Forward:
         if status == 409 and decision.version != EXTERNAL:
             self._wrong_version()
             return
+        if status >= 500 or status in REFUSED:
+            self._note(f"engine_{status}", f"the engine of the {decision.arm} answered {status}")
         if status >= 500 and self._fall_back():
             return
         if status >= 500 and not has_type(headers, b"application/json"):
@@ -218,9 +234,11 @@ class Forward:
         """The engine broke off."""
         self._connection = None
         if self._receiver.waiting:
-            self._lost(BadGateway(f"the engine broke off before its reply: {describe(error)}"))
+            self._lost("broke_off", BadGateway(f"the engine broke off before its reply: {describe(error)}"))
         else:
-            self._receiver.reply_breaks(f"the engine broke off within its reply: {describe(error)}")
+            why = f"the engine broke off within its reply: {describe(error)}"
+            self._note("broke_off_within_reply", why)
+            self._receiver.reply_breaks(why)
 
     # time
 
@@ -234,14 +252,16 @@ class Forward:
         self._timer = None
         config = self._gateway.config
         if self._receiver.waiting:
-            self._lost(GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
+            self._lost("no_first_byte", GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
             return
         left = config.idle_seconds - (self._gateway.clock() - self._last)
         if left > 0:
             self._set_timer(left)
         elif not self._receiver.client_stalls():
             self._drop()
-            self._receiver.reply_breaks(f"the engine was silent for {config.idle_seconds:g} s")
+            why = f"the engine was silent for {config.idle_seconds:g} s"
+            self._note("silent_within_reply", why)
+            self._receiver.reply_breaks(why)
 
 
 def has_type(headers: Headers, kind: bytes) -> bool:

@@ -241,7 +241,9 @@ class Completion:
         """The engine has said all."""
         assert self._reply is not None
         if self._reply.cut_short():
-            self.reply_breaks("the engine ended its stream before the end of the reply")
+            why = "the engine ended its stream before the end of the reply"
+            self._note("cut_short", why)
+            self.reply_breaks(why)
         else:
             self._reply.end()
             self._finish("complete")
@@ -272,6 +274,8 @@ class Completion:
         if self._life is REPLYING:
             self.reply_breaks(error.message)
             return
+        if self._forward is None and error.status >= 500:
+            self._note(error.code, error.message)
         extra = self._our_lines()
         if error.status in (429, 503):
             extra.append(RETRY_AFTER)
@@ -279,6 +283,10 @@ class Completion:
         data = wire.reply_bytes(error.status, body, extra, close=not self.keep_alive)
         self._connection.transport.write(data)
         self._finish("error", error.status, body)
+
+    def _note(self, cause: str, why: str) -> None:
+        decision = self._context.decision
+        self._gateway.failures.note("" if decision is None else decision.arm, cause, why)
 
     def _our_lines(self) -> list[bytes]:
         """Header lines of ours."""

@@ -7,6 +7,7 @@ httpx and aiohttp were considered; on this path a general client costs more than
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections import deque
 from dataclasses import dataclass
@@ -227,6 +228,8 @@ class Endpoint:
         self._failures = 0
         self._errors_5xx = 0
         self._down_until = 0.0
+        self.answered_at = -math.inf
+        """When it last began a reply with a status below 500, by the clock."""
         self._tls = ssl.create_default_context() if self.address.tls else None
 
     def idle(self) -> Connection | None:
@@ -280,6 +283,7 @@ class Endpoint:
     def answered(self, status: int) -> None:
         """It began a reply."""
         if status < 500:
+            self.answered_at = self._clock()
             self._failures = self._errors_5xx = 0
             return
         self._errors_5xx += 1
@@ -299,12 +303,17 @@ class Upstreams:
 
     def pick(self, urls: str) -> Endpoint:
         """The endpoint of `urls` with the least to do; one that is down only if all are."""
-        group = self._groups.get(urls)
-        if group is None:
-            group = self._groups[urls] = [self._endpoint(url.strip()) for url in urls.split(",")]
+        group = self.group(urls)
         if len(group) == 1:
             return group[0]
         return min(group, key=lambda endpoint: (endpoint.down, endpoint.outstanding))
+
+    def group(self, urls: str) -> list[Endpoint]:
+        """Every endpoint of `urls`."""
+        group = self._groups.get(urls)
+        if group is None:
+            group = self._groups[urls] = [self._endpoint(url.strip()) for url in urls.split(",")]
+        return group
 
     def _endpoint(self, url: str) -> Endpoint:
         if url not in self._endpoints:

@@ -17,7 +17,7 @@ from serving.gateway.keys import bearer_of
 from serving.gateway.routes.bodies import read_body
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.routes.feedback import parse_feedback
-from serving.gateway.routing import can_serve, model_names
+from serving.gateway.routing import model_names
 from serving.gateway.service import Gateway
 from understudy import __version__
 from understudy.errors import NotFound, Unavailable, UnderstudyError
@@ -87,8 +87,12 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/ready")
     async def ready() -> JSONResponse:
         document = gateway.snapshot.document
-        serves = can_serve(document)
-        body = {"ready": serves, "epoch": document.epoch, "models": model_names(document) if serves else []}
+        faults = await gateway.answering.faults(document, gateway.snapshot.engine_key)
+        serves = "" in faults.values()
+        body = {
+            "ready": serves, "epoch": document.epoch, "models": model_names(document) if serves else [],
+            "arms": {arm: fault or "answers" for arm, fault in faults.items()},
+        }  # fmt: skip
         headers = None if serves else {"retry-after": "1"}
         return JSONResponse(body, 200 if serves else 503, headers)
 

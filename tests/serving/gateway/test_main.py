@@ -79,9 +79,9 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp
         eventually(lambda: client.send("GET", "/ready")[0] == 200)
         assert client.chat()[1]["x-understudy-version"] == "external"
         assert teacher.seen[0].headers["authorization"] == "Bearer sk-big"
-        assert teacher.seen[0].json["model"] == "big"
+        assert teacher.seen[-1].json["model"] == "big"
         client.chat(model="student")
-        assert "authorization" not in student.seen[0].headers
+        assert "authorization" not in student.seen[-1].headers
         second = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
         assert second.wait(60) == 2
         assert "gateway.port" in (tmp_path / "gateway.log").read_text("utf-8")

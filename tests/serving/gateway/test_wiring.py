@@ -9,7 +9,7 @@ import pytest
 
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
-from serving.gateway.routing import can_serve
+from serving.gateway.routing import model_names
 from serving.gateway.wiring import build
 from understudy.config import Config
 from understudy.errors import ConfigError
@@ -39,12 +39,12 @@ def test_named_engines_stand_in_until_the_state_directory_has_a_routing_document
     parts = build(config, state_dir, True, "http://127.0.0.1:1", "g")
     assert parts.outbox is not None
     parts.outbox.close(1)
-    assert can_serve(parts.gateway.snapshot.document)
+    assert "teacher" in model_names(parts.gateway.snapshot.document)
     assert "has no routing document: the engines of the configuration answer" in caplog.text
     open_routing(state_dir, None).documents.publish(RoutingDocument(epoch=3))
     assert asyncio.run(parts.gateway.refresh())
     assert parts.gateway.snapshot.document.epoch == 3
-    assert not can_serve(parts.gateway.snapshot.document)
+    assert "teacher" not in model_names(parts.gateway.snapshot.document)
     again = build(config, state_dir, True, "http://127.0.0.1:1", "h")
     assert again.outbox is not None
     again.outbox.close(1)

@@ -120,6 +120,9 @@ class Engine:
             error = {"error": {"message": "wrong version", "type": "conflict_error", "code": "version"}}
             writer.write(response(json.dumps(error).encode(), "409 Conflict"))
             return
+        if seen.path.endswith("/models"):
+            writer.write(response(json.dumps({"object": "list", "data": [{"id": self.name}]}).encode()))
+            return
         words = [word.format(name=self.name) for word in self.words]
         identity = "chatcmpl-" + seen.headers["x-request-id"]
         if seen.json.get("stream"):

@@ -20,9 +20,22 @@ def test_ready_says_whether_an_arm_can_serve(serve: Serve, engine: Make) -> None
     assert running.client.send("GET", "/ready")[0] == 503
     status, headers, body = running.client.chat()
     assert (status, headers["retry-after"], body["error"]["code"]) == (503, "1", "no_arm_ready")
-    running.snapshot.offer(document(both(engine)))
+    engines = both(engine)
+    running.snapshot.offer(document(engines))
     assert running.client.send("GET", "/ready")[0] == 200
     assert running.client.chat()[0] == 200
+
+
+def test_ready_is_false_when_every_engine_is_dead_though_the_document_says_ready(serve: Serve, engine: Make) -> None:
+    engines = both(engine)
+    for one in engines.values():
+        one.stop()
+    running = serve(document(engines))
+    status, headers, raw = running.client.send("GET", "/ready")
+    body = json.loads(raw)
+    assert (status, headers["retry-after"], body["ready"], body["models"]) == (503, "1", False, [])
+    assert "cannot be reached" in body["arms"]["teacher"]
+    assert "cannot be reached" in body["arms"]["student"]
 
 
 def test_a_fault_of_the_gateway_is_an_error_object(serve: Serve) -> None:
