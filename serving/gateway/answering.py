@@ -72,7 +72,7 @@ class Answering:
 
 async def asked(endpoint: Endpoint, key: str) -> str:
     """What is wrong with the engine at `endpoint`; empty where it answers, be it that it has no list of models."""
-    probe = _Probe()
+    probe = _StatusSink()
     connection: Connection | None = None
     try:
         async with asyncio.timeout(DEADLINE):
@@ -99,7 +99,7 @@ def _head(endpoint: Endpoint, key: str) -> bytes:
     return line + b"\r\naccept: application/json\r\n" + bearer + b"\r\n"
 
 
-class _Probe:
+class _StatusSink:
     """A sink that keeps the status alone."""
 
     def __init__(self) -> None:
