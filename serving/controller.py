@@ -105,7 +105,7 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         rollout=config.section(RolloutConfig),
         shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
         teacher=engines.teacher.slot if engines.teacher else None,
-        trusted_keys=config.section(RegistryConfig).trusted_keys,
+        registry=config.section(RegistryConfig),
     )
     deployment = Deployment(state, settings, sources.stats)
     routing = open_routing(state, redis.url, redis.prefix)

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from deploy.control.context import ControlContext
 from deploy.control.operations import Operations
 from deploy.control.publishing import Publish
+from deploy.control.retention import prune
 from deploy.control.versions import absorb_bad, adopt, archive_spare, replace_bad_stable
 from deploy.life.canary import Canary
 
 ControlStep = Callable[[ControlContext], None]
+PRUNE = 60.0
+"""Seconds between two looks for what may go."""
 FOLLOW = 30.0
 """Seconds after which a round counts as live although a gateway does not follow."""
 
@@ -38,7 +41,21 @@ def tick_steps(
         settle_slots,
         Publish(context),
         lambda c: close_round(c, canary),
+        Prune(),
     )
+
+
+class Prune:
+    """Lets go of what retention does not keep, now and then."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    def __call__(self, context: ControlContext) -> None:
+        """Prune when `PRUNE` seconds are over."""
+        if context.clock() >= self._due:
+            self._due = context.clock() + PRUNE
+            prune(context.deployment, context.deployment.settings.registry)
 
 
 def settle_audit(context: ControlContext) -> None:

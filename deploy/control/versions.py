@@ -73,7 +73,8 @@ def archive_spare(deployment: Deployment) -> None:
     kept = {state.stable, *state.previous, *canary, *state.slots.values()}
     spare = [m.version for m in deployment.registry.versions() if m.kind == "student" and m.version not in kept]
     for version in spare[deployment.settings.rollout.keep_versions :]:
-        deployment.change((version, "archived", "older than the versions that are kept"))
+        if deployment.state.record(version).state != "archived":  # else killed between both lines
+            deployment.change((version, "archived", "older than the versions that are kept"))
         deployment.registry.archive(version)
 
 

@@ -50,7 +50,7 @@ class Deployment:
         self.settings = settings
         self.kpis = kpis
         self.clock = clock
-        self.registry = Registry(folder, clock, settings.trusted_keys)
+        self.registry = Registry(folder, clock, settings.registry.trusted_keys)
         self.rounds: RoundStore = FileRounds(folder, clock)
         self.audit: AuditLog = FileAuditLog(folder.audit, clock)
         self.beats: dict[str, Heartbeat] = {}

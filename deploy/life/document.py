@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ab.experiment import Experiment
 from deploy.life.config import RolloutConfig
 from deploy.life.state import ControlState
+from deploy.registry.config import RegistryConfig
 from deploy.routing.document import (
     EXTERNAL,
     STUDENT_SLOTS,
@@ -27,8 +28,7 @@ class Settings:
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     shadow: ShadowRates = field(default_factory=ShadowRates)
     teacher: SlotView | None = None
-    trusted_keys: tuple[str, ...] = ()
-    """Of `deploy.registry.config.RegistryConfig`."""
+    registry: RegistryConfig = field(default_factory=RegistryConfig)
 
 
 def build(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.control.versions import archive_spare
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import STEP, World, actions, register, to_canary
@@ -56,3 +57,14 @@ def test_old_versions_are_archived_but_never_the_last_four(state_dir: StateDir) 
     assert set(kept) >= {"v9", "v8", "v7", "v2"}
     assert "v1" not in kept
     assert (state_dir.registry / "archive" / "v1" / "manifest.json").is_file()
+
+
+def test_a_version_that_was_written_down_as_archived_and_not_yet_moved_is_moved_later(state_dir: StateDir) -> None:
+    world = World(state_dir, (STEP,), keep_versions=4)
+    for number in range(3, 10):
+        register(state_dir, f"spare-{number}")
+    world.turn()
+    world.conductor.deployment.change(("v1", "archived", "killed before the folder was moved"))
+    archive_spare(world.conductor.deployment)
+    assert (state_dir.registry / "archive" / "v1").is_dir()
+    assert actions(world).count("version.archived") >= 1

@@ -1,0 +1,78 @@
+"""Old rounds and archived weights go, what is in use and what was decided stays."""
+
+from __future__ import annotations
+
+import os
+
+from deploy.control.retention import in_use, prune, store_uses
+from deploy.registry.config import RegistryConfig
+from deploy.registry.store import Registry
+from deploy.rounds.store import FileRounds
+from tests.deploy.fleet import World, actions, register, to_canary
+from understudy.retention import folder_bytes
+
+RULES = RegistryConfig(keep_rounds=1, keep_archived=1)
+
+
+def ended_rounds(world: World, n: int) -> list[str]:
+    """Candidates of `n` rounds that their gate refused, with a text in each round."""
+    versions = []
+    for number in range(1, n + 1):
+        versions.append(world.candidate(better=-0.2))
+        (world.state.rounds / str(number) / "select").mkdir(exist_ok=True)
+        (world.state.rounds / str(number) / "select" / "train.jsonl").write_text("客户的话", "utf-8")
+        world.turn()
+    return versions
+
+
+def texts(world: World) -> list[str]:
+    return sorted(path.parts[-3] for path in world.state.rounds.rglob("train.jsonl"))
+
+
+def test_of_old_rounds_only_the_summaries_stay(world: World) -> None:
+    ended_rounds(world, 3)
+    before = FileRounds(world.state).all()
+    prune(world.conductor.deployment, RULES)
+    assert texts(world) == ["3"]
+    assert FileRounds(world.state).all() == before
+    assert actions(world)[-1] == "retention.pruned"
+    prune(world.conductor.deployment, RULES)
+    assert actions(world).count("retention.pruned") == 1, "nothing is left to go"
+
+
+def test_a_round_whose_candidate_is_in_use_or_that_is_under_way_stays(world: World) -> None:
+    live = world.candidate()
+    (world.state.rounds / "1" / "select" / "train.jsonl").write_text("客户的话", "utf-8")
+    to_canary(world, live)
+    world.evidence(live, 60)
+    assert world.turn(5).stable == live
+    ended = RegistryConfig(keep_rounds=1, keep_archived=0)
+    world.candidate(better=-0.2)
+    world.turn()
+    coming = world.candidate()
+    (world.state.rounds / "3" / "select" / "train.jsonl").write_text("客户的话", "utf-8")
+    world.turn()
+    assert {live, coming, "v2", "v1"} <= in_use(world.conductor.deployment)
+    prune(world.conductor.deployment, ended)
+    assert texts(world) == ["1", "3"]
+
+
+def test_archived_weights_go_but_the_latest_and_the_manifests_stay(world: World) -> None:
+    registry = Registry(world.state)
+    for content in ("a", "b", "c"):
+        registry.archive(register(world.state, content))
+    archive = world.state.registry / "archive"
+    weights = [sorted(os.listdir(archive / name)) for name in ("v3", "v4", "v5")]
+    prune(world.conductor.deployment, RULES)
+    assert sorted(os.listdir(archive / "v3")) == sorted(os.listdir(archive / "v4")) == ["READY", "manifest.json"]
+    assert sorted(os.listdir(archive / "v5")) == weights[2]
+    assert registry.next_version("student") == "v6", "names of versions that went stay taken"
+
+
+def test_the_table_names_every_store_with_its_size(world: World) -> None:
+    table = {use.name: use for use in store_uses(world.state, RULES, world.rollout)}
+    assert table["versions"].bytes == folder_bytes(world.state.versions) > 0
+    assert (table["versions"].items, table["audit log"].items) == (2, 1)
+    assert table["rounds"].rule == "texts and weights of 1 rounds; of older ones summaries"
+    unnamed = {path.name for path in world.state.registry.iterdir() if path.is_dir()} - set(table) - {"keys"}
+    assert unnamed == set()
