@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -35,6 +35,8 @@ class Event(BaseModel):
     """Base of every message."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+    TEXT: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold what people wrote; they are stored under a key of the tenant (`feedback.privacy.vault`)."""
     schema_version: int
     id: str
     session: str
@@ -47,6 +49,7 @@ class Event(BaseModel):
 class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "params", "reply")
     schema_version: Literal[1] = 1
     unit: str
     unit_derived: bool = False
@@ -87,6 +90,7 @@ class Exchange(Event):
 class Verdict(Event):
     """What the checks said of a teacher reply and a student reply to the same prompt."""
 
+    TEXT: ClassVar[tuple[str, ...]] = ("reasons",)
     schema_version: Literal[2] = 2
     exchange: str
     teacher: str
@@ -119,6 +123,7 @@ class Verdict(Event):
 class HardSample(Event):
     """An input whose checks failed (or that is hard by its kind), for the pool. Text only."""
 
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "student_text")
     schema_version: Literal[1] = 1
     exchange: str
     messages: list[dict[str, Any]]

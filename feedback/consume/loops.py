@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from feedback.bus.protocol import Bus, Received
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
@@ -25,6 +27,7 @@ from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.privacy.vault import Purged
 from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Jobs, push
 from feedback.shadow.loop import ShadowLoop
@@ -68,8 +71,8 @@ class Worker:
         self._stop = threading.Event()
         self._fault: Exception | None = None
         self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury)
-        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN)
-        pool = Pool(client, config.prefix, config.pool)
+        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault)
+        pool = Pool(client, config.prefix, config.pool, outbox.vault)
         checks = build(config.shadow) if checks is None else checks
         self.shadow = ShadowLoop(
             self._jobs, directory, pool, outbox, self._keys, config.shadow, checks, config.pool.hard_weight
@@ -100,21 +103,24 @@ class Worker:
         """
         try:
             return self._effects(topic, received.value, time.time())
+        except Purged:
+            return [["HINCRBY", self._keys.counters, f"purged_{topic}", 1]]
         except ValueError as error:  # not JSON, or not an event
-            return self.bury(topic, received, str(error))
+            return self.bury(topic, received, _why(error))
         except Exception as error:  # whatever an event may hold, those behind it must not wait for it
             log.exception("an event of %s goes to the dead letters", topic)
             return self.bury(topic, received, repr(error))
 
     def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
         if topic == KPIS:
-            return feedback_effects(self._keys, self._config.kpis, Kpi.model_validate_json(value), now)
-        exchange = Exchange.model_validate_json(value)
+            return feedback_effects(self._keys, self._config.kpis, self._outbox.vault.open(Kpi, value), now)
+        exchange = self._outbox.vault.open(Exchange, value)
         commands = exchange_effects(self._keys, self._config.kpis, exchange, now)
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow
-            commands.append(push(self._keys, exchange, now, shadow.deadline, shadow.queue))
+            stored = self._outbox.vault.seal(exchange).decode()
+            commands.append(push(self._keys, exchange.id, stored, now, shadow.deadline, shadow.queue))
         return commands
 
     def bury(self, topic: str, received: Received, error: str) -> list[list[Any]]:
@@ -158,3 +164,11 @@ class Worker:
             self._consumer.release()
         except Unavailable as error:
             log.info("the leases were not given back and will run out: %s", error.message)
+
+
+def _why(error: ValueError) -> str:
+    """What is wrong with an event, without a word of what stands in it."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

@@ -22,6 +22,7 @@ from feedback.outbox.config import OutboxConfig
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import OVERHEAD, Entry, Spool
 from feedback.privacy.redact import Redaction
+from feedback.privacy.vault import FOLDER, Purged, Vault
 from understudy.errors import TooLarge, Unavailable
 from understudy.files import kept_secret
 from understudy.ids import random_id
@@ -57,6 +58,8 @@ class Outbox:
         self._partitions = bus.partitions
         self._spool = Spool(folder / f"{name}.db", config.spool_bytes)
         self._redaction = Redaction(kept_secret(folder / "pseudonym.key", random_id))
+        self.vault = Vault(folder / FOLDER)
+        """Under whose keys all texts of this state directory are stored."""
         self._producer = Producer(self._spool, bus, config.keep_seconds)
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
@@ -65,7 +68,7 @@ class Outbox:
         self._refused = False
         self._mutex = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0}
+        self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0, "purged": 0}
         """Events lost so far, by reason."""
         self.stored = 0
 
@@ -199,6 +202,9 @@ class Outbox:
         except TooLarge:
             self.dropped["size"] += 1
             return None
+        except Purged:
+            self.dropped["purged"] += 1
+            return None
         except Exception as error:
             # Whatever a request may hold, the thread must go on with the next one.
             log.warning("an exchange could not be assembled: %r", error)
@@ -221,7 +227,7 @@ class Outbox:
         elif isinstance(event, Kpi):
             event = self._redaction.kpi(event)
         place = partition_of(event.session, self._partitions)
-        return Entry(TOPIC_OF[type(event)], place, event.session, self._within(_json(event)))
+        return Entry(TOPIC_OF[type(event)], place, event.session, self._within(self.vault.seal(event)))
 
     def _within(self, value: bytes) -> bytes:
         if len(value) + OVERHEAD > self._config.event_bytes:

@@ -7,15 +7,18 @@ shares to what it returns. Every method blocks briefly and raises Unavailable wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, cast
 
 from feedback.events import HARD_KINDS, INPUT_KINDS, HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.minhash import Sketch, similarity, sketch
+from feedback.privacy.vault import Purged, Vault
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
@@ -29,8 +32,12 @@ FETCH = 200
 class Pool:
     """Hard samples (weight 3 where a check failed, else 1) and anchors (weight 1): what passed, and half of all."""
 
-    def __init__(self, client: Client, prefix: str = "us:", config: PoolConfig | None = None) -> None:
+    def __init__(
+        self, client: Client, prefix: str = "us:", config: PoolConfig | None = None, vault: Vault | None = None
+    ) -> None:
+        """`vault`: under whose keys texts lie in Redis; None: as they are, for whoever only counts."""
         self._redis = client
+        self._vault = vault
         self._p = RedisKeys(prefix).pool
         self._config = config or PoolConfig()
         self._script = client.register_script(source("pool"))
@@ -46,11 +53,10 @@ class Pool:
         shares = [config.capacity, config.tenant_share, config.kind_share, f"{sample.at:.3f}"]
         with redis_errors():
             twin = self._twin(made)
-            text = sample.model_dump_json()
             arguments = [
                 sample.id,
                 json.dumps(meta),
-                text,
+                self._stored(sample),
                 made.signature,
                 int(bool(sample.failed_checks)),
                 twin,
@@ -62,8 +68,14 @@ class Pool:
     def anchor(self, sample: HardSample) -> bool:
         """Offer an exchange to the reservoir for replay and judging; whether it is in."""
         size = self._config.anchors
-        text = sample.model_dump_json()
-        arguments = [sample.id, text, sample.tenant, f"{sample.at:.3f}", size, f"{random.random():.17f}"]
+        arguments = [
+            sample.id,
+            self._stored(sample),
+            sample.tenant,
+            f"{sample.at:.3f}",
+            size,
+            f"{random.random():.17f}",
+        ]
         with redis_errors():
             return bool(self._script([self._p], ["anchor", *arguments]))
 
@@ -89,7 +101,7 @@ class Pool:
                 metas = {i: raw for i, raw in metas.items() if _failed_by(student, json.loads(raw))}
             chosen = self._within_shares(n, metas, one_kind=kind is not None)
             texts = self._fetch("text", chosen)
-        samples = (HardSample.model_validate_json(texts[i]) for i in chosen if i in texts)
+        samples = self._opened(texts[i] for i in chosen if i in texts)
         return [sample.model_copy(update={"seq": seqs[sample.id]}) for sample in samples]
 
     def size(self) -> int:
@@ -145,6 +157,14 @@ class Pool:
         with redis_errors():
             return int(self._script([self._p], ["purge", tenant, f"{now:.3f}"]))
 
+    def _stored(self, sample: HardSample) -> bytes:
+        return self._vault.seal(sample) if self._vault else sample.model_dump_json().encode()
+
+    def _opened(self, texts: Iterable[bytes]) -> Iterator[HardSample]:
+        for text in texts:
+            with contextlib.suppress(Purged):  # what a purge destroyed a moment ago, or what it could not reach
+                yield self._vault.open(HardSample, text) if self._vault else HardSample.model_validate_json(text)
+
     def _twin(self, made: Sketch) -> str:
         found: Any = self._redis.hmget(f"{self._p}lsh", list(made.bands))
         candidates = sorted({identity.decode() for identity in found if identity})
@@ -164,7 +184,7 @@ class Pool:
             found: Any = self._redis.lrange(f"{self._p}anchor:ids", 0, -1)
             ids = [identity.decode() for identity in found]
             texts = self._fetch("anchor:text", chance.sample(ids, min(n, len(ids))))
-        return [HardSample.model_validate_json(text) for text in texts.values()]
+        return list(self._opened(texts.values()))
 
     def _within_shares(self, n: int, metas: dict[str, bytes], *, one_kind: bool) -> list[str]:
         tenant_limit = math.ceil(self._config.tenant_share * n)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.events import Exchange
+from feedback.privacy.vault import Purged, Sealed, Vault
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 
@@ -44,19 +45,23 @@ class Job:
     taken: int = 1
 
 
-def push(keys: RedisKeys, exchange: Exchange, now: float, deadline: float, bound: int) -> list[Any]:
-    """The verb (effects.lua) that queues a job, or counts it as dropped when `bound` are waiting."""
-    payload = json.dumps({"until": now + deadline, "exchange": exchange.model_dump(exclude_none=True)})
-    return ["push", keys.jobs, keys.payloads, keys.counters, exchange.id, payload, f"{now:.3f}", bound]
+def push(keys: RedisKeys, identity: str, stored: str, now: float, deadline: float, bound: int) -> list[Any]:
+    """The verb (effects.lua) that queues a job, or counts it as dropped when `bound` are waiting.
+
+    `stored`: the exchange as the vault sealed it.
+    """
+    payload = json.dumps({"until": now + deadline, "exchange": stored})
+    return ["push", keys.jobs, keys.payloads, keys.counters, identity, payload, f"{now:.3f}", bound]
 
 
 class Jobs:
     """The queue; blocking calls that raise Unavailable while Redis is away."""
 
-    def __init__(self, client: Client, keys: RedisKeys, lease: float) -> None:
+    def __init__(self, client: Client, keys: RedisKeys, lease: float, vault: Vault) -> None:
         self._redis = client
         self._keys = keys
         self._lease = lease
+        self._vault = vault
         self._claim = client.register_script(CLAIM)
         self._finish = client.register_script(FINISH)
 
@@ -72,9 +77,15 @@ class Jobs:
             self.drop(identity, "given_up")
             return None
         payload = json.loads(found[1])
+        held = payload["exchange"]
+        try:
+            exchange = self._vault.open(Exchange, held if isinstance(held, str) else json.dumps(held))
+        except (Purged, Sealed) as error:
+            self.drop(identity, error.code)
+            return None
         taken = int(found[2])
         until = payload["until"] if taken == 1 else max(payload["until"], now + self._lease / 2)
-        return Job(identity, Exchange.model_validate(payload["exchange"]), until, taken)
+        return Job(identity, exchange, until, taken)
 
     def finish(self, identity: str, commands: Sequence[Sequence[Any]] = ()) -> bool:
         """End a job and apply `commands` in the same call; False when it had ended before."""

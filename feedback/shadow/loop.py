@@ -161,7 +161,7 @@ class ShadowLoop:
         self._jobs.finish(job.id, [*verdict_effects(self._keys, verdict), *self._views(verdict)])
 
     def _views(self, verdict: Verdict) -> list[list[object]]:
-        record = verdict.model_dump_json(exclude_none=True)
+        record = verdict.model_dump_json(exclude_none=True, exclude=set(verdict.TEXT))
         kinds = (*verdict.failed, *verdict.kinds)
         return [
             ["LPUSH", self._keys.verdicts, record],

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from feedback.pool.general import is_general
+from feedback.privacy.vault import Vault
 from online_distill.data.clusters import Clusters
 from online_distill.data.config import DataConfig
-from online_distill.data.rows import Row
+from online_distill.data.rows import Row, lines_of, rows_of
 from online_distill.data.selecting import balanced, is_held_out, prompt_key
 from understudy.files import write_atomic
 
@@ -66,13 +67,13 @@ class Reservoir:
         """Held-out rows that a former student failed."""
         return [row for row in self.rows if row.role == "hard"]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, vault: Vault | None = None) -> None:
         """Write the file, whole or not at all."""
         head = json.dumps({"schema_version": 1, "leaders": self.clusters.leaders}, ensure_ascii=False)
-        write_atomic(path, "".join(f"{line}\n" for line in (head, *(row.model_dump_json() for row in self.rows))))
+        write_atomic(path, b"".join(line + b"\n" for line in (head.encode(), *lines_of(self.rows, vault))))
 
 
-def load_reservoir(path: Path, reserved: float = 0.2) -> Reservoir:
+def load_reservoir(path: Path, reserved: float = 0.2, vault: Vault | None = None) -> Reservoir:
     """The reservoir of a file; an empty one where there is none, or it is damaged: that one is moved aside.
 
     What an exchange's own hash holds out stays held out then, too. `reserved`: share of the clusters that are
@@ -81,8 +82,8 @@ def load_reservoir(path: Path, reserved: float = 0.2) -> Reservoir:
     if not path.is_file():
         return Reservoir(Clusters(reserved=reserved))
     try:
-        head, *lines = path.read_text("utf-8").split("\n")
-        rows = [Row.model_validate_json(line) for line in lines if line]
+        head, *lines = path.read_bytes().split(b"\n")
+        rows = list(rows_of(lines, vault))
         return Reservoir(Clusters(json.loads(head)["leaders"], reserved=reserved), rows)
     except (ValueError, KeyError, TypeError):
         path.replace(path.with_suffix(".damaged"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from feedback.events import HardSample
+from feedback.privacy.vault import Purged, Vault
 from understudy.files import write_atomic
 
 RowRole = Literal["hard", "anchor"]
@@ -20,6 +22,8 @@ that it has learned; an exchange for replay; a row that an earlier round has kep
 class Row(BaseModel):
     """One sample of a round, as it lies in `rounds/N/select/*.jsonl`. An `anchor` is a general row."""
 
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "student_text")
+    """Stored under the key of the row's tenant, see `feedback.privacy.vault`."""
     model_config = ConfigDict(frozen=True, extra="ignore")
     schema_version: Literal[1] = 1
     id: str
@@ -72,11 +76,25 @@ class Row(BaseModel):
         return self.model_copy(update={"role": "anchor", "why": why, "weight": 1.0, "student_text": ""})
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """JSON lines, whole or not at all."""
-    write_atomic(path, "".join(row.model_dump_json() + "\n" for row in rows))
+def write_rows(path: Path, rows: Iterable[Row], vault: Vault | None = None) -> None:
+    """JSON lines, whole or not at all; sealed where there is a vault."""
+    write_atomic(path, b"".join(line + b"\n" for line in lines_of(rows, vault)))
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a JSON lines file."""
-    return [Row.model_validate_json(line) for line in path.read_text("utf-8").split("\n") if line]
+def read_rows(path: Path, vault: Vault | None = None) -> list[Row]:
+    """The rows of a JSON lines file, without those of a tenant that was purged since."""
+    return list(rows_of(path.read_bytes().split(b"\n"), vault))
+
+
+def lines_of(rows: Iterable[Row], vault: Vault | None) -> Iterator[bytes]:
+    """Each row as a line of a file; a row that was purged meanwhile is left out."""
+    for row in rows:
+        with contextlib.suppress(Purged):
+            yield vault.seal(row) if vault else row.model_dump_json().encode()
+
+
+def rows_of(lines: Iterable[bytes], vault: Vault | None) -> Iterator[Row]:
+    """What `lines_of` gave, less what was purged since."""
+    for line in filter(None, lines):
+        with contextlib.suppress(Purged):
+            yield vault.open(Row, line) if vault else Row.model_validate_json(line)

@@ -10,6 +10,7 @@ import redis
 from feedback.events import HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import ANCHOR, Pool
+from feedback.privacy.vault import Vault
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable
@@ -24,14 +25,14 @@ NO_REDIS = "there is no Redis to read the hard pool from; set `redis.url`, or st
 class PoolSource:
     """Samples from the hard pool in Redis. Everything raises Unavailable while Redis is away."""
 
-    def __init__(self, url: str | None, prefix: str, config: PoolConfig) -> None:
-        self._url, self._prefix, self._config = url, prefix, config
+    def __init__(self, url: str | None, prefix: str, config: PoolConfig, vault: Vault | None = None) -> None:
+        self._url, self._prefix, self._config, self._vault = url, prefix, config, vault
 
     @cached_property
     def _pool(self) -> Pool:
         if not self._url:
             raise Unavailable(NO_REDIS)
-        return Pool(connect(self._url), self._prefix, self._config)
+        return Pool(connect(self._url), self._prefix, self._config, self._vault)
 
     def hard(self, n: int) -> Sequence[HardSample]:
         """Up to `n` hard samples, uniform within quotas."""

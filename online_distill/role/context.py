@@ -13,6 +13,7 @@ from deploy.rounds.record import Round
 from deploy.rounds.store import RoundStore
 from deploy.routing.document import EXTERNAL
 from feedback.events import HardSample
+from feedback.privacy.vault import Vault
 from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.cache import Memory, TargetCache
@@ -73,6 +74,8 @@ class Context:
     make_scorer: Callable[[Round], Scorer]
     gate: GateConfig | None = None
     """What will judge the candidate; None: nobody waits for rows to judge on."""
+    vault: Vault | None = None
+    """Under whose keys the rows lie on disk; None: as they are."""
     stopped: Callable[[], bool] = field(default=lambda: False)
     clock: Clock = monotonic
 

@@ -13,6 +13,7 @@ from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
+from feedback.privacy.vault import FOLDER, Vault
 from feedback.store.connection import find_redis
 from online_distill.data.material import of_teacher
 from online_distill.data.source import PoolSource, Requests
@@ -43,7 +44,8 @@ class Trainer:
         url, prefix = redis.url, redis.prefix
         self._documents = open_routing(state, url, prefix).documents
         self._requests = Requests(url, prefix)
-        self._source = source or PoolSource(url, prefix, config.section(PoolConfig))
+        self._vault = Vault(state.spool / FOLDER)
+        self._source = source or PoolSource(url, prefix, config.section(PoolConfig), self._vault)
 
     def tick(self, now: bool = False) -> bool:
         """Resume or begin a round when there is reason to (`now`: in any case); True when a stage was run.
@@ -107,7 +109,7 @@ class Trainer:
     def _context(self, current: Round) -> Context:
         return Context(
             round=current, rounds=self._rounds, registry=self._registry, config=self._config, source=self._source,
-            make_scorer=self._scorer, gate=self._gate, stopped=self._stop.is_set,
+            make_scorer=self._scorer, gate=self._gate, vault=self._vault, stopped=self._stop.is_set,
         )  # fmt: skip
 
     def _scorer(self, current: Round) -> Scorer:

@@ -13,6 +13,7 @@ from feedback.bus.opening import open_bus
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
 from feedback.consume.loops import Worker, WorkerConfig
+from feedback.events import VERDICTS, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.store import KpiStore
 from feedback.outbox.config import OutboxConfig
@@ -36,7 +37,7 @@ class World:
         self.outbox = Outbox(folder, "worker", self.bus, OutboxConfig())
         self.directory = Directory()
         self.kpis = KpiStore(self.client)
-        self.pool = Pool(self.client)
+        self.pool = Pool(self.client, vault=self.gateway.vault)
         self.stats = Stats(self.client)
         self.config = KpisConfig()
         self.checks: tuple[Check, ...] = build(ShadowConfig())
@@ -54,6 +55,11 @@ class World:
         finally:
             stop.set()
             await task
+
+    def verdicts(self) -> list[Verdict]:
+        """All that are on the bus."""
+        rows = [e for p in range(self.bus.partitions) for e in self.bus.read(VERDICTS, p, "", 99)]
+        return [self.gateway.vault.open(Verdict, e.value) for e in rows]
 
     bus_url = ""
 

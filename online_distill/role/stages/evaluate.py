@@ -14,7 +14,7 @@ EVALUATION = "evaluation.json"
 
 def evaluate_stage(context: Context) -> StageOutcome:
     """Held-out rows -> evaluation.json, which the gate reads."""
-    rows = read_rows(context.folder("select") / "holdout.jsonl")
+    rows = read_rows(context.folder("select") / "holdout.jsonl", context.vault)
     parent = context.registry.path(context.round.parent)
     candidate, device = context.folder("export") / MODEL, models.pick_device(context.config.device)
     found = judge(rows, parent, candidate, max_length=context.config.max_length, device=device)

@@ -17,7 +17,7 @@ def register_stage(context: Context) -> StageOutcome:
     if not evaluated["candidate_finite"]:
         return StageOutcome({"error": "the candidate has weights that are no numbers"}, "rejected")
     this = context.round
-    rows = read_rows(context.folder("select") / "train.jsonl")
+    rows = read_rows(context.folder("select") / "train.jsonl", context.vault)
     manifest = context.registry.register(
         context.folder("export") / MODEL,
         kind="student",

@@ -14,7 +14,7 @@ from online_distill.teacher.texts import texts_of
 def score_stage(context: Context) -> StageOutcome:
     """train.jsonl -> shards of targets."""
     config = context.config
-    rows = read_rows(context.folder("select") / "train.jsonl")
+    rows = read_rows(context.folder("select") / "train.jsonl", context.vault)
     texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
     seconds, memory = config.budget_seconds * config.score_share, context.memory()
     with closing(context.make_scorer(context.round)) as scorer:

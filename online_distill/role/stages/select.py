@@ -31,7 +31,7 @@ def select_stage(context: Context) -> StageOutcome:
     """Pool and reservoir -> train.jsonl and holdout.jsonl. The reservoir keeps what later rounds draw from."""
     still_waiting(context)
     folder, config, kept = context.folder("select"), context.config, context.rounds.kept / RESERVOIR
-    position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters)
+    position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters, context.vault)
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
     material, former_teacher = _material(context, reservoir)
@@ -42,10 +42,10 @@ def select_stage(context: Context) -> StageOutcome:
     room = room_for(config.budget_seconds * config.score_share, pace)
     costs = _costs(free, encoder, context)
     train, no_time = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
-    write_rows(folder / "train.jsonl", train)
-    write_rows(folder / "holdout.jsonl", chosen.holdout)
+    write_rows(folder / "train.jsonl", train, context.vault)
+    write_rows(folder / "holdout.jsonl", chosen.holdout, context.vault)
     reservoir.keep([*material.general, *chosen.holdout, *_anchors(free)], config)
-    reservoir.save(kept)
+    reservoir.save(kept, context.vault)
     table = by_cluster(train, chosen.holdout, reservoir.clusters.names())
     write_json(folder / "clusters.json", {"schema_version": 1, "clusters": table})
     summary = {

@@ -14,10 +14,13 @@ from feedback.bus.protocol import Bus
 from feedback.events import EXCHANGES, Exchange
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
+from feedback.privacy.vault import Vault
 from feedback.store.config import RedisConfig
 from feedback.store.server import free_port
 
 Make = Callable[..., Outbox]
+_vaults: list[Vault] = []
+"""Of the outboxes made so far; the last one opens what is read."""
 
 
 @pytest.fixture
@@ -26,6 +29,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     def build(url: str, assemble: Any = None, name: str = "gateway", start: bool = True, **config: Any) -> Outbox:
         outbox = Outbox(tmp_path, name, bus_at(url), OutboxConfig(**config), assemble)
+        _vaults.append(outbox.vault)
         if start:
             outbox.start()
             made.append(outbox)
@@ -46,4 +50,4 @@ def nowhere() -> str:
 
 def read(url: str, topic: str = EXCHANGES) -> list[Exchange]:
     bus = bus_at(url)
-    return [Exchange.model_validate_json(e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]
+    return [_vaults[-1].open(Exchange, e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]

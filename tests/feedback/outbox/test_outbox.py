@@ -23,8 +23,9 @@ def test_events_reach_the_bus_redacted(make: Make, redis_url: str, tmp_path: Pat
     eventually(lambda: len(read(redis_url)) == 1)
     (event,) = read(redis_url)
     assert (event.reply, event.redacted) == ("请写信到 <EMAIL_1>", True)
-    for file in tmp_path.iterdir():
+    for file in filter(Path.is_file, tmp_path.rglob("*")):
         assert b"secret.name" not in file.read_bytes()
+        assert "请写信到".encode() not in file.read_bytes()
 
 
 def test_raw_items_are_assembled_in_the_thread(make: Make, redis_url: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from feedback.checks.kinds import Cost, Finding, ReplyPair, ReplySpan
-from feedback.events import Verdict
 from feedback.pool.general import is_general
 from feedback.pool.store import ANCHOR
 from feedback.shadow.config import ShadowConfig
@@ -90,7 +89,7 @@ async def test_a_number_without_a_unit_is_held_against_a_greedy_reply(world: Wor
     world.directory.students[0].text = "Your order CK1243 is on its way to you, and we will send a message."
     world.gateway.put(exchange(1, reply="Your order CK1234 is on its way to you, and we will send a message."))
     await world.work(lambda: world.pool.size() == 1)
-    (verdict,) = world.stats.recent_verdicts()
+    (verdict,) = world.verdicts()
     assert verdict.failed == ("logic",)
     assert verdict.reasons == ("code: the teacher says ck1234, the student ck1243",)
 
@@ -166,10 +165,5 @@ async def test_a_refused_copy_is_dropped_and_counted(world: World) -> None:
 async def test_records_reach_their_topics(world: World) -> None:
     world.directory.students[0].text = "no"
     world.gateway.put(exchange(1))
-
-    def verdicts() -> list[Verdict]:
-        rows = [e for p in range(2) for e in world.bus.read("understudy.verdicts", p, "", 9)]
-        return [Verdict.model_validate_json(e.value) for e in rows]
-
-    await world.work(lambda: len(verdicts()) == 1)
-    assert "semantic" in verdicts()[0].failed
+    await world.work(lambda: len(world.verdicts()) == 1)
+    assert "semantic" in world.verdicts()[0].failed

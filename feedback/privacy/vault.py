@@ -1,0 +1,139 @@
+"""Texts of events as they are stored: sealed under a key of their tenant, which a purge destroys.
+
+`seal` and `open` are the two places where a text of a client goes to, and comes from, anything that outlives the
+process: spool, bus, Redis, rounds. What says how the system works (arm, version, seconds) stays readable; the
+fields that a model names in `TEXT` go into one field `sealed`. Each sealed text has a key of its own, derived
+from the tenant's by 128 random bits (the construction of XAES-256-GCM, C2SP), so that no number of texts
+wears a tenant's key out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel
+
+from feedback.privacy.keyring import TenantKeys
+from understudy.errors import UnderstudyError
+
+SALT = 16
+NONCE = bytes(12)
+"""One key seals one text, so one nonce will do."""
+FOLDER = "tenants"
+"""Beside the spools of a state directory."""
+
+
+class Purged(UnderstudyError):
+    """The text was of a tenant and time that were purged; nobody can read it, and nothing is to be done with it."""
+
+    status, kind, code = 404, "invalid_request_error", "purged"
+
+
+class Sealed(UnderstudyError):
+    """The text cannot be opened although its tenant was not purged: its key is not here, or it was changed."""
+
+    status, kind, code = 503, "service_unavailable_error", "sealed"
+
+
+class Textual(Protocol):
+    """What can be sealed: a pydantic model of something that happened to a tenant."""
+
+    TEXT: ClassVar[tuple[str, ...]]
+    """Fields that hold what people wrote; all others say how the system worked."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def at(self) -> float: ...
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Vault:
+    """Seals and opens with the keys in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys = TenantKeys(folder)
+
+    def seal(self, event: Textual) -> bytes:
+        """The event as JSON, its texts sealed.
+
+        Raises:
+            Purged: it happened before its tenant was purged.
+        """
+        assert isinstance(event, BaseModel)
+        self._refuse(event.tenant, event.at)
+        texts = set(event.TEXT)
+        clear = event.model_dump_json(exclude_none=True, exclude=texts).encode()
+        if not texts:
+            return clear
+        hidden = event.model_dump_json(exclude_none=True, include=texts).encode()
+        sealed = self._encrypt(event.tenant, event.id, hidden)
+        return clear[:-1] + b',"sealed":"' + sealed + b'"}'
+
+    def open(self, kind: type[T], raw: bytes | str) -> T:
+        """The event of what `seal` gave, or of JSON that was never sealed.
+
+        Raises:
+            Purged: its tenant was purged since.
+            Sealed: its key is not here, or somebody changed it.
+            ValueError: it is no such event.
+        """
+        return kind.model_validate(self.fields(raw))
+
+    def fields(self, raw: bytes | str) -> dict[str, Any]:
+        """The JSON object of an event with its texts in their places; raises as `open` does."""
+        fields = _object(raw)
+        tenant, at = str(fields.get("tenant", "default")), fields.get("at")
+        self._refuse(tenant, at)
+        sealed = fields.pop("sealed", None)
+        if sealed is None:
+            return fields
+        hidden = self._decrypt(tenant, str(fields.get("id")), str(sealed))
+        return fields | _object(hidden)
+
+    def _refuse(self, tenant: str, at: Any) -> None:
+        until = self.keys.purged_until(tenant)
+        if isinstance(at, int | float) and at <= until:
+            raise Purged(f"the tenant {tenant} was purged after this happened")
+
+    def _encrypt(self, tenant: str, name: str, text: bytes) -> bytes:
+        key = self.keys.key(tenant)
+        salt = os.urandom(SALT)
+        body = _cipher(key.secret, salt).encrypt(NONCE, text, name.encode())
+        return f"{key.id}.".encode() + base64.b64encode(salt + body)
+
+    def _decrypt(self, tenant: str, name: str, sealed: str) -> bytes:
+        identity, _, text = sealed.partition(".")
+        key = self.keys.known(tenant)
+        if key is None or key.id != identity:
+            if tenant in self.keys.tombstones():
+                raise Purged(f"the key of the tenant {tenant} was destroyed by a purge")
+            raise Sealed(f"the key {identity} of the tenant {tenant} is not in {self.keys.folder}; is it shared?")
+        try:
+            raw = base64.b64decode(text, validate=True)
+            return _cipher(key.secret, raw[:SALT]).decrypt(NONCE, raw[SALT:], name.encode())
+        except (binascii.Error, InvalidTag):
+            raise Sealed(f"the text of {name} is not what was sealed") from None
+
+
+def _object(raw: bytes | str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a JSON object: {error}") from None
+
+
+def _cipher(secret: bytes, salt: bytes) -> AESGCM:
+    return AESGCM(hashlib.blake2b(salt, digest_size=32, key=secret).digest())
