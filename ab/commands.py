@@ -1,4 +1,4 @@
-"""Commands on experiment files alone: `understudy experiment assign`."""
+"""Commands on files alone: `understudy experiment assign|analyse|plan` and `understudy attribute`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,136 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from ab.analysis.replies import as_json
+from ab.analysis.tally import ArmTally
 from ab.assignment import bucket, choose
-from ab.files import read_experiment, read_units
+from ab.files import read_experiment, read_game, read_rows, read_units
+from ab.sequential.effects import Side
+from ab.sequential.planning import plan as planned
+from understudy.errors import UsageError
+
+DRIFT = 1e-9
+"""Shapley values add up to the whole within rounding."""
 
 
 def assign(argv: list[str]) -> int:
     """Print JSON lines {"unit", "bucket", "arm"} for every unit of a file."""
-    parser = argparse.ArgumentParser(
-        prog="understudy experiment assign",
-        description="Say which arm each unit is assigned to, by GrowthBook's hash v2.",
-        epilog="example: understudy experiment assign docs/experiment.yaml --units users.txt",
+    parser = _parser(
+        "experiment assign",
+        "Say which arm each unit is assigned to, by GrowthBook's hash v2.",
+        "understudy experiment assign docs/experiment.yaml --units users.txt",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML)")
     parser.add_argument("--units", type=Path, required=True, help="file with one unit a line")
-    parser.add_argument("--json", action="store_true", help="accepted; the output is JSON lines anyway")
-    parser.add_argument("--state", type=Path, help="accepted; not needed")
     given = parser.parse_args(argv)
     experiment = read_experiment(given.file)
     for unit in read_units(given.units):
         position = bucket(experiment.hash_seed, unit)
         line = {"unit": unit, "bucket": position, "arm": choose(experiment.arms, position)}
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return 0
+
+
+def analyse(argv: list[str]) -> int:
+    """Print what rows say of an experiment, as JSON.
+
+    Raises:
+        UsageError: a file that cannot be read, or a row that is none.
+    """
+    parser = _parser(
+        "experiment analyse",
+        "Judge an experiment on rows of its units: effects, always-valid intervals, a decision and why.",
+        "understudy experiment analyse docs/experiment.yaml --data rows.jsonl",
+    )
+    parser.add_argument("file", type=Path, help="experiment file (YAML)")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="ROWS",
+        help='JSONL (or .gz): {"unit", "arm", "t"?, KPI: value or [numerator, denominator], ...}',
+    )  # fmt: skip
+    given = parser.parse_args(argv)
+    tally = ArmTally(read_experiment(given.file))
+    for part in read_rows(given.data, tally.kpis):
+        tally.add(part)
+    return _print(as_json(tally.result(), tally))
+
+
+def plan(argv: list[str]) -> int:
+    """Print how many units an experiment needs, by what its primary KPI did before.
+
+    Raises:
+        UsageError: no primary KPI, no change to notice, or rows in which the KPI does not vary.
+    """
+    parser = _parser(
+        "experiment plan",
+        "Say how many units and days an experiment needs, and the power of those it plans.",
+        "understudy experiment plan docs/experiment.yaml --data last-month.jsonl --units-per-day 3000",
+    )
+    parser.add_argument("file", type=Path, help="experiment file (YAML) with a primary KPI")
+    parser.add_argument("--data", type=Path, required=True, metavar="ROWS", help="rows of any arm, as for `analyse`")
+    parser.add_argument("--change", type=float, help="the change to notice; default: the margin")
+    parser.add_argument("--power", type=float, default=0.8, help="default: 0.8")
+    parser.add_argument("--units-per-day", type=float, help="new units a day, to answer in days")
+    given = parser.parse_args(argv)
+    experiment = read_experiment(given.file)
+    asked = experiment.primary
+    if asked is None:
+        raise UsageError(f"{given.file} names no primary KPI; a plan needs `primary: {{kpi, test, margin}}`")
+    tally = ArmTally(experiment)
+    for part in read_rows(given.data, tally.kpis):
+        tally.add(part)
+    past = sum((tally.side(arm, asked.kpi, asked.covariate) for arm in tally.units), Side())
+    shares = [share for share in experiment.arms.values() if share > 0]
+    if past.n < 2 or len(shares) < 2:
+        raise UsageError(f"a plan needs two arms with a share and rows with {asked.kpi}; {past.n} units have it")
+    try:
+        found = planned(
+            asked, past.linear()[0], (shares[0], shares[1]), experiment.stop.alpha, experiment.stop.planned_units,
+            given.change, given.power,
+        )  # fmt: skip
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    days = found.units / given.units_per_day if given.units_per_day else None
+    return _print(
+        {
+            "kpi": asked.kpi, "mean": past.ratio, "units_of_history": past.n,
+            "units": found.units, "units_fixed_horizon": found.fixed, "days": days,
+            "planned_units": experiment.stop.planned_units, "power": found.power, "detectable": found.detectable,
+        }
+    )  # fmt: skip
+
+
+def attribute(argv: list[str]) -> int:
+    """Print each player's exact Shapley value, as JSON.
+
+    Raises:
+        UsageError: not the values of all coalitions.
+    """
+    parser = _parser(
+        "attribute",
+        "Attribute a change to what caused it: exact Shapley values of up to ten players, with 95 % intervals.",
+        "understudy attribute values.json",
+    )
+    parser.add_argument("file", type=Path, help='{"players": ["a", "b"], "values": {"": 0, "a": 1, "b": 2, "a,b": 4}}')
+    game = read_game(parser.parse_args(argv).file)
+    found = game.shapley()
+    total = sum(one.value for one in found.values())
+    if abs(total - game.total) > DRIFT * max(1.0, abs(game.total)):
+        raise UsageError(f"the contributions add up to {total:g}, the whole is {game.total:g}")
+    values = {name: {"value": one.value, "lower": one.lower, "upper": one.upper} for name, one in found.items()}
+    return _print({"shapley": values, "sum": total})
+
+
+def _parser(words: str, description: str, example: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"understudy {words}", description=description, epilog=f"example: {example}"
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="accepted; the output is JSON anyway")
+    parser.add_argument("--state", type=Path, help="accepted; not needed")
+    return parser
+
+
+def _print(value: dict[str, Any]) -> int:
+    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
     return 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ab.guardrails import Guardrail
 
 Arm = Literal["teacher", "student"]
 Unit = Literal["user", "session", "request"]
+Better = Literal["higher", "lower"]
+LOWER = ("abnormal_termination", "takeover", "latency", "ttft")
+"""First words of the names of KPIs of which less is better."""
 
 
 class _ExperimentPart(BaseModel):
@@ -25,11 +28,29 @@ class When(_ExperimentPart):
 
 
 class Primary(_ExperimentPart):
-    """The KPI that decides, and how."""
+    """The KPI that decides, and how. `covariate` names a KPI of the time before, which explains part of it (CUPED)."""
 
     kpi: str
-    test: Literal["non_inferiority", "superiority", "two_sided"] = "two_sided"
+    test: Literal["non_inferiority", "superiority", "two_sided", "equivalence"] = "two_sided"
     margin: float = Field(default=0.0, ge=0)
+    better: Better | None = None
+    covariate: str | None = None
+
+    @model_validator(mode="after")
+    def _a_margin_where_one_is_needed(self) -> Primary:
+        if self.test in ("non_inferiority", "equivalence") and not self.margin:
+            raise ValueError(f"{self.test} needs a margin above 0")
+        return self
+
+    @property
+    def direction(self) -> Better:
+        """What is better; by the KPI's name where the file does not say."""
+        return self.better or ("lower" if self.kpi.startswith(LOWER) else "higher")
+
+    @property
+    def beyond(self) -> float:
+        """What the effect must exceed, in the better direction, to be proven superior."""
+        return self.margin if self.test == "superiority" else 0.0
 
 
 class Stop(_ExperimentPart):

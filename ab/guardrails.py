@@ -35,6 +35,17 @@ class Guardrail(BaseModel):
             raise ValueError("give exactly one of max_increase, max_decrease and max_ratio")
         return self
 
+    @property
+    def edge(self) -> float:
+        """How much worse it may be; of a ratio, new less limit times old may not be above 0."""
+        return self.max_increase or self.max_decrease or 0.0
+
+    @property
+    def words(self) -> str:
+        """Its limit as in the file."""
+        given = self.model_dump(include={"max_increase", "max_decrease", "max_ratio"}, exclude_none=True)
+        return " ".join(f"{name} {value:g}" for name, value in given.items())
+
     def breach(self, new: Stat, old: Stat, baseline: str = "the baseline") -> str | None:
         """What `new` does clearly worse than `old`, in words that call `old` by `baseline`; None: nothing."""
         error = math.hypot(new.error, old.error)

@@ -1,4 +1,4 @@
-"""`understudy experiment assign` on files."""
+"""Commands on files alone, as a user calls them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ab.commands import assign
+from ab import files
+from ab.commands import analyse, assign, attribute, plan
 from understudy.errors import ConfigError, UsageError
 
 
@@ -34,3 +35,78 @@ def test_a_wrong_file_is_named_with_what_is_allowed(tmp_path: Path) -> None:
     file.write_text("id: x\narms: {teacher: 1.0}\n", "utf-8")
     with pytest.raises(UsageError, match="cannot read the units"):
         assign([str(file), "--units", str(tmp_path / "none")])
+
+
+FILE = """id: x
+arms: {teacher: 0.5, student: 0.5}
+primary: {kpi: right, test: non_inferiority, margin: 0.05}
+stop: {planned_units: 4000}
+"""
+
+
+def _experiment(folder: Path, rows: list[dict[str, object]], text: str = FILE) -> list[str]:
+    (folder / "e.yaml").write_text(text, "utf-8")
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return [str(folder / "e.yaml"), "--data", str(folder / "rows.jsonl")]
+
+
+def _rows(units: int) -> list[dict[str, object]]:
+    arms = ("teacher", "student")
+    return [{"unit": f"u{at}", "arm": arms[at % 2], "right": int(at % 10 > 1)} for at in range(units)]
+
+
+def test_analyse_prints_the_decision_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert analyse(_experiment(tmp_path, _rows(4_000))) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["decision"] == "ship"
+    assert found["primary"]["effect"] == pytest.approx(0.0)
+    assert set(found["primary"]["fixed"]) == {"lower", "upper", "p"}
+    assert found["sample_ratio"] == {"p_fixed": 1.0, "p_sequential": 1.0}
+
+
+def test_rows_that_do_not_fit_in_memory_give_the_same_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = _experiment(tmp_path, _rows(3_000))
+    analyse(given)
+    whole = capsys.readouterr().out
+    monkeypatch.setattr(files, "PART_BYTES", 10_000)
+    analyse(given)
+    assert _rounded(capsys.readouterr().out) == _rounded(whole)
+
+
+def _rounded(text: str) -> object:
+    return json.loads(text, parse_float=lambda digits: round(float(digits), 9))
+
+
+def test_a_line_that_is_no_row_is_named_by_its_number(tmp_path: Path) -> None:
+    given = _experiment(tmp_path, [*_rows(2), {"unit": "u", "arm": "student", "right": "yes"}])
+    with pytest.raises(UsageError, match="line 3: \"right\" is 'yes'"):
+        analyse(given)
+
+
+def test_plan_says_how_many_units_and_days(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan([*_experiment(tmp_path, _rows(1_000)), "--units-per-day", "500"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mean"] == pytest.approx(0.8)
+    assert found["units"] > found["units_fixed_horizon"] > 1_000
+    assert found["days"] == pytest.approx(found["units"] / 500)
+    with pytest.raises(UsageError, match="--change"):
+        plan(
+            _experiment(tmp_path, _rows(1_000), FILE.replace("test: non_inferiority, margin: 0.05", "test: two_sided"))
+        )
+    with pytest.raises(UsageError, match="0 units have it"):
+        plan(_experiment(tmp_path, []))
+
+
+def test_attribute_prints_each_player_and_their_sum(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "values.json"
+    file.write_text('{"players": ["a", "b"], "values": {"": 1, "a": [2, 0.1], "b": 3, "a,b": 5}}', "utf-8")
+    assert attribute([str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["sum"] == pytest.approx(4.0)
+    assert found["shapley"]["a"]["value"] == pytest.approx(1.5)
+    assert found["shapley"]["a"]["lower"] < 1.5 < found["shapley"]["a"]["upper"]
+    file.write_text('{"players": ["a", "b"], "values": {"": 1}}', "utf-8")
+    with pytest.raises(UsageError, match="3 coalitions have no value"):
+        attribute([str(file)])

@@ -62,7 +62,7 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     assert any(CHINESE.search(text) for text in learned)
     assert any(not CHINESE.search(text) for text in learned)
     gate = rounds.folder(number, "gate")
-    eventually(lambda: (gate / "READY").exists(), 300, "the gate's decision on what was learned")
+    eventually(lambda: (gate / "READY").exists(), 600, "the gate's decision on what was learned")
     assert "passed" in json.loads((gate / "summary.json").read_text())
 
 

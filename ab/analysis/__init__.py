@@ -1,0 +1,1 @@
+"""From rows of an experiment to its result."""

@@ -1,0 +1,132 @@
+"""What to do with an experiment, as one table over what its parts say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ab.experiment import Experiment, Primary
+from ab.sequential.judging import KpiFinding, RailFinding, significant
+from ab.sequential.sample_ratio import ALARM
+
+Conclusion = Literal[
+    "keep running", "ship", "stop for harm", "stop for futility", "sample-ratio alarm", "not enough data"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """P-values of the shares in which units arrived."""
+
+    p_fixed: float
+    p_sequential: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The first arm against another: all that was asked of the two."""
+
+    old: str
+    new: str
+    primary: KpiFinding | None
+    secondary: tuple[KpiFinding, ...] = ()
+    guardrails: tuple[RailFinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult:
+    """An experiment at one look."""
+
+    units: Mapping[str, int]
+    sample_ratio: SampleRatio
+    comparisons: tuple[Comparison, ...]
+    significant: frozenset[str]
+    decision: Conclusion
+    why: str
+
+
+def decide(experiment: Experiment, units: Mapping[str, int], ratio: SampleRatio, found: Sequence[Comparison],
+           days: float | None = None) -> ExperimentResult:  # fmt: skip
+    """The first row of the table that holds decides.
+
+    | row | decision |
+    |---|---|
+    | units arrive in other shares than asked for | sample-ratio alarm |
+    | a guardrail or the primary KPI is worse beyond its limit, in any arm | stop for harm |
+    | too few units for an interval on the primary KPI | not enough data |
+    | an arm has proven what was asked, and all its guardrails are safe | ship |
+    | it can no longer be proven, or planned units or days are reached | stop for futility |
+    | else | keep running |
+    """
+    named = significant([one for pair in found for one in pair.secondary], experiment.stop.alpha)
+
+    def result(decision: Conclusion, why: str) -> ExperimentResult:
+        return ExperimentResult(units, ratio, tuple(found), named, decision, why)
+
+    if ratio.p_sequential < ALARM:
+        seen = ", ".join(f"{arm} {n:,}" for arm, n in units.items())
+        return result("sample-ratio alarm", f"units do not arrive in the shares asked for ({seen}; "
+                      f"p {ratio.p_sequential:.2g}): look for lost or doubled assignments")  # fmt: skip
+    for pair in found:
+        if why := _harm(pair, experiment.primary):
+            return result("stop for harm", why)
+    judged = [pair for pair in found if pair.primary is not None]
+    if not judged:
+        return result("keep running" if found else "not enough data", "the file names no primary KPI to decide on")
+    if all(pair.primary is None or pair.primary.verdict == "too few" for pair in judged):
+        return result("not enough data", _few(judged[0]))
+    for pair in judged:
+        if pair.primary is not None and pair.primary.verdict == "proven" and _safe(pair):
+            return result("ship", f"{pair.new}: {sentence(pair, experiment.primary)}")
+    first = judged[0]
+    text = sentence(first, experiment.primary)
+    if all(pair.primary is not None and pair.primary.verdict == "excluded" for pair in judged):
+        return result("stop for futility", f"what was asked can no longer be shown: {text}")
+    if over := _over(experiment, units, days):
+        return result("stop for futility", f"{over} without an answer: {text}")
+    waiting = [rail.kpi for rail in first.guardrails if rail.verdict in ("open", "too few")]
+    proven = first.primary is not None and first.primary.verdict == "proven"
+    why = f"{text}; not yet safe: {', '.join(waiting)}" if proven and waiting else text
+    return result("keep running", why)
+
+
+def sentence(pair: Comparison, asked: Primary | None) -> str:
+    """The primary effect in words, in points where it is a share."""
+    found = pair.primary
+    if found is None or asked is None:
+        return f"{pair.new} against {pair.old}"
+    scale, unit = (100.0, " points") if abs(found.effect.old) <= 1 and abs(found.effect.new) <= 1 else (1.0, "")
+    value, low, high = (scale * x for x in (found.effect.value, found.always.lower, found.always.upper))
+    text = f"{pair.new} has {found.kpi} {abs(value):.2f}{unit} {'higher' if value >= 0 else 'lower'} than {pair.old}"
+    text += f", between {low:+.2f} and {high:+.2f}"
+    return text + (f"; the margin is {scale * asked.margin:.2f}" if asked.margin else "")
+
+
+def _harm(pair: Comparison, asked: Primary | None) -> str | None:
+    for rail in pair.guardrails:
+        if rail.verdict == "harm":
+            return (
+                f"{pair.new}: {rail.kpi} is worse by {rail.worse:.4g}, at least {rail.lower:.4g}, "
+                f"where its guardrail allows {rail.limit}"
+            )
+    harmed = pair.primary is not None and pair.primary.verdict == "harm"
+    return sentence(pair, asked) if harmed else None
+
+
+def _safe(pair: Comparison) -> bool:
+    return all(rail.verdict == "safe" for rail in pair.guardrails)
+
+
+def _few(pair: Comparison) -> str:
+    return (
+        f"{pair.new} against {pair.old}: each arm needs 20 units with and 20 without the outcome "
+        "(500 units where it is no yes or no) before an interval deserves belief"
+    )
+
+
+def _over(experiment: Experiment, units: Mapping[str, int], days: float | None) -> str | None:
+    stop, n = experiment.stop, sum(units.values())
+    if n >= stop.planned_units:
+        return f"{n:,} units of the {stop.planned_units:,} planned"
+    return f"{days:.1f} days of {stop.max_days:g}" if days is not None and days >= stop.max_days else None

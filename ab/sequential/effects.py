@@ -1,0 +1,158 @@
+"""The difference of a KPI between two arms, over distinct units, with its standard error. Pure.
+
+Every KPI is a ratio: the sum of numerators over the sum of denominators of its units, a plain figure of one row being
+x / 1. The ratio is linearised by unit (delta method; Deng, Knoblich and Lu, KDD 2018, "Applying the delta method in
+metric analytics"), so that several rows of one user are one observation and never taken for independent ones. With
+denominators of 1 this is the mean with its unpooled variance, ddof 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ab.sequential.moments import Moments, Vector
+
+FIGURES = 3
+"""Of each unit: numerator, denominator, covariate."""
+OUTCOMES = 20
+"""Units with and without a yes-or-no outcome that each arm needs before the asymptotics are believed."""
+UNITS = 500
+"""The same for any other KPI."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFigure:
+    """One unit's sums: numerator, denominator (rows of a plain figure), covariate; whether all its rows say 0 or 1."""
+
+    numerator: float
+    denominator: float
+    covariate: float = 0.0
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One arm's units of one KPI. `with_outcome` and `without` count units that showed it, and that missed it."""
+
+    moments: Moments = field(default_factory=lambda: Moments.none(FIGURES))
+    with_outcome: int = 0
+    without: int = 0
+    binary: bool = True
+
+    @classmethod
+    def of(cls, units: Iterable[UnitFigure]) -> Side:
+        """Of units; those without a denominator or with a figure that is not finite count for nothing."""
+        figures: list[tuple[float, float, float]] = []
+        shown = missed = 0
+        binary = True
+        for unit in units:
+            row = (unit.numerator, unit.denominator, unit.covariate)
+            if unit.denominator <= 0 or not all(map(math.isfinite, row)):
+                continue
+            figures.append(row)
+            shown += unit.numerator > 0
+            missed += unit.numerator < unit.denominator
+            binary = binary and unit.binary
+        return cls(Moments.of(figures) if figures else Moments.none(FIGURES), shown, missed, binary)
+
+    @classmethod
+    def plain(cls, values: Sequence[float] | Vector) -> Side:
+        """Of units with one row each: their values."""
+        figures = np.zeros((len(values), FIGURES))
+        figures[:, 0], figures[:, 1] = values, 1.0
+        shown, binary = int(np.sum(figures[:, 0] > 0)), bool(np.isin(figures[:, 0], (0.0, 1.0)).all())
+        moments = Moments.of(figures) if len(figures) else Moments.none(FIGURES)
+        return cls(moments, shown, int(np.sum(figures[:, 0] < 1)), binary)
+
+    def __add__(self, other: Side) -> Side:
+        """Of the units of both."""
+        return Side(
+            self.moments + other.moments,
+            self.with_outcome + other.with_outcome,
+            self.without + other.without,
+            self.binary and other.binary,
+        )
+
+    @property
+    def n(self) -> int:
+        """Distinct units."""
+        return self.moments.n
+
+    @property
+    def ratio(self) -> float:
+        """Sum of numerators over sum of denominators; NaN of none."""
+        return float(self.moments.mean[0] / self.moments.mean[1]) if self.n else math.nan
+
+    @property
+    def enough(self) -> bool:
+        """Whether an interval on these units deserves belief."""
+        return min(self.with_outcome, self.without) >= OUTCOMES if self.binary else self.n >= UNITS
+
+    def linear(self) -> tuple[float, float, float]:
+        """Of the linearised figure (numerator - ratio * denominator) / mean denominator of a unit.
+
+        Its variance, its covariance with the covariate, and the covariate's variance.
+        """
+        c, scale, ratio = self.moments.covariance, float(self.moments.mean[1]), self.ratio
+        variance = (c[0, 0] - 2 * ratio * c[0, 1] + ratio * ratio * c[1, 1]) / (scale * scale)
+        together = (c[0, 2] - ratio * c[1, 2]) / scale
+        return max(0.0, float(variance)), float(together), float(c[2, 2])
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """`new` less `old`: value, standard error, units of both; and the two ratios."""
+
+    value: float
+    error: float
+    n: int
+    old: float
+    new: float
+    enough: bool = True
+
+
+def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
+    """The new arm's ratio less `times` the old one's, less what a covariate explains of it (CUPED).
+
+    CUPED: Deng, Xu, Kohavi and Walker, WSDM 2013; theta is pooled over both arms, so that it cannot lean to one of
+    them. Without a covariate that varies it is the plain difference. NaN with an infinite error below two units an arm.
+    """
+    if min(old.n, new.n) < 2:
+        return Effect(math.nan, math.inf, old.n + new.n, old.ratio, new.ratio, False)
+    (v0, c0, x0), (v1, c1, x1) = old.linear(), new.linear()
+    shared = x0 * old.n + x1 * new.n
+    theta = (times * c0 * old.n + c1 * new.n) / shared if shared > 0 and times == 1.0 else 0.0
+    shift = theta * float(new.moments.mean[2] - old.moments.mean[2])
+    of_old = times * times * v0 - 2 * theta * c0 + theta * theta * x0
+    of_new = v1 - 2 * theta * c1 + theta * theta * x1
+    error = math.sqrt(max(0.0, of_old / old.n + of_new / new.n))
+    value = new.ratio - times * old.ratio - shift
+    return Effect(value, error, old.n + new.n, old.ratio, new.ratio, old.enough and new.enough)
+
+
+def combined(parts: Sequence[Effect]) -> Effect:
+    """One effect of several phases, each weighted by its units; never pooled over them.
+
+    Pooling over a ramp compares early units of one arm with late ones of the other (Simpson's paradox). Phases with
+    fewer than two units an arm are left out.
+    """
+    usable = [part for part in parts if math.isfinite(part.error)]
+    n = sum(part.n for part in usable)
+    if not n:
+        return Effect(math.nan, math.inf, 0, math.nan, math.nan, False)
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(part.n / n * value for part, value in zip(usable, values, strict=True))
+
+    return Effect(
+        mean(part.value for part in usable),
+        math.sqrt(sum((part.n / n * part.error) ** 2 for part in usable)),
+        n,
+        mean(part.old for part in usable),
+        mean(part.new for part in usable),
+        any(part.enough for part in usable),
+    )

@@ -1,0 +1,116 @@
+"""What a primary or secondary KPI and a guardrail say of two arms, at any look. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ab.experiment import Primary
+from ab.guardrails import Guardrail
+from ab.matched import holm
+from ab.sequential.bounds import ConfidenceSequence, Interval, Sides, fixed
+from ab.sequential.effects import Effect
+
+KpiVerdict = Literal["proven", "harm", "excluded", "open", "too few"]
+"""What was asked is shown; the opposite is; it can no longer be shown; not yet known; no interval deserves belief."""
+GuardrailVerdict = Literal["safe", "harm", "open", "too few"]
+
+
+@dataclass(frozen=True, slots=True)
+class KpiFinding:
+    """A KPI between the first arm and another one."""
+
+    kpi: str
+    test: str
+    effect: Effect
+    always: Interval
+    fixed: Interval
+    verdict: KpiVerdict
+
+    @property
+    def p(self) -> float:
+        """Sequential p-value of the null hypothesis of `test`."""
+        return self.always.p
+
+
+@dataclass(frozen=True, slots=True)
+class RailFinding:
+    """A guardrail: how much worse (in the KPI's unit; of a ratio: new less limit times old), and both edges."""
+
+    kpi: str
+    limit: str
+    worse: float
+    lower: float
+    upper: float
+    edge: float
+    verdict: GuardrailVerdict
+
+
+def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFinding:
+    """What `effect` says of the test that `asked` names, at level 1 - `alpha` for all looks together.
+
+    Nothing but harm is concluded on too few units, and harm needs an error above zero.
+    """
+    sides: Sides = 2 if asked.test == "two_sided" else 1
+    sequence = ConfidenceSequence(alpha, planned, sides)
+    sign = 1.0 if asked.direction == "higher" else -1.0
+    null = {"non_inferiority": -asked.margin, "equivalence": -asked.margin}.get(asked.test, asked.beyond)
+    always = sequence.around(effect.value, effect.error, effect.n, sign * null, sign)
+    once = fixed(effect.value, effect.error, alpha, sides, sign * null, sign)
+    if asked.test == "equivalence":
+        always, once = _both_ways(asked, effect, sequence, always, once)
+    low, high = (always.lower, always.upper) if sign > 0 else (-always.upper, -always.lower)
+    verdict = _verdict(asked, low, high)
+    if not effect.error > 0 or (not effect.enough and verdict != "harm"):
+        verdict = "too few"
+    return KpiFinding(asked.kpi, asked.test, effect, always, once, verdict)
+
+
+def _both_ways(
+    asked: Primary, effect: Effect, sequence: ConfidenceSequence, always: Interval, once: Interval
+) -> tuple[Interval, Interval]:
+    """Two one-sided tests (Schuirmann 1987): the larger p-value counts."""
+    sign = -1.0 if asked.direction == "higher" else 1.0
+    above = sequence.around(effect.value, effect.error, effect.n, -sign * asked.margin, sign)
+    once_above = fixed(effect.value, effect.error, sequence.alpha, 1, -sign * asked.margin, sign)
+    return (
+        Interval(always.lower, always.upper, max(always.p, above.p)),
+        Interval(once.lower, once.upper, max(once.p, once_above.p)),
+    )
+
+
+def _verdict(asked: Primary, low: float, high: float) -> KpiVerdict:
+    """Of an interval in which higher is better."""
+    margin = asked.margin
+    if asked.test == "equivalence":
+        if -margin < low and high < margin:
+            return "proven"
+        return "harm" if high < -margin else "excluded" if low > margin else "open"
+    if asked.test == "non_inferiority":
+        return "proven" if low > -margin else "harm" if high < -margin else "open"
+    if low > asked.beyond:
+        return "proven"
+    return "harm" if high < 0 else "excluded" if high < asked.beyond else "open"
+
+
+def watch(rail: Guardrail, effect: Effect, alpha: float, planned: int) -> RailFinding:
+    """What a guardrail says: `harm` when the lower edge lies above its limit, `safe` when the upper one lies below.
+
+    `effect` is new less old, or for `max_ratio` new less `max_ratio` times old.
+    """
+    worse = -effect.value if rail.max_decrease is not None else effect.value
+    edge = rail.edge
+    half = (
+        ConfidenceSequence(alpha, planned, 1).half_width(effect.error, effect.n) if effect.error > 0 else float("inf")
+    )
+    lower, upper = worse - half, worse + half
+    verdict: GuardrailVerdict = "harm" if lower > edge else "safe" if upper < edge else "open"
+    if not effect.error > 0 or (not effect.enough and verdict != "harm"):
+        verdict = "too few"
+    return RailFinding(rail.kpi, rail.words, worse, lower, upper, edge, verdict)
+
+
+def significant(findings: Iterable[KpiFinding], alpha: float) -> frozenset[str]:
+    """Secondary KPIs whose null hypotheses fall together (Holm), by name."""
+    return frozenset(holm({found.kpi: found.p for found in findings}, alpha))

@@ -1,0 +1,101 @@
+"""Effects over distinct units: against textbook formulas, and against what clustering does to them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from ab.sequential.effects import Effect, Side, UnitFigure, combined, effect
+from ab.summary import Stat
+
+
+def test_plain_figures_give_the_difference_of_means_with_its_unpooled_error() -> None:
+    old, new = [0.0, 1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 0.0, 1.0]
+    found = effect(Side.plain(old), Side.plain(new))
+    a, b = Stat.of(old), Stat.of(new)
+    assert found.value == pytest.approx(b.mean - a.mean)
+    assert found.error == pytest.approx(math.sqrt(a.var / a.n + b.var / b.n))
+    assert found.n == 9
+
+
+def test_halves_add_to_the_whole() -> None:
+    values = np.random.default_rng(3).normal(1e6, 1.0, 501)
+    whole = Side.plain(values)
+    halves = Side.plain(values[:200]) + Side.plain(values[200:])
+    assert halves.n == whole.n
+    assert halves.linear() == pytest.approx(whole.linear(), rel=1e-9)
+
+
+def _requests(rng: np.random.Generator, users: int) -> list[tuple[float, float]]:
+    """Users whose own rate varies, with 1 to 40 requests each: numerator and denominator."""
+    rates = rng.beta(2, 2, users)
+    counts = rng.geometric(0.1, users).clip(1, 40)
+    return [(float(rng.binomial(n, rate)), float(n)) for n, rate in zip(counts, rates, strict=True)]
+
+
+def test_requests_of_one_user_are_not_independent_observations() -> None:
+    """300 A/A pairs: the error by user covers the spread seen; the error by request is far too small."""
+    rng = np.random.default_rng(11)
+    seen, by_user, by_request = [], [], []
+    for _ in range(300):
+        sides = []
+        for _ in range(2):
+            pairs = _requests(rng, 200)
+            sides.append((Side.of(UnitFigure(a, b) for a, b in pairs), pairs))
+        found = effect(sides[0][0], sides[1][0])
+        seen.append(found.value)
+        by_user.append(found.error)
+        flat = []
+        for _, pairs in sides:
+            n, right = sum(b for _, b in pairs), sum(a for a, _ in pairs)
+            flat.append(right / n * (1 - right / n) / n)
+        by_request.append(math.sqrt(sum(flat)))
+    spread = float(np.std(seen))
+    assert np.mean(by_user) == pytest.approx(spread, rel=0.12)
+    assert np.mean(by_request) < 0.6 * spread
+
+
+def test_a_covariate_that_explains_half_narrows_the_error_and_leaves_the_effect_unbiased() -> None:
+    rng = np.random.default_rng(5)
+
+    def side(lift: float) -> tuple[Side, Side]:
+        before = rng.normal(0, 1, 3_000)
+        after = before + rng.normal(0, 1, 3_000) + lift
+        rows = list(zip(after, before, strict=True))
+        return Side.of(UnitFigure(a, 1.0, b) for a, b in rows), Side.of(UnitFigure(a, 1.0) for a, _ in rows)
+
+    (old, old_plain), (new, new_plain) = side(0.0), side(0.3)
+    adjusted, plain = effect(old, new), effect(old_plain, new_plain)
+    assert adjusted.error == pytest.approx(plain.error / math.sqrt(2), rel=0.05)
+    assert adjusted.value == pytest.approx(0.3, abs=3 * adjusted.error)
+
+
+def test_units_without_a_finite_figure_or_a_denominator_count_for_nothing() -> None:
+    side = Side.of(
+        [UnitFigure(1, 1), UnitFigure(math.nan, 1), UnitFigure(1, 0), UnitFigure(math.inf, 1), UnitFigure(0, 1)]
+    )
+    assert (side.n, side.with_outcome, side.without) == (2, 1, 1)
+    assert not math.isfinite(effect(Side(), side).error)
+
+
+@pytest.mark.parametrize(("ones", "zeros", "enough"), [(19, 400, False), (20, 20, True), (400, 19, False)])
+def test_a_yes_or_no_needs_twenty_units_of_each(ones: int, zeros: int, enough: bool) -> None:
+    assert Side.of([UnitFigure(1, 1, binary=True)] * ones + [UnitFigure(0, 1, binary=True)] * zeros).enough is enough
+    assert Side.plain([1.0] * ones + [0.0] * zeros).enough is enough
+
+
+@pytest.mark.parametrize(("n", "enough"), [(499, False), (500, True)])
+def test_other_figures_need_five_hundred(n: int, enough: bool) -> None:
+    assert Side.plain(np.linspace(0, 3, n)).enough is enough
+
+
+def test_phases_are_combined_and_never_pooled() -> None:
+    """A ramp from 10 % to 90 % while the level falls from 0.9 to 0.1: no effect, though pooled means are far apart."""
+    first = effect(Side.plain([0.9, 0.91] * 90), Side.plain([0.9, 0.91] * 10))
+    second = effect(Side.plain([0.1, 0.11] * 10), Side.plain([0.1, 0.11] * 90))
+    assert combined([first, second]).value == pytest.approx(0.0, abs=1e-12)
+    assert combined([]).n == 0
+    lone = Effect(math.nan, math.inf, 3, 0.0, 0.0, False)
+    assert combined([first, lone]).value == pytest.approx(first.value)
