@@ -5,7 +5,9 @@ Bytes that are no UTF-8 stand in the text as lone surrogates (PEP 383), so that 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 
 from understudy.ids import stable_id
 
@@ -29,19 +31,26 @@ def letters(
     pieces = [value[at : at + chunk] for at in range(0, len(value), chunk)] or [b""]
     head = {
         "schema_version": 2,
-        "letter": stable_id("letter", topic, spool, str(number), position),
+        "letter": letter_id(topic, spool, number, position, value),
         "topic": topic,
         "session": session[:256],
         "spool": spool,
         "number": number,
         "position": position,
-        "error": error[:300],
+        "error": error[:300].encode("utf-8", "replace").decode(),
+        "at": time.time(),
+        "sha256": hashlib.sha256(value).hexdigest(),
         "parts": len(pieces),
     }
     return [
         _json({**head, "part": part, "value": piece.decode("utf-8", "surrogateescape")})
         for part, piece in enumerate(pieces, 1)
     ]
+
+
+def letter_id(topic: str, spool: str, number: int, position: str, value: bytes) -> str:
+    """Id of the letter of an event, the same whenever it is buried; one position may name events of two partitions."""
+    return stable_id("letter", topic, spool, str(number), position, hashlib.sha256(value).hexdigest())
 
 
 def value_of(parts: list[dict[str, object]]) -> bytes:

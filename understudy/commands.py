@@ -73,6 +73,8 @@ COMMANDS: tuple[Command, ...] = (
             "show or purge the hard pool", "understudy pool show"),
     Command("kpis", "serving.control.commands:kpis", "Operate",
             "KPIs by arm or version", "understudy kpis --by version"),
+    Command("dead", "serving.control.commands:dead", "Operate",
+            "list, show or put back what could not be applied", "understudy dead list exchanges"),
     Command("rounds repeat", "online_distill.role.repeat:main", "Look into it",
             "train a finished round again and compare the bits", "understudy rounds repeat 1 --state .understudy"),
     Command("rounds", "serving.control.commands:rounds", "Operate",

@@ -39,6 +39,11 @@ class RedisKeys:
         return f"{self.prefix}bus:lag"
 
     @property
+    def replayed(self) -> str:
+        """Hash: dead letter -> when it was put back."""
+        return f"{self.prefix}bus:replayed"
+
+    @property
     def jobs(self) -> str:
         """Sorted set: shadow job -> time from which it may be taken."""
         return f"{self.prefix}bus:jobs"

@@ -16,6 +16,7 @@ from serving.control.experiments import Experiments
 from serving.control.refusals import install
 from serving.control.replies.base import ErrorReply, NotComputedReply
 from serving.control.replies.counts import AuditEntry, AuditReply, KpisReply, PoolReply, PurgeReply
+from serving.control.replies.dead import LetterReply, LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
@@ -59,6 +60,13 @@ class WhatBody(_RequestBody):
     what: Literal["promotion", "learning", "student"]
 
 
+class ReplayBody(_RequestBody):
+    """Which dead letters to put back: those named, by the beginnings of their ids, or all of the topic."""
+
+    topic: ShortText
+    ids: list[ShortText] = []
+
+
 class RoundBody(_RequestBody):
     """Why a round is asked for."""
 
@@ -79,7 +87,8 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     )
     views = Views(conductor, sources)
     experiments = Experiments(conductor, sources)
-    for router in (_reads(views, conductor, sources), _acts(views, conductor, sources), _experiments(experiments)):
+    parts = (_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources))
+    for router in (*parts, _experiments(experiments)):
         app.include_router(router, prefix=PREFIX)
     install(app, openapi)
     app.add_middleware(Door, token=token, public=openapi)
@@ -183,6 +192,25 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         removed = sources.purge(tenant)
         conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
         return PurgeReply(tenant=tenant, removed=removed)
+
+    return router
+
+
+def _dead(conductor: Conductor, sources: Sources) -> APIRouter:
+    router = _router("/dead")
+
+    @router.get("")
+    def letters(topic: ShortText) -> LettersReply:
+        return sources.dead().listed(topic)
+
+    @router.get("/{identity}")
+    def letter(identity: str, topic: ShortText) -> LetterReply:
+        return sources.dead().show(topic, identity)
+
+    @router.post("/replay")
+    def replay(body: ReplayBody) -> LettersReplayedReply:
+        conductor.deployment.audit.append("dead.replay", "operator", topic=body.topic, ids=body.ids)
+        return sources.dead().replay(body.topic, body.ids)
 
     return router
 

@@ -14,6 +14,7 @@ from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
+from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
@@ -87,6 +88,27 @@ def pool(argv: list[str]) -> int:
         raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
     answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
     return _show(options, answer, PurgeReply, printing.purged)
+
+
+def dead(argv: list[str]) -> int:
+    """List, show or put back dead letters."""
+    about = "Events that could not be taken, read or applied: list them, show one, put them back (each counts once)."
+    made = _parser("dead", about, "dead replay exchanges")
+    made.add_argument("action", choices=("list", "show", "replay"))
+    made.add_argument("topic", help="such as exchanges or understudy.kpis")
+    made.add_argument("id", nargs="*", help="show: one; replay: which (default: all); the beginning of an id is enough")
+    options = made.parse_args(argv)
+    admin = Admin(options.state)
+    if options.action == "list":
+        return _show(options, admin.get("/dead", topic=options.topic), LettersReply, printing.letters)
+    if options.action == "replay":
+        body = {"topic": options.topic, "ids": options.id}
+        answer = admin.call("POST", "/dead/replay", json=body)
+        _show(options, answer, LettersReplayedReply, printing.replayed)
+        return 1 if answer["failed"] else 0
+    if len(options.id) != 1:
+        raise UsageError("`dead show` needs a TOPIC and one ID; `dead list TOPIC` shows them")
+    return _show_all(options, admin.get(f"/dead/{options.id[0]}", topic=options.topic))
 
 
 def rounds(argv: list[str]) -> int:

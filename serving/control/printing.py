@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
+from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
@@ -133,6 +134,25 @@ def pool(value: PoolReply) -> str:
 def purged(value: PurgeReply) -> str:
     """The answer of `DELETE pool`."""
     return f"removed {value.removed} samples of {value.tenant}"
+
+
+def letters(value: LettersReply) -> str:
+    """`GET dead`."""
+    if not value.letters:
+        return f"{value.topic} has no dead letters"
+    rows = [
+        (one.id[:12], one.state, when(one.at) if one.at else None, one.session[:24], one.error[:70].replace("\n", " "))
+        for one in value.letters
+    ]
+    return table(("letter", "state", "buried (UTC)", "session", "why"), rows)
+
+
+def replayed(value: LettersReplayedReply) -> str:
+    """The answer of `POST dead/replay`."""
+    lines = [f"put {len(value.replayed)} letters back into {value.topic}"]
+    if value.before:
+        lines.append(f"{len(value.before)} had been put back before and count once")
+    return "\n".join(lines + [f"{identity[:12]} was not: {why}" for identity, why in value.failed.items()])
 
 
 def experiments(value: ExperimentsReply) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ab.summary import Stat
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
@@ -18,6 +20,7 @@ from feedback.pool.store import Pool
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
+from serving.control.dead import Dead
 from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable
@@ -33,6 +36,8 @@ class Sources:
         self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
         self._prefix = redis.prefix
+        self._redis = redis
+        self._bus = config.section(BusConfig)
         self._client = connect(redis.url, 0.5) if redis.url else None
         if self._client is not None:
             self._kpis = KpiStore(self._client, self._prefix)
@@ -60,6 +65,10 @@ class Sources:
         """Exposures and units by arm of an experiment."""
         self._need()
         return self._kpis.exposures(experiment)
+
+    def dead(self) -> Dead:
+        """The dead letters of the bus."""
+        return Dead(lambda: open_bus(self._bus, self._redis), self._need(), self._prefix)
 
     def pool(self) -> dict[str, Any]:
         """Size of the pool and samples by kind."""

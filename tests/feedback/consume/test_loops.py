@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from feedback.bus.protocol import partition_of
 from feedback.consume.loops import Worker, WorkerConfig
+from feedback.dead.box import DeadLetters
 from feedback.events import EXCHANGES, Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects
@@ -18,6 +20,7 @@ from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
 from tests.feedback.conftest import World
 from tests.feedback.factory import exchange
+from tests.waiting import eventually
 from understudy.errors import UnderstudyError
 
 
@@ -47,6 +50,31 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters(world: World) -> Non
         lambda: sum(world.bus.lag(dead, p, "") for p in range(2)) == 1 and len(world.stats.recent_verdicts()) == 1
     )
     assert world.kpis.counters()[f"dead_{EXCHANGES}"] == 1
+
+
+async def test_a_dead_letter_is_whole_and_keeps_its_key_and_its_bytes(world: World) -> None:
+    long = json.dumps({"session": "会话", "tenant": "acme", "reply": "长" * 60_000}, ensure_ascii=False).encode()
+    for value in (long, long.replace("长".encode(), b"\xff") * 2):
+        world.gateway.put_raw(EXCHANGES, "会话", value)
+    await world.work(lambda: world.kpis.counters().get(f"dead_{EXCHANGES}") == 2)
+    box = DeadLetters(world.bus, world.client)
+    eventually(lambda: len(box.listed(EXCHANGES)) == 2, 20)
+    found = [box.show(EXCHANGES, one.letter.id) for one in box.listed(EXCHANGES)]
+    assert [one.content for one in found] == [long, long.replace("长".encode(), b"\xff") * 2]
+    assert {one.session for one in found} == {"会话"}
+    part = partition_of("会话", 2)
+    assert world.bus.lag(f"{EXCHANGES}.dlt", part, "") >= 1
+
+
+async def test_an_event_larger_than_a_message_is_a_letter_in_parts(world: World) -> None:
+    content = b'{"session": "s", "x": "' + b"\xff" * 900_000
+    world.gateway.put_raw(EXCHANGES, "s", content)
+    await world.work(lambda: world.kpis.counters().get(f"dead_{EXCHANGES}") == 1)
+    box = DeadLetters(world.bus, world.client)
+    eventually(lambda: [one.state for one in box.listed(EXCHANGES)] == ["waiting"], 20)
+    letter = box.listed(EXCHANGES)[0].letter
+    assert letter.parts > 1
+    assert box.show(EXCHANGES, letter.id).content == content
 
 
 async def test_feedback_joins_its_exchange_before_or_after(world: World) -> None:

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Numbered
+from feedback.events import EXCHANGES
+from feedback.letters import letters
+from feedback.store.config import RedisConfig
 from serving.control import commands
 from serving.control.app import create_app
 from serving.control.client import URL_ENV
@@ -41,6 +47,21 @@ def test_every_page_is_printed_as_text_and_as_json(said: Said) -> None:
     for words in (["status"], ["versions"], ["kpis"], ["pool", "show"], ["rounds", "list"], ["experiment", "list"]):
         assert said(*words)
         assert isinstance(json.loads(said(*words, "--json")), dict)
+
+
+def test_dead_letters_are_listed_shown_and_put_back(said: Said, redis_url: str) -> None:
+    assert said("dead", "list", "exchanges") == "understudy.exchanges has no dead letters"
+    bus = open_bus(BusConfig(url=redis_url), RedisConfig())
+    made = letters(EXCHANGES, "会话", "你好".encode(), "Redis refused it", spool="gateway", number=1)
+    bus.publish(f"{EXCHANGES}.dlt", 0, "spool", [Numbered(1, "会话", made[0])])
+    assert "Redis refused it" in said("dead", "list", "exchanges")
+    identity = json.loads(said("dead", "list", "exchanges", "--json"))["letters"][0]["id"]
+    assert json.loads(said("dead", "show", "exchanges", identity[:8]))["text"] == "你好"
+    assert said("dead", "replay", "exchanges") == "put 1 letters back into understudy.exchanges"
+    assert "had been put back before" in said("dead", "replay", "exchanges", identity)
+    with pytest.raises(UsageError, match="one ID"):
+        said("dead", "show", "exchanges")
+    bus.close()
 
 
 def test_a_freeze_is_told_and_undone(said: Said) -> None:
