@@ -30,6 +30,10 @@ class Round:
     why: str
     started: float
     stages: dict[str, StageRecord] = field(default_factory=dict)
+    since: float = 0.0
+    """When its state began."""
+    budget: float | None = None
+    """Seconds that its timed stages may take together; None where nobody said."""
 
     @property
     def finished(self) -> bool:

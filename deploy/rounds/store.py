@@ -31,8 +31,9 @@ class RoundStore(Protocol):
     def all(self) -> list[Round]: ...
     def current(self) -> Round | None: ...
     def get(self, number: int) -> Round: ...
-    def begin(self, parent: str, teacher: str, why: str) -> Round: ...
+    def begin(self, parent: str, teacher: str, why: str, budget: float | None = None) -> Round: ...
     def folder(self, number: int, stage: str) -> Path: ...
+    def file(self, number: int, stage: str, name: str) -> Path: ...
     def finish(self, number: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round: ...
     def fail(self, number: int, summary: dict[str, Any]) -> Round: ...
     def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None: ...
@@ -77,21 +78,21 @@ class FileRounds:
             begun = read_json(folder / "round.json")
         except (OSError, ValueError):
             raise NotFound(f"there is no round {number}") from None
-        stages, state = {}, STAGES[0]
-        for stage, record in _records(folder, float(begun["started"])):
+        stages, state, since = {}, STAGES[0], float(begun["started"])
+        for stage, record, ended in _records(folder, since):
             if stage != state:
                 break
-            stages[stage] = record
+            stages[stage], since = record, ended
             state = next_state(state, record.event)
         registered = stages.get("register")
         candidate = None if registered is None else registered.summary.get("version")
         return Round(
             id=number, state=state, parent=begun["parent"], teacher=begun["teacher"], candidate=candidate,
-            why=begun["why"], started=float(begun["started"]), stages=stages,
+            why=begun["why"], started=float(begun["started"]), stages=stages, since=since, budget=begun.get("budget"),
         )  # fmt: skip
 
-    def begin(self, parent: str, teacher: str, why: str) -> Round:
-        """Open a round.
+    def begin(self, parent: str, teacher: str, why: str, budget: float | None = None) -> Round:
+        """Open a round, whose timed stages are to take `budget` seconds together.
 
         Raises:
             Conflict: one is under way.
@@ -102,7 +103,7 @@ class FileRounds:
         self._root.mkdir(parents=True, exist_ok=True)
         number = 1 + max((int(f.name) for f in self._root.glob("[0-9]*") if f.name.isdigit()), default=0)
         (self._root / str(number)).mkdir()
-        begun = {"parent": parent, "teacher": teacher, "why": why, "started": self._clock()}
+        begun = {"parent": parent, "teacher": teacher, "why": why, "started": self._clock(), "budget": budget}
         write_json(self._root / str(number) / "round.json", {"schema_version": 1, **begun})
         return self.get(number)
 
@@ -117,6 +118,10 @@ class FileRounds:
         folder = self._root / str(number) / stage
         folder.mkdir(exist_ok=True)
         return folder
+
+    def file(self, number: int, stage: str, name: str) -> Path:
+        """Where a stage keeps `name`; it need not exist, and nothing is created."""
+        return self._root / str(number) / stage / name
 
     def finish(self, number: int, stage: str, summary: dict[str, Any], event: str = "done") -> Round:
         """End a stage: summary first, READY last. The same event again changes nothing.
@@ -178,7 +183,8 @@ class FileRounds:
         return value
 
 
-def _records(folder: Path, started: float) -> Iterator[tuple[str, StageRecord]]:
+def _records(folder: Path, started: float) -> Iterator[tuple[str, StageRecord, float]]:
+    """(stage, its record, when it ended) of the stages that are over, in order."""
     for stage in STAGES:
         if not is_ready(folder / stage):
             return
@@ -190,5 +196,5 @@ def _records(folder: Path, started: float) -> Iterator[tuple[str, StageRecord]]:
         at = float(marker["at"])
         seconds = summary.get("seconds")
         taken = float(seconds) if isinstance(seconds, int | float) else at - started
-        yield stage, StageRecord(started, taken, str(marker["event"]), summary)
+        yield stage, StageRecord(started, taken, str(marker["event"]), summary), at
         started = at

@@ -11,14 +11,17 @@ from typing import Any
 import torch
 
 from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
+from deploy.rounds.lost import LostReply
 from feedback.checks.evidence import evidence
-from feedback.texts import prompt_text
+from feedback.texts import last_user, prompt_text
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
-from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, hits
+from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, cut, hits
 from online_distill.evaluate.parts import PARTS, parts, rare_words
 
+MOST_LOST = 20
+"""Lost replies of a slice that are kept as examples."""
 NONE_RIGHT = JudgedReply(agreement=0.0, exact=False, facts=False)
 """Of weights that are no numbers."""
 
@@ -31,8 +34,11 @@ class Question:
     text: Encoded
 
 
-def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device) -> Evaluation:
-    """Every row that fits `max_length` tokens, judged for both, with means by slice, kind and language.
+def judge(
+    rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device
+) -> tuple[Evaluation, list[LostReply]]:
+    """Every row that fits `max_length` tokens, judged for both, with means by slice, kind and language; and what
+    was lost, with examples of each slice.
 
     Both models run in float32 from their stored weights. A candidate with weights that are no numbers is flagged and
     gets nothing right.
@@ -61,7 +67,8 @@ def judge(rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int
     summary = _summary([(q.row, found) for q, found in zip(questions, judged, strict=True)])
     for name, table in _by_part(encoder, questions, said, later).items():
         summary[name]["tokens"] = table
-    return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary)
+    lost = _lost(encoder, questions, judged, later) if finite else []
+    return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary), lost
 
 
 def _slice(row: Row) -> Any:
@@ -86,6 +93,26 @@ def reply_judged(encoder: Encoder, prompt: str, text: Encoded, said: Sequence[in
     reply = encoder.text(text.tokens[text.start :])
     other = evidence(prompt, reply, encoder.text([token for token in said if token != NOTHING]))
     return JudgedReply(agreement=sum(right) / len(right), exact=False, facts=not other)
+
+
+def _lost(
+    encoder: Encoder, questions: Sequence[Question], judged: Sequence[JudgedRow], later: Sequence[Sequence[int]]
+) -> list[LostReply]:
+    """Up to MOST_LOST examples of each slice: what lost facts first, then by id."""
+    found: dict[str, list[LostReply]] = {}
+    for question, one, said in zip(questions, judged, later, strict=True):
+        row, reply = question.row, cut(question.text).tokens[question.text.start :]
+        exact, facts = (getattr(one.parent, f) and not getattr(one.candidate, f) for f in ("exact", "facts"))
+        if exact or facts:
+            found.setdefault(one.slice, []).append(
+                LostReply(
+                    id=row.id, slice=one.slice, kind=one.kind, tenant=row.tenant, at=row.at, exact=exact, facts=facts,
+                    asked=last_user(row.messages), teacher=encoder.text(reply),
+                    candidate=encoder.text([token for token in said if token != NOTHING]),
+                )
+            )  # fmt: skip
+    ranked = (sorted(rows, key=lambda one: (not one.facts, one.id)) for rows in found.values())
+    return [one for rows in ranked for one in rows[:MOST_LOST]]
 
 
 def _by_part(

@@ -83,7 +83,7 @@ class Trainer:
             raise NotFound("there is no student version in the registry to train; register one first")
         if why is None or parent is None:
             return None
-        begun = self._rounds.begin(parent, teacher, why)
+        begun = self._rounds.begin(parent, teacher, why, self._config.budget_seconds)
         self._requests.clear()
         return begun
 

@@ -30,6 +30,17 @@ def test_a_round_goes_through_all_stages_and_knows_its_candidate(store: RoundSto
     assert store.begin("v3", "t1", "next").id == begun.id + 1
 
 
+def test_a_round_knows_its_budget_and_when_its_state_began(state_dir: StateDir) -> None:
+    now = [100.0]
+    store = FileRounds(state_dir, lambda: now[0])
+    assert (store.begin("v1", "t1", "w", 90.0).budget, store.get(1).since) == (90.0, 100.0)
+    now[0] = 130.0
+    store.finish(1, "select", {"seconds": 3.0})
+    assert (store.get(1).since, store.get(1).stages["select"].seconds) == (130.0, 3.0)
+    assert store.file(1, "score", "spent.json").parts[-3:] == ("1", "score", "spent.json")
+    assert not store.file(1, "score", "spent.json").parent.exists()
+
+
 def test_only_one_round_at_a_time(store: RoundStore) -> None:
     store.begin("v2", "t1", "first")
     with pytest.raises(Conflict, match="round 1 is under way"):

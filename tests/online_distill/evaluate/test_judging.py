@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from deploy.life.evaluation import JudgedReply
+from online_distill import models
 from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
-from online_distill.evaluate.judging import judge, reply_judged
-from tests.online_distill.world import TOKENIZER, make_samples
+from online_distill.evaluate.judging import MOST_LOST, judge, reply_judged
+from tests.online_distill.world import TOKENIZER, make_model, make_samples
 
 CPU = torch.device("cpu")
 
@@ -22,7 +23,7 @@ def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student:
     rows = [Row.of(s, "hard", parent="v1") for s in make_samples(6)] + [
         Row.of(s, "anchor", parent="v1") for s in make_samples(4, start=900)
     ]
-    found = judge(rows, teacher_folder, student, max_length=512, device=CPU)
+    found, _ = judge(rows, teacher_folder, student, max_length=512, device=CPU)
     assert (len(found.of("hard")), len(found.of("general"))) == (6, 4)
     assert found.summary["hard/zh"]["n"] == 3
     assert found.summary["hard"]["exact"] == {"parent": 0.0, "candidate": 0.0}
@@ -36,13 +37,38 @@ def test_judging_gives_rows_and_means_by_language(teacher_folder: Path, student:
 
 def test_a_row_is_judged_with_its_kind(teacher_folder: Path, student: Path) -> None:
     row = Row.of(make_samples(1)[0], "anchor", parent="v1").model_copy(update={"cluster": "c7"})
-    assert judge([row], teacher_folder, student, max_length=512, device=CPU).rows[0].kind == "c7"
+    found, _ = judge([row], teacher_folder, student, max_length=512, device=CPU)
+    assert found.rows[0].kind == "c7"
 
 
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:
     long = Row.of(make_samples(1)[0], "hard", parent="v1").model_copy(update={"teacher_text": "so " * 300})
-    found = judge([long], teacher_folder, student, max_length=60, device=CPU)
+    found, _ = judge([long], teacher_folder, student, max_length=60, device=CPU)
     assert (found.rows, found.summary) == ((), {})
+
+
+def test_what_was_lost_is_kept_with_its_words_up_to_a_bound_and_lost_facts_first(
+    tmp_path: Path, teacher_folder: Path
+) -> None:
+    """The parent is the teacher, so each of its greedy replies is exact; the candidate agrees in none."""
+    encoder, model = Encoder(teacher_folder), models.load(teacher_folder)
+    rows = []
+    for sample in make_samples(30):
+        tokens = encoder.prompt(sample.messages)
+        for _ in range(6):
+            tokens = [*tokens, int(models.reply_logits(model, [[*tokens, 0]], [len(tokens)])[0][0].argmax())]
+        said = encoder.text(tokens[len(encoder.prompt(sample.messages)) :])
+        rows.append(Row.of(sample.model_copy(update={"teacher_text": said, "cut": True}), "anchor", parent="v1"))
+    found, lost = judge(rows, teacher_folder, make_model(tmp_path / "other", seed=9), max_length=512, device=CPU)
+    sides = [(row, row.parent, row.candidate) for row in found.rows]
+    gone = [row for row, was, now in sides if (was.exact and not now.exact) or (was.facts and not now.facts)]
+    assert len(lost) == min(len(gone), MOST_LOST) > 3
+    assert {one.id for one in lost} <= {row.id for row in gone}
+    assert [one.facts for one in lost] == sorted((one.facts for one in lost), reverse=True)
+    assert {one.id for one in lost if one.exact} <= {row.id for row, was, _ in sides if was.exact}
+    by_id = {row.id: row for row in rows}
+    assert all(one.candidate != one.teacher and one.asked == by_id[one.id].messages[-1]["content"] for one in lost)
+    assert judge(rows, teacher_folder, teacher_folder, max_length=512, device=CPU)[1] == []
 
 
 def test_a_reply_with_other_words_has_its_facts_and_one_with_another_number_has_not() -> None:
@@ -67,6 +93,6 @@ def test_a_thousand_rows_are_judged_in_ten_seconds_of_two_cores() -> None:
     students = TOKENIZER.parents[1] / "registry" / "students"
     rows = [Row.of(s, "anchor", parent="v1") for s in make_samples(count)]
     began = time.process_time()
-    found = judge(rows, students / "v1", students / "v2", max_length=512, device=CPU)
+    found, _ = judge(rows, students / "v1", students / "v2", max_length=512, device=CPU)
     assert len(found.rows) == count
     assert time.process_time() - began < seconds

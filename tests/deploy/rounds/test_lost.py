@@ -1,0 +1,24 @@
+"""Examples of lost replies: written once, read by whoever shows a round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.rounds.lost import LostReply, read_lost, write_lost
+
+ONE = LostReply(
+    id="a", slice="general", kind="c1", tenant="acme", at=5.0, asked="几点到?\u2028", teacher="5 点", candidate="6 点",
+    exact=True, facts=True,
+)  # fmt: skip
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_lost(tmp_path / "lost.jsonl", [ONE, ONE.model_copy(update={"id": "b"})])
+    assert read_lost(tmp_path / "lost.jsonl") == [ONE, ONE.model_copy(update={"id": "b"})]
+
+
+def test_a_round_without_the_file_or_with_a_damaged_one_has_no_examples(tmp_path: Path) -> None:
+    assert read_lost(tmp_path / "lost.jsonl") == []
+    for damage in (b"{", b"\xff\xfe", b'{"id": "a"}\n'):
+        (tmp_path / "lost.jsonl").write_bytes(damage)
+        assert read_lost(tmp_path / "lost.jsonl") == []
