@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -24,7 +24,7 @@ from serving.control.replies.experiments import (
     ExperimentsReply,
     ExperimentStoppedReply,
 )
-from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
+from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, VersionsReply
 from serving.control.sources import Sources
@@ -36,6 +36,7 @@ PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
 ShortText = Annotated[str, StringConstraints(max_length=500)]
 """Short, and valid Unicode: the constraint refuses lone surrogates, which no file and no Redis takes."""
+RoundNumber = Annotated[int, Path(ge=1, lt=1 << 31)]
 
 
 class _RequestBody(BaseModel):
@@ -132,6 +133,10 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     @router.get("/rounds")
     def rounds() -> RoundsReply:
         return RoundsReply(rounds=views.rounds())
+
+    @router.get("/rounds/{number}")
+    def round_report(number: RoundNumber) -> RoundReport:
+        return views.round(number)
 
     @router.get("/audit")
     def audit(after: int = Query(default=0, ge=0), limit: int = Query(default=1000, ge=1, le=10_000)) -> AuditReply:

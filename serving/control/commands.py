@@ -16,9 +16,10 @@ from serving.control.client import Admin
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
-from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
+from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
+from serving.control.round_page import round_page
 from understudy.errors import NotFound, UnderstudyError, UsageError
 from understudy.state import DEFAULT_STATE
 
@@ -127,14 +128,18 @@ def rounds(argv: list[str]) -> int:
         body = {} if options.round is None else {"round": options.round}
         answer = admin.call("POST", "/rounds/abort", json=body)
         return _show(options, answer, RoundAbortedReply, printing.aborted)
-    listed = admin.get("/rounds")
     if options.action == "list":
-        return _show(options, listed, RoundsReply, printing.rounds)
-    found = next((one for one in listed["rounds"] if options.round in (None, one["id"])), None)
-    if found is None:
-        which = "no round yet" if options.round is None else f"no round {options.round}"
-        raise NotFound(f"there is {which}; `understudy rounds list` lists them")
-    return _show_all(options, found)
+        return _show(options, admin.get("/rounds"), RoundsReply, printing.rounds)
+    number = _newest(admin) if options.round is None else options.round
+    return _show(options, admin.get(f"/rounds/{number}"), RoundReport, round_page)
+
+
+def _newest(admin: Admin) -> int:
+    """Number of the newest round."""
+    found = [int(one["id"]) for one in admin.get("/rounds")["rounds"]]
+    if not found:
+        raise NotFound("there is no round yet; `understudy rounds start` asks for one")
+    return found[0]
 
 
 def experiment(argv: list[str]) -> int:

@@ -10,12 +10,14 @@ from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
-from serving.control.replies.status import StatusReply
+from serving.control.replies.status import RoundStatus, StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 
 WORDS = {
     "similarity": "how alike the texts of teacher and student are, on shadow pairs of live traffic; 1 is the same",
     "agreement": "share of the teacher's tokens that are the student's choice too, on held-out prompts (gate)",
+    "exact": "share of the teacher's replies of which every token is the student's choice, too (gate)",
+    "facts": "share of replies with every number, date, name, code and amount of the teacher's (gate)",
 }
 """What figures of this product mean that are easily taken for one another."""
 
@@ -42,8 +44,7 @@ def status(value: StatusReply) -> str:
     ]
     lines += ["", table(("slot", "wanted", "loaded", "ready", "state", "in flight"), rows), ""]
     current, rollout = value.round, value.rollout
-    waits = f" (waits: {current.waits})" if current.waits else ""
-    lines.append(f"round   {current.id} at {current.stage}{waits}" if current.id else "round   none")
+    lines.append(f"round   {current.id} at {current.stage}{_outlook(current)}" if current.id else "round   none")
     if rollout is not None:
         step = "loading" if rollout.step < 0 else f"step {rollout.step + 1}"
         lines.append(f"rollout {rollout.version}: {step}")
@@ -59,6 +60,17 @@ def status(value: StatusReply) -> str:
     lines += [f"bad     {version}: {why}" for version, why in value.bad.items()]
     lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
+
+
+def _outlook(current: RoundStatus) -> str:
+    if current.waits:
+        return f" (waits: {current.waits})"
+    return "" if current.ends_in is None else f", ends in {about(current.ends_in)}"
+
+
+def about(seconds: float) -> str:
+    """A time that nobody knows to the second."""
+    return f"about {max(10, round(seconds, -1)):.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
 
 
 def versions(value: VersionsReply) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from deploy.control.conductor import Conductor
 from deploy.life.state import ControlState
-from deploy.life.telling import gate_said
 from deploy.rounds.record import Round
 from serving.control.replies.counts import PoolReply
-from serving.control.replies.rounds import RoundRow, StageRow
+from serving.control.replies.rounds import RoundReport, RoundRow
 from serving.control.replies.status import (
     BusStatus,
     LiveVersions,
@@ -18,6 +17,7 @@ from serving.control.replies.status import (
     StatusReply,
 )
 from serving.control.replies.versions import RolloutRow, VersionRow
+from serving.control.rounds import ends_in, round_report, round_row
 from serving.control.sources import Sources
 from understudy.errors import Unavailable
 
@@ -90,7 +90,15 @@ class Views:
 
     def rounds(self) -> list[RoundRow]:
         """Rounds with their stages, newest first."""
-        return [_round(one) for one in self._conductor.deployment.rounds.all()]
+        return [round_row(one) for one in self._conductor.deployment.rounds.all()]
+
+    def round(self, number: int) -> RoundReport:
+        """One round with all that is known of it.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        return round_report(self._conductor.deployment, number)
 
     def next_round_waits(self) -> str | None:
         """Why a round that is asked for does not begin at once; None: nothing is in its way."""
@@ -117,6 +125,7 @@ class Views:
         return RoundStatus(
             id=current.id, stage=current.state, candidate=current.candidate, progress=progress,
             waits=waits(current, self._conductor.deployment.state),
+            ends_in=ends_in(self._conductor.deployment, current),
         )  # fmt: skip
 
     def _pool(self) -> PoolReply:
@@ -132,18 +141,6 @@ class Views:
             return BusStatus(lag=None, why=error.message)
 
 
-def _round(one: Round) -> RoundRow:
-    stages = {
-        name: StageRow(started=s.started, seconds=round(s.seconds, 3), event=s.event, summary=s.summary)
-        for name, s in one.stages.items()
-    }
-    return RoundRow(
-        id=one.id, state=one.state, parent=one.parent, teacher=one.teacher, candidate=one.candidate, why=one.why,
-        started=one.started, ended=ended(one), stages=stages,
-        gate=gate_said(one.stages["gate"].summary) if "gate" in one.stages else "",
-    )  # fmt: skip
-
-
 def waits(current: Round, state: ControlState) -> str | None:
     """What a round in its canary waits for, with the command that helps; None: it does not wait for anybody."""
     if current.state != "canary":
@@ -155,11 +152,3 @@ def waits(current: Round, state: ControlState) -> str | None:
     if state.canary is None or state.canary.note != "hold":
         return None
     return f"too few exposures in its time; traffic, or `understudy promote {state.canary.version}`"
-
-
-def ended(one: Round) -> str | None:
-    """Why a round ended otherwise than live, None while it goes on or when it went live."""
-    if not one.finished or one.state == "done":
-        return None
-    summary = one.stages[next(reversed(one.stages))].summary
-    return str(summary.get("error") or summary.get("why") or "; ".join(summary.get("reasons", ())) or "no reason given")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from serving.control.replies.base import ControlReply
 
 
@@ -32,6 +34,72 @@ class RoundRow(ControlReply):
     gate: str = ""
     """What the gate saw: exact replies, facts and agreement, before and after; empty before it."""
     stages: dict[str, StageRow]
+
+
+class IntervalRow(ControlReply):
+    """A figure with the ends of its 95 % interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class ChangeRow(ControlReply):
+    """A figure of the parent and of the candidate; in how many replies it was lost and won."""
+
+    before: IntervalRow
+    after: IntervalRow
+    difference: IntervalRow
+    lost: int
+    won: int
+
+
+class TokenRow(ControlReply):
+    """Share of the tokens of one sort that are the student's choice, too."""
+
+    n: int
+    parent: float
+    candidate: float
+
+
+class SliceRow(ControlReply):
+    """A slice of the held-out rows, parent and candidate."""
+
+    n: int
+    exact: ChangeRow
+    facts: ChangeRow
+    agreement: ChangeRow
+    tokens: dict[str, TokenRow] = Field(default_factory=dict)
+    """Agreement by what a token is: wording, copied from the prompt, computed."""
+
+
+class LostRow(ControlReply):
+    """A held-out prompt whose reply the parent had right and the candidate has not."""
+
+    id: str
+    slice: str
+    kind: str
+    asked: str
+    teacher: str
+    candidate: str
+    exact: bool
+    """Whether an exact reply was lost; else only facts were."""
+    facts: bool
+
+
+class RoundReport(RoundRow):
+    """A round with all that is known of it."""
+
+    drawn: dict[str, Any]
+    """What was drawn and why, and what was left out; empty before that."""
+    clusters: list[dict[str, Any]]
+    """Rows by cluster of prompts, part, role and reason; the largest first."""
+    slices: dict[str, SliceRow]
+    """`general` and `hard`, before and after; empty before the candidate was judged."""
+    lost: list[LostRow]
+    """Examples; of each slice those that lost facts first."""
+    ends_in: float | None
+    """Seconds until it ends if nothing is refused; None where nothing says, or it is over."""
 
 
 class RoundsReply(ControlReply):

@@ -64,6 +64,8 @@ class RoundStatus(ControlReply):
     progress: RoundProgress | None = None
     waits: str | None = None
     """What it waits for, with the command that helps."""
+    ends_in: float | None = None
+    """Seconds until it ends if nothing is refused; None where nothing says."""
 
 
 class RolloutStatus(ControlReply):

@@ -16,7 +16,7 @@ from feedback.letters import letters
 from feedback.store.config import RedisConfig
 from serving.control import commands
 from serving.control.app import create_app
-from serving.control.client import URL_ENV
+from serving.control.client import URL_ENV, Refused
 from serving.control.sources import Sources
 from serving.control.token import ENV
 from tests.deploy.fleet import World
@@ -76,6 +76,11 @@ def test_a_round_is_asked_for_shown_and_ended(said: Said, world: World) -> None:
         said("rounds", "show")
     world.candidate()
     assert json.loads(said("rounds", "show", "--json"))["id"] == 1
+    page = said("rounds", "show", "1")
+    assert page.startswith("round 1: gate")
+    assert "before and after, with 95 % intervals" in page
+    with pytest.raises(Refused, match="no round 7"):
+        said("rounds", "show", "7")
     assert said("rounds", "abort", "1").startswith("round 1 ended at gate: aborted by operator")
 
 

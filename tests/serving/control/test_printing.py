@@ -41,11 +41,17 @@ def test_status_says_what_is_not_known_of_the_student() -> None:
     assert shown(live=live).splitlines()[1] == f"student v3: {caveat}"
 
 
-def test_status_says_what_similarity_is_and_what_agreement_is() -> None:
+def test_status_says_when_a_round_ends() -> None:
+    assert "2 at distil, ends in about 90 s" in shown(round={"id": 2, "stage": "distil", "ends_in": 88.4})
+    assert "2 at distil, ends in about 4 min" in shown(round={"id": 2, "stage": "distil", "ends_in": 241.0})
+    assert "ends in" not in shown()
+
+
+def test_status_says_what_similarity_agreement_exact_replies_and_facts_are() -> None:
     lines = shown().splitlines()
-    assert [line.partition(":")[0] for line in lines[-2:]] == ["similarity", "agreement"]
-    assert "texts" in lines[-2]
-    assert "tokens" in lines[-1]
+    assert [line.partition(":")[0] for line in lines[-4:]] == ["similarity", "agreement", "exact", "facts"]
+    for line, word in zip(lines[-4:], ("texts", "tokens", "every token", "number, date, name"), strict=True):
+        assert word in line
 
 
 def test_a_move_tells_all_that_came_with_it() -> None:
