@@ -15,6 +15,7 @@ from deploy.life.telling import gate_said
 from deploy.rounds.lost import LOST, read_lost
 from deploy.rounds.outlook import seconds_left
 from deploy.rounds.record import Round
+from feedback.privacy.vault import FOLDER, Vault
 from serving.control.replies.rounds import LostRow, RoundReport, RoundRow, SliceRow, StageRow
 
 
@@ -49,7 +50,9 @@ def round_report(deployment: Deployment, number: int) -> RoundReport:
         },
         lost=[
             LostRow.model_validate(lost.model_dump())
-            for lost in read_lost(deployment.rounds.file(number, "evaluate", LOST))
+            for lost in read_lost(
+                deployment.rounds.file(number, "evaluate", LOST), Vault(deployment.folder.spool / FOLDER)
+            )
         ],
         ends_in=ends_in(deployment, one),
     )
