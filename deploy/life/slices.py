@@ -19,7 +19,7 @@ CONFIDENCE: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class WithInterval:
     """A figure with the ends of its 95 % interval."""
 
     value: float
@@ -31,9 +31,9 @@ class Interval:
 class Change:
     """A figure of the parent, of the candidate, and their difference; in how many replies it was lost and won."""
 
-    before: Interval
-    after: Interval
-    difference: Interval
+    before: WithInterval
+    after: WithInterval
+    difference: WithInterval
     lost: int
     won: int
 
@@ -62,10 +62,10 @@ def _shares(rows: Sequence[JudgedRow], right: Callable[[JudgedReply], bool]) -> 
     """Shares by Wilson's interval, their paired difference by Tango's (see `ab.matched`)."""
     alpha, pairs = (1 - CONFIDENCE) / 2, matched(rows, right)
     sides = (Share(sum(right(reply) for reply in side), len(rows)) for side in _sides(rows))
-    before, after = (Interval(share.value, *share.interval(alpha)) for share in sides)
+    before, after = (WithInterval(share.value, *share.interval(alpha)) for share in sides)
     lower = -loss_bound(pairs.lost, pairs.won, pairs.n, alpha)
     upper = loss_bound(pairs.won, pairs.lost, pairs.n, alpha)
-    difference = Interval((pairs.won - pairs.lost) / pairs.n, lower, upper)
+    difference = WithInterval((pairs.won - pairs.lost) / pairs.n, lower, upper)
     return Change(before, after, difference, pairs.lost, pairs.won)
 
 
@@ -77,10 +77,10 @@ def _means(rows: Sequence[JudgedRow]) -> Change:
     return Change(_mean(before, 0.0), _mean(after, 0.0), _mean(gains, -1.0), lost, won)
 
 
-def _mean(values: Sequence[float], least: float) -> Interval:
+def _mean(values: Sequence[float], least: float) -> WithInterval:
     stat = Stat.of(values)
     half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * stat.error
-    return Interval(stat.mean, max(least, stat.mean - half), min(1.0, stat.mean + half))
+    return WithInterval(stat.mean, max(least, stat.mean - half), min(1.0, stat.mean + half))
 
 
 def _sides(rows: Sequence[JudgedRow]) -> tuple[list[JudgedReply], list[JudgedReply]]:
