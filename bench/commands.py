@@ -23,6 +23,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.rounds:main",
         "round after round without engines: what each wins, and what it loses of what was known",
     ),
+    "statistics": (
+        "bench.statistics:main",
+        "how often results that are looked at all the time err: peeking, power, clusters, sample ratio",
+    ),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

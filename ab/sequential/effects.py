@@ -68,6 +68,16 @@ class Side:
         moments = Moments.of(figures) if len(figures) else Moments.none(FIGURES)
         return cls(moments, shown, int(np.sum(figures[:, 0] < 1)), binary)
 
+    @classmethod
+    def counted(cls, n: int, ones: int) -> Side:
+        """Of `n` units that each said yes or no once, `ones` of them yes."""
+        if not n:
+            return cls()
+        share = ones / n
+        products = np.zeros((FIGURES, FIGURES))
+        products[0, 0] = n * share * (1 - share)
+        return cls(Moments(n, np.array([share, 1.0, 0.0]), products), ones, n - ones)
+
     def __add__(self, other: Side) -> Side:
         """Of the units of both."""
         return Side(
@@ -92,6 +102,18 @@ class Side:
         """Whether an interval on these units deserves belief."""
         return min(self.with_outcome, self.without) >= OUTCOMES if self.binary else self.n >= UNITS
 
+    @property
+    def cautious(self) -> float:
+        """Variance of the linearised figure that harm on too few units is judged with.
+
+        Of a yes or no at least that of one more unit of each: where none of a few units has the outcome the sample's
+        own variance is 0, and every rare outcome of the other arm would look like harm (Laplace's rule).
+        """
+        if not self.binary:
+            return self.linear()[0] if self.n >= OUTCOMES else math.inf
+        share = (self.with_outcome + 1) / (self.n + 2)
+        return max(self.linear()[0], share * (1 - share))
+
     def linear(self) -> tuple[float, float, float]:
         """Of the linearised figure (numerator - ratio * denominator) / mean denominator of a unit.
 
@@ -105,7 +127,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`new` less `old`: value, standard error, units of both; and the two ratios."""
+    """`new` less `old`: value, standard error, units of both; and the two ratios.
+
+    `believed` is the error that conclusions rest on: the larger, cautious one while units are too few.
+    """
 
     value: float
     error: float
@@ -113,6 +138,12 @@ class Effect:
     old: float
     new: float
     enough: bool = True
+    cautious: float = 0.0
+
+    @property
+    def believed(self) -> float:
+        """See above; 0 where nothing varies."""
+        return self.error if self.enough or not self.error > 0 else max(self.error, self.cautious)
 
 
 def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
@@ -122,7 +153,7 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     them. Without a covariate that varies it is the plain difference. NaN with an infinite error below two units an arm.
     """
     if min(old.n, new.n) < 2:
-        return Effect(math.nan, math.inf, old.n + new.n, old.ratio, new.ratio, False)
+        return Effect(math.nan, math.inf, old.n + new.n, old.ratio, new.ratio, False, math.inf)
     (v0, c0, x0), (v1, c1, x1) = old.linear(), new.linear()
     shared = x0 * old.n + x1 * new.n
     theta = (times * c0 * old.n + c1 * new.n) / shared if shared > 0 and times == 1.0 else 0.0
@@ -131,7 +162,8 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     of_new = v1 - 2 * theta * c1 + theta * theta * x1
     error = math.sqrt(max(0.0, of_old / old.n + of_new / new.n))
     value = new.ratio - times * old.ratio - shift
-    return Effect(value, error, old.n + new.n, old.ratio, new.ratio, old.enough and new.enough)
+    cautious = math.sqrt(times * times * old.cautious / old.n + new.cautious / new.n)
+    return Effect(value, error, old.n + new.n, old.ratio, new.ratio, old.enough and new.enough, cautious)
 
 
 def combined(parts: Sequence[Effect]) -> Effect:
@@ -143,7 +175,7 @@ def combined(parts: Sequence[Effect]) -> Effect:
     usable = [part for part in parts if math.isfinite(part.error)]
     n = sum(part.n for part in usable)
     if not n:
-        return Effect(math.nan, math.inf, 0, math.nan, math.nan, False)
+        return Effect(math.nan, math.inf, 0, math.nan, math.nan, False, math.inf)
 
     def mean(values: Iterable[float]) -> float:
         return sum(part.n / n * value for part, value in zip(usable, values, strict=True))
@@ -155,4 +187,5 @@ def combined(parts: Sequence[Effect]) -> Effect:
         mean(part.old for part in usable),
         mean(part.new for part in usable),
         any(part.enough for part in usable),
+        math.sqrt(sum((part.n / n * part.cautious) ** 2 for part in usable)),
     )

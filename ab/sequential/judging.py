@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -60,8 +61,8 @@ def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFind
     once = fixed(effect.value, effect.error, alpha, sides, sign * null, sign)
     if asked.test == "equivalence":
         always, once = _both_ways(asked, effect, sequence, always, once)
-    low, high = (always.lower, always.upper) if sign > 0 else (-always.upper, -always.lower)
-    verdict = _verdict(asked, low, high)
+    half = sequence.half_width(effect.believed, effect.n)
+    verdict = _verdict(asked, sign * effect.value - half, sign * effect.value + half)
     if not effect.error > 0 or (not effect.enough and verdict != "harm"):
         verdict = "too few"
     return KpiFinding(asked.kpi, asked.test, effect, always, once, verdict)
@@ -101,11 +102,11 @@ def watch(rail: Guardrail, effect: Effect, alpha: float, planned: int) -> RailFi
     """
     worse = -effect.value if rail.max_decrease is not None else effect.value
     edge = rail.edge
-    half = (
-        ConfidenceSequence(alpha, planned, 1).half_width(effect.error, effect.n) if effect.error > 0 else float("inf")
-    )
+    sequence = ConfidenceSequence(alpha, planned, 1)
+    half = sequence.half_width(effect.error, effect.n) if effect.error > 0 else math.inf
     lower, upper = worse - half, worse + half
-    verdict: GuardrailVerdict = "harm" if lower > edge else "safe" if upper < edge else "open"
+    harmed = worse - sequence.half_width(effect.believed, effect.n) > edge
+    verdict: GuardrailVerdict = "harm" if harmed else "safe" if upper < edge else "open"
     if not effect.error > 0 or (not effect.enough and verdict != "harm"):
         verdict = "too few"
     return RailFinding(rail.kpi, rail.words, worse, lower, upper, edge, verdict)

@@ -9,7 +9,7 @@ import pytest
 from ab.experiment import Primary
 from ab.guardrails import Guardrail
 from ab.sequential.bounds import ConfidenceSequence
-from ab.sequential.effects import Effect
+from ab.sequential.effects import Effect, Side, effect
 from ab.sequential.judging import judge, significant, watch
 
 N = 10_000
@@ -94,3 +94,21 @@ def test_secondary_kpis_share_their_error() -> None:
     ]
     assert found[1].verdict == "proven"
     assert significant(found, 0.05) == {"a"}
+
+
+def test_a_rare_outcome_that_a_few_units_lack_is_no_harm_and_a_broken_arm_is_found_at_once() -> None:
+    """1 % against none of 20: the sample's own variance is 0 there. 85 % against none of 20 is harm all the same."""
+    asked = Primary(kpi="k", test="superiority")
+    few = Side.counted(20, 0)
+    assert judge(asked, effect(Side.counted(2_000, 20), few), 0.05, 4_000).verdict == "too few"
+    assert judge(asked, effect(Side.counted(2_000, 1_700), few), 0.05, 4_000).verdict == "harm"
+    rail = Guardrail(kpi="k", max_decrease=0.0)
+    assert watch(rail, effect(Side.counted(2_000, 20), few), 0.05, 4_000).verdict == "too few"
+    assert watch(rail, effect(Side.counted(2_000, 1_700), few), 0.05, 4_000).verdict == "harm"
+
+
+def test_another_figure_needs_twenty_units_of_each_arm_before_harm() -> None:
+    asked = Primary(kpi="k", test="superiority")
+    old = Side.plain([3.0, 4.0, 5.0] * 300)
+    assert judge(asked, effect(old, Side.plain([0.0, 0.1] * 9)), 0.05, 4_000).verdict == "too few"
+    assert judge(asked, effect(old, Side.plain([0.0, 0.1] * 10)), 0.05, 4_000).verdict == "harm"
