@@ -18,6 +18,19 @@ def gate_said(summary: Mapping[str, Any]) -> str:
     return f"{verdict}: {'; '.join([*parts, *([few] if few else [])])}" if parts or few else verdict
 
 
+def gate_short(summary: Mapping[str, Any]) -> str:
+    """What was judged, in per cent before and after, for a line of a terminal; empty where no slice was judged."""
+    parts = [_brief(name, summary[key]) for key, name in (("general", "general"), ("hard", "new")) if summary.get(key)]
+    verdict = "passed" if summary.get("passed") else "refused"
+    return f"gate {verdict}: {'; '.join(parts)} %" if parts else ""
+
+
+def _brief(name: str, found: Mapping[str, Any]) -> str:
+    figures = {figure: found[figure] for figure in ("exact", "facts") if found.get(figure)} or {"agreement": found}
+    said = (f"{figure} {100 * told['parent']:.0f}→{100 * told['candidate']:.0f}" for figure, told in figures.items())
+    return f"{name} {' '.join(said)}"
+
+
 def _slice(name: str, found: Mapping[str, Any]) -> str:
     said = []
     for figure in ("exact", "facts"):

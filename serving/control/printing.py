@@ -70,7 +70,9 @@ def _outlook(current: RoundStatus) -> str:
 
 def about(seconds: float) -> str:
     """A time that nobody knows to the second."""
-    return f"about {max(10, round(seconds, -1)):.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
+    if seconds < 120:
+        return f"about {max(10, round(seconds, -1)):.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 7200 else f"about {seconds / 3600:.0f} h"
 
 
 def versions(value: VersionsReply) -> str:

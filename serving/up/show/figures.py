@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from serving.control.printing import about
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -28,6 +30,8 @@ class Stage:
     done: float = 0.0
     total: float = 0.0
     note: str = ""
+    left: float | None = None
+    """Seconds until the round ends if nothing is refused; None where nothing says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class Figures:
     """Roles that are not running."""
     gate: str = ""
     """What the gate of the latest round saw; empty before it."""
+    gate_short: str = ""
+    """The same on a line of a terminal."""
+    few: str = ""
+    """What its judgement on few rows could not see; empty where there were enough."""
     events: tuple[str, ...] = ()
 
     @property
@@ -84,7 +92,8 @@ def line(now: Figures) -> str:
     parts.append(f"hard {now.pool}")
     if now.stage is not None:
         of = f" {now.stage.done:.0f}/{now.stage.total:.0f}" if now.stage.total else ""
-        parts.append(f"round {now.stage.round} {now.stage.name}{of}")
+        ends = "" if now.stage.left is None else f", ends in {about(now.stage.left)}"
+        parts.append(f"round {now.stage.round} {now.stage.name}{of}{ends}")
     if now.waits:
         parts.append(f"waits: {now.waits}")
     live = f"live {now.stable}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")

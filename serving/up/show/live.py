@@ -11,7 +11,9 @@ from dataclasses import replace
 import httpx
 import redis
 
-from deploy.life.telling import gate_said
+from deploy.life.telling import gate_said, gate_short
+from deploy.rounds.outlook import seconds_left
+from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
@@ -22,11 +24,14 @@ from serving.up.show.figures import Figures, Slot, Stage
 from serving.up.show.gateway_counts import GatewayTail
 from serving.up.show.traffic import TrafficTail
 from serving.up.supervise.restarts import Life
+from understudy.clock import wall
 from understudy.errors import UnderstudyError
 from understudy.state import StateDir
 
 RECENT_VERDICTS = 80
 TIMEOUT = 0.5
+LATEST = 3
+"""Rounds before the one under way by whose stages its end is told."""
 FOLLOW_SECONDS = 2.0
 """A gateway that still reports a former epoch so long after the newest document does not follow."""
 
@@ -35,8 +40,10 @@ class LiveFigures:
     """Blocking; the caller runs `look` in a thread, one call at a time."""
 
     def __init__(
-        self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]]
-    ) -> None:
+        self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]],
+        canary_seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        """`canary_seconds`: the longest that the steps of a canary take in all."""
         self._foreign = GatewayTail(gateway)
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
         self._routing = open_routing(state, redis_url, prefix)
@@ -44,6 +51,7 @@ class LiveFigures:
         client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
         self._lives = lives
+        self._canary_seconds = canary_seconds
         self._began = time.monotonic()
         self._events: deque[str] = deque(maxlen=50)
         self._last = Figures()
@@ -61,7 +69,7 @@ class LiveFigures:
         if document is not None:
             now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
-            now = replace(now, stage=self._stage(), gate=self._gate())
+            now = self._with_gate(replace(now, stage=self._stage()))
         with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
@@ -105,16 +113,29 @@ class LiveFigures:
         if current is None:
             return None
         told = self._rounds.read_progress(current.id) or {}
+        left = seconds_left(current, told, self._before(current.id), wall(), self._canary_seconds)
         if told.get("stage") != current.state:
-            return Stage(current.id, current.state)
-        return Stage(current.id, current.state, float(told["done"]), float(told["total"]), str(told.get("note", "")))
+            return Stage(current.id, current.state, left=left)
+        done, total, note = float(told["done"]), float(told["total"]), str(told.get("note", ""))
+        return Stage(current.id, current.state, done, total, note, left)
 
-    def _gate(self) -> str:
-        """What the gate of the round under way, or of the last one that was seen under way, has said."""
-        current = self._rounds.current()
-        self._seen = self._seen if current is None else current.id
+    def _before(self, number: int) -> list[Round]:
+        """The latest rounds before one, newest first."""
+        found = []
+        for earlier in range(number - 1, max(0, number - 1 - LATEST), -1):
+            with contextlib.suppress(UnderstudyError):
+                found.append(self._rounds.get(earlier))
+        return found
+
+    def _with_gate(self, now: Figures) -> Figures:
+        """`now` with what the gate of the round under way, or of the last one seen under way, has said."""
+        self._seen = self._seen if now.stage is None else now.stage.round
         stages = {} if self._seen is None else self._rounds.get(self._seen).stages
-        return gate_said(stages["gate"].summary) if "gate" in stages else ""
+        if "gate" not in stages:
+            return replace(now, gate="", gate_short="", few="")
+        summary = stages["gate"].summary
+        few = str(summary.get("few") or "")
+        return replace(now, gate=gate_said(summary), gate_short=gate_short(summary), few=few)
 
     def _similarity(self) -> dict[str, float]:
         """Mean similarity of the latest shadow pairs by the kind of question of their session."""

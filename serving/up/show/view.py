@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.rounds.table import STAGES
+from serving.control.printing import about
 from serving.up.show.figures import Figures
 
 BAR = 28
 ROWS = 6
-"""Lines of hard samples and of events: with these the picture has at most 23 lines."""
+"""Lines of hard samples and of events, less one for what the gate saw: so the picture has at most 23 lines."""
 KINDS = 2
 """Kinds of question that are shown, two lines each."""
 
@@ -24,7 +25,8 @@ def render(now: Figures, addresses: str) -> RenderableType:
     grid.add_column(ratio=1)
     grid.add_column(ratio=1)
     grid.add_row(_traffic(now), _versions(now))
-    grid.add_row(_hard(now), _events(now))
+    rows = ROWS - bool(now.gate_short)
+    grid.add_row(_hard(now, rows), _events(now, rows))
     return Group(_cut(addresses, style="dim"), _round(now), grid)
 
 
@@ -57,35 +59,40 @@ def _versions(now: Figures) -> Panel:
     return Panel(table, title="versions", title_align="left")
 
 
-def _hard(now: Figures) -> Panel:
+def _hard(now: Figures, rows: int) -> Panel:
     table = _pairs()
     table.add_row("pool", Text(f"{now.pool} samples", style="bold"))
     seen = {kind: count for kind, count in now.hard.items() if count}
-    for kind, count in sorted(seen.items(), key=lambda item: -item[1])[: ROWS - 1]:
+    for kind, count in sorted(seen.items(), key=lambda item: -item[1])[: rows - 1]:
         table.add_row(kind, str(count))
     return Panel(table, title="hard samples", title_align="left")
 
 
-def _events(now: Figures) -> Panel:
+def _events(now: Figures, rows: int) -> Panel:
     """Roles that are down, then the latest events; at least two of these."""
-    down = [f"{name} is down" for name in now.down][: ROWS - 2]
-    lines = down + list(now.events[len(down) - ROWS :])
+    down = [f"{name} is down" for name in now.down][: rows - 2]
+    lines = down + list(now.events[len(down) - rows :])
     return Panel(_cut("\n".join(lines) or "-"), title="events", title_align="left")
 
 
 def _round(now: Figures) -> Panel:
     stage = now.stage
+    gate = [_cut(now.gate_short, style="bold")] if now.gate_short else []
+    few = _cut(now.few, style="yellow") if now.few and gate else None
     if stage is None:
-        return Panel(f"waiting: {now.waits or 'for hard samples'}", title="round", title_align="left")
+        waiting = _cut(f"waiting: {now.waits or 'for hard samples'}")
+        return Panel(Group(waiting, *gate), title="round", title_align="left", subtitle=few, subtitle_align="left")
     names = Text(no_wrap=True)
     at = STAGES.index(stage.name) if stage.name in STAGES else -1
     for index, name in enumerate(STAGES):
         names.append(name + " ", style="green" if index < at else "bold yellow" if index == at else "dim")
     done = min(1.0, stage.done / stage.total) if stage.total else 0.0
-    told = f"waits: {now.waits}" if now.waits else stage.note
+    ends = "" if stage.left is None else f"ends in {about(stage.left)} "
+    told = f"waits: {now.waits}" if now.waits else f"{ends}{stage.note}"
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {told}"))
-    return Panel(Group(names, bar), title=f"round {stage.round}", title_align="left")
+    parts = Group(names, bar, *gate)
+    return Panel(parts, title=f"round {stage.round}", title_align="left", subtitle=few, subtitle_align="left")
 
 
 def _share(name: str, value: float | None) -> RenderableType:

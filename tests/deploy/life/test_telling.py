@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.life.config import GateConfig
 from deploy.life.gate import decide
-from deploy.life.telling import gate_said
+from deploy.life.telling import gate_said, gate_short
 from tests.deploy.life.judged import evaluation, learned, rows
 
 
@@ -12,6 +12,15 @@ def test_facts_and_exact_replies_stand_beside_agreement() -> None:
     said = gate_said(decide(evaluation(*rows(400, lost=8)), GateConfig()).summary())
     assert said.startswith("gate refused: general exact 1.000 -> 0.980 (8 lost, 0 won of 400), facts 1.000 -> 0.980")
     assert "agreement 1.000 -> 0.999; new exact 0.000 -> 0.750 (0 lost, 75 won of 100)" in said
+
+
+def test_a_line_of_a_terminal_holds_exact_replies_and_facts_of_both_slices() -> None:
+    short = gate_short(decide(evaluation(*rows(400, lost=8)), GateConfig()).summary())
+    assert short == "gate refused: general exact 100→98 facts 100→98; new exact 0→75 facts 0→75 %"
+    assert len(short) <= 76
+    former = {"passed": True, "general": {"n": 9, "parent": 0.99, "candidate": 0.985}, "hard": None}
+    assert gate_short(former) == "gate passed: general agreement 99→98 %"
+    assert gate_short({"passed": False, "reasons": ["evaluation.json cannot be read"]}) == ""
 
 
 def test_a_judgement_on_few_says_so() -> None:

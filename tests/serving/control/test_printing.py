@@ -44,6 +44,7 @@ def test_status_says_what_is_not_known_of_the_student() -> None:
 def test_status_says_when_a_round_ends() -> None:
     assert "2 at distil, ends in about 90 s" in shown(round={"id": 2, "stage": "distil", "ends_in": 88.4})
     assert "2 at distil, ends in about 4 min" in shown(round={"id": 2, "stage": "distil", "ends_in": 241.0})
+    assert "2 at canary, ends in about 96 h" in shown(round={"id": 2, "stage": "canary", "ends_in": 4 * 86_400.0})
     assert "ends in" not in shown()
 
 

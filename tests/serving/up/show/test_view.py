@@ -30,7 +30,9 @@ slots = st.builds(
 part = st.floats(0, 9)
 
 
-stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, part, st.just("loss 0.1 [/]") | words)
+notes = st.just("loss 0.1 [/]") | words
+left = st.none() | st.floats(0, 1e5)
+stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, part, notes, left)
 
 
 figures = st.builds(
@@ -44,6 +46,8 @@ figures = st.builds(
     candidate=st.sampled_from(["", "v3"]), previous=st.just(("v1", "v2", "v3")),
     slots=st.tuples(slots, slots, slots), down=st.lists(names, unique=True).map(tuple),
     frozen=st.lists(st.sampled_from(["promotion", "learning", "student"]), unique=True).map(tuple),
+    gate_short=st.sampled_from(["", "gate refused: general exact 98→97 facts 100→100; new exact 2→81 facts 3→80 %"]),
+    few=st.sampled_from(["", "judged on few: a loss below 5.5 points would not be seen"]),
     behind=st.dictionaries(names, st.integers(0, 9)), events=st.lists(words).map(tuple),
 )  # fmt: skip
 
@@ -62,6 +66,24 @@ def test_any_picture_fits_24_lines_and_names_the_stage(now: Figures) -> None:
     assert any("traffic" in text for text in lines)
     assert now.stage is None or any(f" {now.stage.name} " in text for text in lines)
     assert f"sent {now.sent} " in line(now)
+
+
+def test_what_the_gate_saw_stays_in_the_picture_with_what_it_could_not_see() -> None:
+    """Beside the rolling mean of similarity, which lags behind a swap."""
+    short, few = (
+        "gate passed: general exact 98→97 facts 99→98; new exact 2→81 facts 3→80 %",
+        "judged on few: a loss ...",
+    )
+    for stage in (None, Stage(3, "canary", 1, 2)):
+        text = "\n".join(shown(Figures(stage=stage, gate_short=short, few=few, similarity={"drift": 0.46})))
+        assert short in text
+        assert few in text
+
+
+def test_the_round_says_when_it_ends() -> None:
+    now = Figures(stage=Stage(3, "distil", 30, 120, "loss 0.2", 88.0))
+    assert any("distil 25% ends in about 90 s loss 0.2" in text for text in shown(now))
+    assert "round 3 distil 30/120, ends in about 90 s" in line(now)
 
 
 def test_the_bar_grows_with_the_stage_and_the_latest_event_is_seen() -> None:
