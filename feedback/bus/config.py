@@ -13,3 +13,6 @@ class BusConfig(Section):
     url: str = ""
     partitions: int = Field(default=2, ge=1, le=256)
     max_stream_bytes: int = Field(default=64 << 20, gt=0)
+    replicas: int = Field(default=0, ge=0, le=16)
+    """Replicas of an external Redis that must hold an event before it leaves the spool at once (`WAIT`); without
+    them it is believed after `outbox.keep_seconds` and a second answer."""

@@ -23,6 +23,6 @@ def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
     if url.startswith(("redis://", "rediss://", "unix://")):
         from feedback.bus.redis import RedisBus
 
-        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes)
+        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes, config.replicas)
     given = without_password(url)
     raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")

@@ -26,12 +26,32 @@ class Numbered:
     value: bytes
 
 
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How far the bus holds the spool's events: all up to `highest`; `state` tells why not further."""
+    """How far the bus holds the spool's events: all up to `highest`; `state` tells why not further.
+
+    `refused`: the next one would never be taken; `why` says so.
+    """
 
     highest: int
-    state: Literal["ok", "full", "gap"]
+    state: Literal["ok", "full", "gap", "refused"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the bus holds of one spool in one partition, asked now."""
+
+    life: str
+    """Changes whenever the bus may have gone back: a restart, another leader."""
+    highest: int | None
+    """The highest number; None: it cannot tell, so what the spool has should be sent again."""
+    sure: bool = False
+    """Whether others hold it as well, so that it need not be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +71,34 @@ class Bus(Protocol):
 
     partitions: int
 
-    def publish(
-        self, topic: str, partition: int, spool: str, batch: Sequence[Numbered], *, force: bool = False
-    ) -> Published:
+    def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
         """Append events, in order. What the bus knows already changes nothing.
 
-        `gap`: the bus misses numbers before the batch, which should be sent first; `force` accepts it.
+        `gap`: the bus misses numbers before the batch, which should be sent first, or skipped.
 
         Raises:
             understudy.errors.Unavailable: the bus is away; how much of the batch it holds is unknown.
         """
+        ...
+
+    def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
+        """What the bus holds of `spool` in each of `places` now; without those that cannot be asked.
+
+        Raises:
+            understudy.errors.Unavailable: the bus is away.
+        """
+        ...
+
+    def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
+        """The numbers up to `number` are gone for good: no gap, when the next one comes.
+
+        Raises:
+            understudy.errors.Unavailable: the bus is away.
+        """
+        ...
+
+    def bound(self, topic: str) -> int:
+        """Bytes that the value of one event may have, as far as the bus has said."""
         ...
 
     def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:

@@ -148,7 +148,7 @@ class Consumer:
     def _store(self, topic: str, part: int, batch: list[tuple[Received, list[list[Any]]]]) -> tuple[int, int, str]:
         """Effects, numbers and position in one call; what effects.lua answers."""
         events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
-        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part)]
+        keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part), self._keys.counters]
         arguments = [self._owned[topic, part], f"{topic}:{part}", json.dumps(events, ensure_ascii=False)]
         with redis_errors():
             applied, faulty, why = self._apply(keys, arguments)

@@ -101,6 +101,8 @@ class Worker:
         Raises:
             Unavailable: it could not be stored there; the event is read again later.
         """
+        if not received.value:  # the bus refused it, and who sent it made dead letters of it
+            return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
         try:
             return self._effects(topic, received.value, time.time())
         except Purged:

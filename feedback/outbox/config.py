@@ -19,4 +19,5 @@ class OutboxConfig(Section):
     event_bytes: int = Field(default=1 << 20, gt=0)
     """Larger events are dropped and counted."""
     keep_seconds: float = Field(default=5.0, ge=0)
-    """How long a published event stays in the spool, in case the bus forgets its last moments in a crash."""
+    """How long the bus must be heard without a restart since it named an event's number; asked again then, it names
+    one as high, or the event stays in the spool and is sent again."""

@@ -3,7 +3,8 @@
 A file of SQLite in WAL mode with full sync, so that a commit survives the machine. One process holds
 a spool at a time; its threads share one connection under a lock. What hinders SQLite for a while (a
 full disk, another program's lock) is an error to whoever calls, and gone when it is gone; only a file
-that SQLite calls damaged is put aside, whole, and a new one begun.
+that SQLite calls damaged is put aside, whole, and a new one begun. On a full volume a reserve is given
+back, so that what the bus has can be deleted, and its room be used anew.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from feedback.bus.protocol import Numbered
+from feedback.bus.protocol import Numbered, Place
+from feedback.outbox.reserve import Reserve
 from understudy.errors import Conflict
 from understudy.ids import random_id
 from understudy.process.lock import take
@@ -43,8 +46,11 @@ OVERHEAD = 64
 BATCH_BYTES = 4 << 20
 BUSY_SECONDS = 10.0
 """How long SQLite waits for another program's lock."""
+DELETED = 500
+"""Events deleted in one transaction: its log must fit into the reserve."""
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-Place = tuple[str, int]
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Spool:
             os.close(self._lock)
             raise Conflict(f"the spool {path} is held by another process; give each its own name")
         self._db: sqlite3.Connection | None = None
+        self._reserve = Reserve(path.with_suffix(".reserve"))
         self.id = ""
         """Identity of the file; empty until it is open."""
         self.bytes = 0
@@ -95,19 +102,38 @@ class Spool:
                 stored.append(size + need <= self._limit)
                 if stored[-1]:
                     size += need
-                    place = (entry.topic, entry.partition)
-                    last[place] = db.execute(COUNT_UP, place).fetchone()[0]
-                    row = (*place, last[place], entry.key, entry.value)
-                    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+                    _insert(db, entry, last)
             db.commit()
             self.bytes, self.last = size, last
         return stored
+
+    def bury(self, topic: str, partition: int, number: int, letters: Sequence[Entry]) -> None:
+        """Put `letters` in the place of an event, of which the number alone stays; beyond the limit, where needed."""
+        where = "WHERE topic = ? AND part = ? AND number = ?"
+        place = (topic, partition, number)
+        with self._mutex, self._opened() as db:
+            last = dict(self.last)
+            db.execute("BEGIN IMMEDIATE")
+            row = db.execute(f"SELECT LENGTH(value) FROM events {where}", place).fetchone()
+            db.execute(f"UPDATE events SET value = x'' {where}", place)
+            for letter in letters:
+                _insert(db, letter, last)
+            db.commit()
+            self.bytes += sum(len(letter.value) + OVERHEAD for letter in letters) - (row[0] if row else 0)
+            self.last = last
 
     def places(self) -> list[tuple[str, int, int]]:
         """(topic, partition, last number given out) of all partitions ever used."""
         with self._mutex:
             self._opened()
         return sorted((*place, number) for place, number in self.last.items())
+
+    def first(self, topic: str, partition: int) -> int:
+        """The lowest number held, or the one that is given out next."""
+        query = "SELECT MIN(number) FROM events WHERE topic = ? AND part = ?"
+        with self._mutex:
+            found = self._opened().execute(query, (topic, partition)).fetchone()[0]
+            return int(found) if found is not None else self.last.get((topic, partition), 0) + 1
 
     def batch(self, topic: str, partition: int, after: int, limit: int) -> list[Numbered]:
         """Up to `limit` events (4 MiB, but one at least) with numbers above `after`, in order."""
@@ -125,26 +151,49 @@ class Spool:
         return taken
 
     def delete(self, topic: str, partition: int, upto: int) -> None:
-        """Forget the events up to number `upto`."""
-        where = "WHERE topic = ? AND part = ? AND number <= ?"
-        place = (topic, partition, upto)
-        with self._mutex, self._opened() as db:
-            total = f"SELECT TOTAL(LENGTH(value) + {OVERHEAD}) FROM events {where}"
-            freed = int(db.execute(total, place).fetchone()[0])
-            db.execute(f"DELETE FROM events {where}", place)
-            self.bytes -= freed
+        """Forget the events up to number `upto`; on a full volume with the help of the reserve."""
+        with self._mutex:
+            while self._with_room(lambda: self._delete_some(topic, partition, upto)) == DELETED:
+                pass
+            self._reserve.take()
+
+    def _delete_some(self, topic: str, partition: int, upto: int) -> int:
+        chosen = "WHERE topic = ? AND part = ? AND number <= ? ORDER BY number LIMIT ?"
+        with self._opened() as db:
+            db.execute("BEGIN IMMEDIATE")
+            rows = db.execute(
+                f"SELECT number, LENGTH(value) + {OVERHEAD} FROM events {chosen}", (topic, partition, upto, DELETED)
+            ).fetchall()
+            if rows:
+                bound = (topic, partition, rows[-1][0])
+                db.execute("DELETE FROM events WHERE topic = ? AND part = ? AND number <= ?", bound)
+            db.commit()
+        self.bytes -= sum(size for _, size in rows)
+        return len(rows)
+
+    def _with_room(self, act: Callable[[], T]) -> T:
+        """`act`, once more with the room of the reserve where the volume has none."""
+        try:
+            return act()
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NO_ROOM or not self._reserve.give():
+                raise
+            log.error("no room for the spool %s (%s): its reserve was given back", self._path, error)
+            return act()
 
     def close(self) -> None:
-        """Close the file; another process may take the spool."""
+        """Close the file; another process may take the spool. Closing it again does nothing."""
         with self._mutex:
             if self._db is not None:
                 self._db.close()
-        os.close(self._lock)
+            if self._lock >= 0:
+                os.close(self._lock)
+            self._lock = -1
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             try:
-                db = self._prepared()
+                db = self._with_room(self._prepared)
             except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGE:
                     raise
@@ -152,6 +201,7 @@ class Spool:
                 log.error("the spool %s is damaged (%s); moved to %s, beginning a new one", self._path, error, aside)
                 db = self._prepared()
             self._db = db
+            self._reserve.take()
         return self._db
 
     def _prepared(self) -> sqlite3.Connection:
@@ -167,6 +217,13 @@ class Spool:
             db.close()
             raise
         return db
+
+
+def _insert(db: sqlite3.Connection, entry: Entry, last: dict[Place, int]) -> None:
+    """Number and store an entry; `last` is changed with it."""
+    place = (entry.topic, entry.partition)
+    last[place] = db.execute(COUNT_UP, place).fetchone()[0]
+    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (*place, last[place], entry.key, entry.value))
 
 
 def _identity(db: sqlite3.Connection) -> str:

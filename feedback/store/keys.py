@@ -24,6 +24,11 @@ class RedisKeys:
         return f"{self.prefix}bus:applied:{topic}:{partition}"
 
     @property
+    def waited(self) -> str:
+        """What is written before replicas are waited for."""
+        return f"{self.prefix}bus:waited"
+
+    @property
     def cursors(self) -> str:
         """Hash: topic:partition -> position up to which effects are stored."""
         return f"{self.prefix}bus:cursors"

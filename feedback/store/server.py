@@ -28,7 +28,7 @@ STOP_SECONDS = 5.0
 class RedisServer:
     """One `redis-server` process on loopback with its files in `folder`.
 
-    `durable` keeps an append-only file, synced each second; without it nothing reaches the disk.
+    `durable` keeps an append-only file, synced before each answer; without it nothing reaches the disk.
     Clients must give `password` where there is one; it stands in a configuration file that the owner
     alone can read, never among arguments, which everybody sees. `port` 0 picks a free one. `start` may
     be called again after `stop` or after the process died: it keeps the port, so that clients find it
@@ -108,7 +108,7 @@ class RedisServer:
             "dir": str(self.folder.resolve()),
             "save": "",
             "appendonly": "yes" if self._durable else "no",
-            "appendfsync": "everysec",
+            "appendfsync": "always",
             "aof-load-truncated": "yes",
             "daemonize": "no",
             "databases": "1",

@@ -11,7 +11,8 @@ from deploy.routing.document import RouterConfig
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Bus, Numbered, Published, Received
+from feedback.bus.protocol import Bus, Held, Numbered, Place, Published, Received
+from feedback.letters import LIMIT
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
@@ -33,11 +34,21 @@ class NoBus:
 
     partitions = 1
 
-    def publish(
-        self, topic: str, partition: int, spool: str, batch: Sequence[Numbered], *, force: bool = False
-    ) -> Published:
+    def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
         """Always away."""
         raise Unavailable("no bus is configured: set redis.url or bus.url")
+
+    def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
+        """Always away."""
+        raise Unavailable("no bus is configured: set redis.url or bus.url")
+
+    def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
+        """Always away."""
+        raise Unavailable("no bus is configured: set redis.url or bus.url")
+
+    def bound(self, topic: str) -> int:
+        """Nobody says."""
+        return LIMIT
 
     def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
         """Always away."""

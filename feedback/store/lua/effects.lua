@@ -1,5 +1,5 @@
 -- Apply the effects of consumed events, each number of a spool once, and store how far they go.
--- KEYS: lease, cursors (hash), applied (hash: spool -> highest number)
+-- KEYS: lease, cursors (hash), applied (hash: spool -> highest number), counters (hash; `bus.lost`: numbers left out)
 -- ARGV: owner, cursor field, JSON [[position, spool, number, [[command, ...], ...]], ...]
 -- A command is a Redis command, or one of the verbs below. Returns {events applied, place in the batch of the
 -- event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed.
@@ -102,13 +102,15 @@ end
 local applied, faulty, fault = 0, 0, ''
 for place, event in ipairs(cjson.decode(ARGV[3])) do
   local position, spool, number = event[1], event[2], event[3]
-  if number == 0 or number > tonumber(redis.call('HGET', KEYS[3], spool) or '0') then
+  local before = tonumber(redis.call('HGET', KEYS[3], spool) or '0')
+  if number == 0 or number > before then
     local ok, why = pcall(apply, event[4])
     if not ok then
       faulty, fault = place, type(why) == 'table' and why.err or tostring(why)
       break
     end
     if number > 0 then redis.call('HSET', KEYS[3], spool, string.format('%d', number)) end
+    if number > before + 1 then redis.call('HINCRBY', KEYS[4], 'bus.lost', number - before - 1) end
     applied = applied + 1
   end
   reached = position

@@ -1,17 +1,17 @@
 -- Append a batch to one stream, each number of a spool once and without a gap.
 -- KEYS: stream, numbers (hash: spool -> highest number), bytes (integer)
 -- ARGV: cap in bytes, keep ("refuse": a full stream refuses; "oldest": it forgets its oldest entries),
---       force ("1": accept a gap), spool, then number, value, key (of the session), number, value, key, ...
+--       spool, then number, value, key (of the session), number, value, key, ...
 -- Returns {highest number known afterwards, accepted or known, state}; state: ok | full | gap
 local stream, numbers, bytes = KEYS[1], KEYS[2], KEYS[3]
-local cap, keep, force, spool = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local cap, keep, spool = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local highest = tonumber(redis.call('HGET', numbers, spool) or '0')
 local used = tonumber(redis.call('GET', bytes) or '0')
 local first, taken, state = highest, 0, 'ok'
-for i = 5, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local number, value, key = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   if number > highest then
-    if number > highest + 1 and force ~= '1' and taken == 0 and i == 5 then
+    if number > highest + 1 and taken == 0 and i == 4 then
       return { highest, 0, 'gap' }
     end
     local size = #value + 64

@@ -26,7 +26,9 @@ def test_redis_takes_each_number_once_and_names_gaps(redis_url: str) -> None:
     assert bus.lag(EXCHANGES, 0, "") == 8
     gap = bus.publish(EXCHANGES, 0, "s", events(12, 13))
     assert (gap.state, gap.highest) == ("gap", 8)
-    assert bus.publish(EXCHANGES, 0, "s", events(12, 13), force=True).highest == 13
+    bus.skip(EXCHANGES, 0, "s", 11)
+    bus.skip(EXCHANGES, 0, "s", 4)
+    assert bus.publish(EXCHANGES, 0, "s", events(12, 13)).highest == 13
     assert bus.lag(EXCHANGES, 0, "") == 10
 
 

@@ -27,8 +27,10 @@ _vaults: list[Vault] = []
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Outbox] = []
 
-    def build(url: str, assemble: Any = None, name: str = "gateway", start: bool = True, **config: Any) -> Outbox:
-        outbox = Outbox(tmp_path, name, bus_at(url), OutboxConfig(**config), assemble)
+    def build(
+        url: str, assemble: Any = None, name: str = "gateway", start: bool = True, replicas: int = 0, **config: Any
+    ) -> Outbox:
+        outbox = Outbox(tmp_path, name, bus_at(url, replicas), OutboxConfig(**config), assemble)
         _vaults.append(outbox.vault)
         if start:
             outbox.start()
@@ -40,8 +42,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
         outbox.close(0.2)
 
 
-def bus_at(url: str) -> Bus:
-    return open_bus(BusConfig(url=url), RedisConfig())
+def bus_at(url: str, replicas: int = 0) -> Bus:
+    return open_bus(BusConfig(url=url, replicas=replicas), RedisConfig())
 
 
 def nowhere() -> str:
