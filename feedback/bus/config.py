@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 
 from understudy.config import Section
+
+
+class KafkaConfig(Section):
+    """How Kafka is reached, in the words of its own `security.protocol` and `sasl.mechanism`."""
+
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    user: str = ""
+    password_env: str = "UNDERSTUDY_KAFKA_PASSWORD"
+    """Environment variable that holds the password."""
+    ca_file: Path | None = None
+    """PEM of the authority that signed the brokers' certificates; without it those of the system."""
+    cert_file: Path | None = None
+    """PEM of our certificate, where brokers ask for one."""
+    key_file: Path | None = None
+    check_hostname: bool = True
 
 
 class BusConfig(Section):
@@ -16,3 +35,5 @@ class BusConfig(Section):
     replicas: int = Field(default=0, ge=0, le=16)
     """Replicas of an external Redis that must hold an event before it leaves the spool at once (`WAIT`); without
     them it is believed after `outbox.keep_seconds` and a second answer."""
+    kafka: KafkaConfig = KafkaConfig()
+    """TLS and SASL of a `kafka://` bus."""

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from itertools import takewhile
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import InvalidRecordError, InvalidTimestampError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from feedback.bus.protocol import Numbered, Published, Received
-from understudy.errors import Unavailable
+from feedback.bus.config import KafkaConfig
+from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors
+from feedback.bus.kafka_tail import highest_of
+from feedback.bus.protocol import Held, Numbered, Place, Published, Received
 
 ACKNOWLEDGE_SECONDS = 10.0
-CONNECT_MS = 5_000
+FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, InvalidTimestampError)
+"""What no retry cures."""
 POLL_MS = 50
 BUFFERED = 1_000
 """Events of one partition held here before it is paused."""
@@ -29,47 +31,88 @@ BUFFERED = 1_000
 class KafkaBus:
     """Topics on the brokers `servers` (`host:port[,host:port]`); one writer thread and one reader thread."""
 
-    def __init__(self, servers: str, partitions: int) -> None:
+    def __init__(self, servers: str, partitions: int, config: KafkaConfig | None = None) -> None:
         self.partitions = partitions
         self._servers = [s.strip() for s in servers.strip("/").split(",") if s.strip()]
+        self._access = connection(config or KafkaConfig())
+        self._topics = KafkaTopics(self._servers, partitions, self._access)
+        self._acked: dict[Place, tuple[str, int]] = {}
         self._producer: KafkaProducer | None = None
         self._consumer: KafkaConsumer | None = None
-        self._known: set[str] = set()
         self._buffers: dict[TopicPartition, deque[Received]] = {}
         self._next: dict[TopicPartition, str] = {}
 
-    def publish(
-        self, topic: str, partition: int, spool: str, batch: Sequence[Numbered], *, force: bool = False
-    ) -> Published:
+    def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
         """See `Bus.publish`; returns when all replicas in sync hold the batch. Never reports a gap."""
-        with self._kafka_errors():
-            self._ensure(topic)
-            producer = self._writer()
+        with kafka_errors(self._servers):
+            limit = self._topics.ensure(topic) - RECORD
+            fits = list(takewhile(lambda event: len(event.value) + len(event.key.encode()) <= limit, batch))
+            if not fits:
+                size = len(batch[0].value)
+                return Published(batch[0].number - 1, "refused", f"{size} bytes, of which the topic takes {limit}")
             try:
-                futures = [
-                    producer.send(
-                        topic,
-                        partition=partition,
-                        key=event.key.encode(),
-                        value=event.value,
-                        headers=[("s", spool.encode()), ("n", str(event.number).encode())],
-                    )
-                    for event in batch
-                ]
-                producer.flush(timeout=ACKNOWLEDGE_SECONDS)
-                end = time.monotonic() + ACKNOWLEDGE_SECONDS
-                for future in futures:
-                    future.get(timeout=max(0.01, end - time.monotonic()))
-            except BaseException:
-                self._drop_writer()
-                raise
-        return Published(batch[-1].number if batch else 0, "ok")
+                self._send(topic, partition, spool, fits)
+            except FOR_GOOD as error:
+                self._topics.forget(topic)
+                if len(fits) > 1:  # one of them is at fault: a half at a time finds it
+                    return self.publish(topic, partition, spool, fits[: len(fits) // 2])
+                return Published(fits[0].number - 1, "refused", repr(error))
+        return Published(fits[-1].number, "ok")
+
+    def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
+        """See `Bus.held`: whether what was acknowledged is still in the log, after each change of the leader."""
+        with kafka_errors(self._servers):
+            topics = sorted({topic for topic, _ in places})
+            lives = self._topics.epochs([topic for topic in topics if self._topics.ensure(topic)])
+            return {place: self._told(spool, place, lives[place]) for place in places if place in lives}
+
+    def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
+        """See `Bus.skip`: the log has no numbers of its own."""
+        self._acked[topic, partition] = (self._acked.get((topic, partition), ("", 0))[0], number)
+
+    def bound(self, topic: str) -> int:
+        """See `Bus.bound`; asks the topic itself, where it can be asked."""
+        with kafka_errors(self._servers):
+            return max(1, self._topics.ensure(topic) - RECORD)
+
+    def _told(self, spool: str, place: Place, life: str) -> Held:
+        if place not in self._acked:
+            return Held(life, None)
+        seen, number = self._acked[place]
+        if seen != life:
+            found = highest_of(self._servers, self._access, place, spool)
+            number = min(number, found) if found else 0
+            self._acked[place] = (life, number)
+        return Held(life, number or None)
+
+    def _send(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> None:
+        producer = self._writer()
+        try:
+            futures = [
+                producer.send(
+                    topic,
+                    partition=partition,
+                    key=event.key.encode(),
+                    value=event.value,
+                    headers=[("s", spool.encode()), ("n", str(event.number).encode())],
+                )
+                for event in batch
+            ]
+            producer.flush(timeout=ACKNOWLEDGE_SECONDS)
+            end = time.monotonic() + ACKNOWLEDGE_SECONDS
+            for future in futures:
+                future.get(timeout=max(0.01, end - time.monotonic()))
+        except BaseException:
+            self._drop_writer()
+            raise
+        place = (topic, partition)
+        self._acked[place] = (self._acked.get(place, ("", 0))[0], batch[-1].number)
 
     def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
         """See `Bus.read`; waits up to 50 ms for the broker."""
         place = TopicPartition(topic, partition)
-        with self._kafka_errors():
-            self._ensure(topic)
+        with kafka_errors(self._servers):
+            self._topics.ensure(topic)
             consumer = self._reader(place, after)
             buffer = self._buffers[place]
             if not buffer:
@@ -85,8 +128,8 @@ class KafkaBus:
     def lag(self, topic: str, partition: int, after: str) -> int:
         """Events between `after` and the end of the partition."""
         place = TopicPartition(topic, partition)
-        with self._kafka_errors():
-            self._ensure(topic)
+        with kafka_errors(self._servers):
+            self._topics.ensure(topic)
             consumer = self._reader(place, after)
             begin = int(after) + 1 if after else int(consumer.beginning_offsets([place])[place])
             return max(0, int(consumer.end_offsets([place])[place]) - begin)
@@ -95,18 +138,21 @@ class KafkaBus:
         """Drop producer and consumer."""
         self._drop_writer()
         self._drop_reader()
+        self._topics.close()
 
     def _writer(self) -> KafkaProducer:
         if self._producer is None:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._servers,
                 acks="all",
+                max_request_size=LARGEST,
                 enable_idempotence=True,
                 linger_ms=5,
                 max_block_ms=CONNECT_MS,
                 request_timeout_ms=CONNECT_MS,
                 delivery_timeout_ms=int(ACKNOWLEDGE_SECONDS * 1000),
                 bootstrap_timeout_ms=CONNECT_MS,
+                **self._access,
             )
         return self._producer
 
@@ -119,6 +165,7 @@ class KafkaBus:
                 auto_offset_reset="earliest",
                 request_timeout_ms=CONNECT_MS,
                 bootstrap_timeout_ms=CONNECT_MS,
+                **self._access,
             )
         if place not in self._buffers:
             self._consumer.assign([*self._buffers, place])
@@ -151,18 +198,6 @@ class KafkaBus:
                 received = Received(str(record.offset), spool, number, record.value or b"", key)
                 self._buffers[place].append(received)
 
-    def _ensure(self, topic: str) -> None:
-        if topic in self._known:
-            return
-        admin = KafkaAdminClient(bootstrap_servers=self._servers, bootstrap_timeout_ms=CONNECT_MS)
-        try:
-            admin.create_topics([NewTopic(topic, self.partitions, -1)], timeout_ms=CONNECT_MS)
-        except TopicAlreadyExistsError:
-            self._known.add(topic)
-        finally:
-            admin.close()
-        self._known.add(topic)
-
     def _drop_writer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -174,10 +209,3 @@ class KafkaBus:
         self._next.clear()
         if consumer is not None:
             consumer.close(timeout_ms=1000)
-
-    @contextmanager
-    def _kafka_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise Unavailable(f"Kafka at {','.join(self._servers)} is away: {error!r}") from error

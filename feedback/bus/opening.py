@@ -19,7 +19,7 @@ def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
     if url.startswith("kafka://"):
         from feedback.bus.kafka import KafkaBus
 
-        return KafkaBus(url.removeprefix("kafka://"), config.partitions)
+        return KafkaBus(url.removeprefix("kafka://"), config.partitions, config.kafka)
     if url.startswith(("redis://", "rediss://", "unix://")):
         from feedback.bus.redis import RedisBus
 

@@ -18,7 +18,7 @@ import redis
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Received
-from feedback.consume.consumer import Consumer
+from feedback.consume.consumer import Consumer, Effects
 from feedback.events import KPIS, Kpi
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
@@ -60,8 +60,8 @@ def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
     return [["HINCRBY", "buried", why.split()[0], 1]]
 
 
-def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,)) -> Consumer:
-    """A consumer with the effects above."""
+def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,), effects: Effects = effects) -> Consumer:
+    """A consumer with the effects above, or with others."""
     bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
     return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury)
 

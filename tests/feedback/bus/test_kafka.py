@@ -17,7 +17,7 @@ def events(first: int, last: int) -> list[Numbered]:
 
 
 def test_a_kafka_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("feedback.bus.kafka.CONNECT_MS", 500)
+    monkeypatch.setattr("feedback.bus.kafka_cluster.CONNECT_MS", 500)
     bus = open_bus(BusConfig(url="kafka://127.0.0.1:1"), RedisConfig())
     with pytest.raises(Unavailable, match="Kafka"):
         bus.publish(EXCHANGES, 0, "s", events(1, 1))

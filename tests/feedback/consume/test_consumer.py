@@ -8,9 +8,13 @@ from pathlib import Path
 
 import redis
 
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Numbered
 from feedback.events import KPIS
+from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
-from tests.feedback.child import expect_each_once, make_consumer
+from tests.feedback.child import event, expect_each_once, make_consumer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -48,3 +52,14 @@ def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
     second._renewed = 0.0
     second.step()
     assert len(second.owned) == 2
+
+
+def test_numbers_that_never_come_are_counted(redis_url: str) -> None:
+    bus = open_bus(BusConfig(url=redis_url), RedisConfig())
+    batch = [Numbered(n, "会话", event(n).model_dump_json().encode()) for n in range(1, 13)]
+    bus.publish(KPIS, 0, "spool", batch[:5])
+    bus.skip(KPIS, 0, "spool", 9)
+    bus.publish(KPIS, 0, "spool", batch[9:])
+    consumer = make_consumer(redis_url)
+    assert sum(consumer.step() for _ in range(3)) == 8
+    assert redis.Redis.from_url(redis_url).hget(RedisKeys().counters, "bus.lost") == b"4"

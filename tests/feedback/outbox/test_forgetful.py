@@ -65,8 +65,9 @@ def test_a_redis_that_went_back_while_nobody_sent_gets_them_from_the_next_gatewa
     cut(own_redis, published(own_redis, first))
     first.close(0.1)
     own_redis.start()
-    make(own_redis.url, keep_seconds=KEEP)
+    next_one = make(own_redis.url, keep_seconds=KEEP)
     eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, 20, "sending again")
+    assert next_one.stats()["lost"] == 0
 
 
 def test_what_is_gone_for_good_is_counted_once(own_redis: RedisServer, make: Make) -> None:
