@@ -130,6 +130,35 @@ def gate(report: Report) -> str:
     ])  # fmt: skip
 
 
+def statistics(report: Report) -> str:
+    """How often results that are looked at all the time err."""
+    rows = [
+        (f"{row['base']:g}", f"{100 * (1 - row['share']):.0f}/{100 * row['share']:.0f}", f"{row['effect']:g}",
+         f"{row['error']:.3f}", f"{row['naive']:.3f}")
+        for row in report["peeking"]
+    ]  # fmt: skip
+    power, users, ratio = report["power"], report["clustered"], report["sample_ratio"]
+    width = power["width_ratio"]
+    figures = [
+        ("units planned for 80 % power, always valid / fixed horizon",
+         f"{power['planned_units']:,} / {power['fixed_units']:,}"),
+        ("share that concludes by then; units at which half of those have", f"{power['power']:.3f}; "
+         f"{power['units_median']:,.0f}"),
+        ("width of the interval at the planned units, of a fixed horizon's, two-sided / one-sided",
+         f"{width['two_sided']:.2f} / {width['one_sided']:.2f}"),
+        ("A/A with ten requests a user, error when judged by user / by request",
+         f"{users['by_user']:.3f} / {users['by_request']:.3f}"),
+        (f"sample-ratio alarms at any of {ratio['looks']:,} looks: fair shares / a twentieth of one arm lost",
+         f"{ratio['fair']:.3f} / {ratio['lost']:.3f}"),
+    ]  # fmt: skip
+    return "\n\n".join([
+        f"{report['runs']:,} simulated experiments a row, seed {report['seed']}, {report['looks']:,} looks at up to "
+        f"{report['units']:,} units, alpha {report['alpha']:g}. Experiments in which any look leaves the truth out:",
+        table(rows, ("base rate", "shares", "true effect", "always valid", "fixed horizon, peeked at")),
+        table(figures, ("figure", "measured")),
+    ])  # fmt: skip
+
+
 def summary() -> str:
     """The README's table, from the results of the loop and of the swaps."""
     rows: list[tuple[str, ...]] = []
@@ -173,6 +202,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
     "gateway": ("The request path", "understudy bench gateway --quick --json docs/benchmarks/gateway.json", gateway),
     "gate": ("What the gate lets pass", "understudy bench gate --json docs/benchmarks/gate.json", gate),
+    "statistics": (
+        "Results that are looked at all the time",
+        "understudy bench statistics --json docs/benchmarks/statistics.json",
+        statistics,
+    ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
 }
 
