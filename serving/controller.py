@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import socket
 import threading
@@ -32,7 +33,8 @@ from understudy import logs
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
 from understudy.errors import ConfigError, Conflict, UnderstudyError
-from understudy.process.ports import bound
+from understudy.files import write_json
+from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.controller")
@@ -106,6 +108,7 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
         teacher=engines.teacher.slot if engines.teacher else None,
         registry=config.section(RegistryConfig),
+        student=engines.student.slot if engines.student else None,
     )
     deployment = Deployment(state, settings, sources.stats)
     routing = open_routing(state, redis.url, redis.prefix)
@@ -135,10 +138,18 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     worker = threading.Thread(target=work, name="conductor", daemon=True)
     worker.start()
     ticked.wait(5)  # so that nobody is shown a document from before a restart
-    log.info("leading; control plane at http://%s:%d", control.host, listener.getsockname()[1])
-    with listener:
-        server.config.load()
-        _serve(server, listener, stop)
+    url = reached(control.host, listener.getsockname()[1])
+    log.info("leading; control plane at %s", url)
+    try:
+        write_json(state.control, {"url": url, "pid": os.getpid()})
+    except OSError as error:
+        log.warning("commands have to be told by UNDERSTUDY_ADMIN_URL where this is: %s", error)
+    try:
+        with listener:
+            server.config.load()
+            _serve(server, listener, stop)
+    finally:
+        state.control.unlink(missing_ok=True)
     stop.set()
     worker.join(3)
     return codes[0] if codes else 1

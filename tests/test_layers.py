@@ -6,7 +6,7 @@ import sys
 import pytest
 
 ENTRY_POINTS = [
-    "understudy.cli", "serving.gateway.main", "serving.worker", "serving.controller", "serving.engine.main",
+    "understudy.cli", "serving.serve", "serving.worker", "serving.controller", "serving.engine.main",
     "serving.up.main", "serving.replay", "serving.control.commands", "deploy.audit.commands", "feedback.outbox.outbox",
 ]  # fmt: skip
 

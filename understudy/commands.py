@@ -35,7 +35,7 @@ COMMANDS: tuple[Command, ...] = (
             "send dialogues of a file through the data plane", "understudy replay dialogues.jsonl.gz --rate 5"),
     Command("doctor", "serving.doctor:main", "Try it",
             "say whether this machine can run it, and what to change", "understudy doctor"),
-    Command("serve", "serving.gateway.main:main", "Run a role",
+    Command("serve", "serving.serve:main", "Run a role",
             "the gateway", "understudy serve --config understudy.yaml"),
     Command("engine", "serving.engine.main:main", "Run a role",
             "the agent of one engine slot", "understudy engine student-a --state .understudy"),

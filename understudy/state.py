@@ -67,6 +67,11 @@ class StateDir:
         return self.run / "addresses.json"
 
     @property
+    def control(self) -> Path:
+        """JSON: {"url", "pid"} of the controller that leads; it is there while it does."""
+        return self.run / "control.json"
+
+    @property
     def admin_token(self) -> Path:
         """The control plane's token, readable by its owner alone."""
         return self.run / "admin.token"

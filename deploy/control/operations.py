@@ -42,6 +42,8 @@ class Operations:
         if deployment.state.operation is not None:
             running = deployment.state.operation
             raise Conflict(f"a {running.kind} to {running.target} is under way; wait until it has ended")
+        if deployment.settings.student is not None:
+            raise Conflict("`engines.student` is run by somebody else, so there is no version of ours to go to")
         version = self._checked(target if target is not None else self._latest_former())
         operation = Operation(
             id=random_id(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ab.experiment import Experiment
 from deploy.life.config import RolloutConfig
@@ -22,12 +23,13 @@ from deploy.routing.document import (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What configuration gives to every document; `teacher` is an engine that somebody else runs."""
+    """What configuration gives to every document; `teacher` and `student` are engines that somebody else runs."""
 
     router: RouterConfig = field(default_factory=RouterConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     shadow: ShadowRates = field(default_factory=ShadowRates)
     teacher: SlotView | None = None
+    student: SlotView | None = None
     registry: RegistryConfig = field(default_factory=RegistryConfig)
 
 
@@ -42,11 +44,14 @@ def build(
 
     `former` holds the views of slots whose agent is silent but within its grace.
     """
+    state = as_run(state, settings)
     wanted: dict[str, str | None] = {"teacher": None if state.teacher == EXTERNAL else state.teacher}
     wanted.update({slot: state.slots.get(slot) for slot in STUDENT_SLOTS})
     slots = {slot: _view(version, beats.get(slot), former.get(slot)) for slot, version in wanted.items()}
     if settings.teacher is not None:
         slots["teacher"] = settings.teacher
+    if settings.student is not None:
+        slots = {"teacher": slots["teacher"], STUDENT_SLOTS[0]: settings.student}
     return RoutingDocument(
         slots=slots,
         teacher=state.teacher,
@@ -60,6 +65,19 @@ def build(
         shadow=settings.shadow,
         frozen=state.frozen,
     )
+
+
+def as_run(state: ControlState, settings: Settings) -> ControlState:
+    """`state` as it is in force: an arm that somebody else runs has no version of ours.
+
+    What was decided on versions of ours is kept beside it, for the day on which the arm is ours again.
+    """
+    theirs: dict[str, Any] = {}
+    if settings.teacher is not None:
+        theirs["teacher"] = EXTERNAL
+    if settings.student is not None:
+        theirs.update(stable=EXTERNAL, previous=(), canary=None)
+    return state.model_copy(update=theirs) if theirs else state
 
 
 def share(state: ControlState, config: RolloutConfig) -> float:

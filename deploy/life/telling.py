@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.life.document import Settings
+from deploy.life.state import Freeze
+
+
+def why_no_learning(settings: Settings, frozen: tuple[Freeze, ...]) -> str:
+    """Why no round can begin, and what helps; empty where one can."""
+    if settings.student is not None:
+        return "`engines.student` is an engine that somebody else runs, whose weights cannot be trained from here"
+    return "learning is frozen; `understudy resume learning`" if "learning" in frozen else ""
+
 
 def gate_said(summary: Mapping[str, Any]) -> str:
     """One line: exact replies and facts beside agreement, before and after, by slice, and what few rows cannot see.

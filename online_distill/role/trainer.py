@@ -69,6 +69,10 @@ class Trainer:
         return True
 
     def _begin(self, now: bool) -> Round | None:
+        if "student" in self._external:
+            if now:
+                raise Conflict("`engines.student` is run by somebody else: there are no weights here to train")
+            return None
         document = self._documents.read()
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()

@@ -30,7 +30,7 @@ from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsRep
 from serving.control.sources import Sources
 from serving.control.views import Views
 from understudy import __version__
-from understudy.errors import BadRequest
+from understudy.errors import BadRequest, Conflict
 
 PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
@@ -182,6 +182,8 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     @router.post("/rounds", status_code=202)
     def start_round(body: RoundBody | None = None) -> RoundRequestedReply:
         why = (body or RoundBody()).why
+        if conductor.deployment.settings.student is not None:
+            raise Conflict(f"no round can begin: {views.next_round_waits()}")
         conductor.deployment.audit.append("round.requested", "operator", why=why)
         sources.request_round(why)
         return RoundRequestedReply(requested=True, why=why, waits=views.next_round_waits())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from understudy.files import read_json
 from understudy.state import StateDir
 
 URL_ENV = "UNDERSTUDY_ADMIN_URL"
+DEFAULT_URL = "http://127.0.0.1:8001"
 DEADLINE = 930.0
 """Seconds: a little above what a rollback may take."""
 
@@ -67,11 +69,12 @@ class Admin:
 
 
 def _address(state: StateDir) -> str:
-    try:
-        found = read_json(state.addresses).get("control")
-    except (OSError, ValueError):
-        found = None
-    return str(found) if found else "http://127.0.0.1:8001"
+    """Of the controller that leads, else of the `up` that runs, else the default."""
+    for file, key in ((state.control, "url"), (state.addresses, "control")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            if found := read_json(file).get(key):
+                return str(found)
+    return DEFAULT_URL
 
 
 def _token(state: StateDir) -> str:

@@ -50,6 +50,8 @@ def status(value: StatusReply) -> str:
         lines.append(f"rollout {rollout.version}: {step}")
     if value.operation is not None:
         lines.append(f"under way: {value.operation.kind} to {value.operation.target}")
+    if not value.learning.possible:
+        lines.append(f"learns  no: {value.learning.why}")
     lines.append(f"pool    {value.pool.size} hard samples")
     lines.append(f"frozen  {', '.join(value.frozen) or 'nothing'}")
     lines += [

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from deploy.control.conductor import Conductor
+from deploy.life.document import as_run
 from deploy.life.state import ControlState
+from deploy.life.telling import why_no_learning
 from deploy.rounds.record import Round
+from deploy.routing.document import EXTERNAL
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rounds import RoundReport, RoundRow
 from serving.control.replies.status import (
     BusStatus,
+    LearningStatus,
     LiveVersions,
     RolloutStatus,
     RoundProgress,
@@ -31,7 +35,8 @@ class Views:
 
     def status(self) -> StatusReply:
         """One page: what is live, ready and under way."""
-        state, document = self._conductor.deployment.state, self._conductor.document
+        deployment, document = self._conductor.deployment, self._conductor.document
+        state = as_run(deployment.state, deployment.settings)
         return StatusReply(
             epoch=None if document is None else document.epoch,
             live=LiveVersions(
@@ -42,6 +47,7 @@ class Views:
             gateways=self._conductor.routing.beats.gateways(),
             breaker={},
             pool=self._pool(),
+            learning=self._learning(),
             round=self._stage(self._conductor.deployment.rounds.current()),
             rollout=None
             if state.canary is None
@@ -102,17 +108,24 @@ class Views:
 
     def next_round_waits(self) -> str | None:
         """Why a round that is asked for does not begin at once; None: nothing is in its way."""
-        if "learning" in self._conductor.deployment.state.frozen:
-            return "learning is frozen; `understudy resume learning`"
-        current = self._conductor.deployment.rounds.current()
+        deployment = self._conductor.deployment
+        if why := why_no_learning(deployment.settings, deployment.state.frozen):
+            return why
+        current = deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
+
+    def _learning(self) -> LearningStatus:
+        deployment = self._conductor.deployment
+        why = why_no_learning(deployment.settings, deployment.state.frozen)
+        return LearningStatus(possible=not why, why=why)
 
     def _slots(self) -> dict[str, SlotStatus]:
         document, beats = self._conductor.document, self._conductor.deployment.beats
         rows = {}
         for name, view in (document.slots if document is not None else {}).items():
             beat = beats.get(name)
-            told = {} if beat is None else beat.model_dump(mode="json", exclude={"schema_version", "slot"})
+            silent = {"state": "external"} if view.version == EXTERNAL else {}
+            told = silent if beat is None else beat.model_dump(mode="json", exclude={"schema_version", "slot"})
             wanted = view.model_dump(mode="json")
             rows[name] = SlotStatus.model_validate({**told, **wanted, "reports": beat is not None})
         return rows

@@ -9,7 +9,8 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,8 +26,7 @@ from serving.gateway.http.endpoint import ReadLimits
 from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
 from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build
-from understudy import logs
-from understudy.config import load_config
+from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.process.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
@@ -34,6 +34,11 @@ from understudy.state import DEFAULT_STATE, StateDir
 log = logging.getLogger("understudy.gateway")
 
 BACKLOG = 2048
+Beside = AbstractAsyncContextManager[None]
+"""What runs as long as the gateway does."""
+ONLY_HELP = (
+    "run no worker and no controller beside the gateway, as FILE with engines of your own and `redis.url` would have it"
+)
 STATE_HELP = (
     "state directory of the system to follow, for which the engines of FILE only stand in until it has a routing "
     "document (default: .understudy, followed only where FILE names no engines)"
@@ -48,6 +53,7 @@ class ServeOptions:
     state: Path | None
     host: str | None
     port: int | None
+    gateway_only: bool = False
 
 
 def parse(argv: list[str]) -> ServeOptions:
@@ -61,24 +67,30 @@ def parse(argv: list[str]) -> ServeOptions:
     parser.add_argument("--state", type=Path, help=STATE_HELP)
     parser.add_argument("--host", help="address to listen on (default: gateway.host)")
     parser.add_argument("--port", type=int, help="port to listen on (default: gateway.port)")
+    parser.add_argument("--gateway-only", action="store_true", help=ONLY_HELP)
     given = parser.parse_args(argv)
-    return ServeOptions(given.config, given.state, given.host, given.port)
+    return ServeOptions(given.config, given.state, given.host, given.port, given.gateway_only)
 
 
-def main(argv: list[str]) -> int:
-    """Entry point; returns the exit code."""
-    options = parse(argv)
-    logs.set_up()
-    config = load_config(options.config)
-    config.check()
+def run(
+    config: Config, options: ServeOptions, follow: bool = False, beside: Callable[[], Beside] = contextlib.nullcontext
+) -> int:
+    """Serve until a signal, with `beside` open meanwhile; returns the exit code.
+
+    `follow`: a state directory is followed although none was named.
+
+    Raises:
+        ConfigError: the port is in use, or a key of an engine is missing.
+    """
     settings = config.section(GatewayConfig)
     host = options.host or settings.host
     listener = listen(host, settings.port if options.port is None else options.port)
     port = listener.getsockname()[1]
     state = StateDir(options.state or DEFAULT_STATE)
-    parts = build(config, state, options.state is not None, f"http://{host}:{port}", f"gateway-{port}")
+    follow = follow or options.state is not None
+    parts = build(config, state, follow, f"http://{host}:{port}", f"gateway-{port}")
     try:
-        uvloop.run(serve(parts, listener, config.section(KpisConfig)))
+        uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
     finally:
         if parts.outbox is not None:
             parts.outbox.close(0.5)
@@ -145,8 +157,10 @@ def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server
     return Server(config)
 
 
-async def serve(parts: Parts, listener: socket.socket, kpis: KpisConfig) -> None:
-    """Serve on `listener` until a signal."""
+async def serve(
+    parts: Parts, listener: socket.socket, kpis: KpisConfig, beside: Callable[[], Beside] = contextlib.nullcontext
+) -> None:
+    """Serve on `listener` until a signal, with `beside` open meanwhile."""
     server = server_of(parts, kpis)
     following = None
     if parts.follower is not None:
@@ -157,7 +171,8 @@ async def serve(parts: Parts, listener: socket.socket, kpis: KpisConfig) -> None
     gc.freeze()
     log.info("serving on http://%s:%d", *listener.getsockname()[:2])
     try:
-        await server.serve(sockets=[listener])
+        async with beside():
+            await server.serve(sockets=[listener])
     finally:
         if following is not None and parts.follower is not None:
             following.cancel()

@@ -74,12 +74,12 @@ class Gateway:
         outbox: ExchangeSink | None = None,
         refresh: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock = monotonic,
-        capture: bool = True,
+        bus_known: Callable[[], bool] = lambda: True,
     ) -> None:
         self.config = config
         self.snapshot = snapshot
         self.outbox = outbox
-        self.capture = capture and outbox is not None
+        self._bus_known = bus_known
         self.clock = clock
         self._refresh = refresh
         self.parser = BodyParser(config.control_tokens, config.max_choices)
@@ -92,6 +92,11 @@ class Gateway:
         self.keys = ApiKeys(config.key_secret, config.api_keys)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
+
+    @property
+    def capture(self) -> bool:
+        """Whether copies of requests and feedback have a bus to go to."""
+        return self.outbox is not None and self._bus_known()
 
     async def refresh(self) -> bool:
         """Read the routing document at once; whether a newer one came of it."""

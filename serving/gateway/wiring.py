@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.engines.external import check_keys, static_document
@@ -11,58 +10,22 @@ from deploy.routing.document import RouterConfig
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Bus, Held, Numbered, Place, Published, Received
-from feedback.letters import LIMIT
+from feedback.bus.protocol import Bus
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
+from serving.gateway.bus import LateBus
 from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from understudy.config import Config
-from understudy.errors import Conflict, Unavailable
+from understudy.errors import Conflict
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
-
-
-class NoBus:
-    """Stands where no bus is configured: feedback waits in the spool until one is."""
-
-    partitions = 1
-
-    def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
-        """Always away."""
-        raise Unavailable("no bus is configured: set redis.url or bus.url")
-
-    def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
-        """Always away."""
-        raise Unavailable("no bus is configured: set redis.url or bus.url")
-
-    def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
-        """Always away."""
-        raise Unavailable("no bus is configured: set redis.url or bus.url")
-
-    def bound(self, topic: str) -> int:
-        """Nobody says."""
-        return LIMIT
-
-    def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
-        """Always away."""
-        raise Unavailable("no bus is configured: set redis.url or bus.url")
-
-    def forget(self, topic: str, partition: int, position: str) -> None:
-        """Nothing is held."""
-
-    def lag(self, topic: str, partition: int, after: str) -> int:
-        """Nothing is held."""
-        return 0
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +57,38 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     check_keys(engines.external)
     static = named(engines)
     follows = state_given or not static
-    redis = find_redis(config, state if follows else None)
-    bus_url = config.section(BusConfig).url
-    has_bus = bool(bus_url or redis.url)
-    bus: Bus = open_bus(config.section(BusConfig), redis) if has_bus else NoBus()
-    outbox = open_outbox(state, name, bus, config.section(OutboxConfig))
+    bus = bus_of(config, state, follows)
+    outbox = None if bus is None else open_outbox(state, name, bus, config.section(OutboxConfig))
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
     if not follows:
-        return Parts(Gateway(settings, snapshot, outbox, capture=has_bus), None, outbox, embeddings)
+        return Parts(Gateway(settings, snapshot, outbox), None, outbox, embeddings)
+    redis = find_redis(config, state)
     routing = open_routing(state, redis.url, redis.prefix)
     _say(state, static, routing.documents.read() is not None)
-    follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
-    gateway = Gateway(settings, snapshot, outbox, follower.refresh, capture=has_bus or not static)
+    if not isinstance(bus, LateBus):
+        follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
+        return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox, embeddings)
+    follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name, bus.look)
+    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=lambda: bus.known)
     return Parts(gateway, follower, outbox, embeddings)
+
+
+def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
+    """Where events go: the configured bus, or the one that the system of `state` will tell of; None: nowhere, ever."""
+    section = config.section(BusConfig)
+
+    def find() -> Bus | None:
+        redis = find_redis(config, state if follows else None)
+        return open_bus(section, redis) if section.url or redis.url else None
+
+    bus = find()
+    if bus is None and follows:
+        log.warning("no bus yet: nothing is captured and feedback is refused until %s tells of a Redis", state.root)
+        return LateBus(find, section.partitions)
+    if bus is None:
+        log.warning("no bus (`redis.url`, `bus.url`): nothing is captured, and feedback is refused with 503")
+    return bus
 
 
 def _say(state: StateDir, static: bool, known: bool) -> None:

@@ -28,6 +28,7 @@ from serving.up.supervise.supervisor import Supervisor
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
 from understudy.files import is_ready, write_atomic, write_json
+from understudy.process.ports import reached
 from understudy.state import StateDir
 
 INSTALL_SECONDS = 180.0
@@ -66,15 +67,9 @@ def plan(options: UpOptions) -> LaunchPlan:
     up, engines = config.section(UpConfig), config.section(EnginesConfig)
     redis_url = config.section(RedisConfig).url
     return LaunchPlan(
-        path, address(gateway.host, gateway.port), address(control.host, control.port), redis_url,
+        path, reached(gateway.host, gateway.port), reached(control.host, control.port), redis_url,
         port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(listeners(config)),
     )  # fmt: skip
-
-
-def address(host: str, port: int) -> str:
-    """Base URL under which a listener on this machine is reached from it."""
-    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)
-    return f"http://{reached}:{port}"
 
 
 def prepare(state: StateDir, found: LaunchPlan) -> None:

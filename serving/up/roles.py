@@ -42,7 +42,7 @@ def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list
     return [
         *agents,
         role(CONTROLLER, AGENT_WAVE, "controller"),
-        role(GATEWAY, GATEWAY_WAVE, "serve"),
+        role(GATEWAY, GATEWAY_WAVE, "serve", "--gateway-only"),
         role(WORKER, LEARN_WAVE, "worker", nice=3),
         role(TRAINER, LEARN_WAVE, "train", nice=5),
     ]

@@ -19,3 +19,9 @@ def bound(host: str, port: int) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def reached(host: str, port: int) -> str:
+    """Base URL under which a listener at `host` on this machine is reached from it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{name}:{port}"

@@ -55,6 +55,14 @@ class RoundProgress(ControlReply):
     at: float = 0.0
 
 
+class LearningStatus(ControlReply):
+    """Whether rounds of distillation can begin."""
+
+    possible: bool
+    why: str = ""
+    """Why not, and what helps."""
+
+
 class RoundStatus(ControlReply):
     """The round under way; `id` is None without one."""
 
@@ -100,6 +108,7 @@ class StatusReply(ControlReply):
     gateways: list[GatewayBeat]
     breaker: dict[str, Any]
     pool: PoolReply
+    learning: LearningStatus = LearningStatus(possible=True)
     round: RoundStatus
     rollout: RolloutStatus | None
     operation: Operation | None

@@ -39,8 +39,11 @@ def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = 
         tenant = gateway.keys.tenant(_bearer(request))
         raw = await read_body(request, gateway, MAX_FEEDBACK, "feedback")
         event = parse_feedback(raw, tenant, kpis, time.time())
-        if gateway.outbox is None:
-            raise Unavailable("feedback cannot be stored: the spool of this gateway is not open, see its log")
+        if gateway.outbox is None or not gateway.capture:
+            raise Unavailable(
+                "feedback is not taken: this gateway has no bus that would carry it (set redis.url or bus.url), or its "
+                "spool could not be opened; its log says which", code="no_bus",
+            )  # fmt: skip
         await asyncio.to_thread(gateway.outbox.put_durable, event)
         gateway.metrics.events["feedback"] += 1
         return {"id": event.id, "object": "feedback", "accepted": True}

@@ -12,10 +12,10 @@ from understudy.files import read_json, write_atomic
 
 
 class Ledger:
-    """`RUN/processes.json`: name -> [process id, start time]; a reused process id is never touched."""
+    """File `name` in RUN: role -> [process id, start time]; a reused process id is never touched."""
 
-    def __init__(self, run: Path) -> None:
-        self._path = run / "processes.json"
+    def __init__(self, run: Path, name: str = "processes.json") -> None:
+        self._path = run / name
 
     def note(self, pids: dict[str, int]) -> None:
         """Record the processes that run now."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.control.versions import archive_spare
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
+from deploy.routing.document import EXTERNAL, SlotView
 from tests.deploy.fleet import STEP, World, actions, register, to_canary
 from understudy.errors import Conflict
 from understudy.state import StateDir
@@ -68,3 +71,22 @@ def test_a_version_that_was_written_down_as_archived_and_not_yet_moved_is_moved_
     archive_spare(world.conductor.deployment)
     assert (state_dir.registry / "archive" / "v1").is_dir()
     assert actions(world).count("version.archived") >= 1
+
+
+def test_arms_that_somebody_else_runs_come_from_the_configuration_and_ours_come_back_without_it(world: World) -> None:
+    """Beside `serve` before two engines of others the student used to disappear."""
+    assert world.turn().stable == "v2"
+    deployment = world.conductor.deployment
+    ours = deployment.settings
+    theirs = SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url="http://h:1/v1", model="m")
+    deployment.settings = replace(ours, teacher=theirs, student=theirs)
+    document = world.turn()
+    assert (document.teacher, document.stable, document.previous) == (EXTERNAL, EXTERNAL, ())
+    assert document.slots == {"teacher": theirs, "student-a": theirs}
+    assert document.slot_of(document.stable, "student") == theirs
+    for kind in ("rollback", "promote"):
+        with pytest.raises(Conflict, match="somebody else"):
+            world.conductor.acts.perform(kind, "v1", "test")
+    deployment.settings = ours
+    world.turn()
+    assert world.turn().stable == "v2"

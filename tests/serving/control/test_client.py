@@ -37,6 +37,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateDir:
     return made
 
 
+def test_the_controller_that_leads_says_where_it_is_before_the_addresses_of_up(state: StateDir) -> None:
+    with served(Starlette(routes=[Route("/admin/v1/{path:path}", answer)])) as url:
+        write_json(state.addresses, {"control": "http://127.0.0.1:9"})
+        write_json(state.control, {"url": url, "pid": 1})
+        assert Admin(state.root).get("/kpis") == {"query": {}}
+
+
 def test_address_and_token_come_from_the_state_directory_or_before_it_from_the_environment(
     state: StateDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,165 @@
+"""`understudy serve` before two engines that somebody else runs, with a Redis: everything but learning."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import yaml
+
+from feedback.store.server import free_port
+from serving.gateway.main import parse
+from serving.gateway.metrics import Metrics
+from serving.serve import wants_companions
+from tests.serving.gateway.conftest import Client
+from tests.serving.gateway.upstream import Engine
+from tests.waiting import eventually
+from understudy.config import Config
+from understudy.state import StateDir
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "TEACHER_KEY": "sk-of-the-teacher"}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread, for the engines."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever, daemon=True)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(5)
+
+
+@dataclass
+class OwnEngines:
+    """Two engines of somebody else, the configuration that names them, and `serve` before them."""
+
+    config: Path
+    state: Path
+    client: Client
+    control: str
+    process: subprocess.Popen[bytes]
+
+    def admin(self, method: str, path: str, **more: Any) -> Any:
+        token = (self.state / "run" / "admin.token").read_text("ascii").strip()
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.request(method, f"{self.control}/admin/v1{path}", headers=headers, trust_env=False, **more)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "understudy", *words, "--state", str(self.state)]
+        return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iterator[OwnEngines]:
+    engines = [Engine("teacher", loop), Engine("student", loop)]
+    engines[1].words = ("我不知道", "。")
+    for engine in engines:
+        engine.start()
+    port, control = free_port(), free_port()
+    file = tmp_path / "understudy.yaml"
+    file.write_text(yaml.safe_dump({
+        "engines": {
+            "teacher": {"url": f"{engines[0].url}/v1", "model": "big", "api_key_env": "TEACHER_KEY"},
+            "student": {"url": f"{engines[1].url}/v1", "model": "small"},
+        },
+        "gateway": {"port": port}, "control": {"port": control}, "redis": {"url": redis_url, "prefix": "own:"},
+        "shadow": {"to_student": 1.0, "to_teacher": 1.0, "default_temperature": 0},
+    }))  # fmt: skip
+    state = tmp_path / "state"
+    command = [sys.executable, "-m", "understudy", "serve", "--config", str(file), "--state", str(state)]
+    with (tmp_path / "serve.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=log)
+    made = OwnEngines(file, state, Client(port, Metrics()), f"http://127.0.0.1:{control}", process)
+    try:
+        eventually(lambda: made.client.send("GET", "/ready")[0] == 200, 60, "a gateway")
+        eventually(lambda: made.admin("GET", "/status").json()["epoch"] is not None, 60, "a control plane")
+        yield made
+    finally:
+        process.terminate()
+        process.wait(30)
+        for engine in engines:
+            engine.stop()
+
+
+def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_else(own: OwnEngines) -> None:
+    status = own.admin("GET", "/status").json()
+    assert status["live"] == {"teacher": "external", "student": "external", "caveats": []}
+    assert (status["learning"]["possible"], status["slots"]["student-a"]["state"]) == (False, "external")
+    assert "somebody else runs" in own.command("status").stdout
+    eventually(lambda: own.admin("GET", "/status").json()["gateways"][0]["epoch"] > 0, 30, "the gateway to follow")
+
+    for model in ("student", "teacher"):
+        code, headers, _ = own.client.chat(model=model)
+        assert (code, headers["x-understudy-arm"], headers["x-understudy-version"]) == (200, model, "external")
+    experiment = {
+        "id": "half", "arms": {"teacher": 0.5, "student": 0.5}, "stop": {"planned_units": 100},
+        "primary": {"kpi": "first_response_correct", "test": "superiority"},
+    }  # fmt: skip
+    assert own.admin("PUT", "/experiments/half", json=experiment).status_code == 200
+
+    def arms() -> set[str]:
+        sent = [own.client.chat(headers={"x-understudy-user": f"user-{n}"})[1] for n in range(20)]
+        assert {headers["x-understudy-experiment"] for headers in sent} == {"half"}
+        return {headers["x-understudy-arm"] for headers in sent}
+
+    eventually(lambda: arms() == {"teacher", "student"}, 20, "a split")
+    feedback = {"session_id": "s", "kpi": "rating", "value": 9}
+    assert own.client.send("POST", "/v1/feedback", json.dumps(feedback).encode())[0] == 202
+
+    def counted() -> bool:
+        kpis = own.admin("GET", "/kpis", params={"by": "arm"}).json()["kpis"]
+        pool, results = own.admin("GET", "/pool").json(), own.admin("GET", "/experiments/half/results").json()
+        return {"teacher", "student"} <= set(kpis) and pool["size"] > 0 and results["arms"]["student"]["units"] > 0
+
+    eventually(counted, 60, "pairs in the pool, KPIs by arm and exposures")
+    for path in ("/rounds", "/rollback", "/promote"):
+        refused = own.admin("POST", path, json={"version": "v1"} if path == "/promote" else {})
+        assert refused.status_code == 409
+        assert "run" in refused.json()["error"]["message"]
+
+
+def test_a_companion_that_dies_comes_back_and_none_outlives_the_gateway(own: OwnEngines) -> None:
+    def child(name: str) -> psutil.Process:
+        mine = psutil.Process(own.process.pid).children()
+        return next(one for one in mine if name in one.cmdline())
+
+    old = child("worker")
+    old.kill()
+    eventually(lambda: child("worker").pid != old.pid, 30, "a new worker")
+    pids = [child(name).pid for name in ("worker", "controller")]
+    own.process.terminate()
+    assert own.process.wait(30) == 0
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("raw", "words", "expected"),
+    [
+        ({"engines": {"student": {"url": "http://h", "model": "m"}}, "redis": {"url": "redis://h"}}, [], True),
+        ({"engines": {"student": {"url": "http://h", "model": "m"}}}, [], False),
+        ({"redis": {"url": "redis://h"}}, [], False),
+        (
+            {"engines": {"student": {"url": "http://h", "model": "m"}}, "redis": {"url": "redis://h"}},
+            ["--gateway-only"],
+            False,
+        ),
+    ],
+)
+def test_companions_run_before_engines_of_others_with_a_redis_of_ones_own(
+    raw: dict[str, Any], words: list[str], expected: bool, state_dir: StateDir
+) -> None:
+    assert wants_companions(Config(raw), parse(words), state_dir) is expected
