@@ -49,8 +49,9 @@ def post(bus: Bus, topic: str, number: int, value: bytes = b"", limit: int = 1 <
     """Put a letter on the bus as the outbox does, `without` a part; its id."""
     content = value or event(number).model_dump_json().encode()
     made = letters(topic, "会话", content, "Redis refused it", spool="gateway", number=number, limit=limit)
-    batch = [Numbered(n, "会话", message) for n, message in enumerate(made, 1) if n != without]
-    bus.publish(f"{topic}.dlt", 1, f"spool of {number}", batch, force=True)
+    kept = [message for part, message in enumerate(made, 1) if part != without]
+    batch = [Numbered(n, "会话", message) for n, message in enumerate(kept, 1)]
+    bus.publish(f"{topic}.dlt", 1, f"spool of {number}", batch)
     return str(json.loads(made[0])["letter"])
 
 

@@ -45,8 +45,8 @@ def test_replicas_are_believed_at_once_and_a_bus_that_cannot_tell_never() -> Non
 
 def test_the_oldest_event_has_an_age_until_it_is_sent() -> None:
     lane = Lane(sent=0)
-    for now in range(MARKS + 10):
-        lane.arrived(now + 1, float(now))
+    for second in range(MARKS + 10):
+        lane.arrived(second + 1, float(second))
     assert lane.age(MARKS + 20.0) == MARKS + 20.0
     lane.sent = MARKS
     assert 0 < lane.age(MARKS + 20.0) <= 22.0
