@@ -129,7 +129,8 @@ class Side:
 class Effect:
     """`new` less `old`: value, standard error, units of both; and the two ratios.
 
-    `believed` is the error that conclusions rest on: the larger, cautious one while units are too few.
+    `believed` is the error that conclusions rest on: the larger, cautious one while units are too few. `weight` is
+    n0 n1 / (n0 + n1), a quarter of the units where the arms are even.
     """
 
     value: float
@@ -139,6 +140,12 @@ class Effect:
     new: float
     enough: bool = True
     cautious: float = 0.0
+    weight: float = 0.0
+
+    @property
+    def informative(self) -> int:
+        """Units that would say as much in even arms; what a ramp is tuned by, whose arms are anything but even."""
+        return math.floor(4 * self.weight)
 
     @property
     def believed(self) -> float:
@@ -163,29 +170,35 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     error = math.sqrt(max(0.0, of_old / old.n + of_new / new.n))
     value = new.ratio - times * old.ratio - shift
     cautious = math.sqrt(times * times * old.cautious / old.n + new.cautious / new.n)
-    return Effect(value, error, old.n + new.n, old.ratio, new.ratio, old.enough and new.enough, cautious)
+    n = old.n + new.n
+    return Effect(value, error, n, old.ratio, new.ratio, old.enough and new.enough, cautious, old.n * new.n / n)
 
 
 def combined(parts: Sequence[Effect]) -> Effect:
-    """One effect of several phases, each weighted by its units; never pooled over them.
+    """One effect of several phases, weighted as Cochran, Mantel and Haenszel do (n0 n1 / (n0 + n1)); never pooled.
 
     Pooling over a ramp compares early units of one arm with late ones of the other (Simpson's paradox). Phases with
     fewer than two units an arm are left out.
     """
-    usable = [part for part in parts if math.isfinite(part.error)]
-    n = sum(part.n for part in usable)
-    if not n:
+    usable = [part for part in parts if math.isfinite(part.error) and part.weight > 0]
+    total = sum(part.weight for part in usable)
+    if not usable:
         return Effect(math.nan, math.inf, 0, math.nan, math.nan, False, math.inf)
+    share = [part.weight / total for part in usable]
 
     def mean(values: Iterable[float]) -> float:
-        return sum(part.n / n * value for part, value in zip(usable, values, strict=True))
+        return sum(weight * value for weight, value in zip(share, values, strict=True))
+
+    def spread(errors: Iterable[float]) -> float:
+        return math.hypot(*(weight * error for weight, error in zip(share, errors, strict=True)))
 
     return Effect(
         mean(part.value for part in usable),
-        math.sqrt(sum((part.n / n * part.error) ** 2 for part in usable)),
-        n,
+        spread(part.error for part in usable),
+        sum(part.n for part in usable),
         mean(part.old for part in usable),
         mean(part.new for part in usable),
         any(part.enough for part in usable),
-        math.sqrt(sum((part.n / n * part.cautious) ** 2 for part in usable)),
+        spread(part.cautious for part in usable),
+        total,
     )

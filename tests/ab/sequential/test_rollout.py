@@ -1,0 +1,56 @@
+"""Guardrails of a canary: all together, over users, step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ab.guardrails import Guardrail
+from ab.sequential.effects import Side
+from ab.sequential.rollout import breach, watched
+
+RAILS = (
+    Guardrail(kpi="abnormal_termination", max_increase=0.0),
+    Guardrail(kpi="similarity", max_decrease=0.02),
+    Guardrail(kpi="latency", max_ratio=1.5),
+)
+
+
+def said(**steps: list[tuple[Side, Side]]) -> str | None:
+    return breach(watched(RAILS, steps))
+
+
+def test_equal_versions_and_versions_without_users_break_nothing() -> None:
+    assert said() is None
+    assert said(abnormal_termination=[(Side(), Side.counted(5, 5))]) is None
+    assert said(abnormal_termination=[(Side.counted(4_000, 200), Side.counted(1_000, 50))]) is None
+
+
+def test_what_is_clearly_worse_is_named_with_its_limit() -> None:
+    bad = [(Side.counted(1_200, 60), Side.counted(300, 45))]
+    assert "abnormal_termination is worse by 0.100" in str(said(abnormal_termination=bad))
+    near = np.random.default_rng(1).normal(0.9, 0.05, 2_000)
+    assert said(similarity=[(Side.plain(near), Side.plain(near - 0.01))]) is None
+    assert "max_decrease 0.02" in str(said(similarity=[(Side.plain(near), Side.plain(near - 0.1))]))
+    slow = np.random.default_rng(2).exponential(1.0, 2_000)
+    assert said(latency=[(Side.plain(slow), Side.plain(1.4 * slow))]) is None
+    assert "max_ratio 1.5" in str(said(latency=[(Side.plain(slow), Side.plain(2.5 * slow))]))
+
+
+def test_a_day_on_which_both_fail_more_is_no_harm_of_the_candidate() -> None:
+    """The candidate's users come mostly on the bad day; pooled over steps it fails twice as often."""
+    quiet = (Side.counted(9_900, 99), Side.counted(100, 1))
+    stormy = (Side.counted(500, 100), Side.counted(9_500, 1_900))
+    assert said(abnormal_termination=[quiet, stormy]) is None
+    pooled = [(quiet[0] + stormy[0], quiet[1] + stormy[1])]
+    assert said(abnormal_termination=pooled) is not None
+
+
+def test_the_more_guardrails_share_the_error_the_more_each_needs() -> None:
+    """Harm just beyond the limit of one guardrail alone is not yet harm among a hundred."""
+    arms = [(Side.counted(1_000, 50), Side.counted(1_000, 94))]
+    alone = watched(RAILS[:1], {"abnormal_termination": arms})
+    among = watched(
+        (*RAILS, *(Guardrail(kpi=str(i), max_increase=0.0) for i in range(97))), {"abnormal_termination": arms}
+    )
+    assert alone[0].lower > among[0].lower
+    assert (breach(alone) is None, breach(among) is None) == (False, True)
