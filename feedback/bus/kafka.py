@@ -70,6 +70,12 @@ class KafkaBus:
         """See `Bus.skip`: the log has no numbers of its own."""
         self._acked[topic, partition] = (self._acked.get((topic, partition), ("", 0))[0], number)
 
+    def width(self, topic: str) -> int:
+        """See `Bus.width`."""
+        with kafka_errors(self._servers):
+            self._topics.ensure(topic)
+            return max(self.partitions, self._topics.width(topic))
+
     def bound(self, topic: str) -> int:
         """See `Bus.bound`; asks the topic itself, where it can be asked."""
         with kafka_errors(self._servers):

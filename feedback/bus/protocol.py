@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS
 from understudy.ids import stable_id
 
+PARTITIONS = 256
+"""The most that a topic may have."""
 CONSUMED = (EXCHANGES, KPIS)
 """Topics that a worker consumes: full, they refuse. The others keep what fits and forget the oldest."""
 
@@ -91,6 +93,14 @@ class Bus(Protocol):
 
     def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
         """The numbers up to `number` are gone for good: no gap, when the next one comes.
+
+        Raises:
+            understudy.errors.Unavailable: the bus is away.
+        """
+        ...
+
+    def width(self, topic: str) -> int:
+        """Partitions to read: ours, and those in which events were left when there were more.
 
         Raises:
             understudy.errors.Unavailable: the bus is away.

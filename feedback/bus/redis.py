@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from feedback.bus.protocol import Held, Numbered, Place, Published, Received, refuses_when_full
+from feedback.bus.protocol import PARTITIONS, Held, Numbered, Place, Published, Received, refuses_when_full
 from feedback.letters import LIMIT
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
@@ -70,6 +70,15 @@ class RedisBus:
         stream = self._keys.stream(topic, partition)
         with redis_errors():
             self._skip([f"{stream}:numbers"], [spool, number])
+
+    def width(self, topic: str) -> int:
+        """See `Bus.width`; one round trip."""
+        beyond = range(self.partitions, PARTITIONS)
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            for partition in beyond:
+                pipe.xlen(self._keys.stream(topic, partition))
+            lengths = pipe.execute()
+        return max([self.partitions, *(part + 1 for part, length in zip(beyond, lengths, strict=True) if length)])
 
     def bound(self, topic: str) -> int:
         """What is far below what Redis takes in one value."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from feedback.bus.protocol import Bus, Received
+from feedback.bus.protocol import Bus, Place, Received
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
 BATCH = 64
+LOOK_SECONDS = 30.0
+"""How often it is looked for partitions beyond the configured ones."""
 Effects = Callable[[str, Received], list[list[Any]]]
 """Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
 Bury = Callable[[str, Received, str], list[list[Any]]]
@@ -50,7 +52,9 @@ class Consumer:
         self._id = random_id()
         self._effects = effects
         self._bury = bury
-        self._places = [(topic, part) for topic in topics for part in range(bus.partitions)]
+        self._topics = tuple(topics)
+        self._places: list[Place] = []
+        self._looked: float | None = None
         self._owned: dict[tuple[str, int], str] = {}
         self._renewed = 0.0
         self._measured = 0.0
@@ -86,10 +90,17 @@ class Consumer:
             self._redis.zrem(self._keys.workers, self._id)
         self._owned.clear()
 
+    def _look(self, now: float) -> None:
+        """Which partitions there are: with fewer than before, those beyond hold events until they are read."""
+        if self._looked is None or now - self._looked > LOOK_SECONDS:
+            self._places = [(topic, part) for topic in self._topics for part in range(self._bus.width(topic))]
+            self._looked = now
+
     def _lease(self) -> None:
         now = time.monotonic()
         if now - self._renewed < LEASE_SECONDS / 3:
             return
+        self._look(now)
         fair = self._fair_share()
         with redis_errors():
             self._shed(fair)

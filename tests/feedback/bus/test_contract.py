@@ -16,11 +16,14 @@ from understudy.ids import random_id
 
 
 @pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
-def bus(request: pytest.FixtureRequest) -> Iterator[Bus]:
+def url(request: pytest.FixtureRequest) -> str:
     if request.param == "kafka":
-        url = f"kafka://{request.getfixturevalue('kafka_servers')}"
-    else:
-        url = request.getfixturevalue("redis_url")
+        return f"kafka://{request.getfixturevalue('kafka_servers')}"
+    return str(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture
+def bus(url: str) -> Iterator[Bus]:
     made = open_bus(BusConfig(url=url), RedisConfig())
     yield made
     made.close()
@@ -71,3 +74,12 @@ def test_lag_counts_what_was_not_consumed(bus: Bus, topic: str) -> None:
 def test_an_empty_topic_reads_as_empty(bus: Bus, topic: str) -> None:
     assert bus.read(topic, 0, "", 5) == []
     assert bus.lag(topic, 0, "") == 0
+
+
+def test_what_was_left_beyond_the_partitions_of_now_is_seen(bus: Bus, topic: str, url: str) -> None:
+    assert bus.width(topic) == 2
+    wider = open_bus(BusConfig(url=url, partitions=5), RedisConfig())
+    wider.publish(topic, 4, "spool", events(1, 3))
+    wider.close()
+    assert bus.width(topic) == 5
+    assert [event.number for event in read_all(bus, topic, 4, "", 3)] == [1, 2, 3]

@@ -63,3 +63,15 @@ def test_numbers_that_never_come_are_counted(redis_url: str) -> None:
     consumer = make_consumer(redis_url)
     assert sum(consumer.step() for _ in range(3)) == 8
     assert redis.Redis.from_url(redis_url).hget(RedisKeys().counters, "bus.lost") == b"4"
+
+
+def test_partitions_that_are_no_more_configured_are_drained(redis_url: str) -> None:
+    bus = open_bus(BusConfig(url=redis_url, partitions=5), RedisConfig())
+    for part in range(5):
+        batch = [Numbered(n, "会话", event(part * 10 + n).model_dump_json().encode()) for n in (1, 2)]
+        bus.publish(KPIS, part, "spool", batch)
+    consumer = make_consumer(redis_url)
+    assert consumer.step() == 10
+    client = redis.Redis.from_url(redis_url)
+    assert client.hlen("seen") == 10
+    assert client.hget(RedisKeys().lag, f"{KPIS}:4") == b"0"
