@@ -32,12 +32,25 @@ Effects = Callable[[str, Received], list[list[Any]]]
 Bury = Callable[[str, Received, str], list[list[Any]]]
 """Keeps an event whose effects Redis cannot apply (topic, event, why); the effects to store in their stead."""
 
+ALIVE = """
+local time = redis.call('TIME')
+local now, keep = time[1] + time[2] / 1e6, tonumber(ARGV[2])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - keep)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + keep, '+inf')
+return redis.call('ZCARD', KEYS[1])
+"""
+"""Workers seen lately. Redis tells the time: no worker's clock takes another off the list, nor keeps one on it."""
 RENEW = """
+if redis.call('PTTL', KEYS[1]) > 2 * ARGV[2] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 """
+"""A lease longer than any that is given was given before Redis' clock was set back: it ends as any other."""
 
 
 class Consumer:
@@ -59,6 +72,7 @@ class Consumer:
         self._renewed = 0.0
         self._measured = 0.0
         self._apply = client.register_script(source("effects"))
+        self._alive = client.register_script(ALIVE)
         self._renew = client.register_script(RENEW)
         self._release = client.register_script(source("release"))
 
@@ -117,12 +131,9 @@ class Consumer:
 
     def _fair_share(self) -> int:
         """Partitions for each of the workers seen lately; call it once for a renewal."""
-        now = time.time()
         with redis_errors():
-            self._redis.zadd(self._keys.workers, {self._id: now})
-            self._redis.zremrangebyscore(self._keys.workers, "-inf", now - LEASE_SECONDS)
-            alive: Any = self._redis.zcard(self._keys.workers)
-        return math.ceil(len(self._places) / max(1, int(alive)))
+            alive = int(self._alive([self._keys.workers], [self._id, LEASE_SECONDS]))
+        return math.ceil(len(self._places) / max(1, alive))
 
     def _shed(self, fair: int) -> None:
         """Let go of what exceeds the fair share, for a worker that joined."""

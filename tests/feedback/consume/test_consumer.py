@@ -11,6 +11,7 @@ import redis
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Numbered
+from feedback.consume.consumer import LEASE_SECONDS
 from feedback.events import KPIS
 from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
@@ -75,3 +76,19 @@ def test_partitions_that_are_no_more_configured_are_drained(redis_url: str) -> N
     client = redis.Redis.from_url(redis_url)
     assert client.hlen("seen") == 10
     assert client.hget(RedisKeys().lag, f"{KPIS}:4") == b"0"
+
+
+def test_clocks_an_hour_apart_keep_no_partition_from_its_worker(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    now = int(client.time()[0])  # type: ignore[index]
+    client.zadd(RedisKeys().workers, {"from an hour ahead": now + 3600, "from an hour ago": now - 3600})
+    for part in range(2):  # leases of one that died just before the clock of Redis was set back
+        client.set(RedisKeys().lease(KPIS, part), "dead", px=3_600_000)
+    worker = make_consumer(redis_url)
+    worker.step()
+    assert 0 < client.pttl(RedisKeys().lease(KPIS, 0)) <= LEASE_SECONDS * 1000  # type: ignore[operator]
+    for part in range(2):
+        client.delete(RedisKeys().lease(KPIS, part))
+    worker._renewed = 0.0
+    worker.step()
+    assert len(worker.owned) == 2
