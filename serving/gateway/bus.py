@@ -51,6 +51,10 @@ class LateBus:
         """See `Bus.skip`."""
         self._found().skip(topic, partition, spool, number)
 
+    def width(self, topic: str) -> int:
+        """See `Bus.width`."""
+        return self._found().width(topic)
+
     def bound(self, topic: str) -> int:
         """See `Bus.bound`; until the bus is known that of an event."""
         return LIMIT if self._bus is None else self._bus.bound(topic)
