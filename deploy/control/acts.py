@@ -111,8 +111,8 @@ class OperatorActs:
         """Roll back or promote, and wait until the live gateways follow.
 
         Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
-        live gateway has it; "behind" where gateways did not follow in time; "warning" where a rollback could not be
-        recorded.
+        live gateway has it; "behind" where gateways did not follow in time; "caveats" where something is not known of
+        the version, or was said against it; "warning" where a rollback could not be recorded.
 
         Raises:
             Conflict: another one is under way, or the target cannot go live.
@@ -132,7 +132,9 @@ class OperatorActs:
                 "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
             }  # fmt: skip
             self._context.deployment.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
-            return {**answer, **({"behind": behind} if behind else {}), **self.unaudited()}
+            caveats = list(self._context.deployment.state.record(operation.target).caveats)
+            more = {"behind": behind, "caveats": caveats}
+            return {**answer, **{name: what for name, what in more.items() if what}, **self.unaudited()}
         finally:
             self._busy.release()
 

@@ -131,10 +131,15 @@ class Operations:
 
 
 def _against(record: VersionRecord) -> tuple[str, ...]:
-    """What to say of a version that an operator promotes although its gate refused it."""
-    if record.gate is None or record.gate.passed:
-        return ()
-    return (f"promoted by hand, refused by the gate: {'; '.join(record.gate.reasons)}",)
+    """What to say of a version that an operator promotes past gate or canary."""
+    if record.gate is not None and not record.gate.passed:
+        return (f"promoted by hand, refused by the gate: {'; '.join(record.gate.reasons)}",)
+    if record.state == "rolled_back":
+        why = record.history[-1]["why"] if record.history else "no reason is on record"
+        return (f"promoted by hand, taken back before: {why}",)
+    if record.gate is None:
+        return ("promoted by hand, judged by no gate",)
+    return ("promoted by hand before its canary had ended: shadow pairs do not say what it loses",)
 
 
 def _outcome(operation: Operation, error: str = "") -> OperationOutcome:

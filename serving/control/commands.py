@@ -13,13 +13,14 @@ from pydantic import BaseModel, ValidationError
 from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
+from serving.control.pages.round import round_page
+from serving.control.pages.version import version_page
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
-from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
-from serving.control.round_page import round_page
+from serving.control.replies.versions import FrozenReply, MoveReply, VersionPage, VersionsReply
 from understudy.errors import NotFound, UnderstudyError, UsageError
 from understudy.state import DEFAULT_STATE
 
@@ -34,9 +35,21 @@ def status(argv: list[str]) -> int:
 
 
 def versions(argv: list[str]) -> int:
-    """Versions and their states."""
-    options = _parser("versions", "Versions and their states, newest first.", "versions").parse_args(argv)
-    return _show(options, Admin(options.state).get("/versions"), VersionsReply, printing.versions)
+    """Versions and their states, or one with all that is known of it."""
+    made = _parser("versions", "Versions and their states, newest first, or one with its life so far.", "versions v3")
+    made.add_argument("version", nargs="?", help="show this one: its figures, what is not known of it, its life")
+    options = made.parse_args(argv)
+    admin = Admin(options.state)
+    listed = admin.get("/versions")
+    if options.version is None:
+        return _show(options, listed, VersionsReply, printing.versions)
+    found = next((one for one in listed["versions"] if one["version"] == options.version), None)
+    if found is None:
+        raise NotFound(f"there is no version {options.version}; `understudy versions` lists them")
+    lives: list[dict[str, Any]] = admin.get("/rollouts")["rollouts"]
+    life = next((one for one in lives if one["version"] == options.version), {})
+    page = {**found, "steps": life.get("steps", []), "history": life.get("history", [])}
+    return _show(options, page, VersionPage, version_page)
 
 
 def rollback(argv: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,10 +80,39 @@ def about(seconds: float) -> str:
 def versions(value: VersionsReply) -> str:
     """`GET versions`."""
     rows = [
-        (v.version, v.state, when(v.created), v.parent, v.round, v.decided_by, v.bad or "", "; ".join(v.caveats))
+        (
+            v.version, v.state, when(v.created), v.parent, v.round, v.decided_by, general(v.metrics), v.bad or "",
+            "; ".join(v.caveats),
+        )
         for v in value.versions
-    ]
-    return table(("version", "state", "created (UTC)", "parent", "round", "decided by", "bad", "note"), rows)
+    ]  # fmt: skip
+    head = (
+        "version",
+        "state",
+        "created (UTC)",
+        "parent",
+        "round",
+        "decided by",
+        "exact/facts/agreement",
+        "bad",
+        "note",
+    )
+    return table(head, rows)
+
+
+def general(metrics: Mapping[str, Any]) -> str:
+    """Exact replies, facts and agreement of a version on held-out general prompts, as far as they were measured."""
+    slice_, facts = metrics.get("general"), metrics.get("facts")
+    if isinstance(slice_, dict):
+        found = [
+            slice_.get("exact", {}).get("candidate"),
+            slice_.get("facts", {}).get("candidate"),
+            slice_.get("candidate"),
+        ]
+    else:
+        found = [None, facts.get("general") if isinstance(facts, dict) else None, None]
+    shown = [f"{value:.3f}" if isinstance(value, float | int) else "-" for value in found]
+    return "/".join(shown) if set(shown) != {"-"} else ""
 
 
 def moved(value: MoveReply) -> str:
@@ -93,6 +122,7 @@ def moved(value: MoveReply) -> str:
     if taken is not None:
         of = "" if taken.round is None else f" of round {taken.round}"
         lines.append(f"candidate {taken.version}{of} was taken back")
+    lines += [f"{value.to}: {caveat}" for caveat in value.caveats]
     if value.behind:
         lines.append(f"gateways that do not follow yet: {', '.join(value.behind)}; `understudy status` shows them")
     return "\n".join([*lines, *_warning(value)])

@@ -77,6 +77,7 @@ class Views:
                     decided_by=record.decided_by,
                     bad=state.bad.get(manifest.version),
                     caveats=list(record.caveats),
+                    gate=record.gate,
                     bytes=sum(entry.size for entry in manifest.files.values()),
                     metrics=manifest.metrics,
                 )

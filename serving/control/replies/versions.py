@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from deploy.life.state import Freeze
+from deploy.life.state import Freeze, GateRecord
 from serving.control.replies.base import ControlReply
 
 
@@ -24,8 +24,18 @@ class VersionRow(ControlReply):
     bad: str | None
     caveats: list[str] = Field(default_factory=list)
     """What is not known of it, or was said against it: a judgement on few rows, a refusal by the gate."""
+    gate: GateRecord | None = None
+    """What the gate said, and on how many held-out rows; None: no gate judged it."""
     bytes: int
     metrics: dict[str, Any]
+
+
+class VersionPage(VersionRow):
+    """One version with its life so far."""
+
+    steps: list[dict[str, Any]]
+    """The canary's steps that it went through."""
+    history: list[dict[str, Any]]
 
 
 class VersionsReply(ControlReply):
@@ -68,6 +78,8 @@ class MoveReply(ControlReply):
     """From the new epoch until the last live gateway had it."""
     behind: list[str] = Field(default_factory=list)
     """Gateways that did not follow in time."""
+    caveats: list[str] = Field(default_factory=list)
+    """What is not known of the version that is live now, or was said against it."""
     warning: str = ""
     taken_back: TakenBack | None = None
 

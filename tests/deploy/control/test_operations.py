@@ -141,10 +141,33 @@ def test_a_version_that_the_gate_refused_says_so_once_it_is_promoted_by_hand(wor
     )
 
 
-def test_a_version_that_the_gate_passed_is_promoted_by_hand_without_a_word(world: World) -> None:
+def promoted_by_hand(world: World, version: str) -> str:
+    """Promote it; the caveat that says so, which the answer holds as well as the record."""
+    with Moving(world):
+        answer = world.conductor.acts.perform("promote", version, "test")
+    record = world.conductor.deployment.state.record(version)
+    assert (record.state, answer["caveats"]) == ("live", list(record.caveats))
+    return record.caveats[-1]
+
+
+def test_a_version_promoted_by_hand_past_its_canary_says_what_nobody_knows_of_it(world: World) -> None:
     version = world.candidate()
     to_canary(world, version)
+    assert promoted_by_hand(world, version).startswith("promoted by hand before its canary had ended")
+
+
+def test_a_version_that_its_canary_took_back_or_no_gate_judged_says_so_when_promoted_by_hand(world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    world.evidence(version, 50, abnormal=0.3)
+    world.evidence("v2", 200)
+    assert world.turn().candidate is None
+    said = promoted_by_hand(world, version)
+    assert said.startswith("promoted by hand, taken back before: abnormal_termination")
+    world.time.at += 1
+    assert promoted_by_hand(world, register(world.state, "of others")) == "promoted by hand, judged by no gate"
+
+
+def test_a_version_that_was_live_before_goes_back_without_a_word(world: World) -> None:
     with Moving(world):
-        world.conductor.acts.perform("promote", version, "test")
-    record = world.conductor.deployment.state.record(version)
-    assert (record.state, [c for c in record.caveats if "by hand" in c]) == ("live", [])
+        assert "caveats" not in world.conductor.acts.perform("rollback", None, "test")

@@ -19,7 +19,7 @@ from serving.control.app import create_app
 from serving.control.client import URL_ENV, Refused
 from serving.control.sources import Sources
 from serving.control.token import ENV
-from tests.deploy.fleet import World
+from tests.deploy.fleet import World, to_canary
 from tests.serving.control.conftest import TOKEN
 from tests.serving.up.server import served
 from understudy.errors import NotFound, UsageError
@@ -62,6 +62,18 @@ def test_dead_letters_are_listed_shown_and_put_back(said: Said, redis_url: str) 
     with pytest.raises(UsageError, match="one ID"):
         said("dead", "show", "exchanges")
     bus.close()
+
+
+def test_a_version_is_shown_with_what_is_not_known_of_it(said: Said, world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    page = said("versions", version)
+    assert page.startswith(f"{version}: canary")
+    assert "note: judged on few" in page
+    assert "gate passed on 30 general and 30 new held-out prompts" in page
+    assert json.loads(said("versions", version, "--json"))["history"]
+    with pytest.raises(NotFound, match="no version v99"):
+        said("versions", "v99")
 
 
 def test_a_freeze_is_told_and_undone(said: Said) -> None:

@@ -55,10 +55,30 @@ def test_status_says_what_similarity_agreement_exact_replies_and_facts_are() -> 
         assert word in line
 
 
+def test_versions_name_facts_and_exact_replies_beside_agreement() -> None:
+    judged = {"general": {"candidate": 0.998, "exact": {"candidate": 0.97}, "facts": {"candidate": 0.985}}}
+    assert printing.general(judged) == "0.970/0.985/0.998"
+    assert printing.general({"facts": {"general": 0.975}}) == "-/0.975/-"
+    assert printing.general({"general": {"candidate": 0.9}}) == "-/-/0.900"
+    assert printing.general({}) == printing.general({"general": None, "facts": 3}) == ""
+
+
 def test_a_move_tells_all_that_came_with_it() -> None:
     done = {"from": "v2", "to": "v1", "epoch": 5, "seconds": 0.1, "follow_seconds": 0.1}
     assert printing.moved(MoveReply.model_validate(done)) == "v2 -> v1 at epoch 5 in 0.10 s"
-    more = {**done, "behind": ["g1"], "taken_back": {"version": "v3", "round": 2}, "warning": "not audited"}
+    more = {
+        **done,
+        "behind": ["g1"],
+        "caveats": ["promoted by hand, judged by no gate"],
+        "taken_back": {"version": "v3", "round": 2},
+        "warning": "not audited",
+    }
     text = printing.rolled_back(MoveReply.model_validate(more))
-    for words in ("do not follow yet: g1", "candidate v3 of round 2", "not audited", "understudy resume promotion"):
+    for words in (
+        "do not follow yet: g1",
+        "v1: promoted by hand, judged by no gate",
+        "candidate v3 of round 2",
+        "not audited",
+        "understudy resume promotion",
+    ):
         assert words in text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from serving.control.pages.round import EXAMPLES, round_page
 from serving.control.replies.rounds import RoundReport
-from serving.control.round_page import EXAMPLES, round_page
 
 INTERVAL = {"value": 0.98, "lower": 0.96, "upper": 0.99}
 LESS = {"value": -0.02, "lower": -0.04, "upper": -0.01}

@@ -1,0 +1,1 @@
+"""Pages of one round and of one version, as text for a terminal."""
