@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy.rounds.store import FileRounds, RoundStore
+from feedback.privacy.vault import FOLDER, Vault
+from online_distill.data.rows import read_rows
 from tests.shared_data import data_file
 from tests.waiting import eventually
 from trials.system import ROOT, System
@@ -55,24 +57,27 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     assert set(result["arms"]) == {"teacher", "student"}
     eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 40, 120, "hard samples")
     settled.post("/rounds", {})
-    rounds = FileRounds(StateDir(settled.state))
+    state = StateDir(settled.state)
+    rounds, vault = FileRounds(state), Vault(state.spool / FOLDER)
     asked = {json.loads(line)["messages"][-1]["content"] for line in file.read_text().splitlines()}
-    eventually(lambda: bool(taught_by(rounds, asked)), 300, "a round that learns from the dialogues")
-    number, learned = taught_by(rounds, asked)[0]
+    eventually(lambda: bool(taught_by(rounds, vault, asked)), 300, "a round that learns from the dialogues")
+    number, learned = taught_by(rounds, vault, asked)[0]
     assert any(CHINESE.search(text) for text in learned)
     assert any(not CHINESE.search(text) for text in learned)
     gate = rounds.folder(number, "gate")
     eventually(lambda: (gate / "READY").exists(), 600, "the gate's decision on what was learned")
-    assert "passed" in json.loads((gate / "summary.json").read_text())
+    judged = json.loads((gate / "summary.json").read_text())
+    assert "rows" not in judged["refused_by"], judged
+    assert judged["general"]["facts"]["n"] >= 20
 
 
-def taught_by(rounds: RoundStore, asked: set[str]) -> list[tuple[int, set[str]]]:
+def taught_by(rounds: RoundStore, vault: Vault, asked: set[str]) -> list[tuple[int, set[str]]]:
     """Rounds whose selection holds some of the texts `asked`, with these texts."""
     found = []
     for one in rounds.all():
         files = rounds.folder(one.id, "select").glob("*.jsonl")
-        rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        texts = asked & {row["messages"][-1]["content"] for row in rows}
+        rows = [row for file in files for row in read_rows(file, vault)]
+        texts = asked & {row.messages[-1]["content"] for row in rows}
         if texts:
             found.append((one.id, texts))
     return found
