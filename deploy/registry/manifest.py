@@ -49,6 +49,19 @@ class Manifest(BaseModel):
     signature: str = ""
     """Ed25519, hex, over `signed_bytes`."""
 
+    @property
+    def unfit(self) -> bool:
+        """Whether it was made without having learned anything yet, such as a cut of the teacher.
+
+        A part of the lineage, not a field: the signatures of former manifests cover every field.
+        """
+        return self.lineage.get("fitness") == "unfit"
+
+    @property
+    def note(self) -> str:
+        """What must stand beside every figure of this version; empty for most."""
+        return str(self.lineage.get("note", ""))
+
     def signed_bytes(self) -> bytes:
         """The bytes that the signature covers: canonical JSON of all other fields."""
         body = self.model_dump(mode="json", exclude={"signature"})

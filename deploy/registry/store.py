@@ -21,7 +21,7 @@ from deploy.registry.manifest import MANIFEST, FileEntry, Kind, Manifest, check_
 from deploy.registry.signing import Signer
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
-from understudy.files import is_ready, mark_ready, read_json, sync_folder, write_atomic
+from understudy.files import copy_durably, is_ready, mark_ready, read_json, sync_folder, write_atomic
 from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
@@ -125,10 +125,12 @@ class Registry:
         lineage: dict[str, Any],
         metrics: dict[str, Any],
         version: str | None = None,
+        take: bool = False,
     ) -> Manifest:
         """Copy a model folder in, hash and sign it, READY last.
 
-        Doing so again with the same content (same round, or same `version`) returns what is there.
+        Doing so again with the same content (same round, or same `version`) returns what is there. With `take` the
+        folder itself, which lies on the same disk and is nobody else's, becomes the version's.
 
         Raises:
             BadRequest: the folder does not exist or is empty.
@@ -148,7 +150,7 @@ class Registry:
                     metrics=finite(metrics),
                 )
             )  # fmt: skip
-            self._install(folder, manifest)
+            self._install(folder, manifest, take)
         self._audit.append("version.registered", "registry", version=manifest.version, round=round, parent=parent)
         return manifest
 
@@ -179,14 +181,14 @@ class Registry:
         keyed = manifest.model_copy(update={"key_id": self._signer.key_id()})
         return keyed.model_copy(update={"signature": self._signer.sign(keyed.signed_bytes(), keyed.key_id)})
 
-    def _install(self, source: Path, manifest: Manifest) -> None:
+    def _install(self, source: Path, manifest: Manifest, take: bool) -> None:
         target = self._state.versions / manifest.version
-        draft = self._state.versions / f".{manifest.version}"
-        for leftover in (draft, target):
+        draft = source if take else self._state.versions / f".{manifest.version}"
+        for leftover in (self._state.versions / f".{manifest.version}", target):
             shutil.rmtree(leftover, ignore_errors=True)
-        for name in manifest.files:
-            (draft / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(draft / name, (source / name).read_bytes())
+        if not take:
+            for name in manifest.files:
+                copy_durably(source / name, draft / name)
         write_atomic(draft / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
         check_files(draft, manifest)
         draft.rename(target)

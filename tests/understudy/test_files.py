@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from understudy.files import is_ready, kept_secret, mark_ready, read_json, sha256_file, write_atomic, write_json
+from understudy.files import (
+    copy_durably,
+    is_ready,
+    kept_secret,
+    mark_ready,
+    read_json,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
 
 
 def test_a_write_that_fails_leaves_the_former_file_and_nothing_else(tmp_path: Path) -> None:
@@ -48,3 +57,9 @@ def test_a_folder_is_ready_once_its_marker_is_there(tmp_path: Path) -> None:
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256_file(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_file_is_copied_whole_and_its_folder_made(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(range(256)) * 9000)
+    copy_durably(tmp_path / "a", tmp_path / "deep" / "er" / "b")
+    assert (tmp_path / "deep" / "er" / "b").read_bytes() == (tmp_path / "a").read_bytes()

@@ -12,12 +12,10 @@ import psutil
 
 from deploy.routing.document import SlotName
 from serving.engine.config import EnginesConfig
+from serving.engine.sizes import MIB, engine_size, shape_of
 from understudy.errors import Unavailable
 from understudy.process.ports import bound
 
-MIB = 1 << 20
-BASE_BYTES = {"fork": 700 * MIB, "plain": 1500 * MIB}
-"""Of an engine beside weights and cache, measured with vLLM 0.32 on a CPU."""
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -37,6 +35,14 @@ def check_port(slot: SlotName, config: EnginesConfig) -> None:
         raise CannotStart(f"port {port} {said}: end that program or set engines.ports.{slot} to a free port") from None
 
 
+def total_bytes() -> int:
+    """Memory of the machine, or the container's limit where that is less."""
+    total = int(psutil.virtual_memory().total)
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int((CGROUP / "memory.max").read_text()))
+    return total
+
+
 def free_bytes() -> int:
     """Memory that may still be taken: the machine's, or the container's limit where that is less."""
     free = int(psutil.virtual_memory().available)
@@ -50,9 +56,7 @@ def free_bytes() -> int:
 
 def needed_bytes(folder: Path, config: EnginesConfig, *, forked: bool) -> int:
     """Estimate of what an engine of the version in `folder` takes on a CPU."""
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    widened = 2 if config.dtype in ("auto", "float32") else 1
-    return weights * widened * 2 + config.kv_cache_bytes + BASE_BYTES["fork" if forked else "plain"]
+    return engine_size(shape_of(folder), config, forked=forked).total
 
 
 def check_memory(folder: Path, config: EnginesConfig, *, forked: bool, free: int | None = None) -> None:

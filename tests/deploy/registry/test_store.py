@@ -94,3 +94,14 @@ def test_a_refusal_is_in_the_audit_log_with_its_reason(state_dir: StateDir) -> N
     (why,) = refused(state_dir)
     assert "v1/tokenizer.json" in why
     assert FileAuditLog(state_dir.audit).verify().entries == 2
+
+
+def test_a_folder_that_is_taken_becomes_the_version_itself(state_dir: StateDir) -> None:
+    draft = model_folder(state_dir.registry / "imports" / "x", "weights")
+    inode = (draft / "model.safetensors").stat().st_ino
+    manifest = Registry(state_dir).register(
+        draft, kind="student", parent=None, teacher=None, round=None, lineage={}, metrics={}, take=True
+    )
+    assert not draft.exists()
+    assert (Registry(state_dir).path("v1") / "model.safetensors").stat().st_ino == inode
+    assert Registry(state_dir).verify("v1") == manifest

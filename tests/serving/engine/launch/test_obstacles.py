@@ -21,11 +21,14 @@ def test_a_port_in_use_names_the_setting() -> None:
             obstacles.check_port("teacher", config)
 
 
-def test_too_little_memory_says_how_much_is_needed(tmp_path: Path) -> None:
+TEACHER = Path(__file__).resolve().parents[4] / "demo" / "models" / "teacher"
+
+
+def test_too_little_memory_says_how_much_is_needed() -> None:
     config = EnginesConfig(device="cpu")
     with pytest.raises(obstacles.CannotStart, match=r"needs about \d+ MiB of memory, 10 MiB are free"):
-        obstacles.check_memory(tmp_path, config, forked=True, free=10 << 20)
-    obstacles.check_memory(tmp_path, config, forked=True, free=8 << 30)
+        obstacles.check_memory(TEACHER, config, forked=True, free=10 << 20)
+    obstacles.check_memory(TEACHER, config, forked=True, free=8 << 30)
     assert obstacles.free_bytes() > 0
 
 
