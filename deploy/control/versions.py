@@ -10,7 +10,7 @@ from understudy.errors import IntegrityError
 
 
 def adopt(context: ControlContext) -> None:
-    """Where nothing was decided yet the newest student that verifies is stable, older ones are former."""
+    """Where nothing was decided yet the newest student that verifies is stable, older ones are former; none unfit."""
     deployment = context.deployment
     if deployment.state.teacher == EXTERNAL and deployment.settings.teacher is None:
         teachers = [m.version for m in deployment.registry.versions() if m.kind == "teacher"]
@@ -21,9 +21,11 @@ def adopt(context: ControlContext) -> None:
     fit: list[str] = []
     for version in deployment.students():
         try:
-            deployment.registry.verify(version)
+            manifest = deployment.registry.verify(version)
         except IntegrityError as error:
             mark_bad(deployment, version, error.message)
+            continue
+        if manifest.unfit:
             continue
         if deployment.state.record(version).state == "registered" and not _in_round(deployment, version):
             fit.append(version)

@@ -76,7 +76,7 @@ class Views:
                     round=manifest.round,
                     decided_by=record.decided_by,
                     bad=state.bad.get(manifest.version),
-                    caveats=list(record.caveats),
+                    caveats=[*([manifest.note] if manifest.note else []), *record.caveats],
                     gate=record.gate,
                     bytes=sum(entry.size for entry in manifest.files.values()),
                     metrics=manifest.metrics,

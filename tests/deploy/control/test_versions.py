@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from deploy.control.versions import archive_spare
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SlotView
-from tests.deploy.fleet import STEP, World, actions, register, to_canary
+from tests.deploy.fleet import STEP, World, actions, model_folder, register, to_canary
 from understudy.errors import Conflict
 from understudy.state import StateDir
 
@@ -20,6 +21,19 @@ def test_the_newest_version_is_stable_at_first_and_older_ones_wait_in_the_other_
     assert (document.stable, document.previous) == ("v2", ("v1",))
     assert {s: v.version for s, v in document.slots.items() if s != "teacher"} == {"student-a": "v2", "student-b": "v1"}
     assert all(view.serves for slot, view in document.slots.items() if slot != "teacher")
+
+
+def test_a_version_that_has_learned_nothing_yet_is_never_the_first_stable_one(
+    world: World, state_dir: StateDir, tmp_path: Path
+) -> None:
+    folder = model_folder(tmp_path / "cut", "a cut")
+    lineage = {"origin": "cut", "fitness": "unfit", "note": "unfit: 3 of 6 layers of t1"}
+    Registry(state_dir).register(
+        folder, kind="student", parent="t1", teacher="t1", round=None, lineage=lineage, metrics={}
+    )
+    document = world.turn()
+    assert document.stable == "v2"
+    assert "v3" not in document.previous
 
 
 def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None:
