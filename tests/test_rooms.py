@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PRODUCT = ("understudy", "ab", "feedback", "deploy", "serving", "online_distill")
+PRODUCT = ("understudy", "ab", "feedback", "deploy", "serving", "online_distill", "onboard")
 PACKAGES = (*PRODUCT, "demo", "bench", "trials")
 LONGEST_MODULE = 350
 FULLEST_FOLDER = 14

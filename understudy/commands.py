@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["Try it", "Run a role", "Operate", "Look into it"]
+Group = Literal["Try it", "Bring your own models", "Run a role", "Operate", "Look into it"]
 GROUPS: dict[Group, str] = {
     "Try it": "one machine, embedded defaults",
+    "Bring your own models": "on files alone; docs/your-models.md",
     "Run a role": "one process each, as `up` and the pods start them",
     "Operate": "against a running control plane",
     "Look into it": "on files alone",
@@ -83,6 +84,13 @@ COMMANDS: tuple[Command, ...] = (
             "verify or show the audit log", "understudy audit verify --state .understudy"),
     Command("config", "serving.config_commands:main", "Look into it",
             "show, check or describe the configuration", "understudy config check --config understudy.yaml"),
+    Command("models check", "onboard.commands:check", "Bring your own models",
+            "what a model is, what serving it costs, what can be done with it", "understudy models check ./my-model"),
+    Command("models import", "onboard.commands:import_", "Bring your own models",
+            "a folder, a .gguf or a LoRA adapter becomes a version",
+            "understudy models import ./my-model --as teacher"),
+    Command("models cut", "onboard.commands:cut", "Bring your own models",
+            "a first student of some of the teacher's layers", "understudy models cut t1 --layers 8 --as student"),
     Command("bench", "bench.commands:main", "Look into it",
             "measure; `understudy bench` lists the benchmarks", "understudy bench swap --quick"),
 )  # fmt: skip

@@ -1,0 +1,132 @@
+"""A GGUF file dequantised into a Hugging Face folder by transformers; what it holds is checked before and after."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onboard.convert import prescribed
+from onboard.refusal import ModelRefused
+from onboard.source.files import CHUNK
+from onboard.write.streaming import Advance
+from serving.engine.launch.obstacles import free_bytes
+
+PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+BYTES_BY_WEIGHT = 8
+"""Memory that the conversion takes for each weight at its peak: a float32 of it and what it becomes, with room."""
+HEAD = "output.weight"
+TOKENS = "tokenizer.ggml.tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class GgufModel:
+    """A readable file: its architecture, how most of its weights are packed, how many there are, its metadata."""
+
+    file: Path
+    architecture: str
+    quantisation: str
+    weights: int
+    has_head: bool
+    """Whether the head has weights of its own."""
+    metadata: dict[str, Any]
+
+    @property
+    def quantised(self) -> bool:
+        """Whether numbers were lost when it was made."""
+        return self.quantisation not in PLAIN
+
+
+def read(file: Path) -> GgufModel:
+    """Read metadata and the table of tensors.
+
+    Raises:
+        ModelRefused: no GGUF, cut short, of an unknown architecture or quantisation, or without a tokenizer.
+    """
+    import gguf as library
+    from gguf.quants import _type_traits as packed
+    from transformers.integrations.gguf.utils import is_gguf_arch_supported
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+    try:
+        reader = library.GGUFReader(str(file))
+        metadata = {name: field.contents() for name, field in reader.fields.items()}
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelRefused(
+            f"{file} cannot be read as GGUF ({error}): it is cut short, or of a quantisation that the installed gguf "
+            "does not know; take Q8_0, Q4_K, Q4_1 or F16, or fetch it again"
+        ) from None
+    architecture = str(metadata.get("general.architecture"))
+    if architecture not in GGUF_SUPPORTED_ARCHITECTURES and not is_gguf_arch_supported(architecture):
+        raise ModelRefused(
+            f"{file} is of the architecture {architecture}, which transformers cannot convert from GGUF: take the "
+            "model's safetensors, or a GGUF of llama, qwen2, qwen3, mistral, phi3 or gemma"
+        )
+    kinds = Counter({tensor.tensor_type: 0 for tensor in reader.tensors})
+    for tensor in reader.tensors:
+        kinds[tensor.tensor_type] += int(tensor.n_elements)
+    unknown = [kind.name for kind in kinds if kind not in packed and kind.name not in PLAIN]
+    if unknown or not kinds:
+        raise ModelRefused(
+            f"{file} is packed as {unknown[0] if unknown else 'nothing'}, which cannot be dequantised here: take Q8_0, "
+            "Q4_K, Q4_1 or F16 of the same model"
+        )
+    if not metadata.get(TOKENS):
+        raise ModelRefused(f"{file} brings no tokenizer: take a file that does, or the model's folder")
+    head = any(tensor.name == HEAD for tensor in reader.tensors)
+    return GgufModel(file, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
+
+
+def hashed(file: Path, show: Callable[[str, int], Advance]) -> str:
+    """SHA-256 of the file in hex."""
+    advance, state = show("reading", file.stat().st_size), hashlib.sha256()
+    with file.open("rb") as source:
+        while block := source.read(CHUNK):
+            state.update(block)
+            advance(len(block))
+    return state.hexdigest()
+
+
+def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], Advance]) -> None:
+    """Write the Hugging Face folder `out`; `dtype` keep means bfloat16 for what was packed.
+
+    Raises:
+        ModelRefused: it does not fit into memory, or its tokenizer does not give the ids that the file prescribes.
+    """
+    require_memory(model, free_bytes())
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    size = model.file.stat().st_size
+    done = show("dequantising", size)
+    named = {"pretrained_model_name_or_path": str(model.file.parent), "gguf_file": model.file.name}
+    tokenizer = AutoTokenizer.from_pretrained(**named)
+    tokenizer.backend_tokenizer.pre_tokenizer = prescribed.splitter(model.metadata, tokenizer.backend_tokenizer)
+    prescribed.require_same(model.metadata, tokenizer)
+    wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
+    try:
+        found = AutoModelForCausalLM.from_pretrained(
+            **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
+        )
+    except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
+        raise ModelRefused(
+            f"transformers cannot convert {model.file} ({error}): take the model's safetensors"
+        ) from None
+    if hasattr(found.config, "quantization_config"):
+        del found.config.quantization_config
+    found.save_pretrained(out, safe_serialization=True)
+    tokenizer.save_pretrained(out)
+    done(size)
+
+
+def require_memory(model: GgufModel, free: int) -> None:
+    """Raises ModelRefused where `free` bytes do not hold the dequantised weights."""
+    needed = model.weights * BYTES_BY_WEIGHT
+    if needed > free:
+        raise ModelRefused(
+            f"dequantising {model.file.name} takes about {needed >> 20} MiB of memory, {free >> 20} MiB are free: end "
+            "other programs, or import the model's safetensors, which are streamed"
+        )

@@ -1,0 +1,76 @@
+"""LoRA adapters merged into their base."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from deploy.registry.store import Registry
+from onboard.importing import ImportOptions, import_model
+from onboard.refusal import ModelRefused
+from tests.onboard.conftest import ENGINES
+from tests.onboard.models import tiny
+from tests.onboard.stages import silent
+from understudy.state import StateDir
+
+
+@pytest.fixture
+def adapter(made: Path, tmp_path: Path) -> Path:
+    """An adapter of `made` that changes what it says."""
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32)
+    tuned = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, value in tuned.named_parameters():
+            if "lora_B" in name:
+                value.normal_()
+    tuned.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def test_a_merged_version_answers_as_base_and_adapter_do(state_dir: StateDir, made: Path, adapter: Path) -> None:
+    from peft import PeftModel
+
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(made)
+    manifest = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
+    merged = AutoModelForCausalLM.from_pretrained(Registry(state_dir).path("v1"), dtype=torch.float32).eval()
+    base = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
+    tokens = torch.tensor([[5, 80, 200, 17, 300]])
+    with torch.no_grad():
+        plain = base(tokens).logits
+        tuned = PeftModel.from_pretrained(base, adapter)(tokens).logits
+        found = merged(tokens).logits
+    assert torch.nn.functional.cosine_similarity(tuned, found, dim=-1).min() > 0.999  # merged weights are bfloat16
+    assert torch.nn.functional.cosine_similarity(plain, found, dim=-1).min() < 0.99
+    assert (manifest.lineage["format"], manifest.lineage["base"]) == ("adapter", str(made))
+    assert import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).known
+
+
+def test_a_base_that_is_not_here_or_another_one_is_refused(state_dir: StateDir, adapter: Path, tmp_path: Path) -> None:
+    other = tiny(tmp_path / "other", hidden_size=32)
+    with pytest.raises(ModelRefused, match="does not fit"):
+        import_model(state_dir, adapter, ImportOptions("student", base=other), ENGINES, silent)
+    shallow = tiny(tmp_path / "shallow", layers=2)
+    with pytest.raises(ModelRefused, match="no place for"):
+        import_model(state_dir, adapter, ImportOptions("student", base=shallow), ENGINES, silent)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "org/model"}))
+    with pytest.raises(ModelRefused, match="nothing is downloaded"):
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
+
+
+def test_a_pickle_and_another_kind_of_adapter_are_refused(state_dir: StateDir, adapter: Path, made: Path) -> None:
+    aside = shutil.copytree(adapter, adapter.with_name("aside"))
+    (aside / "adapter_model.safetensors").rename(aside / "adapter_model.bin")
+    with pytest.raises(ModelRefused, match="pickle is never loaded"):
+        import_model(state_dir, aside, ImportOptions("student"), ENGINES, silent)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "PREFIX_TUNING"}))
+    with pytest.raises(ModelRefused, match="only LoRA"):
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)

@@ -1,0 +1,78 @@
+"""GGUF files dequantised, and those that are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf as library
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from deploy.registry.store import Registry
+from onboard.convert.gguf import GgufModel, read, require_memory
+from onboard.importing import ImportOptions, import_model
+from onboard.refusal import ModelRefused
+from tests.onboard import ggufs
+from tests.onboard.conftest import ENGINES
+from tests.onboard.stages import silent
+from understudy.state import StateDir
+
+Packed = library.GGMLQuantizationType
+
+
+def test_a_file_of_plain_numbers_answers_as_the_model_it_was_made_of(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    file = ggufs.write(made, tmp_path / "plain.gguf", Packed.F32)
+    manifest = import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest
+    folder = Registry(state_dir).path(manifest.version)
+    tokens = torch.tensor([[5, 80, 200, 17, 300]])
+    one, other = (AutoModelForCausalLM.from_pretrained(p, dtype=torch.float32).eval() for p in (made, folder))
+    with torch.no_grad():
+        assert torch.allclose(one(tokens).logits, other(tokens).logits, atol=1e-4)
+    assert manifest.note == ""
+
+
+def test_a_packed_file_says_so_beside_its_figures(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
+    file = ggufs.write(made, tmp_path / "packed.gguf", Packed.Q4_1)
+    first = import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
+    assert first.manifest.note == "dequantised from Q4_1"
+    assert first.manifest.lineage["source"] == str(file)
+    assert set(first.manifest.lineage["files"]) == {"packed.gguf"}
+    again = import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
+    assert (again.manifest.version, again.known) == ("t1", True)
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+
+
+def test_a_file_cut_short_an_unknown_architecture_and_no_gguf_are_refused(made: Path, tmp_path: Path) -> None:
+    file = ggufs.write(made, tmp_path / "whole.gguf", Packed.Q8_0)
+    assert read(file).quantisation == "Q8_0"
+    (tmp_path / "short.gguf").write_bytes(file.read_bytes()[:-3000])
+    with pytest.raises(ModelRefused, match="cut short"):
+        read(tmp_path / "short.gguf")
+    (tmp_path / "none.gguf").write_bytes(b"GGUX" + bytes(100))
+    with pytest.raises(ModelRefused, match="cannot be read as GGUF"):
+        read(tmp_path / "none.gguf")
+    strange = ggufs.write(made, tmp_path / "strange.gguf", Packed.F32, architecture="wonder")
+    with pytest.raises(ModelRefused, match=r"architecture wonder.*safetensors"):
+        read(strange)
+
+
+def test_an_unknown_quantisation_is_refused_with_those_that_work(made: Path, tmp_path: Path) -> None:
+    file = ggufs.write(made, tmp_path / "whole.gguf", Packed.Q8_0)
+    data = file.read_bytes()
+    name = b"blk.0.attn_q.weight"
+    at = data.index(name) + len(name) + 4 + 2 * 8  # number of dimensions, two dimensions, then the type
+    assert data[at] == Packed.Q8_0
+    for kind in (251, Packed.I32):
+        file.write_bytes(data[:at] + bytes([kind]) + data[at + 1 :])
+        with pytest.raises(ModelRefused, match="Q8_0, Q4_K, Q4_1 or F16"):
+            read(file)
+
+
+def test_what_does_not_fit_into_memory_is_refused_with_the_figure(tmp_path: Path) -> None:
+    large = GgufModel(tmp_path / "large.gguf", "llama", "Q4_K", 8_000_000_000, True, {})
+    require_memory(large, 128 << 30)
+    with pytest.raises(ModelRefused, match=r"about 61035 MiB of memory, 8192 MiB are free.*streamed"):
+        require_memory(large, 8 << 30)

@@ -1,0 +1,75 @@
+"""Tiny GGUF files, written by the gguf package as llama.cpp's converter writes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from safetensors.torch import load_file
+
+from tests.onboard.models import CHATML, SPECIAL, learned, settings_of
+
+NAMES = {
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+}  # fmt: skip
+WHOLE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
+CONTROL, NORMAL = 3, 1
+
+
+def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str = "gpt-2", **changes: Any) -> Path:
+    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, eos or architecture."""
+    settings = settings_of(source)
+    writer = gguf.GGUFWriter(str(out), changes.get("architecture", "llama"))
+    writer.add_name("tiny")
+    writer.add_block_count(settings["num_hidden_layers"])
+    writer.add_context_length(settings["max_position_embeddings"])
+    writer.add_embedding_length(settings["hidden_size"])
+    writer.add_feed_forward_length(settings["intermediate_size"])
+    writer.add_head_count(settings["num_attention_heads"])
+    writer.add_head_count_kv(settings["num_key_value_heads"])
+    writer.add_rope_dimension_count(settings["head_dim"])
+    writer.add_layer_norm_rms_eps(settings["rms_norm_eps"])
+    writer.add_rope_freq_base(settings["rope_parameters"]["rope_theta"])
+    writer.add_vocab_size(settings["vocab_size"])
+    _tokenizer(writer, settings["vocab_size"], pre, changes)
+    for name, tensor in load_file(source / "model.safetensors").items():
+        _tensor(writer, name, tensor.float().numpy(), settings, packed)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out
+
+
+def _tokenizer(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, Any]) -> None:
+    model = json.loads(learned())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    tokens += [f"<unused{i}>" for i in range(rows - len(tokens))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(changes.get("tokens", tokens))
+    writer.add_token_types([CONTROL if token in SPECIAL else NORMAL for token in tokens])
+    writer.add_token_merges(changes.get("merges", [" ".join(pair) for pair in model["merges"]]))
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template(CHATML)
+
+
+def _tensor(writer: gguf.GGUFWriter, name: str, value: Any, settings: dict[str, Any], packed: Any) -> None:
+    if name in WHOLE:
+        new = WHOLE[name]
+    else:
+        _, _, layer, rest = name.split(".", 3)
+        new = f"blk.{layer}.{NAMES[rest.removesuffix('.weight')]}.weight"
+    for part, heads in (("attn_q", "num_attention_heads"), ("attn_k", "num_key_value_heads")):
+        if f".{part}." in new:  # llama.cpp keeps the two halves of each rotary pair side by side
+            n = settings[heads]
+            halves = value.reshape(n, 2, value.shape[0] // n // 2, *value.shape[1:])
+            value = np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
+    kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else packed
+    writer.add_tensor(new, gguf.quants.quantize(value, kind), raw_dtype=kind)

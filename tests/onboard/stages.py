@@ -1,0 +1,53 @@
+"""Imports that end in the middle: in a child process that is killed, or that the disk leaves no room."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import traceback
+from collections.abc import Callable
+
+import torch
+
+
+def killed_when(stage: str, at: float) -> Callable[[str, int], Callable[[int], None]]:
+    """A display that kills its process once `at` of the bytes of `stage` were read."""
+
+    def show(step: str, total: int) -> Callable[[int], None]:
+        read = 0
+
+        def advance(count: int) -> None:
+            nonlocal read
+            read += count
+            if step == stage and read >= at * total:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        if step == stage and at == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return advance
+
+    return show
+
+
+def silent(step: str, total: int) -> Callable[[int], None]:
+    """A display that shows nothing."""
+    return lambda count: None
+
+
+def in_child(work: Callable[[], object], largest_file: int | None = None) -> int:
+    """Do `work` in a child of this process; returns its exit code, negative for a signal, 0 done, 1 an error."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            torch.set_num_threads(1)
+            if largest_file is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)

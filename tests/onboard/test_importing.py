@@ -1,0 +1,180 @@
+"""A folder becomes a version, whole or not at all, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from deploy.engines.fingerprint import difference, read_fingerprint
+from deploy.registry.store import Registry
+from onboard.importing import ImportedVersion, ImportOptions, import_model
+from onboard.refusal import ModelRefused
+from onboard.write.draft import NoRoom
+from online_distill.evaluate.fingerprint import logprobs
+from tests.onboard.conftest import ENGINES
+from tests.onboard.models import CHATML, settings_of, tiny
+from tests.onboard.stages import in_child, killed_when, silent
+from understudy.errors import Conflict
+from understudy.process.lock import ProcessLock
+from understudy.state import StateDir
+
+TEACHER, STUDENT = ImportOptions("teacher"), ImportOptions("student")
+PROMPTS = [[5, 80, 200, 17, 300, 2, 9], [100, 101, 102]]
+
+
+def imported(state: StateDir, path: Path, options: ImportOptions = TEACHER, show: Callable = silent) -> ImportedVersion:
+    return import_model(state, path, options, ENGINES, show)
+
+
+def own(folder: Path) -> list[list[float]]:
+    return logprobs(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), PROMPTS)
+
+
+def same(one: Path, other: Path, tolerance: float = 1e-5) -> bool:
+    return max(difference(a, b) for a, b in zip(own(one), own(other), strict=True)) < tolerance
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def leftovers(state: StateDir) -> list[str]:
+    return [p.name for p in (state.registry / "imports").iterdir() if p.suffix != ".lock"]
+
+
+def test_a_version_answers_as_its_source_does_with_a_head_of_its_own(state_dir: StateDir, made: Path) -> None:
+    before = content(made)
+    found = imported(state_dir, made).manifest
+    folder = Registry(state_dir).path("t1")
+    assert Registry(state_dir).verify("t1") == found
+    assert content(made) == before
+    assert same(made, folder)
+    assert settings_of(folder)["tie_word_embeddings"] is False
+    tensors = load_file(folder / "model.safetensors")
+    assert torch.equal(tensors["lm_head.weight"], tensors["model.embed_tokens.weight"])
+    assert (folder / "chat_template.jinja").read_text() == CHATML
+    probes = read_fingerprint(folder).probes
+    model = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
+    for probe, row in zip(probes, logprobs(model, [list(p.prompt) for p in probes]), strict=True):
+        assert difference(probe.logprobs, row) < 1e-5
+    lineage = found.lineage
+    assert (lineage["origin"], lineage["source"]) == ("imported", str(made))
+    assert lineage["files"]["model.safetensors"] == before["model.safetensors"]
+    assert leftovers(state_dir) == []
+
+
+def test_the_same_folder_is_the_same_version_and_other_options_are_another(
+    state_dir: StateDir, made: Path, model: Path
+) -> None:
+    first = imported(state_dir, made)
+    assert (first.manifest.version, first.known) == ("t1", False)
+    for path in (made, model):
+        again = imported(state_dir, path)
+        assert (again.manifest.version, again.known) == ("t1", True)
+    assert imported(state_dir, made, replace(TEACHER, dtype="float32")).manifest.version == "t2"
+    assert imported(state_dir, made, STUDENT).manifest.version == "v1"
+
+
+def test_shards_and_a_chosen_type_change_nothing_that_is_computed(state_dir: StateDir, tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "sharded", shard="100KB", dtype=torch.float32)
+    imported(state_dir, folder)
+    imported(state_dir, folder, replace(TEACHER, dtype="bfloat16"))
+    registry = Registry(state_dir)
+    assert len(list(registry.path("t1").glob("*.safetensors"))) == len(list(folder.glob("*.safetensors"))) > 2
+    assert same(folder, registry.path("t1"))
+    narrow = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).state_dict()
+    wide = AutoModelForCausalLM.from_pretrained(registry.path("t2"), dtype="auto").state_dict()
+    assert settings_of(registry.path("t2"))["dtype"] == "bfloat16"
+    assert all(torch.equal(narrow[name], wide[name]) for name in narrow)
+
+
+def test_weights_that_are_no_numbers_leave_nothing(state_dir: StateDir, model: Path) -> None:
+    tensors = load_file(model / "model.safetensors")
+    tensors["model.norm.weight"][3] = float("nan")
+    save_file(tensors, model / "model.safetensors")
+    with pytest.raises(ModelRefused, match=r"model\.norm\.weight holds values"):
+        imported(state_dir, model)
+    assert Registry(state_dir).versions() == []
+    assert leftovers(state_dir) == []
+
+
+@pytest.mark.parametrize("step", ["reading", "copying", "fingerprint"])
+def test_a_folder_that_changes_meanwhile_is_refused(state_dir: StateDir, model: Path, step: str) -> None:
+    def meddling(name: str, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            if name == step:
+                with (model / "model.safetensors").open("r+b") as file:
+                    file.seek(-1, 2)
+                    file.write(b"\x3f")
+
+        return advance
+
+    with pytest.raises(ModelRefused, match="changed while it was read"):
+        imported(state_dir, model, show=meddling)
+    assert Registry(state_dir).versions() == []
+    assert imported(state_dir, model).manifest.version == "t1"
+
+
+@pytest.mark.parametrize(("stage", "at"), [("reading", 0.5), ("copying", 0), ("copying", 0.6), ("fingerprint", 0),
+                                           ("fingerprint", 1)])  # fmt: skip
+def test_an_import_that_is_killed_goes_on_and_is_whole(
+    state_dir: StateDir, tmp_path: Path, stage: str, at: float
+) -> None:
+    folder = tiny(tmp_path / "sharded", shard="100KB")
+    assert in_child(lambda: imported(state_dir, folder, show=killed_when(stage, at))) == -signal.SIGKILL
+    assert Registry(state_dir).versions() == []
+    kept = {path: path.stat().st_mtime_ns for path in state_dir.registry.glob("imports/*/files/*.safetensors")}
+    assert bool(kept) is ((stage, at) in {("copying", 0.6), ("fingerprint", 0), ("fingerprint", 1)})
+    found = imported(state_dir, folder).manifest
+    assert Registry(state_dir).verify(found.version) == found
+    written = {p.stat().st_mtime_ns for p in Registry(state_dir).path("t1").glob("*.safetensors")}
+    assert set(kept.values()) <= written  # what was whole was not written again
+    assert same(folder, Registry(state_dir).path("t1"))
+    assert leftovers(state_dir) == []
+
+
+@pytest.mark.parametrize("name", ["mark_ready", "sync_folder"])
+def test_a_kill_while_it_is_registered_leaves_no_half_version(
+    state_dir: StateDir, made: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import os
+
+    from deploy.registry import store
+
+    def work() -> None:
+        monkeypatch.setattr(store, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        imported(state_dir, made)
+
+    assert in_child(work) == -signal.SIGKILL
+    assert Registry(state_dir).versions() == []
+    assert imported(state_dir, made).manifest.version == "t1"
+    Registry(state_dir).verify("t1")
+    assert sorted(path.name for path in state_dir.versions.iterdir()) == [".lock", "t1"]
+
+
+def test_a_disk_that_is_full_is_named_and_the_same_command_goes_on(state_dir: StateDir, tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "sharded", shard="100KB")
+    largest = max(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+    def work() -> None:
+        with pytest.raises(NoRoom, match="goes on where it stopped"):
+            imported(state_dir, folder)
+
+    assert in_child(work, largest - 1000) == 0
+    assert Registry(state_dir).versions() == []
+    assert imported(state_dir, folder).manifest.version == "t1"
+
+
+def test_two_imports_of_the_same_folder_do_not_meet(state_dir: StateDir, made: Path) -> None:
+    imported(state_dir, made)
+    (lock,) = (state_dir.registry / "imports").glob("*.lock")
+    with ProcessLock(lock, "held"), pytest.raises(Conflict, match="is being imported by process"):
+        imported(state_dir, made)
