@@ -43,7 +43,9 @@ def require_known(settings: ModelSettings) -> str:
 @cache
 def in_transformers() -> frozenset[str]:
     """Causal language models of transformers."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import (  # house: allow heavy-import, by its own library
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    )
 
     return frozenset(name for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values() if isinstance(name, str))
 

@@ -56,7 +56,7 @@ def load(folder: Path) -> Any:
     Raises:
         ModelRefused: there is none, or it cannot be read.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer  # house: allow heavy-import, by its own library
 
     if not (folder / "tokenizer.json").is_file():
         raise ModelRefused(

@@ -33,9 +33,14 @@ def expected(folder: Path) -> Expected:
     Raises:
         ModelRefused: transformers cannot build such a model.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+    import torch  # house: allow heavy-import, by its own library
+    from transformers import (  # house: allow heavy-import, by its own library
+        AutoConfig,
+        AutoModelForCausalLM,
+    )
+    from transformers.conversion_mapping import (  # house: allow heavy-import, by its own library
+        get_checkpoint_conversion_mapping,
+    )
 
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)

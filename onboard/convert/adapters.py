@@ -71,9 +71,9 @@ def require_lora(adapter: SourceFiles) -> None:
 
 
 def _merged(adapter: SourceFiles, base: SourceFiles, own: dict[str, Any], out: Path) -> None:
-    import torch
+    import torch  # house: allow heavy-import, by its own library
     from peft import PeftModel, get_peft_model_state_dict
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM  # house: allow heavy-import, by its own library
 
     try:
         model = AutoModelForCausalLM.from_pretrained(

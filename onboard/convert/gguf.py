@@ -48,8 +48,12 @@ def read(file: Path) -> GgufModel:
     """
     import gguf as library
     from gguf.quants import _type_traits as packed
-    from transformers.integrations.gguf.utils import is_gguf_arch_supported
-    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+    from transformers.integrations.gguf.utils import (  # house: allow heavy-import, by its own library
+        is_gguf_arch_supported,
+    )
+    from transformers.modeling_gguf_pytorch_utils import (  # house: allow heavy-import, by its own library
+        GGUF_SUPPORTED_ARCHITECTURES,
+    )
 
     try:
         reader = library.GGUFReader(str(file))
@@ -97,8 +101,12 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
         ModelRefused: it does not fit into memory, or its tokenizer does not give the ids that the file prescribes.
     """
     require_memory(model, free_bytes())
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    import torch  # house: allow heavy-import, by its own library
+    from transformers import (  # house: allow heavy-import, by its own library
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        GgufConfig,
+    )
 
     size = model.file.stat().st_size
     done = show("dequantising", size)
@@ -111,7 +119,7 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
         found = AutoModelForCausalLM.from_pretrained(
             **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
         )
-    except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
+    except (ValueError, RuntimeError, KeyError) as error:
         raise ModelRefused(
             f"transformers cannot convert {model.file} ({error}): take the model's safetensors"
         ) from None

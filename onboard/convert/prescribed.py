@@ -31,7 +31,9 @@ def splitter(metadata: Metadata, made: Any) -> Any:
         ModelRefused: nobody here knows it.
     """
     from tokenizers import pre_tokenizers
-    from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
+    from transformers.integrations.gguf.gguf_tokenizer_mapping import (  # house: allow heavy-import, by its own library
+        GGUF_PRE_TOKENIZER_SPLITS,
+    )
 
     name = metadata.get("tokenizer.ggml.pre")
     if metadata.get("tokenizer.ggml.model") != "gpt2" or name is None or name in WHOLE:
@@ -91,7 +93,9 @@ def merged(parts: list[str], ranks: Mapping[tuple[str, ...], int]) -> list[str]:
 
 def _pieces(pre: str | None, text: str) -> Iterator[str]:
     import regex
-    from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
+    from transformers.integrations.gguf.gguf_tokenizer_mapping import (  # house: allow heavy-import, by its own library
+        GGUF_PRE_TOKENIZER_SPLITS,
+    )
 
     if pre in BY_DIGIT:
         for part in regex.findall(r"\p{N}|\P{N}+", text):
