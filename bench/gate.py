@@ -9,6 +9,7 @@ of the first loop, which is kept here alone.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -29,6 +30,7 @@ from deploy.life.gate import decide
 CHANCE = 0.005
 """Share of replies that change each way without any reason."""
 KINDS = 17
+NEW_KINDS = 8
 LOSSES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 CHURNS = (0.01, 0.02, 0.03, 0.04, 0.05)
 SIZES = (50, 100, 120, 200, 400, 1000)
@@ -39,6 +41,7 @@ RULES: dict[str, Callable[[Evaluation], bool]] = {
     "default": lambda found: decide(found, CONFIG).passed,
     "first": lambda found: first(found),
     "no kinds": lambda found: decide(found, CONFIG.model_copy(update={"kind_rows": 1 << 30})).passed,
+    "no known": lambda found: decide(found, CONFIG.model_copy(update={"known_share": 0.0})).passed,
 }
 RIGHT = JudgedReply(agreement=1.0, exact=True, facts=True)
 
@@ -53,6 +56,8 @@ class Scenario:
     chance: float = CHANCE
     focus: int = 0
     focus_loss: float = 0.0
+    new: int = 0
+    """Rows beside the `n`, in new kinds: the parent fails nine in ten of them, the candidate half."""
 
     @property
     def loss(self) -> float:
@@ -70,6 +75,7 @@ class Scenario:
 CASES: tuple[Scenario, ...] = (
     *(Scenario("loss", 400, net) for net in LOSSES),
     Scenario("one kind", 1000, 0.4 * 40 / 1000, focus=40, focus_loss=0.4),
+    *(Scenario("beside a new kind", 240, net, new=160) for net in (0.0, 0.03, 0.05, 0.1)),
     *(Scenario("churn", n, 0.0, chance) for n in SIZES for chance in CHURNS),
 )
 
@@ -93,27 +99,31 @@ def draw(case: Scenario, chance: random.Random) -> Evaluation:
 
 
 def _general(case: Scenario, chance: random.Random) -> Iterator[JudgedRow]:
+    names = map(str, itertools.count())
     for kind, rows, loss in case.kinds():
         for _ in range(rows):
             at = chance.random()
             if at < loss:
-                yield _row("general", RIGHT, _broken(chance), kind)
+                yield _row(next(names), "general", RIGHT, _broken(chance), kind)
             elif at < loss + case.chance:
-                yield _row("general", _broken(chance), RIGHT, kind)
+                yield _row(next(names), "general", _broken(chance), RIGHT, kind)
             else:
-                yield _row("general", RIGHT, RIGHT, kind)
+                yield _row(next(names), "general", RIGHT, RIGHT, kind)
+    for i in range(case.new):
+        before, after = (RIGHT if chance.random() < odds else _broken(chance) for odds in (0.1, 0.5))
+        yield _row(next(names), "general", before, after, f"new kind {i % NEW_KINDS}")
 
 
 def _broken(chance: random.Random) -> JudgedReply:
     return JudgedReply.model_construct(agreement=1 - chance.uniform(0.03, 0.056), exact=False, facts=False)
 
 
-def _row(slice_: str, before: JudgedReply, after: JudgedReply, kind: str) -> JudgedRow:
-    return JudgedRow.model_construct(id="", slice=slice_, kind=kind, parent=before, candidate=after)
+def _row(name: str, slice_: str, before: JudgedReply, after: JudgedReply, kind: str) -> JudgedRow:
+    return JudgedRow.model_construct(id=name, slice=slice_, kind=kind, parent=before, candidate=after)
 
 
 NEW = tuple(
-    _row("hard", JudgedReply(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
+    _row(str(i), "hard", JudgedReply(agreement=0.4 + 0.002 * i, exact=False, facts=False), RIGHT, "new")
     for i in range(100)
 )  # fmt: skip
 """New traffic on which every candidate is better."""
@@ -121,7 +131,12 @@ NEW = tuple(
 
 def rules(case: Scenario) -> tuple[str, ...]:
     """Rules that a case is shown for."""
-    return {"loss": ("default", "first"), "one kind": ("default", "no kinds", "first")}.get(case.name, ("default",))
+    beside = {
+        "loss": ("default", "first"),
+        "one kind": ("default", "no kinds", "first"),
+        "beside a new kind": ("default", "no known", "first"),
+    }
+    return beside.get(case.name, ("default",))
 
 
 def measure(case: Scenario, runs: int, seed: int) -> list[dict[str, Any]]:
@@ -145,7 +160,13 @@ def show(report: dict[str, Any]) -> None:
     for row in report["rows"]:
         share, lost = f"{100 * row['gain']:.1f}", f"{100 * row['net']:.1f}"
         table.add_row(
-            row["case"], str(row["n"]), lost, share, str(row["rows_needed"]), row["rule"], f"{row['passes']:.1%}"
+            row["case"],
+            str(row["n"] + row["new"]),
+            lost,
+            share,
+            str(row["rows_needed"]),
+            row["rule"],
+            f"{row['passes']:.1%}",
         )
     Console().print(table)
 

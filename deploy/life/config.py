@@ -28,6 +28,9 @@ class GateConfig(Section):
     """With fewer: the round waits for traffic to bring them, or goes on and says what it cannot see."""
     kind_rows: int = Field(default=20, ge=2)
     """Prompts from which on a kind is judged of its own."""
+    known_share: float = Field(default=0.5, ge=0, le=1)
+    """Of a kind's replies that the parent must have right for its rows to be judged apart from new kinds; 0: none are.
+    """
     promotions_back: int = Field(default=5, ge=1)
     """The version that was live so many promotions ago is compared with, too, so that small losses do not add up."""
 

@@ -34,8 +34,15 @@ class JudgedRow(_EvaluationPart):
     slice: Slice
     kind: str = ""
     """What the row is like: the cluster of its prompt, or its language. Never a generator's label."""
+    prompt: str = ""
+    """A hash of the prompt, by which the row is found again when its prompt came again; empty: not known."""
     parent: JudgedReply
     candidate: JudgedReply
+
+    @property
+    def key(self) -> str:
+        """By which versions are compared over rounds: a prompt that was sampled again has another id."""
+        return self.prompt or self.id
 
 
 class _FormerPair(_EvaluationPart):

@@ -17,6 +17,7 @@ from ab.paired import Bound, lower_bound
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation, JudgedRow, exact, facts, matched
+from deploy.life.known import known
 
 FULL_GENERAL: Final = 400
 FULL_HARD: Final = 100
@@ -27,7 +28,7 @@ LEAST: Final = {"hard": 10, "general": 20}
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """A version that was live some promotions ago, and whether its replies were exact, by row id."""
+    """A version that was live some promotions ago, and whether its replies were exact, by the key of the row."""
 
     version: str
     exact: Mapping[str, bool]
@@ -86,16 +87,18 @@ def decide(
     refusals += _rows(len(hard), len(general), config)
     gain = _gain(hard, config)
     lost, lost_facts = matched(general, exact), matched(general, facts)
+    familiar = matched(known(general, lambda row: row.parent.exact, config.known_share), exact)
     kinds = _by_kind(general, config.kind_rows)
-    earlier = _against(former, general)
+    earlier = _against(former, general, config.known_share)
     refusals += _better(gain, config) + _bound(lost, "general prompts", "bound", config)
     refusals += _harm(lost, "exact replies", "harm", config) + _harm(lost_facts, "facts", "facts", config)
-    refusals += _kinds(kinds, config)
+    refusals += _known(familiar, len(general), config) + _kinds(kinds, config)
     if former is not None and earlier.n >= LEAST["general"]:
         refusals += _bound(earlier, f"general prompts against {former.version}", "former", config)
     figures = {
         "hard": _slice(hard, gain, config.alpha),
         "general": _slice(general, _gain(general, config), config.alpha),
+        "known": {**_counts(familiar), "p": familiar.harm, "set_aside": len(general) - familiar.n},
         "kinds": {kind: {**_counts(found), "p": found.harm} for kind, found in kinds.items()},
         "former": None if former is None else {"version": former.version, **_counts(earlier)},
         "rows_needed": lost.needed(config.margin, config.alpha),
@@ -159,6 +162,20 @@ def _harm(lost: Matched, name: str, clause: str, config: GateConfig) -> list[Ref
     return [Refusal(clause, why)]
 
 
+def _known(lost: Matched, general: int, config: GateConfig) -> list[Refusal]:
+    """Bound and harm once more on what the parent could do, where that is less than all."""
+    if not LEAST["general"] <= lost.n < general:
+        return []
+    bound, allowed = lost.bound(config.alpha), margin(lost.n, config)
+    if bound <= allowed and lost.harm > config.alpha:
+        return []
+    why = (
+        f"kinds that the parent had mostly right: {lost.lost} exact replies lost and {lost.won} won of {lost.n} "
+        f"(p = {lost.harm:.2g}), so up to {100 * bound:.1f} points may be lost there, allowed are {100 * allowed:.1f}"
+    )
+    return [Refusal("known", why)]
+
+
 def _by_kind(rows: Sequence[JudgedRow], least: int) -> dict[str, Matched]:
     groups: dict[str, list[JudgedRow]] = defaultdict(list)
     for row in rows:
@@ -172,9 +189,11 @@ def _kinds(kinds: Mapping[str, Matched], config: GateConfig) -> list[Refusal]:
     return [Refusal("kinds", f"kind {k!r}: {m.lost} lost, {m.won} won of {m.n}: p = {m.harm:.2g}") for k, m in told]
 
 
-def _against(former: Former | None, general: Sequence[JudgedRow]) -> Matched:
-    known = {} if former is None else former.exact
-    return Matched.of((known[row.id], row.candidate.exact) for row in general if row.id in known)
+def _against(former: Former | None, general: Sequence[JudgedRow], share: float) -> Matched:
+    """On the rows that both were judged on, of kinds that the former version could do."""
+    before = {} if former is None else former.exact
+    common = known([row for row in general if row.key in before], lambda row: before[row.key], share)
+    return Matched.of((before[row.key], row.candidate.exact) for row in common)
 
 
 def _slice(rows: Sequence[JudgedRow], gain: Bound | None, alpha: float) -> dict[str, Any] | None:

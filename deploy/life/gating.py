@@ -53,12 +53,12 @@ class GateStage:
         )
         deployment.registry.verify(version)
         general = evaluation.of("general")
-        self._judged.keep(current.parent, self._parent(current.parent), {r.id: r.parent.exact for r in general})
+        self._judged.keep(current.parent, self._parent(current.parent), {r.key: r.parent.exact for r in general})
         former = self._judged.former(current.parent, self._config.promotions_back)
         fingerprint = deployment.has_fingerprint(version)
         decision = decide(evaluation, self._config, fingerprint=fingerprint, former=former)
         if decision.passed:
-            self._judged.keep(version, current.parent, {row.id: row.candidate.exact for row in general})
+            self._judged.keep(version, current.parent, {row.key: row.candidate.exact for row in general})
         return decision
 
     def _parent(self, version: str) -> str | None:

@@ -18,7 +18,7 @@ ROWS = 4000
 
 
 class JudgedRows(BaseModel):
-    """One version: whether its reply was exact, by row id."""
+    """One version: whether its reply was exact, by the key of the row."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     parent: str | None = None

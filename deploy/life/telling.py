@@ -23,6 +23,8 @@ def gate_said(summary: Mapping[str, Any]) -> str:
     what it has.
     """
     parts = [_slice(name, summary[key]) for key, name in (("general", "general"), ("hard", "new")) if summary.get(key)]
+    if (apart := summary.get("known")) and apart["set_aside"]:
+        parts.append(f"known kinds {apart['lost']} lost, {apart['won']} won of {apart['n']}")
     few = summary.get("few")
     verdict = "gate passed" if summary.get("passed") else "gate refused"
     return f"{verdict}: {'; '.join([*parts, *([few] if few else [])])}" if parts or few else verdict

@@ -17,6 +17,7 @@ from feedback.texts import last_user, prompt_text
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
+from online_distill.data.selecting import prompt_key
 from online_distill.evaluate.agreement import NOTHING, REPLY_TOKENS, argmax, cut, hits
 from online_distill.evaluate.parts import PARTS, parts, rare_words
 
@@ -61,9 +62,12 @@ def judge(
     later = argmax(model, texts) if finite else [[NOTHING] * len(tokens) for tokens in said]
     after = _judged(encoder, questions, later) if finite else [NONE_RIGHT] * len(texts)
     judged = [
-        JudgedRow(id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, parent=b, candidate=a)
+        JudgedRow(
+            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=prompt_key(q.row), parent=b,
+            candidate=a,
+        )
         for q, b, a in zip(questions, before, after, strict=True)
-    ]
+    ]  # fmt: skip
     summary = _summary([(q.row, found) for q, found in zip(questions, judged, strict=True)])
     for name, table in _by_part(encoder, questions, said, later).items():
         summary[name]["tokens"] = table

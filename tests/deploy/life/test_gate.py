@@ -25,6 +25,18 @@ def kinds(of_one: int, won_elsewhere: int) -> list[JudgedRow]:
     return found
 
 
+def masked(known: int, lost: int, new: int, won: int) -> list[JudgedRow]:
+    """`known` rows in kinds of 15, of which some were lost, and `new` ones in kinds of 10 that the parent fails."""
+    found = []
+    for i in range(known // 15):
+        found += rows(15, lost=len(range(i, lost, known // 15)), kind=f"known {i}")
+    for i in range(new):
+        after = RIGHT if i < won else WRONG
+        kind = f"new {i % (new // 10)}"
+        found.append(JudgedRow(id=f"{kind} {i}", slice="general", kind=kind, parent=WRONG, candidate=after))
+    return found
+
+
 FORMER = Former("v3", {f" {i}": True for i in range(400)})
 HALF = Former("v3", {f" {i}": True for i in range(200)})
 DRIFTED = [
@@ -44,6 +56,7 @@ VECTORS: dict[str, tuple[Evaluation, dict[str, Any]]] = {
     "harm": (evaluation(*rows(400, lost=6, after=REWORDED)), {}),
     "facts": (evaluation(*rows(400, lost=8, won=8, before=REWORDED)), {}),
     "kinds": (evaluation(*kinds(of_one=10, won_elsewhere=16)), {}),
+    "known": (evaluation(*masked(180, 8, 220, 60)), {}),
     "former": (evaluation(*DRIFTED), {"former": FORMER}),
 }
 """For each clause an evaluation that it refuses alone."""
@@ -69,6 +82,24 @@ def test_what_a_real_run_lost_is_refused_now() -> None:
     decision = decide(evaluation(*rows(120, lost=7), hard=learned(30)), FEW)
     assert decision.summary()["refused_by"] == ["bound", "harm", "facts"]
     assert "p = 0.0078" in "; ".join(decision.reasons)
+
+
+def test_wins_on_a_new_kind_do_not_hide_what_a_real_run_lost() -> None:
+    """One turn of the loop: 5 lost and 26 won of 138, all wins of the new kind; it went live."""
+    found = evaluation(*masked(90, 5, 50, 26), hard=learned(30))
+    decision = decide(found, FEW)
+    assert decision.summary()["refused_by"] == ["known"]
+    assert decision.summary()["known"] == {"n": 90, "lost": 5, "won": 0, "p": 1 / 32, "set_aside": 50}
+    assert "5 exact replies lost and 0 won of 90" in decision.reasons[0]
+    assert decide(found, FEW.model_copy(update={"known_share": 0.0})).passed
+
+
+def test_losses_against_a_former_version_are_not_hidden_by_kinds_that_it_never_knew() -> None:
+    general = [row.model_copy(update={"parent": row.candidate}) for row in masked(180, 12, 220, 60)]
+    former = Former("v3", {row.key: row.kind.startswith("known") for row in general})
+    decision = decide(evaluation(*general), CONFIG, former=former)
+    assert decision.summary()["refused_by"] == ["former"]
+    assert decision.summary()["former"] == {"version": "v3", "n": 180, "lost": 12, "won": 0}
 
 
 def test_the_bound_alone_would_let_six_lost_of_400_pass() -> None:
