@@ -3,142 +3,135 @@
 The four new kinds of the demo's shop (an intent in a language) come one after another, each gone from the traffic
 once its round is over, then all together. Every round is the product's own: select, score, distil, export, evaluate,
 and the gate, after which a candidate that passed is the next parent. Judged on prompts whose templates and values are
-new. `first` is the recipe of the first loop, under the selection of today.
+new.
+
+No result depends on how fast the machine is: a round takes `--steps` steps, and the teacher scores as many texts as
+fit into its share of a round of five minutes at `--text-seconds` each. Both are what a machine does that has nothing
+else to do, see docs/benchmarks.md. Records are kept by recipe and seed: a run that was stopped goes on where it was,
+given the same --state.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.distil_round import replies
-from bench.shop import NewKind, Shop, new_kinds, of_kind
-from demo.world import Sample, satisfied, stream
+from bench.exam import Exam, kept
+from bench.recipes import RECIPES
+from bench.shop import NewKind, Shop, new_kinds
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
 from deploy.life.gate import decide
 from deploy.registry.manifest import Kind as VersionKind
 from deploy.registry.store import Registry
+from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
-from online_distill.evaluate.agreement import REPLY_TOKENS, agreement
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.teacher.local import LocalScorer
+from online_distill.teacher.targets import TopK
 from trials.system import ROOT
 from understudy.config import load_config
 from understudy.files import read_json, write_json
 from understudy.state import StateDir
 
-RECIPES: dict[str, dict[str, Any]] = {
-    "default": {},
-    "first": {"learning_rate": 2e-3, "blend": 0.7, "replay_share": 0.0, "max_replay": 277},
-}
-JUDGE_SEED = 900
 GATE = GateConfig(general_rows=120, hard_rows=30, on_few="go")
 """The floors of `up`; a clause speaks with fewer rows, too."""
+BUDGET = 300.0
+"""Seconds of a round, of which scoring has its share."""
+SETTING = ("steps", "text_seconds", "new", "general", "judge", "judge_new")
+"""Options that make a record another one."""
 
 
-class Exam:
-    """Prompts of the split `eval` with the teacher's greedy replies: general ones, and those of each new kind."""
+class PacedScorer:
+    """The teacher's weights, and a clock that counts as many seconds for a text as an engine takes."""
 
-    def __init__(self, encoder: Encoder, teacher: Any, general: int, each: int) -> None:
-        self._encoder = encoder
-        self._parts: dict[str, list[Sample]] = {"general": stream(JUDGE_SEED, "eval", "general", general)}
-        for kind in new_kinds():
-            self._parts["/".join(kind)] = of_kind(JUDGE_SEED + 1, "eval", kind, each)
-        self._texts = {name: self._encoded(part, teacher) for name, part in self._parts.items()}
+    def __init__(self, folder: Path, top_k: int, text_seconds: float) -> None:
+        self._scorer, self._text_seconds = LocalScorer(folder, top_k=top_k), text_seconds
+        self.now = 0.0
 
-    def _encoded(self, samples: Sequence[Sample], teacher: Any) -> list[Encoded]:
-        truth = replies(teacher, self._encoder, samples)
-        texts = [
-            self._encoder.encode(list(s.messages), reply, max_length=512, max_reply=REPLY_TOKENS)
-            for s, reply in zip(samples, truth, strict=True)
-        ]
-        return [text for text in texts if text is not None]
+    def score(self, texts: Sequence[Encoded]) -> list[TopK]:
+        self.now += len(texts) * self._text_seconds
+        return self._scorer.score(texts)
 
-    def mark(self, student: Any) -> dict[str, dict[str, float]]:
-        """Agreement, share of exact replies and of replies that state their facts, by part."""
-        found = {}
-        for name, samples in self._parts.items():
-            shares = agreement(student, self._texts[name])
-            said = replies(student, self._encoder, samples)
-            found[name] = {
-                "agreement": round(fmean(shares), 4),
-                "exact": round(fmean(share == 1.0 for share in shares), 4),
-                "facts": round(fmean(satisfied(s, r) for s, r in zip(samples, said, strict=True)), 4),
-                "n": len(samples),
-            }
-        return found
+    def close(self) -> None:
+        """The weights serve the next round, too."""
 
 
-class SeedRows:
-    """Rows of the result for one seed and recipe, with the best that each kind has reached."""
+class Series:
+    """The rounds of one recipe and seed in a state directory, and their record."""
 
-    def __init__(self, seed: int, recipe: str) -> None:
-        self._head = {"seed": seed, "recipe": recipe}
-        self._best: dict[str, float] = {}
+    def __init__(self, recipe: str, seed: int, options: argparse.Namespace, root: Path) -> None:
+        settings = {"budget_seconds": BUDGET, "min_steps": options.steps, "max_steps": options.steps, "seed": seed}
+        loaded = load_config(options.config).section(TrainerConfig)
+        self._config = loaded.model_copy(update={**settings, **RECIPES[recipe]})
+        self._options, self._root, self._seed = options, root, seed
+        state = StateDir(root / f"{recipe}-{seed}")
+        self._registry, self._rounds = Registry(state), FileRounds(state)
+        self._shop_file = state.root / "shop.json"
+        self._encoder = Encoder(options.student)
+        self._teacher = models.load(options.teacher)
+        self._scorer = PacedScorer(options.teacher, self._config.top_k, options.text_seconds)
+        self._exam = Exam(self._encoder, self._teacher, options.judge, options.judge_new, root)
+        if not self._registry.versions():
+            self._register()
 
-    def of(self, number: int, marks: dict[str, dict[str, float]], **more: Any) -> dict[str, Any]:
-        """The row of round `number`; 0 is the start."""
-        kinds = {}
-        for name, mark in marks.items():
-            if name != "general":
-                self._best[name] = max(self._best.get(name, 0.0), mark["exact"])
-                kinds[name] = {**mark, "best": self._best[name]}
-        return {**self._head, "round": number, "general": marks["general"], "kinds": kinds, **more}
+    def _register(self) -> None:
+        given: tuple[tuple[Path, str, VersionKind], ...]
+        given = ((self._options.teacher, "t1", "teacher"), (self._options.student, "v1", "student"))
+        for folder, version, kind in given:
+            self._registry.register(
+                folder, kind=kind, parent=None, teacher=None, round=None, lineage={}, metrics={}, version=version
+            )
 
+    def start(self) -> dict[str, Any]:
+        """The row of the first student, before any round."""
+        return {"round": 0, "live": "v1", **self._marks("v1")}
 
-def run(seed: int, recipe: str, options: argparse.Namespace, root: Path) -> list[dict[str, Any]]:
-    """All rounds of one seed and recipe in the state directory `root`."""
-    config = load_config(options.config).section(TrainerConfig)
-    config = config.model_copy(update={"budget_seconds": options.minutes * 60, "seed": seed, **RECIPES[recipe]})
-    state, encoder = StateDir(root), Encoder(options.student)
-    registry, rounds = Registry(state), FileRounds(state)
-    given: tuple[tuple[Path, str, VersionKind], ...]
-    given = ((options.teacher, "t1", "teacher"), (options.student, "v1", "student"))
-    for folder, version, kind in given:
-        registry.register(
-            folder, kind=kind, parent=None, teacher=None, round=None, lineage={}, metrics={}, version=version
-        )
-    teacher = models.load(options.teacher)
-    exam, shop, live = Exam(encoder, teacher, options.judge, options.judge_new), Shop(encoder, teacher, seed), "v1"
-    row = SeedRows(seed, recipe)
-    rows = [row.of(0, exam.mark(models.load(registry.path(live))))]
-    report(rows[-1], options)
-    for number in range(1, options.rounds + 1):
-        shop.serve(models.load(registry.path(live)), live, asked_in(number), options.new, options.general)
+    def round(self, number: int, live: str) -> dict[str, Any]:
+        """Traffic and round `number`, from 1, of the student `live`; the row of what came of it."""
+        shop = self._served(number, live)
         done = run_round(
             Context(
-                round=rounds.begin(live, "t1", "bench"),
-                rounds=rounds,
-                registry=registry,
-                config=config,
-                source=shop,
-                make_scorer=lambda this: LocalScorer(registry.path(this.teacher), top_k=config.top_k),
+                round=self._rounds.current() or self._rounds.begin(live, "t1", "bench"),
+                rounds=self._rounds, registry=self._registry, config=self._config, source=shop,
+                make_scorer=lambda _: self._scorer, clock=lambda: self._scorer.now,
             )
-        )
-        passed, why = verdict(rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate)
-        marks = exam.mark(models.load(registry.path(done.candidate))) if done.candidate else None
-        if passed and done.candidate:
-            live = done.candidate
-        rows.append(row.of(number, marks or exam.mark(models.load(registry.path(live))), passed=passed, why=why))
-        rows[-1]["stages"] = {
-            name: stage.summary for name, stage in done.stages.items() if name in ("select", "distil")
-        }
-        report(rows[-1], options)
-        rounds.finish(done.id, "gate", {}, "rejected")
-    return rows
+        )  # fmt: skip
+        passed, why = verdict(self._rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate)
+        told = {"round": number, "passed": passed, "why": why, "did": did(done)}
+        self._rounds.finish(done.id, "gate", {}, "rejected")
+        judged = done.candidate or live
+        return {**told, "live": judged if passed else live, **self._marks(judged)}
+
+    def _marks(self, version: str) -> dict[str, Any]:
+        """What a version can do; of a refused one, too."""
+        student = models.load(self._registry.path(version))
+        marks = self._exam.mark(student)
+        exact = "".join(str(int(right)) for right in self._exam.exact(student))
+        return {"general": marks.pop("general"), "kinds": marks, "general_rows": exact}
+
+    def _served(self, number: int, live: str) -> Shop:
+        """The pool once the traffic before round `number` has come."""
+        options = self._options
+        shop = Shop(self._encoder, self._teacher, self._seed, self._shop_file)
+        if shop.served < number:
+            name = f"traffic-{self._seed}-{number}-{options.new}-{options.general}.json"
+            shop.serve(
+                models.load(self._registry.path(live)), live, asked_in(number), options.new, options.general,
+                lambda make: kept(self._root / name, make),
+            )  # fmt: skip
+        return shop
 
 
 def asked_in(number: int) -> list[NewKind]:
@@ -155,29 +148,70 @@ def verdict(path: Path, candidate: str | None) -> tuple[bool, list[str]]:
     return decision.passed, [str(reason) for reason in decision.reasons]
 
 
-def report(row: dict[str, Any], options: argparse.Namespace) -> None:
-    """One line as soon as it is known."""
+def did(done: Round) -> dict[str, Any]:
+    """What of a round's summaries its row keeps."""
+    wanted = {
+        "select": ("train_hard", "train_anchor", "train_known", "holdout_hard", "holdout_anchor"),
+        "score": ("texts", "known", "no_time"),
+        "distil": ("steps", "token_seconds", "loss_parent", "loss_last"),
+    }
+    stages = {name: done.stages[name].summary for name in wanted if name in done.stages}
+    return {key: found[key] for name, found in stages.items() for key in wanted[name] if key in found}
+
+
+def measure(recipe: str, seed: int, options: argparse.Namespace, root: Path, book: Path | None) -> dict[str, Any]:
+    """Take the record of a recipe and seed to `options.rounds` rounds, written to `book` after each."""
+    setting = {key: getattr(options, key) for key in SETTING}
+    record = {"recipe": recipe, "seed": seed, **setting, "settings": RECIPES[recipe], "rows": []}
+    record = next((found for found in records(book) if _same(found, record)), record)
+    rows: list[dict[str, Any]] = record["rows"]
+    if len(rows) > options.rounds:
+        return record
+    series = Series(recipe, seed, options, root)
+    while len(rows) <= options.rounds:
+        rows.append(series.round(len(rows), rows[-1]["live"]) if rows else series.start())
+        report(record, options)
+        if book:
+            others = [found for found in records(book) if not _same(found, record)]
+            write_json(book, {"schema_version": 2, "records": [*others, record]})
+    return record
+
+
+def records(book: Path | None) -> list[dict[str, Any]]:
+    """Those of a file; none where it is absent, or of another release."""
+    found = read_json(book) if book and book.is_file() else {}
+    return list(found["records"]) if found.get("schema_version") == 2 else []
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one[key] == other[key] for key in ("recipe", "seed", "settings", *SETTING))
+
+
+def report(record: dict[str, Any], options: argparse.Namespace) -> None:
+    """One line as soon as a row is known."""
+    row = record["rows"][-1]
     kinds = "  ".join(f"{name} {mark['exact']:.2f}" for name, mark in row["kinds"].items())
     general = row["general"]
     Console(stderr=True).print(
-        f"{row['recipe']} seed {row['seed']} round {row['round']} of {options.rounds}: general exact "
+        f"{record['recipe']} seed {record['seed']} round {row['round']} of {options.rounds}: general exact "
         f"{general['exact']:.3f}, facts {general['facts']:.3f}; {kinds} {'' if row.get('passed', True) else 'refused'}",
         highlight=False,
     )
 
 
-def show(rows: Sequence[dict[str, Any]]) -> None:
+def show(found: Sequence[dict[str, Any]]) -> None:
     """The table."""
     table = Table(title="exact replies after each round")
-    names = list(rows[0]["kinds"])
+    names = ["/".join(kind) for kind in new_kinds()]
     for column in ("recipe", "seed", "round", "gate", "general", "facts", *names):
         table.add_column(column, justify="left" if column == "recipe" else "right")
-    for row in rows:
-        gate = {True: "passed", False: "refused"}.get(row.get("passed"), "")  # type: ignore[arg-type]
-        table.add_row(
-            row["recipe"], str(row["seed"]), str(row["round"]), gate, f"{row['general']['exact']:.3f}",
-            f"{row['general']['facts']:.3f}", *(f"{row['kinds'][name]['exact']:.3f}" for name in names),
-        )  # fmt: skip
+    for record in found:
+        for row in record["rows"]:
+            gate = {True: "passed", False: "refused"}.get(row.get("passed"), "")
+            table.add_row(
+                record["recipe"], str(record["seed"]), str(row["round"]), gate, f"{row['general']['exact']:.3f}",
+                f"{row['general']['facts']:.3f}", *(f"{row['kinds'][name]['exact']:.3f}" for name in names),
+            )  # fmt: skip
     Console().print(table)
 
 
@@ -186,12 +220,14 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="understudy bench rounds",
         description=__doc__,
-        epilog="example: understudy bench rounds --rounds 5 --seeds 3",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: understudy bench rounds --rounds 5 --seeds 0,1,2 --state /var/tmp/rounds --json rounds.json",
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0 on")
+    parser.add_argument("--seeds", default="0", help="separated by commas (%(default)s)")
     parser.add_argument("--recipes", default="default,first", help=f"of {', '.join(RECIPES)} (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of one round (%(default)s)")
+    parser.add_argument("--steps", type=int, default=400, help="of a round (%(default)s)")
+    parser.add_argument("--text-seconds", type=float, default=0.19, help="of the teacher for a text (%(default)s)")
     parser.add_argument("--teacher", type=Path, default=ROOT / "demo" / "models" / "teacher")
     parser.add_argument("--student", type=Path, default=ROOT / "demo" / "registry" / "students" / "v2")
     parser.add_argument("--new", type=int, default=260, help="prompts of new kinds in the traffic of a round")
@@ -199,13 +235,16 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--judge", type=int, default=1000, help="general prompts that are judged")
     parser.add_argument("--judge-new", type=int, default=150, help="prompts of each new kind that are judged")
     parser.add_argument("--config", type=Path, help="configuration file; UNDERSTUDY_TRAINER__... works as well")
-    parser.add_argument("--quick", action="store_true", help="two rounds of a fifth of a minute on little traffic")
-    parser.add_argument("--json", type=Path, help="write the rows here, after each seed")
+    parser.add_argument("--state", type=Path, help="folder to keep, so that a stopped run goes on (default: none)")
+    parser.add_argument("--quick", action="store_true", help="two rounds of 60 steps on little traffic")
+    parser.add_argument("--json", type=Path, help="the records: those that are there are kept and gone on with")
     options = parser.parse_args(argv)
     if wrong := [name for name in options.recipes.split(",") if name not in RECIPES]:
         parser.error(f"--recipes: {', '.join(wrong)}; allowed: {', '.join(RECIPES)}")
+    if not all(part.isdecimal() for part in options.seeds.split(",")):
+        parser.error("--seeds: give numbers separated by commas, such as 0,1,2")
     if options.quick:
-        options.rounds, options.minutes, options.recipes = 2, 0.2, "default"
+        options.rounds, options.steps, options.recipes = 2, 60, "default"
         options.new, options.general, options.judge, options.judge_new = 80, 120, 100, 30
     return options
 
@@ -214,12 +253,17 @@ def main(argv: list[str]) -> int:
     """Entry point."""
     options = parsed(argv)
     models.prepare(load_config(options.config).section(TrainerConfig).threads)
-    rows: list[dict[str, Any]] = []
-    for seed in range(options.seeds):
-        for recipe in options.recipes.split(","):
-            with tempfile.TemporaryDirectory(prefix="understudy-rounds-") as root:
-                rows += run(seed, recipe, options, Path(root))
-            if options.json:
-                write_json(options.json, {"schema_version": 1, "minutes": options.minutes, "rows": rows})
-    show(json.loads(json.dumps(rows)))
+    with tempfile.TemporaryDirectory(prefix="understudy-rounds-") as temporary:
+        root = options.state or Path(temporary)
+        root.mkdir(parents=True, exist_ok=True)
+        found = [
+            measure(recipe, int(seed), options, root, options.json)
+            for seed in options.seeds.split(",")
+            for recipe in options.recipes.split(",")
+        ]
+    show(found)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

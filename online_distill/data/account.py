@@ -36,6 +36,7 @@ def account(train: Sequence[Row], holdout: Sequence[Row], table: Sequence[Mappin
     texts = [row.at for row in train if row.student_text]
     return {
         **counts,
+        "train_known": sum(row.known for row in train),
         "languages": dict(Counter(row.lang for row in train)),
         "kinds": dict(Counter(row.kind for row in train if row.role == "hard")),
         "drawn": {

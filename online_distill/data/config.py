@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,11 @@ class DataConfig(Section):
     """Hard samples to train on; at least half are failures of the live student since the last round."""
     max_replay: int = Field(default=1500, ge=0)
     """Exchanges for replay, balanced over clusters of prompts; fewer where there is no time to score them."""
+    replay_targets: Literal["parent", "teacher"] = "parent"
+    """Whose distribution replay asks for where the parent gives the teacher's text token for token.
+
+    The parent's own is computed in the trainer and costs the teacher's engine nothing.
+    """
     holdout_share: float = Field(default=0.2, gt=0, lt=1)
     """Of exchanges, by hash of their id; judged on, never trained on."""
     general_holdout_share: float = Field(default=0.4, gt=0, lt=1)

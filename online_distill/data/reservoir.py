@@ -21,6 +21,8 @@ from understudy.files import write_atomic
 
 REPLAY = 6000
 """Rows for replay, at most."""
+FORGOTTEN = {"why": "kept", "student_text": "", "known": False}
+"""What a row says of one round alone."""
 JUDGED = 3
 """Times as many held-out rows are kept as a round is judged on."""
 
@@ -38,7 +40,7 @@ class Reservoir:
         """Take rows in, a prompt once, and let go of what is beyond the bounds."""
         first: dict[str, Row] = {}
         for row in (*self.rows, *rows):
-            first.setdefault(prompt_key(row), row.model_copy(update={"why": "kept", "student_text": ""}))
+            first.setdefault(prompt_key(row), row.model_copy(update=FORGOTTEN))
         held = [row for row in first.values() if is_held_out(row.exchange, row.cluster, config)]
         free = [row for row in first.values() if not is_held_out(row.exchange, row.cluster, config)]
         self.rows = [

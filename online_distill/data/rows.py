@@ -46,6 +46,8 @@ class Row(BaseModel):
     """Whether the texts end where a limit was, not where their writer did."""
     at: float = 0.0
     """Seconds since the epoch, when the exchange happened."""
+    known: bool = False
+    """Whether the round's parent gives the teacher's text, token for token: its own targets serve then."""
 
     @classmethod
     def of(cls, sample: HardSample, role: RowRole, *, parent: str, cluster: str = "", why: Why = "replay") -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class Text:
     key: str
     encoded: Encoded
     weight: float
+    known: bool = False
+    """Whether the parent is asked for the targets, which gives this text itself."""
 
     @property
     def row(self) -> str:
@@ -30,19 +33,25 @@ class Text:
 def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[Text]:
     """Teacher text of every row and, of hard ones, student text where there is another one, in order of scoring.
 
-    Hard rows and replay take turns; what there is more of one of them comes after.
+    Hard rows and replay take turns; what there is more of one of them comes after. Texts that the parent scores
+    have no part in that and come last.
     """
     ordered: list[tuple[float, Text]] = []
     limits = {"max_length": config.max_length, "max_reply": config.max_reply}
     pace = max(1, sum(row.role == "hard" for row in rows))
-    for role in ("hard", "anchor"):
-        for index, row in enumerate(row for row in rows if row.role == role):
-            place = index / pace
+    groups = (
+        [row for row in rows if row.role == "hard"],
+        [row for row in rows if row.role == "anchor" and not row.known],
+        [row for row in rows if row.role == "anchor" and row.known],
+    )
+    for group in groups:
+        for index, row in enumerate(group):
+            place = math.inf if row.known else index / pace
             sides = [("teacher", row.teacher_text, place)]
-            if role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
+            if row.role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
                 sides.append(("student", row.student_text, place + STUDENT_OFFSET))
             for side, text, at in sides:
                 encoded = encoder.encode(row.messages, text, cut=row.cut, **limits)
                 if encoded is not None:
-                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight)))
+                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight, row.known)))
     return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]

@@ -58,6 +58,17 @@ def distil(
     return run.learner, run.summary()
 
 
+def bounds(recipe: Recipe, seconds: float, epoch: float, step: float) -> Bounds:
+    """What a run may take, with so many tokens in an epoch and in a step."""
+    if recipe.max_steps is None:
+        most = recipe.max_epochs * epoch
+    elif recipe.max_steps <= recipe.min_steps:
+        most = recipe.max_steps * step
+    else:
+        most = min(recipe.max_epochs * epoch, recipe.max_steps * step)
+    return Bounds(seconds=seconds, least=min(recipe.min_steps * step, most), most=most)
+
+
 class Run:
     """One run: learner, schedule and what keeps both."""
 
@@ -69,8 +80,7 @@ class Run:
         self._plan: RunPlan = make_plan(folder, items, recipe)
         self.learner, self._items, self._dropped = prepared(parent, items, recipe)
         epoch, self._step_tokens = epoch_tokens(self._items, recipe)
-        least, most = recipe.min_steps * self._step_tokens, recipe.max_epochs * epoch
-        self._schedule = Schedule(Bounds(seconds=pace.seconds, least=min(least, most), most=most))
+        self._schedule = Schedule(bounds(recipe, pace.seconds, epoch, self._step_tokens))
         self._retreats: list[Retreat] = []
         self._parent_loss = 0.0
         self._resumed = self._restore()
@@ -78,8 +88,8 @@ class Run:
             self._begin()
         self._schedule.prepare(self._lap())
         if not self._resumed:
-            if pace.token_seconds is not None:
-                self._schedule.plan(0, pace.token_seconds)
+            if pace.token_seconds is not None or self._schedule.bounds.fixed:
+                self._schedule.plan(0, pace.token_seconds or 0.0)
             self._keep()
         self._saved = self._schedule.spent
 

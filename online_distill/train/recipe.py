@@ -31,6 +31,8 @@ class Recipe(Section):
     max_epochs: float = Field(default=12.0, gt=0)
     min_steps: int = Field(default=24, ge=1)
     """Steps of a round at least, whatever the time."""
+    max_steps: int | None = Field(default=None, ge=1)
+    """Steps of a round at most; as many as `min_steps`, and the weights do not depend on how fast the machine is."""
     blend: float = Field(default=1.0, gt=0, le=1)
     """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
     pull: float = Field(default=0.0, ge=0)

@@ -30,6 +30,11 @@ class Bounds:
     least: float
     most: float
 
+    @property
+    def fixed(self) -> bool:
+        """Whether the clock has no say in how many tokens are learned."""
+        return self.least >= self.most
+
 
 @dataclass(slots=True)
 class Schedule:
@@ -86,8 +91,11 @@ class Schedule:
     def plan(self, step: int, token_seconds: float | None = None) -> None:
         """Spread what is left of the share over what is left of the time, from `step` on.
 
-        Without `token_seconds` by the pace since the last plan; nothing is changed where there is none yet.
+        Without `token_seconds` by the pace since the last plan; nothing is changed where there is none yet. Where the
+        clock has no say the first plan stands.
         """
+        if self.plans and self.bounds.fixed:
+            return
         seconds, tokens = self.spent - self._since[0], self.tokens - self._since[1]
         if token_seconds is None:
             if not self.plans or tokens == 0:

@@ -23,7 +23,9 @@ def distil_stage(context: Context) -> StageOutcome:
     config, parent = context.config, context.round.parent
     context.registry.verify(parent)
     items = load_all(context.folder("score"))
-    seconds = training_seconds(config.budget_seconds, float(context.summary("score").get("score_seconds", 0.0)))
+    scored = context.summary("score")
+    took = float(scored.get("score_seconds", 0.0)) + float(scored.get("known_seconds", 0.0))
+    seconds = training_seconds(config.budget_seconds, took)
     before = [found for found in context.rounds.all() if found.id < context.round.id]
     try:
         _, summary = distil(

@@ -35,9 +35,10 @@ def select_stage(context: Context) -> StageOutcome:
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
     material, former_teacher = _material(context, reservoir)
-    chosen = select(material, config, Parent(context, encoder).agrees)
+    parent = Parent(context, encoder)
+    chosen = select(material, config, parent.agrees)
     wait_for_rows(context, chosen.holdout)
-    free = apart(chosen.train, [*chosen.holdout, *_held_out(material, config)])
+    free = parent.marked(apart(chosen.train, [*chosen.holdout, *_held_out(material, config)]))
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
     costs = _costs(free, encoder, context)
@@ -86,10 +87,10 @@ def _held_out(material: Material, config: DataConfig) -> list[Row]:
 
 
 def _costs(rows: list[Row], encoder: Encoder, context: Context) -> Counter[str]:
-    """Texts that have to be scored, by id of the row; a row that does not fit is not in it."""
+    """Texts that the teacher has to be asked for, by id of the row; a row that does not fit is not in it."""
     memory, costs = context.memory(), Counter[str]()
     for text in texts_of(rows, encoder, context.config):
-        costs[text.row] += int(memory is None or not memory.holds(text.encoded))
+        costs[text.row] += int(not text.known and (memory is None or not memory.holds(text.encoded)))
     return costs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from demo.world import Family, stream
 from deploy.registry.store import Registry
@@ -12,7 +13,7 @@ from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
 from online_distill.role.context import Context
 from online_distill.role.parent import Parent
-from tests.online_distill.world import make_samples, register_model
+from tests.online_distill.world import make_samples, quick_config, register_model
 from trials.system import ROOT
 from understudy.state import StateDir
 
@@ -27,14 +28,30 @@ def rows(family: Family, n: int) -> list[Row]:
     ]
 
 
-def test_the_demos_student_knows_general_replies_and_none_of_the_drift(context: Context, tmp_path: Path) -> None:
-    state = StateDir(tmp_path / "demo")
+def of_demo(context: Context, folder: Path, **changes: Any) -> Context:
+    """A round whose parent is the demo's student."""
+    state = StateDir(folder)
     registry, rounds = Registry(state), FileRounds(state)
     register_model(registry, STUDENT, "v1", "student")
-    of_demo = replace(context, registry=registry, rounds=rounds, round=rounds.begin("v1", "t1", "test"))
+    return replace(context, registry=registry, rounds=rounds, round=rounds.begin("v1", "t1", "test"), **changes)
+
+
+def test_replay_that_it_knows_is_marked_and_hard_rows_are_not(context: Context, tmp_path: Path) -> None:
+    general, drift = [row.as_anchor("replay") for row in rows("general", 10)], rows("drift", 4)
+    parent = Parent(of_demo(context, tmp_path / "demo"), Encoder(STUDENT))
+    hard = [row.model_copy(update={"id": f"hard {row.id}"}) for row in rows("general", 5)]
+    marked = parent.marked([*hard, *general, *(row.as_anchor("replay") for row in drift)])
+    assert not any(row.known for row in (*marked[:5], *marked[15:]))
+    assert sum(row.known for row in marked[5:15]) >= 8
+    config = quick_config(replay_targets="teacher")
+    without = Parent(of_demo(context, tmp_path / "other", config=config), Encoder(STUDENT))
+    assert without.marked(general) == general
+
+
+def test_the_demos_student_knows_general_replies_and_none_of_the_drift(context: Context, tmp_path: Path) -> None:
     general, drift = rows("general", 20), rows("drift", 10)
     long = drift[0].model_copy(update={"messages": [{"role": "user", "content": "so " * 900}]})
-    known = Parent(of_demo, Encoder(STUDENT)).agrees([*general, long, *drift])
+    known = Parent(of_demo(context, tmp_path / "demo"), Encoder(STUDENT)).agrees([*general, long, *drift])
     assert sum(known[:20]) >= 18
     assert known[20] is True
     assert sum(known[21:]) == 0

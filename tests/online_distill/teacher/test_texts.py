@@ -20,6 +20,18 @@ def test_every_beginning_of_the_scoring_order_is_balanced_and_teacher_texts_come
     assert sum(text.key.endswith("/student") for text in texts) == 40
 
 
+def test_what_the_parent_scores_comes_last_and_leaves_the_order_of_the_rest() -> None:
+    hard = [Row.of(s, "hard", parent="v1") for s in make_samples(20)]
+    replay = [Row.of(s, "anchor", parent="v1") for s in make_samples(60, start=900)]
+    marked = [row.model_copy(update={"known": i % 3 != 0}) for i, row in enumerate(replay)]
+    texts = texts_of([*hard, *marked], Encoder(TOKENIZER), DataConfig())
+    assert [text.known for text in texts] == [False] * 60 + [True] * 40
+    left = [row for row in marked if not row.known]
+    assert [text.key for text in texts[:60]] == [
+        t.key for t in texts_of([*hard, *left], Encoder(TOKENIZER), DataConfig())
+    ]
+
+
 def test_a_students_text_that_is_the_teachers_is_scored_once() -> None:
     row = Row.of(make_samples(1)[0], "hard", parent="v1")
     same = row.model_copy(update={"student_text": f" {row.teacher_text} "})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -256,3 +257,18 @@ def test_a_rate_that_is_far_too_high_is_lost_by_its_loss(student: Path, tmp_path
     recipe = quick_config(max_epochs=12, learning_rate=300.0).recipe
     with pytest.raises(Diverged, match=r"0\.25 of the rate: a loss of"):
         distil(tmp_path, student, random_targets(30), recipe, Pace(seconds=60.0))
+
+
+def test_a_fixed_number_of_steps_gives_the_same_weights_however_slow_the_machine_is(
+    student: Path, tmp_path: Path
+) -> None:
+    recipe = quick_config(min_steps=12, max_steps=12, max_epochs=1).recipe
+    found = []
+    for name, seconds in (("fast", 0.0), ("slow", 40.0)):
+        ticks = itertools.count()
+        pace = Pace(seconds=30.0, clock=lambda ticks=ticks, seconds=seconds: next(ticks) * seconds)  # type: ignore[misc]
+        (tmp_path / name).mkdir()
+        found.append(distil(tmp_path / name, student, random_targets(60), recipe, pace)[1])
+    assert abs(found[0]["steps"] - 12) <= 2
+    assert found[0]["train_seconds"] < 1 < 100 < found[1]["train_seconds"]
+    assert (found[0]["chain"], found[0]["weights"]) == (found[1]["chain"], found[1]["weights"])

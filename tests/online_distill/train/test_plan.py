@@ -23,7 +23,15 @@ def test_a_plan_holds_while_recipe_and_targets_do() -> None:
     assert why_anew(plan(recipe), "d2", recipe.model_dump(mode="json")) == "the targets are others"
 
 
-OTHER = {"divergence": "js", "device": "cpu", "pull": 0.5, "ema": 0.5, "replay_share": 0.25, "parent_share": 0.5}
+OTHER = {
+    "max_steps": 7,
+    "divergence": "js",
+    "device": "cpu",
+    "pull": 0.5,
+    "ema": 0.5,
+    "replay_share": 0.25,
+    "parent_share": 0.5,
+}
 
 
 @pytest.mark.parametrize("key", list(Recipe.model_fields))
