@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ab.halves import Seen, in_known_kinds
 from ab.matched import Matched, holm
 from ab.paired import Bound, lower_bound
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation, JudgedRow, exact, facts, matched
-from deploy.life.known import known
 
 FULL_GENERAL: Final = 400
 FULL_HARD: Final = 100
@@ -87,9 +87,9 @@ def decide(
     refusals += _rows(len(hard), len(general), config)
     gain = _gain(hard, config)
     lost, lost_facts = matched(general, exact), matched(general, facts)
-    familiar = matched(known(general, lambda row: row.parent.exact, config.known_share), exact)
+    familiar = matched(_of_known_kinds(general, {r.key: r.parent.exact for r in general}, config), exact)
     kinds = _by_kind(general, config.kind_rows)
-    earlier = _against(former, general, config.known_share)
+    earlier = _against(former, general, config)
     refusals += _better(gain, config) + _bound(lost, "general prompts", "bound", config)
     refusals += _harm(lost, "exact replies", "harm", config) + _harm(lost_facts, "facts", "facts", config)
     refusals += _known(familiar, len(general), config) + _kinds(kinds, config)
@@ -189,10 +189,16 @@ def _kinds(kinds: Mapping[str, Matched], config: GateConfig) -> list[Refusal]:
     return [Refusal("kinds", f"kind {k!r}: {m.lost} lost, {m.won} won of {m.n}: p = {m.harm:.2g}") for k, m in told]
 
 
-def _against(former: Former | None, general: Sequence[JudgedRow], share: float) -> Matched:
+def _of_known_kinds(rows: Sequence[JudgedRow], before: Mapping[str, bool], config: GateConfig) -> list[JudgedRow]:
+    """The rows of kinds that a version could do, given what it got right by the key of the row."""
+    known = in_known_kinds([Seen(row.key, row.kind, before[row.key]) for row in rows], config.known_share)
+    return [row for row, chosen in zip(rows, known, strict=True) if chosen]
+
+
+def _against(former: Former | None, general: Sequence[JudgedRow], config: GateConfig) -> Matched:
     """On the rows that both were judged on, of kinds that the former version could do."""
     before = {} if former is None else former.exact
-    common = known([row for row in general if row.key in before], lambda row: before[row.key], share)
+    common = _of_known_kinds([row for row in general if row.key in before], before, config)
     return Matched.of((before[row.key], row.candidate.exact) for row in common)
 
 
