@@ -7,7 +7,8 @@ import pytest
 
 ENTRY_POINTS = [
     "understudy.cli", "serving.serve", "serving.worker", "serving.controller", "serving.engine.main",
-    "serving.up.main", "serving.replay", "serving.control.commands", "deploy.audit.commands", "feedback.outbox.outbox",
+    "serving.up.main", "serving.replay", "serving.control.commands", "deploy.witness.commands",
+    "feedback.outbox.outbox",
 ]  # fmt: skip
 
 

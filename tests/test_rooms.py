@@ -20,6 +20,8 @@ TESTED_AS = {
     # Each of the twins is tested by the suite that both must pass, so that neither has promises of its own.
     "deploy/control/lease_file.py": "tests/deploy/control/test_lease_contract.py",
     "deploy/control/lease_redis.py": "tests/deploy/control/test_lease_contract.py",
+    # What it finds is what the command says of a real state directory.
+    "deploy/witness/collect.py": "tests/deploy/witness/test_commands.py",
     "deploy/routing/beats_file.py": "tests/deploy/routing/test_beats_contract.py",
     "deploy/routing/beats_redis.py": "tests/deploy/routing/test_beats_contract.py",
 }

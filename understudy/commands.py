@@ -80,7 +80,7 @@ COMMANDS: tuple[Command, ...] = (
             "train a finished round again and compare the bits", "understudy rounds repeat 1 --state .understudy"),
     Command("rounds", "serving.control.commands:rounds", "Operate",
             "list, show, start or abort rounds of distillation", "understudy rounds start"),
-    Command("audit", "deploy.audit.commands:audit", "Look into it",
+    Command("audit", "deploy.witness.commands:audit", "Look into it",
             "verify or show the audit log", "understudy audit verify --state .understudy"),
     Command("config", "serving.config_commands:main", "Look into it",
             "show, check or describe the configuration", "understudy config check --config understudy.yaml"),

@@ -1,1 +1,1 @@
-"""The audit log, its chain of hashes, and the commands that read it."""
+"""The audit log, its chain of hashes and its signed heads; `deploy.witness` compares it with heads kept elsewhere."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from deploy.audit.chain import ChainEntry, ChainHead
+from deploy.audit.chain import ChainEntry, ChainHead, Deed
 
 
 class AuditLog(Protocol):
@@ -30,6 +30,19 @@ class AuditLog(Protocol):
 
     def keep(self, action: str, actor: str, **details: Any) -> None:
         """Like `append`, or later where that fails: see `settle`."""
+
+    def keep_again(self, deed: Deed) -> None:
+        """`keep` of a deed that may be in the log already, by its id: then nothing is written."""
+
+    def check_open(self) -> None:
+        """Write what is kept back, and make sure that an entry could follow now.
+
+        Raises:
+            Unavailable, IntegrityError: see `append`.
+        """
+
+    def head(self) -> ChainHead:
+        """Number and hash of the last entry; (0, START) where there is none, or it cannot be read now."""
 
     def settle(self) -> bool:
         """Write what is kept back; whether nothing is left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -44,10 +45,10 @@ class OperatorActs:
             frozen = [f for f in self._context.deployment.state.frozen if f not in (freeze, resume)]
             if freeze is not None:
                 frozen.append(freeze)
-                self._context.deployment.audit.keep("freeze", actor, what=freeze)
             else:
-                self._context.deployment.audit.append("resume", actor, what=resume)
-            self._context.deployment.change(frozen=tuple(frozen))
+                self._context.deployment.audit.check_open()
+            note = ("resume" if freeze is None else "freeze", actor, {"what": freeze or resume})
+            self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
             self._tick()
             return self._context.deployment.state.frozen
 
@@ -131,12 +132,21 @@ class OperatorActs:
                 "from": operation.source, "to": operation.target, "epoch": epoch,
                 "seconds": round_to(now - begun), "follow_seconds": round_to(now - written),
             }  # fmt: skip
-            self._context.deployment.audit.keep(f"{kind}.done", actor, **answer, behind=behind)
+            self._tell(operation, {**answer, "behind": behind})
             caveats = list(self._context.deployment.state.record(operation.target).caveats)
             more = {"behind": behind, "caveats": caveats}
             return {**answer, **{name: what for name, what in more.items() if what}, **self.unaudited()}
         finally:
+            self._context.awaited = ""
             self._busy.release()
+
+    def _tell(self, operation: Operation, said: dict[str, Any]) -> None:
+        """Have it in the audit log; where the disk is full, a later tick does."""
+        with self._context.lock:
+            outcome = self._context.deployment.state.outcome
+            if outcome is not None and outcome.id == operation.id:
+                with contextlib.suppress(Unavailable):
+                    self._operations.tell(outcome, **said)
 
     def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
         """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
@@ -149,6 +159,7 @@ class OperatorActs:
                     if target is not None or not self._context.deployment.state.previous:
                         raise
                     continue
+                self._context.awaited = operation.id
                 self._tick()
                 return operation
 

@@ -24,6 +24,8 @@ class ControlContext:
     """The lease's number, kept up by the caller."""
     document: RoutingDocument | None = None
     """The newest document."""
+    awaited: str = ""
+    """Id of the operation that an operator waits for, and whose end the answer records."""
     stable_since: float = 0.0
     """When the document first named its stable version, by `clock`."""
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from deploy.life.canary import former
 from deploy.life.deployment import Deployment
@@ -52,6 +52,7 @@ class Operations:
             target=version,
             actor=actor,
             started=deployment.clock(),
+            began=deployment.elapsed(),
         )
         frozen = deployment.state.frozen
         if kind == "rollback" and "promotion" not in frozen:
@@ -60,9 +61,12 @@ class Operations:
         moves = []
         if canary is not None and canary.version != version:
             moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
-        note = deployment.audit.keep if kind == "rollback" else deployment.audit.append
-        note(f"{kind}.begun", actor, source=operation.source, target=version)
-        deployment.change(*moves, actor=actor, decided_by=BY_OPERATOR, operation=operation, frozen=frozen, canary=None)
+        if kind != "rollback":
+            deployment.audit.check_open()
+        begun = (f"{kind}.begun", actor, {"source": operation.source, "target": version})
+        deployment.change(
+            *moves, actor=actor, decided_by=BY_OPERATOR, notes=(begun,), operation=operation, frozen=frozen, canary=None
+        )
         return operation
 
     def tick(self) -> None:
@@ -76,8 +80,16 @@ class Operations:
             self._give_up(operation, f"{operation.target} cannot be served: {bad}")
         elif self._deployment.ready(operation.target):
             self._switch(operation)
-        elif self._deployment.clock() - operation.started > limit:
+        elif self._deployment.waited(operation.began) > limit:
             self._give_up(operation, f"{operation.target} was not loaded within {limit:g} s")
+
+    def tell(self, how: OperationOutcome, **said: Any) -> None:
+        """Have the audit log say, once, that an operation is over: its epoch is out."""
+        if self._deployment.state.outcome == how and not how.told:
+            done = {"from": how.source, "to": how.target, "epoch": how.epoch, **said}
+            self._deployment.change(
+                notes=((f"{how.kind}.done", how.actor, done),), outcome=how.model_copy(update={"told": True})
+            )
 
     def _latest_former(self) -> str:
         state = self._deployment.state
@@ -126,8 +138,8 @@ class Operations:
     def _give_up(self, operation: Operation, why: str) -> None:
         was = self._deployment.state.record(operation.target).state
         moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
-        self._deployment.change(*moves, operation=None, outcome=_outcome(operation, why))
-        self._deployment.audit.keep(f"{operation.kind}.failed", "controller", target=operation.target, why=why)
+        failed = (f"{operation.kind}.failed", "controller", {"target": operation.target, "why": why})
+        self._deployment.change(*moves, notes=(failed,), operation=None, outcome=_outcome(operation, why))
 
 
 def _against(record: VersionRecord) -> tuple[str, ...]:
@@ -144,5 +156,6 @@ def _against(record: VersionRecord) -> tuple[str, ...]:
 
 def _outcome(operation: Operation, error: str = "") -> OperationOutcome:
     return OperationOutcome(
-        id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error
-    )
+        id=operation.id, kind=operation.kind, source=operation.source, target=operation.target, error=error,
+        actor=operation.actor, told=bool(error),
+    )  # fmt: skip

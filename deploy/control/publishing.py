@@ -28,11 +28,13 @@ class Publish:
         wanted = build(
             deployment.state, deployment.beats, self._former(context), context.experiments.all(), deployment.settings
         )
-        if context.document is None or self._outrun or not same(context.document, wanted):
-            why = "a newer one that cannot be read" if self._outrun else reason(context.document, wanted)
+        anew = "a newer one that cannot be read" if self._outrun else self._anew(context)
+        if context.document is None or anew or not same(context.document, wanted):
+            why = anew or reason(context.document, wanted)
             created = round_to(deployment.clock())
             epoch = 1 + highest_epoch(context.routing)
-            document = wanted.model_copy(update={"epoch": epoch, "created": created, "reason": why})
+            stamps = {"epoch": epoch, "created": created, "fence": context.fence, "audit": deployment.audit_head()}
+            document = wanted.model_copy(update={**stamps, "reason": why})
             context.routing.documents.publish(document, context.fence)
             if context.document is None or context.document.stable != document.stable:
                 context.stable_since = context.clock()
@@ -40,6 +42,11 @@ class Publish:
         outcome = deployment.state.outcome
         if outcome is not None and outcome.epoch is None and not outcome.error:
             deployment.change(outcome=outcome.model_copy(update={"epoch": context.document.epoch}))
+
+    def _anew(self, context: ControlContext) -> str:
+        """Why the document in force is written again although it routes alike: a former leader's no longer counts."""
+        document = context.document
+        return "a new leader" if document is not None and document.fence < context.fence else ""
 
     def _former(self, context: ControlContext) -> dict[str, SlotView]:
         """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""

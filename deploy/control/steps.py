@@ -30,7 +30,7 @@ def tick_steps(
 ) -> tuple[ControlStep, ...]:
     """All steps of a tick."""
     return (
-        settle_audit,
+        Settle(),
         hear_slots,
         adopt,
         absorb_bad,
@@ -40,6 +40,7 @@ def tick_steps(
         *further,
         settle_slots,
         Publish(context),
+        lambda c: tell_outcome(c, operations),
         lambda c: close_round(c, canary),
         Prune(),
     )
@@ -58,9 +59,25 @@ class Prune:
             prune(context.deployment, context.deployment.settings.registry)
 
 
-def settle_audit(context: ControlContext) -> None:
-    """Write what the audit log could not take before."""
-    context.deployment.audit.settle()
+class Settle:
+    """Writes what the audit log could not take before, of this leader and, once, of the one before it."""
+
+    def __init__(self) -> None:
+        self._recovered = False
+
+    def __call__(self, context: ControlContext) -> None:
+        """See the class."""
+        if not self._recovered:
+            context.deployment.recover()
+            self._recovered = True
+        context.deployment.tick()
+
+
+def tell_outcome(context: ControlContext, operations: Operations) -> None:
+    """Have the audit log say how an operation ended whose operator waits no more, as after a crash."""
+    outcome = context.deployment.state.outcome
+    if outcome is not None and outcome.epoch is not None and outcome.id != context.awaited:
+        operations.tell(outcome)
 
 
 def hear_slots(context: ControlContext) -> None:

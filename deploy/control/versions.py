@@ -81,5 +81,5 @@ def archive_spare(deployment: Deployment) -> None:
 
 
 def _in_round(deployment: Deployment, version: str) -> bool:
-    current = deployment.rounds.current()
-    return current is not None and current.candidate == version
+    """Whether a round made it and did not end with it live; so it was not approved, whatever else was lost."""
+    return any(one.candidate == version and one.state != "done" for one in deployment.rounds.all())

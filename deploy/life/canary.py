@@ -83,7 +83,7 @@ class Canary:
             summary = {"decided_by": record.decided_by, "why": why, "steps": list(record.steps)}
             deployment.rounds.finish(current.id, "canary", summary, ENDED[record.state])
         elif record.state == "gated" and self._may_begin():
-            canary = CanaryState(version=version, round=current.id, since=deployment.clock())
+            canary = CanaryState(version=version, round=current.id).model_copy(update=self._now())
             deployment.change((version, "wanted", f"round {current.id}"), canary=canary)
 
     def _may_begin(self) -> bool:
@@ -103,7 +103,7 @@ class Canary:
         config = self._deployment.settings.rollout
         step = config.steps[min(canary.step, len(config.steps) - 1)]
         seen = exposures(new)
-        waited = self._deployment.clock() - canary.since
+        waited = self._deployment.waited(canary.began)
         if not self._ready(canary.version):
             return
         judgement = judge(
@@ -120,23 +120,27 @@ class Canary:
             done = {"share": step.share, "exposures": seen - canary.step_exposures, "seconds": round_to(waited)}
             self._advance(canary, {**done, "why": judgement.why, "pairs": pairs.figures}, seen, pairs.unknown)
         elif judgement.outcome == "hold" and canary.note != "hold":
-            self._deployment.change(canary=canary.model_copy(update={"note": "hold"}))
-            self._deployment.audit.keep("rollout.hold", "controller", version=canary.version, why=judgement.why)
+            held = ("rollout.hold", "controller", {"version": canary.version, "why": judgement.why})
+            self._deployment.change(notes=(held,), canary=canary.model_copy(update={"note": "hold"}))
 
     def _load(self, canary: CanaryState) -> None:
         deployment = self._deployment
         if deployment.ready(canary.version):
             known = deployment.kpis() or {}
             before = {v: _baselines(known.get(v, {})) for v in (canary.version, str(deployment.state.stable))}
-            first = canary.model_copy(update={"step": 0, "since": deployment.clock(), "before": before})
+            first = canary.model_copy(update={"step": 0, "before": before, **self._now()})
             deployment.change((canary.version, "loaded", "loaded and verified in its slot"), canary=first)
-        elif deployment.clock() - canary.since > deployment.settings.rollout.load_deadline:
+        elif deployment.waited(canary.began) > deployment.settings.rollout.load_deadline:
             seconds = deployment.settings.rollout.load_deadline
             self.abort(f"not loaded within {seconds:g} s", "controller")
 
+    def _now(self) -> dict[str, float]:
+        """Stamps of a step, or a load, that begins."""
+        return {"since": self._deployment.clock(), "began": self._deployment.elapsed()}
+
     def _ready(self, version: str) -> bool:
         """Whether the candidate can serve; without a slot for too long it is taken out."""
-        now = self._deployment.clock()
+        now = self._deployment.elapsed()
         if self._deployment.ready(version):
             self._away_since = None
             return True
@@ -160,10 +164,10 @@ class Canary:
         steps = (*canary.steps, done)
         config = self._deployment.settings.rollout
         if canary.step + 1 < len(config.steps):
-            further = {"step": canary.step + 1, "since": self._deployment.clock(), "steps": steps}
+            further = {"step": canary.step + 1, "steps": steps, **self._now()}
             further.update(step_exposures=seen, note="")
-            self._deployment.change(canary=canary.model_copy(update=further))
-            self._deployment.audit.keep("rollout.step", "controller", version=canary.version, **done)
+            note = ("rollout.step", "controller", {"version": canary.version, **done})
+            self._deployment.change(notes=(note,), canary=canary.model_copy(update=further))
             return
         by = BY_TIMEOUT if any(s["why"] == BY_TIMEOUT for s in steps) else BY_EXPOSURES
         self._promote(canary, by, steps, unknown)
@@ -196,7 +200,7 @@ class Canary:
             return
         config = self._deployment.settings.rollout
         step = config.steps[min(canary.step, len(config.steps) - 1)]
-        waited = self._deployment.clock() - canary.since
+        waited = self._deployment.waited(canary.began)
         note = f"step {canary.step + 1} of {len(config.steps)}, {step.share:.0%}"
         self._deployment.rounds.progress(
             canary.round, "canary", min(waited, step.max_wait_seconds), step.max_wait_seconds, note

@@ -5,32 +5,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from ab.summary import Stat
+from deploy.audit.chain import Deed
+from deploy.audit.heads import AuditHead, signed_head
 from deploy.audit.log import AuditLog
 from deploy.audit.log_file import FileAuditLog
 from deploy.engines.fingerprint import FINGERPRINT_FILE
-from deploy.life import state as control_state
 from deploy.life.document import Settings
+from deploy.life.kept.elapsed import Elapsed
+from deploy.life.kept.rebuild import rebuild
+from deploy.life.kept.store import RolloutFiles
 from deploy.life.rollout import advance
-from deploy.life.state import HISTORY, ControlState, VersionRecord
+from deploy.life.state import HISTORY, ControlState, PendingEntry, VersionRecord
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds, RoundStore
 from deploy.routing.document import STUDENT_SLOTS, Heartbeat
+from deploy.routing.documents_file import FileDocuments
 from deploy.routing.slots import arrange
 from understudy.clock import Clock, wall
-from understudy.errors import NotFound, Unavailable
+from understudy.errors import IntegrityError, NotFound, Unavailable
+from understudy.ids import random_id
 from understudy.state import StateDir
 
+log = logging.getLogger("understudy.controller")
 Kpis = Callable[[], Mapping[str, Mapping[str, Stat]] | None]
 """{version: {kpi: summary}}; None when they cannot be had now."""
 Move = tuple[str, str, str]
 """(version, event, why)."""
+Note = tuple[str, str, Mapping[str, Any]]
+"""An entry of the audit log: (action, actor, details)."""
 Steps = tuple[dict[str, Any], ...]
 NOTHING_TOLD: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+MOST_PENDING = 100
+"""Entries kept with the state for an audit log that cannot be written; more wait in memory alone."""
 LONGEST_WHY = 2000
 """Characters kept of the reason for a move."""
 DECISIVE = frozenset({"promoted", "chosen", "restored", "adopted", "breached", "aborted"})
@@ -43,19 +55,26 @@ def no_kpis() -> None:
 
 
 class Deployment:
-    """Shared by the deciding parts; one thread at a time."""
+    """Shared by the deciding parts; one thread at a time. `elapsed` is the clock of deadlines, `clock` of records."""
 
-    def __init__(self, folder: StateDir, settings: Settings, kpis: Kpis = no_kpis, clock: Clock = wall) -> None:
+    def __init__(
+        self, folder: StateDir, settings: Settings, kpis: Kpis = no_kpis, clock: Clock = wall,
+        elapsed: Clock | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.settings = settings
         self.kpis = kpis
         self.clock = clock
         self.registry = Registry(folder, clock, settings.registry.trusted_keys)
         self.rounds: RoundStore = FileRounds(folder, clock)
-        self.audit: AuditLog = FileAuditLog(folder.audit, clock)
+        audit_key, part = self.registry.signer, settings.registry.audit_bytes
+        self.audit: AuditLog = FileAuditLog(folder.audit, clock, audit_key, part)
         self.beats: dict[str, Heartbeat] = {}
-        self._path = folder.registry / "rollout.json"
-        self._state = control_state.load(self._path)
+        self._files = RolloutFiles(folder.registry)
+        self._own_clock = Elapsed(folder.registry / "elapsed.json") if elapsed is None else None
+        self.elapsed: Clock = elapsed or cast("Clock", self._own_clock)
+        self._rebuilt = False
+        self._state = self._begun(self._loaded())
 
     @property
     def fresh(self) -> bool:
@@ -66,13 +85,52 @@ class Deployment:
     def state(self) -> ControlState:
         return self._state or ControlState()
 
+    def lead(self, fence: int) -> None:
+        """Write under the number of this leader from now on, and at once: what former ones still write is void.
+
+        Raises:
+            Unavailable: it cannot be written.
+        """
+        if fence != self._files.fence:
+            self._files.fence = fence
+            if self._state is not None:
+                self._save(self._state)
+
+    def recover(self) -> None:
+        """Give the audit log what it may lack of the last change before a crash; what it has is not written twice."""
+        if self._rebuilt and self._state is not None:
+            self._save(self._state)
+            self._rebuilt = False
+        for entry in self.state.pending:
+            self.audit.keep_again(Deed(entry.at, entry.action, entry.actor, entry.details, entry.id))
+
+    def audit_head(self) -> AuditHead | None:
+        """Where the audit log stands, signed; None where there is none, or it cannot be read or signed now."""
+        head = self.audit.head()
+        try:
+            return signed_head(head.entries, head.hash, self.registry.signer) if head.entries else None
+        except (IntegrityError, OSError):
+            return None
+
+    def tick(self) -> None:
+        """Note the time, and write what the audit log could not take before."""
+        if self._own_clock is not None:
+            self._own_clock.note()
+        self.audit.settle()
+
+    def waited(self, began: float | None) -> float:
+        """Seconds since `began`, a stamp of `elapsed`."""
+        return self.elapsed() - (began or 0.0)
+
     def change(
         self, *moves: Move, actor: str = "controller", decided_by: str = "", steps: Steps = (),
-        told: Mapping[str, Mapping[str, Any]] = NOTHING_TOLD, **fields: Any,
+        told: Mapping[str, Mapping[str, Any]] = NOTHING_TOLD, notes: Sequence[Note] = (), **fields: Any,
     ) -> None:  # fmt: skip
         """Move versions through their lives and replace `fields`, in one durable write, then audit, later if need be.
 
-        `told`: by version, further fields of its record; caveats come to those that it has.
+        `told`: by version, further fields of its record; caveats come to those that it has. `notes` are entries of the
+        audit log beside those of the moves, before them. All entries are in the same write, so that a controller that
+        is killed before the log has them finds them again.
 
         Raises:
             IllegalTransition: a move is not in the table; nothing changed.
@@ -88,17 +146,69 @@ class Deployment:
             caveats = tuple(dict.fromkeys((*record.caveats, *said.get("caveats", ()))))
             records[version] = record.model_copy(update={**said, "caveats": caveats})
         wanted = self.state.model_copy(update={**fields, "versions": records})
-        if wanted == self._state:
+        if wanted == self._state and not notes:
             return
-        wanted = wanted.model_copy(update={"slots": self._arranged(wanted)})
-        try:
-            control_state.save(self._path, wanted)
-        except OSError as error:
-            raise Unavailable(f"{self._path.name} cannot be written, so nothing changed: {error.strerror}") from error
+        made = self._entries(notes, moves, actor, decided_by)
+        pending = (*(self.state.pending if self.audit.trouble else ()), *made)
+        wanted = wanted.model_copy(update={"slots": self._arranged(wanted), "pending": pending[-MOST_PENDING:]})
+        self._save(wanted)
         self._state = wanted
+        for entry in made:
+            self.audit.keep_again(Deed(entry.at, entry.action, entry.actor, entry.details, entry.id))
+
+    def _entries(self, notes: Sequence[Note], moves: Sequence[Move], actor: str, decided_by: str) -> list[PendingEntry]:
+        """The audit entries of a change."""
+        made = [(action, who, dict(details)) for action, who, details in notes]
         for version, event, why in moves:
             by = {"decided_by": decided_by} if decided_by and event in DECISIVE else {}
-            self.audit.keep(f"version.{event}", actor, version=version, why=why, **by)
+            made.append((f"version.{event}", actor, {"version": version, "why": why, **by}))
+        at, change = round(self.clock(), 3), random_id(f"{self._files.fence}-")
+        return [
+            PendingEntry(id=f"{change}.{n}", at=at, action=action, actor=who, details=details)
+            for n, (action, who, details) in enumerate(made)
+        ]
+
+    def _save(self, state: ControlState) -> None:
+        try:
+            self._files.save(state)
+        except OSError as error:
+            name = self._files.path.name
+            raise Unavailable(f"{name} cannot be written, so nothing changed: {error.strerror}") from error
+
+    def _loaded(self) -> ControlState | None:
+        """The state as it was left; made anew where it cannot be read, or is gone and something is known of it."""
+        try:
+            state, why = self._files.load(), "it is gone"
+        except IntegrityError as error:
+            state, why = None, error.message
+            self._files.set_aside()
+        if state is not None:
+            return state
+        try:
+            self.audit.verify()
+            entries = list(self.audit.entries())
+        except (IntegrityError, OSError):
+            entries = []
+        rebuilt = rebuild(FileDocuments(self.folder.routing).read(), entries, round(self.clock(), 3))
+        if not rebuilt.versions and rebuilt.stable is None:
+            return None
+        self._rebuilt = True
+        log.error("%s: %s; made anew from the audit log and the routing document", self._files.path.name, why)
+        return rebuilt
+
+    def _begun(self, state: ControlState | None) -> ControlState | None:
+        """Deadlines of what an earlier release wrote, or the clock lost, begin now."""
+        if state is None:
+            return None
+        canary, operation = state.canary, state.operation
+        stamps = [one.began for one in (canary, operation) if one is not None and one.began is not None]
+        if self._own_clock is not None and stamps:
+            self._own_clock.at_least(max(stamps))
+        if canary is not None and canary.began is None:
+            canary = canary.model_copy(update={"began": self.elapsed()})
+        if operation is not None and operation.began is None:
+            operation = operation.model_copy(update={"began": self.elapsed()})
+        return state.model_copy(update={"canary": canary, "operation": operation})
 
     def settle(self) -> None:
         """Write down which slot holds what, when reports changed it."""

@@ -89,7 +89,7 @@ def share(state: ControlState, config: RolloutConfig) -> float:
 
 def same(one: RoutingDocument, other: RoutingDocument) -> bool:
     """Whether two documents route alike."""
-    ignored = {"epoch", "created", "reason"}
+    ignored = {"epoch", "created", "reason", "fence", "audit"}
     return one.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
 
 

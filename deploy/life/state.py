@@ -1,17 +1,14 @@
-"""What the controller must remember over a crash: one small file, `registry/rollout.json`."""
+"""What the controller must remember over a crash: the model of `registry/rollout.json` (`kept/store.py` writes it)."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ab.summary import Stat
 from deploy.routing.document import EXTERNAL
 from feedback.kpis.names import FORMER
-from understudy.errors import IntegrityError
-from understudy.files import write_atomic
 
 Freeze = Literal["promotion", "learning", "student"]
 HISTORY = 20
@@ -58,13 +55,15 @@ class Baseline(_Remembered):
 
 
 class CanaryState(_Remembered):
-    """A candidate on its way; `step` is -1 while its slot loads it. Times are wall-clock seconds."""
+    """A candidate on its way; `step` is -1 while its slot loads it."""
 
     version: str
     round: int | None = None
     step: int = -1
     since: float = 0.0
-    """When the present step, or the load, began."""
+    """When the present step, or the load, began, in seconds since the epoch; for readers."""
+    began: float | None = None
+    """The same by `Elapsed`, from which deadlines count; None in what an earlier release wrote."""
     steps: tuple[dict[str, Any], ...] = ()
     """Steps that are over: share, exposures, seconds, why."""
     before: dict[str, dict[str, Baseline]] = Field(default_factory=dict)
@@ -89,6 +88,9 @@ class Operation(_Remembered):
     target: str
     actor: str
     started: float
+    """When, in seconds since the epoch; for readers."""
+    began: float | None = None
+    """The same by `Elapsed`, from which deadlines count; None in what an earlier release wrote."""
 
 
 class OperationOutcome(_Remembered):
@@ -101,6 +103,19 @@ class OperationOutcome(_Remembered):
     epoch: int | None = None
     """Epoch that carries it; None when it failed."""
     error: str = ""
+    actor: str = ""
+    told: bool = True
+    """Whether the audit log has how it ended."""
+
+
+class PendingEntry(_Remembered):
+    """An entry of the audit log that this change makes; `id` is the same in every try to write it."""
+
+    id: str
+    at: float
+    action: str
+    actor: str
+    details: dict[str, Any] = Field(default_factory=dict)
 
 
 class ControlState(_Remembered):
@@ -120,28 +135,9 @@ class ControlState(_Remembered):
     frozen: tuple[Freeze, ...] = ()
     bad: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, VersionRecord] = Field(default_factory=dict)
+    pending: tuple[PendingEntry, ...] = ()
+    """What the audit log may not have yet: written with the change itself, so that no crash comes between."""
 
     def record(self, version: str) -> VersionRecord:
         """The record of a version; a fresh one for a version not yet met."""
         return self.versions.get(version, VersionRecord())
-
-
-def load(path: Path) -> ControlState | None:
-    """The state in `path`, None when there is none.
-
-    Raises:
-        IntegrityError: it cannot be read; the message says what to do.
-    """
-    try:
-        return ControlState.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise IntegrityError(
-            f"{path.name} cannot be read ({error}); restore it, or remove it to begin with the newest version"
-        ) from None
-
-
-def save(path: Path, state: ControlState) -> None:
-    """Write the state durably."""
-    write_atomic(path, state.model_dump_json(indent=1) + "\n")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deploy.audit.heads import AuditHead
 from understudy.errors import IntegrityError
 from understudy.files import READY, sha256_file
 
@@ -45,6 +46,8 @@ class Manifest(BaseModel):
     """By path relative to the folder, with `/`."""
     lineage: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
+    audit: AuditHead | None = None
+    """Where the audit log stood; None in manifests of earlier releases."""
     key_id: str = ""
     signature: str = ""
     """Ed25519, hex, over `signed_bytes`."""
@@ -64,7 +67,7 @@ class Manifest(BaseModel):
 
     def signed_bytes(self) -> bytes:
         """The bytes that the signature covers: canonical JSON of all other fields."""
-        body = self.model_dump(mode="json", exclude={"signature"})
+        body = self.model_dump(mode="json", exclude={"signature"} if self.audit else {"signature", "audit"})
         text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode()
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from deploy.audit.heads import AuditHead
 from deploy.audit.log import AuditLog
 from deploy.audit.log_file import FileAuditLog
 from deploy.registry.manifest import MANIFEST, FileEntry, Kind, Manifest, check_files, describe_files, finite, listed
@@ -27,6 +28,8 @@ from understudy.state import StateDir
 
 LARGEST_MANIFEST = 16 << 20
 """Bytes; the lineage names every exchange that was trained on."""
+COPYING = 1800.0
+"""Seconds for which one waits while another process copies a model in."""
 LETTER: dict[Kind, str] = {"student": "v", "teacher": "t"}
 
 
@@ -48,8 +51,8 @@ class Registry:
     def __init__(self, state: StateDir, clock: Clock = wall, trusted: Collection[str] = ()) -> None:
         self._state = state
         self._clock = clock
-        self._signer = Signer(state.keys, state.run / "signing.id", trusted)
-        self._audit: AuditLog = FileAuditLog(state.audit, clock)
+        self.signer = Signer(state.keys, state.run / "signing.id", trusted)
+        self._audit: AuditLog = FileAuditLog(state.audit, clock, self.signer)
 
     def versions(self) -> list[Manifest]:
         """Manifests of all complete versions, newest first; unreadable ones are left out."""
@@ -105,7 +108,7 @@ class Registry:
             if manifest.version != version:
                 raise IntegrityError(f"{version}/{MANIFEST} describes {manifest.version}; register it anew")
             try:
-                self._signer.verify(manifest.signed_bytes(), manifest.key_id, manifest.signature)
+                self.signer.verify(manifest.signed_bytes(), manifest.key_id, manifest.signature)
             except IntegrityError as error:
                 raise IntegrityError(f"{version}/{MANIFEST}: {error.message}") from None
             check_files(folder, manifest)
@@ -147,12 +150,17 @@ class Registry:
                 Manifest(
                     version=version or self.next_version(kind), kind=kind, parent=parent, teacher=teacher,
                     round=round, created=self._clock(), files=files, lineage=finite(lineage),
-                    metrics=finite(metrics),
+                    metrics=finite(metrics), audit=self._head(),
                 )
             )  # fmt: skip
             self._install(folder, manifest, take)
         self._audit.append("version.registered", "registry", version=manifest.version, round=round, parent=parent)
         return manifest
+
+    def _head(self) -> AuditHead | None:
+        """Where the audit log stands, vouched for by the signature of the manifest."""
+        head = self._audit.head()
+        return AuditHead(n=head.entries, hash=head.hash) if head.entries else None
 
     def archive(self, version: str) -> None:
         """Move a version out of the way: kept, no longer listed or loaded."""
@@ -178,8 +186,8 @@ class Registry:
         return None
 
     def _sign(self, manifest: Manifest) -> Manifest:
-        keyed = manifest.model_copy(update={"key_id": self._signer.key_id()})
-        return keyed.model_copy(update={"signature": self._signer.sign(keyed.signed_bytes(), keyed.key_id)})
+        keyed = manifest.model_copy(update={"key_id": self.signer.key_id()})
+        return keyed.model_copy(update={"signature": self.signer.sign(keyed.signed_bytes(), keyed.key_id)})
 
     def _install(self, source: Path, manifest: Manifest, take: bool) -> None:
         target = self._state.versions / manifest.version
@@ -198,7 +206,7 @@ class Registry:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._state.versions.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._state.versions / ".lock"):
+        with exclusive(self._state.versions / ".lock", COPYING):
             yield
 
 

@@ -22,6 +22,9 @@ from understudy.files import READY, is_ready, mark_ready, read_json, write_json
 from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
+PATIENCE = 5.0
+"""Seconds for which one waits while another process ends a stage."""
+
 
 class RoundStore(Protocol):
     """Rounds by number, one under way at most; trainer and controller end stages one after the other."""
@@ -163,7 +166,7 @@ class FileRounds:
     def _locked(self) -> Iterator[None]:
         """Trainer and controller end stages one after the other, so that neither overwrites the other's word."""
         self._root.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._root / ".lock"):
+        with exclusive(self._root / ".lock", PATIENCE):
             yield
 
     def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None:

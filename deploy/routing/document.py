@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ab.experiment import Arm, Experiment
+from deploy.audit.heads import AuditHead
 from understudy.config import Section
 
 SlotName = Literal["teacher", "student-a", "student-b"]
@@ -133,6 +134,10 @@ class RoutingDocument(_Shared):
     shadow: ShadowRates = ShadowRates()
     capture_rate: float = Field(default=1.0, ge=0, le=1)
     frozen: tuple[Literal["promotion", "learning", "student"], ...] = ()
+    fence: int = 0
+    """Number of the leader that wrote it; 0 without a lease."""
+    audit: AuditHead | None = None
+    """Where the audit log stood, signed."""
 
     def slot_of(self, version: str | None, arm: Arm) -> SlotView | None:
         """The slot that serves `version` of `arm` right now; None when there is none."""

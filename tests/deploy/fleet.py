@@ -77,6 +77,7 @@ class World:
     def __init__(self, state: StateDir, steps: tuple[RolloutStep, ...] = (STEP,), **rollout: Any) -> None:
         self.state = state
         self.time = Time()
+        self._set = self.time.at
         self.kpis: dict[str, dict[str, Stat]] | None = {}
         self.rollout = RolloutConfig(steps=steps, **rollout)
         for version in ("v1", "v2"):
@@ -87,10 +88,19 @@ class World:
 
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
-        deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time)
+        deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed)
         routing = open_routing(self.state, None, clock=self.time)
         self.conductor = Conductor(deployment, routing, GateConfig(general_rows=5, hard_rows=5), elapsed)
         return self.conductor
+
+    def passed(self) -> float:
+        """Time that passed; it goes on as the clock does, but for what `jump` sets."""
+        return self.time.at - self._set
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self.time.at += seconds
+        self._set += seconds
 
     def turn(self, ticks: int = 3) -> RoutingDocument:
         """Let controller and fleet take turns."""

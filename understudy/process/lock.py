@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from understudy.errors import Conflict
+from understudy.clock import Clock, monotonic
+from understudy.errors import Conflict, Unavailable
+
+RETRY = 0.01
+PATIENCE = 30.0
+"""Seconds for which one waits for a lock that is held for a moment only."""
 
 
 def take(file: IO[Any] | int, *, wait: bool = True) -> bool:
@@ -22,11 +28,26 @@ def take(file: IO[Any] | int, *, wait: bool = True) -> bool:
     return True
 
 
+def take_within(file: IO[Any] | int, seconds: float, clock: Clock = monotonic) -> bool:
+    """`take`, waiting so long at most: whoever holds it may hang. Whether it is locked now."""
+    until = clock() + seconds
+    while not take(file, wait=False):
+        if clock() >= until:
+            return False
+        time.sleep(RETRY)
+    return True
+
+
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the file at `path`, made where it is missing, for the length of a `with`; waits for whoever holds it."""
+def exclusive(path: Path, seconds: float = PATIENCE) -> Iterator[None]:
+    """Hold the file at `path`, made where it is missing, for the length of a `with`.
+
+    Raises:
+        Unavailable: another process has held it for `seconds`.
+    """
     with path.open("a") as file:
-        take(file)
+        if not take_within(file, seconds):
+            raise Unavailable(f"another process holds {path} and does not let go; end it if it hangs")
         yield
 
 

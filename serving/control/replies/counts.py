@@ -60,6 +60,11 @@ class AuditEntry(ControlReply):
     previous: str
     """Hash of the line before."""
     hash: str
+    id: str = ""
+    """Of an entry that belongs to a change of the controller's state."""
+    key: str = ""
+    signature: str = ""
+    """Over number and hash, by the registry's key of that id."""
 
 
 class AuditReply(ControlReply):

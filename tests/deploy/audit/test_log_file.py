@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.audit.commands import audit
 from deploy.audit.log_file import FileAuditLog
+from deploy.witness.commands import audit
 from understudy.errors import Unavailable
 from understudy.state import StateDir
 

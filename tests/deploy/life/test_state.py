@@ -1,27 +1,9 @@
-"""The controller's state as a file: what a former version wrote is read under today's names."""
+"""The controller's state: what a former version wrote is read under today's names."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from ab.summary import Stat
-from deploy.life.state import Baseline, CanaryState, ControlState, load, save
-from understudy.errors import IntegrityError
-
-
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    state = ControlState(stable="v2", bad={"v3": "变了"}, canary=CanaryState(version="v4", step=1))
-    save(tmp_path / "rollout.json", state)
-    assert load(tmp_path / "rollout.json") == state
-    assert load(tmp_path / "none.json") is None
-
-
-def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "rollout.json").write_text("{", "utf-8")
-    with pytest.raises(IntegrityError, match=r"rollout\.json cannot be read"):
-        load(tmp_path / "rollout.json")
+from deploy.life.state import Baseline, CanaryState
 
 
 def test_baselines_of_a_former_version_are_those_of_the_similarity() -> None:

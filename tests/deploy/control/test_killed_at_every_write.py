@@ -1,0 +1,142 @@
+"""A controller killed before any of its writes: its successor finds state, document, round and audit log agreed.
+
+The writes are counted by the process itself, as the interpreter reports them, so that one that is added is tested.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.life.kept.rebuild import rebuild
+from deploy.rounds.store import FileRounds
+from deploy.witness.collect import verify
+from tests.deploy.fleet import World, actions, to_canary
+from understudy.state import StateDir
+
+CHANGES = ("os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir", "os.symlink", "os.rmdir")
+KILLED, WENT_THROUGH = 9, 7
+MOST = 400
+"""More writes than any of these acts makes."""
+
+
+def die_before_write(number: int, state: StateDir) -> None:
+    """End this process, as by SIGKILL, at the write `number` (from 1) below `state`, beats aside."""
+    left = [number]
+
+    def watch(event: str, given: tuple[object, ...]) -> None:
+        if event == "open":
+            flags = given[2] if isinstance(given[2], int) else 0
+            writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
+        else:
+            writes = event in CHANGES
+        path = given[0] if given else None
+        if writes and isinstance(path, str | os.PathLike) and _counts(Path(path), state):
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(KILLED)
+
+    sys.addaudithook(watch)
+
+
+def _counts(path: Path, state: StateDir) -> bool:
+    return path.is_relative_to(state.registry)
+
+
+def in_child(work: Callable[[], int]) -> int:
+    """The exit code of `work` in a process of its own; 1 with a traceback where it raised."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def promotion(world: World) -> None:
+    world.turn(5)
+
+
+def rollback(world: World) -> None:
+    world.conductor.operations.begin("rollback", None, "test")
+    world.turn(5)
+
+
+def agreed(world: World) -> None:
+    """What holds after any kill, once the successor has settled."""
+    state, document = world.conductor.deployment.state, world.conductor.document
+    assert document is not None
+    assert (document.stable, document.previous) == (state.stable, state.previous)
+    assert document.candidate == (state.canary.version if state.canary else None)
+    entries = list(world.conductor.deployment.audit.entries())
+    told = Counter((e["details"]["version"], e["action"].removeprefix("version.")) for e in entries if _moves(e))
+    happened = Counter((v, h["event"]) for v, record in state.versions.items() for h in record.history)
+    assert told == happened
+    replayed = rebuild(None, entries, 0.0)
+    assert (replayed.stable, replayed.frozen) == (state.stable, state.frozen)
+    (number,) = (one.id for one in FileRounds(world.state).all())
+    done = Counter(actions(world))
+    assert done["rollback.begun"] == done["rollback.done"]
+    assert done["rollback.failed"] == 0
+    verify(world.state)
+    version, ended = f"v{number + 2}", FileRounds(world.state).get(number).state
+    if state.stable == version:
+        assert (ended, done["version.promoted"]) == ("done", 1)
+    elif state.stable == "v1":
+        assert (ended, done["version.restored"], state.record(version).state) == ("rolled_back", 1, "rolled_back")
+    else:
+        assert (ended, done["rollback.begun"], state.record(version).state) == ("canary", 0, "canary")
+
+
+def _moves(entry: dict[str, object]) -> bool:
+    return str(entry["action"]).startswith("version.") and entry["action"] not in (
+        "version.registered", "version.refused",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("act", [promotion, rollback])
+def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
+    world: World, act: Callable[[World], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    if act is promotion:
+        world.evidence(version, 60)
+    before = tmp_path / "before"
+    shutil.copytree(world.state.root, before)
+
+    def killed(number: int) -> int:
+        die_before_write(number, world.state)
+        act(world)
+        return 0
+
+    def trial(number: int) -> int:
+        os.fsync = lambda _: None  # what a kill leaves the kernel has; a disk would only make this slow
+        code = in_child(lambda: killed(number))
+        assert code in (0, KILLED), f"write {number}: exit code {code}"
+        world.start()
+        world.turn(5)
+        agreed(world)
+        return WENT_THROUGH if code == 0 else 0
+
+    for number in range(1, MOST):
+        shutil.rmtree(world.state.root)
+        shutil.copytree(before, world.state.root)
+        code = in_child(lambda number=number: trial(number))
+        assert code in (0, WENT_THROUGH), f"killed before write {number}: {capfd.readouterr().err}"
+        if code == WENT_THROUGH:
+            break
+    assert 15 < number < MOST - 1, "an act that writes less was not the one that is meant"
