@@ -23,7 +23,7 @@ LOST = "the controller's state was lost"
 
 
 @dataclass(slots=True)
-class _Replayed:
+class _Retold:
     """What the log tells so far."""
 
     length: int = 0
@@ -42,7 +42,7 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
     `document` is the last one that can be read, `entries` the log where its chain holds, else nothing. A candidate on
     its way, and an operation under way, end: what they waited for is not known.
     """
-    told = _Replayed()
+    told = _Retold()
     for entry in entries:
         _replay(told, entry)
         told.length = entry["n"]
@@ -75,7 +75,7 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
     )
 
 
-def _replay(told: _Replayed, entry: ChainEntry) -> None:
+def _replay(told: _Retold, entry: ChainEntry) -> None:
     """Take one entry in; what makes no sense is passed over."""
     action, details = str(entry.get("action")), entry.get("details") or {}
     if action.startswith(VERSION) and isinstance(details.get("version"), str):
@@ -92,7 +92,7 @@ def _replay(told: _Replayed, entry: ChainEntry) -> None:
         told.begun = None
 
 
-def _replay_move(told: _Replayed, version: str, event: str, details: dict[str, Any], at: float) -> None:
+def _replay_move(told: _Retold, version: str, event: str, details: dict[str, Any], at: float) -> None:
     record = told.records.get(version, VersionRecord())
     if not allows(record.state, event):
         return
@@ -113,7 +113,7 @@ def _replay_move(told: _Replayed, version: str, event: str, details: dict[str, A
         told.stable, told.previous = version, list(dict.fromkeys(line))
 
 
-def _follow(told: _Replayed, document: RoutingDocument) -> None:
+def _follow(told: _Retold, document: RoutingDocument) -> None:
     """The document alone says who is live and who was."""
     told.stable, told.previous = document.stable, list(document.previous)
     live = [version for version, record in told.records.items() if record.state == "live"]
