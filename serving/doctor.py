@@ -22,7 +22,6 @@ from deploy.engines.external import ExternalEngine
 from deploy.engines.queries import models
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
-from serving.up.config import UpConfig
 from serving.up.machine import machine
 from serving.up.preflight import Port, findings, listeners, port_in_use
 from understudy.config import Config, load_config
@@ -77,7 +76,7 @@ def running(state: StateDir) -> dict[str, Any] | None:
 def obstacles(config: Config, state: StateDir) -> Iterator[str]:
     """What stands in the way of `up`, or of `serve` where somebody else runs the student."""
     if config.section(EnginesConfig).student is None:
-        yield from findings(state, listeners(config), config.section(UpConfig))
+        yield from findings(state, listeners(config), config)
     else:
         gateway = config.section(GatewayConfig)
         yield from port_in_use(Port(gateway.host, gateway.port, "gateway.port"))

@@ -14,8 +14,9 @@ def adopt(context: ControlContext) -> None:
     deployment = context.deployment
     if deployment.state.teacher == EXTERNAL and deployment.settings.teacher is None:
         teachers = [m.version for m in deployment.registry.versions() if m.kind == "teacher"]
+        named = deployment.settings.rollout.first_teacher
         if teachers:
-            deployment.change(teacher=teachers[0])
+            deployment.change(teacher=named if named in teachers else teachers[0])
     if deployment.state.stable is not None:
         return
     fit: list[str] = []
@@ -29,8 +30,10 @@ def adopt(context: ControlContext) -> None:
             continue
         if deployment.state.record(version).state == "registered" and not _in_round(deployment, version):
             fit.append(version)
+    named = deployment.settings.rollout.first_student
+    fit.sort(key=lambda version: version != named)
     if fit:
-        moves = [(fit[0], "adopted", "newest version at first start")]
+        moves = [(fit[0], "adopted", "rollout.first_student" if fit[0] == named else "newest version at first start")]
         moves += [(version, "kept", "former version at first start") for version in fit[1:4]]
         deployment.change(*moves, stable=fit[0], previous=tuple(fit[1:4]), decided_by="first start")
 

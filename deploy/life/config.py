@@ -71,6 +71,10 @@ class RolloutConfig(Section):
     """For the gateways to follow a rollback or promotion; its answer then names those that are behind."""
     slot_grace: float = Field(default=20, ge=0)
     """How long a slot's last report stands when its agent is silent."""
+    first_teacher: str | None = None
+    """The version that is the teacher at first start; null: the newest."""
+    first_student: str | None = None
+    """The version that is stable at first start; null: the newest."""
     keep_versions: int = Field(default=8, ge=4)
     """Versions kept beside the live one, the candidate and the three former ones."""
 

@@ -97,3 +97,10 @@ def cache_too_small(size: EngineSize, config: EnginesConfig) -> str | None:
         f"engines.max_model_len ({config.max_model_len}): set engines.kv_cache_bytes to {needed} or more, or lower "
         f"engines.max_model_len"
     )
+
+
+def text_too_long(shape: ModelShape, config: EnginesConfig) -> str | None:
+    """Why vLLM would not start with `engines.max_model_len`; None: the model was made for texts of that length."""
+    if not shape.longest or shape.longest >= config.max_model_len:
+        return None
+    return f"it was made for texts of {shape.longest} tokens: set engines.max_model_len to that or less"

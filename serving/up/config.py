@@ -12,8 +12,11 @@ from understudy.config import Section
 class UpConfig(Section):
     """One machine: the application and its traffic, supervision, limits."""
 
-    application: str = Field(default="demo", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
-    """Python package whose models, traffic and questions are used; serving/up/application.py says what it brings."""
+    application: str | None = Field(default="demo", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")
+    """Python package whose models, traffic and questions are used; serving/up/application.py says what it brings.
+
+    null: models of your own, imported before, and traffic of your own.
+    """
     rate: float = Field(default=5.0, gt=0, le=500)
     """Requests that the application sends in a second."""
     stream_share: float = Field(default=0.5, ge=0, le=1)

@@ -26,7 +26,7 @@ from serving.up.preflight import NotReady, Port, listeners, require
 from serving.up.supervise.process import run_once
 from serving.up.supervise.supervisor import Supervisor
 from understudy.config import Config, load_config
-from understudy.errors import UnderstudyError
+from understudy.errors import ConfigError, UnderstudyError
 from understudy.files import is_ready, write_atomic, write_json
 from understudy.process.ports import reached
 from understudy.state import StateDir
@@ -61,6 +61,10 @@ def plan(options: UpOptions) -> LaunchPlan:
     path = options.state.run / "config.yaml"
     raw = composed(given.raw, embedded(options.state, port).url)
     Config(raw, str(options.config or "defaults")).check()
+    if options.until_swap and Config(raw).section(UpConfig).application is None:
+        raise ConfigError(
+            "--until-swap judges by the questions of an application, and up.application is null: drop one"
+        )
     write_atomic(path, yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), mode=0o600)
     config = load_config(path)
     gateway, control = config.section(GatewayConfig), config.section(ControlConfig)
@@ -80,7 +84,7 @@ def prepare(state: StateDir, found: LaunchPlan) -> None:
     """
     for folder in (state.run, state.logs, state.registry, state.spool):
         folder.mkdir(parents=True, exist_ok=True)
-    require(state, list(found.ports), found.up)
+    require(state, list(found.ports), load_config(found.config))
     engine_key(state)
     urls = {slot: found.engines.url(slot) for slot in found.engines.ports}
     write_json(state.addresses, {
@@ -99,7 +103,7 @@ async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor) -> N
         await supervisor.start(roles.redis_role(embedded(state, found.redis_port).command()))
     if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
-    if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+    if found.up.application and not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
         await install_models(state, found.up)
     for role in roles.product_roles(state, found.config, found.engines):
         await supervisor.start(role)

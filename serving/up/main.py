@@ -139,7 +139,7 @@ class Up:
         goal = None
         if self._options.until_swap:
             goal = Goal(self._state, self._left, plan.up.after_swap_seconds)
-        if self._options.traffic:
+        if self._options.traffic and plan.up.application:
             await supervisor.start(application.sending(self._state, plan.gateway, plan.up))
         await self._show(figures, plan, goal)
         if goal is None:

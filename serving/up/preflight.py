@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from deploy.life.config import RolloutConfig
 from deploy.routing.document import SLOTS, SlotName
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
@@ -15,6 +16,7 @@ from serving.engine.launch.obstacles import free_bytes
 from serving.gateway.config import GatewayConfig
 from serving.up import application
 from serving.up.config import UpConfig
+from serving.up.memory import too_large, versions_to_load
 from understudy.config import Config
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.files import is_ready
@@ -67,22 +69,24 @@ def listeners(config: Config) -> list[Port]:
     ]
 
 
-def findings(state: StateDir, ports: list[Port], up: UpConfig) -> Iterator[str]:
+def findings(state: StateDir, ports: list[Port], config: Config) -> Iterator[str]:
     """One sentence for everything that stands in the way; none when all is well."""
     yield from missing_packages()
+    up, engines = config.section(UpConfig), config.section(EnginesConfig)
     yield from missing_models(state, up)
     yield from too_little_memory(up.min_memory_mib)
+    yield from too_large(versions_to_load(state, own_slots(engines), config.section(RolloutConfig)), engines)
     for port in ports:
         yield from port_in_use(port)
 
 
-def require(state: StateDir, ports: list[Port], up: UpConfig) -> None:
+def require(state: StateDir, ports: list[Port], config: Config) -> None:
     """Check everything.
 
     Raises:
         NotReady: with all findings, one a line.
     """
-    found = list(findings(state, ports, up))
+    found = list(findings(state, ports, config))
     if found:
         raise NotReady("cannot start:\n  - " + "\n  - ".join(found))
 
@@ -95,7 +99,14 @@ def missing_packages() -> Iterator[str]:
 
 def missing_models(state: StateDir, up: UpConfig) -> Iterator[str]:
     """A state with versions needs nothing; a fresh one needs what the application brings."""
-    if not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+    if any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+        return
+    if up.application is None:
+        yield (
+            f"{state.root} holds no models, and up.application brings none: `understudy models import DIR --as teacher "
+            f"--state {state.root}`, then one --as student"
+        )
+    else:
         yield from application.lacking(up)
 
 

@@ -36,6 +36,16 @@ def test_a_version_that_has_learned_nothing_yet_is_never_the_first_stable_one(
     assert "v3" not in document.previous
 
 
+def test_the_versions_that_are_named_are_the_first_ones(state_dir: StateDir) -> None:
+    for number in (1, 2):
+        folder = model_folder(state_dir.root / "made" / f"t{number}", f"t{number}")
+        Registry(state_dir).register(
+            folder, kind="teacher", parent=None, teacher=None, round=None, lineage={}, metrics={}
+        )
+    document = World(state_dir, first_teacher="t1", first_student="v1").turn()
+    assert (document.teacher, document.stable, document.previous) == ("t1", "v1", ("v2",))
+
+
 def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None:
     version = world.candidate()
     world.fleet.refuse[version] = "fingerprint differs by 3.1 nats"

@@ -47,3 +47,11 @@ def test_up_refuses_a_student_that_it_cannot_distil(tmp_path: Path) -> None:
     file.write_text(json.dumps({"engines": {"teacher": OUTSIDE, "student": OUTSIDE}}))
     with pytest.raises(ConfigError, match=r"engines\.student.*understudy serve"):
         plan(UpOptions(StateDir(tmp_path / "state"), config=file))
+
+
+def test_a_swap_is_not_waited_for_where_nobody_brings_the_questions(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("up: {application: null}")
+    with pytest.raises(ConfigError, match=r"--until-swap.*up\.application is null"):
+        plan(UpOptions(StateDir(tmp_path / "state"), config=file, until_swap=True))
+    assert plan(UpOptions(StateDir(tmp_path / "state"), config=file)).up.application is None

@@ -56,13 +56,21 @@ def test_missing_models_are_named_for_a_fresh_state_only(state_dir: StateDir) ->
     assert list(missing_models(state_dir, without)) == []
 
 
+def test_without_an_application_a_fresh_state_asks_for_models_of_ones_own(state_dir: StateDir) -> None:
+    (said,) = missing_models(state_dir, UpConfig(application=None))
+    assert "understudy models import DIR --as teacher" in said
+    assert str(state_dir.root) in said
+
+
 def test_all_findings_come_at_once(state_dir: StateDir) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(NotReady) as refused:
             require(
-                state_dir, [Port("127.0.0.1", taken.getsockname()[1], "control.port")], UpConfig(min_memory_mib=1 << 30)
+                state_dir,
+                [Port("127.0.0.1", taken.getsockname()[1], "control.port")],
+                Config({"up": {"min_memory_mib": 1 << 30}}),
             )
     assert "control.port" in refused.value.message
     assert "min_memory_mib" in refused.value.message
