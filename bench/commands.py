@@ -27,6 +27,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.statistics:main",
         "how often results that are looked at all the time err: peeking, power, clusters, sample ratio",
     ),
+    "faults": (
+        "bench.faults.main:main",
+        "kills, stops, cut logs, bad links, full disk, clocks: is each event there once, in order",
+    ),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

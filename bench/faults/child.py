@@ -1,0 +1,96 @@
+"""The processes that are killed: a gateway's outbox, fed by lines, and a worker's consumer, with effects that tell.
+
+`python -m bench.faults.child gateway BUS FOLDER NAME` takes `{"id", "session", "seq"}` on its input and says
+`{"id", "ok"}` when the event is in the spool, or was refused. `... worker BUS REDIS FOLDER` counts each event
+it applies in a hash, and keeps the order of each session.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Received
+from feedback.consume.consumer import Consumer
+from feedback.events import KPIS, Kpi
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from feedback.privacy.vault import FOLDER, Vault
+from feedback.store.config import RedisConfig
+from feedback.store.connection import connect
+from feedback.store.keys import RedisKeys
+from understudy.errors import Unavailable
+
+SEEN = "faults:seen"
+"""Hash: event -> how often its effects were stored."""
+ORDER = "faults:order:"
+"""+ session: a list of the events' places in it, in the order of their effects."""
+HANDS = 16
+PARTITIONS = 4
+
+
+def gateway(bus_url: str, folder: str, name: str) -> None:
+    """Store what comes on standard input; ends with it."""
+    outbox = Outbox(
+        Path(folder), name, open_bus(BusConfig(url=bus_url, partitions=PARTITIONS), RedisConfig()), OutboxConfig()
+    )
+    outbox.start()
+    lanes: list[queue.SimpleQueue[dict[str, Any]]] = [queue.SimpleQueue() for _ in range(HANDS)]
+    said = threading.Lock()
+
+    def hand(lane: queue.SimpleQueue[dict[str, Any]]) -> None:
+        while True:
+            row = lane.get()
+            event = Kpi(id=row["id"], session=row["session"], at=time.time(), kpi="seq", value=float(row["seq"]))
+            try:
+                outbox.put_durable(event)
+                ok = True
+            except Unavailable:
+                ok = False
+            with said:
+                print(json.dumps({"id": row["id"], "ok": ok}), flush=True)
+
+    for lane in lanes:
+        threading.Thread(target=hand, args=(lane,), daemon=True).start()
+    for line in sys.stdin:
+        row = json.loads(line)
+        if "session" in row:
+            lanes[int(row["session"].rpartition("-")[2]) % HANDS].put(row)
+        else:
+            with said:
+                print(json.dumps(outbox.stats()), flush=True)
+    outbox.close(1.0)
+
+
+def worker(bus_url: str, redis_url: str, folder: str) -> None:
+    """Consume for ever."""
+    vault = Vault(Path(folder) / FOLDER)
+
+    def effects(topic: str, received: Received) -> list[list[Any]]:
+        kpi = vault.open(Kpi, received.value)
+        return [["HINCRBY", SEEN, kpi.id, 1], ["RPUSH", ORDER + kpi.session, str(int(kpi.value))]]
+
+    def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
+        return [["HINCRBY", "faults:buried", why[:80], 1]]
+
+    bus = open_bus(BusConfig(url=bus_url, partitions=PARTITIONS), RedisConfig())
+    consumer = Consumer(bus, connect(redis_url), RedisKeys(), (KPIS,), effects, bury)
+    idle = threading.Event()  # libfaketime cannot do time.sleep, whose end is a point in time
+    while True:
+        try:
+            if not consumer.step():
+                idle.wait(0.02)
+        except Unavailable as error:
+            print(f"waits: {error}", file=sys.stderr, flush=True)
+            idle.wait(0.1)
+
+
+if __name__ == "__main__":
+    {"gateway": gateway, "worker": worker}[sys.argv[1]](*sys.argv[2:])

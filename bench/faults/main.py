@@ -1,0 +1,152 @@
+"""`understudy bench faults`: kills, stops, cut logs, bad links, full disk, jumping clocks; is each event there once?
+
+Two gateways' outboxes and two workers run on a real Redis and, with --bus kafka, a real broker. The load generator
+writes down every event before it goes out and every answer before it counts; half of the faults happen while nobody
+sends. At the end each acknowledged event must have had its effects once, in the order of its session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.faults.cost import sync_cost
+from bench.faults.stage import Fault, Stage, free
+from understudy.files import write_json
+
+SETTLE_SECONDS = 240.0
+"""How long events may take to arrive after the last fault."""
+DRAIN_SECONDS = 60.0
+"""How long a busy phase may last."""
+
+
+def main(argv: list[str]) -> int:
+    """Entry point; 0 when nothing was lost, doubled or out of order."""
+    parser = argparse.ArgumentParser(
+        prog="understudy bench faults",
+        description=__doc__,
+        epilog="example: understudy bench faults --bus kafka --quick",
+    )
+    parser.add_argument("--bus", choices=("redis", "kafka"), default="redis", help="what carries the events")
+    parser.add_argument("--kills", type=int, default=200, help="faults of all kinds (default 200)")
+    parser.add_argument("--events", type=int, default=50_000, help="events (default 50000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults' order and times")
+    parser.add_argument("--quick", action="store_true", help="20 faults, 2000 events")
+    parser.add_argument("--keep", type=Path, help="folder for ledger and logs, kept (default: a temporary one)")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    options = parser.parse_args(argv)
+    kills, events = (20, 2000) if options.quick else (options.kills, options.events)
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="understudy-faults-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        result = run(folder, options.bus, kills, events, options.seed)
+        result["appendfsync"] = sync_cost(folder / "cost")
+    finally:
+        if options.keep is None:
+            free(folder)
+    show(result)
+    if options.json:
+        write_json(options.json, result)
+    return 0 if good(result) else 1
+
+
+def good(result: dict[str, Any]) -> bool:
+    """Whether nothing was lost, doubled, out of order, or never sent, and no part ended by itself."""
+    return not any(result[name] for name in ("lost", "doubled", "out_of_order", "foreign", "crashes"))
+
+
+def run(folder: Path, bus: str, kills: int, events: int, seed: int) -> dict[str, Any]:
+    """Play `kills` faults while `events` go through; what became of them."""
+    began = time.monotonic()
+    stage = Stage(folder, bus, seed)
+    try:
+        stage.start()
+        played = play(stage, kills, events)
+        settled = settle(stage)
+        judged = stage.judge()
+        return {
+            "bus": bus,
+            "events": events,
+            "faults": kills,
+            "seed": seed,
+            **dataclasses.asdict(judged),
+            "kills": dict(Counter(name for _, name in played)),
+            "by_fault": dict(Counter(kind for kind, _ in played)),
+            "crashes": len(stage.crashes),
+            "crashed": dict(Counter(stage.crashes)),
+            "counted_lost": stage.lost_counters(),
+            "skipped": stage.skipped,
+            "settled_seconds": round(settled, 1),
+            "seconds": round(time.monotonic() - began, 1),
+        }
+    finally:
+        stage.close()
+
+
+def play(stage: Stage, kills: int, events: int) -> list[Fault]:
+    """Every kind of fault in turn, in an order by chance; half of them in quiet."""
+    order: list[Fault] = []
+    while len(order) < kills:
+        faults = stage.faults()
+        stage.chance.shuffle(faults)
+        order += faults
+    busy = (kills + 1) // 2
+    share = -(-events // (busy * len(stage.feeders)))
+    for place, fault in enumerate(order[:kills]):
+        if place % 2 == 0:
+            left = max(0, events // len(stage.feeders) - share * (place // 2))
+            for feeder in stage.feeders.values():
+                feeder.grant(min(share, left))
+            time.sleep(stage.chance.uniform(0, 0.5))
+        else:
+            drain(stage)
+            time.sleep(stage.chance.uniform(0, 0.6))
+        stage.play(fault)
+        stage.mend()
+    drain(stage)
+    return order[:kills]
+
+
+def drain(stage: Stage) -> None:
+    """Wait until nothing is owed: the phase that follows is quiet."""
+    end = time.monotonic() + DRAIN_SECONDS
+    while any(feeder.owed for feeder in stage.feeders.values()) and time.monotonic() < end:
+        stage.mend()
+        time.sleep(0.05)
+
+
+def settle(stage: Stage) -> float:
+    """Wait until every acknowledged event has had its effects, and a moment longer; the seconds it took."""
+    began = time.monotonic()
+    while time.monotonic() < began + SETTLE_SECONDS:
+        stage.mend()
+        for feeder in stage.feeders.values():
+            feeder.ask()
+        if stage.judge().lost == 0:
+            break
+        time.sleep(0.5)
+    took = time.monotonic() - began
+    time.sleep(2.0)
+    return took
+
+
+def show(result: dict[str, Any]) -> None:
+    """The table."""
+    table = Table(title="{events} events, {faults} faults, bus {bus}, {seconds} s".format(**result))
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name in ("acknowledged", "lost", "doubled", "out_of_order", "foreign", "refused", "unspooled", "unspooled_ms"):
+        table.add_row(name, str(result[name]))
+    for name in ("kills", "by_fault", "crashed", "counted_lost", "skipped"):
+        table.add_row(name, ", ".join(f"{key} {value}" for key, value in sorted(result[name].items())) or "none")
+    for name, row in result.get("appendfsync", {}).items():
+        table.add_row(f"appendfsync {name}", "{per_second:.0f} events/s, p99 {p99_ms:.2f} ms".format(**row))
+    Console().print(table)
