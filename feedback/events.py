@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -157,6 +158,20 @@ class Kpi(Event):
     version: str | None = None
     target: str = ""
     """Response or session id that it is about."""
+
+
+MODELS: dict[str, type[Event]] = {EXCHANGES: Exchange, HARD: HardSample, KPIS: Kpi, VERDICTS: Verdict}
+
+
+def newer_schema(topic: str, value: bytes) -> int | None:
+    """The schema version of an event that is newer than this program knows; None of any other."""
+    model = MODELS.get(topic)
+    try:
+        given = json.loads(value).get("schema_version")
+    except (ValueError, AttributeError):
+        return None
+    known = model.model_fields["schema_version"].default if model else None
+    return given if type(given) is int and type(known) is int and given > known else None
 
 
 def exchange_id(response_id: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from tests.shared_data import kafka_home
 from trials.broker import Broker
 
+
 @pytest.fixture(scope="session")
 def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port[,host:port]` of a real broker."""

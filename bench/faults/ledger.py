@@ -17,7 +17,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Account:
     """What became of the events."""
 
     acknowledged: int
@@ -33,7 +33,7 @@ class Judgement:
     """Effects of events that were never sent."""
 
 
-class Ledger:
+class LoadLedger:
     """Lines in a file, one for each thing that happened; used by several threads."""
 
     def __init__(self, path: Path) -> None:
@@ -68,12 +68,12 @@ class Ledger:
         with self._mutex:
             return {event for event, ok in self._answers.items() if ok}
 
-    def judge(self, seen: Mapping[str, int], order: Mapping[str, Sequence[int]]) -> Judgement:
+    def judge(self, seen: Mapping[str, int], order: Mapping[str, Sequence[int]]) -> Account:
         """Compare with how often each event had effects, and the order of `seq` by session."""
         believed = self.believed()
         wrong = sum(later <= earlier for places in order.values() for earlier, later in itertools.pairwise(places))
         never = [event for event in self._sent if event not in self._answers and event not in seen]
-        return Judgement(
+        return Account(
             acknowledged=len(believed),
             refused=sum(not ok for ok in self._answers.values()),
             lost=len(believed - seen.keys()),

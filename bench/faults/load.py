@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from bench.faults.ledger import Ledger
-from bench.faults.parts import Part
+from bench.faults.ledger import LoadLedger
+from bench.faults.parts import Victim
 
 WINDOW = 16
 """Events that one gateway has at a time."""
@@ -20,7 +20,7 @@ PATIENCE = 0.2
 class Feeder:
     """Feeds one gateway: what it is granted, in order, whenever the gateway lives."""
 
-    def __init__(self, part: Part, ledger: Ledger) -> None:
+    def __init__(self, part: Victim, ledger: LoadLedger) -> None:
         self.part = part
         self._ledger = ledger
         self._granted = 0

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.faults.cost import sync_cost
-from bench.faults.stage import Fault, Stage, free
+from bench.faults.stage import Fault, FaultStage, free
 from understudy.files import write_json
 
 SETTLE_SECONDS = 240.0
@@ -66,7 +66,7 @@ def good(result: dict[str, Any]) -> bool:
 def run(folder: Path, bus: str, kills: int, events: int, seed: int) -> dict[str, Any]:
     """Play `kills` faults while `events` go through; what became of them."""
     began = time.monotonic()
-    stage = Stage(folder, bus, seed)
+    stage = FaultStage(folder, bus, seed)
     try:
         stage.start()
         played = play(stage, kills, events)
@@ -91,7 +91,7 @@ def run(folder: Path, bus: str, kills: int, events: int, seed: int) -> dict[str,
         stage.close()
 
 
-def play(stage: Stage, kills: int, events: int) -> list[Fault]:
+def play(stage: FaultStage, kills: int, events: int) -> list[Fault]:
     """Every kind of fault in turn, in an order by chance; half of them in quiet."""
     order: list[Fault] = []
     while len(order) < kills:
@@ -115,7 +115,7 @@ def play(stage: Stage, kills: int, events: int) -> list[Fault]:
     return order[:kills]
 
 
-def drain(stage: Stage) -> None:
+def drain(stage: FaultStage) -> None:
     """Wait until nothing is owed: the phase that follows is quiet."""
     end = time.monotonic() + DRAIN_SECONDS
     while any(feeder.owed for feeder in stage.feeders.values()) and time.monotonic() < end:
@@ -123,7 +123,7 @@ def drain(stage: Stage) -> None:
         time.sleep(0.05)
 
 
-def settle(stage: Stage) -> float:
+def settle(stage: FaultStage) -> float:
     """Wait until every acknowledged event has had its effects, and a moment longer; the seconds it took."""
     began = time.monotonic()
     while time.monotonic() < began + SETTLE_SECONDS:

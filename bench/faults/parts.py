@@ -28,7 +28,7 @@ def faketime_library() -> str:
     return next((path for path in FAKETIME if Path(path).is_file()), "")
 
 
-class Part:
+class Victim:
     """A process that may be killed, stopped, started again, and whose clock may be set."""
 
     def __init__(self, name: str, command: list[str], folder: Path, library: str) -> None:
@@ -69,7 +69,7 @@ class Part:
             self.process.wait()
 
 
-class RedisPart(Part):
+class RedisVictim(Victim):
     """Redis with its append-only file, of which the last moments may be cut off."""
 
     def __init__(self, folder: Path, library: str) -> None:
@@ -120,7 +120,7 @@ def child(kind: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "bench.faults.child", kind, *arguments]
 
 
-class KafkaPart(Part):
+class KafkaVictim(Victim):
     """A Kafka broker as a part."""
 
     def __init__(self, home: Path, folder: Path, advertised: int) -> None:

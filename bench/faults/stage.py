@@ -14,10 +14,10 @@ from pathlib import Path
 import redis
 
 from bench.faults.child import ORDER, SEEN
-from bench.faults.ledger import Judgement, Ledger, effects
+from bench.faults.ledger import Account, LoadLedger, effects
 from bench.faults.links import Links, toxiproxy
 from bench.faults.load import Feeder
-from bench.faults.parts import KafkaPart, Part, RedisPart, child, faketime_library, small_volume
+from bench.faults.parts import KafkaVictim, RedisVictim, Victim, child, faketime_library, small_volume
 from trials.broker import find_kafka
 from trials.system import free_ports
 from understudy.errors import UsageError
@@ -33,7 +33,7 @@ Fault = tuple[str, str]
 """What is done, and to whom."""
 
 
-class Stage:
+class FaultStage:
     """Gateways, workers, Redis, and a broker where `bus` is kafka, in `folder`."""
 
     def __init__(self, folder: Path, bus: str, seed: int) -> None:
@@ -46,25 +46,25 @@ class Stage:
         self.volume = folder / "volume"
         if why := small_volume(self.volume, VOLUME):
             self.skipped["disk"] = why
-        self.redis = RedisPart(folder, self._library)
+        self.redis = RedisVictim(folder, self._library)
         self.links = self._linked()
         ports = free_ports(2)
         self._redis_url = self._through("redis", ports[0], self.redis.server.port)
-        self.parts: dict[str, Part] = {"redis": self.redis}
+        self.parts: dict[str, Victim] = {"redis": self.redis}
         bus_url = self._redis_url
         if bus == "kafka":
             bus_url = self._add_broker(folder, ports[1])
-        self.ledger = Ledger(folder / "ledger.jsonl")
+        self.ledger = LoadLedger(folder / "ledger.jsonl")
         self.feeders: dict[str, Feeder] = {}
         for number in range(1, GATEWAYS + 1):
             name = f"gateway-{number}"
-            part = Part(name, child("gateway", bus_url, str(self.volume), name), folder, self._library)
+            part = Victim(name, child("gateway", bus_url, str(self.volume), name), folder, self._library)
             self.feeders[name] = Feeder(part, self.ledger)
             self.parts[name] = part
         for number in range(1, WORKERS + 1):
             name = f"worker-{number}"
             command = child("worker", bus_url, self._redis_url, str(self.volume))
-            self.parts[name] = Part(name, command, folder, self._library)
+            self.parts[name] = Victim(name, command, folder, self._library)
         self.crashes: list[str] = []
 
     def start(self) -> None:
@@ -110,7 +110,7 @@ class Stage:
                 self._start(name)
         self.redis.watch()
 
-    def judge(self) -> Judgement:
+    def judge(self) -> Account:
         """What became of the events so far."""
         with redis.Redis.from_url(self.redis.server.url, socket_timeout=60) as client:
             return self.ledger.judge(*effects(client, SEEN, ORDER))
@@ -151,7 +151,7 @@ class Stage:
         home = find_kafka()
         if home is None:
             raise UsageError("no Kafka to run: set KAFKA_HOME to a distribution (needs Java 17 or later)")
-        broker = KafkaPart(home, folder, advertised=port if self.links is not None else 0)
+        broker = KafkaVictim(home, folder, advertised=port if self.links is not None else 0)
         if self.links is not None:
             self.links.add("broker", port, broker.broker.port)
         self.parts["broker"] = broker

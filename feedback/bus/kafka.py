@@ -201,7 +201,8 @@ class KafkaBus:
                 number = int(head.get("n", b"0"))
                 spool = head.get("s", b"").decode()
                 key = (record.key or b"").decode("utf-8", "replace")
-                received = Received(str(record.offset), spool, number, record.value or b"", key)
+                at = (record.timestamp or 0) / 1000
+                received = Received(str(record.offset), spool, number, record.value or b"", key, at)
                 self._buffers[place].append(received)
 
     def _drop_writer(self) -> None:

@@ -66,6 +66,8 @@ class Received:
     value: bytes
     key: str = ""
     """Session of the event; empty where who sent it gave none."""
+    at: float = 0.0
+    """Seconds since the epoch when the bus took it, by its own clock."""
 
 
 class Bus(Protocol):

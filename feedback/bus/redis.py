@@ -89,16 +89,7 @@ class RedisBus:
         start = f"({after}" if after else "-"
         with redis_errors():
             rows = cast(list[Any], self._redis.xrange(self._keys.stream(topic, partition), start, "+", count=limit))
-        return [
-            Received(
-                position.decode(),
-                fields[b"s"].decode(),
-                int(fields[b"n"]),
-                fields[b"v"],
-                fields.get(b"k", b"").decode(),
-            )
-            for position, fields in rows
-        ]
+        return [_received(position.decode(), fields) for position, fields in rows]
 
     def forget(self, topic: str, partition: int, position: str) -> None:
         """Remove consumed entries, which makes room for writers."""
@@ -114,3 +105,9 @@ class RedisBus:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
+
+
+def _received(position: str, fields: dict[bytes, bytes]) -> Received:
+    """An entry of a stream; its position begins with the milliseconds of its time."""
+    spool, key = fields[b"s"].decode(), fields.get(b"k", b"").decode()
+    return Received(position, spool, int(fields[b"n"]), fields[b"v"], key, int(position.partition("-")[0]) / 1000)

@@ -7,6 +7,7 @@ past its lease changes nothing when it wakes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -15,10 +16,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from feedback.bus.protocol import Bus, Place, Received
+from feedback.consume.meter import Meter
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
-from understudy.errors import UnderstudyError
+from understudy.errors import Unavailable, UnderstudyError
 from understudy.ids import random_id
 
 log = logging.getLogger(__name__)
@@ -28,9 +30,14 @@ BATCH = 64
 LOOK_SECONDS = 30.0
 """How often it is looked for partitions beyond the configured ones."""
 Effects = Callable[[str, Received], list[list[Any]]]
-"""Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable alone."""
+"""Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable and Waits alone."""
 Bury = Callable[[str, Received, str], list[list[Any]]]
 """Keeps an event whose effects Redis cannot apply (topic, event, why); the effects to store in their stead."""
+
+
+class Waits(UnderstudyError):
+    """An event that a newer program will read: its partition waits for one, and no other does."""
+
 
 ALIVE = """
 local time = redis.call('TIME')
@@ -72,6 +79,8 @@ class Consumer:
         self._renewed = 0.0
         self._measured = 0.0
         self._apply = client.register_script(source("effects"))
+        self._waiting: set[Place] = set()
+        self._meter = Meter()
         self._alive = client.register_script(ALIVE)
         self._renew = client.register_script(RENEW)
         self._release = client.register_script(source("release"))
@@ -92,7 +101,11 @@ class Consumer:
         places = list(self._owned)
         # Always as stored: a Redis that forgot its last moments in a crash forgot them together with the effects.
         positions = self._positions(places)
-        applied = sum(self._consume(*place, after) for place, after in zip(places, positions, strict=True))
+        applied = 0
+        for place, after in zip(places, positions, strict=True):
+            done = self._consume(*place, after)
+            self._meter.applied(*place, done)
+            applied += done
         self._measure()
         return applied
 
@@ -149,9 +162,12 @@ class Consumer:
 
     def _consume(self, topic: str, part: int, after: str) -> int:
         events = self._bus.read(topic, part, after, BATCH)
-        if not events:
+        self._meter.waited(topic, part, events[0].at if events else None)
+        batch = self._reckoned(topic, part, events)
+        if not batch:
             return 0
-        applied, faulty, why = self._store(topic, part, [(event, self._effects(topic, event)) for event in events])
+        events = events[: len(batch)]
+        applied, faulty, why = self._store(topic, part, batch)
         if faulty:
             events = events[:faulty]
             log.error("an event of %s:%d goes to the dead letters: %s", topic, part, why)
@@ -166,6 +182,21 @@ class Consumer:
             return 0
         self._bus.forget(topic, part, events[-1].position)
         return applied
+
+    def _reckoned(self, topic: str, part: int, events: list[Received]) -> list[tuple[Received, list[list[Any]]]]:
+        """Events with their effects, up to one that waits."""
+        batch = []
+        for event in events:
+            try:
+                batch.append((event, self._effects(topic, event)))
+            except Waits as error:
+                if (topic, part) not in self._waiting:
+                    log.error("%s:%d waits: %s", topic, part, error.message)
+                self._waiting.add((topic, part))
+                return batch
+        if events:
+            self._waiting.discard((topic, part))
+        return batch
 
     def _store(self, topic: str, part: int, batch: list[tuple[Received, list[list[Any]]]]) -> tuple[int, int, str]:
         """Effects, numbers and position in one call; what effects.lua answers."""
@@ -185,5 +216,7 @@ class Consumer:
             cursors: Any = self._redis.hgetall(self._keys.cursors)
             for topic, part in self._owned:
                 field = f"{topic}:{part}"
-                lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())
-                self._redis.hset(self._keys.lag, field, lag)
+                with contextlib.suppress(Unavailable):  # one that cannot be asked holds up no other
+                    lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())
+                    self._redis.hset(self._keys.lag, field, lag)
+                self._redis.hset(self._keys.meters, field, self._meter.told(topic, part))

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from feedback.bus.protocol import Bus, Received
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
-from feedback.consume.consumer import Consumer
-from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi
+from feedback.consume.consumer import Consumer, Waits
+from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi, newer_schema
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects
 from feedback.letters import letters
@@ -100,6 +100,7 @@ class Worker:
 
         Raises:
             Unavailable: it could not be stored there; the event is read again later.
+            Waits: it is of a newer program; its partition waits until such a one reads it.
         """
         if not received.value:  # the bus refused it, and who sent it made dead letters of it
             return [["HINCRBY", self._keys.counters, f"dead_{topic}", 1]]
@@ -108,6 +109,8 @@ class Worker:
         except Purged:
             return [["HINCRBY", self._keys.counters, f"purged_{topic}", 1]]
         except ValueError as error:  # not JSON, or not an event
+            if newer := newer_schema(topic, received.value):
+                raise Waits(f"an event has schema version {newer}, newer than this worker knows: upgrade it") from None
             return self.bury(topic, received, _why(error))
         except Exception as error:  # whatever an event may hold, those behind it must not wait for it
             log.exception("an event of %s goes to the dead letters", topic)

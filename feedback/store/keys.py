@@ -44,6 +44,11 @@ class RedisKeys:
         return f"{self.prefix}bus:lag"
 
     @property
+    def meters(self) -> str:
+        """Hash: topic:partition -> JSON of the oldest event's age and of the rate, written by workers."""
+        return f"{self.prefix}bus:meters"
+
+    @property
     def replayed(self) -> str:
         """Hash: dead letter -> when it was put back."""
         return f"{self.prefix}bus:replayed"

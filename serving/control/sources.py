@@ -5,6 +5,7 @@ Everything here may be away; then the answer says so instead of failing the whol
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -99,6 +100,24 @@ class Sources:
             topic = field.decode().rpartition(":")[0]
             lag[topic] = lag.get(topic, 0) + int(n)
         return lag or None
+
+    def meters(self) -> dict[str, dict[str, float]]:
+        """By topic: `oldest_seconds`, the age of the oldest event that waits, and `per_second`, as workers report."""
+        client = self._need()
+        with redis_errors():
+            raw: Any = client.hgetall(RedisKeys(self._prefix).meters)
+        found: dict[str, dict[str, float]] = {"oldest_seconds": {}, "per_second": {}}
+        for field, text in raw.items():
+            topic, told = field.decode().rpartition(":")[0], json.loads(text)
+            found["oldest_seconds"][topic] = max(found["oldest_seconds"].get(topic, 0.0), told["oldest_seconds"])
+            found["per_second"][topic] = found["per_second"].get(topic, 0.0) + told["per_second"]
+        return found
+
+    def bus_lost(self) -> int:
+        """Events that the workers know never came."""
+        client = self._need()
+        with redis_errors():
+            return int(client.hget(RedisKeys(self._prefix).counters, "bus.lost") or 0)
 
     def _need(self) -> Any:
         if self._client is None:

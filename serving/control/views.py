@@ -150,7 +150,11 @@ class Views:
 
     def _bus(self) -> BusStatus:
         try:
-            return BusStatus(lag=self._sources.lag())
+            meters = self._sources.meters()
+            return BusStatus(
+                lag=self._sources.lag(), lost=self._sources.bus_lost(),
+                oldest_seconds=meters["oldest_seconds"], per_second=meters["per_second"],
+            )  # fmt: skip
         except Unavailable as error:
             return BusStatus(lag=None, why=error.message)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from feedback.events import CHECK_KINDS, HARD_KINDS, INPUT_KINDS, Exchange, Verdict
+from feedback.events import CHECK_KINDS, EXCHANGES, HARD_KINDS, INPUT_KINDS, VERDICTS, Exchange, Verdict, newer_schema
 from tests.feedback.factory import exchange, hard
 
 FIRST: dict[str, Any] = {
@@ -47,3 +47,11 @@ def test_nine_kinds_of_hard_samples_and_what_is_a_failed_check() -> None:
     assert len(set(HARD_KINDS)) == len(INPUT_KINDS) + len(CHECK_KINDS) == 9
     assert hard(1, kinds=("tone", "logic", "nested")).failed_checks == ("tone", "logic")
     assert hard(1, kinds=("nested",)).failed_checks == ()
+
+
+def test_only_a_newer_schema_is_newer() -> None:
+    assert newer_schema(EXCHANGES, b'{"schema_version": 2}') == 2
+    assert newer_schema(VERDICTS, b'{"schema_version": 3}') == 3
+    for value in (b'{"schema_version": 1}', b'{"schema_version": "2"}', b"[]", b"not JSON", b"\xff"):
+        assert newer_schema(EXCHANGES, value) is None
+    assert newer_schema("another.topic", b'{"schema_version": 9}') is None

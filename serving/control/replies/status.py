@@ -93,6 +93,12 @@ class BusStatus(ControlReply):
     """Events that the workers have yet to consume, by topic; None where nobody knows."""
 
     lag: dict[str, int] | None
+    oldest_seconds: dict[str, float] | None = None
+    """How long the oldest of them has waited."""
+    per_second: dict[str, float] | None = None
+    """Events that had their effects, over the last ten seconds."""
+    lost: int | None = None
+    """Events that never came, by gaps in their numbers."""
     why: str = ""
 
 
