@@ -14,14 +14,14 @@ from trials.system import ROOT, free_ports
 SHARED = ROOT.parent / "shared" / "bin"
 
 
-def toxiproxy() -> str:
-    """Path of toxiproxy-server: of PATH, else of ../shared/bin; empty without one."""
+def toxiproxy(folder: Path) -> str:
+    """Path of toxiproxy-server: of PATH, else of ../shared/bin, unpacked into `folder`; empty without one."""
     if found := shutil.which("toxiproxy-server"):
         return found
     if not (SHARED / "unpack").is_file():
         return ""
-    done = subprocess.run([SHARED / "unpack"], capture_output=True, text=True, timeout=120)
-    path = Path(done.stdout.strip()) / "toxiproxy-server"
+    subprocess.run([str(SHARED / "unpack"), str(folder)], capture_output=True, timeout=120)
+    path = folder / "toxiproxy-server"
     return str(path) if path.is_file() else ""
 
 

@@ -137,7 +137,7 @@ class FaultStage:
             subprocess.run(["umount", "-l", str(self.volume)], check=False)
 
     def _linked(self) -> Links | None:
-        if program := toxiproxy():
+        if program := toxiproxy(self.folder / "tools"):
             return Links(program, self.folder / "toxiproxy.log")
         self.skipped["link"] = "no toxiproxy-server on PATH"
         return None
