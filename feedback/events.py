@@ -30,6 +30,18 @@ def _counted(value: Any) -> int | None:
 
 
 Tokens = Annotated[int | None, BeforeValidator(_counted)]
+MOST_TOKENS = 1 << 15
+"""Of a reply, whose ids are kept."""
+
+
+def _ids(value: Any) -> tuple[int, ...] | None:
+    """Ids of tokens as an engine gives them; None for what cannot be some, and for very many."""
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= MOST_TOKENS:
+        return None
+    return None if any(_counted(item) is None for item in value) else tuple(value)
+
+
+TokenIds = Annotated[tuple[int, ...] | None, BeforeValidator(_ids)]
 
 
 class Event(BaseModel):
@@ -50,7 +62,7 @@ class Event(BaseModel):
 class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
-    TEXT: ClassVar[tuple[str, ...]] = ("messages", "params", "reply")
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "params", "reply", "reply_tokens")
     schema_version: Literal[1] = 1
     unit: str
     unit_derived: bool = False
@@ -61,6 +73,8 @@ class Exchange(Event):
     params: dict[str, Any] = Field(default_factory=dict)
     """max_tokens, temperature, seed, ... of the request, not its text."""
     reply: str
+    reply_tokens: TokenIds = None
+    """Its tokens as the engine gave them, where the client asked for them; None else, and where it was redacted."""
     finish_reason: str = "stop"
     status: int = 200
     arm: Literal["teacher", "student"]
@@ -124,11 +138,13 @@ class Verdict(Event):
 class HardSample(Event):
     """An input whose checks failed (or that is hard by its kind), for the pool. Text only."""
 
-    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "student_text")
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "teacher_tokens", "student_text")
     schema_version: Literal[1] = 1
     exchange: str
     messages: list[dict[str, Any]]
     teacher_text: str
+    teacher_tokens: TokenIds = None
+    """Its tokens as the teacher gave them, which its text encoded again need not be; None: not known, or cut."""
     student_text: str
     teacher: str
     student: str

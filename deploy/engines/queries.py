@@ -59,9 +59,12 @@ class Meant:
 def chat(
     model: str, messages: Sequence[Mapping[str, Any]], max_tokens: int, meant: Meant | None = None, **more: Any
 ) -> Query[Reply]:
-    """A reply, greedy unless `more` says otherwise; its version and seconds are for the caller to fill in."""
+    """A reply, greedy unless `more` says otherwise; its version and seconds are for the caller to fill in.
+
+    Engines of ours are asked for the ids of its tokens, too.
+    """
     body = {"model": model, "messages": list(messages), "max_tokens": max_tokens, "temperature": 0, **more}
-    return _work(CHAT, body, meant, _reply)
+    return _work(CHAT, body if meant is None else {**body, "return_token_ids": True}, meant, _reply)
 
 
 def prompt_logprobs(
@@ -146,6 +149,12 @@ def _positions(rows: Sequence[Mapping[str, Mapping[str, Any]] | None]) -> list[P
     return [{int(token): float(entry["logprob"]) for token, entry in (row or {}).items()} for row in rows]
 
 
+def _token_ids(given: Any) -> tuple[int, ...] | None:
+    if not isinstance(given, list) or not given or not all(type(token) is int and token >= 0 for token in given):
+        return None
+    return tuple(given)
+
+
 def _reply(text: str) -> Reply:
     answer = json.loads(text)
     choice, usage = answer["choices"][0], answer.get("usage") or {}
@@ -156,4 +165,5 @@ def _reply(text: str) -> Reply:
         prompt_tokens=int(usage.get("prompt_tokens", 0)),
         completion_tokens=int(usage.get("completion_tokens", 0)),
         seconds=0.0,
+        tokens=_token_ids(choice.get("token_ids")),
     )

@@ -114,7 +114,7 @@ class Redaction:
         reply = redactor.text(exchange.reply)
         changed: dict[str, Any] = {}
         if redactor.found:
-            changed = {"messages": messages, "reply": reply, "redacted": True}
+            changed = {"messages": messages, "reply": reply, "reply_tokens": None, "redacted": True}
         changed["params"] = redactor.value(exchange.params)
         for field in ("unit", "user", "session", "response_id"):
             if value := getattr(exchange, field):

@@ -19,6 +19,8 @@ class Reply:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    tokens: tuple[int, ...] | None = None
+    """Ids of its tokens; None of an engine that does not say."""
 
 
 class Engine(Protocol):

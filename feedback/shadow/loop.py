@@ -47,6 +47,8 @@ class Answers:
     student_version: str
     cut: bool = False
     """Whether a limit of tokens ended one of them, so that both are cut there."""
+    teacher_tokens: tuple[int, ...] | None = None
+    """As the teacher gave them; None: not known, or cut."""
 
 
 class ShadowLoop:
@@ -129,7 +131,11 @@ class ShadowLoop:
         cut = "length" in (used if len(replies) == 2 else {*used, exchange.finish_reason})
         teacher, student = comparable_texts(texts["teacher"], texts["student"], cut=cut)
         other = exchange.version
-        return Answers(teacher, student, versions.get("teacher", other), versions.get("student", other), cut)
+        tokens = replies["teacher"].tokens if "teacher" in replies else exchange.reply_tokens
+        return Answers(
+            teacher, student, versions.get("teacher", other), versions.get("student", other), cut,
+            None if cut else tokens,
+        )  # fmt: skip
 
     async def _reply(self, job: Job, target: Target, chosen: ShadowPlan) -> Reply:
         while await target.engine.running() > self._config.max_running:
@@ -204,6 +210,7 @@ def make_sample(exchange: Exchange, answers: Answers, verdict: Verdict, lang: st
         exchange=exchange.id,
         messages=exchange.messages,
         teacher_text=answers.teacher,
+        teacher_tokens=answers.teacher_tokens,
         student_text=answers.student,
         teacher=answers.teacher_version,
         student=answers.student_version,

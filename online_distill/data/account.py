@@ -46,6 +46,7 @@ def account(train: Sequence[Row], holdout: Sequence[Row], table: Sequence[Mappin
         "clusters": len(table),
         "clusters_reserved": sum(bool(entry["reserved"]) for entry in table),
         "largest_clusters": list(table[:SHOWN]),
+        "as_logged": sum(row.teacher_tokens is not None for row in train),
         "student_texts": len(texts),
         "student_texts_from": min(texts, default=None),
         "samples": lineage_digest(train),

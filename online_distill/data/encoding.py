@@ -36,29 +36,47 @@ class Encoder:
         text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def spans(self, reply: str) -> list[tuple[int, int]]:
+    def spans(self, reply: str, logged: Sequence[int] | None = None) -> list[tuple[int, int]]:
         """Where in a reply each of its tokens stands, in characters; its end token stands behind it."""
-        found = self.tokenizer(reply, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        return [*((int(start), int(end)) for start, end in found), (len(reply), len(reply))]
+        own = self._own(reply, logged)
+        if own is None:
+            found = self.tokenizer(reply, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            return [*((int(start), int(end)) for start, end in found), (len(reply), len(reply))]
+        ends = [len(self._said(own[: n + 1])) for n in range(len(own))]
+        return [*zip([0, *ends[:-1]], ends, strict=True), (len(reply), len(reply))]
 
     def text(self, tokens: Sequence[int]) -> str:
         """What tokens of a reply say, without its end token."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
 
     def encode(
-        self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int, cut: bool = False
-    ) -> Encoded | None:
+        self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int, cut: bool = False,
+        logged: Sequence[int] | None = None,
+    ) -> Encoded | None:  # fmt: skip
         """Prompt and reply with its end token; None when there is no reply or it does not fit.
 
+        The reply's tokens are those `logged` by who gave it, where they say `reply` in this vocabulary: its text
+        encoded again may be others, of which nobody said that they were the likeliest.
         A reply longer than `max_reply` is cut there and has no end token. Nor has one that was `cut` before, which
         loses its last token, too: the cut may have gone through it.
         """
         prompt = self.prompt(messages)
-        whole = self.tokenizer.encode(reply, add_special_tokens=False)
+        whole = self._own(reply, logged) or self.tokenizer.encode(reply, add_special_tokens=False)
         tokens = (whole[:-1] if cut else [*whole, self.end])[:max_reply]
         if len(tokens) < 2 or len(prompt) + len(tokens) > max_length:
             return None
         return Encoded([*prompt, *tokens], len(prompt))
+
+    def _own(self, reply: str, logged: Sequence[int] | None) -> list[int] | None:
+        """The logged tokens without their end, where they say `reply`; None: there are none, or they do not."""
+        own = list(logged or ())
+        own = own[:-1] if own and own[-1] == self.end else own
+        if not own or max(own) >= len(self.tokenizer) or self._said(own) != reply:
+            return None
+        return own
+
+    def _said(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False))
 
 
 def require_shared_tokenizer(teacher: Path, student: Path) -> None:

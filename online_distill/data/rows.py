@@ -22,7 +22,7 @@ that it has learned; an exchange for replay; a row that an earlier round has kep
 class Row(BaseModel):
     """One sample of a round, as it lies in `rounds/N/select/*.jsonl`. An `anchor` is a general row."""
 
-    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "student_text")
+    TEXT: ClassVar[tuple[str, ...]] = ("messages", "teacher_text", "teacher_tokens", "student_text")
     """Stored under the key of the row's tenant, see `feedback.privacy.vault`."""
     model_config = ConfigDict(frozen=True, extra="ignore")
     schema_version: Literal[1] = 1
@@ -36,6 +36,8 @@ class Row(BaseModel):
     weight: float
     messages: list[dict[str, Any]]
     teacher_text: str
+    teacher_tokens: tuple[int, ...] | None = None
+    """Its tokens as the teacher gave them; None: not known."""
     student_text: str
     """Of the round's parent; empty where another version wrote it."""
     teacher: str = ""
@@ -64,6 +66,7 @@ class Row(BaseModel):
             weight=sample.weight if role == "hard" else 1.0,
             messages=sample.messages,
             teacher_text=sample.teacher_text,
+            teacher_tokens=sample.teacher_tokens,
             student_text=sample.student_text if role == "hard" and sample.student == parent else "",
             teacher=sample.teacher,
             cluster=cluster,

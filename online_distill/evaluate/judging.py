@@ -50,7 +50,12 @@ def judge(
         for row in rows
         if (
             text := encoder.encode(
-                row.messages, row.teacher_text, max_length=max_length, max_reply=REPLY_TOKENS, cut=row.cut
+                row.messages,
+                row.teacher_text,
+                max_length=max_length,
+                max_reply=REPLY_TOKENS,
+                cut=row.cut,
+                logged=row.teacher_tokens,
             )
         )
     ]
@@ -128,7 +133,7 @@ def _by_part(
     for question, was, now in zip(questions, before, after, strict=True):
         reply, prompt = question.row.teacher_text, prompt_text(question.row.messages)
         sorts = found.setdefault(_slice(question.row), {part: [] for part in PARTS})
-        kinds = parts(prompt, reply, encoder.spans(reply), rare)
+        kinds = parts(prompt, reply, encoder.spans(reply, question.row.teacher_tokens), rare)
         for part, *pair in zip(kinds, hits(question.text, was), hits(question.text, now), strict=False):
             sorts[part].append((pair[0], pair[1]))
     return {

@@ -30,7 +30,10 @@ class Parent:
         """
         config = self._context.config
         limits = {"max_length": config.max_length, "max_reply": config.max_reply}
-        texts = [self._encoder.encode(row.messages, row.teacher_text, cut=row.cut, **limits) for row in rows]
+        texts = [
+            self._encoder.encode(row.messages, row.teacher_text, cut=row.cut, logged=row.teacher_tokens, **limits)
+            for row in rows
+        ]
         shares = iter(agreement(self._model, [text for text in texts if text is not None]))
         return [text is None or next(shares) == 1.0 for text in texts]
 

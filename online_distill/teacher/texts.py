@@ -47,11 +47,11 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[
     for group in groups:
         for index, row in enumerate(group):
             place = math.inf if row.known else index / pace
-            sides = [("teacher", row.teacher_text, place)]
+            sides = [("teacher", row.teacher_text, row.teacher_tokens, place)]
             if row.role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
-                sides.append(("student", row.student_text, place + STUDENT_OFFSET))
-            for side, text, at in sides:
-                encoded = encoder.encode(row.messages, text, cut=row.cut, **limits)
+                sides.append(("student", row.student_text, None, place + STUDENT_OFFSET))
+            for side, text, logged, at in sides:
+                encoded = encoder.encode(row.messages, text, cut=row.cut, logged=logged, **limits)
                 if encoded is not None:
                     ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight, row.known)))
     return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]

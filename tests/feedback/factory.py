@@ -47,6 +47,7 @@ class ScriptedEngine:
     text: str = "您的订单将在 3 天内送达。"
     delay: float = 0.0
     busy: int = 0
+    tokens: tuple[int, ...] | None = None
     fail: list[Exception] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class ScriptedEngine:
             raise self.fail.pop(0)
         if given["version"] != self.version:
             raise Conflict("another version")
-        return Reply(self.text, self.version, "stop", 10, 10, self.delay)
+        return Reply(self.text, self.version, "stop", 10, 10, self.delay, self.tokens)
 
     async def running(self) -> int:
         return self.busy

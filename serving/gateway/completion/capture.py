@@ -54,6 +54,8 @@ class ParsedReply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     tools: bool = False
+    reply_tokens: tuple[int, ...] | None = None
+    """Where the client asked for them (`return_token_ids`)."""
 
 
 TAKEN = {owner: Exchange.model_fields.keys() & {field.name for field in fields(owner)} for owner in (
@@ -110,6 +112,7 @@ def parse_reply(raw: bytes, streamed: bool) -> ParsedReply:
     """Text, end and usage of a reply of either API; of the first choice alone."""
     documents = [_object(event) for event in _events(raw)] if streamed else [_object(raw)]
     text: list[str] = []
+    ids: list[Any] = []
     identity, finish, tools = "", "", False
     usage: dict[str, Any] = {}
     for document in documents:
@@ -121,10 +124,11 @@ def parse_reply(raw: bytes, streamed: bool) -> ParsedReply:
         if isinstance(part, dict):
             text.append(_text(part.get("content") or part.get("text")))
             tools = tools or bool(part.get("tool_calls"))
+        ids += found if isinstance(found := choice.get("token_ids"), list) else []
         finish = _text(choice.get("finish_reason")) or finish
     return ParsedReply(
         identity, "".join(text), finish, _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")), tools,
+        _count(usage.get("completion_tokens")), tools, tuple(ids) or None,
     )  # fmt: skip
 
 

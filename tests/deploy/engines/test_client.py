@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from deploy.engines.client import EngineClient
+from online_distill.data.encoding import Encoder
 from tests.engines import EARLIER, LATER, Engines
+from tests.online_distill.world import TOKENIZER
 from trials.system import free_ports
 from understudy.errors import BadRequest, Conflict, Unavailable
 
@@ -27,6 +29,9 @@ async def test_a_reply_says_what_it_cost(client: EngineClient) -> None:
     assert reply.version == EARLIER
     assert reply.prompt_tokens > 5
     assert 0 < reply.completion_tokens <= 6
+    assert reply.tokens is not None
+    assert len(reply.tokens) == reply.completion_tokens
+    assert Encoder(TOKENIZER).text(reply.tokens) == reply.text
     assert reply.finish_reason in ("length", "stop")
 
 

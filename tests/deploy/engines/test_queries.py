@@ -70,6 +70,21 @@ def test_an_answer_that_is_no_engines_is_as_good_as_none(text: str) -> None:
         understood(chat("m", [], 1), Answer(200, text))
 
 
+def test_a_reply_of_ours_comes_with_its_tokens_and_what_cannot_be_tokens_does_not() -> None:
+    assert (chat("m", [], 1, Meant("v1", 10)).body or {})["return_token_ids"] is True
+    assert "return_token_ids" not in (chat("m", [], 1).body or {})
+    for given, tokens in (
+        ("[5, 6]", (5, 6)),
+        ("[]", None),
+        ("null", None),
+        ("[-1]", None),
+        ('["5"]', None),
+        ("3", None),
+    ):
+        text = f'{{"choices": [{{"message": {{"content": "x"}}, "token_ids": {given}}}]}}'
+        assert understood(chat("m", [], 1), Answer(200, text)).tokens == tokens
+
+
 def test_only_engines_of_ours_are_told_version_and_priority() -> None:
     ours, other = chat("m", [], 1, Meant("v1", 10), temperature=0.5), chat("m", [], 1)
     assert (dict(ours.headers), (ours.body or {})["priority"]) == ({"x-understudy-version": "v1"}, 10)

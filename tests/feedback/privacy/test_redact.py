@@ -71,6 +71,13 @@ def test_clean_exchanges_are_not_marked() -> None:
     assert OURS.exchange(clean) is clean
 
 
+def test_token_ids_go_where_a_surrogate_comes_since_they_say_what_the_text_said() -> None:
+    clean = OURS.exchange(exchange(reply_tokens=[5, 6]))
+    assert clean.reply_tokens == (5, 6)
+    for changes in ({"reply": "write to wang@example.cn"}, {"messages": [{"role": "user", "content": "13812345678"}]}):
+        assert OURS.exchange(exchange(reply_tokens=[5, 6], **changes)).reply_tokens is None
+
+
 def test_units_that_are_addresses_become_pseudonyms() -> None:
     done = OURS.exchange(exchange(1, unit="wang@example.cn", user="wang@example.cn"))
     assert done.unit == done.user == OURS.pseudonym("wang@example.cn")

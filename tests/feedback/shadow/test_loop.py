@@ -106,6 +106,25 @@ async def test_what_a_limit_has_cut_says_so_and_is_not_held_to_its_last_number(w
     assert {sample.exchange: sample.cut for sample in samples} == {exchange(0).id: True, exchange(1).id: False}
 
 
+async def test_the_teachers_tokens_come_along_as_it_gave_them(world: World) -> None:
+    """As the client got them, as the shadow copy got them; none where the reply was cut or is not used."""
+    assert world.directory.teacher
+    world.directory.teacher.tokens, world.directory.students[0].tokens = (7, 8), (1,)
+    given = [
+        exchange(0, reply_tokens=[3, 4]), exchange(1), exchange(2, arm="student", version="v1", reply_tokens=[1]),
+        exchange(3, reply_tokens=[3, 4], params={"temperature": 0.9}),
+        exchange(4, reply_tokens=[3], finish_reason="length"),
+    ]  # fmt: skip
+    for one in given:
+        world.gateway.put(one)
+    await world.work(lambda: len(world.stats.recent_verdicts()) == 5)
+    found = {s.exchange: s.teacher_tokens for s in (*world.pool.sample(9), *world.pool.sample(9, kind=ANCHOR))}
+    assert [found[one.id] for one in given if one.id in found] == [
+        tokens for one, tokens in zip(given, ((3, 4), None, (7, 8), (7, 8), None), strict=True) if one.id in found
+    ]
+    assert len(found) >= 3
+
+
 async def test_a_student_reply_is_compared_with_the_teacher(world: World) -> None:
     assert world.directory.teacher
     world.gateway.put(exchange(1, arm="student", version="v1", reply="不知道"))

@@ -42,6 +42,29 @@ def test_a_reply_that_a_limit_ended_has_no_end_and_loses_its_last_token() -> Non
     assert cut.tokens == whole.tokens[:-2]
 
 
+@pytest.mark.parametrize("reply", ["Your order arrives on Friday.", "您的订单将在周五送达。"])
+def test_tokens_are_those_that_were_logged_where_they_say_the_reply(reply: str) -> None:
+    """One token for each character, or as few as that takes, is what no tokenizer makes of a text."""
+    encoder, ask = Encoder(TOKENIZER), [{"role": "user", "content": "?"}]
+    logged = [t for c in reply for t in encoder.tokenizer.encode(c, add_special_tokens=False)]
+    own = encoder.tokenizer.encode(reply, add_special_tokens=False)
+    assert logged != own
+
+    def encoded(tokens: list[int] | None) -> list[int]:
+        found = encoder.encode(ask, reply, max_length=300, max_reply=200, logged=tokens)
+        assert found is not None
+        return found.tokens[found.start :]
+
+    assert encoded(logged) == encoded([*logged, encoder.end]) == [*logged, encoder.end]
+    beyond = [*logged, len(encoder.tokenizer)]
+    for others in (logged[:-1], [*logged, logged[0]], beyond, [encoder.end, *logged], [], None):
+        assert encoded(others) == [*own, encoder.end], others
+    spans = encoder.spans(reply, logged)
+    assert len(spans) == len(logged) + 1
+    assert "".join(reply[start:end] for start, end in spans) == reply
+    assert encoder.spans(reply, beyond) == encoder.spans(reply)
+
+
 def test_different_tokenizers_are_refused(student: Path, tmp_path: Path) -> None:
     model = shutil.copytree(student, tmp_path / "m")
     require_shared_tokenizer(TOKENIZER, model)

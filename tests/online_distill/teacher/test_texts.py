@@ -32,6 +32,15 @@ def test_what_the_parent_scores_comes_last_and_leaves_the_order_of_the_rest() ->
     ]
 
 
+def test_the_teachers_tokens_are_scored_as_they_were_logged() -> None:
+    encoder, row = Encoder(TOKENIZER), Row.of(make_samples(1)[0], "hard", parent="v1")
+    logged = tuple(t for c in row.teacher_text for t in encoder.tokenizer.encode(c, add_special_tokens=False))
+    texts = texts_of([row.model_copy(update={"teacher_tokens": logged})], encoder, DataConfig())
+    found = {text.key.rpartition("/")[2]: text.encoded.tokens[text.encoded.start : -1] for text in texts}
+    assert found["teacher"] == list(logged) != encoder.tokenizer.encode(row.teacher_text, add_special_tokens=False)
+    assert found["student"] == encoder.tokenizer.encode(row.student_text, add_special_tokens=False)
+
+
 def test_a_students_text_that_is_the_teachers_is_scored_once() -> None:
     row = Row.of(make_samples(1)[0], "hard", parent="v1")
     same = row.model_copy(update={"student_text": f" {row.teacher_text} "})

@@ -111,6 +111,18 @@ def test_an_exchange_says_what_its_parts_say() -> None:
     assert (one.prompt_tokens, one.completion_tokens, one.params) == (7, None, {"max_tokens": 5})
 
 
+def test_tokens_that_the_client_asked_for_are_captured_of_either_kind_of_reply() -> None:
+    plain = b'{"choices":[{"message":{"content":"ab"},"token_ids":[5,6]}]}'
+    assert assemble(replace(RAW, chunks=(plain,))).reply_tokens == (5, 6)
+    parts = (
+        b'data: {"choices":[{"delta":{"content":"%s"},"token_ids":[%d]}]}\n\n' % part for part in ((b"a", 5), (b"b", 6))
+    )
+    streamed = assemble(replace(RAW, chunks=(*parts, b"data: [DONE]\n\n"), streamed=True))
+    assert (streamed.reply, streamed.reply_tokens) == ("ab", (5, 6))
+    assert assemble(replace(RAW, chunks=(plain.replace(b"5,6", b'5,"6"'),))).reply_tokens is None
+    assert assemble(RAW).reply_tokens is None
+
+
 def test_how_an_exchange_ended_is_told() -> None:
     assert assemble(RAW).finish_reason == "stop"
     assert assemble(replace(RAW, outcome="cancelled")).finish_reason == "cancelled"
@@ -138,7 +150,10 @@ def test_no_reply_is_too_strange_to_assemble(reply: bytes, streamed: bool) -> No
         lambda i: (
             st.lists(i)
             | st.dictionaries(
-                st.sampled_from(["choices", "delta", "message", "content", "id", "usage", "finish_reason", "index"]), i
+                st.sampled_from(
+                    ["choices", "delta", "message", "content", "id", "usage", "finish_reason", "index", "token_ids"]
+                ),
+                i,
             )
         ),
     )
