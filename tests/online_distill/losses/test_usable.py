@@ -55,6 +55,9 @@ def test_every_fault_has_its_name() -> None:
         if bad_top is not None:
             top[1] = bad_top
         assert faults(ids, top, VOCABULARY).tolist() == [0, FAULTS.index(name) + 1, 0]
+    _, _, ids, top, _ = case(3, 0)
+    top[1, 0] = float("inf")
+    assert faults(ids, top, VOCABULARY).tolist() == [0, FAULTS.index("not a number") + 1, 0]
 
 
 @settings(max_examples=60, deadline=None)
