@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 
@@ -14,6 +15,11 @@ def random_id(prefix: str = "") -> str:
 def stable_id(*parts: str) -> str:
     """128 bits of SHA-256 over `parts` in hex: the same parts give the same id in every process."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def short_hash(text: str) -> str:
+    """96 bits of SHA-256 of `text` in 16 characters, where millions of them are held in memory."""
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
 
 
 def unit_fraction(*parts: str) -> float:

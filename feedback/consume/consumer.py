@@ -30,7 +30,7 @@ BATCH = 64
 LOOK_SECONDS = 30.0
 """How often it is looked for partitions beyond the configured ones."""
 Effects = Callable[[str, Received], list[list[Any]]]
-"""Redis commands (or verbs of effects.lua) of one event of a topic; may raise Unavailable and Waits alone."""
+"""Verbs of `store/lua/` (or Redis commands) of one event of a topic; may raise Unavailable and Waits alone."""
 Bury = Callable[[str, Received, str], list[list[Any]]]
 """Keeps an event whose effects Redis cannot apply (topic, event, why); the effects to store in their stead."""
 
@@ -61,24 +61,29 @@ return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 
 
 class Consumer:
-    """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times."""
+    """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times.
+
+    `settings`: what the verbs must know, see `feedback.kpis.effects.settings`.
+    """
 
     def __init__(
-        self, bus: Bus, client: Client, keys: RedisKeys, topics: Sequence[str], effects: Effects, bury: Bury
-    ) -> None:
+        self, bus: Bus, client: Client, keys: RedisKeys, topics: Sequence[str], effects: Effects, bury: Bury,
+        settings: str,
+    ) -> None:  # fmt: skip
         self._bus = bus
         self._redis = client
         self._keys = keys
         self._id = random_id()
         self._effects = effects
         self._bury = bury
+        self._settings = settings
         self._topics = tuple(topics)
         self._places: list[Place] = []
         self._looked: float | None = None
         self._owned: dict[tuple[str, int], str] = {}
         self._renewed = 0.0
         self._measured = 0.0
-        self._apply = client.register_script(source("effects"))
+        self._apply = client.register_script(source("staging", "rows", "targets", "effects"))
         self._waiting: set[Place] = set()
         self._meter = Meter()
         self._alive = client.register_script(ALIVE)
@@ -202,7 +207,8 @@ class Consumer:
         """Effects, numbers and position in one call; what effects.lua answers."""
         events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
         keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part), self._keys.counters]
-        arguments = [self._owned[topic, part], f"{topic}:{part}", json.dumps(events, ensure_ascii=False)]
+        told = json.dumps(events, ensure_ascii=False)
+        arguments = [self._owned[topic, part], f"{topic}:{part}", told, self._settings]
         with redis_errors():
             applied, faulty, why = self._apply(keys, arguments)
         return int(applied), int(faulty), why.decode()

@@ -22,7 +22,7 @@ from feedback.checks.kinds import Check
 from feedback.consume.consumer import Consumer, Waits
 from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi, newer_schema
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import exchange_effects, feedback_effects
+from feedback.kpis.effects import exchange_effects, feedback_effects, settings
 from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
@@ -70,7 +70,8 @@ class Worker:
         self._directory = directory
         self._stop = threading.Event()
         self._fault: Exception | None = None
-        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury)
+        told = settings(self._keys, config.kpis)
+        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told)
         self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault)
         pool = Pool(client, config.prefix, config.pool, outbox.vault)
         checks = build(config.shadow) if checks is None else checks
@@ -118,9 +119,9 @@ class Worker:
 
     def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
         if topic == KPIS:
-            return feedback_effects(self._keys, self._config.kpis, self._outbox.vault.open(Kpi, value), now)
+            return feedback_effects(self._keys, self._outbox.vault.open(Kpi, value))
         exchange = self._outbox.vault.open(Exchange, value)
-        commands = exchange_effects(self._keys, self._config.kpis, exchange, now)
+        commands = exchange_effects(self._keys, exchange)
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow

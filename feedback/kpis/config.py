@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
 from pydantic import Field
 
 from understudy.config import Section
 
 
 class KpisConfig(Section):
-    """Names accepted by /v1/feedback beside the built-in ones, and how long late arrivals are joined."""
+    """Names accepted by /v1/feedback beside the built-in ones, and how much is remembered for how long."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = MappingProxyType({"targets": "target_bytes"})
     declared: tuple[str, ...] = ()
-    late_days: float = Field(default=30, gt=0)
+    late_days: float = Field(default=30, gt=0, le=366)
     """How long a response, a session, or feedback that came before its response is remembered."""
-    targets: int = Field(default=100_000, gt=0)
-    """Responses and sessions remembered at most, and as much early feedback; the oldest go first."""
+    target_bytes: int = Field(default=2 << 30, gt=0)
+    """Bytes of Redis for responses and sessions that feedback may name, about 140 each; the oldest go, counted."""
+    early_bytes: int = Field(default=64 << 20, gt=0)
+    """Bytes of Redis for feedback that came before what it names; the oldest goes first, counted."""
+    row_bytes: int = Field(default=1 << 30, gt=0)
+    """Bytes of Redis for the rows of users, about 300 each; beyond it users that are new have no row, counted."""
+    row_places: int = Field(default=64, gt=0)
+    """Arms, versions and experiments in which one user is followed; further ones are not, counted."""

@@ -1,59 +1,63 @@
-"""What an event adds to the KPIs, as Redis commands: n, sum and sum of squares by arm, version and experiment arm.
+"""What an event adds to the KPIs, as verbs of the one call that consumes it (`feedback/store/lua/`).
 
-Pure: the commands run inside the call that consumes the event (`feedback.consume.consumer`), so that each counts once.
+Pure. Single values are counted by group (number, sum, sum of squares: what the canary reads); a user's row and the
+sums over distinct users are `rows.lua`'s; what feedback may name is `targets.lua`'s.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from ab.quantiles import bucket
 from feedback.events import Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
+from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
+from feedback.kpis.sketch import group_of, key_of
 from feedback.store.keys import RedisKeys
+from understudy.ids import short_hash
 
 RedisCommand = list[Any]
 DAY = 86_400.0
 
 
+def settings(keys: RedisKeys, config: KpisConfig) -> str:
+    """What the verbs must know: names of keys, bounds, and which products are summed; JSON."""
+    return json.dumps(
+        {
+            "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
+            "targets": keys.targets, "early": keys.early, "days": keys.target_days, "bytes": keys.kpi_bytes,
+            "counters": keys.counters, "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
+            "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
+            "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in pairs(config)],
+        }
+    )  # fmt: skip
+
+
 def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> list[RedisCommand]:
-    """Commands that add `values` to each group, such as `version:v1`."""
-    commands: list[RedisCommand] = []
-    for group in groups:
-        key = f"{keys.kpis}{group}"
-        for kpi, value in values.items():
-            commands.append(["HINCRBY", key, f"{kpi}:n", 1])
-            commands.append(["HINCRBYFLOAT", key, f"{kpi}:s", f"{value:.9g}"])
-            commands.append(["HINCRBYFLOAT", key, f"{kpi}:q", f"{value * value:.9g}"])
-    return commands
+    """Commands that count `values` once in each group, such as `version:v1`."""
+    return [["count", f"{keys.kpis}{group}", values] for group in groups]
 
 
-def exchange_effects(keys: RedisKeys, config: KpisConfig, exchange: Exchange, now: float) -> list[RedisCommand]:
-    """What one exchange adds, and the target it makes for later feedback; `now` in seconds since the epoch."""
+def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
+    """What one exchange adds: single values, its user's row, and the targets it makes for later feedback."""
     groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
     assigned = exchange.assigned or exchange.arm
     if exchange.experiment:
         groups.append(f"experiment:{exchange.experiment}:{assigned}")
     commands = sums(keys, groups, exchange_values(exchange))
-    for group in groups:
-        for kpi, value in (("latency", exchange.seconds), ("ttft", exchange.ttft)):
-            if value and exchange.status == 200:
-                commands.append(["HINCRBY", f"{keys.histograms}{group}", f"{kpi}:{bucket(value)}", 1])
+    if sketched := _sketched(exchange):
+        commands += [["add", f"{keys.sketches}{group}", sketched] for group in groups]
     if exchange.experiment:
-        key = f"{keys.exposures}{exchange.experiment}"
-        commands.append(["HINCRBY", key, assigned, 1])
-        if not exchange.unit_derived:
-            commands.append(["PFADD", f"{key}:units:{assigned}", exchange.unit])
-    for target in (exchange.response_id, f"session:{exchange.session}"):
-        if target:
-            name = f"{exchange.tenant}:{target}"
-            place = [keys.targets, keys.orphans, keys.kpis]
-            bounds = [since(config, now), config.targets]
-            commands.append(["target", *place, name, json.dumps(groups), f"{exchange.at:.3f}", *bounds])
-    return commands
+        commands.append(["add", f"{keys.exposures}{exchange.experiment}", {assigned: 1}])
+    experiment, phase = exchange.experiment or "", 0
+    place = json.dumps([exchange.arm, exchange.version, experiment, phase, assigned])
+    target = short_hash(exchange.response_id) if exchange.response_id else ""
+    session = short_hash(f"session:{exchange.session}")
+    unit = short_hash(exchange.unit)
+    return [*commands, ["reply", exchange.tenant, unit, place, exchange.at, cells(exchange), target, session]]
 
 
 def exchange_values(exchange: Exchange) -> dict[str, float]:
@@ -69,21 +73,23 @@ def exchange_values(exchange: Exchange) -> dict[str, float]:
     return values
 
 
-def feedback_effects(keys: RedisKeys, config: KpisConfig, kpi: Kpi, now: float) -> list[RedisCommand]:
+def cells(exchange: Exchange) -> dict[str, float]:
+    """What one exchange adds to its user's row; the call itself adds `sessions`."""
+    values = exchange_values(exchange)
+    found = {"requests": 1.0, "abnormal": values["abnormal_termination"]}
+    if "latency" in values:
+        seconds = values["latency"]
+        found |= {"replies": 1.0, "latency": seconds, "latency2": seconds * seconds}
+    return found
+
+
+def feedback_effects(keys: RedisKeys, kpi: Kpi) -> list[RedisCommand]:
     """One value of feedback: joined to its target within the tenant, or kept until the target comes."""
     if kpi.target:
-        name = f"{kpi.tenant}:{kpi.target}"
-        place = [keys.targets, keys.orphans, keys.counters, keys.kpis]
-        bounds = [f"{now:.3f}", since(config, now), config.targets]
-        return [["feedback", *place, name, kpi.kpi, f"{kpi.value:.9g}", *bounds]]
+        return [["feedback", kpi.tenant, short_hash(kpi.target), kpi.kpi, kpi.value, kpi.at, short_hash(kpi.id)]]
     groups = [f"arm:{kpi.arm}"] if kpi.arm else []
     groups += [f"version:{kpi.version}"] if kpi.version else []
     return sums(keys, groups, {kpi.kpi: kpi.value})
-
-
-def since(config: KpisConfig, now: float) -> str:
-    """When what feedback may still name was last heard of at the earliest, in seconds since the epoch."""
-    return f"{now - config.late_days * DAY:.3f}"
 
 
 def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
@@ -94,3 +100,11 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
     values["quality_gap"] = verdict.quality_teacher - verdict.quality_student
     groups = [f"version:{verdict.student}", "arm:student", f"shadow:{verdict.student}:{verdict.teacher}"]
     return sums(keys, groups, values)
+
+
+def _sketched(exchange: Exchange) -> dict[str, int]:
+    if exchange.status != 200:
+        return {}
+    group = group_of(exchange.tenant, exchange.unit)
+    timed = (("latency", exchange.seconds), ("ttft", exchange.ttft))
+    return {f"{name}:{group}:{key_of(value)}": 1 for name, value in timed if value}

@@ -1,17 +1,21 @@
-"""Operational KPIs as they are read: count, mean and variance by arm, version and experiment arm, and quantiles."""
+"""Operational KPIs as they are read: single values by group, figures over distinct users, quantiles, counters."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Literal, cast
 
-from ab.quantiles import quantile
 from ab.summary import Stat
+from feedback.kpis.figures import Estimate, Figure, added, estimates
 from feedback.kpis.names import FORMER
+from feedback.kpis.sketch import Quantile, quantiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 
 By = Literal["arm", "version", "experiment"]
+QUANTILES = {"p50": 0.5, "p99": 0.99}
+PAGE = 500
 
 
 class KpiStore:
@@ -21,10 +25,10 @@ class KpiStore:
         self._redis = client
         self._keys = RedisKeys(prefix)
 
-    def by(self, kind: By) -> dict[str, dict[str, dict[str, float]]]:
-        """{"v1": {"latency": {"n", "mean", "var", "p50", "p99"}, ...}}; var with ddof 1, 0 below two values.
+    def by(self, kind: By, *, timed: bool = True) -> dict[str, dict[str, dict[str, float]]]:
+        """{"v1": {"latency": {"n", "mean", "var", "p50", "p99"}, ...}} of single values; var with ddof 1.
 
-        Experiments are named `<id>:<arm>`. p50 and p99 only for latency and ttft, to about 9 %.
+        Experiments are named `<id>:<arm>`. p50 and p99 only for latency and ttft, to 1 %, and only when `timed`.
         """
         found: dict[str, dict[str, dict[str, float]]] = {}
         head = f"{self._keys.kpis}{kind}:"
@@ -32,25 +36,75 @@ class KpiStore:
             for key in self._redis.scan_iter(match=f"{head}*", count=1000):
                 name = key.decode().removeprefix(head)
                 found[name] = _summaries(cast(dict[bytes, bytes], self._redis.hgetall(key)))
-                histogram = self._redis.hgetall(f"{self._keys.histograms}{kind}:{name}")
-                _add_quantiles(found[name], cast(dict[bytes, bytes], histogram))
+        if timed:
+            for name, kpis in found.items():
+                for kpi, timings in self.quantiles(kind, name).items():
+                    if kpi in kpis:
+                        kpis[kpi] |= {q: one.value for q, one in timings.items()}
         return dict(sorted(found.items()))
 
-    def exposures(self, experiment: str) -> dict[str, dict[str, int]]:
-        """{"teacher": {"exposures": n, "units": n}, ...}; units to about 1 % (HyperLogLog)."""
-        key = f"{self._keys.exposures}{experiment}"
+    def quantiles(self, kind: By, name: str) -> dict[str, dict[str, Quantile]]:
+        """{"latency": {"p50": ..., "p99": ...}, "ttft": ...} of one group, with intervals over users."""
         with redis_errors():
-            counts = cast(dict[bytes, bytes], self._redis.hgetall(key))
-            return {
-                arm.decode(): {"exposures": int(n), "units": int(self._redis.pfcount(f"{key}:units:{arm.decode()}"))}
-                for arm, n in counts.items()
-            }
+            raw = cast(dict[bytes, bytes], self._redis.hgetall(f"{self._keys.sketches}{kind}:{name}"))
+        counts: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+        for field, n in raw.items():
+            kpi, group, key = field.decode().split(":")
+            counts[kpi][int(group), int(key)] = int(n)
+        return {
+            kpi: dict(zip(QUANTILES, quantiles(of, tuple(QUANTILES.values())), strict=True))
+            for kpi, of in sorted(counts.items())
+        }
+
+    def cohorts(self, kind: By) -> dict[str, dict[int, dict[str, float]]]:
+        """Sums over distinct users by group and hour of first exposure (hours since the epoch); see `figures.Sums`.
+
+        Experiments are named `<id>:<arm>:<phase>`. Cohorts of a group add; a user is in one of them.
+        """
+        found: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
+        head = f"{kind}:"
+        with redis_errors():
+            names = sorted(name.decode() for name in self._redis.hkeys(self._keys.cohorts))
+            wanted = [name for name in names if name.startswith(head)]
+            for name, sums in zip(wanted, self._hashes(wanted), strict=True):
+                group, _, hour = name.removeprefix(head).rpartition(":")
+                found[group][int(hour)] = {field.decode(): float(value) for field, value in sums.items()}
+        return dict(sorted(found.items()))
+
+    def figures(self, kind: By, wanted: dict[str, Figure]) -> dict[str, dict[str, Estimate]]:
+        """The figures `wanted` of each group, over distinct users."""
+        return {group: estimates(wanted, added(parts.values())) for group, parts in self.cohorts(kind).items()}
+
+    def exposures(self, experiment: str) -> dict[str, dict[str, int]]:
+        """{"teacher": {"exposures": n, "units": n}, ...}; units are exact, as far as rows were not refused."""
+        with redis_errors():
+            counts = cast(dict[bytes, bytes], self._redis.hgetall(f"{self._keys.exposures}{experiment}"))
+            cohorts = self.cohorts("experiment")
+        units: dict[str, float] = defaultdict(float)
+        for group, parts in cohorts.items():
+            identity, arm, _ = group.rsplit(":", 2)
+            if identity == experiment:
+                units[arm] += added(parts.values()).get("users", 0.0)
+        return {arm.decode(): {"exposures": int(n), "units": round(units[arm.decode()])} for arm, n in counts.items()}
 
     def counters(self) -> dict[str, int]:
         """The workers' counters: copies queued, dropped by reason, dead letters, feedback, hard inputs."""
         with redis_errors():
             counts = cast(dict[bytes, bytes], self._redis.hgetall(self._keys.counters))
         return {name.decode(): int(n) for name, n in sorted(counts.items())}
+
+    def held(self) -> dict[str, int]:
+        """Bytes held for `targets`, `early` feedback and `rows`, as counted when they were stored."""
+        with redis_errors():
+            parts = self._redis.hmget(self._keys.kpi_bytes, ["targets", "early", "rows"])
+        return {name: int(n or 0) for name, n in zip(("targets", "early", "rows"), parts, strict=True)}
+
+    def _hashes(self, names: list[str]) -> Iterator[dict[bytes, bytes]]:
+        for at in range(0, len(names), PAGE):
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names[at : at + PAGE]:
+                pipe.hgetall(f"{self._keys.users}{name}")
+            yield from pipe.execute()
 
 
 def _summaries(raw: dict[bytes, bytes]) -> dict[str, dict[str, float]]:
@@ -65,14 +119,3 @@ def _summaries(raw: dict[bytes, bytes]) -> dict[str, dict[str, float]]:
             found = Stat.from_sums(n, fields.get(f"{name}:s", 0.0), fields.get(f"{name}:q", 0.0))
             kpis[name] = {"n": found.n, "mean": found.mean, "var": found.var}
     return kpis
-
-
-def _add_quantiles(kpis: dict[str, dict[str, float]], raw: dict[bytes, bytes]) -> None:
-    for name in ("latency", "ttft"):
-        counts = {
-            int(field.decode().rpartition(":")[2]): int(n)
-            for field, n in raw.items()
-            if field.decode().startswith(f"{name}:")
-        }
-        if counts and name in kpis:
-            kpis[name] |= {"p50": quantile(counts, 0.5), "p99": quantile(counts, 0.99)}

@@ -15,6 +15,7 @@ from feedback.events import Exchange
 from feedback.privacy.vault import Purged, Sealed, Vault
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
+from feedback.store.scripts import source
 
 ATTEMPTS = 3
 """Times that a job is taken after the worker that held it died."""
@@ -25,13 +26,6 @@ if #found == 0 then return false end
 redis.call('ZADD', KEYS[1], ARGV[2], found[1])
 local taken = redis.call('HINCRBY', KEYS[2] .. ':taken', found[1], 1)
 return { found[1], redis.call('HGET', KEYS[2], found[1]), taken }
-"""
-FINISH = """
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[2] .. ':taken', ARGV[1])
-for _, command in ipairs(cjson.decode(ARGV[2])) do redis.call(unpack(command)) end
-return 1
 """
 
 
@@ -63,7 +57,7 @@ class Jobs:
         self._lease = lease
         self._vault = vault
         self._claim = client.register_script(CLAIM)
-        self._finish = client.register_script(FINISH)
+        self._finish = client.register_script(source("staging", "finish"))
 
     def claim(self, now: float) -> Job | None:
         """The next job, held until `now` + lease; None when there is none."""

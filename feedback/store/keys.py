@@ -74,9 +74,34 @@ class RedisKeys:
         return f"{self.prefix}kpi:sum:"
 
     @property
-    def histograms(self) -> str:
-        """Prefix of the hashes of logarithmic buckets of latency."""
-        return f"{self.prefix}kpi:hist:"
+    def sketches(self) -> str:
+        """Prefix of the hashes of latency's sketches: + `arm:teacher`; `latency:<group of users>:<key>` -> count."""
+        return f"{self.prefix}kpi:sketch:"
+
+    @property
+    def places(self) -> str:
+        """Hash that numbers the places (arm, version, experiment, phase) where units were served."""
+        return f"{self.prefix}kpi:places"
+
+    @property
+    def rows(self) -> str:
+        """Prefix of the rows of units: + tenant; hash of the unit -> its row."""
+        return f"{self.prefix}kpi:rows:"
+
+    @property
+    def users(self) -> str:
+        """Prefix of the sums over distinct units: + `version:v1:<hour of first exposure>`."""
+        return f"{self.prefix}kpi:users:"
+
+    @property
+    def cohorts(self) -> str:
+        """Hash whose fields name the sums over distinct units that there are."""
+        return f"{self.prefix}kpi:cohorts"
+
+    @property
+    def kpi_bytes(self) -> str:
+        """Hash: `rows`, `targets`, `early`, and each day's key of the latter two -> bytes held."""
+        return f"{self.prefix}kpi:bytes"
 
     @property
     def exposures(self) -> str:
@@ -85,13 +110,18 @@ class RedisKeys:
 
     @property
     def targets(self) -> str:
-        """Hash: response or session -> where its feedback counts; `:order` is a sorted set by its latest request."""
-        return f"{self.prefix}kpi:targets"
+        """Prefix of what feedback may name: + tenant and day; hash of a response or session -> where it counts."""
+        return f"{self.prefix}kpi:targets:"
 
     @property
-    def orphans(self) -> str:
-        """Hash: target not seen yet -> its feedback; `:order` is a sorted set by its latest arrival."""
-        return f"{self.prefix}kpi:orphans"
+    def early(self) -> str:
+        """Prefix of feedback whose target is not known yet: + tenant and day."""
+        return f"{self.prefix}kpi:early:"
+
+    @property
+    def target_days(self) -> str:
+        """Hash: `targets<tenant>` or `early<tenant>` -> days of which something is held."""
+        return f"{self.prefix}kpi:days"
 
     @property
     def verdicts(self) -> str:

@@ -9,6 +9,6 @@ FOLDER = Path(__file__).parent / "lua"
 
 
 @cache
-def source(name: str) -> str:
-    """Text of `lua/<name>.lua`."""
-    return (FOLDER / f"{name}.lua").read_text("utf-8")
+def source(*names: str) -> str:
+    """Text of the files `lua/<name>.lua`, one after the other: those that follow see the locals of those before."""
+    return "\n".join((FOLDER / f"{name}.lua").read_text("utf-8") for name in names)

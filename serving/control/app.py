@@ -124,7 +124,7 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.get("/kpis")
     def kpis(by: Literal["arm", "version"] = "arm") -> KpisReply:
-        return KpisReply.model_validate({"by": by, "kpis": sources.kpis(by)})
+        return KpisReply.model_validate(sources.kpis(by))
 
     @router.get("/rollouts")
     def rollouts() -> RolloutsReply:

@@ -164,12 +164,30 @@ def aborted(value: RoundAbortedReply) -> str:
 
 def kpis(value: KpisReply) -> str:
     """`GET kpis`."""
+    figures = [
+        (name, kpi, f"{one.value:.4f}", _interval(one.lower, one.upper), one.users)
+        for name, group in value.figures.items()
+        for kpi, one in group.items()
+    ]
+    times = [
+        (name, f"{kpi}_{q}", f"{one.value:.3f} s", _interval(one.lower, one.upper))
+        for name, group in value.quantiles.items()
+        for kpi, of in group.items()
+        for q, one in of.items()
+    ]
     rows = [
         (name, kpi, s.n, f"{s.mean:.4f}", f"{s.var**0.5:.4f}")
         for name, group in value.kpis.items()
         for kpi, s in group.items()
     ]
-    return table((value.by, "kpi", "n", "mean", "sd"), rows)
+    lines = [
+        table((value.by, "over distinct users", "value", "95 % interval", "users"), figures), "",
+        table((value.by, "time", "value", "95 % interval"), times), "",
+        table((value.by, "single values", "n", "mean", "sd"), rows), "",
+        "memory  " + ", ".join(f"{name} {n / 1e6:.1f} MB" for name, n in value.bytes.items()),
+        "counted " + (", ".join(f"{name} {n}" for name, n in value.counters.items()) or "no feedback"),
+    ]  # fmt: skip
+    return "\n".join(lines)
 
 
 def pool(value: PoolReply) -> str:
@@ -228,6 +246,10 @@ def when(at: float) -> str:
 
 def _warning(value: MoveReply | FrozenReply) -> list[str]:
     return [f"warning: {value.warning}"] if value.warning else []
+
+
+def _interval(lower: float | None, upper: float | None) -> str | None:
+    return None if lower is None or upper is None else f"{lower:.4f} to {upper:.4f}"
 
 
 def _cell(value: Any) -> str:

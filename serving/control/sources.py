@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ab.summary import Stat
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
+from feedback.kpis.figures import figures
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
 from feedback.pool.config import PoolConfig
@@ -26,6 +28,8 @@ from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable
 
+TOLD = ("feedback", "targets_", "kpi_", "dead_")
+"""Counters shown beside the KPIs begin so."""
 FRESH = 1.0
 """Seconds that KPIs read for the canary are reused."""
 
@@ -36,6 +40,7 @@ class Sources:
     def __init__(self, config: Config, redis: RedisConfig) -> None:
         self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
+        self._figures = figures(config.section(KpisConfig))
         self._prefix = redis.prefix
         self._redis = redis
         self._bus = config.section(BusConfig)
@@ -47,16 +52,26 @@ class Sources:
         self._read_at = -FRESH
 
     def kpis(self, by: By) -> dict[str, Any]:
-        """Summaries by arm or version."""
+        """KPIs by arm or version, with their intervals, and what their memory holds and dropped."""
         self._need()
-        return self._kpis.by(by)
+        kpis = self._kpis.by(by, timed=False)
+        quantiles = {name: self._kpis.quantiles(by, name) for name in kpis}
+        for name, of in quantiles.items():
+            for kpi in set(of) & set(kpis[name]):
+                kpis[name][kpi] |= {q: one.value for q, one in of[kpi].items()}
+        counters = {name: n for name, n in self._kpis.counters().items() if name.startswith(TOLD)}
+        return {
+            "by": by, "kpis": kpis, "bytes": self._kpis.held(), "counters": counters,
+            "figures": _plain(self._kpis.figures(by, self._figures)), "quantiles": _plain(quantiles),
+        }  # fmt: skip
 
     def stats(self) -> Mapping[str, Mapping[str, Stat]] | None:
         """KPIs by version for the canary, at most a second old; None while they cannot be had."""
         if monotonic() - self._read_at >= FRESH:
             self._read_at = monotonic()
             try:
-                rows = self.kpis("version")
+                self._need()
+                rows = self._kpis.by("version", timed=False)
                 self._stats = {v: {k: Stat.read(s) for k, s in kpis.items()} for v, kpis in rows.items()}
             except Unavailable:
                 self._stats = None
@@ -123,3 +138,10 @@ class Sources:
         if self._client is None:
             raise Unavailable("there is no Redis: set redis.url, or start everything with `understudy up`")
         return self._client
+
+
+def _plain(value: Any) -> Any:
+    """Records, inside of mappings, as mappings."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return asdict(value)

@@ -33,7 +33,7 @@ class PurgeReply(ControlReply):
 
 
 class KpiSummary(ControlReply):
-    """Count, mean and variance (ddof 1) of a KPI; quantiles of latencies alone, to about 9 %."""
+    """Count, mean and variance (ddof 1) of a KPI; quantiles of latencies alone, to 1 %."""
 
     n: int
     mean: float
@@ -42,11 +42,37 @@ class KpiSummary(ControlReply):
     p99: float | None = None
 
 
+class KpiFigure(ControlReply):
+    """A KPI over distinct users, with its 95 % interval at a fixed time; None: too few users to give one."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+    users: int
+    """Who have part in it."""
+
+
+class LatencyQuantile(ControlReply):
+    """A quantile, to 1 %, with its 95 % interval by a bootstrap over 128 groups of users."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+
+
 class KpisReply(ControlReply):
-    """Summaries by arm or version, then by KPI."""
+    """KPIs by arm or version: single values, figures over distinct users, and quantiles in seconds."""
 
     by: Literal["arm", "version"]
     kpis: dict[str, dict[str, KpiSummary]]
+    figures: dict[str, dict[str, KpiFigure]]
+    """The seven KPIs, ratings and declared values."""
+    quantiles: dict[str, dict[str, dict[str, LatencyQuantile]]]
+    """{group: {"latency" or "ttft": {"p50" or "p99": ...}}}"""
+    bytes: dict[str, int]
+    """Of Redis, for `targets` of feedback, `early` feedback and `rows` of users."""
+    counters: dict[str, int]
+    """Of feedback and its memory: what came, was repeated, outdated or unknown, and what was dropped or refused."""
 
 
 class AuditEntry(ControlReply):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from feedback.events import Kpi, Verdict
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import exchange_values, feedback_effects, verdict_effects
+from feedback.kpis.effects import exchange_effects, exchange_values, feedback_effects, settings, verdict_effects
 from feedback.store.keys import RedisKeys
 from tests.feedback.factory import exchange
 
@@ -23,23 +25,44 @@ def test_a_verdict_counts_its_similarity_and_each_check_that_ran() -> None:
         id="v", session="s", at=1.0, exchange="e", teacher="t1", student="v1", similarity=0.25,
         checked=("semantic", "tone"), failed=("tone",), quality_teacher=0.75, quality_student=0.5,
     )  # fmt: skip
-    commands = [(c[1].removeprefix(KEYS.kpis), c[2], c[3]) for c in verdict_effects(KEYS, verdict)]
-    of_version = {field: value for group, field, value in commands if group == "version:v1" and field.endswith(":s")}
-    assert of_version == {
-        "similarity:s": "0.25", "hard:s": "1", "quality_gap:s": "0.25", "failed_semantic:s": "0", "failed_tone:s": "1",
+    counted = {key.removeprefix(KEYS.kpis): values for _, key, values in verdict_effects(KEYS, verdict)}
+    assert counted["version:v1"] == {
+        "similarity": 0.25, "hard": 1, "quality_gap": 0.25, "failed_semantic": 0, "failed_tone": 1,
     }  # fmt: skip
-    assert {group for group, _, _ in commands} == {"version:v1", "arm:student", "shadow:v1:t1"}
+    assert set(counted) == {"version:v1", "arm:student", "shadow:v1:t1"}
 
 
 def test_a_verdict_counts_exact_replies_and_facts_where_they_were_looked_at() -> None:
     verdict = Verdict(
         id="v", session="s", at=1.0, exchange="e", teacher="t1", student="v1", similarity=0.9, exact=False, facts=True
     )
-    counted = {c[2]: c[3] for c in verdict_effects(KEYS, verdict) if c[1] == f"{KEYS.kpis}version:v1"}
-    assert (counted["exact:n"], counted["exact:s"], counted["facts:s"]) == (1, "0", "1")
+    counted = verdict_effects(KEYS, verdict)[0][2]
+    assert (counted["exact"], counted["facts"]) == (0.0, 1.0)
 
 
 def test_feedback_without_a_target_counts_for_what_it_names() -> None:
     kpi = Kpi(id="k", session="s", at=1.0, kpi="rating", value=3.0, arm="student", version="v1")
-    commands = feedback_effects(KEYS, KpisConfig(), kpi, 2.0)
+    commands = feedback_effects(KEYS, kpi)
     assert {command[1] for command in commands} == {f"{KEYS.kpis}arm:student", f"{KEYS.kpis}version:v1"}
+
+
+def test_a_user_is_named_by_a_hash_and_where_served_by_a_place() -> None:
+    commands = exchange_effects(KEYS, exchange(1, unit="王小明", experiment="exp", assigned="student", version="t1"))
+    verb, tenant, unit, place, _, cells, response, session = commands[-1]
+    assert (verb, tenant, json.loads(place)) == ("reply", "default", ["teacher", "t1", "exp", 0, "student"])
+    assert [len(name) for name in (unit, response, session)] == [16, 16, 16]
+    assert cells == {"requests": 1, "abnormal": 0, "replies": 1, "latency": 0.5, "latency2": 0.25}
+    assert "王小明" not in str(commands)
+
+
+def test_what_failed_is_no_reply_and_has_no_latency() -> None:
+    commands = exchange_effects(KEYS, exchange(1, status=503))
+    assert commands[-1][5] == {"requests": 1, "abnormal": 1}
+    assert [command[0] for command in commands] == ["count", "count", "reply"]
+
+
+def test_the_products_of_every_figure_are_summed() -> None:
+    told = json.loads(settings(KEYS, KpisConfig(declared=("smile",))))
+    products = {(a, b) for a, b, _ in told["pairs"]}
+    assert {("latency", "latency2"), ("smile.n", "smile.s"), ("click.s", "replies")} <= products
+    assert all(a <= b for a, b in products)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
+
+import pytest
 
 from feedback.kpis.store import KpiStore
 from feedback.privacy.vault import Vault
 from feedback.shadow.jobs import ATTEMPTS, Jobs, push
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
-from feedback.store.scripts import source
+from tests.feedback.applying import Applier
 from tests.feedback.factory import exchange
+from understudy.errors import Unavailable
 
 KEYS = RedisKeys()
 
@@ -20,9 +22,8 @@ KEYS = RedisKeys()
 def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: str, tmp_path: Path) -> None:
     client, vault = connect(redis_url), Vault(tmp_path)
     command = push(KEYS, exchange(1).id, vault.seal(exchange(1)).decode(), time.time(), 5.0, 10)
-    apply = client.register_script(source("effects"))
-    client.set("lease", "me")
-    apply(["lease", "cursors", "applied"], ["me", "f", '[["1", "s", 1, [' + json.dumps(command) + "]]]"])
+    applier = Applier(redis_url)
+    applier.commands([[command]])
     jobs = Jobs(client, KEYS, lease=10, vault=vault)
     now = time.time()
     first = jobs.claim(now)
@@ -32,11 +33,11 @@ def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: 
     again = jobs.claim(now + 11)
     assert again
     assert again.until > now + 11
-    assert jobs.finish(first.id, [["INCR", "done"]])
-    assert not jobs.finish(first.id, [["INCR", "done"]])
-    assert client.get("done") == b"1"
+    assert jobs.finish(first.id, [["HINCRBY", "done", "n", 1]])
+    assert not jobs.finish(first.id, [["HINCRBY", "done", "n", 1]])
+    assert client.hget("done", "n") == b"1"
     assert jobs.waiting() == 0
-    apply(["lease", "cursors", "applied"], ["me", "f", '[["2", "s", 2, [' + json.dumps(command) + "]]]"])
+    applier.commands([[command]])
     for attempt in range(ATTEMPTS + 1):
         jobs.claim(now + 100 * (attempt + 1))
     assert jobs.waiting() == 0
@@ -47,12 +48,27 @@ def test_a_job_of_a_purged_tenant_ends_without_being_asked(redis_url: str, tmp_p
     client, vault = connect(redis_url), Vault(tmp_path)
     asked = exchange(1, tenant="acme")
     command = push(KEYS, asked.id, vault.seal(asked).decode(), time.time(), 5.0, 10)
-    client.set("lease", "me")
-    client.register_script(source("effects"))(
-        ["lease", "cursors", "applied"], ["me", "f", '[["1", "s", 1, [' + json.dumps(command) + "]]]"]
-    )
+    Applier(redis_url).commands([[command]])
     vault.keys.destroy("acme", time.time())
     jobs = Jobs(client, KEYS, lease=10, vault=vault)
     assert jobs.claim(time.time()) is None
     assert jobs.waiting() == 0
     assert KpiStore(client).counters()["dropped_purged"] == 1
+
+
+def test_a_job_whose_effects_cannot_be_stored_goes_on_and_nothing_of_them_is_stored(
+    redis_url: str, tmp_path: Path
+) -> None:
+    client, vault = connect(redis_url), Vault(tmp_path)
+    command = push(KEYS, exchange(1).id, vault.seal(exchange(1)).decode(), time.time(), 5.0, 10)
+    Applier(redis_url).commands([[command]])
+    jobs = Jobs(client, KEYS, lease=10, vault=vault)
+    client.set(f"{KEYS.kpis}version:v1", "of another type")
+    effects = [["count", f"{KEYS.kpis}{group}", {"similarity": 1.0}] for group in ("arm:student", "version:v1")]
+    with pytest.raises(Unavailable, match="WRONGTYPE"):
+        jobs.finish(exchange(1).id, effects)
+    assert (jobs.waiting(), KpiStore(client).by("arm")) == (1, {})
+    client.delete(f"{KEYS.kpis}version:v1")
+    assert jobs.finish(exchange(1).id, effects)
+    assert not jobs.finish(exchange(1).id, effects)
+    assert KpiStore(client).by("version")["v1"]["similarity"]["n"] == 1

@@ -6,7 +6,7 @@ from feedback.events import TOPICS
 from feedback.store.keys import RedisKeys
 
 BY_PARTITION = ("lease", "stream", "applied")
-FURTHER = {"stream": (":numbers", ":bytes"), "targets": (":order",), "orphans": (":order",)}
+FURTHER = {"stream": (":numbers", ":bytes")}
 """Endings under which more is kept beside a key."""
 
 
@@ -38,6 +38,15 @@ def test_every_key_begins_with_the_prefix_and_no_two_collide() -> None:
 
 def test_what_is_a_prefix_of_keys_covers_no_other_key() -> None:
     keys = RedisKeys()
-    for prefix in (keys.kpis, keys.histograms, keys.exposures, keys.pool):
+    for prefix in (
+        keys.kpis,
+        keys.sketches,
+        keys.exposures,
+        keys.rows,
+        keys.users,
+        keys.targets,
+        keys.early,
+        keys.pool,
+    ):
         assert prefix.endswith(":")
         assert [name for name in names(keys) if name.startswith(prefix)] == [prefix]

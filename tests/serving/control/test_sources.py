@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 import redis
+from fastapi.testclient import TestClient
 
+from feedback.kpis.config import KpisConfig
 from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
+from serving.control import printing
+from serving.control.replies.counts import KpisReply
 from serving.control.sources import Sources
+from tests.feedback.applying import Applier, feedback
+from tests.feedback.factory import exchange
 from understudy.config import Config
 from understudy.errors import Unavailable
 
@@ -34,6 +40,26 @@ def test_kpis_for_the_canary_are_summaries_by_version(sources: Sources, redis_ur
     stats = sources.stats()
     assert stats is not None
     assert (stats["v1"]["rating"].n, stats["v1"]["rating"].mean) == (2, 3.0)
+
+
+def test_kpis_come_with_intervals_over_users_and_with_what_memory_dropped(admin: TestClient, redis_url: str) -> None:
+    applier = Applier(redis_url, KpisConfig(declared=("smile",), row_bytes=1500))
+    applier.events([exchange(n, arm="student", version="v1", unit=f"u{n % 12}") for n in range(30)])
+    said = [feedback(n, n % 2, f"resp-{n}", kpi=kpi, at=1.0) for n in range(8) for kpi in ("click", "smile")]
+    applier.events([*said, feedback(99, 1.0, "resp-99", at=1.0)])
+    found = admin.get("/kpis", params={"by": "version"}).json()
+    figures = found["figures"]["v1"]
+    assert {"click_through_rate", "session_turns", "smile"} <= set(figures)
+    assert figures["smile"]["lower"] < figures["smile"]["value"] < figures["smile"]["upper"]
+    assert found["quantiles"]["v1"]["latency"]["p99"]["value"] == pytest.approx(0.5, rel=0.01)
+    assert found["kpis"]["v1"]["latency"]["p99"] == found["quantiles"]["v1"]["latency"]["p99"]["value"]
+    assert found["counters"]["kpi_rows_refused"] > 0
+    assert found["counters"]["feedback_unknown_target"] == 1
+    assert found["bytes"]["targets"] > 30 * 100
+    text = printing.kpis(KpisReply.model_validate(found))
+    assert "click_through_rate" in text
+    assert "95 % interval" in text
+    assert "kpi_rows_refused" in text
 
 
 def test_a_round_is_asked_for_where_the_trainer_looks(sources: Sources, redis_url: str) -> None:

@@ -1,0 +1,141 @@
+-- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
+-- Follows staging. A row holds, for each place (arm, version, experiment, phase) where its unit was served, when that
+-- was first and what was counted (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its
+-- units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
+-- sum of products. Whoever changes a row takes its former part out of these and puts the new one in.
+local S = cjson.decode(ARGV[4] or '{}')
+local now = redis.call('TIME')
+now = tonumber(now[1]) + tonumber(now[2]) / 1e6
+
+local places = {}
+resets[#resets + 1] = function() places = {} end
+
+-- groups of a place: those of single values and those of rows
+local function groups_of(id)
+  local found = places[id]
+  if not found then
+    local p = cjson.decode(hget(S.places, '#' .. id))
+    local arm, version, experiment, phase, assigned = p[1], p[2], p[3], p[4], p[5]
+    found = { values = { 'arm:' .. arm, 'version:' .. version }, rows = { 'arm:' .. arm, 'version:' .. version } }
+    if experiment ~= '' then
+      found.values[3] = 'experiment:' .. experiment .. ':' .. assigned
+      found.rows[3] = found.values[3] .. ':' .. string.format('%d', phase)
+    end
+    places[id] = found
+  end
+  return found
+end
+
+-- the number of a place by its JSON text [arm, version, experiment, phase, assigned arm]
+local function place_id(text)
+  local id = tonumber(hget(S.places, text) or nil)
+  if not id then
+    id = number(S.places, '#') + 1
+    hset(S.places, '#', id)
+    hset(S.places, text, id)
+    hset(S.places, '#' .. id, text)
+  end
+  return id
+end
+
+local function within(id, group)
+  for _, one in ipairs(groups_of(id).rows) do
+    if one == group then return true end
+  end
+  return false
+end
+
+-- what the parts of a row that belong to a group add up to: {first, cells}, or nil
+local function total(row, group)
+  local first, cells
+  for id, part in pairs(row) do
+    if within(tonumber(id), group) then
+      if not cells then
+        first, cells = part[1], {}
+      end
+      first = math.min(first, part[1])
+      for cell, value in pairs(part[2]) do cells[cell] = (cells[cell] or 0) + value end
+    end
+  end
+  return cells and { first, cells }
+end
+
+local function cohort(group, first)
+  local name = group .. ':' .. string.format('%d', math.floor(first / 3600))
+  if not hget(S.cohorts, name) then hset(S.cohorts, name, 1) end
+  return S.users .. name
+end
+
+local NONE = {}
+
+-- replace what one unit adds to a cohort: cells before, cells after
+local function contribute(key, old, new)
+  whole(key)
+  local changed = {}
+  for cell, value in pairs(new) do changed[cell] = value ~= (old[cell] or 0) or nil end
+  for cell in pairs(old) do
+    if new[cell] == nil then changed[cell] = true end
+  end
+  for cell in pairs(changed) do
+    local before, after = old[cell] or 0, new[cell] or 0
+    add(key, cell, after - before)
+    local more = (after > 0 and 1 or 0) - (before > 0 and 1 or 0)
+    if more ~= 0 then add(key, cell .. '#', more) end
+  end
+  for _, pair in ipairs(S.pairs) do
+    local a, b = pair[1], pair[2]
+    if changed[a] or changed[b] then
+      local by = (new[a] or 0) * (new[b] or 0) - (old[a] or 0) * (old[b] or 0)
+      if by ~= 0 then add(key, pair[3], by) end
+    end
+  end
+end
+
+local function replace_total(group, old, new)
+  local key = cohort(group, new[1])
+  local former = old and cohort(group, old[1])
+  if former == key then return contribute(key, old[2], new[2]) end
+  if former then
+    contribute(former, old[2], NONE)
+    add(former, 'users', -1)
+  end
+  contribute(key, NONE, new[2])
+  add(key, 'users', 1)
+end
+
+local ROW = 90 -- bytes that Redis takes for a row beside its text
+
+-- Add `delta` (cells) to a unit's row at a place; `first`: when it was served there, nil where it must have been already.
+-- Returns false, and changes nothing, where no row may begin.
+local function change_row(tenant, unit, id, first, delta)
+  local key, place = S.rows .. tenant, tostring(id)
+  local raw = hget(key, unit)
+  local row = raw and cmsgpack.unpack(raw) or {}
+  local part = row[place]
+  if not part then
+    if not first then return false end
+    local parts = 0
+    for _ in pairs(row) do parts = parts + 1 end
+    if parts >= S.row_places or (not raw and number(S.bytes, 'rows') >= S.row_bytes) then
+      add(S.counters, 'kpi_rows_refused', 1)
+      return false
+    end
+  end
+  first = first and math.max(now - S.late, math.min(first, now))
+  local before = {}
+  for _, group in ipairs(groups_of(id).rows) do before[group] = total(row, group) or false end
+  if not part then
+    part = { first, {} }
+    row[place] = part
+  end
+  part[1] = math.min(part[1], first or part[1])
+  for cell, by in pairs(delta) do
+    local value = (part[2][cell] or 0) + by
+    part[2][cell] = value ~= 0 and value or nil
+  end
+  for group, old in pairs(before) do replace_total(group, old, total(row, group)) end
+  local text = cmsgpack.pack(row)
+  hset(key, unit, text)
+  add(S.bytes, 'rows', #text - (raw and #raw or -ROW - #unit))
+  return true
+end

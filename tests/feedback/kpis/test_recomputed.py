@@ -1,0 +1,216 @@
+"""Every figure is what the events say, however late, repeated, reordered and re-targeted they came.
+
+The model below reckons the figures anew from all events at once: it knows neither rows nor running sums.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from feedback.events import Exchange, Kpi
+from feedback.kpis.figures import figures
+from tests.feedback.applying import Applier, feedback
+from tests.feedback.factory import exchange
+
+FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
+EVENTS = 50_000 if FULL else 2500
+HOUR = 3600
+KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rating")
+
+
+@dataclass
+class Traffic:
+    """A day and a half of sessions that move between arms, versions and experiments, and what was said of them."""
+
+    chance: random.Random
+    now: float
+    events: list[Exchange | Kpi] = field(default_factory=list)
+
+    def make(self, count: int) -> list[Exchange | Kpi]:
+        """About `count` events in the order in which they arrive."""
+        while len(self.events) < count:
+            self._session(len(self.events))
+        held = self.events
+        arrived = [
+            (n + self.chance.choice((0, 0, 0, 40, 900)) * self.chance.random(), one) for n, one in enumerate(held)
+        ]
+        return [one for _, one in sorted(arrived, key=lambda item: item[0])]
+
+    def _session(self, n: int) -> None:
+        unit, session = f"用户{self.chance.randrange(120)}", f"会话{n}"
+        start = self.now - 36 * HOUR + self.chance.random() * 30 * HOUR
+        for turn in range(self.chance.randrange(1, 5)):
+            response = f"r{n}-{turn}"
+            self._exchange(unit, session, response, start + turn * HOUR * self.chance.random() + turn)
+            if self.chance.random() < 0.6:
+                self._said(response, start + HOUR)
+        if self.chance.random() < 0.7:
+            self._said(f"session:{session}", start + 3 * HOUR)
+
+    def _exchange(self, unit: str, session: str, response: str, at: float) -> None:
+        arm = self.chance.choice(("teacher", "student"))
+        version = "t1" if arm == "teacher" else self.chance.choice(("v1", "v2"))
+        more: dict[str, Any] = {}
+        if self.chance.random() < 0.4:
+            more = {"experiment": "exp", "assigned": self.chance.choice((arm, "student"))}
+        status = 503 if self.chance.random() < 0.05 else 200
+        seconds = self.chance.expovariate(1.0)
+        self.events.append(
+            exchange(
+                response_id=response,
+                session=session,
+                unit=unit,
+                arm=arm,
+                version=version,
+                at=at,
+                status=status,
+                seconds=seconds,
+                **more,
+            )
+        )
+
+    def _said(self, target: str, at: float) -> None:
+        kpi = self.chance.choice(KPIS)
+        for n in range(self.chance.choice((1, 1, 2, 3))):
+            value = float(self.chance.randrange(11)) if kpi == "rating" else float(self.chance.random() < 0.6)
+            one = feedback(0, value, target, kpi=kpi, at=at + n + self.chance.random(), id=f"{target}-{kpi}-{n}")
+            self.events.append(one)
+            if self.chance.random() < 0.3:  # a retry, which says the same under the same id, perhaps at a later time
+                late = self.chance.choice((0.0, 9.0))
+                self.events.append(one.model_copy(update={"at": one.at + late}))
+
+
+def standing(events: list[Exchange | Kpi]) -> dict[tuple[str, str], float]:
+    """{(target, kpi): value}: of the first of each id the latest."""
+    seen: set[tuple[str, str, str]] = set()
+    best: dict[tuple[str, str], tuple[float, str, float]] = {}
+    for one in events:
+        if isinstance(one, Kpi) and (one.target, one.kpi, one.id) not in seen:
+            seen.add((one.target, one.kpi, one.id))
+            said = (one.at, one.id, one.value)
+            if (one.target, one.kpi) not in best or said[:2] > best[one.target, one.kpi][:2]:
+                best[one.target, one.kpi] = said
+    return {key: value for key, (_, _, value) in best.items()}
+
+
+def groups_of(one: Exchange) -> list[str]:
+    made = [f"arm:{one.arm}", f"version:{one.version}"]
+    return [*made, f"experiment:{one.experiment}:{one.assigned}:0"] if one.experiment else made
+
+
+def rows_of(events: list[Exchange | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
+    """{group: {unit: (first exposure, cells)}}."""
+    exchanges = [one for one in events if isinstance(one, Exchange)]
+    by_response = {one.response_id: one for one in exchanges}
+    exposed: dict[str, Exchange] = {}
+    cells: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
+    first: dict[tuple[str, str], float] = {}
+    seen = set()
+    for one in sorted(exchanges, key=lambda one: one.at):
+        exposed.setdefault(one.session, one)
+        for group in groups_of(one):
+            row = cells[group][one.unit]
+            first.setdefault((group, one.unit), one.at)
+            row["requests"] += 1
+            row["abnormal"] += one.status >= 500
+            if one.status == 200:
+                row["replies"] += 1
+                row["latency"] += one.seconds
+                row["latency2"] += one.seconds**2
+            place = (one.arm, one.version, one.experiment, one.assigned if one.experiment else None)
+            if (group, one.session, place) not in seen:
+                seen.add((group, one.session, place))
+                row["sessions"] += 1
+    for (target, kpi), value in standing(events).items():
+        about = (
+            exposed.get(target.removeprefix("session:")) if target.startswith("session:") else by_response.get(target)
+        )
+        for group in groups_of(about) if about else ():
+            cells[group][about.unit][f"{kpi}.n"] += 1  # type: ignore[union-attr]
+            cells[group][about.unit][f"{kpi}.s"] += value  # type: ignore[union-attr]
+    return {g: {u: (first[g, u], dict(row)) for u, row in units.items()} for g, units in cells.items()}
+
+
+def expected(rows: dict[str, tuple[float, dict[str, float]]], a: str, b: str) -> tuple[float, float]:
+    """The ratio of two cells over users and the half-width of its interval, from the rows themselves."""
+    xs = [(row.get(a, 0.0), row.get(b, 0.0)) for _, row in rows.values()]
+    above, below = sum(x for x, _ in xs), sum(y for _, y in xs)
+    users = sum(y > 0 for _, y in xs)
+    ratio = above / below
+    spread = sum((x - ratio * y) ** 2 for x, y in xs)
+    return ratio, 1.959964 * math.sqrt(spread * users / (users - 1)) / below
+
+
+@pytest.mark.timeout(600)
+def test_every_figure_equals_the_one_reckoned_from_all_events(redis_url: str) -> None:
+    traffic = Traffic(random.Random(9), time.time())
+    events = traffic.make(EVENTS)
+    applier = Applier(redis_url)
+    applier.events(events)
+    rows = rows_of(events)
+    kinds = ("arm", "version", "experiment")
+    found = {f"{k}:{g}": parts for k in kinds for g, parts in applier.kpis.cohorts(k).items()}  # type: ignore[arg-type]
+    assert set(found) == set(rows)
+    for group, units in rows.items():
+        expect_cohorts(found[group], units)
+    check_figures(applier, rows)
+    check_values(applier, events)
+
+
+def expect_cohorts(found: dict[int, dict[str, float]], units: dict[str, tuple[float, dict[str, float]]]) -> None:
+    """Users, sums, products and counts by hour of first exposure."""
+    hours: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for first, row in units.values():
+        cohort = hours[int(first // HOUR)]
+        cohort["users"] += 1
+        for a, x in row.items():
+            cohort[a] += x
+            cohort[f"{a}#"] += x > 0
+            for b, y in row.items():
+                if a <= b:
+                    cohort[f"{a}*{b}"] += x * y
+    alive = {hour: sums for hour, sums in found.items() if sums["users"]}
+    assert set(alive) == set(hours)
+    for hour, sums in found.items():
+        wanted = hours.get(hour, {})
+        assert sums == pytest.approx({name: wanted.get(name, 0.0) for name in sums}, rel=1e-9, abs=1e-6)
+        assert set(sums) >= {name for name, value in wanted.items() if value and "*" not in name}
+
+
+def check_figures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[str, float]]]]) -> None:
+    wanted = figures(applier.config)
+    for version, made in applier.kpis.figures("version", wanted).items():
+        units = rows[f"version:{version}"]
+        assert set(made) >= {"click_through_rate", "session_turns", "latency_volatility", "rating"}
+        for name, one in made.items():
+            if name == "latency_volatility":
+                continue
+            ratio, half = expected(units, *wanted[name].cells)
+            assert one.value == pytest.approx(ratio)
+            assert one.lower is not None
+            assert one.upper is not None
+            assert one.upper - one.value == pytest.approx(half, rel=1e-6)
+
+
+def check_values(applier: Applier, events: list[Exchange | Kpi]) -> None:
+    """The sums of single values, which the canary reads."""
+    by_response = {one.response_id: one for one in events if isinstance(one, Exchange)}
+    exposed: dict[str, Exchange] = {}
+    for one in sorted(by_response.values(), key=lambda one: one.at):
+        exposed.setdefault(f"session:{one.session}", one)
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for (target, kpi), value in standing(events).items():
+        values[(by_response | exposed)[target].version, kpi].append(value)
+    found = applier.kpis.by("version")
+    for (version, kpi), all_of in values.items():
+        assert found[version][kpi]["n"] == len(all_of)
+        assert found[version][kpi]["mean"] == pytest.approx(sum(all_of) / len(all_of))
+    assert sum(rows["requests"]["n"] for rows in found.values()) == len(by_response)
