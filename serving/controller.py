@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 
 from deploy.control.conductor import TICK, Conductor
+from deploy.control.keeper import LeaseKeeper
 from deploy.control.lease import Lease
 from deploy.life.config import GateConfig, RolloutConfig
 from deploy.life.deployment import Deployment
@@ -41,7 +42,7 @@ log = logging.getLogger("understudy.controller")
 WAIT = 0.5
 """Seconds between two tries to become the leader."""
 REFRESH = 1.0
-"""Seconds between two renewals of the lease and of what Redis holds."""
+"""Seconds between two looks at what Redis holds."""
 
 
 def main(argv: list[str]) -> int:
@@ -118,9 +119,10 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
 def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:
     """Serve the control plane while ticking; returns the exit code."""
     control = config.section(ControlConfig)
-    listener = listen(control)
+    listener = None if lease.after_hung else listen(control)
     conductor, sources = build(config, state, redis)
-    conductor.context.fence = lease.fence
+    keeper = LeaseKeeper(lease)
+    keeper.start()
     app = create_app(conductor, sources, admin_token(state))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
@@ -130,7 +132,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
 
     def work() -> None:
         try:
-            codes.append(loop(conductor, lease, stop, ticked))
+            codes.append(loop(conductor, lease, keeper, stop, ticked))
         finally:
             conductor.context.stopping.set()
             server.should_exit = True
@@ -138,6 +140,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     worker = threading.Thread(target=work, name="conductor", daemon=True)
     worker.start()
     ticked.wait(5)  # so that nobody is shown a document from before a restart
+    listener = listener or listen_late(control, stop)
     url = reached(control.host, listener.getsockname()[1])
     log.info("leading; control plane at %s", url)
     try:
@@ -152,6 +155,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
         state.control.unlink(missing_ok=True)
     stop.set()
     worker.join(3)
+    keeper.close()
     return codes[0] if codes else 1
 
 
@@ -183,18 +187,39 @@ def listen(control: ControlConfig) -> socket.socket:
     return listener
 
 
-def loop(conductor: Conductor, lease: Lease, stop: threading.Event, ticked: threading.Event) -> int:
-    """Tick until told to stop (0) or somebody else leads (1). An error is logged and the loop goes on."""
-    renewed, said = -REFRESH, ""
+def listen_late(control: ControlConfig, stop: threading.Event) -> socket.socket:
+    """The listening socket, as soon as the leader that hangs, or whoever has the port, lets go of it.
+
+    Until then decisions are made and nobody can be answered. Once `stop` is set it is any port.
+    """
+    said = False
     while not stop.is_set():
-        if monotonic() - renewed >= REFRESH:
-            renewed = monotonic()
-            if not lease.renew():
-                log.error("another controller leads; ending")
-                return 1
-            conductor.context.fence = lease.fence
-            conductor.routing.documents.refresh(lease.fence)
         try:
+            return listen(control)
+        except ConfigError as error:
+            if not said:
+                log.error("leading without a control plane until its port is free: %s", error.message)
+            said = True
+        stop.wait(WAIT)
+    return bound(control.host, 0)
+
+
+def loop(
+    conductor: Conductor, lease: Lease, keeper: LeaseKeeper, stop: threading.Event, ticked: threading.Event
+) -> int:
+    """Tick until told to stop (0) or somebody else leads (1). An error is logged and the loop goes on."""
+    refreshed, said, fence = -REFRESH, "", -1
+    while not stop.is_set():
+        if not keeper.alive():
+            log.error("another controller leads; ending")
+            return 1
+        try:
+            if fence != lease.fence:
+                conductor.lead(lease.fence, keeper.alive)
+                fence = lease.fence
+            if monotonic() - refreshed >= REFRESH:
+                refreshed = monotonic()
+                conductor.routing.documents.refresh(fence)
             conductor.tick()
             said = ""
         except (UnderstudyError, OSError) as error:

@@ -34,6 +34,20 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def write_new(path: Path, data: bytes | str) -> bool:
+    """Make `path` with `data`, durably and whole; False, and nothing done, where it exists already."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_atomic(draft, data)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
 def copy_durably(source: Path, target: Path) -> None:
     """Copy a file of any size in constant memory; its folder is made where it is missing."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ All of it runs under one lock, on ticks a few times a second and at once when an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from deploy.control.acts import OperatorActs
 from deploy.control.context import ControlContext
 from deploy.control.experiments import ExperimentStore, FileExperiments
@@ -42,6 +44,16 @@ class Conductor:
     def document(self) -> RoutingDocument | None:
         """The newest document."""
         return self.context.document
+
+    def lead(self, fence: int, leads: Callable[[], bool] = lambda: True) -> None:
+        """Decide under the number `fence` from now on; `leads` says whether this is the leader still.
+
+        Raises:
+            Unavailable: the state cannot be written under it.
+        """
+        with self.context.lock:
+            self.context.fence, self.context.leads = fence, leads
+            self.deployment.lead(fence)
 
     def tick(self) -> None:
         """Run every step once."""

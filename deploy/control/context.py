@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deploy.control.experiments import ExperimentStore
@@ -22,6 +23,8 @@ class ControlContext:
     clock: Clock = monotonic
     fence: int = 0
     """The lease's number, kept up by the caller."""
+    leads: Callable[[], bool] = lambda: True
+    """Whether this is the leader still; asked before a document is written."""
     document: RoutingDocument | None = None
     """The newest document."""
     awaited: str = ""

@@ -17,8 +17,12 @@ _HOLD = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if ARGV[3] == '0' then return redis.call('INCR', KEYS[2]) end
 local fence = tonumber(redis.call('GET', KEYS[2]) or '0')
+if ARGV[3] == '0' then
+  fence = math.max(fence + 1, tonumber(ARGV[4]))
+  redis.call('SET', KEYS[2], fence)
+  return fence
+end
 if fence < tonumber(ARGV[3]) then
   redis.call('SET', KEYS[2], ARGV[3])
   fence = tonumber(ARGV[3])
@@ -40,11 +44,11 @@ class RedisLease:
         """See `LeaseStore`."""
         return self.renew()
 
-    def renew(self) -> bool:
-        """See `LeaseStore`; True while Redis is away."""
+    def renew(self, least: int = 0) -> bool:
+        """See `LeaseStore`; True while Redis is away. The first number that it gives is `least` or above."""
         keys = (self._keys.lease, self._keys.fence)
         try:
-            fence = int(self._redis.eval(_HOLD, 2, *keys, self._owner(), TTL_MS, self.fence))
+            fence = int(self._redis.eval(_HOLD, 2, *keys, self._owner(), TTL_MS, self.fence, least))
         except (redis.RedisError, OSError):
             return True
         if fence == 0 or (self.fence and fence != self.fence):

@@ -7,6 +7,7 @@ from deploy.life.canary import round_to
 from deploy.life.document import build, reason, same
 from deploy.routing.document import SlotView
 from deploy.routing.stores import Routing
+from understudy.errors import Conflict
 
 
 class Publish:
@@ -35,6 +36,8 @@ class Publish:
             epoch = 1 + highest_epoch(context.routing)
             stamps = {"epoch": epoch, "created": created, "fence": context.fence, "audit": deployment.audit_head()}
             document = wanted.model_copy(update={**stamps, "reason": why})
+            if not context.leads():
+                raise Conflict("another controller leads now; this one stops writing")
             context.routing.documents.publish(document, context.fence)
             if context.document is None or context.document.stable != document.stable:
                 context.stable_since = context.clock()

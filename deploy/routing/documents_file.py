@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
 from deploy.routing.document import RoutingDocument
 from deploy.routing.documents import DocumentParser
 from understudy.errors import Unavailable
-from understudy.files import write_atomic
+from understudy.files import write_atomic, write_new
 
 log = logging.getLogger("understudy.routing")
 KEPT = 1000
@@ -16,7 +17,10 @@ KEPT = 1000
 
 
 class FileDocuments:
-    """`DocumentStore` in a folder. Who leads is decided by a lock beside it, so `fence` says nothing here."""
+    """`DocumentStore` in a folder. The file of an epoch is made once: of two leaders one gets it, the other a Conflict.
+
+    What a replaced leader makes of `current.json` afterwards is passed over, since a file of a later epoch is there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +30,7 @@ class FileDocuments:
     def read(self) -> RoutingDocument | None:
         """`current.json`, else the newest `epoch-N.json` that can be read."""
         found = self._load(self._current)
-        if found is not None:
+        if found is not None and not self._path(found.epoch + 1).exists():
             return found
         former = (self._load(self._path(epoch)) for epoch in self._epochs())
         return next((document for document in former if document is not None), None)
@@ -38,7 +42,10 @@ class FileDocuments:
             return False
         text = document.model_dump_json()
         try:
-            write_atomic(self._path(document.epoch), text)
+            if not write_new(self._path(document.epoch), text):
+                if self._load(self._path(document.epoch)) is None:
+                    raise FileExistsError(errno.EEXIST, f"{self._path(document.epoch).name} is no document")
+                return False
             write_atomic(self._current, text)
             self._path(document.epoch - KEPT).unlink(missing_ok=True)
         except OSError as error:

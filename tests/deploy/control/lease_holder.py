@@ -16,7 +16,7 @@ from understudy.state import StateDir
 def candidate(kind: str, folder: Path, name: str, url: str) -> LeaseStore:
     """A candidate called `name` for the leadership at that place."""
     if kind == "files":
-        return FileLease(folder / "controller.lock")
+        return FileLease(folder / "leaders")
     if kind == "redis":
         return RedisLease(url, DeployKeys(), lambda: name)
     return Lease(StateDir(folder / name), url)

@@ -31,7 +31,7 @@ def test_only_one_leads_on_a_redis_and_each_leader_has_a_higher_fence(tmp_path: 
 def test_a_restarted_leader_need_not_wait_for_its_own_lease(state_dir: StateDir, redis_url: str) -> None:
     first = Lease(state_dir, redis_url)
     assert first.acquire()
-    first._lock.release()  # as kill -9 does
+    first._files.release()  # as kill -9 does
     second = Lease(state_dir, redis_url)
     assert second.acquire()
     assert second.fence == first.fence + 1
@@ -42,10 +42,17 @@ def test_the_lock_alone_is_enough_while_redis_is_away(state_dir: StateDir, own_r
     lease = Lease(state_dir, own_redis.url)
     own_redis.stop()
     assert lease.acquire()
-    assert lease.fence == 0
-    own_redis.start()
-    assert lease.renew()
     assert lease.fence == 1
+    client = redis.Redis.from_url(own_redis.url)
+    own_redis.start()
+    client.set("us:controller:fence", 7)
+    assert lease.renew()
+    assert lease.fence == 8
+    lease.release()
+    own_redis.stop()
+    second = Lease(state_dir, own_redis.url)
+    assert second.acquire()
+    assert second.fence == 9, "above what Redis gave the former one, although Redis is away"
 
 
 def test_a_redis_that_lost_its_data_gets_the_fence_back(state_dir: StateDir, redis_url: str) -> None:

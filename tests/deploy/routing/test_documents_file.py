@@ -36,3 +36,27 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_former_document_stays(
     with pytest.raises(Unavailable, match="gateways stay at the former one"):
         store.publish(document(2))
     assert store.read() == document(1)
+
+
+def test_of_two_leaders_one_makes_an_epoch_and_what_the_other_makes_current_is_passed_over(state_dir: StateDir) -> None:
+    old, new = FileDocuments(state_dir.routing), FileDocuments(state_dir.routing)
+    old.publish(document(1))
+    late = (state_dir.routing / "current.json").read_bytes()
+    assert new.publish(document(2).model_copy(update={"fence": 2}))
+    assert not old.publish(document(2).model_copy(update={"fence": 1, "reason": "woken"}))
+    (state_dir.routing / "current.json").write_bytes(late)  # the last line of what it was stopped in
+    for store in (old, new, FileDocuments(state_dir.routing)):
+        read = store.read()
+        assert read is not None
+        assert (read.epoch, read.fence, read.reason) == (2, 2, document(2).reason)
+
+
+def test_an_epoch_made_meanwhile_is_not_overwritten_by_who_looked_before(state_dir: StateDir) -> None:
+    store = FileDocuments(state_dir.routing)
+    store.publish(document(1))
+    path = state_dir.routing / "epoch-2.json"
+    path.write_text(document(2).model_copy(update={"fence": 2}).model_dump_json())
+    (state_dir.routing / "current.json").unlink()
+    held = path.read_bytes()
+    assert not store.publish(document(2))
+    assert path.read_bytes() == held
