@@ -20,6 +20,10 @@ from deploy.engines.address import api_base
 from deploy.engines.client import BlockingEngineClient
 from deploy.engines.external import ExternalEngine
 from deploy.engines.queries import models
+from feedback.bus.config import BusConfig
+from feedback.bus.health import bus_findings
+from feedback.outbox.config import OutboxConfig
+from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
 from serving.up.machine import machine
@@ -31,6 +35,14 @@ from understudy.state import DEFAULT_STATE, StateDir
 
 SECONDS = 5.0
 """How long a server may take to answer."""
+OUTBOX = {
+    "dropped_spool": "dropped {count} events that its spool could not keep: give the state directory's volume room, "
+    "or `outbox.spool_bytes`, and see whether the bus is up",
+    "dropped_queue": "dropped {count} events because its queue was full: see `outbox.queue`",
+    "lost": "{count} events that the bus lost and the spool had no more: see docs/events.md",
+    "dead": "{count} events that the bus refused for good: see `understudy dead list exchanges`",
+}
+"""Counters of `/metrics` that should be zero, with what they mean."""
 
 
 def main(argv: list[str]) -> int:
@@ -50,6 +62,8 @@ def main(argv: list[str]) -> int:
     found = [
         *(obstacles(config, state) if system is None else silence(system["gateway"], state)),
         *external_engine_faults(config),
+        *bus_findings(config.section(BusConfig), find_redis(config, state), config.section(OutboxConfig).event_bytes),
+        *(losses(system["gateway"]) if system is not None else ()),
     ]
     facts = machine()
     if system is not None:
@@ -91,6 +105,19 @@ def silence(gateway: str, state: StateDir) -> Iterator[str]:
     else:
         if not ready:
             yield f"no engine serves yet: see `understudy status --state {state.root}` and {state.logs}"
+
+
+def losses(gateway: str) -> Iterator[str]:
+    """What the gateway's outbox lost since it started, or cannot get rid of, by its own metrics."""
+    try:
+        text = httpx.get(f"{gateway}/metrics", timeout=SECONDS, trust_env=False).text
+    except httpx.HTTPError:
+        return  # said by `silence`
+    told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    for name, remedy in OUTBOX.items():
+        count = float(next((value for key, value in told.items() if key.endswith(f"outbox_{name}")), 0))
+        if count:
+            yield f"the gateway has {remedy.format(count=f'{count:.0f}')}"
 
 
 def external_engine_faults(config: Config) -> Iterator[str]:

@@ -18,6 +18,7 @@ from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, Slo
 from deploy.routing.documents import RoutingDocuments
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
+from feedback.bus.health import bus_findings
 from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.kpis.config import KpisConfig
@@ -145,6 +146,7 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     if redis is None:
         return
     bus = open_bus(config.section(BusConfig), redis)
+    event_bytes = config.section(OutboxConfig).event_bytes
     outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
     documents = open_routing(state, redis.url, redis.prefix).documents
     directory = EngineDirectory(
@@ -152,6 +154,8 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     )
     worker = Worker(bus, connect(redis.url), outbox, directory, settings)
     outbox.start()
+    for finding in await asyncio.to_thread(bus_findings, config.section(BusConfig), redis, event_bytes):
+        log.warning("%s", finding)
     await directory.refresh()
     following = asyncio.create_task(directory.follow())
     log.info("the worker runs on %s", without_password(redis.url))

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import InvalidRecordError, InvalidTimestampError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from feedback.bus.config import KafkaConfig
-from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors
+from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors, servers_of
 from feedback.bus.kafka_tail import highest_of
 from feedback.bus.protocol import Held, Numbered, Place, Published, Received
 
@@ -33,7 +33,7 @@ class KafkaBus:
 
     def __init__(self, servers: str, partitions: int, config: KafkaConfig | None = None) -> None:
         self.partitions = partitions
-        self._servers = [s.strip() for s in servers.strip("/").split(",") if s.strip()]
+        self._servers = servers_of(servers)
         self._access = connection(config or KafkaConfig())
         self._topics = KafkaTopics(self._servers, partitions, self._access)
         self._acked: dict[Place, tuple[str, int]] = {}

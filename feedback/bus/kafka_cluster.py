@@ -22,6 +22,11 @@ RECORD = 512
 """Bytes of a record batch beside key and value, with our headers."""
 
 
+def servers_of(text: str) -> list[str]:
+    """`host:port[,host:port]` as a list."""
+    return [server.strip() for server in text.strip("/").split(",") if server.strip()]
+
+
 def connection(config: KafkaConfig) -> dict[str, Any]:
     """What kafka-python wants to know of TLS and SASL.
 

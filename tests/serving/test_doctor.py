@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from deploy.routing.document import SLOTS
 from serving import doctor
+from serving.gateway.metrics import Metrics
 from tests.serving.up.server import served
 from trials.system import free_ports
 from understudy.state import StateDir
@@ -124,3 +125,17 @@ def test_the_doctor_finds_every_port_that_up_would_find(
     said = json.loads(capsys.readouterr().out)
     assert code == 1
     assert [setting in finding for finding in said["findings"] if "port" in finding] == [True]
+
+
+def test_what_a_gateway_lost_is_told_aloud() -> None:
+    counters = {"outbox_dropped_spool": 12.0, "outbox_dropped_queue": 0.0, "outbox_dead": 3.0, "outbox_lost": 0.0}
+    text = Metrics().render(counters)
+
+    async def metrics(request: Request) -> Response:
+        return Response(text)
+
+    with served(Starlette(routes=[Route("/metrics", metrics)])) as url:
+        told = list(doctor.losses(url))
+    assert [line for line in told if "dropped 12 events" in line and "room" in line]
+    assert [line for line in told if "3 events" in line and "dead list" in line]
+    assert len(told) == 2
