@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -10,16 +11,40 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 READY = "READY"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a disk without room."""
+
+
+class SpareRoom(Protocol):
+    """Room kept for what must be written on a full disk (`understudy.reserve`)."""
+
+    def write(self, path: Path, data: bytes, mode: int) -> bool: ...
+    def give_room(self) -> bool: ...
+
+
+SPENDING: ContextVar[SpareRoom | None] = ContextVar("SPENDING", default=None)
+"""What writes of this thread may spend where the disk is full."""
 
 
 def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
     """Replace `path` by `data`, durably; a reader sees the old bytes or the new ones, never a mix."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
+    try:
+        _replace(path, raw, mode)
+    except OSError as error:
+        spare = SPENDING.get()
+        if spare is None or error.errno not in FULL or not spare.write(path, raw, mode):
+            raise
+    sync_folder(path.parent)
+
+
+def _replace(path: Path, raw: bytes, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -31,7 +56,6 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes | str) -> bool:

@@ -20,6 +20,7 @@ from deploy.audit.heads import HeadKey, signed_head
 from deploy.audit.parts import close_part, former_parts, read_all
 from understudy.clock import Clock, wall
 from understudy.errors import BadRequest, IntegrityError, Unavailable, UnderstudyError
+from understudy.files import FULL, SPENDING
 from understudy.process.lock import take_within
 
 log = logging.getLogger("understudy.audit")
@@ -155,7 +156,7 @@ class FileAuditLog:
                     if end.outdates(deed):
                         log.error("dropped, since another controller leads by now: %s", deed)
                     elif not end.has(deed):
-                        entry = self._append(file, entry, deed)
+                        entry = self._append_in_any_case(file, entry, deed)
                     self._kept.popleft()
                 self._trouble = ""
                 return entry
@@ -194,6 +195,16 @@ class FileAuditLog:
         file.truncate(file.seek(0, os.SEEK_END) - len(end.rest))
         lost = {"bytes": len(end.rest), "set_aside": aside.name}
         return self._append(file, end.entry, Deed(self._now(), REPAIRED, "audit", lost))
+
+    def _append_in_any_case(self, file: IO[bytes], last: ChainEntry, deed: Deed) -> ChainEntry:
+        """`_append`, on a full disk into room that was kept for what must be written."""
+        while True:
+            try:
+                return self._append(file, last, deed)
+            except OSError as error:
+                spare = SPENDING.get()
+                if error.errno not in FULL or spare is None or not spare.give_room():
+                    raise
 
     def _append(self, file: IO[bytes], last: ChainEntry, deed: Deed) -> ChainEntry:
         """Write the entry that follows `last`, durably or not at all; returns it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Literal
 
 from ab.experiment import Experiment
@@ -48,7 +49,8 @@ class OperatorActs:
             else:
                 self._context.deployment.audit.check_open()
             note = ("resume" if freeze is None else "freeze", actor, {"what": freeze or resume})
-            self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
+            with self._context.reserve.spending() if freeze is not None else nullcontext():
+                self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
             self._tick()
             return self._context.deployment.state.frozen
 
@@ -145,12 +147,13 @@ class OperatorActs:
         with self._context.lock:
             outcome = self._context.deployment.state.outcome
             if outcome is not None and outcome.id == operation.id:
-                with contextlib.suppress(Unavailable):
+                with contextlib.suppress(Unavailable), self._context.reserve.spending():
                     self._operations.tell(outcome, **said)
 
     def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
         """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
-        with self._context.lock:
+        room = self._context.reserve.spending() if kind == "rollback" else nullcontext()
+        with self._context.lock, room:
             while True:
                 try:
                     operation = self._operations.begin(kind, target, actor)

@@ -6,18 +6,20 @@ All of it runs under one lock, on ticks a few times a second and at once when an
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from deploy.control.acts import OperatorActs
 from deploy.control.context import ControlContext
 from deploy.control.experiments import ExperimentStore, FileExperiments
 from deploy.control.operations import Operations
-from deploy.control.steps import ControlStep, tick_steps
+from deploy.control.steps import ControlStep, takes_back, tick_steps
 from deploy.life.canary import Canary
 from deploy.life.config import GateConfig
 from deploy.life.deployment import Deployment
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
+from understudy.reserve import Reserve
 
 TICK = 0.2
 """Seconds between ticks."""
@@ -33,7 +35,9 @@ class Conductor:
         self.deployment = deployment
         self.routing = routing
         self.experiments: ExperimentStore = FileExperiments(deployment.folder)
-        self.context = ControlContext(deployment, routing, self.experiments, clock, document=routing.documents.read())
+        reserve = Reserve(deployment.folder.registry / "reserve")
+        self.context = ControlContext(deployment, routing, self.experiments, reserve, clock)
+        self.context.document = routing.documents.read()
         self.context.stable_since = clock()
         self.operations = Operations(deployment)
         self.canary = Canary(deployment, gate)
@@ -57,6 +61,10 @@ class Conductor:
 
     def tick(self) -> None:
         """Run every step once."""
-        with self.context.lock:
+        with self.context.lock, self._room():
             for step in self._steps:
                 step(self.context)
+
+    def _room(self) -> AbstractContextManager[None]:
+        """Spend the reserve of a full disk on what takes a version back or brakes; on nothing else."""
+        return self.context.reserve.spending() if takes_back(self.context) else nullcontext()

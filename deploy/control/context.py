@@ -11,6 +11,7 @@ from deploy.life.deployment import Deployment
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
+from understudy.reserve import Reserve
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class ControlContext:
     deployment: Deployment
     routing: Routing
     experiments: ExperimentStore
+    reserve: Reserve
+    """Room for rollbacks and freezes on a full disk."""
     clock: Clock = monotonic
     fence: int = 0
     """The lease's number, kept up by the caller."""

@@ -19,6 +19,8 @@ from deploy.control.versions import absorb_bad, adopt, archive_spare, replace_ba
 from deploy.life.canary import Canary
 
 ControlStep = Callable[[ControlContext], None]
+REFILL = 5.0
+"""Seconds between two looks whether the reserve of the disk is whole."""
 PRUNE = 60.0
 """Seconds between two looks for what may go."""
 FOLLOW = 30.0
@@ -64,6 +66,7 @@ class Settle:
 
     def __init__(self) -> None:
         self._recovered = False
+        self._refill = 0.0
 
     def __call__(self, context: ControlContext) -> None:
         """See the class."""
@@ -71,6 +74,21 @@ class Settle:
             context.deployment.recover()
             self._recovered = True
         context.deployment.tick()
+        if context.clock() >= self._refill:
+            self._refill = context.clock() + REFILL
+            context.reserve.refill()
+
+
+def takes_back(context: ControlContext) -> bool:
+    """Whether what is to be written takes a version back or brakes: a rollback, a candidate that is out, a freeze."""
+    state, document = context.deployment.state, context.document
+    operation, outcome = state.operation, state.outcome
+    if operation is not None or document is None:
+        return operation is not None and operation.kind == "rollback"
+    open_end = outcome is not None and outcome.kind == "rollback" and not outcome.told
+    gone = document.candidate is not None and (state.canary is None or state.canary.version != document.candidate)
+    rolled_back = gone and document.candidate != state.stable
+    return open_end or rolled_back or not set(state.frozen) <= set(document.frozen)
 
 
 def tell_outcome(context: ControlContext, operations: Operations) -> None:

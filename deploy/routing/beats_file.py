@@ -8,6 +8,7 @@ from pathlib import Path
 from deploy.routing.beats import EXPIRY, Beat, parse_beat
 from deploy.routing.document import GatewayBeat, Heartbeat
 from understudy.clock import Clock, wall
+from understudy.files import FULL
 
 
 class FileBeats:
@@ -50,11 +51,24 @@ class FileBeats:
 
 
 def _write(folder: Path, name: str, text: str) -> None:
-    """Swapped in whole, and not durable: a beat is old after five seconds."""
+    """Swapped in whole, and not durable: a beat is old after five seconds. On a full disk over the one before it."""
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{name}.{os.getpid()}"
-    draft.write_text(text, "utf-8")
-    os.replace(draft, folder / f"{name}.json")
+    try:
+        draft.write_text(text, "utf-8")
+        os.replace(draft, folder / f"{name}.json")
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        if error.errno not in FULL:
+            raise
+        _overwrite(folder / f"{name}.json", text.encode())
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """Write into the blocks that the file has; what is longer than they are is refused as before."""
+    with path.open("r+b") as file:
+        room = os.fstat(file.fileno()).st_size
+        file.write(data.ljust(room))
 
 
 def _read(file: Path) -> str:
