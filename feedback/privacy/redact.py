@@ -1,7 +1,7 @@
 """The first redactor, before anything is stored: personal values give way to typed surrogates.
 
 One value has one surrogate throughout an exchange (`<EMAIL_1>` in the question is `<EMAIL_1>` in
-the reply). What is personal stands in `personal.py`.
+the reply). What is personal `finding.py` says.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from feedback.events import Exchange, Kpi
-from feedback.privacy.personal import DIGIT, PASSWORD, PLAIN, RULES, SHOP, WORDS, Rule
+from feedback.privacy.detect import finding
+from feedback.privacy.detect.secrets import LABEL
 
-NAMES_SECRET = re.compile(PASSWORD + "$|(?:api|access|secret|private|session|auth)[_-]?key$|(?:secret|token)$", re.I)
+NAMES_SECRET = re.compile(LABEL + "$|(?:api|access|secret|private|session|auth)[_-]?key$|(?:secret|token)$", re.I)
 """Keys of JSON objects whose values are secrets, whatever they look like."""
 OPAQUE = re.compile(r"(?:[a-z]{1,12}-)?(?=\d*[a-f])[0-9a-f]{16,64}|[a-z]{1,24}(?:-\d{1,4})?")
 """Ids that nobody could take for a person's: hexadecimal with a letter, or a word with a short number."""
-STEP, REACH = 16_384, 4096
-"""Characters of a text that are searched at once, and how far beyond them a value is looked for."""
 
 
 class Redactor:
@@ -32,16 +30,15 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with personal values replaced."""
-        plain = done = text if text.isascii() else text.translate(PLAIN)
-        lower = plain.lower()
-        words = [word for word in WORDS if word in lower]
-        digit = next(matches(DIGIT, plain), None) is not None
-        if not words and not digit:
+        plain = finding.plain(text)
+        found = finding.find(plain)
+        if not found:
             return text
-        for rule in RULES:
-            if any(word in words for word in rule.needs) or (digit and not rule.needs):
-                done = self._without(rule, done)
-        return text if done == plain else done
+        done, kept = [], 0
+        for one in found:
+            done += [plain[kept : one.start], self._surrogate(one.kind, plain[one.start : one.end])]
+            kept = one.end
+        return "".join(done) + plain[kept:]
 
     def value(self, value: Any) -> Any:
         """A JSON value with its strings, whole numbers and keys redacted, and what a key calls a secret."""
@@ -63,18 +60,6 @@ class Redactor:
         done = self.text(line)
         return value if done == line else done.removeprefix(label)
 
-    def _without(self, rule: Rule, text: str) -> str:
-        done, kept = [], 0
-        for match in matches(rule.pattern, text):
-            start, end = match.span(match.re.groups)
-            value = text[start:end]
-            own = rule.numbered and SHOP.search(text, max(0, match.start() - 40), match.start())
-            if own or value.startswith("<") or not rule.valid(value):
-                continue
-            done += [text[kept:start], self._surrogate(rule.kind, value)]
-            kept = end
-        return "".join(done) + text[kept:]
-
     def _surrogate(self, kind: str, value: str) -> str:
         if value.startswith("<"):
             return value
@@ -84,21 +69,6 @@ class Redactor:
             self.found[kind] = self.found.get(kind, 0) + 1
             name = self._names[kind, same] = f"<{kind}_{self.found[kind]}>"
         return name
-
-
-def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """`pattern.finditer(text)` in steps, since `re` lets no other thread run while it searches."""
-    at = 0
-    while at < len(text):
-        limit = at + STEP
-        match = pattern.search(text, at, limit + REACH)
-        if match is not None and match.end() == limit + REACH:
-            match = pattern.match(text, match.start())
-        if match is None or match.start() >= limit:
-            at = limit
-        else:
-            yield match
-            at = match.end()
 
 
 class Redaction:

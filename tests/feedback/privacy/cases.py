@@ -35,7 +35,7 @@ CASES = [
     ("手机１３８１２３４５６７８，ｂｏｂ＠ｅｘａｍｐｌｅ．ｃｏｍ", "手机<PHONE_1>，<EMAIL_1>"),
     ("拨打010-64045966或（0571）8765 4321", "拨打<PHONE_1>或<PHONE_2>"),
     ("国外请打+44 20 7946 0958", "国外请打<PHONE_1>"),
-    ("call 1-800-555-1234, my phone number is 4125551234", "call <PHONE_1>, my phone number is <PHONE_2>"),
+    ("call 1-412-555-1234, my phone number is 4125551234", "call <PHONE_1>, my phone number is <PHONE_2>"),
     ("身份证号：110105491231002", "身份证号：<ID_1>"),
     ("QQ 123456789，微信号 wxid_abc123", "QQ <ID_1>，微信号 <ID_2>"),
     ("my passport number is E12345678", "my passport number is <ID_1>"),

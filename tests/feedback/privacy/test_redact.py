@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.events import Kpi
-from feedback.privacy.redact import REACH, STEP, Redaction, Redactor
+from feedback.privacy.detect.finding import REACH, STEP
+from feedback.privacy.redact import Redaction, Redactor
 from tests.feedback.factory import exchange
 from tests.feedback.privacy.cases import CASES
 from tests.shared_data import data_file
@@ -161,7 +162,7 @@ def test_addresses_of_every_shape_go(address: str, frame: str) -> None:
 
 
 def test_real_dialogues_keep_their_sense() -> None:
-    """At most 2 % of real messages hold a value that goes, nearly all of them telephone numbers."""
+    """At most 3 % of real messages hold a value that goes, nearly all of them names and telephone numbers."""
     marked = total = 0
     with gzip.open(data_file("dialogues.jsonl.gz"), "rt", encoding="utf-8") as lines:
         for index, line in enumerate(lines):
@@ -174,4 +175,4 @@ def test_real_dialogues_keep_their_sense() -> None:
                     total += 1
                     marked += redactor.text(content) != content
     print(f"{marked} of {total} real messages hold a personal value ({marked / total:.2%})")
-    assert marked / total < 0.02
+    assert marked / total < 0.03

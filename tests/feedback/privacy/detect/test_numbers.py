@@ -1,0 +1,52 @@
+"""Groups of digits by their lengths, check digits and labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from feedback.privacy.detect.labels import Labels
+from feedback.privacy.detect.numbers import numbers
+
+
+def kinds(text: str) -> list[str]:
+    return [found.kind for found in numbers(text, lambda: Labels.of(text.lower()))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("6222 0212 3456 7890 123", ["CARD"]),
+        ("110105 19491231 002X", ["ID"]),
+        ("415 555 2671", ["PHONE"]),
+        ("4155552671", []),
+        ("account 4155552671", ["ACCOUNT"]),
+        ("203.0.113.45", ["IP"]),
+        ("version 203.0.113.45", []),
+        ("2024-05-01 2024-05-07", []),
+        ("138 1234 5678, 139 1234 5678", ["PHONE", "PHONE"]),
+        ("123-45-6789", ["SSN"]),
+        ("W13812345678 13812345678g", []),
+        ("12 345 678 910", []),
+    ],
+)
+def test_a_number_is_what_its_shape_and_label_say(text: str, expected: list[str]) -> None:
+    assert kinds(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["13812345678元", "¥13812345678", "13812345678.50", "0.13812345678", "13812345678 + 2"]
+)
+def test_an_amount_is_no_telephone(text: str) -> None:
+    assert kinds(text) == []
+
+
+def test_the_nearest_label_of_the_sentence_counts() -> None:
+    assert kinds("订单13812345678，手机13912345678") == ["PHONE"]
+    assert kinds("订单已发货。13912345678") == ["PHONE"]
+    assert kinds("13812345678 is my order number") == []
+
+
+def test_a_business_is_no_person_and_a_person_who_asks_one_is() -> None:
+    assert kinds("客服电话：010-62345678") == []
+    assert kinds("客服请打我电话010-62345678") == ["PHONE"]
+    assert kinds("400-820-8820") == []

@@ -1,0 +1,23 @@
+"""Addresses behind words that introduce them."""
+
+from __future__ import annotations
+
+import pytest
+
+from feedback.privacy.detect.places import places
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ship it to 12 High Street, Flat 3, Leeds LS1 4AB please", ["12 High Street, Flat 3, Leeds LS1 4AB"]),
+        ("We ship to 50 countries", []),
+        ("the address is 100 Park Boulevard", []),
+        ("收货地址是广东省广州市天河区天河路200号，电话", ["广东省广州市天河区天河路200号"]),
+        ("收货地址能改吗", []),
+        ("酒店地址是北京市朝阳区工体北路4号", []),
+        ("寄到北京要多久", []),
+    ],
+)
+def test_an_address_is_found_where_it_is_somebodys(text: str, expected: list[str]) -> None:
+    assert [text[found.start : found.end] for found in places(text, text.lower())] == expected
