@@ -1,1 +1,1 @@
-"""What is personal in a text: detectors of numbers, names, addresses, secrets and shapes, and what puts them together."""
+"""What is personal in a text: detectors of numbers, names, addresses and secrets, and what joins them."""

@@ -26,7 +26,9 @@ from feedback.privacy.detect.shapes import SHAPES, Window
     ],
 )
 def test_groups_of_digits_are_known_by_their_lengths(written: str, kind: str | None) -> None:
-    parts, gaps, run = [], [], ""
+    parts: list[str] = []
+    gaps: list[str] = []
+    run = ""
     for character in written.lstrip("+"):
         if character.isdigit():
             run += character
