@@ -19,7 +19,7 @@ from deploy.life.deployment import Deployment
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
-from understudy.reserve import Reserve
+from understudy.reserve import DiskReserve
 
 TICK = 0.2
 """Seconds between ticks."""
@@ -35,7 +35,7 @@ class Conductor:
         self.deployment = deployment
         self.routing = routing
         self.experiments: ExperimentStore = FileExperiments(deployment.folder)
-        reserve = Reserve(deployment.folder.registry / "reserve")
+        reserve = DiskReserve(deployment.folder.registry / "reserve")
         self.context = ControlContext(deployment, routing, self.experiments, reserve, clock)
         self.context.document = routing.documents.read()
         self.context.stable_since = clock()

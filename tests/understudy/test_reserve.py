@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from understudy.files import write_atomic
-from understudy.reserve import Reserve
+from understudy.reserve import DiskReserve
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("full")
 def test_each_write_spends_a_piece_until_none_is_left(tmp_path: Path) -> None:
-    reserve, target = Reserve(tmp_path / "reserve", pieces=2, size=4096), tmp_path / "状态.json"
+    reserve, target = DiskReserve(tmp_path / "reserve", pieces=2, size=4096), tmp_path / "状态.json"
     assert reserve.refill() == 2
     with pytest.raises(OSError, match="No space left"):
         write_atomic(target, "no reserve is spent unasked")
@@ -40,7 +40,7 @@ def test_each_write_spends_a_piece_until_none_is_left(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("full")
 def test_what_is_longer_than_a_piece_is_refused_whole(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path / "reserve", pieces=1, size=4096)
+    reserve = DiskReserve(tmp_path / "reserve", pieces=1, size=4096)
     reserve.refill()
     with reserve.spending(), pytest.raises(OSError, match="No space left"):
         write_atomic(tmp_path / "x", b"x" * 5000)
