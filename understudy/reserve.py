@@ -18,7 +18,7 @@ SIZE = 128 << 10
 """Bytes of a piece."""
 
 
-class Reserve:
+class DiskReserve:
     """Pieces in `folder`, which must be on the disk of what is written."""
 
     def __init__(self, folder: Path, pieces: int = PIECES, size: int = SIZE) -> None:
