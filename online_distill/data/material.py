@@ -29,13 +29,12 @@ def gather(
     text states other facts than the teacher's, which the checks let pass: whoever draws asks the parent first.
     """
     new = {sample.id for sample in fresh}
-    newest = max((sample.at for sample in fresh), default=0.0)
+    stale = too_old(fresh, [*hard, *anchors])
 
     def row(sample: HardSample, role: RowRole, why: Why) -> Row:
         cluster = reservoir.clusters.of(asked(sample.messages))
         made = Row.of(sample, role, parent=parent, cluster=cluster, why=why)
-        stale = newest - sample.at > STUDENT_TEXT_SECONDS
-        return made.model_copy(update={"student_text": ""}) if stale else made
+        return made.model_copy(update={"student_text": ""}) if sample.id in stale else made
 
     wrong = [sample for sample in anchors if _overlooked(sample)]
     weight = max((sample.weight for sample in fresh), default=1.0)
@@ -49,6 +48,12 @@ def gather(
         ],
         general=[*reservoir.general(), *(row(sample, "anchor", "replay") for sample in anchors)],
     )
+
+
+def too_old(fresh: Sequence[HardSample], others: Iterable[HardSample]) -> set[str]:
+    """Ids of the samples whose student text is too old to be learned from, beside the newest failure."""
+    newest = max((sample.at for sample in fresh), default=0.0)
+    return {sample.id for sample in (*fresh, *others) if newest - sample.at > STUDENT_TEXT_SECONDS}
 
 
 def of_teacher(samples: Iterable[HardSample], teacher: str) -> list[HardSample]:

@@ -8,7 +8,7 @@ from deploy.rounds.record import Round
 from online_distill.data.account import account, by_cluster
 from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoder
-from online_distill.data.material import gather, of_teacher
+from online_distill.data.material import gather, of_teacher, too_old
 from online_distill.data.nearness import apart
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row, write_rows
@@ -34,7 +34,7 @@ def select_stage(context: Context) -> StageOutcome:
     position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters, context.vault)
     reservoir.forget(context.source.purged())
     encoder = Encoder(context.registry.path(context.round.parent))
-    material, former_teacher = _material(context, reservoir)
+    material, kept_out = _material(context, reservoir)
     parent = Parent(context, encoder)
     chosen = select(material, config, parent.agrees)
     wait_for_rows(context, chosen.holdout)
@@ -57,17 +57,17 @@ def select_stage(context: Context) -> StageOutcome:
             **no_time,
             "too_long": sum(row.id not in costs for row in free),
             "near_held_out": len(chosen.train) - len(free),
-            "former_teacher": former_teacher,
+            **kept_out,
         },
         "texts_room": room,
         "reservoir": {"rows": len(reservoir.rows), "anew": reservoir.anew},
     }
-    why_not = _too_little(train, len(free) - len(train), former_teacher, context)
+    why_not = _too_little(train, len(free) - len(train), kept_out["former_teacher"], context)
     return StageOutcome({**summary, "error": why_not}, "failed") if why_not else StageOutcome(summary)
 
 
-def _material(context: Context, reservoir: Reservoir) -> tuple[Material, int]:
-    """What there is of the round's teacher, and the samples and kept rows of former ones, which are left out."""
+def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[str, int]]:
+    """What there is of the round's teacher; what is kept out: text of former ones, and the parent's own too old."""
     source, parent, teacher = context.source, context.round.parent, context.round.teacher
     given = (
         source.fresh(trained_up_to(_before(context)), parent),
@@ -77,7 +77,10 @@ def _material(context: Context, reservoir: Reservoir) -> tuple[Material, int]:
     fresh, hard, anchors = (of_teacher(samples, teacher) for samples in given)
     former = {sample.id for samples in given for sample in samples if sample.teacher != teacher}
     left = len(former) + reservoir.forget_teachers(teacher)
-    return gather(fresh, hard, anchors, reservoir, parent), left
+    old = too_old(fresh, hard)
+    texts = {s.id for s in (*fresh, *hard) if s.id in old and s.student == parent and s.student_text}
+    kept_out = {"former_teacher": left, "student_text_too_old": len(texts)}
+    return gather(fresh, hard, anchors, reservoir, parent), kept_out
 
 
 def _held_out(material: Material, config: DataConfig) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from online_distill.data.material import asked, gather
+from online_distill.data.material import asked, gather, too_old
 from online_distill.data.reservoir import Reservoir
 from tests.online_distill.world import make_samples
 
@@ -18,6 +18,19 @@ def test_what_is_not_fresh_is_old_and_kept_rows_come_along() -> None:
     reservoir.rows = [row.model_copy(update={"why": "kept"}) for row in first.general]
     again = gather([], [], [], reservoir, "v1")
     assert [row.why for row in again.general] == ["kept"] * 4
+
+
+def test_the_parents_own_text_is_learned_from_for_a_week_and_the_teachers_for_longer() -> None:
+    week = 7 * 86_400.0
+    samples = [
+        s.model_copy(update={"at": at}) for s, at in zip(make_samples(3), (2 * week, week, week - 1), strict=True)
+    ]
+    found = gather(samples[:1], samples[1:], [], Reservoir(), "v1")
+    texts = [row.student_text != "" for row in (*found.fresh, *found.old)]
+    assert texts == [True, True, False]
+    assert all(row.teacher_text for row in found.old)
+    assert too_old(samples[:1], samples[1:]) == {samples[2].id}
+    assert too_old([], samples) == set()
 
 
 def test_what_the_assistant_said_in_between_puts_no_prompts_together() -> None:

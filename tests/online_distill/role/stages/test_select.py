@@ -58,6 +58,17 @@ def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(f
     assert not any(row.student_text for row in rows if row.id in {sample.id for sample in others})
 
 
+def test_own_text_that_is_too_old_is_not_learned_from_and_counted(context: Context) -> None:
+    old = make_samples(30)
+    new = [s.model_copy(update={"at": 8 * 86_400.0}) for s in make_samples(30, start=100)]
+    summary = select_stage(replace(context, source=ListSource([*old, *new], make_samples(60, start=1000)))).summary
+    rows = read_rows(context.folder("select") / "train.jsonl")
+    assert summary["left_out"]["student_text_too_old"] == 30
+    assert {row.at > 100 for row in rows if row.student_text} == {True}
+    assert summary["student_texts_from"] == 8 * 86_400.0
+    assert any(row.at < 100 and row.role == "hard" for row in rows)
+
+
 def test_replay_and_judged_rows_outlive_the_pool(finished_copy: Context) -> None:
     kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR)
     judged = {r.exchange for r in read_rows(finished_copy.folder("select") / "holdout.jsonl") if r.role == "anchor"}
