@@ -20,6 +20,8 @@ from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Received
 from feedback.consume.consumer import Consumer
 from feedback.events import KPIS, Kpi
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.effects import settings
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.privacy.vault import FOLDER, Vault
@@ -81,7 +83,9 @@ def worker(bus_url: str, redis_url: str, folder: str) -> None:
         return [["HINCRBY", "faults:buried", why[:80], 1]]
 
     bus = open_bus(BusConfig(url=bus_url, partitions=PARTITIONS), RedisConfig())
-    consumer = Consumer(bus, connect(redis_url), RedisKeys(), (KPIS,), effects, bury)
+    keys = RedisKeys()
+    told = settings(keys, KpisConfig())
+    consumer = Consumer(bus, connect(redis_url), keys, (KPIS,), effects, bury, told)
     idle = threading.Event()  # libfaketime cannot do time.sleep, whose end is a point in time
     while True:
         try:

@@ -1,0 +1,173 @@
+"""A Kafka of one's own: with TLS and SASL, with a log that is really cut, and three nodes of which one is killed."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from feedback.bus.config import BusConfig, KafkaConfig
+from feedback.bus.opening import open_bus
+from feedback.bus.protocol import Bus, Numbered
+from feedback.events import EXCHANGES
+from feedback.store.config import RedisConfig
+from tests.shared_data import kafka_home
+from tests.waiting import eventually
+from trials.broker import Broker
+from trials.system import free_ports
+from understudy.errors import Unavailable
+from understudy.ids import random_id
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
+PLACE = (EXCHANGES, 0)
+
+
+def events(first: int, last: int) -> list[Numbered]:
+    return [Numbered(n, "会话", f"事件 {n}".encode()) for n in range(first, last + 1)]
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A self-signed certificate of 127.0.0.1: it alone (for who trusts it), and with its key (for who shows it)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    shown = made.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "ca.pem").write_bytes(shown)
+    (folder / "server.pem").write_bytes(secret + shown)
+    return folder / "ca.pem", folder / "server.pem"
+
+
+def test_kafka_behind_tls_and_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, server = certificate(tmp_path)
+    inner, outer, controller = free_ports(3)
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    broker = Broker(kafka_home(), tmp_path / "kafka", {
+        "listeners": f"PLAINTEXT://127.0.0.1:{inner},OUTER://127.0.0.1:{outer},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{inner},OUTER://127.0.0.1:{outer}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,OUTER:SASL_SSL",
+        "listener.name.outer.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.outer.plain.sasl.jaas.config": f'{module} required user_gateway="geheim";',
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(server),
+    })  # fmt: skip
+    broker.port = inner
+    broker.format()
+    broker.start()
+    config = KafkaConfig(security="sasl_ssl", mechanism="PLAIN", user="gateway", ca_file=ca)
+    try:
+        monkeypatch.setenv("UNDERSTUDY_KAFKA_PASSWORD", "geheim")
+        bus = open_bus(BusConfig(url=f"kafka://127.0.0.1:{outer}", kafka=config), RedisConfig())
+        assert bus.publish(*PLACE, "spool", events(1, 3)).highest == 3
+        assert read(bus, 3) == [1, 2, 3]
+        bus.close()
+        monkeypatch.setenv("UNDERSTUDY_KAFKA_PASSWORD", "wrong")
+        refused = open_bus(BusConfig(url=f"kafka://127.0.0.1:{outer}", kafka=config), RedisConfig())
+        with pytest.raises(Unavailable, match="Kafka"):
+            refused.publish(*PLACE, "spool", events(4, 4))
+        refused.close()
+    finally:
+        broker.stop()
+
+
+def read(bus: Bus, count: int) -> list[int]:
+    """The numbers of the first `count` events that the partition holds."""
+    got: list[int] = []
+    after = ""
+    end = time.monotonic() + 60
+    while len(got) < count and time.monotonic() < end:
+        for event in bus.read(*PLACE, after, 99):
+            got.append(event.number)
+            after = event.position
+    return got
+
+
+def test_a_log_that_was_cut_is_asked_anew(tmp_path: Path) -> None:
+    broker = Broker(kafka_home(), tmp_path / "kafka")
+    broker.format()
+    broker.start()
+    bus = open_bus(BusConfig(url=f"kafka://127.0.0.1:{broker.port}", partitions=1), RedisConfig())
+    try:
+        bus.publish(*PLACE, "spool", events(1, 5))
+        log = tmp_path / "kafka" / "data" / f"{EXCHANGES}-0" / "00000000000000000000.log"
+        before = log.stat().st_size
+        bus.publish(*PLACE, "spool", events(6, 9))
+        assert bus.held("spool", [PLACE])[PLACE].highest == 9
+        broker.kill()
+        os.truncate(log, before)
+        broker.start()
+        eventually(lambda: bus.held("spool", [PLACE])[PLACE].highest == 5, 60, "noticing that the log was cut")
+        eventually(lambda: bus.publish(*PLACE, "spool", events(6, 9)).highest == 9, 60, "taking them again")
+        assert read(bus, 9) == list(range(1, 10))
+    finally:
+        bus.close()
+        broker.stop()
+
+
+@pytest.mark.skipif(not FULL, reason="three brokers: with UNDERSTUDY_FULL=1")
+def test_three_nodes_of_which_one_is_killed_lose_nothing(tmp_path: Path) -> None:
+    ports = free_ports(6)
+    voters = ",".join(f"{node}@127.0.0.1:{ports[node + 2]}" for node in (1, 2, 3))
+    nodes = []
+    for node in (1, 2, 3):
+        broker = Broker(kafka_home(), tmp_path / f"kafka-{node}", {
+            "node.id": str(node),
+            "listeners": f"PLAINTEXT://127.0.0.1:{ports[node - 1]},CONTROLLER://127.0.0.1:{ports[node + 2]}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports[node - 1]}",
+            "controller.quorum.voters": voters, "default.replication.factor": "3", "min.insync.replicas": "2",
+        })  # fmt: skip
+        broker.port = ports[node - 1]
+        broker.format()
+        nodes.append(broker)
+    for broker in nodes:
+        broker.start(wait=False)
+    try:
+        for broker in nodes:
+            broker.wait_open()
+        servers = [f"127.0.0.1:{port}" for port in ports[:3]]
+        admin = KafkaAdminClient(bootstrap_servers=servers)
+        topic = f"{EXCHANGES}.{random_id()[:8]}"
+        admin.create_topics([NewTopic(topic, 2, 3)])
+        admin.close()
+        bus = open_bus(BusConfig(url=f"kafka://{','.join(servers)}"), RedisConfig())
+        for first in range(1, 3000, 100):
+            if first == 1001:
+                nodes[1].kill()
+            batch = events(first, first + 99)
+            eventually(lambda batch=batch: bus.publish(topic, 0, "spool", batch).highest == batch[-1].number, 60)  # type: ignore[misc]
+        assert numbers(bus, topic, 3000) == set(range(1, 3001))
+        bus.close()
+    finally:
+        for broker in nodes:
+            broker.stop()
+
+
+def numbers(bus: Bus, topic: str, count: int) -> set[int]:
+    """Numbers that the partition holds, when there are `count` different ones."""
+    got: set[int] = set()
+    after, end = "", time.monotonic() + 60
+    while len(got) < count and time.monotonic() < end:
+        for event in bus.read(topic, 0, after, 999):
+            got.add(event.number)
+            after = event.position
+    return got
