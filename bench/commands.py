@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.faults.main:main",
         "kills, stops, cut logs, bad links, full disk, clocks: is each event there once, in order",
     ),
+    "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

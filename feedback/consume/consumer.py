@@ -17,6 +17,8 @@ from typing import Any
 
 from feedback.bus.protocol import Bus, Place, Received
 from feedback.consume.meter import Meter
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.effects import settings
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
@@ -63,12 +65,12 @@ return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 class Consumer:
     """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times.
 
-    `settings`: what the verbs must know, see `feedback.kpis.effects.settings`.
+    `told`: what the verbs must know, see `feedback.kpis.effects.settings`; empty: by the defaults.
     """
 
     def __init__(
         self, bus: Bus, client: Client, keys: RedisKeys, topics: Sequence[str], effects: Effects, bury: Bury,
-        settings: str,
+        told: str = "",
     ) -> None:  # fmt: skip
         self._bus = bus
         self._redis = client
@@ -76,7 +78,7 @@ class Consumer:
         self._id = random_id()
         self._effects = effects
         self._bury = bury
-        self._settings = settings
+        self._settings = told or settings(keys, KpisConfig())
         self._topics = tuple(topics)
         self._places: list[Place] = []
         self._looked: float | None = None

@@ -100,7 +100,7 @@ class RedisKeys:
 
     @property
     def kpi_bytes(self) -> str:
-        """Hash: `rows`, `targets`, `early`, and each day's key of the latter two -> bytes held."""
+        """Hash: `rows`, `targets`, `early`, and each of their keys -> bytes held."""
         return f"{self.prefix}kpi:bytes"
 
     @property

@@ -16,6 +16,7 @@ from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
+from feedback.kpis.forgetting import forget_tenant
 from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
 from feedback.pool.config import PoolConfig
@@ -95,8 +96,9 @@ class Sources:
         }  # fmt: skip
 
     def purge(self, tenant: str) -> int:
-        """Remove the samples of a tenant; returns how many."""
-        self._need()
+        """Remove the samples of a tenant, and what KPIs hold of its users and replies; returns how many samples."""
+        client = self._need()
+        forget_tenant(client, RedisKeys(self._prefix), tenant)
         return self._pool.purge(tenant, time.time())
 
     def request_round(self, why: str) -> None:

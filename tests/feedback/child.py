@@ -20,8 +20,6 @@ from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Received
 from feedback.consume.consumer import Consumer, Effects
 from feedback.events import KPIS, Kpi
-from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import settings
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
@@ -65,7 +63,7 @@ def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
 def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,), effects: Effects = effects) -> Consumer:
     """A consumer with the effects above, or with others."""
     bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
-    return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury, settings(RedisKeys(), KpisConfig()))
+    return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury)
 
 
 def expect_each_once(url: str, count: int) -> None:

@@ -136,6 +136,8 @@ local function change_row(tenant, unit, id, first, delta)
   for group, old in pairs(before) do replace_total(group, old, total(row, group)) end
   local text = cmsgpack.pack(row)
   hset(key, unit, text)
-  add(S.bytes, 'rows', #text - (raw and #raw or -ROW - #unit))
+  local bytes = #text - (raw and #raw or -ROW - #unit)
+  add(S.bytes, 'rows', bytes)
+  add(S.bytes, key, bytes)
   return true
 end

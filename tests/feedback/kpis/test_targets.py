@@ -9,7 +9,8 @@ import pytest
 
 from feedback.events import Kpi
 from feedback.kpis.config import KpisConfig
-from tests.feedback.applying import Applier, feedback
+from feedback.kpis.effects import exchange_effects, feedback_effects
+from tests.feedback.applying import KEYS, Applier, feedback
 from tests.feedback.factory import exchange
 
 NOW = time.time()
@@ -182,3 +183,15 @@ def test_tenants_do_not_see_each_other(redis_url: str) -> None:
     applier.events([other])
     assert ratings(applier) == {}
     assert sum(part["users"] for part in applier.kpis.cohorts("arm")["teacher"].values()) == 2
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf"), -1e300, 1e300])
+def test_times_that_no_clock_shows_hold_nothing_up_and_leave_nothing_half_done(redis_url: str, odd: float) -> None:
+    applier = Applier(redis_url)
+    given = exchange(1).model_copy(update={"at": odd})
+    said = feedback(1, 1.0, "resp-2", at=odd)
+    for commands in (exchange_effects(KEYS, given), feedback_effects(KEYS, said)):
+        applied, faulty, _ = applier.commands([commands])
+        assert applied + faulty == 1
+    applier.events([exchange(2), feedback(2, 1.0, "resp-2", at=NOW)])
+    assert ratings(applier)["t1"][0] == 1

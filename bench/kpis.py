@@ -1,0 +1,99 @@
+"""What one event costs the worker's Redis: time of the call that applies it, and bytes that stay.
+
+The time is the processor's, of Redis alone: what else the machine does, and the worker's Python, are not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from feedback.events import Exchange, Kpi
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.effects import exchange_effects, feedback_effects, settings
+from feedback.store.connection import Client, connect
+from feedback.store.keys import RedisKeys
+from feedback.store.scripts import source
+from feedback.store.server import RedisServer
+
+KEYS = RedisKeys()
+HOURS = 48
+"""Over which first exposures are spread, so over how many cohorts."""
+
+
+def main(argv: list[str]) -> int:
+    """Measure, print and perhaps keep the result."""
+    made = argparse.ArgumentParser(
+        prog="understudy bench kpis", description=__doc__, epilog="example: understudy bench kpis --json kpis.json"
+    )
+    made.add_argument("--events", type=int, default=20_000, help="exchanges, a third of them with feedback")
+    made.add_argument("--quick", action="store_true", help="2,000 of them")
+    made.add_argument("--json", type=Path, help="write the result here")
+    options = made.parse_args(argv)
+    found = measure(2000 if options.quick else options.events)
+    for name, value in found.items():
+        print(f"{name:<24}{value:,}")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def measure(count: int) -> dict[str, Any]:
+    """Microseconds an event, alone and in batches of 64, and bytes an exchange, after `count` of them."""
+    with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder:
+        server = RedisServer(Path(folder), durable=False)
+        server.start()
+        try:
+            client = connect(server.url)
+            empty = client.info("memory")["used_memory"]
+            events = [command for n in range(count) for command in _event(n, random.Random(n))]
+            many = _apply(client, events, 64)
+            alone = _apply(client, [one for n in range(count, count + 200) for one in _event(n, random.Random(n))], 1)
+            held = client.info("memory")["used_memory"] - empty
+        finally:
+            server.stop()
+    return {
+        "exchanges": count, "us_an_event_of_64": many, "us_an_event_alone": alone,
+        "bytes_an_exchange": round(held / (count + 200)),
+    }  # fmt: skip
+
+
+def _event(n: int, chance: random.Random) -> list[list[list[Any]]]:
+    """The commands of an exchange of one of 5,000 users, four to a session, and of what is said of every third."""
+    at = time.time() - chance.random() * 3600 * HOURS
+    given = Exchange(
+        id=f"e{n}", session=f"s{n // 4}", at=at, unit=f"u{chance.randrange(5000)}", messages=[], reply="",
+        arm=chance.choice(("teacher", "student")), version=chance.choice(("t1", "v1")), epoch=1,
+        experiment=chance.choice((None, "exp")), response_id=f"r{n}", seconds=chance.expovariate(1.0), ttft=0.1,
+    )  # fmt: skip
+    commands = [exchange_effects(KEYS, given)]
+    if n % 3 == 0:
+        said = Kpi(id=f"k{n}", session="s", at=at, kpi="rating", value=4.0, target=f"r{n}")
+        commands.append(feedback_effects(KEYS, said))
+    return commands
+
+
+def _apply(client: Client, events: list[list[list[Any]]], batch: int) -> float:
+    script = client.register_script(source("staging", "rows", "targets", "effects"))
+    client.set("lease", "owner")
+    told = settings(KEYS, KpisConfig())
+    before = _cpu(client)
+    for at in range(0, len(events), batch):
+        rows = [[str(at), "", 0, commands] for commands in events[at : at + batch]]
+        applied, faulty, why = script(
+            ["lease", KEYS.cursors, "applied", KEYS.counters], ["owner", "t:0", json.dumps(rows), told]
+        )
+        if faulty or applied != len(rows):
+            raise RuntimeError(f"an event could not be applied: {why}")
+    return round((_cpu(client) - before) / len(events) * 1e6, 1)
+
+
+def _cpu(client: Client) -> float:
+    """Seconds of processor that Redis has used."""
+    told = client.info("cpu")
+    return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])

@@ -1,0 +1,42 @@
+"""A tenant that is forgotten leaves nothing by which a user, reply or session could be found, and others stay."""
+
+from __future__ import annotations
+
+import time
+
+from feedback.kpis.forgetting import forget_tenant
+from tests.feedback.applying import KEYS, Applier, feedback
+from tests.feedback.factory import exchange
+
+NOW = time.time()
+
+
+def keys_with(applier: Applier, text: str) -> set[bytes]:
+    """Keys that name it, and hashes with a field that does."""
+    found = {key for key in applier.client.scan_iter("*") if text.encode() in key}
+    hashes = list(applier.client.scan_iter("*", _type="hash"))
+    return found | {key for key in hashes if any(text.encode() in field for field in applier.client.hkeys(key))}
+
+
+def test_rows_targets_and_waiting_feedback_of_one_tenant_go_and_their_bytes_come_back(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.events([exchange(n, tenant="乙", unit=f"u{n}", at=NOW - n * 3600 * 20) for n in range(10)])
+    before = applier.kpis.held()
+    applier.events([exchange(n, tenant="甲", unit=f"u{n}", at=NOW - n * 3600 * 20) for n in range(20, 30)])
+    applier.events([feedback(n, 1.0, f"resp-{n}", at=NOW, tenant="甲") for n in (22, 99)])
+    assert forget_tenant(applier.client, KEYS, "甲") == 10 + 10 + 7 + 1
+    assert applier.kpis.held() == before
+    assert keys_with(applier, "甲") == set()
+    assert applier.kpis.by("arm")["teacher"]["requests"]["n"] == 20
+    assert forget_tenant(applier.client, KEYS, "甲") == 0
+    applier.events([feedback(1, 1.0, "resp-3", at=NOW, tenant="乙"), feedback(2, 1.0, "resp-22", at=NOW, tenant="甲")])
+    assert applier.kpis.by("arm")["teacher"]["rating"]["n"] == 2
+
+
+def test_whoever_is_forgotten_may_come_again(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.events([exchange(1)])
+    forget_tenant(applier.client, KEYS, "default")
+    applier.events([exchange(2, unit="u1"), feedback(1, 1.0, "resp-2", at=NOW)])
+    assert applier.kpis.held()["rows"] > 0
+    assert applier.kpis.by("arm")["teacher"]["rating"]["n"] == 1
