@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ab.matched import Matched
 from bench.loop import TARGETS, asked
 from trials.system import ROOT
 
@@ -176,6 +177,53 @@ def statistics(report: Report) -> str:
     ])  # fmt: skip
 
 
+def rounds(report: Report) -> str:
+    """Round after round: what is left of what was known, by recipe and seed."""
+    rows, notes = [], dict[str, str]()
+    for found in report["records"]:
+        start, last = found["rows"][0], live(found)
+        pairs = zip(start["general_rows"], last["general_rows"], strict=True)
+        lost = Matched.of((before == "1", after == "1") for before, after in pairs)
+        course = " ".join(
+            f"{row['general']['exact']:.3f}{'' if row.get('passed', True) else '!'}" for row in found["rows"]
+        )
+        passed = sum(bool(row.get("passed")) for row in found["rows"][1:])
+        kinds = [f"{last['kinds'][kind]['exact']:.2f} of {best(found, kind):.2f}" for kind in last["kinds"]]
+        rows.append((
+            found["recipe"], str(found["seed"]), str(len(found["rows"]) - 1), str(passed), course,
+            f"{100 * (lost.lost - lost.won) / lost.n:+.1f} (at most {100 * lost.bound(0.05):.1f})", *kinds,
+        ))  # fmt: skip
+        settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
+        notes[found["recipe"]] = settings or "the settings that the trainer comes with"
+    one = report["records"][0]
+    paces = [row["did"]["token_seconds"] for found in report["records"] for row in found["rows"][1:]]
+    kinds = list(one["rows"][0]["kinds"])
+    return "\n\n".join([
+        f"{one['steps']} steps a round, {one['new']} prompts of new kinds and {one['general']} others in the traffic "
+        f"of each, {one['text_seconds']:g} s of a round of 300 s for each text that the teacher scores. Exact replies: "
+        f"every token the student's own choice under the teacher's prefix, on {one['judge']} general prompts and "
+        f"{one['judge_new']} of each new kind, all with new templates and values. The course shows "
+        "every candidate, refused ones too (marked !), after which the next round begins with the student before; what "
+        "is lost, and what is left of each kind, is that of the student which was live at the end.",
+        table(rows, ("recipe", "seed", "rounds", "passed the gate", "general, from the start on",
+                     "points lost (one-sided 95 %)", *(f"{kind}, last of best" for kind in kinds))),
+        table(list(notes.items()), ("recipe", "what it sets")),
+        f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "
+        "which had other work; the number of steps is fixed, so that this changes no figure.",
+    ])  # fmt: skip
+
+
+def live(record: Report) -> Report:
+    """The row of the student that was live after the last round."""
+    found: Report = [row for row in record["rows"] if row.get("passed", True)][-1]
+    return found
+
+
+def best(record: Report, kind: str) -> float:
+    """The highest share of exact replies to a kind that a live student has reached."""
+    return max(float(row["kinds"][kind]["exact"]) for row in record["rows"] if row.get("passed", True))
+
+
 def summary() -> str:
     """The README's table, from the results of the loop and of the swaps."""
     rows: list[tuple[str, ...]] = []
@@ -223,6 +271,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "Results that are looked at all the time",
         "understudy bench statistics --json docs/benchmarks/statistics.json",
         statistics,
+    ),
+    "rounds": (
+        "Round after round",
+        "understudy bench rounds --steps 250 --judge 600 --judge-new 80 --json docs/benchmarks/rounds.json",
+        rounds,
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
 }

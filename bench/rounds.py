@@ -2,8 +2,8 @@
 
 The four new kinds of the demo's shop (an intent in a language) come one after another, each gone from the traffic
 once its round is over, then all together. Every round is the product's own: select, score, distil, export, evaluate,
-and the gate, after which a candidate that passed is the next parent. Judged on prompts whose templates and values are
-new.
+and the gate, after which a candidate that passed is the next parent. Recipe `first` is that of the first loop, behind
+the gate of the first loop. Judged on prompts whose templates and values are new.
 
 No result depends on how fast the machine is: a round takes `--steps` steps, and the teacher scores as many texts as
 fit into its share of a round of five minutes at `--text-seconds` each. Both are what a machine does that has nothing
@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.exam import Exam, kept
+from bench.gate import first
 from bench.recipes import RECIPES
 from bench.shop import NewKind, Shop, new_kinds
 from deploy.life.config import GateConfig
@@ -75,7 +76,7 @@ class Series:
         settings = {"budget_seconds": BUDGET, "min_steps": options.steps, "max_steps": options.steps, "seed": seed}
         loaded = load_config(options.config).section(TrainerConfig)
         self._config = loaded.model_copy(update={**settings, **RECIPES[recipe]})
-        self._options, self._root, self._seed = options, root, seed
+        self._options, self._root, self._seed, self._recipe = options, root, seed, recipe
         state = StateDir(root / f"{recipe}-{seed}")
         self._registry, self._rounds = Registry(state), FileRounds(state)
         self._shop_file = state.root / "shop.json"
@@ -108,7 +109,9 @@ class Series:
                 make_scorer=lambda _: self._scorer, clock=lambda: self._scorer.now,
             )
         )  # fmt: skip
-        passed, why = verdict(self._rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate)
+        passed, why = verdict(
+            self._rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate, self._recipe
+        )
         told = {"round": number, "passed": passed, "why": why, "did": did(done)}
         self._rounds.finish(done.id, "gate", {}, "rejected")
         judged = done.candidate or live
@@ -140,11 +143,14 @@ def asked_in(number: int) -> list[NewKind]:
     return [kinds[number - 1]] if number <= len(kinds) else kinds
 
 
-def verdict(path: Path, candidate: str | None) -> tuple[bool, list[str]]:
-    """What the gate says of the round's candidate."""
+def verdict(path: Path, candidate: str | None, recipe: str) -> tuple[bool, list[str]]:
+    """What the gate says of the round's candidate; of the first loop's recipe that of the first loop."""
     if candidate is None or not path.is_file():
         return False, ["the round made no candidate"]
-    decision = decide(Evaluation.model_validate(read_json(path)), GATE)
+    found = Evaluation.model_validate(read_json(path))
+    decision = decide(found, GATE)
+    if recipe == "first":
+        return first(found), [f"today: {reason}" for reason in decision.reasons]
     return decision.passed, [str(reason) for reason in decision.reasons]
 
 

@@ -68,7 +68,7 @@ def judge(
     after = _judged(encoder, questions, later) if finite else [NONE_RIGHT] * len(texts)
     judged = [
         JudgedRow(
-            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=prompt_key(q.row), parent=b,
+            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=prompt_key(q.row)[:16], parent=b,
             candidate=a,
         )
         for q, b, a in zip(questions, before, after, strict=True)

@@ -22,7 +22,7 @@ class Recipe(Section):
     """Share of the student in the mixture of `skew`."""
     temperature: float = Field(default=1.0, gt=0)
     """Acts on the k + 1 buckets of both sides."""
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_steps: int = Field(default=10, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
@@ -33,7 +33,7 @@ class Recipe(Section):
     """Steps of a round at least, whatever the time."""
     max_steps: int | None = Field(default=None, ge=1)
     """Steps of a round at most; as many as `min_steps`, and the weights do not depend on how fast the machine is."""
-    blend: float = Field(default=1.0, gt=0, le=1)
+    blend: float = Field(default=0.8, gt=0, le=1)
     """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
     pull: float = Field(default=0.0, ge=0)
     """Towards the parent's weights: at each step this times the learning rate of the way back; 0: none."""

@@ -102,6 +102,12 @@ def test_losses_against_a_former_version_are_not_hidden_by_kinds_that_it_never_k
     assert decision.summary()["former"] == {"version": "v3", "n": 180, "lost": 12, "won": 0}
 
 
+def test_a_prompt_that_came_again_under_another_id_is_compared_with_a_former_version() -> None:
+    general = [row.model_copy(update={"id": f"later {row.id}", "prompt": f"prompt {row.id}"}) for row in DRIFTED]
+    former = Former("v3", {f"prompt {row.id}": True for row in DRIFTED})
+    assert decide(evaluation(*general), CONFIG, former=former).summary()["refused_by"] == ["former"]
+
+
 def test_the_bound_alone_would_let_six_lost_of_400_pass() -> None:
     told = decide(VECTORS["harm"][0], CONFIG).summary()
     assert told["general"]["exact"]["bound"] < CONFIG.margin

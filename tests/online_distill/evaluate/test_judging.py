@@ -41,6 +41,13 @@ def test_a_row_is_judged_with_its_kind(teacher_folder: Path, student: Path) -> N
     assert found.rows[0].kind == "c7"
 
 
+def test_a_prompt_that_is_sampled_again_has_the_key_that_it_had(teacher_folder: Path, student: Path) -> None:
+    row, other = (Row.of(sample, "anchor", parent="v1") for sample in make_samples(2))
+    again = row.model_copy(update={"id": "later", "exchange": "later"})
+    found, _ = judge([row, other, again], teacher_folder, student, max_length=512, device=CPU)
+    assert found.rows[0].key == found.rows[2].key != found.rows[1].key
+
+
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:
     long = Row.of(make_samples(1)[0], "hard", parent="v1").model_copy(update={"teacher_text": "so " * 300})
     found, _ = judge([long], teacher_folder, student, max_length=60, device=CPU)

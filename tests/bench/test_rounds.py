@@ -1,0 +1,68 @@
+"""Round after round: records that are gone on with, and a table of what the live student kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.page import rounds
+from bench.rounds import main, parsed, records
+from bench.shop import new_kinds
+
+TINY = ["--steps", "2", "--new", "40", "--general", "30", "--judge", "6", "--judge-new", "1", "--recipes", "default"]
+
+
+def test_a_series_that_was_stopped_goes_on_with_the_traffic_and_the_student_that_it_had(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "rounds.json"
+    kept = [*TINY, "--state", str(tmp_path / "state"), "--json", str(book)]
+    assert main([*kept, "--rounds", "1"]) == 0
+    [first] = records(book)
+    assert [row["round"] for row in first["rows"]] == [0, 1]
+    assert first["rows"][1]["did"]["train_known"] > 5
+    assert len(first["rows"][1]["general_rows"]) == 6
+    assert main([*kept, "--rounds", "2"]) == 0
+    [both] = records(book)
+    assert both["rows"][:2] == first["rows"]
+    assert both["rows"][2]["round"] == 2
+    assert both["rows"][2]["did"]["train_known"] > first["rows"][1]["did"]["train_known"]  # what was asked before, too
+    served = json.loads((tmp_path / "state" / "default-0" / "shop.json").read_text())
+    assert served["served"] == 2
+    assert main([*kept, "--rounds", "2"]) == 0  # nothing is left to do
+    assert records(book) == [both]
+    assert "exact replies after each round" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("given", "named"), [(["--recipes", "default,fast"], "fast"), (["--seeds", "1,x"], "--seeds")])
+def test_what_cannot_be_run_is_named(given: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(given)
+    assert named in capsys.readouterr().err
+
+
+def row(number: int, general: str, kind: float, **more: Any) -> dict[str, Any]:
+    marks = {"exact": general.count("1") / len(general), "facts": 1.0}
+    kinds = {"/".join(name): {"exact": kind} for name in new_kinds()}
+    return {
+        "round": number,
+        "general": marks,
+        "general_rows": general,
+        "kinds": kinds,
+        "did": {"token_seconds": 4e-4},
+    } | more
+
+
+def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates() -> None:
+    setting = {"steps": 2, "new": 40, "general": 30, "text_seconds": 0.19, "judge": 20, "judge_new": 2}
+    found = [
+        row(0, "1" * 20, 0.0),
+        row(1, "1" * 19 + "0", 0.8, passed=True),
+        row(2, "1" * 10 + "0" * 10, 0.9, passed=False),
+    ]
+    page = rounds({"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]})
+    assert "| bold | 3 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
+    assert "| bold | blend 0.5 |" in page
