@@ -12,6 +12,8 @@ TIMED: Final = ("score", "distil", "evaluate")
 """Stages that share a round's budget."""
 SHORT: Final = frozenset({"export", "register", "gate", "live"})
 """Stages that take seconds, and count as nothing before one was seen."""
+LATEST: Final = 3
+"""Rounds before the one under way by whose stages its end is told."""
 SEEN: Final = 0.05
 """Share of a stage from which on its own pace says more than earlier rounds do."""
 
@@ -21,8 +23,8 @@ def seconds_left(
 ) -> float | None:
     """Seconds until the round ends if nothing is refused; None where nothing says, or it has ended.
 
-    told: what the stage under way said of its progress. before: earlier rounds, newest first. now: seconds since the
-    epoch. canary: the longest that the canary's steps take in all.
+    told: what the stage under way said of its progress. before: the `LATEST` earlier rounds, newest first. now: seconds
+    since the epoch. canary: the longest that the canary's steps take in all.
     """
     if this.finished:
         return None

@@ -13,7 +13,7 @@ from deploy.life.evaluation import Evaluation
 from deploy.life.slices import slice_changes
 from deploy.life.telling import gate_said
 from deploy.rounds.lost import LOST, read_lost
-from deploy.rounds.outlook import seconds_left
+from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.record import Round
 from feedback.privacy.vault import FOLDER, Vault
 from serving.control.replies.rounds import LostRow, RoundReport, RoundRow, SliceRow, StageRow
@@ -62,7 +62,7 @@ def ends_in(deployment: Deployment, one: Round) -> float | None:
     """Seconds until a round ends, as far as its pace, earlier rounds and its budget say."""
     if one.finished:
         return None
-    before = [found for found in deployment.rounds.all() if found.id < one.id]
+    before = deployment.rounds.before(one.id, LATEST)
     canary = sum(step.max_wait_seconds for step in deployment.settings.rollout.steps)
     left = seconds_left(one, deployment.rounds.read_progress(one.id), before, deployment.clock(), canary)
     return None if left is None else round(left, 1)

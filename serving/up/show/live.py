@@ -12,8 +12,7 @@ import httpx
 import redis
 
 from deploy.life.telling import gate_said, gate_short
-from deploy.rounds.outlook import seconds_left
-from deploy.rounds.record import Round
+from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
@@ -30,8 +29,6 @@ from understudy.state import StateDir
 
 RECENT_VERDICTS = 80
 TIMEOUT = 0.5
-LATEST = 3
-"""Rounds before the one under way by whose stages its end is told."""
 FOLLOW_SECONDS = 2.0
 """A gateway that still reports a former epoch so long after the newest document does not follow."""
 
@@ -113,19 +110,11 @@ class LiveFigures:
         if current is None:
             return None
         told = self._rounds.read_progress(current.id) or {}
-        left = seconds_left(current, told, self._before(current.id), wall(), self._canary_seconds)
+        left = seconds_left(current, told, self._rounds.before(current.id, LATEST), wall(), self._canary_seconds)
         if told.get("stage") != current.state:
             return Stage(current.id, current.state, left=left)
         done, total, note = float(told["done"]), float(told["total"]), str(told.get("note", ""))
         return Stage(current.id, current.state, done, total, note, left)
-
-    def _before(self, number: int) -> list[Round]:
-        """The latest rounds before one, newest first."""
-        found = []
-        for earlier in range(number - 1, max(0, number - 1 - LATEST), -1):
-            with contextlib.suppress(UnderstudyError):
-                found.append(self._rounds.get(earlier))
-        return found
 
     def _with_gate(self, now: Figures) -> Figures:
         """`now` with what the gate of the round under way, or of the last one seen under way, has said."""

@@ -8,6 +8,7 @@ from ab.summary import Stat
 from deploy.audit.log_file import FileAuditLog
 from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutStep
+from deploy.life.state import GateRecord
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import World, actions, to_canary
@@ -203,6 +204,19 @@ def test_a_time_out_promotes_only_what_the_gate_saw_enough_of(world: World) -> N
     assert (world.turn().candidate, world.turn().stable) == (version, "v2")
     held = next(e for e in FileAuditLog(world.state.audit).entries() if e["action"] == "rollout.hold")
     assert "its gate saw 30 general rows, fewer than 400" in held["details"]["why"]
+
+
+def test_a_time_out_promotes_nothing_that_no_gate_is_known_to_have_passed(world: World) -> None:
+    """As the state of a former release may say it: gated, and no word of how many rows the gate saw."""
+    version = world.candidate()
+    to_canary(world, version)
+    deployment = world.conductor.deployment
+    for gate in (None, GateRecord(passed=False, general=400, hard=100)):
+        deployment.change(told={version: {"gate": gate}})
+        world.time.at += 61
+        assert (world.turn().candidate, world.turn().stable) == (version, "v2")
+    held = [e for e in FileAuditLog(world.state.audit).entries() if e["action"] == "rollout.hold"]
+    assert "no gate that it passed is on record" in held[0]["details"]["why"]
 
 
 def test_a_promotion_on_a_time_out_names_the_rows_of_its_gate(world: World) -> None:

@@ -30,6 +30,14 @@ def test_a_round_goes_through_all_stages_and_knows_its_candidate(store: RoundSto
     assert store.begin("v3", "t1", "next").id == begun.id + 1
 
 
+def test_the_latest_rounds_before_one_are_found_without_the_others(store: RoundStore) -> None:
+    for _ in range(5):
+        store.fail(store.begin("v1", "t1", "w").id, {})
+    assert [one.id for one in store.before(5, 3)] == [4, 3, 2]
+    assert [one.id for one in store.before(2, 3)] == [1]
+    assert store.before(1, 3) == []
+
+
 def test_a_round_knows_its_budget_and_when_its_state_began(state_dir: StateDir) -> None:
     now = [100.0]
     store = FileRounds(state_dir, lambda: now[0])
