@@ -77,6 +77,9 @@ def show(report: dict[str, Any]) -> None:
     for name in ("agreement", "prefix", "facts"):
         for slice_name, row in report.get(name, {}).items():
             table.add_row(f"{name}, {slice_name}, before -> after", f"{row['before']:.3f} -> {row['after']:.3f}")
+    for slice_name, rows in report.get("parts", {}).items():
+        told = (f"{part} {row['before']:.3f} -> {row['after']:.3f}" for part, row in rows.items())
+        table.add_row(f"agreement by token, {slice_name}", ", ".join(told))
     for name, ratio in report["student_vs_teacher"].items():
         if name in TARGETS:
             table.add_row(f"student / teacher {name}", f"{ratio:.2f} ({': '.join(asked(name, ratio))})")

@@ -51,6 +51,11 @@ def loop(report: Report) -> str:
         for name in ("agreement", "prefix", "facts")
         for part, row in report.get(name, {}).items()
     ]
+    slices += [
+        (f"agreement of {sort} tokens, {part}", f"{row['before']:.3f}", f"{row['after']:.3f}", "")
+        for part, found in report.get("parts", {}).items()
+        for sort, row in found.items()
+    ]
     student = report["student_vs_teacher"]
     ratios = [(name, f"{student[name]:.2f}", *asked(name, student[name])) for name in TARGETS]
     return "\n\n".join([

@@ -13,7 +13,7 @@ import httpx
 
 from deploy.engines.address import api_base
 from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
-from serving.up.report.demands import states_all
+from serving.up.report.demands import parts, states_all
 from serving.up.report.figures import ComparedReply, median
 from serving.up.report.questions import ReportQuestion
 
@@ -90,15 +90,16 @@ class Asker:
         prompt = answer.get("prompt_token_ids") or choice.get("prompt_token_ids")
         return Greedy(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
 
-    async def agreed(self, engine: LoadedEngine, teacher: Greedy) -> tuple[bool, ...]:
-        """For each token of the teacher's reply: is it the engine's argmax after the teacher's prefix."""
+    async def agreed(self, engine: LoadedEngine, teacher: Greedy) -> tuple[tuple[bool, ...], tuple[str, ...]]:
+        """For each token of the teacher's reply: is it the engine's argmax after the teacher's prefix; and its text."""
         body = {
             "model": engine.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 1,
         }  # fmt: skip
         answer = await self._http.post(api_base(engine.url) + COMPLETIONS, json=body, headers=engine.headers)
         rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
-        return tuple(row[str(t)]["rank"] == 1 for row, t in zip(rows, teacher.tokens, strict=True))
+        own = [row[str(t)] for row, t in zip(rows, teacher.tokens, strict=True)]
+        return tuple(one["rank"] == 1 for one in own), tuple(str(one.get("decoded_token") or "") for one in own)
 
     async def judged(
         self, engine: LoadedEngine, questions: Sequence[ReportQuestion], teacher: Sequence[Greedy]
@@ -108,8 +109,10 @@ class Asker:
         async def one(item: tuple[ReportQuestion, Greedy]) -> ComparedReply:
             question, right = item
             said = await self.greedy(f"student:{engine.version}", question.messages)
-            agreed = await self.agreed(engine, right)
-            return ComparedReply(right.tokens, said.tokens, agreed, states_all(said.text, question.facts))
+            agreed, texts = await self.agreed(engine, right)
+            asked = "\n".join(message["content"] for message in question.messages)
+            sorts = parts(texts, question.facts, asked) if any(texts) else ()
+            return ComparedReply(right.tokens, said.tokens, agreed, states_all(said.text, question.facts), sorts)
 
         return await over(list(zip(questions, teacher, strict=True)), one)
 

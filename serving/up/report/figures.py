@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from deploy.routing.document import RoutingDocument
+from serving.up.report.demands import TokenPart
 
 MARGIN_BEFORE, MARGIN_AFTER = 0.5, 3.0
 """Seconds around a new epoch that count as the swap."""
@@ -28,12 +29,28 @@ class ComparedReply:
     student: tuple[int, ...]
     agreed: tuple[bool, ...]
     fact: bool
+    parts: tuple[TokenPart, ...] = ()
+    """What each of the teacher's tokens is; empty where its engine gave no texts of tokens."""
 
 
 def agreement(pairs: Sequence[ComparedReply]) -> float:
     """Share of all teacher tokens that the student's argmax agrees with."""
     total = sum(len(pair.agreed) for pair in pairs)
     return sum(sum(pair.agreed) for pair in pairs) / total if total else 0.0
+
+
+def by_part(before: Sequence[ComparedReply], after: Sequence[ComparedReply]) -> dict[TokenPart, dict[str, float]]:
+    """Agreement before and after by what a token is, with the number of tokens of each sort that occurs."""
+    found: dict[TokenPart, dict[str, float]] = {}
+    for part in get_args(TokenPart):
+        old, new = (
+            [right for pair in pairs for right, sort in zip(pair.agreed, pair.parts, strict=False) if sort == part]
+            for pairs in (before, after)
+        )
+        if old and new:
+            shares = {"before": round(sum(old) / len(old), 4), "after": round(sum(new) / len(new), 4)}
+            found[part] = {"n": len(new), **shares}
+    return found
 
 
 def prefix(pairs: Sequence[ComparedReply]) -> float:

@@ -25,7 +25,17 @@ from feedback.store.config import RedisConfig
 from serving.up.machine import machine
 from serving.up.report.asking import Asker, LoadedEngine, over
 from serving.up.report.demands import states_all
-from serving.up.report.figures import Span, agreement, facts, from_one_version, gaps, overlaps, prefix, windows
+from serving.up.report.figures import (
+    Span,
+    agreement,
+    by_part,
+    facts,
+    from_one_version,
+    gaps,
+    overlaps,
+    prefix,
+    windows,
+)
 from serving.up.report.questions import FAMILIES, Questions, read_questions
 from understudy.config import Config, load_config
 from understudy.errors import UnderstudyError
@@ -90,9 +100,9 @@ def compose(
 
 
 async def compare(asker: Asker, engines: Sequence[LoadedEngine], questions: Questions) -> dict[str, Any]:
-    """Agreement, prefix and facts of both versions on the held-out prompts of each family."""
+    """Agreement, also by part, prefix and facts of both versions on the held-out prompts of each family."""
     _, before, after = engines
-    found: dict[str, Any] = {"agreement": {}, "prefix": {}, "facts": {}, "prompts": {}}
+    found: dict[str, Any] = {"agreement": {}, "prefix": {}, "facts": {}, "parts": {}, "prompts": {}}
     for family in FAMILIES:
         asked = questions.of("judged", family)
         teacher = await over(asked, lambda one: asker.greedy("teacher", one.messages))
@@ -101,6 +111,7 @@ async def compare(asker: Asker, engines: Sequence[LoadedEngine], questions: Ques
             found[name][family] = {"before": round(figure(old), 4), "after": round(figure(new), 4)}
         right = sum(states_all(said.text, one.facts) for one, said in zip(asked, teacher, strict=True))
         found["facts"][family]["teacher"] = round(right / len(asked), 4)
+        found["parts"][family] = by_part(old, new)
         found["prompts"][family] = len(asked)
     return found
 

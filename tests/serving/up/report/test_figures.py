@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from deploy.routing.document import RoutingDocument, SlotView
+from serving.up.report.demands import TokenPart
 from serving.up.report.figures import (
     ComparedReply,
     agreement,
+    by_part,
     common,
     covered,
     facts,
@@ -28,6 +30,22 @@ def test_agreement_and_prefix_count_tokens_over_all_prompts() -> None:
     assert prefix(pairs) == pytest.approx(2 / 6)
     assert facts(pairs) == 0.5
     assert (agreement([]), prefix([]), facts([])) == (0.0, 0.0, 0.0)
+
+
+def test_agreement_is_told_by_what_a_token_is() -> None:
+    sorts: tuple[TokenPart, ...] = ("wording", "computed", "computed")
+    before = [
+        ComparedReply((1, 2, 3), (1,), (True, False, False), False, sorts),
+        ComparedReply((1,), (1,), (True,), True),
+    ]
+    after = [
+        ComparedReply((1, 2, 3), (1,), (True, True, False), False, sorts),
+        ComparedReply((1,), (1,), (False,), True),
+    ]
+    assert by_part(before, after) == {
+        "wording": {"n": 1, "before": 1.0, "after": 1.0}, "computed": {"n": 2, "before": 0.0, "after": 0.5},
+    }  # fmt: skip
+    assert by_part([], after) == by_part([], []) == {}
 
 
 def test_common_prefix_stops_at_the_shorter_reply() -> None:
