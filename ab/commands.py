@@ -25,7 +25,7 @@ def assign(argv: list[str]) -> int:
     parser = _parser(
         "experiment assign",
         "Say which arm each unit is assigned to, by GrowthBook's hash v2.",
-        "understudy experiment assign docs/experiment.yaml --units users.txt",
+        "understudy experiment assign docs/experiment.yaml --units docs/examples/users.txt",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML)")
     parser.add_argument("--units", type=Path, required=True, help="file with one unit a line")
@@ -47,7 +47,7 @@ def analyse(argv: list[str]) -> int:
     parser = _parser(
         "experiment analyse",
         "Judge an experiment on rows of its units: effects, always-valid intervals, a decision and why.",
-        "understudy experiment analyse docs/experiment.yaml --data rows.jsonl",
+        "understudy experiment analyse docs/examples/experiment.yaml --data docs/examples/rows.jsonl",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML)")
     parser.add_argument(
@@ -70,7 +70,7 @@ def plan(argv: list[str]) -> int:
     parser = _parser(
         "experiment plan",
         "Say how many units and days an experiment needs, and the power of those it plans.",
-        "understudy experiment plan docs/experiment.yaml --data last-month.jsonl --units-per-day 3000",
+        "understudy experiment plan docs/examples/experiment.yaml --data docs/examples/rows.jsonl --units-per-day 300",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML) with a primary KPI")
     parser.add_argument("--data", type=Path, required=True, metavar="ROWS", help="rows of any arm, as for `analyse`")
@@ -115,7 +115,7 @@ def attribute(argv: list[str]) -> int:
     parser = _parser(
         "attribute",
         "Attribute a change to what caused it: exact Shapley values of up to ten players, with 95 % intervals.",
-        "understudy attribute values.json",
+        "understudy attribute docs/examples/values.json",
     )
     parser.add_argument("file", type=Path, help='{"players": ["a", "b"], "values": {"": 0, "a": 1, "b": 2, "a,b": 4}}')
     game = read_game(parser.parse_args(argv).file)

@@ -23,11 +23,17 @@ Summaries = Mapping[str, Stat]
 class Guardrail(BaseModel):
     """A KPI that must not get worse: by an absolute increase or decrease, or by a ratio."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=512)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=512, use_attribute_docstrings=True
+    )
     kpi: str
+    """Its name."""
     max_increase: float | None = None
+    """How far its mean may lie above the other's."""
     max_decrease: float | None = None
+    """How far its mean may lie below the other's."""
     max_ratio: float | None = Field(default=None, gt=0)
+    """How many times the other's it may be."""
 
     @model_validator(mode="after")
     def _one_limit(self) -> Guardrail:

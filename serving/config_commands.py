@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="understudy config",
         description="Show the configuration with its defaults, check it, or print its JSON schema.",
-        epilog="example: understudy config check --config understudy.yaml",
+        epilog="example: understudy config check",
     )
     made.add_argument("what", choices=("show", "check", "schema"))
     made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")

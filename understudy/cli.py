@@ -5,11 +5,15 @@ argparse's sub-parsers were considered; they would need every command's options,
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import difflib
 import importlib
+import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
 from understudy import __version__
 from understudy.commands import COMMANDS, GROUPS, Command
@@ -21,16 +25,52 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    as_json = speaks_json(words)
     try:
-        return run(words)
+        with usage_errors_raised() if as_json else contextlib.nullcontext():
+            return run(words)
     except UnderstudyError as error:
-        print(f"understudy: {error.message}", file=sys.stderr)
+        tell(error, as_json)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def speaks_json(words: list[str]) -> bool:
+    """Whether these words ask for JSON, so that errors are JSON, too."""
+    if "--json" not in words:
+        return False
+    try:
+        return not find(words)[0].json_file
+    except UsageError:
+        return True
+
+
+@contextlib.contextmanager
+def usage_errors_raised() -> Iterator[None]:
+    """Let argparse raise what it would print, within the context; its message names the usage all the same."""
+
+    def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise UsageError(f"{message}; {' '.join(parser.format_usage().split())}")
+
+    usual = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = refuse  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = usual  # type: ignore[method-assign]
+
+
+def tell(error: UnderstudyError, as_json: bool) -> None:
+    """Print an error: a sentence on standard error, or an error object on standard output for whoever reads JSON."""
+    if not as_json:
+        print(f"understudy: {error.message}", file=sys.stderr)
+        return
+    told = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
+    print(json.dumps({"error": told}, ensure_ascii=False))
 
 
 def run(words: list[str]) -> int:

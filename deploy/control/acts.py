@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ab.experiment import Experiment
 from deploy.control.context import ControlContext
-from deploy.control.operations import Damaged, Operations
+from deploy.control.operations import NOTHING_NOTED, Damaged, Noted, Operations
 from deploy.control.versions import mark_bad
 from deploy.life.canary import Canary, round_to
 from deploy.life.state import Freeze, Operation
@@ -34,7 +34,9 @@ class OperatorActs:
         why = self._context.deployment.audit.trouble
         return {"warning": f"done, but not in the audit log yet: {why}"} if why else {}
 
-    def change(self, *, freeze: Freeze | None = None, resume: Freeze | None = None, actor: str) -> tuple[Freeze, ...]:
+    def change(
+        self, *, freeze: Freeze | None = None, resume: Freeze | None = None, actor: str, noted: Noted = NOTHING_NOTED
+    ) -> tuple[Freeze, ...]:
         """Freeze or resume promotion, learning or the student, in the next document; returns the frozen.
 
         A freeze takes place although the audit log cannot be written (see `unaudited`).
@@ -48,7 +50,7 @@ class OperatorActs:
                 frozen.append(freeze)
             else:
                 self._context.deployment.audit.check_open()
-            note = ("resume" if freeze is None else "freeze", actor, {"what": freeze or resume})
+            note = ("resume" if freeze is None else "freeze", actor, {"what": freeze or resume, **noted})
             with self._context.reserve.spending() if freeze is not None else nullcontext():
                 self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
             self._tick()
@@ -64,7 +66,7 @@ class OperatorActs:
             self._tick()
             return self._context.document.epoch if self._context.document is not None else 0
 
-    def stop_experiment(self, name: str, actor: str) -> int:
+    def stop_experiment(self, name: str, actor: str, noted: Noted = NOTHING_NOTED) -> int:
         """Take an experiment away; returns the epoch without it.
 
         Raises:
@@ -72,12 +74,12 @@ class OperatorActs:
         """
         with self._context.lock:
             self._context.experiments.get(name)
-            self._context.deployment.audit.append("experiment.stopped", actor, experiment=name)
+            self._context.deployment.audit.append("experiment.stopped", actor, experiment=name, **noted)
             self._context.experiments.delete(name)
             self._tick()
             return self._context.document.epoch if self._context.document is not None else 0
 
-    def abort_round(self, number: int | None, actor: str) -> dict[str, Any]:
+    def abort_round(self, number: int | None, actor: str, noted: Noted = NOTHING_NOTED) -> dict[str, Any]:
         """End round `number`, or the one under way, as failed; its candidate, if it has one, is taken back.
 
         Returns {"round", "stage", "state", "candidate", "why"}, `stage` being where it was. A trainer that works on it
@@ -100,7 +102,7 @@ class OperatorActs:
                 raise Conflict(f"{this.candidate} is live or about to be; `understudy rollback` takes it back")
             why = f"aborted by {actor}"
             self._context.deployment.audit.append(
-                "round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate
+                "round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate, **noted
             )
             if this.candidate is not None:
                 self._canary.withdraw(this.candidate, why, actor)
@@ -110,7 +112,9 @@ class OperatorActs:
                 "round": this.id, "stage": this.state, "state": ended.state, "candidate": this.candidate, "why": why,
             }  # fmt: skip
 
-    def perform(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> dict[str, Any]:
+    def perform(
+        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED
+    ) -> dict[str, Any]:
         """Roll back or promote, and wait until the live gateways follow.
 
         Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
@@ -125,7 +129,7 @@ class OperatorActs:
             raise Conflict("a rollback or promotion is under way; wait until it has ended")
         try:
             begun = self._context.clock()
-            operation = self._begin(kind, target, actor)
+            operation = self._begin(kind, target, actor, noted)
             epoch = self._await_epoch(operation)
             written = self._context.clock()
             behind = self._await_gateways(epoch, written)
@@ -150,13 +154,13 @@ class OperatorActs:
                 with contextlib.suppress(Unavailable), self._context.reserve.spending():
                     self._operations.tell(outcome, **said)
 
-    def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+    def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted) -> Operation:
         """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
         room = self._context.reserve.spending() if kind == "rollback" else nullcontext()
         with self._context.lock, room:
             while True:
                 try:
-                    operation = self._operations.begin(kind, target, actor)
+                    operation = self._operations.begin(kind, target, actor, noted)
                 except Damaged as error:
                     mark_bad(self._context.deployment, error.version, error.message)
                     if target is not None or not self._context.deployment.state.previous:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from deploy.life.canary import former
@@ -10,6 +12,10 @@ from deploy.life.rollout import BY_OPERATOR, allows
 from deploy.life.state import Operation, OperationOutcome, VersionRecord
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.ids import random_id
+
+Noted = Mapping[str, Any]
+"""What the audit log keeps of an act beside what was done: why, and by whom."""
+NOTHING_NOTED: Noted = MappingProxyType({})
 
 
 class Damaged(IntegrityError):
@@ -26,7 +32,9 @@ class Operations:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
 
-    def begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str) -> Operation:
+    def begin(
+        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED
+    ) -> Operation:
         """Start one.
 
         A rollback without a target goes to the latest former version that no rollback has left, so that two in a row
@@ -63,7 +71,7 @@ class Operations:
             moves = [(canary.version, "aborted", f"{kind} to {version} by {actor}")]
         if kind != "rollback":
             deployment.audit.check_open()
-        begun = (f"{kind}.begun", actor, {"source": operation.source, "target": version})
+        begun = (f"{kind}.begun", actor, {"source": operation.source, "target": version, **noted})
         deployment.change(
             *moves, actor=actor, decided_by=BY_OPERATOR, notes=(begun,), operation=operation, frozen=frozen, canary=None
         )

@@ -22,6 +22,7 @@ class ExternalEngine(Section):
     url: str
     """Base of the API, such as https://api.example.com/v1beta/openai; `/v1` is added where it has no path."""
     model: str
+    """Its name there, put into the body's `model`."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key; empty: no key."""
 

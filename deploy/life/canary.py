@@ -17,6 +17,7 @@ from deploy.life.harm import exposures, harm
 from deploy.life.pairs import judge_pairs
 from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, Judgement, allows, judge
 from deploy.life.state import Baseline, CanaryState, ControlState
+from deploy.life.telling import gate_said
 from deploy.rounds.record import Round
 
 ENDED = {
@@ -114,7 +115,11 @@ class Canary:
             judgement = Judgement("breach", pairs.harm)
         if judgement.outcome == "breach":
             self._deployment.change(
-                (canary.version, "breached", judgement.why), canary=None, decided_by="guardrail", steps=canary.steps
+                (canary.version, "breached", judgement.why),
+                canary=None,
+                decided_by="guardrail",
+                steps=canary.steps,
+                seen={"canary": list(canary.steps)},
             )
         elif pairs is not None and not self._deployment.audit.trouble:
             done = {"share": step.share, "exposures": seen - canary.step_exposures, "seconds": round_to(waited)}
@@ -181,7 +186,15 @@ class Canary:
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
             previous=former(state, canary.version),
             told={canary.version: {"caveats": (unknown,) if unknown else ()}},
+            seen={"gate": self._gate_said(canary), "canary": list(steps)},
         )  # fmt: skip
+
+    def _gate_said(self, canary: CanaryState) -> str:
+        """What the gate saw of the candidate, in words."""
+        if canary.round is None:
+            return "no round of this installation judged it"
+        gate = self._deployment.rounds.get(canary.round).stages.get("gate")
+        return "its round has no gate on record" if gate is None else gate_said(gate.summary)
 
     def _since_start(
         self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]]

@@ -39,9 +39,11 @@ class RolloutStep(Section):
     """One step of a canary."""
 
     share: float = Field(gt=0, le=1)
+    """Of the student's traffic that the candidate gets."""
     min_exposures: int = Field(default=1000, ge=0)
     """Replies of the candidate to live traffic before the step may end well."""
     max_wait_seconds: float = Field(default=86_400, gt=0)
+    """After which `on_timeout` holds."""
     on_timeout: Literal["hold", "promote"] = "hold"
     """What too little traffic means: stay at this step, or go on with the evidence there is.
 
@@ -57,12 +59,15 @@ class RolloutConfig(Section):
 
     RENAMED = MappingProxyType({"agreement_margin": "similarity_margin"})
     steps: tuple[RolloutStep, ...] = DEFAULT_STEPS
+    """The canary's steps, in order."""
     min_samples: int = Field(default=20, ge=2)
     """Observations of both versions before a guardrail speaks."""
     max_abnormal_increase: float = Field(default=0.02, ge=0, le=1)
+    """How much more of the candidate's replies may end abnormally."""
     similarity_margin: float = Field(default=0.05, ge=0, le=1)
     """How far the similarity of shadow pairs may lie below the stable version's."""
     max_latency_ratio: float = Field(default=2.0, gt=1)
+    """How many times the stable version's p99 latency the candidate's may be."""
     load_deadline: float = Field(default=300, gt=0)
     """For a candidate to be loaded and verified by its slot."""
     operation_deadline: float = Field(default=900, gt=0)

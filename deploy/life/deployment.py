@@ -41,12 +41,15 @@ Note = tuple[str, str, Mapping[str, Any]]
 """An entry of the audit log: (action, actor, details)."""
 Steps = tuple[dict[str, Any], ...]
 NOTHING_TOLD: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+NOTHING_SEEN: Mapping[str, Any] = MappingProxyType({})
 MOST_PENDING = 100
 """Entries kept with the state for an audit log that cannot be written; more wait in memory alone."""
 LONGEST_WHY = 2000
 """Characters kept of the reason for a move."""
 DECISIVE = frozenset({"promoted", "chosen", "restored", "adopted", "breached", "aborted"})
 """Events that carry who decided."""
+JUDGED = frozenset({"gate_passed", "gate_failed", "promoted", "breached"})
+"""Events that follow from figures."""
 
 
 def no_kpis() -> None:
@@ -124,13 +127,14 @@ class Deployment:
 
     def change(
         self, *moves: Move, actor: str = "controller", decided_by: str = "", steps: Steps = (),
-        told: Mapping[str, Mapping[str, Any]] = NOTHING_TOLD, notes: Sequence[Note] = (), **fields: Any,
+        told: Mapping[str, Mapping[str, Any]] = NOTHING_TOLD, notes: Sequence[Note] = (),
+        seen: Mapping[str, Any] = NOTHING_SEEN, **fields: Any,
     ) -> None:  # fmt: skip
         """Move versions through their lives and replace `fields`, in one durable write, then audit, later if need be.
 
         `told`: by version, further fields of its record; caveats come to those that it has. `notes` are entries of the
-        audit log beside those of the moves, before them. All entries are in the same write, so that a controller that
-        is killed before the log has them finds them again.
+        audit log beside those of the moves, before them; `seen` are the figures behind a move that was judged. All
+        entries are in the same write, so that a controller that is killed before the log has them finds them again.
 
         Raises:
             IllegalTransition: a move is not in the table; nothing changed.
@@ -148,7 +152,7 @@ class Deployment:
         wanted = self.state.model_copy(update={**fields, "versions": records})
         if wanted == self._state and not notes:
             return
-        made = self._entries(notes, moves, actor, decided_by)
+        made = self._entries(notes, moves, actor, decided_by, seen)
         pending = (*(self.state.pending if self.audit.trouble else ()), *made)
         wanted = wanted.model_copy(update={"slots": self._arranged(wanted), "pending": pending[-MOST_PENDING:]})
         self._save(wanted)
@@ -156,12 +160,15 @@ class Deployment:
         for entry in made:
             self.audit.keep_again(Deed(entry.at, entry.action, entry.actor, entry.details, entry.id))
 
-    def _entries(self, notes: Sequence[Note], moves: Sequence[Move], actor: str, decided_by: str) -> list[PendingEntry]:
+    def _entries(
+        self, notes: Sequence[Note], moves: Sequence[Move], actor: str, decided_by: str, seen: Mapping[str, Any]
+    ) -> list[PendingEntry]:
         """The audit entries of a change."""
         made = [(action, who, dict(details)) for action, who, details in notes]
         for version, event, why in moves:
             by = {"decided_by": decided_by} if decided_by and event in DECISIVE else {}
-            made.append((f"version.{event}", actor, {"version": version, "why": why, **by}))
+            figures = seen if event in JUDGED else NOTHING_SEEN
+            made.append((f"version.{event}", actor, {"version": version, "why": why, **by, **figures}))
         at, change = round(self.clock(), 3), random_id(f"{self._files.fence}-")
         return [
             PendingEntry(id=f"{change}.{n}", at=at, action=action, actor=who, details=details)

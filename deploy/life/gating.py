@@ -12,6 +12,7 @@ from deploy.life.evaluation import Evaluation
 from deploy.life.gate import GateDecision, decide
 from deploy.life.judged import JudgedStore
 from deploy.life.state import GateRecord
+from deploy.life.telling import gate_said
 from deploy.rounds.record import Round
 from understudy.errors import IntegrityError, NotFound
 from understudy.files import read_json
@@ -42,7 +43,11 @@ class GateStage:
         if deployment.state.record(version).state == "registered":
             why = "; ".join(reasons) or "better on hard prompts, not worse on general ones"
             told = told or {"gate": GateRecord(passed=False, reasons=reasons)}
-            deployment.change((version, "gate_passed" if passed else "gate_failed", why), told={version: told})
+            deployment.change(
+                (version, "gate_passed" if passed else "gate_failed", why),
+                told={version: told},
+                seen={"gate": gate_said(summary)},
+            )
         event = "rejected" if deployment.state.record(version).state in ("rejected", "bad") else "done"
         deployment.rounds.finish(current.id, "gate", summary, event)
 

@@ -28,9 +28,13 @@ class RouterConfig(Section):
     """How `auto` is split where no experiment matches, and names that stand for others."""
 
     default: dict[Arm, float] = Field(default_factory=_teacher_alone)
+    """Arm, or shares of arms, of `auto` requests that no experiment takes."""
     aliases: dict[str, str] = Field(default_factory=dict)
+    """Further model names: what each stands for (auto, teacher, student or student:VERSION)."""
     experiments: tuple[Experiment, ...] = ()
+    """Experiments that apply from the start, in the format of docs/experiment.yaml."""
     poll_seconds: float = Field(default=0.25, gt=0, le=1)
+    """Between two looks for a new routing document."""
 
     @field_validator("default", mode="before")
     @classmethod

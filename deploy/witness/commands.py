@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.audit.heads import AuditHead
 from deploy.audit.log_file import REPAIRED, FileAuditLog
 from deploy.witness.collect import verify
 from understudy.errors import NotFound
 from understudy.state import DEFAULT_STATE, StateDir
+
+FIGURES = ("gate", "canary")
+"""Keys of details that are shown on lines of their own."""
 
 
 def audit(argv: list[str]) -> int:
@@ -36,9 +41,25 @@ def audit(argv: list[str]) -> int:
             print(json.dumps(entry, ensure_ascii=False))
         else:
             at = datetime.fromtimestamp(entry["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
-            details = " ".join(f"{key}={value}" for key, value in entry["details"].items() if value is not None)
-            print(f"{entry['n']:>5}  {at}  {entry['action']:<20} {entry['actor']:<11} {details}")
+            print(f"{entry['n']:>5}  {at}  {entry['action']:<20} {entry['actor']:<11} {_short(entry['details'])}")
+            for line in _figures(entry["details"]):
+                print(f"{'':>7}{line}")
     return 0
+
+
+def _short(details: dict[str, Any]) -> str:
+    """What fits behind the entry: all but the figures."""
+    return " ".join(f"{key}={value}" for key, value in details.items() if value is not None and key not in FIGURES)
+
+
+def _figures(details: dict[str, Any]) -> Iterator[str]:
+    """The gate's and the canary's figures behind a decision, a line each."""
+    if details.get("gate"):
+        yield f"gate    {details['gate']}"
+    for step in details.get("canary") or ():
+        rest = {key: value for key, value in step.items() if key not in ("share", "exposures", "seconds", "why")}
+        head = f"{step['share']:.0%}: {step['exposures']} exposures in {step['seconds']:g} s ({step['why']})"
+        yield f"canary  {head}" + "".join(f", {key} {json.dumps(value)}" for key, value in rest.items())
 
 
 def _verify(state: StateDir, noted: AuditHead | None, as_json: bool) -> int:

@@ -16,6 +16,7 @@ class KpisConfig(Section):
 
     RENAMED: ClassVar[Mapping[str, str]] = MappingProxyType({"targets": "target_bytes"})
     declared: tuple[str, ...] = ()
+    """Names of further KPIs that feedback may bring."""
     late_days: float = Field(default=30, gt=0, le=366)
     """How long a response, a session, or feedback that came before its response is remembered."""
     target_bytes: int = Field(default=2 << 30, gt=0)

@@ -34,10 +34,13 @@ class TrainerConfig(DataConfig, Recipe, Section):
     wait_share: float = Field(default=0.5, ge=0, lt=1)
     """...but for no more than this share of the scoring time."""
     nice: int = Field(default=10, ge=0, le=19)
+    """How far the trainer yields the CPU to serving."""
     replan: bool = True
     """Fit the plan to the pace seen at each checkpoint; without it the first one stands."""
     checkpoint_seconds: float = Field(default=10.0, gt=0)
+    """Between two checkpoints from which a round goes on."""
     poll_seconds: float = Field(default=2.0, gt=0)
+    """Between two looks for a reason to begin a round."""
 
     @property
     def recipe(self) -> Recipe:

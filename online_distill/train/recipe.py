@@ -18,17 +18,23 @@ class Recipe(Section):
     """
 
     divergence: Divergence = "forward"
+    """Which divergence from the teacher is made small."""
     skew: float = Field(default=0.1, gt=0, lt=1)
     """Share of the student in the mixture of `skew`."""
     temperature: float = Field(default=1.0, gt=0)
     """Acts on the k + 1 buckets of both sides."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """Highest learning rate of AdamW."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """Of AdamW."""
     warmup_steps: int = Field(default=10, ge=0)
+    """Steps in which the learning rate rises."""
     clip_norm: float = Field(default=1.0, gt=0)
+    """Longest gradient; a longer one is scaled down."""
     batch_tokens: int = Field(default=768, gt=0)
     """Padded tokens in one step."""
     max_epochs: float = Field(default=12.0, gt=0)
+    """Passes over a round's rows at most."""
     min_steps: int = Field(default=24, ge=1)
     """Steps of a round at least, whatever the time."""
     max_steps: int | None = Field(default=None, ge=1)
@@ -44,6 +50,8 @@ class Recipe(Section):
     parent_share: float = Field(default=0.0, ge=0, lt=1)
     """Of the targets of replay, the parent's own distribution: a KL to the parent; 0: the teacher's alone."""
     seed: int = 0
+    """Of order and initialisation."""
     threads: int = Field(default=1, ge=1)
     """Of the CPU: another number adds up in another order."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where a round trains; auto: a GPU where there is one."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
-from serving.control.door import Door
+from deploy.control.operations import Noted
+from serving.control.door import Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
 from serving.control.replies.base import ErrorReply, NotComputedReply
@@ -37,6 +38,7 @@ ABSENT = "this release does not compute it"
 ShortText = Annotated[str, StringConstraints(max_length=500)]
 """Short, and valid Unicode: the constraint refuses lone surrogates, which no file and no Redis takes."""
 RoundNumber = Annotated[int, Path(ge=1, lt=1 << 31)]
+Who = Annotated[Operator, Depends(Operator)]
 
 
 class _RequestBody(BaseModel):
@@ -47,18 +49,21 @@ class RollbackBody(_RequestBody):
     """Where to; without a version the latest former one."""
 
     version: ShortText | None = None
+    why: ShortText | None = None
 
 
 class PromoteBody(_RequestBody):
     """What to make live."""
 
     version: ShortText
+    why: ShortText | None = None
 
 
 class WhatBody(_RequestBody):
     """What to freeze or resume."""
 
     what: Literal["promotion", "learning", "student"]
+    why: ShortText | None = None
 
 
 class ReplayBody(_RequestBody):
@@ -78,6 +83,7 @@ class AbortBody(_RequestBody):
     """Which round to end; without a number the one under way."""
 
     round: int | None = None
+    why: ShortText | None = None
 
 
 def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
@@ -155,47 +161,50 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     router = _router()
 
-    def perform(kind: Literal["rollback", "promote"], version: str | None) -> MoveReply:
+    def perform(kind: Literal["rollback", "promote"], version: str | None, noted: Noted) -> MoveReply:
         candidate = conductor.deployment.state.canary
-        done = conductor.acts.perform(kind, version, "operator")
+        done = conductor.acts.perform(kind, version, "operator", noted)
         if candidate is not None and conductor.deployment.state.record(candidate.version).state == "rolled_back":
             done["taken_back"] = {"version": candidate.version, "round": candidate.round}
         return MoveReply.model_validate(done)
 
     @router.post("/rollback")
-    def rollback(body: RollbackBody | None = None) -> MoveReply:
-        return perform("rollback", None if body is None else body.version)
+    def rollback(who: Who, body: RollbackBody | None = None) -> MoveReply:
+        given = body or RollbackBody()
+        return perform("rollback", given.version, who.noted(given.why))
 
     @router.post("/promote")
-    def promote(body: PromoteBody) -> MoveReply:
-        return perform("promote", body.version)
+    def promote(who: Who, body: PromoteBody) -> MoveReply:
+        return perform("promote", body.version, who.noted(body.why))
 
     @router.post("/freeze")
-    def freeze(body: WhatBody) -> FrozenReply:
-        frozen = conductor.acts.change(freeze=body.what, actor="operator")
+    def freeze(who: Who, body: WhatBody) -> FrozenReply:
+        frozen = conductor.acts.change(freeze=body.what, actor="operator", noted=who.noted(body.why))
         return FrozenReply.model_validate({"frozen": frozen, **conductor.acts.unaudited()})
 
     @router.post("/resume")
-    def resume(body: WhatBody) -> FrozenReply:
-        return FrozenReply(frozen=list(conductor.acts.change(resume=body.what, actor="operator")))
+    def resume(who: Who, body: WhatBody) -> FrozenReply:
+        frozen = conductor.acts.change(resume=body.what, actor="operator", noted=who.noted(body.why))
+        return FrozenReply(frozen=list(frozen))
 
     @router.post("/rounds", status_code=202)
-    def start_round(body: RoundBody | None = None) -> RoundRequestedReply:
+    def start_round(who: Who, body: RoundBody | None = None) -> RoundRequestedReply:
         why = (body or RoundBody()).why
         if conductor.deployment.settings.student is not None:
             raise Conflict(f"no round can begin: {views.next_round_waits()}")
-        conductor.deployment.audit.append("round.requested", "operator", why=why)
+        conductor.deployment.audit.append("round.requested", "operator", **who.noted(why))
         sources.request_round(why)
         return RoundRequestedReply(requested=True, why=why, waits=views.next_round_waits())
 
     @router.post("/rounds/abort")
-    def abort_round(body: AbortBody | None = None) -> RoundAbortedReply:
-        ended = conductor.acts.abort_round(None if body is None else body.round, "operator")
+    def abort_round(who: Who, body: AbortBody | None = None) -> RoundAbortedReply:
+        given = body or AbortBody()
+        ended = conductor.acts.abort_round(given.round, "operator", who.noted(given.why))
         return RoundAbortedReply.model_validate(ended)
 
     @router.delete("/pool")
-    def purge(tenant: ShortText) -> PurgeReply:
-        conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant)
+    def purge(who: Who, tenant: ShortText) -> PurgeReply:
+        conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant, **who.noted())
         removed = sources.purge(tenant)
         conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
         return PurgeReply(tenant=tenant, removed=removed)
@@ -240,8 +249,8 @@ def _experiments(experiments: Experiments) -> APIRouter:
         return experiments.apply(body)
 
     @router.delete("/{name}")
-    def stop(name: str) -> ExperimentStoppedReply:
-        return experiments.stop(name)
+    def stop(who: Who, name: str, why: ShortText | None = None) -> ExperimentStoppedReply:
+        return experiments.stop(name, who.noted(why))
 
     @router.get("/{name}/results")
     def results(name: str) -> ExperimentResultsReply:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from serving.control.token import ENV
+from serving.control.token import AS_HEADER, ENV, USER_HEADER
 from understudy.errors import UnderstudyError
 from understudy.files import read_json
 from understudy.state import StateDir
@@ -33,10 +35,11 @@ class NotRunning(UnderstudyError):
 class Admin:
     """Calls to the control plane of a state directory."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, speaker: str = "") -> None:
         folder = StateDir(state)
         self._url = os.environ.get(URL_ENV) or _address(folder)
         self._token = os.environ.get(ENV) or _token(folder)
+        self._who = {USER_HEADER: quote(_system_user()), **({AS_HEADER: quote(speaker)} if speaker else {})}
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON value of a GET; query values of None are left out."""
@@ -52,7 +55,7 @@ class Admin:
         url = f"{self._url.rstrip('/')}/admin/v1{path}"
         try:
             timeout = httpx.Timeout(10, read=DEADLINE)
-            headers = {"authorization": f"Bearer {self._token}"}
+            headers = {"authorization": f"Bearer {self._token}", **self._who}
             response = httpx.request(method, url, headers=headers, timeout=timeout, trust_env=False, **more)
         except httpx.ReadTimeout:
             raise NotRunning(f"{self._url} did not answer within {DEADLINE:g} s") from None
@@ -66,6 +69,13 @@ class Admin:
             told = value.get("error") if isinstance(value, dict) else None
             raise Refused(str(told["message"]) if isinstance(told, dict) else f"{response.status_code}: {value}")
         return value
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid {os.getuid()}"
 
 
 def _address(state: StateDir) -> str:

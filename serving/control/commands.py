@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +20,13 @@ from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
-from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
+from serving.control.replies.experiments import (
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentResultsReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+)
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionPage, VersionsReply
@@ -30,8 +39,20 @@ WHAT = ("promotion", "learning", "student")
 
 def status(argv: list[str]) -> int:
     """What is live, ready and under way."""
-    options = _parser("status", "What is live, ready and under way.", "status --json").parse_args(argv)
-    return _show(options, Admin(options.state).get("/status"), StatusReply, printing.status)
+    made = _parser("status", "What is live, ready and under way.", "status --watch 5")
+    made.add_argument(
+        "--watch", nargs="?", type=seconds, const=2.0, metavar="SECONDS", help="again and again; Ctrl-C ends"
+    )
+    options = made.parse_args(argv)
+    while True:
+        answer = Admin(options.state).get("/status")
+        if options.watch and not options.json and sys.stdout.isatty():
+            print("\x1b[2J\x1b[H", end="")
+        _show(options, answer, StatusReply, printing.status)
+        if not options.watch:
+            return 0
+        sys.stdout.flush()
+        time.sleep(options.watch)
 
 
 def versions(argv: list[str]) -> int:
@@ -56,9 +77,8 @@ def rollback(argv: list[str]) -> int:
     """Back to the previous version, or to a named one."""
     made = _parser("rollback", "Go back to the previous version, or to a named one.", "rollback v1")
     made.add_argument("version", nargs="?", help="default: the latest former one that no rollback has left")
-    options = made.parse_args(argv)
-    body = {"version": options.version} if options.version else {}
-    answer = Admin(options.state).call("POST", "/rollback", json=body)
+    options = _spoken(made).parse_args(argv)
+    answer = _speaking(options).call("POST", "/rollback", json=_given(version=options.version, why=options.why))
     return _show(options, answer, MoveReply, printing.rolled_back)
 
 
@@ -66,8 +86,8 @@ def promote(argv: list[str]) -> int:
     """Make a version live by hand."""
     made = _parser("promote", "Make a version live by hand, past gate and canary.", "promote v2")
     made.add_argument("version")
-    options = made.parse_args(argv)
-    answer = Admin(options.state).call("POST", "/promote", json={"version": options.version})
+    options = _spoken(made).parse_args(argv)
+    answer = _speaking(options).call("POST", "/promote", json=_given(version=options.version, why=options.why))
     return _show(options, answer, MoveReply, printing.moved)
 
 
@@ -94,8 +114,8 @@ def pool(argv: list[str]) -> int:
     made = _parser("pool", "Show the hard pool, or purge a tenant's samples.", "pool purge --tenant acme")
     made.add_argument("action", choices=("show", "purge"))
     made.add_argument("--tenant", help="purge: whose samples")
-    options = made.parse_args(argv)
-    admin = Admin(options.state)
+    options = _spoken(made, why=False).parse_args(argv)
+    admin = _speaking(options)
     if options.action == "show":
         return _show(options, admin.get("/pool"), PoolReply, printing.pool)
     if not options.tenant:
@@ -131,15 +151,13 @@ def rounds(argv: list[str]) -> int:
     made = _parser("rounds", about, "rounds start --why drift")
     made.add_argument("action", choices=("list", "show", "start", "abort"))
     made.add_argument("round", nargs="?", type=int, help="show, abort: its number (default: the newest)")
-    made.add_argument("--why", default="asked for by an operator", help="start: for the audit log")
-    options = made.parse_args(argv)
-    admin = Admin(options.state)
+    options = _spoken(made).parse_args(argv)
+    admin = _speaking(options)
     if options.action == "start":
-        answer = admin.call("POST", "/rounds", json={"why": options.why})
+        answer = admin.call("POST", "/rounds", json=_given(why=options.why))
         return _show(options, answer, RoundRequestedReply, printing.requested)
     if options.action == "abort":
-        body = {} if options.round is None else {"round": options.round}
-        answer = admin.call("POST", "/rounds/abort", json=body)
+        answer = admin.call("POST", "/rounds/abort", json=_given(round=options.round, why=options.why))
         return _show(options, answer, RoundAbortedReply, printing.aborted)
     if options.action == "list":
         return _show(options, admin.get("/rounds"), RoundsReply, printing.rounds)
@@ -161,10 +179,10 @@ def experiment(argv: list[str]) -> int:
     made = _parser("experiment", about, "experiment apply docs/experiment.yaml")
     made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
     made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
-    options = made.parse_args(argv)
+    options = _spoken(made).parse_args(argv)
     if options.action != "list" and not options.name:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
-    admin = Admin(options.state)
+    admin = _speaking(options)
     if options.action == "list":
         return _show(options, admin.get("/experiments"), ExperimentsReply, printing.experiments)
     if options.action == "apply":
@@ -173,17 +191,19 @@ def experiment(argv: list[str]) -> int:
         answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
         return _show(options, answer, ExperimentAppliedReply, printing.applied)
     if options.action == "stop":
-        answer = admin.call("DELETE", f"/experiments/{options.name}")
+        answer = admin.call("DELETE", f"/experiments/{options.name}", params=_given(why=options.why))
         return _show(options, answer, ExperimentStoppedReply, printing.stopped)
-    tail = "/results" if options.action == "results" else ""
-    return _show_all(options, admin.get(f"/experiments/{options.name}{tail}"))
+    if options.action == "show":
+        return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, printing.experiment)
+    answer = admin.get(f"/experiments/{options.name}/results")
+    return _show(options, answer, ExperimentResultsReply, printing.results)
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:
     made = _parser(action, about, f"{action} promotion")
     made.add_argument("what", choices=WHAT)
-    options = made.parse_args(argv)
-    answer = Admin(options.state).call("POST", f"/{action}", json={"what": options.what})
+    options = _spoken(made).parse_args(argv)
+    answer = _speaking(options).call("POST", f"/{action}", json=_given(what=options.what, why=options.why))
     return _show(options, answer, FrozenReply, printing.frozen)
 
 
@@ -194,6 +214,32 @@ def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: .understudy)")
     made.add_argument("--json", action="store_true", help="JSON instead of text")
     return made
+
+
+def _spoken(made: argparse.ArgumentParser, why: bool = True) -> argparse.ArgumentParser:
+    """`made` with what the audit log keeps of an act: why, and who did it."""
+    made.set_defaults(why=None)
+    if why:
+        made.add_argument("--why", metavar="TEXT", help="the reason, kept in the audit log")
+    made.add_argument("--as", dest="speaker", default="", metavar="NAME", help="who does it, beside the system's user")
+    return made
+
+
+def _speaking(options: argparse.Namespace) -> Admin:
+    return Admin(options.state, options.speaker)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What of `values` was given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def seconds(text: str) -> float:
+    """A time above 0.1 s."""
+    value = float(text)
+    if not 0.1 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a time of 0.1 s or more")
+    return value
 
 
 def _show(options: argparse.Namespace, answer: Any, reply: type[M], as_text: Callable[[M], str]) -> int:

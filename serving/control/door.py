@@ -5,16 +5,36 @@ FastAPI reads a whole body before it asks for dependencies, and neither it nor S
 
 from __future__ import annotations
 
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.control.refusals import answer
-from serving.control.token import fits
+from serving.control.token import AS_HEADER, TOKEN_NAME, USER_HEADER, fits
 from understudy.errors import TooLarge, Unauthorized, UnderstudyError
 
 MAX_BODY = 1 << 20
 """Bytes."""
+LONGEST_NAME = 64
 NO_TOKEN = "give the token of run/admin.token as `authorization: Bearer TOKEN`"
+
+
+class Operator:
+    """Who speaks: the name that he gave (`--as`) and the system's user, as his command says, and the token's name."""
+
+    def __init__(self, request: Request) -> None:
+        said = {name: unquote(request.headers.get(name, ""))[:LONGEST_NAME] for name in (AS_HEADER, USER_HEADER)}
+        self._as, self._user = (re.sub(r"[^\w .@+-]", "?", value) for value in said.values())
+
+    def noted(self, why: str | None = None) -> dict[str, Any]:
+        """What the audit log keeps of an act of his."""
+        parts = [f"system user {self._user}"] if self._user else []
+        by = f"{self._as or self._user or 'somebody'} ({', '.join([*parts, f'token {TOKEN_NAME}'])})"
+        return {"by": by, **({"why": why} if why else {})}
 
 
 class Door:

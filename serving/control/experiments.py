@@ -5,6 +5,7 @@ from __future__ import annotations
 from ab.applying import changes, warnings
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
+from deploy.control.operations import NOTHING_NOTED, Noted
 from serving.control.replies.experiments import (
     ArmCount,
     ExperimentAppliedReply,
@@ -59,7 +60,7 @@ class Experiments:
         said = warnings(wanted, self._active(), aliases)
         return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said)
 
-    def stop(self, name: str) -> ExperimentStoppedReply:
+    def stop(self, name: str, noted: Noted = NOTHING_NOTED) -> ExperimentStoppedReply:
         """Take one out of the traffic; its results stay.
 
         Raises:
@@ -69,7 +70,8 @@ class Experiments:
         stored = {one.id for one in self._store.all()}
         if name not in stored and any(one.id == name for one in self._active()):
             raise Conflict(f"{name} stands in `router.experiments` of the configuration; take it out there")
-        return ExperimentStoppedReply(id=name, epoch=self._conductor.acts.stop_experiment(name, "operator"))
+        epoch = self._conductor.acts.stop_experiment(name, "operator", noted)
+        return ExperimentStoppedReply(id=name, epoch=epoch)
 
     def results(self, name: str) -> ExperimentResultsReply:
         """Exposures by arm; this release counts and does not decide.

@@ -8,7 +8,13 @@ from typing import Any
 
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
-from serving.control.replies.experiments import ExperimentAppliedReply, ExperimentsReply, ExperimentStoppedReply
+from serving.control.replies.experiments import (
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentResultsReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+)
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import RoundStatus, StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
@@ -226,6 +232,33 @@ def experiments(value: ExperimentsReply) -> str:
         for e in value.experiments
     ]
     return table(("experiment", "state", "unit", "arms"), rows)
+
+
+def experiment(value: ExperimentReply) -> str:
+    """`GET experiments/ID`."""
+    test = value.primary
+    lines = [
+        f"{value.id}: {value.state}, by {value.unit}, seed {value.hash_seed}",
+        f"arms        {', '.join(f'{arm} {share:g}' for arm, share in value.arms.items())}",
+    ]
+    if when_ := value.when.model_dump(exclude_none=True, exclude_defaults=True):
+        lines.append(f"when        {_pairs(when_)}")
+    if test is not None:
+        lines.append(f"primary     {_pairs(test.model_dump(exclude_none=True))}")
+    lines += [f"guardrail   {_pairs(one.model_dump(exclude_none=True))}" for one in value.guardrails]
+    lines.append(f"stop        {_pairs(value.stop.model_dump(exclude_none=True))}")
+    return "\n".join(lines)
+
+
+def results(value: ExperimentResultsReply) -> str:
+    """`GET experiments/ID/results`."""
+    rows = [(arm, count.exposures, count.units) for arm, count in value.arms.items()]
+    head = f"{value.id}: {value.state}; decision: {value.decision} ({value.why})"
+    return f"{head}\n{table(('arm', 'exposures', 'units'), rows)}"
+
+
+def _pairs(given: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in given.items())
 
 
 def applied(value: ExperimentAppliedReply) -> str:

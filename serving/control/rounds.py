@@ -29,6 +29,7 @@ def round_row(one: Round) -> RoundRow:
         id=one.id, state=one.state, parent=one.parent, teacher=one.teacher, candidate=one.candidate, why=one.why,
         started=one.started, ended=ended(one), stages=stages,
         gate=gate_said(one.stages["gate"].summary) if "gate" in one.stages else "",
+        ended_at=round(one.since, 3) if one.finished else None,
     )  # fmt: skip
 
 
@@ -69,9 +70,11 @@ def ends_in(deployment: Deployment, one: Round) -> float | None:
 
 
 def ended(one: Round) -> str | None:
-    """Why a round ended otherwise than live, None while it goes on or when it went live."""
-    if not one.finished or one.state == "done":
+    """Why a round ended, None while it goes on."""
+    if not one.finished:
         return None
+    if one.state == "done":
+        return f"{one.candidate} went live"
     summary = one.stages[next(reversed(one.stages))].summary
     return str(summary.get("error") or summary.get("why") or "; ".join(summary.get("reasons", ())) or "no reason given")
 

@@ -10,6 +10,12 @@ from understudy.files import kept_secret
 from understudy.state import StateDir
 
 ENV = "UNDERSTUDY_ADMIN_TOKEN"
+TOKEN_NAME = "admin"
+"""Name of the one token that there is, for the audit log."""
+AS_HEADER = "x-understudy-as"
+"""The name that an operator gives himself; percent-encoded UTF-8."""
+USER_HEADER = "x-understudy-system-user"
+"""The user of the system on whose machine the command ran; likewise."""
 
 
 def admin_token(state: StateDir) -> str:

@@ -20,13 +20,18 @@ class EnginesConfig(Section):
     """Engines. Bytes and seconds throughout."""
 
     teacher: ExternalEngine | None = None
+    """A teacher that somebody else runs; without one an agent runs the registry's."""
     student: ExternalEngine | None = None
+    """A student that somebody else runs, which is not trained then; without one agents run the registry's."""
     embeddings: ExternalEngine | None = None
     """Answers /v1/embeddings, whatever `model` a client names; None: 404."""
 
     host: str = "127.0.0.1"
+    """Address on which the engines of agents listen."""
     ports: dict[SlotName, int] = Field(default_factory=lambda: dict(PORTS))
+    """Port of each slot's engine."""
     device: Device = "auto"
+    """Where engines run; auto: a GPU where there is one."""
     dtype: Dtype = "auto"
     """auto: float32 on a CPU, the model's own elsewhere."""
     launcher: Literal["auto", "fork", "plain"] = "auto"
@@ -36,21 +41,31 @@ class EnginesConfig(Section):
     cpus: dict[SlotName, tuple[int, ...]] = Field(default_factory=dict)
     """Cores of each slot on a CPU machine; empty: teacher on the first half, students on the second."""
     kv_cache_bytes: int = Field(default=256 << 20, ge=1 << 20)
+    """Key-value cache of each engine."""
     max_model_len: int = Field(default=1024, ge=16)
+    """Longest prompt and reply together, in tokens."""
     max_num_seqs: int = Field(default=16, ge=1)
+    """Requests that an engine works on at once."""
     max_num_batched_tokens: int = Field(default=128, ge=16)
     """Small batches keep the time to the first token short beside long prefills."""
     max_logprobs: int = Field(default=64, ge=1)
+    """Most log-probabilities at a position that may be asked for; the trainer's `top_k` needs as many."""
     extra_args: dict[SlotName, tuple[str, ...]] = Field(default_factory=dict)
     """Further arguments of vLLM's API server, such as ["--tensor-parallel-size", "2"]."""
     start_deadline: float = Field(default=240.0, gt=0)
+    """For an engine to start and answer."""
     drain_deadline: float = Field(default=120.0, gt=0)
+    """For requests in flight to end before a load."""
     load_deadline: float = Field(default=60.0, gt=0)
+    """For the weights of a version to be loaded into a running engine."""
     hang_deadline: float = Field(default=45.0, gt=0)
     """An engine that lives but does not answer for so long is restarted."""
     stop_grace: float = Field(default=5.0, gt=0)
+    """Between SIGTERM and SIGKILL."""
     backoff_first: float = Field(default=1.0, gt=0)
+    """Before an engine that ended is started again; doubles with each further end."""
     backoff_max: float = Field(default=30.0, gt=0)
+    """Longest such wait."""
     bad_retry: float = Field(default=60.0, gt=0)
     """How long a version that failed is left alone before it is tried again."""
 

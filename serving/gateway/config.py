@@ -25,6 +25,7 @@ class ApiKey(Section):
     hmac: str = Field(pattern=r"^[0-9a-f]{64}$")
     """HMAC-SHA256 of the key in hex, keyed by `gateway.key_secret`."""
     tenant: str = "default"
+    """Whose traffic it is."""
 
 
 class GatewayConfig(Section):
@@ -35,12 +36,15 @@ class GatewayConfig(Section):
     """
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on; 0: any free one."""
     max_body: int = Field(default=8 << 20, gt=0)
     """Largest body of a request."""
     max_buffered: int = Field(default=256 << 20, gt=0)
     """Bodies held at once over all connections; beyond it a body above 64 KiB gets 503."""
     max_head: int = Field(default=64 << 10, gt=0)
+    """Longest head of a request."""
     max_concurrent: int = Field(default=1024, gt=0)
     """Completion requests in flight, from the end of their head on; one more gets 429."""
     max_choices: int = Field(default=128, gt=0)
@@ -50,7 +54,9 @@ class GatewayConfig(Section):
     body_seconds: float = Field(default=60, gt=0)
     """For a client to send its body."""
     keep_alive_seconds: int = Field(default=75, gt=0)
+    """How long an idle connection of a client stays open."""
     connect_seconds: float = Field(default=3, gt=0)
+    """For a connection to an engine."""
     first_byte_seconds: float = Field(default=120, gt=0)
     """For an engine to begin its reply; a reply that does not stream begins when it is complete."""
     idle_seconds: float = Field(default=60, gt=0)
@@ -60,12 +66,15 @@ class GatewayConfig(Section):
     retry_share: float = Field(default=0.2, ge=0, le=1)
     """Fallbacks to the other arm, as a share of requests."""
     reroute_tries: int = Field(default=3, ge=0)
+    """How often a request is routed again because its engine holds another version now."""
     reroute_seconds: float = Field(default=5, gt=0)
+    """For all of those tries together."""
     drain_seconds: float = Field(default=4, ge=0)
     """How long running replies may go on after SIGTERM."""
     capture_bytes: int = Field(default=256 << 10, gt=0)
     """Of a reply kept for capture; a longer one is served whole and captured as truncated."""
     control_tokens: tuple[str, ...] = CONTROL_TOKENS
+    """Tokens of chat templates that are neutralised inside message text."""
     key_secret: str = Field(default="", repr=False)
     """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()

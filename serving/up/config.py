@@ -20,7 +20,9 @@ class UpConfig(Section):
     rate: float = Field(default=5.0, gt=0, le=500)
     """Requests that the application sends in a second."""
     stream_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the application's requests that ask for a stream."""
     users: int = Field(default=60, ge=1)
+    """Users whom the application plays."""
     warm_seconds: float = Field(default=30.0, ge=0)
     """How long only questions that the student was taught are sent."""
     drift_share: float = Field(default=0.55, ge=0, le=1)
@@ -34,6 +36,7 @@ class UpConfig(Section):
     backoff: float = Field(default=0.5, gt=0)
     """Seconds before the first restart of a role; doubles with each further one."""
     backoff_limit: float = Field(default=15.0, gt=0)
+    """Longest wait before a restart."""
     steady_seconds: float = Field(default=30.0, gt=0)
     """A role that ran so long starts again with the shortest back-off."""
     judged: int = Field(default=200, ge=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import subprocess
 import sys
 
@@ -60,3 +62,32 @@ def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:
         capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, f"understudy {__version__}")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["rolback", "--json"], "invalid_usage", "did you mean `rollback`?"),
+        (["freeze", "everything", "--json"], "invalid_usage", "invalid choice: 'everything'"),
+        (["promote", "--json"], "invalid_usage", "required: version"),
+        (["status", "--json", "--state", "/nowhere"], "not_running", "nothing runs on /nowhere"),
+        (["audit", "show", "--json", "--state", "/nowhere"], "not_found", "there is no audit log"),
+    ],
+)
+def test_with_json_errors_are_json_too(words: list[str], code: str, message: str, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("UNDERSTUDY_ADMIN_TOKEN", raising=False)
+    assert main(words) in (1, 2)
+    told = capsys.readouterr()
+    error = json.loads(told.out)["error"]
+    assert (error["code"], told.err) == (code, "")
+    assert message in error["message"]
+    with contextlib.suppress(SystemExit):
+        main([word for word in words if word != "--json"])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_command_whose_json_is_a_file_says_its_errors_in_words(capsys, tmp_path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--json", str(tmp_path / "report.json"), "--rate", "x"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage:")

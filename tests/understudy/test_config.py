@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from understudy.cli import main
-from understudy.config import load_config
+from understudy.config import SECTIONS, load_config, section_kind
 from understudy.errors import ConfigError
 
 
@@ -140,3 +140,16 @@ def test_a_key_that_was_renamed_is_refused_by_its_new_name(tmp_path: Path) -> No
     assert "not a known key" in said(tmp_path, {"rollout": {"steps": [{"share": 1, "agreement_margin": 1}]}})
     for former, key in (("general_margin", "margin"), ("min_prompts", "general_rows")):
         assert f"`gate.{former}` is called `gate.{key}` now" in said(tmp_path, {"gate": {former: 1}})
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_key_has_a_description(name: str) -> None:
+    found = section_kind(name).model_json_schema()
+    parts = {name: found, **found.get("$defs", {})}
+    lacking = [
+        f"{part}.{key}"
+        for part, told in parts.items()
+        for key, said in told.get("properties", {}).items()
+        if not said.get("description")
+    ]
+    assert lacking == []

@@ -30,7 +30,8 @@ class RoundRow(ControlReply):
     """Why it was begun."""
     started: float
     ended: str | None
-    """Why it ended otherwise than live."""
+    """Why it ended, such as that its candidate went live; None while it goes on."""
+    ended_at: float | None = None
     gate: str = ""
     """What the gate saw: exact replies, facts and agreement, before and after; empty before it."""
     stages: dict[str, StageRow]

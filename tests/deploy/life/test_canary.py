@@ -31,6 +31,12 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
     assert done.stages["canary"].summary["decided_by"] == "exposures"
     assert done.stages["live"].summary["epoch"] == document.epoch
     assert FileAuditLog(world.state.audit).verify().entries > 5
+    entries = {entry["action"]: entry["details"] for entry in FileAuditLog(world.state.audit).entries()}
+    assert entries["version.gate_passed"]["gate"].startswith("gate passed: general ")
+    promoted = entries["version.promoted"]
+    assert promoted["gate"] == entries["version.gate_passed"]["gate"]
+    assert promoted["canary"][0]["exposures"] == 50
+    assert promoted["canary"][0]["pairs"]
 
 
 def test_exposures_and_kpis_from_before_the_canary_do_not_count(world: World) -> None:

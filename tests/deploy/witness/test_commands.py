@@ -169,3 +169,18 @@ def test_a_witness_that_was_tampered_with_counts_for_nothing(
 def test_no_log_is_an_error(tmp_path: Path, action: str) -> None:
     with pytest.raises(NotFound, match="no audit log"):
         audit([action, "--state", str(tmp_path)])
+
+
+def test_the_figures_behind_a_promotion_stand_under_it(state_dir: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [{"share": 0.25, "exposures": 50, "seconds": 12.5, "why": "exposures", "pairs": {"exact": 0.9}}]
+    FileAuditLog(state_dir.audit).append(
+        "version.promoted", "controller", version="v3", why="25%", gate="gate passed: general exact 0.900 -> 0.950",
+        canary=steps,
+    )  # fmt: skip
+    audit(["show", "--state", str(state_dir.root)])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0].endswith("version=v3 why=25%")
+    assert lines[1:] == [
+        "gate    gate passed: general exact 0.900 -> 0.950",
+        'canary  25%: 50 exposures in 12.5 s (exposures), pairs {"exact": 0.9}',
+    ]

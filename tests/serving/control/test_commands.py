@@ -101,7 +101,7 @@ def test_an_experiment_is_applied_from_a_file_and_stopped(said: Said, tmp_path: 
     file.write_text("id: half\narms: {teacher: 0.5, student: 0.5}\n")
     assert said("experiment", "apply", str(file)).startswith("half applies from epoch ")
     assert "half" in said("experiment", "list")
-    assert json.loads(said("experiment", "results", "half"))["decision"] == "not yet"
+    assert json.loads(said("experiment", "results", "half", "--json"))["decision"] == "not yet"
     assert said("experiment", "stop", "half").endswith("its results stay")
 
 
@@ -111,3 +111,57 @@ def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) 
     with pytest.raises(UsageError, match="needs an ID"):
         said("experiment", "stop")
     assert said("pool", "purge", "--tenant", "acme") == "removed 0 samples of acme"
+
+
+def test_why_and_who_are_kept_with_every_act(said: Said, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    said("freeze", "learning", "--why", "流量异常", "--as", "王芳 <x>")
+    said("resume", "learning", "--why", "all is well")
+    said("rollback", "v1", "--why", "worse since noon")
+    said("promote", "v2", "--why", "v1 was no better")
+    entries = {entry["action"]: entry["details"] for entry in world.conductor.deployment.audit.entries()}
+    assert entries["freeze"]["why"] == "流量异常"
+    assert entries["freeze"]["by"] == "王芳 ?x? (system user root, token admin)"
+    resumed = entries["resume"]
+    assert (resumed["why"], resumed["by"]) == (
+        "all is well",
+        "root (system user root, token admin)",
+    )
+    assert entries["rollback.begun"]["why"] == "worse since noon"
+    assert entries["promote.begun"]["why"] == "v1 was no better"
+
+
+def test_an_experiment_is_shown_and_stopped_in_words(said: Said, world: World, tmp_path: Path) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text(
+        "id: half\narms: {teacher: 0.5, student: 0.5}\nwhen: {tenant: shop}\n"
+        "primary: {kpi: rating, test: superiority}\nguardrails: [{kpi: latency_p99, max_ratio: 1.3}]\n"
+    )
+    said("experiment", "apply", str(file))
+    shown = said("experiment", "show", "half")
+    assert "half: active, by user, seed half" in shown
+    assert "arms        teacher 0.5, student 0.5" in shown
+    assert "when        tenant shop" in shown
+    assert "guardrail   kpi latency_p99, max_ratio 1.3" in shown
+    results = said("experiment", "results", "half")
+    assert results.startswith("half: active; decision: not yet")
+    assert "student  0          0" in results
+    assert json.loads(said("experiment", "results", "half", "--json"))["arms"]["student"]["units"] == 0
+    said("experiment", "stop", "half", "--why", "no effect")
+    entries = [entry for entry in world.conductor.deployment.audit.entries() if entry["action"] == "experiment.stopped"]
+    assert entries[0]["details"]["why"] == "no effect"
+
+
+def test_status_is_watched_until_ctrl_c(said: Said, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.time, "sleep", wait)
+    with pytest.raises(KeyboardInterrupt):
+        commands.status(["--watch", "0.5", "--json"])
+    assert waited == [0.5] * 3
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
 
 from deploy.rounds.lost import LOST, LostReply, write_lost
+from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
 from serving.control.replies.rounds import RoundReport
+from serving.control.rounds import round_row
 from tests.deploy.fleet import World, to_canary
 from understudy.files import write_json
 
@@ -68,3 +71,10 @@ def test_there_is_no_round_of_another_number(admin: TestClient) -> None:
     assert admin.get("/rounds/7").status_code == 404
     for number in ("0", "x", str(1 << 40)):
         assert admin.get(f"/rounds/{number}").status_code in (400, 404, 422)
+
+
+def test_a_round_that_went_live_says_so_and_when() -> None:
+    gone = Round(id=3, state="done", parent="v1", teacher="t1", candidate="v4", why="", started=10.0, since=25.5)
+    assert (round_row(gone).ended, round_row(gone).ended_at) == ("v4 went live", 25.5)
+    going = replace(gone, state="canary")
+    assert (round_row(going).ended, round_row(going).ended_at) == (None, None)
