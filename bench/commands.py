@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "kills, stops, cut logs, bad links, full disk, clocks: is each event there once, in order",
     ),
     "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
+    "redaction": ("bench.redaction:main", "personal values found by kind and language, harmless texts changed, speed"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }
 

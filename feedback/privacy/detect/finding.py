@@ -58,7 +58,7 @@ def _by_rules(text: str, lower: str) -> Iterator[Found]:
             value = text[start:end]
             if not value.startswith("<") and rule.valid(value) and (rule.kind != "EXPIRY" or _of_card(lower)):
                 yield Found(start, end, rule.kind)
-    if len(text) >= LONG:
+    if digits and len(text) >= LONG:
         yield from (Found(*match.span(), "DATA") for match in matches(LONG_DATA, text))
 
 

@@ -76,12 +76,15 @@ UNIT = re.compile(
     r"(?:\.\d{1,2})?\s{0,2}(?:元|块|美元|美金|欧元|英镑|日元|人民币|万|亿|[%％]|积分|次|个|件|条|人|米|公里|字节"
     r"|毫秒|秒|吨|股"
     r"|(?:dollars?|usd|rmb|cny|yuan|eur|euros?|gbp|pounds?|points?|views|times|users|people|bytes|ms|seconds|km|kg"
-    r"|units|followers|downloads|shares|won|yen|rupees)\b|[-+*/×÷=]\s{0,2}\d)",
+    r"|divided|multiplied|squared|units|followers|downloads|shares|won|yen|rupees)\b|[-+*/×÷=]\s{0,2}\d)",
     re.I,
 )
 """What follows an amount."""
 MONEY = re.compile(
-    r"(?:[$€£¥￥₩₹]|\b(?:usd|rmb|cny|eur|gbp|us\$))\s{0,2}$|\d\s{0,2}[+*×÷=^/]\s{0,2}$|[=+×÷*]\s{0,2}$", re.I
+    r"(?:[$€£¥￥₩₹]|\b(?:usd|rmb|cny|eur|gbp|us\$|there (?:are|were)"
+    r"|more than|about|nearly|almost|over))\s{0,2}$"
+    r"|\d\s{0,2}[+*×÷=^/]\s{0,2}$|[=+×÷*]\s{0,2}$",
+    re.I,
 )
 """What stands before one."""
 AFTER = re.compile(

@@ -18,7 +18,7 @@ SURNAMES = (
     "饶路华计卓宫蓝曲靳邝桑储卞甘冉游沙邬蒲景危仲单冷应褚甄耿谌巩席佟臧闻申瞿宗解钮栾卫边古强满商戚占晏原农丛苟昌木原"
 )
 DOUBLE = "欧阳|上官|司马|诸葛|东方|皇甫|尉迟|公孙|慕容|司徒|令狐|夏侯|端木|南宫|长孙|宇文|轩辕|独孤|呼延|闾丘"
-AFTER_NAME = "想要在的是我有住电手今来和跟你可请能麻问买订下这那之前刚已不没就还也会说从用给收了过去到把被地女男先家号"
+AFTER_NAME = "想要在的是我有住电手今来和跟你可请能麻问买订下这那之前已不没就还也会说从用给收了过去到把被地女男先家号"
 """What is no second character of a given name, as far as one can say."""
 HAN = "\u4e00-\u9fff"
 NAME = re.compile(
@@ -171,5 +171,5 @@ def _called(name: str, behind: str, rest: str) -> bool:
     if behind.startswith(("this is", "it's", "i am", "i'm")):
         return (
             len(words) in (2, 3) or bool(re.match(r"\s(?:speaking|calling|here|from|again|writing)", rest))
-        ) and name.replace(" ", "").isalpha()
+        ) and re.fullmatch(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*", name) is not None
     return behind.endswith(",") and len(words) in (1, 2, 3) and not rest.strip()

@@ -156,13 +156,16 @@ def _amount(text: str, start: int, end: int) -> bool:
     if text[end : end + 1] == "," and text[end + 1 : end + 2].isdigit():
         return True
     fraction = text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit()
-    return fraction or bool(UNIT.match(text, end) or MONEY.search(text, max(0, start - 8), start))
+    return fraction or bool(UNIT.match(text, end) or MONEY.search(text, max(0, start - 16), start))
 
 
 def _of_business(text: str, groups: Sequence[tuple[int, int]], at: int, count: int, labels: Labels) -> bool:
     start, end = groups[at][0], groups[at + count - 1][1]
     digits = "".join(text[a:b] for a, b in groups[at : at + count])
-    return bool(TOLL_FREE.fullmatch(digits)) or labels.of_a_shop(start) or labels.after(end) == "hotline"
+    solid = groups[at][1] - groups[at][0] > 1 and len(digits) == 11  # 180 0000 0000 is a mobile in China
+    return (
+        (not solid and bool(TOLL_FREE.fullmatch(digits))) or labels.of_a_shop(start) or labels.after(end) == "hotline"
+    )
 
 
 def _grown(text: str, start: int, end: int, kind: str, window: Window) -> Found:
