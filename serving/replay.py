@@ -105,10 +105,21 @@ async def ask(client: httpx.AsyncClient, prompt: Prompt, options: argparse.Names
                 first = time.monotonic() - began if first is None else first
                 tail = (tail + chunk)[-2048:]
     except httpx.HTTPError as error:
-        tally.broken(f"{type(error).__name__}: {error}")
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        tally.broken(f"nothing answers at {client.base_url}: {said}" if first is None else said)
         return
     whole = answer.status_code == 200 and complete(tail, options.stream)
-    tally.answered(answer.status_code, dict(answer.headers), first or 0.0, time.monotonic() - began, whole)
+    why = "" if whole else reason(tail)
+    tally.answered(answer.status_code, dict(answer.headers), first or 0.0, time.monotonic() - began, whole, why)
+
+
+def reason(tail: bytes) -> str:
+    """The message of the error that a reply, or the end of a stream, carries; empty without one."""
+    for part in reversed(tail.split(b"data: ")):
+        with contextlib.suppress(ValueError, LookupError, TypeError):
+            error = json.loads(part)["error"]
+            return str(error["message"])[:200]
+    return ""
 
 
 def complete(tail: bytes, streamed: bool) -> bool:

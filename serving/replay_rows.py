@@ -13,6 +13,9 @@ from typing import IO, Any, Literal, cast
 ROLES = frozenset({"system", "developer", "user", "assistant"})
 ReplayMessage = dict[str, str]
 
+REASONS = 20
+"""Different reasons of failures that are told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -38,6 +41,10 @@ class Tally:
     versions: Counter[str] = field(default_factory=Counter)
     first: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why requests failed or were refused; beyond `REASONS` different ones, as `other`."""
+    by_arm: dict[str, list[float]] = field(default_factory=dict)
+    """Latency by the arm that answered."""
     error: str = ""
     seconds: float = 0.0
 
@@ -45,24 +52,34 @@ class Tally:
         """The connection failed before or within the reply."""
         self.requests += 1
         self.failures += 1
-        self.error = error
+        self.because(error)
 
-    def answered(self, status: int, headers: dict[str, str], first: float, seconds: float, complete: bool) -> None:
-        """A reply came; `first` and `seconds` from the request to its first and last byte."""
+    def because(self, why: str) -> None:
+        """Count a reason."""
+        self.error = why
+        self.reasons[why if why in self.reasons or len(self.reasons) < REASONS else "other"] += 1
+
+    def answered(
+        self, status: int, headers: dict[str, str], first: float, seconds: float, complete: bool, why: str = ""
+    ) -> None:
+        """A reply came; `first` and `seconds` from the request to its first and last byte; `why` it is no good one."""
         self.requests += 1
         self.statuses[str(status)] += 1
         if status != 200:
             refused = status in (400, 413, 422)
             self.refused += refused
             self.failures += not refused
+            self.because(f"{status}: {why}" if why else str(status))
             return
         if not complete:
             self.truncated += 1
             self.failures += 1
+            self.because(why or "the reply broke off before its end")
         self.arms[headers.get("x-understudy-arm", "unknown")] += 1
         self.versions[headers.get("x-understudy-version", "unknown")] += 1
         self.first.append(first)
         self.whole.append(seconds)
+        self.by_arm.setdefault(headers.get("x-understudy-arm", "unknown"), []).append(seconds)
 
     def summary(self) -> dict[str, Any]:
         """What is printed; seconds throughout."""
@@ -71,6 +88,8 @@ class Tally:
             "truncated": self.truncated, "skipped_rows": self.skipped, "seconds": round(self.seconds, 2),
             "statuses": dict(self.statuses), "arms": dict(self.arms), "versions": dict(self.versions),
             "first_byte": percentiles(self.first), "latency": percentiles(self.whole),
+            "latency_by_arm": {arm: percentiles(values) for arm, values in sorted(self.by_arm.items())},
+            **({"reasons": dict(self.reasons.most_common())} if self.reasons else {}),
             **({"last_error": self.error} if self.error else {}),
         }  # fmt: skip
 

@@ -18,6 +18,7 @@ from typing import NoReturn
 from understudy import __version__
 from understudy.commands import COMMANDS, GROUPS, Command
 from understudy.errors import UnderstudyError, UsageError
+from understudy.logs import JSON_VARIABLE
 
 INTERRUPTED = 130
 
@@ -25,6 +26,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if "--log-json" in words:
+        words.remove("--log-json")
+        os.environ[JSON_VARIABLE] = "1"
     as_json = speaks_json(words)
     try:
         with usage_errors_raised() if as_json else contextlib.nullcontext():
@@ -129,5 +133,6 @@ def overview() -> str:
                 lines.append(f"  {command.words:<18}{command.help}")
                 lines.append(f"  {'':<18}  $ {command.example}")
         lines.append("")
+    lines.append("With --log-json, or UNDERSTUDY_LOG_JSON=1, a role writes its log as lines of JSON.")
     lines.append("Exit codes: 0 done, 1 failed, 2 wrong usage. `understudy --version` prints the version.")
     return "\n".join(lines)

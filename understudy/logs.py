@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import time
 
 FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+JSON_VARIABLE = "UNDERSTUDY_LOG_JSON"
+"""Set to 1 by `--log-json`, so that every process that is started from there writes JSON, too."""
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON: at (UTC), level, logger, message and, where there is one, error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        told = {
+            "at": f"{at}.{int(record.msecs):03d}Z", "level": record.levelname, "logger": record.name,
+            "message": record.getMessage(),
+        }  # fmt: skip
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False)
 
 
 def set_up(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
-    """Send records from `level` on to `handler` as it formats them; without one to standard error, by `FORMAT`."""
+    """Send records from `level` on to `handler` as it formats them; without one to standard error, by `FORMAT`.
+
+    With `UNDERSTUDY_LOG_JSON=1` standard error gets lines of JSON.
+    """
     if handler is None:
-        logging.basicConfig(level=level, format=FORMAT)
-    else:
-        logging.basicConfig(level=level, handlers=[handler])
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonLines() if os.environ.get(JSON_VARIABLE) == "1" else logging.Formatter(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # which tells of every request at INFO

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from demo import app
 from serving.up.show.traffic import TrafficTail
 from serving.up.supervise.process import ROOT
 from tests.serving.up.server import served
@@ -110,3 +111,15 @@ def test_half_stream_users_stay_few_and_the_new_kind_comes_late(rows: list[dict]
     assert {body["session"].split("-")[0] for body in SEEN} == {"general", "drift"}
     assert rows[0]["family"] == "general"
     assert {row["lang"] for row in rows} == {"en", "zh"}
+
+
+def test_the_file_of_what_was_seen_is_bounded_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "FILE_BYTES", 1000)
+    file = tmp_path / "traffic.jsonl"
+    for number in range(200):
+        app.write(file, {"number": number, "reply": "您的订单明天到。"})
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200
+    assert {path.name for path in tmp_path.iterdir()} == {"traffic.jsonl", "traffic.jsonl.1"}
+    assert '"number": 199' in file.read_text("utf-8")

@@ -118,3 +118,19 @@ def test_a_rate_spreads_requests(url: str, tmp_path: Path, capsys) -> None:
     _, result = replay(url, file, capsys, "--rate", "10")
     assert result["requests"] == 6
     assert result["seconds"] >= 0.5
+
+
+def test_it_says_why_requests_failed_where_nothing_answers_and_how_long_each_arm_took(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(say(text)) for text in ("好", "broken", "broken", "too long")))
+    code, result = replay(url, file, capsys)
+    assert code == 1
+    assert result["reasons"] == {"503: no engine": 2, "400: too long": 1}
+    assert set(result["latency_by_arm"]) == {"student"}
+    assert result["latency_by_arm"]["student"]["p50"] > 0
+    away = f"http://127.0.0.1:{free_port()}"
+    _, result = replay(away, file, capsys)
+    assert list(result["reasons"].values()) == [4]
+    assert f"nothing answers at {away}/v1" in result["last_error"]
