@@ -149,8 +149,8 @@ class Run:
         self._schedule.go_back(state["schedule"], self.learner.done)
         share = RETREAT_RATE ** (len(self._retreats) + 1)
         self._retreats.append(Retreat(at=at, to=self.learner.done, rate=share))
-        self._progress(self.learner.done, self._steps(), f"lost at step {at}: back, at {share:g} of the rate")
         self._keep()
+        self._progress(self.learner.done, self._steps(), f"lost at step {at}: back, at {share:g} of the rate")
 
     def _symptom(self) -> str:
         last = self.learner.losses[-1]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 
+from online_distill.role.context import Stopped
 from online_distill.teacher.targets import Scored, load_all, save_shard
 from online_distill.train.checkpoint import CHECKPOINT, trained_weights, weights_digest
 from online_distill.train.distil import MOST_RETREATS, Diverged, distil
@@ -240,6 +241,27 @@ def test_a_run_that_is_lost_goes_back_and_on_at_half_the_rate(
     assert max(step["rate"] for step in steps[retreat["to"] :]) <= 0.5 < steps[retreat["to"] - 1]["rate"]
     assert all(bool(torch.isfinite(value).all()) for value in learner.weights().values())
     assert any("retreat" in json.loads(line) for line in (tmp_path / "trajectory.jsonl").read_text().splitlines())
+
+
+def test_a_run_that_is_stopped_where_it_went_back_goes_on_at_half_the_rate(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The retreat is on record before anybody hears of it, so that no stop gives the whole rate back."""
+    poisoned(monkeypatch, lambda learner, factor: learner.done >= 20 and factor > 0.6)
+    items, recipe = random_targets(60), quick_config(max_epochs=20).recipe
+
+    def stop_when_lost(done: float, total: float, note: str) -> None:
+        if note.startswith("lost"):
+            raise Stopped("asked to")
+
+    with step_clock() as clock:
+        pace = clock.pace(seconds=60.0, checkpoint_seconds=1.0)
+        with pytest.raises(Stopped):
+            distil(tmp_path, student, items, recipe, pace, stop_when_lost)
+        _, summary = distil(tmp_path, student, items, recipe, pace, stop_when_lost)
+    (retreat,) = summary["retreats"]
+    assert (summary["resumed"], retreat["rate"]) == (True, 0.5)
+    assert max(step["rate"] for step in steps_in(tmp_path)[retreat["to"] :]) <= 0.5
 
 
 def test_a_run_that_is_lost_for_good_fails_by_name(

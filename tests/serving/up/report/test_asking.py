@@ -7,7 +7,11 @@ import json
 
 import pytest
 
-from serving.up.report.asking import over, spoken
+from online_distill.data.encoding import Encoder
+from serving.up.report.asking import Asker, Greedy, LoadedEngine, over, spoken
+from serving.up.report.demands import parts
+from tests.engines import EARLIER, Engines
+from tests.online_distill.world import TOKENIZER
 
 
 async def test_answers_come_in_order_and_no_more_are_asked_at_once_than_allowed() -> None:
@@ -31,3 +35,19 @@ async def test_answers_come_in_order_and_no_more_are_asked_at_once_than_allowed(
 )
 def test_only_text_is_a_first_token(choices: list[dict[str, object]], first: bool) -> None:
     assert spoken(f"data: {json.dumps({'choices': choices})}") is first
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(400)
+async def test_an_engine_says_of_each_token_of_a_reply_whether_it_agrees_and_what_it_says(engines: Engines) -> None:
+    encoder, engine = Encoder(TOKENIZER), LoadedEngine(engines.url("student-a"), "student", EARLIER, engines.key)
+    reply = "Order CK1234 costs 32 元."
+    found = encoder.encode([{"role": "user", "content": "What is it?"}], reply, max_length=200, max_reply=64)
+    assert found is not None
+    asker = Asker("http://127.0.0.1:1")
+    given = Greedy(tuple(found.tokens[: found.start]), tuple(found.tokens[found.start :]), reply)
+    agreed, texts = await asker.agreed(engine, given)
+    await asker.close()
+    assert len(agreed) == len(texts) == len(given.tokens)
+    assert "".join(texts).startswith(reply)
+    assert "computed" in parts(texts, ["32 元"], "What is it?")
