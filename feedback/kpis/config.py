@@ -25,5 +25,5 @@ class KpisConfig(Section):
     """Bytes of Redis for feedback that came before what it names; the oldest goes first, counted."""
     row_bytes: int = Field(default=1 << 30, gt=0)
     """Bytes of Redis for the rows of users, about 300 each; beyond it users that are new have no row, counted."""
-    row_places: int = Field(default=64, gt=0)
-    """Arms, versions and experiments in which one user is followed; further ones are not, counted."""
+    row_places: int = Field(default=64, gt=2)
+    """Versions and experiments in which one user is followed; of older ones the arm's part is kept, counted."""

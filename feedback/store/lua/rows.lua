@@ -16,7 +16,8 @@ local function groups_of(id)
   if not found then
     local p = cjson.decode(hget(S.places, '#' .. id))
     local arm, version, experiment, phase, assigned = p[1], p[2], p[3], p[4], p[5]
-    found = { values = { 'arm:' .. arm, 'version:' .. version }, rows = { 'arm:' .. arm, 'version:' .. version } }
+    found = { values = { 'arm:' .. arm }, rows = { 'arm:' .. arm } }
+    if version ~= '' then found.values[2], found.rows[2] = 'version:' .. version, 'version:' .. version end
     if experiment ~= '' then
       found.values[3] = 'experiment:' .. experiment .. ':' .. assigned
       found.rows[3] = found.values[3] .. ':' .. string.format('%d', phase)
@@ -103,6 +104,24 @@ local function replace_total(group, old, new)
   add(key, 'users', 1)
 end
 
+-- Where a row has too many parts, the oldest becomes one with what is left of its arm: the arm's sums go on as before,
+-- and what its version and experiment had of this unit stays there and is not changed again.
+local function fold(row)
+  local oldest
+  for id, part in pairs(row) do
+    local version = cjson.decode(hget(S.places, '#' .. id))[2]
+    if version ~= '' and (not oldest or part[1] < row[oldest][1]) then oldest = id end
+  end
+  if not oldest then return end
+  local arm = cjson.decode(hget(S.places, '#' .. oldest))[1]
+  local rest = tostring(place_id(cjson.encode({ arm, '', '', 0, arm })))
+  local part, into = row[oldest], row[rest] or { row[oldest][1], {} }
+  into[1] = math.min(into[1], part[1])
+  for cell, value in pairs(part[2]) do into[2][cell] = (into[2][cell] or 0) + value end
+  row[rest], row[oldest] = into, nil
+  add(S.counters, 'kpi_rows_folded', 1)
+end
+
 local ROW = 90 -- bytes that Redis takes for a row beside its text
 
 -- Add `delta` (cells) to a unit's row at a place; `first`: when it was served there, nil where it must have been already.
@@ -114,12 +133,13 @@ local function change_row(tenant, unit, id, first, delta)
   local part = row[place]
   if not part then
     if not first then return false end
-    local parts = 0
-    for _ in pairs(row) do parts = parts + 1 end
-    if parts >= S.row_places or (not raw and number(S.bytes, 'rows') >= S.row_bytes) then
+    if (not raw and number(S.bytes, 'rows') >= S.row_bytes) then
       add(S.counters, 'kpi_rows_refused', 1)
       return false
     end
+    local parts = 0
+    for _ in pairs(row) do parts = parts + 1 end
+    if parts >= S.row_places then fold(row) end
   end
   first = first and math.max(now - S.late, math.min(first, now))
   local before = {}

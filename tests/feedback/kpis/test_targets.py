@@ -120,6 +120,8 @@ def test_a_clock_that_is_a_month_off_forgets_nothing(redis_url: str, ahead: floa
     applier.events([feedback(n, 3.0, f"resp-{n}", at=NOW) for n in range(20)])
     assert ratings(applier)["t1"] == (20, 3.0)
     assert "targets_dropped" not in applier.kpis.counters()
+    days = [int(day) for text in applier.client.hvals("us:kpi:days") for day in text.split()]
+    assert max(days) <= time.time() // DAY
 
 
 def test_days_that_are_over_are_forgotten_and_give_their_bytes_back(redis_url: str) -> None:
@@ -162,18 +164,32 @@ def test_bytes_counted_are_about_those_that_redis_takes(redis_url: str) -> None:
 
 
 def test_rows_are_bounded_and_users_without_one_are_counted(redis_url: str) -> None:
-    applier = Applier(redis_url, KpisConfig(row_bytes=2000, row_places=2))
+    applier = Applier(redis_url, KpisConfig(row_bytes=2000))
     applier.events([exchange(n, unit=f"u{n}") for n in range(50)])
     users = applier.kpis.cohorts("arm")["teacher"]
     held = sum(part["users"] for part in users.values())
     refused = applier.kpis.counters()["kpi_rows_refused"]
     assert 3 < held < 20
     assert held + refused == 50
-    applier.events([exchange(n, unit="u0", version=f"v{n}") for n in range(60, 64)])
-    assert applier.kpis.counters()["kpi_rows_refused"] == refused + 3
-    applier.events([feedback(1, 1.0, "resp-49", at=NOW), feedback(2, 1.0, "resp-63", at=NOW)])
+    applier.events([exchange(60, unit="u0"), feedback(1, 1.0, "resp-49", at=NOW)])
+    assert applier.kpis.counters()["kpi_rows_refused"] == refused
     assert rows(applier) == {}
-    assert sum(n for n, _ in ratings(applier).values()) == 2
+    assert ratings(applier) == {"t1": (1, 1.0)}
+
+
+def test_a_user_of_many_versions_stays_one_user_of_the_arm(redis_url: str) -> None:
+    applier = Applier(redis_url, KpisConfig(row_places=3))
+    given = [exchange(n, arm="student", unit="u", version=f"v{n}", at=NOW - 40 * 3600 + n * 3600) for n in range(20)]
+    applier.events(given)
+    applier.events([feedback(1, 1.0, "resp-19", at=NOW), feedback(2, 1.0, "resp-2", at=NOW)])
+    [(hour, sums)] = [(hour, sums) for hour, sums in applier.kpis.cohorts("arm")["student"].items() if sums["users"]]
+    assert hour == int((NOW - 40 * 3600) // 3600)
+    assert (sums["users"], sums["requests"], sums["requests*requests"]) == (1, 20, 400)
+    versions = applier.kpis.cohorts("version")
+    assert [sum(part["requests"] for part in versions[f"v{n}"].values()) for n in range(20)] == [1] * 20
+    assert rows(applier) == {"v19": (1, 1.0)}
+    assert ratings(applier) == {"v19": (1, 1.0), "v2": (1, 1.0)}
+    assert applier.kpis.counters()["kpi_rows_folded"] == 17
 
 
 def test_tenants_do_not_see_each_other(redis_url: str) -> None:

@@ -64,11 +64,16 @@ def test_a_job_whose_effects_cannot_be_stored_goes_on_and_nothing_of_them_is_sto
     Applier(redis_url).commands([[command]])
     jobs = Jobs(client, KEYS, lease=10, vault=vault)
     client.set(f"{KEYS.kpis}version:v1", "of another type")
-    effects = [["count", f"{KEYS.kpis}{group}", {"similarity": 1.0}] for group in ("arm:student", "version:v1")]
+    effects = [["count", f"{KEYS.kpis}version:v{n}", {"similarity": 1.0}] for n in (2, 3, 4, 5, 6, 7, 8, 9, 1)]
     with pytest.raises(Unavailable, match="WRONGTYPE"):
         jobs.finish(exchange(1).id, effects)
-    assert (jobs.waiting(), KpiStore(client).by("arm")) == (1, {})
+    assert (jobs.waiting(), list(client.scan_iter(f"{KEYS.kpis}*"))) == (1, [f"{KEYS.kpis}version:v1".encode()])
     client.delete(f"{KEYS.kpis}version:v1")
+    client.set(f"{KEYS.payloads}:taken", "of another type")
+    with pytest.raises(Unavailable, match="WRONGTYPE"):
+        jobs.finish(exchange(1).id, effects)
+    assert (jobs.waiting(), list(client.scan_iter(f"{KEYS.kpis}*"))) == (1, [])
+    client.delete(f"{KEYS.payloads}:taken")
     assert jobs.finish(exchange(1).id, effects)
     assert not jobs.finish(exchange(1).id, effects)
     assert KpiStore(client).by("version")["v1"]["similarity"]["n"] == 1

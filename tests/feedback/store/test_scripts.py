@@ -80,6 +80,16 @@ def test_a_number_of_a_spool_counts_once(redis_url: str) -> None:
     assert dump(applier) == before
 
 
+@pytest.mark.parametrize("command", [["LPUSH", "odd", "x"], ["LTRIM", "odd", 0, 9], ["ZADD", "odd", 1, "x"]])
+def test_a_command_that_would_fail_at_the_end_fails_before_anything_is_written(
+    redis_url: str, command: list[Any]
+) -> None:
+    applier = Applier(redis_url)
+    applier.client.hset("odd", "a", "hash")
+    assert "WRONGTYPE" in applier.commands([[["HINCRBY", "a", "b", 1], command]])[2]
+    assert applier.client.exists("a") == 0
+
+
 def test_what_is_no_effect_is_refused(redis_url: str) -> None:
     applier = Applier(redis_url)
     assert "FLUSHALL is no effect" in applier.commands([[["HINCRBY", "a", "b", 1], ["FLUSHALL", "x"]]])[2]
