@@ -29,7 +29,8 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
         {
             "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
             "targets": keys.targets, "early": keys.early, "days": keys.target_days, "bytes": keys.kpi_bytes,
-            "counters": keys.counters, "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
+            "counters": keys.counters, "former": keys.former_targets,
+            "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
             "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in pairs(config)],
         }

@@ -119,6 +119,11 @@ class RedisKeys:
         return f"{self.prefix}kpi:early:"
 
     @property
+    def former_targets(self) -> list[str]:
+        """Where versions before this one kept targets and early feedback; taken away."""
+        return [f"{self.prefix}kpi:{name}" for name in ("targets", "targets:order", "orphans", "orphans:order")]
+
+    @property
     def target_days(self) -> str:
         """Hash: `targets<tenant>` or `early<tenant>` -> days of which something is held."""
         return f"{self.prefix}kpi:days"

@@ -246,6 +246,7 @@ local function make_room()
     local swept = store .. ':swept'
     if tonumber(redis.call('HGET', S.bytes, swept) or '0') ~= today then
       redis.call('HSET', S.bytes, swept, today)
+      redis.call('UNLINK', unpack(S.former))
       for _, one in ipairs(buckets(store)) do
         if one[1] < today - S.days_kept then forget_bucket(store, one[2], one[1], store == 'early' and why or nil) end
       end

@@ -138,6 +138,15 @@ def test_days_that_are_over_are_forgotten_and_give_their_bytes_back(redis_url: s
     assert "targets_dropped" not in applier.kpis.counters()
 
 
+def test_what_former_versions_remembered_is_taken_away(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.client.hset("us:kpi:targets", "default:resp-1", "{}")
+    applier.client.zadd("us:kpi:orphans:order", {"default:resp-1": 1.0})
+    applier.events([exchange(1, tenant="order")])
+    assert applier.client.exists("us:kpi:targets", "us:kpi:orphans:order") == 0
+    assert applier.kpis.held()["targets"] > 0
+
+
 def test_memory_for_targets_is_bounded_in_bytes_and_what_is_dropped_is_counted(redis_url: str) -> None:
     applier = Applier(redis_url, KpisConfig(target_bytes=20_000))
     for n in range(40):

@@ -14,7 +14,7 @@ def names(keys: RedisKeys) -> list[str]:
     """Every key, each kind by partition for two partitions of every topic."""
     found = []
     for name, value in vars(RedisKeys).items():
-        if isinstance(value, property):
+        if isinstance(value, property) and name != "former_targets":
             made = [getattr(keys, name)]
         elif name in BY_PARTITION:
             made = [getattr(keys, name)(topic, partition) for topic in TOPICS for partition in (0, 11)]
