@@ -54,20 +54,27 @@ class Clusters:
     is near and trained on, so that no kind of prompts is left out whole.
     """
 
-    def __init__(self, leaders: Sequence[str] = (), *, reserved: float = 0.2, most: int = MOST) -> None:
+    def __init__(
+        self, leaders: Sequence[str] = (), *, owners: Sequence[str] = (), reserved: float = 0.2, most: int = MOST
+    ) -> None:
         self._most, self._share = most, reserved
         self.leaders: list[str] = []
+        self.owners: list[str] = []
+        """The tenant of each leader, empty where it is not known."""
         self._ids: list[str] = []
         self._known: dict[str, str] = {}
         self._vectors = np.zeros((most, WIDTH), np.float32)
         for leader in leaders[:most]:
             self._lead(leader, _vector(leader))
+        self.owners = [*owners, *[""] * len(self.leaders)][: len(self.leaders)]
 
-    def of(self, prompt: str) -> str:
+    def of(self, prompt: str, tenant: str = "") -> str:
         """The id of the cluster that the prompt belongs to; a prompt that is like no other leads a new one."""
         plain = masked(prompt)
         if plain not in self._known:
+            before = len(self.leaders)
             self._known[plain] = self._ids[self._place(plain)]
+            self.owners += [tenant] * (len(self.leaders) - before)
         return self._known[plain]
 
     def _place(self, plain: str) -> int:

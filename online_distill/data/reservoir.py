@@ -71,7 +71,9 @@ class Reservoir:
 
     def save(self, path: Path, vault: Vault | None = None) -> None:
         """Write the file, whole or not at all."""
-        head = json.dumps({"schema_version": 1, "leaders": self.clusters.leaders}, ensure_ascii=False)
+        head = json.dumps(
+            {"schema_version": 1, "leaders": self.clusters.leaders, "owners": self.clusters.owners}, ensure_ascii=False
+        )
         write_atomic(path, b"".join(line + b"\n" for line in (head.encode(), *lines_of(self.rows, vault))))
 
 
@@ -86,7 +88,9 @@ def load_reservoir(path: Path, reserved: float = 0.2, vault: Vault | None = None
     try:
         head, *lines = path.read_bytes().split(b"\n")
         rows = list(rows_of(lines, vault))
-        return Reservoir(Clusters(json.loads(head)["leaders"], reserved=reserved), rows)
+        known = json.loads(head)
+        clusters = Clusters(known["leaders"], owners=known.get("owners", ()), reserved=reserved)
+        return Reservoir(clusters, rows)
     except (ValueError, KeyError, TypeError):
         path.replace(path.with_suffix(".damaged"))
         return Reservoir(Clusters(reserved=reserved), anew=True)

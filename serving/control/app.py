@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
+from deploy.control.purging import purge_tenant
 from serving.control.door import Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
@@ -205,9 +207,14 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     @router.delete("/pool")
     def purge(who: Who, tenant: ShortText) -> PurgeReply:
         conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant, **who.noted())
-        removed = sources.purge(tenant)
-        conductor.deployment.audit.append("pool.purged", "operator", tenant=tenant, removed=removed)
-        return PurgeReply(tenant=tenant, removed=removed)
+        until = time.time()
+        done = purge_tenant(conductor.deployment, conductor.acts, tenant, until, lambda: sources.purge(tenant, until))
+        reply = PurgeReply(
+            tenant=tenant, removed=done.removed, rows=done.files.rows, rounds=list(done.files.rounds), ended=done.ended,
+            learned=list(done.learned), inherited=list(done.inherited),
+        )  # fmt: skip
+        conductor.deployment.audit.append("pool.purged", "operator", **reply.model_dump())
+        return reply
 
     return router
 

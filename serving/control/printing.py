@@ -203,7 +203,14 @@ def pool(value: PoolReply) -> str:
 
 def purged(value: PurgeReply) -> str:
     """The answer of `DELETE pool`."""
-    return f"removed {value.removed} samples of {value.tenant}"
+    lines = [f"removed {value.removed} samples of {value.tenant}, {value.rows} rows of rounds; its key is destroyed"]
+    if value.ended is not None:
+        lines.append(f"round {value.ended}, which drew on it, is ended")
+    if value.learned:
+        lines.append(f"versions that learned from it, and keep what they learned: {', '.join(value.learned)}")
+    if value.inherited:
+        lines.append(f"versions trained from those: {', '.join(value.inherited)}")
+    return "\n".join(lines)
 
 
 def letters(value: LettersReply) -> str:

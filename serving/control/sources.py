@@ -5,11 +5,13 @@ Everything here may be away; then the answer says so instead of failing the whol
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+
+import redis
 
 from ab.summary import Stat
 from feedback.bus.config import BusConfig
@@ -21,6 +23,7 @@ from feedback.kpis.names import counted
 from feedback.kpis.store import By, KpiStore
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.shadow.forgetting import forget_pairs
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
@@ -95,11 +98,18 @@ class Sources:
             "by_tenant": self._pool.counts_by_tenant(), **self._pool.counters(),
         }  # fmt: skip
 
-    def purge(self, tenant: str) -> int:
-        """Remove the samples of a tenant, and what KPIs hold of its users and replies; returns how many samples."""
-        client = self._need()
-        forget_tenant(client, RedisKeys(self._prefix), tenant)
-        return self._pool.purge(tenant, time.time())
+    def purge(self, tenant: str, until: float) -> int:
+        """Remove the samples of a tenant, its shadow pairs, and what KPIs hold of it; returns how many samples.
+
+        Then Redis writes its log anew, so that it holds nothing of them either.
+        """
+        client, keys = self._need(), RedisKeys(self._prefix)
+        forget_tenant(client, keys, tenant)
+        forget_pairs(client, keys, tenant)
+        removed = self._pool.purge(tenant, until)
+        with contextlib.suppress(redis.RedisError):  # one that writes it anew already, or may not: texts are sealed
+            client.bgrewriteaof()
+        return removed
 
     def request_round(self, why: str) -> None:
         """Ask the trainer for a round."""

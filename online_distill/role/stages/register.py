@@ -24,7 +24,7 @@ def register_stage(context: Context) -> StageOutcome:
         parent=this.parent,
         teacher=this.teacher,
         round=this.id,
-        lineage=_lineage(context, [row.exchange for row in rows]),
+        lineage={**_lineage(context, [row.exchange for row in rows]), "tenants": sorted({row.tenant for row in rows})},
         metrics=evaluated["summary"],
     )
     return StageOutcome({"version": manifest.version})

@@ -26,10 +26,21 @@ class PoolReply(ControlReply):
 
 
 class PurgeReply(ControlReply):
-    """Samples of a tenant that were removed from the pool."""
+    """What was removed of a tenant, and what a purge cannot undo."""
 
     tenant: str
     removed: int
+    """Samples of the pool."""
+    rows: int = 0
+    """Rows of rounds."""
+    rounds: list[int] = Field(default_factory=list)
+    """Rounds that held them; they cannot be repeated."""
+    ended: int | None = None
+    """The round under way that drew on the tenant."""
+    learned: list[str] = Field(default_factory=list)
+    """Versions that were trained on the tenant."""
+    inherited: list[str] = Field(default_factory=list)
+    """Versions trained from the weights of those."""
 
 
 class KpiSummary(ControlReply):

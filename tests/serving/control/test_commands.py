@@ -110,7 +110,7 @@ def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) 
         said("pool", "purge")
     with pytest.raises(UsageError, match="needs an ID"):
         said("experiment", "stop")
-    assert said("pool", "purge", "--tenant", "acme") == "removed 0 samples of acme"
+    assert said("pool", "purge", "--tenant", "acme").startswith("removed 0 samples of acme")
 
 
 def test_why_and_who_are_kept_with_every_act(said: Said, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from understudy.errors import Unavailable
 def test_without_redis_everything_says_so_and_the_canary_gets_no_kpis() -> None:
     without = Sources(Config({}), RedisConfig())
     reads = (without.pool, without.lag, lambda: without.kpis("arm"), lambda: without.exposures("a"))
-    for read in (*reads, lambda: without.purge("acme"), lambda: without.request_round("why")):
+    for read in (*reads, lambda: without.purge("acme", 1.0), lambda: without.request_round("why")):
         with pytest.raises(Unavailable, match=r"redis\.url"):
             read()
     assert without.stats() is None

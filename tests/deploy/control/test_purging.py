@@ -1,0 +1,143 @@
+"""A purged tenant: nothing of what its people wrote is on a disk, and nobody reads or stores it any more."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.control.purging import purge_tenant
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.events import Exchange, Verdict
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from feedback.pool.store import ANCHOR, Pool
+from feedback.privacy.vault import Purged
+from feedback.shadow.jobs import Jobs, push
+from feedback.store.config import RedisConfig
+from feedback.store.connection import connect
+from feedback.store.keys import RedisKeys
+from feedback.store.server import RedisServer
+from online_distill.data.clusters import Clusters
+from online_distill.data.reservoir import Reservoir, load_reservoir
+from online_distill.data.rows import Row, read_rows, write_rows
+from serving.control.sources import Sources
+from tests.deploy.fleet import World
+from tests.feedback.factory import exchange, hard
+from tests.waiting import eventually
+from understudy.config import Config
+
+PLANTED = 100
+WINDOW = 20
+WORDS = [
+    "amber",
+    "bridge",
+    "canyon",
+    "dolphin",
+    "ember",
+    "forest",
+    "glacier",
+    "harvest",
+    "island",
+    "jungle",
+    "kernel",
+    "lagoon",
+    "山谷",
+    "河流",
+    "灯塔",
+    "麦田",
+]
+
+
+def planted() -> list[str]:
+    chance = random.Random(5)
+    return [f"{' '.join(chance.sample(WORDS, 9))} number {n}" for n in range(PLANTED)]
+
+
+def on_disk(folder: Path, sentences: list[str]) -> list[str]:
+    """Files under `folder` with `WINDOW` successive characters of a sentence."""
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+    pieces = [s[at : at + WINDOW].encode() for s in sentences for at in range(0, len(s) - WINDOW)]
+    return [str(path.relative_to(folder)) for path, raw in files.items() if any(piece in raw for piece in pieces)]
+
+
+def sample(n: int, text: str, tenant: str = "acme") -> Row:
+    made = hard(n, text=text, tenant=tenant, teacher_text=text, student_text=text, at=100.0)
+    return Row.of(made, "hard", parent="v1")
+
+
+@pytest.fixture
+def outbox(world: World, own_redis: RedisServer) -> Outbox:
+    bus = open_bus(BusConfig(url=own_redis.url), RedisConfig())
+    made = Outbox(world.state.spool, "gateway", bus, OutboxConfig(keep_seconds=600))
+    made.start()
+    return made
+
+
+def fill(world: World, outbox: Outbox, url: str, sentences: list[str]) -> Pool:
+    """Leave the sentences wherever the product leaves texts."""
+    client, keys, vault = connect(url), RedisKeys(), outbox.vault
+    pool = Pool(client, vault=vault)
+    for n, text in enumerate(sentences):
+        said = [{"role": "user", "content": text}]
+        asked = exchange(n, tenant="acme", at=100.0, messages=said, reply=text, params={"stop": text})
+        assert outbox.put(asked)
+        pool.admit(hard(n, text=text, tenant="acme", at=100.0, teacher_text=text, student_text=text))
+        pool.anchor(hard(n, text=text, tenant="acme", at=100.0))
+        command = push(keys, asked.id, vault.seal(asked).decode(), time.time(), 600, 1000)
+        client.hset(keys.payloads, asked.id, command[5])
+        client.zadd(keys.jobs, {asked.id: time.time() + n})
+    verdict = Verdict(
+        id="v", session="s", at=100.0, tenant="acme", exchange="e", teacher="t1", student="v1", similarity=0.1,
+        reasons=tuple(sentences[:5]),
+    )  # fmt: skip
+    outbox.put_durable(verdict)
+    client.lpush(keys.verdicts, verdict.model_dump_json(exclude=set(Verdict.TEXT)))
+    folder = world.state.rounds / "1" / "select"
+    rows = [sample(n, text) for n, text in enumerate(sentences)]
+    write_rows(folder / "train.jsonl", [*rows, sample(500, "what others say", "other")], vault)
+    write_rows(folder / "holdout.jsonl", rows[:5])  # as a version wrote them that did not seal
+    clusters = Clusters()
+    for n, text in enumerate(["what others ask about", *sentences]):
+        clusters.of(text, "acme" if n else "other")
+    Reservoir(clusters, rows).save(world.state.rounds / "kept" / "reservoir.jsonl", vault)
+    eventually(lambda: outbox.stats()["pending"] == 0)
+    return pool
+
+
+def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
+    world: World, outbox: Outbox, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    sentences = planted()
+    pool = fill(world, outbox, own_redis.url, sentences)
+    kept = world.state.rounds / "kept" / "reservoir.jsonl"
+    places = on_disk(tmp_path, sentences)
+    assert {Path(place).name for place in places} == {"reservoir.jsonl", "holdout.jsonl"}
+    sealed = outbox.vault.seal(exchange(1, tenant="acme", at=100.0))
+    sources = Sources(Config({"redis": {"url": own_redis.url}}), RedisConfig(url=own_redis.url))
+    done = purge_tenant(
+        world.conductor.deployment, world.conductor.acts, "acme", 200.0, lambda: sources.purge("acme", 200.0)
+    )
+    assert (done.removed > 0, done.files.rounds, done.files.rows > PLANTED) == (True, (1,), True)
+    connect(own_redis.url).save()
+    assert on_disk(tmp_path, sentences) == []
+    with pytest.raises(Purged):
+        outbox.vault.open(Exchange, sealed)
+    client, keys = connect(own_redis.url), RedisKeys()
+    assert (client.zcard(keys.jobs), client.llen(keys.verdicts)) == (0, 0)
+    assert Jobs(client, keys, 1, outbox.vault).claim(time.time() + 1000) is None
+    assert pool.size() == 0 == len(pool.sample(10, kind=ANCHOR))
+    rows = read_rows(world.state.rounds / "1" / "select" / "train.jsonl", outbox.vault)
+    assert [row.tenant for row in rows] == ["other"]
+    again = load_reservoir(kept, vault=outbox.vault)
+    assert again.rows == []
+    assert [leader for leader in again.clusters.leaders if leader] == ["what others ask about"]
+    outbox.put(exchange(7, tenant="acme", at=150.0))
+    eventually(lambda: outbox.stats()["dropped"]["purged"] == 1)
+    outbox.put(exchange(8, tenant="acme", at=250.0))
+    eventually(lambda: outbox.stats()["pending"] == 0)
+    assert outbox.stats()["dropped"]["purged"] == 1
+    outbox.close()

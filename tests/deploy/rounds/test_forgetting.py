@@ -1,0 +1,58 @@
+"""What goes of a tenant's rounds, and which versions learned from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from deploy.registry.manifest import Manifest
+from deploy.rounds.forgetting import draws_on, forget_rounds, learned_from
+
+
+def fill(root: Path, number: int, *tenants: str) -> Path:
+    folder = root / str(number)
+    (folder / "select").mkdir(parents=True)
+    lines = [json.dumps({"id": str(n), "tenant": tenant}) for n, tenant in enumerate(tenants)]
+    (folder / "select" / "train.jsonl").write_text("\n".join(lines) + "\n")
+    (folder / "score").mkdir()
+    (folder / "score" / "shard-0.npz").write_bytes(b"targets")
+    return folder
+
+
+def version(name: str, parent: str | None, created: float, round_: int | None, *tenants: str) -> Manifest:
+    return Manifest.model_construct(
+        version=name, parent=parent, created=created, round=round_, lineage={"tenants": list(tenants)}
+    )
+
+
+def test_rows_targets_and_prompts_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    with_both, others = fill(tmp_path, 1, "acme", "other"), fill(tmp_path, 2, "other")
+    head = {"schema_version": 1, "leaders": ["ours to hide", "theirs", "of nobody"], "owners": ["acme", "other"]}
+    (tmp_path / "kept" / "targets").mkdir(parents=True)
+    (tmp_path / "kept" / "reservoir.jsonl").write_text(json.dumps(head) + '\n{"tenant": "acme"}\n{"tenant": "other"}\n')
+    summary = {"largest_clusters": [{"prompt": "ours to"}, {"prompt": "theirs"}, {"prompt": ""}]}
+    (others / "select" / "summary.json").write_text(json.dumps(summary))
+    gone = forget_rounds(tmp_path, "acme")
+    assert (gone.rounds, gone.rows, gone.prompts) == ((1,), 2, 1)
+    assert (with_both / "select" / "train.jsonl").read_text() == '{"id": "1", "tenant": "other"}\n'
+    assert (list((with_both / "score").iterdir()), len(list((others / "score").iterdir()))) == ([], 1)
+    left, *rows = (tmp_path / "kept" / "reservoir.jsonl").read_text().splitlines()
+    assert (json.loads(left)["leaders"], rows) == (["", "theirs", "of nobody"], ['{"tenant": "other"}'])
+    told = json.loads((others / "select" / "summary.json").read_text())["largest_clusters"]
+    assert [entry["prompt"] for entry in told] == ["", "theirs", ""]
+    assert not (tmp_path / "kept" / "targets").exists()
+    assert forget_rounds(tmp_path, "acme").rows == 0
+    assert forget_rounds(tmp_path / "nowhere", "acme").rounds == ()
+
+
+def test_versions_that_learned_and_those_trained_from_them_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, 1, "acme")
+    fill(tmp_path, 2, "other")
+    versions = [
+        version("v4", "v3", 4.0, 2, "other"), version("v1", None, 1.0, None), version("v2", "v1", 2.0, 1),
+        version("v3", "v2", 3.0, 2, "other"), version("v5", "v1", 5.0, 9, "acme"), version("v6", "v1", 6.0, 2),
+    ]  # fmt: skip
+    assert learned_from(versions, tmp_path, "acme") == (["v2", "v5"], ["v3", "v4"])
+    assert draws_on(tmp_path, 1, "acme")
+    assert not draws_on(tmp_path, 2, "acme")
+    assert not draws_on(tmp_path, 7, "acme")
