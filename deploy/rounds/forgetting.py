@@ -12,9 +12,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from deploy.registry.manifest import Manifest
 from understudy.files import read_json, write_atomic, write_json
 
 ROWS = ("select/train.jsonl", "select/holdout.jsonl")
@@ -33,6 +32,21 @@ class Forgotten:
     rows: int = 0
     prompts: int = 0
     """Leaders of clusters."""
+
+
+class Trained(Protocol):
+    """What a version says of its origin; `deploy.registry.manifest.Manifest` does."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def round(self) -> int | None: ...
+    @property
+    def created(self) -> float: ...
+    @property
+    def lineage(self) -> dict[str, Any]: ...
 
 
 def forget_rounds(root: Path, tenant: str) -> Forgotten:
@@ -61,7 +75,7 @@ def draws_on(root: Path, number: int, tenant: str) -> bool:
     return any(_is_of(line, tenant) for name in ROWS for line in _lines(root / str(number) / name))
 
 
-def learned_from(manifests: Iterable[Manifest], root: Path, tenant: str) -> tuple[list[str], list[str]]:
+def learned_from(manifests: Iterable[Trained], root: Path, tenant: str) -> tuple[list[str], list[str]]:
     """Versions whose round trained on the tenant, and those that were trained from their weights; oldest first.
 
     To be asked before the rows are taken away. What a version's lineage says of tenants counts as its rows do.
@@ -75,7 +89,7 @@ def learned_from(manifests: Iterable[Manifest], root: Path, tenant: str) -> tupl
     return learned, inherited
 
 
-def _trained_on(manifest: Manifest, root: Path, tenant: str) -> bool:
+def _trained_on(manifest: Trained, root: Path, tenant: str) -> bool:
     if tenant in manifest.lineage.get("tenants", ()):
         return True
     return manifest.round is not None and any(
