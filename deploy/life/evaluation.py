@@ -35,7 +35,7 @@ class JudgedRow(_EvaluationPart):
     kind: str = ""
     """What the row is like: the cluster of its prompt, or its language. Never a generator's label."""
     prompt: str = ""
-    """A hash of the prompt, by which the row is found again when its prompt came again; empty: not known."""
+    """A hash of prompt and teacher's reply, by which the row is found again when both came again; empty: not known."""
     parent: JudgedReply
     candidate: JudgedReply
 

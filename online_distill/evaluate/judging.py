@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def judge(
     after = _judged(encoder, questions, later) if finite else [NONE_RIGHT] * len(texts)
     judged = [
         JudgedRow(
-            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=prompt_key(q.row)[:16], parent=b,
+            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=row_key(q.row), parent=b,
             candidate=a,
         )
         for q, b, a in zip(questions, before, after, strict=True)
@@ -78,6 +79,11 @@ def judge(
         summary[name]["tokens"] = table
     lost = _lost(encoder, questions, judged, later) if finite else []
     return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary), lost
+
+
+def row_key(row: Row) -> str:
+    """Same prompt and same reply of the teacher, same key: what was judged by another teacher's reply is no twin."""
+    return hashlib.sha256(f"{prompt_key(row)}|{row.teacher_text}".encode()).hexdigest()[:16]
 
 
 def _slice(row: Row) -> Any:

@@ -13,7 +13,7 @@ from deploy.life.evaluation import JudgedReply
 from online_distill import models
 from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
-from online_distill.evaluate.judging import MOST_LOST, judge, reply_judged
+from online_distill.evaluate.judging import MOST_LOST, judge, reply_judged, row_key
 from tests.online_distill.world import TOKENIZER, make_model, make_samples
 
 CPU = torch.device("cpu")
@@ -46,6 +46,14 @@ def test_a_prompt_that_is_sampled_again_has_the_key_that_it_had(teacher_folder: 
     again = row.model_copy(update={"id": "later", "exchange": "later"})
     found, _ = judge([row, other, again], teacher_folder, student, max_length=512, device=CPU)
     assert found.rows[0].key == found.rows[2].key != found.rows[1].key
+
+
+def test_a_row_is_found_again_by_its_prompt_and_the_teachers_reply() -> None:
+    """After an upgrade the same prompt has another reply: what a version got right of the former one says nothing."""
+    row = Row.of(make_samples(1)[0], "anchor", parent="v1")
+    again = row.model_copy(update={"id": "other", "exchange": "other"})
+    upgraded = row.model_copy(update={"teacher": "t2", "teacher_text": "On Monday."})
+    assert row_key(row) == row_key(again) != row_key(upgraded)
 
 
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:
