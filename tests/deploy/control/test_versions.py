@@ -24,8 +24,9 @@ def test_the_newest_version_is_stable_at_first_and_older_ones_wait_in_the_other_
 
 
 def test_a_version_that_has_learned_nothing_yet_is_never_the_first_stable_one(
-    world: World, state_dir: StateDir, tmp_path: Path
+    state_dir: StateDir, tmp_path: Path
 ) -> None:
+    world = World(state_dir)
     folder = model_folder(tmp_path / "cut", "a cut")
     lineage = {"origin": "cut", "fitness": "unfit", "note": "unfit: 3 of 6 layers of t1"}
     Registry(state_dir).register(
