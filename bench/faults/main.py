@@ -20,10 +20,11 @@ from rich.table import Table
 
 from bench.faults.cost import sync_cost
 from bench.faults.stage import Fault, FaultStage, free
+from understudy.errors import UsageError
 from understudy.files import write_json
 
-SETTLE_SECONDS = 240.0
-"""How long events may take to arrive after the last fault."""
+SETTLE_SECONDS = 60.0
+"""How long no further event may arrive after the last fault before those that are missing count as lost."""
 DRAIN_SECONDS = 60.0
 """How long a busy phase may last."""
 
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=200, help="faults of all kinds (default 200)")
     parser.add_argument("--events", type=int, default=50_000, help="events (default 50000)")
     parser.add_argument("--seed", type=int, default=1, help="of the faults' order and times")
+    parser.add_argument("--only", help="kinds of faults, by comma: kill, stop, cut, slow, broken, silent, disk, clock")
     parser.add_argument("--quick", action="store_true", help="20 faults, 2000 events")
     parser.add_argument("--keep", type=Path, help="folder for ledger and logs, kept (default: a temporary one)")
     parser.add_argument("--json", type=Path, help="write the result here")
@@ -47,7 +49,8 @@ def main(argv: list[str]) -> int:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="understudy-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        result = run(folder, options.bus, kills, events, options.seed)
+        only = frozenset((options.only or "").split(",")) - {""}
+        result = run(folder, options.bus, kills, events, options.seed, only)
         result["appendfsync"] = sync_cost(folder / "cost")
     finally:
         if options.keep is None:
@@ -63,13 +66,15 @@ def good(result: dict[str, Any]) -> bool:
     return not any(result[name] for name in ("lost", "doubled", "out_of_order", "foreign", "crashes"))
 
 
-def run(folder: Path, bus: str, kills: int, events: int, seed: int) -> dict[str, Any]:
-    """Play `kills` faults while `events` go through; what became of them."""
+def run(
+    folder: Path, bus: str, kills: int, events: int, seed: int, only: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Play `kills` faults (of the kinds `only`, or of all) while `events` go through; what became of them."""
     began = time.monotonic()
     stage = FaultStage(folder, bus, seed)
     try:
         stage.start()
-        played = play(stage, kills, events)
+        played = play(stage, kills, events, only)
         settled = settle(stage)
         judged = stage.judge()
         return {
@@ -91,11 +96,17 @@ def run(folder: Path, bus: str, kills: int, events: int, seed: int) -> dict[str,
         stage.close()
 
 
-def play(stage: FaultStage, kills: int, events: int) -> list[Fault]:
-    """Every kind of fault in turn, in an order by chance; half of them in quiet."""
+def play(stage: FaultStage, kills: int, events: int, only: frozenset[str] = frozenset()) -> list[Fault]:
+    """Every kind of fault in turn, in an order by chance; half of them in quiet.
+
+    Raises:
+        UsageError: none of those asked for can be played here.
+    """
     order: list[Fault] = []
+    if not [kind for kind, _ in stage.faults() if not only or kind in only]:
+        raise UsageError(f"no fault of {', '.join(sorted(only))} can be played here: {stage.skipped}")
     while len(order) < kills:
-        faults = stage.faults()
+        faults = [fault for fault in stage.faults() if not only or fault[0] in only]
         stage.chance.shuffle(faults)
         order += faults
     busy = (kills + 1) // 2
@@ -124,14 +135,18 @@ def drain(stage: FaultStage) -> None:
 
 
 def settle(stage: FaultStage) -> float:
-    """Wait until every acknowledged event has had its effects, and a moment longer; the seconds it took."""
-    began = time.monotonic()
-    while time.monotonic() < began + SETTLE_SECONDS:
+    """Wait until every acknowledged event has had its effects, as long as more do; the seconds it took."""
+    began = moved = time.monotonic()
+    missing: int | None = None
+    while time.monotonic() < moved + SETTLE_SECONDS:
         stage.mend()
         for feeder in stage.feeders.values():
             feeder.ask()
-        if stage.judge().lost == 0:
+        before, missing = missing, stage.judge().lost
+        if missing == 0:
             break
+        if missing != before:
+            moved = time.monotonic()
         time.sleep(0.5)
     took = time.monotonic() - began
     time.sleep(2.0)
