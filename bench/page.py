@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ab.matched import Matched
+from bench.faults.figures import fault_rows
 from bench.loop import TARGETS, asked
 from trials.system import ROOT
 
@@ -219,6 +220,11 @@ def rounds(report: Report) -> str:
     ])  # fmt: skip
 
 
+def faults(report: Report) -> str:
+    """Faults against the load generator's own ledger."""
+    return table(fault_rows(report), ("figure", "value"))
+
+
 def live(record: Report) -> Report:
     """The row of the student that was live after the last round."""
     found: Report = [row for row in record["rows"] if row.get("passed", True)][-1]
@@ -285,6 +291,17 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         rounds,
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
+    "faults-redis": (
+        "Kills, cut logs, bad links, a full disk and jumping clocks, on Redis",
+        "understudy bench faults --bus redis --json docs/benchmarks/faults-redis.json",
+        faults,
+    ),
+    "faults-kafka": (
+        "The same, on Kafka",
+        "understudy bench faults --bus kafka --kills 60 --events 12000 --seed 2 "
+        "--json docs/benchmarks/faults-kafka.json",
+        faults,
+    ),
 }
 
 

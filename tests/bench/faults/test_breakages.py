@@ -27,7 +27,7 @@ BREAKAGES = {
         PRODUCER, "        self._ask(list(places), now)\n", "", "cut", "lost",
     ),
     "numbers that had their effects have them again": (
-        EFFECTS, "number == 0 or number > before", "number >= 0", "cut,kill", "doubled",
+        EFFECTS, "if n == 0 or n > highest then", "if n >= 0 then", "cut,kill", "doubled",
     ),
     "whoever lost its lease goes on": (
         EFFECTS, "if redis.call('GET', KEYS[1]) ~= ARGV[1] then", "if false then", "stop", "doubled",
