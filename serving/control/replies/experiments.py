@@ -38,7 +38,7 @@ class ExperimentStoppedReply(ControlReply):
 
 
 class ArmCount(ControlReply):
-    """Exposures of an arm and, to about 1 %, its units."""
+    """Exposures of an arm, and its distinct units, as far as rows were not refused."""
 
     exposures: int
     units: int
