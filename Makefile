@@ -17,6 +17,7 @@ test: install ## Run every check and test, the long ones at small counts
 
 test-full: install ## Run the same at full counts, and what the README says on a machine that holds nothing else
 	@UNDERSTUDY_FULL=1 scripts/test
+	@scripts/mutate
 	@scripts/fresh
 
 fresh: ## Run the README's two commands in a copy with an empty home and no other programs
