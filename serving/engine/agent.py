@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from deploy.engines.fingerprint import Fingerprint, check, read_fingerprint
+from deploy.registry.manifest import WEIGHTS, Manifest, check_files, weight_hashes
 from deploy.registry.store import VersionStore
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotName
 from deploy.routing.stores import Routing
@@ -111,9 +112,11 @@ class Agent:
 
     async def _start(self, version: str) -> None:
         self._fire(SlotEvent.START)
-        folder, fingerprint = await self._verified(version)
+        folder, fingerprint, manifest = await self._verified(version)
         began = self._clock()
-        self._facts["pid"] = await self._runner.start(version, folder)
+        self._facts["pid"] = await self._runner.start(version, folder, weight_hashes(manifest))
+        # Weights were compared as they were read; what else an engine reads at its start is compared once more.
+        await asyncio.to_thread(check_files, folder, manifest, but=() if compat.unproven() else (WEIGHTS,))
         self.loaded = self._started = version
         self._facts["load_seconds"] = self._clock() - began
         self._fire(SlotEvent.HEALTHY)
@@ -121,7 +124,7 @@ class Agent:
 
     async def _replace(self, version: str) -> None:
         """Load `version` into the running engine, or restart the idle engine where that cannot be."""
-        folder, fingerprint = await self._verified(version)
+        folder, fingerprint, manifest = await self._verified(version)
         obstacle = await self._obstacle(folder)
         self._fire(SlotEvent.REPLACE)
         control = self._runner.control
@@ -138,7 +141,8 @@ class Agent:
         self._fire(SlotEvent.DRAINED)
         self.loaded = None
         try:
-            seconds, _ = await control.load(str(folder.absolute()), version, self._config.load_deadline)
+            hashes, deadline = weight_hashes(manifest), self._config.load_deadline
+            seconds, _ = await control.load(str(folder.absolute()), version, hashes, deadline)
         except LoadRefused as error:
             self._mark_bad(version, error.message)
             return await self._restart()
@@ -180,7 +184,7 @@ class Agent:
         process = await self._runner.process()
         self._facts["pid"] = process.pid if process else None
         try:
-            _, fingerprint = await self._verified(found.version)
+            _, fingerprint, _ = await self._verified(found.version)
             await self._confirm(found.version, fingerprint)
             log.info("%s: adopted the running engine with %s", self._slot, found.version)
         except (UnderstudyError, OSError) as error:
@@ -203,11 +207,11 @@ class Agent:
         await self._pause(delay)
         self._fire(SlotEvent.ELAPSED)
 
-    async def _verified(self, version: str) -> tuple[Path, Fingerprint]:
-        """Folder and fingerprint of a version whose signature and files were checked just now."""
-        await asyncio.to_thread(self._versions.verify, version)
+    async def _verified(self, version: str) -> tuple[Path, Fingerprint, Manifest]:
+        """Folder, fingerprint and manifest of a version whose signature and files were checked just now."""
+        manifest = await asyncio.to_thread(self._versions.verify, version)
         folder = await asyncio.to_thread(self._versions.path, version)
-        return folder, await asyncio.to_thread(read_fingerprint, folder)
+        return folder, await asyncio.to_thread(read_fingerprint, folder), manifest
 
     async def _folder(self, version: str | None) -> Path | None:
         if version is not None:

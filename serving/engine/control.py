@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,14 +77,14 @@ class EngineControl:
         """Take requests for `version`, which must be loaded."""
         await self._ask(_order(OPEN, {"version": version}), SHORT)
 
-    async def load(self, path: str, version: str, deadline: float) -> tuple[float, int]:
-        """Load the folder `path` in place; returns seconds, and the worker's resident bytes.
+    async def load(self, path: str, version: str, hashes: Mapping[str, str], deadline: float) -> tuple[float, int]:
+        """Load the folder `path`, whose weights have the SHA-256 in `hashes`; returns seconds, and resident bytes.
 
         Raises:
             LoadRefused: the weights were refused or may be damaged.
             EngineAway: no answer within `deadline` seconds.
         """
-        query = Query("POST", LOAD, _cost, {"path": path, "version": version}, beside=True)
+        query = Query("POST", LOAD, _cost, {"path": path, "version": version, "hashes": dict(hashes)}, beside=True)
         with _away():
             answer = await self._engine.send(query, deadline)
             if answer.status != 200:

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
+import json
+import os
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch  # house: allow heavy-import, runs inside the engine process
-from safetensors import safe_open
 
+from deploy.engines.names import HASHES_VARIABLE
+from serving.engine.inside.hashed import read_hashed
 from serving.engine.inside.layout import LayoutError, Tensor, check_same, read_layout, weight_files
+
+DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
+    "BOOL": torch.bool, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+}  # fmt: skip
+"""Types as safetensors names them."""
 
 
 def allow_amx() -> None:
@@ -35,8 +47,8 @@ class InPlaceLoader:
     model_runner: Any
     understudy_layout: dict[str, Tensor] | None = None
 
-    def understudy_load(self, path: str) -> dict[str, Any]:
-        """Replace the model's weights by those in the folder `path`.
+    def understudy_load(self, path: str, hashes: dict[str, str] | None = None) -> dict[str, Any]:
+        """Replace the model's weights by those in the folder `path`, whose files have the SHA-256 in `hashes`.
 
         Returns ok, seconds, bytes (resident memory of this process); or ok False, error, and damaged:
         whether the model may be half-written, after which the engine must be restarted.
@@ -44,21 +56,22 @@ class InPlaceLoader:
         began = time.perf_counter()
         writing = False
         try:
-            weights = self._understudy_read(Path(path))
+            self._understudy_check(Path(path), hashes or {})
             writing = True
-            self.model_runner.reload_weights(weights_iterator=iter(weights))
+            self.model_runner.reload_weights(weights_iterator=weights(weight_files(Path(path)), hashes or {}))
             repack_tied_head(self.model_runner.get_model())
         except LayoutError as error:
             return {"ok": False, "damaged": writing, "error": error.message}
         except Exception as error:
             # Whatever vLLM raises must reach the agent as an answer: an exception would end the engine core.
             return {"ok": False, "damaged": writing, "error": f"{type(error).__name__}: {error}"}
-        del weights
         give_back_memory()
         return {"ok": True, "seconds": time.perf_counter() - began, "bytes": resident_bytes()}
 
-    def _understudy_read(self, folder: Path) -> list[tuple[str, torch.Tensor]]:
-        """All tensors of `folder`, after comparing names, shapes and finiteness.
+    def _understudy_check(self, folder: Path, hashes: dict[str, str]) -> None:
+        """Compare names, shapes, hashes and finiteness of all tensors of `folder`, one at a time.
+
+        They are read again, and hashed again, when they are loaded, so that memory holds one tensor and not the model.
 
         Raises:
             LayoutError: the folder does not fit the model, or holds a value that is no number.
@@ -67,15 +80,43 @@ class InPlaceLoader:
             started_with = Path(self.model_runner.vllm_config.model_config.model)
             self.understudy_layout = read_layout(started_with)
         check_same(self.understudy_layout, read_layout(folder))
-        weights = []
-        for path in weight_files(folder):
-            with safe_open(path, "pt") as file:
-                for name in file.keys():  # noqa: SIM118 - not a dict
-                    tensor = file.get_tensor(name)
-                    if not bool(torch.isfinite(tensor).all()):
-                        raise LayoutError(f"{name} holds values that are no finite numbers")
-                    weights.append((name, tensor))
-        return weights
+        for name, tensor in weights(weight_files(folder), hashes):
+            if not bool(torch.isfinite(tensor).all()):
+                raise LayoutError(f"{name} holds values that are no finite numbers")
+
+
+def weights(files: list[Path], hashes: Mapping[str, str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor of `files`; see `read_hashed`."""
+    for path in files:
+        for name, told, data in read_hashed(path, hashes):
+            if told.dtype not in DTYPES:
+                raise LayoutError(f"{name} has the type {told.dtype}, which is not known here")
+            flat = torch.frombuffer(data, dtype=DTYPES[told.dtype]) if data else torch.empty(0)
+            yield name, flat.to(DTYPES[told.dtype]).reshape(told.shape)
+
+
+def hash_at_start() -> None:
+    """Have vLLM read the weights of its start through `weights` too, where the agent says what their hashes are."""
+    module = "vllm.model_executor.model_loader.default_loader"
+    if HASHES_VARIABLE in os.environ:  # a plain start, in which vLLM will import it anyhow
+        importlib.import_module(module)
+    loader = sys.modules.get(module)
+    original = getattr(loader, "safetensors_weights_iterator", None)
+    if loader is None or original is None or hasattr(original, "understudy"):
+        return
+
+    def hashed(files: list[str], *given: Any, **more: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        hashes = json.loads(os.environ.get(HASHES_VARIABLE) or "{}")
+        if not hashes or more.get("local_expert_ids") is not None:
+            yield from original(files, *given, **more)
+        else:
+            yield from weights(sorted(map(Path, files)), hashes)
+
+    hashed.understudy = True  # type: ignore[attr-defined]
+    loader.safetensors_weights_iterator = hashed  # type: ignore[attr-defined]
+
+
+hash_at_start()
 
 
 def repack_tied_head(model: Any) -> None:

@@ -26,7 +26,7 @@ KEYED = {("GET", names.API + names.MODELS), ("GET", names.METRICS), ("POST", nam
 OPEN = {("GET", names.HEALTH)}
 CONTROL = {("GET", names.STATE), *(("POST", path) for path in (names.CLOSE, names.OPEN, names.LOAD))}
 _MEANT, _LOADED = names.VERSION_HEADER.encode(), names.LOADED_HEADER.encode()
-MAX_CONTROL_BODY = 1 << 16
+MAX_CONTROL_BODY = 1 << 18
 LOAD_METHOD = "understudy_load"
 RESET_ATTEMPTS = 20
 
@@ -141,15 +141,17 @@ class VersionGuard:
         409 while open or in use; 422 when the workers refused and wrote nothing; 500 when the weights may
         be damaged, after which the engine answers nothing and must be restarted.
         """
-        path, version = body.get("path"), body.get("version")
+        path, version, hashes = body.get("path"), body.get("version"), body.get("hashes") or {}
         if not isinstance(path, str) or not isinstance(version, str) or not version:
             raise GuardRefusal(400, "invalid_request", "a load needs `path` and `version`")
+        if not isinstance(hashes, dict):
+            raise GuardRefusal(400, "invalid_request", "`hashes` is an object: SHA-256 by file")
         if self.open or self.loading or self.in_flight:
             raise GuardRefusal(409, "busy", f"close first; open={self.open}, in flight={self.in_flight}")
         self.loading = True
         before, self.version = self.version, None
         try:
-            results = await _ask_workers(engine, path)
+            results = await _ask_workers(engine, path, hashes)
             refused = [r for r in results if not r["ok"]]
             if not any(r["damaged"] for r in refused):
                 self.version = before if refused else None
@@ -163,10 +165,10 @@ class VersionGuard:
         return {**self._state(), "workers": results}
 
 
-async def _ask_workers(engine: Any, path: str) -> list[dict[str, Any]]:
+async def _ask_workers(engine: Any, path: str, hashes: dict[str, str]) -> list[dict[str, Any]]:
     """One answer of each worker; whatever the engine raises means that nobody knows what was written."""
     try:
-        answers: list[dict[str, Any]] = await engine.collective_rpc(LOAD_METHOD, args=(path,))
+        answers: list[dict[str, Any]] = await engine.collective_rpc(LOAD_METHOD, args=(path, hashes))
     except Exception as error:
         raise GuardRefusal(500, "load_damaged", f"the load failed: {type(error).__name__} {error}") from error
     return answers

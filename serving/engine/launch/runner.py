@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 
+from deploy.engines.names import HASHES_VARIABLE
 from deploy.routing.document import SlotName
 from serving.engine import compat
 from serving.engine.config import EnginesConfig, cores_of, served_model
@@ -73,8 +75,10 @@ class EngineRunner:
             await self.stop()
         return None
 
-    async def start(self, version: str, folder: Path) -> int:
+    async def start(self, version: str, folder: Path, hashes: Mapping[str, str]) -> int:
         """Start the engine with `version` from `folder` and wait until it is healthy; returns its process id.
+
+        `hashes` are the SHA-256 of its weights by file, with which the engine compares what it reads.
 
         Raises:
             CannotStart: port, memory or CPU do not allow it.
@@ -85,7 +89,7 @@ class EngineRunner:
         obstacles.check_cpu(self._config)
         await self._port_free()
         obstacles.check_memory(folder, self._config, forked=forked)
-        process = await launcher.start(self._spec(version, folder))
+        process = await launcher.start(self._spec(version, folder, hashes))
         deadline = self._config.start_deadline
         limit = self._clock() + deadline
         while not await self.control.healthy():
@@ -110,12 +114,13 @@ class EngineRunner:
                     raise
             await asyncio.sleep(POLL)
 
-    def _spec(self, version: str, folder: Path) -> LaunchSpec:
+    def _spec(self, version: str, folder: Path, hashes: Mapping[str, str]) -> LaunchSpec:
         return LaunchSpec(
             slot=self._slot,
             argv=compat.argv(self._slot, str(folder.absolute()), self._config),
             env={
                 **compat.environment(self._slot, version, *self._keys, self._cpus),
+                HASHES_VARIABLE: json.dumps(dict(hashes)),
                 **compat.folders(self._scratch.emptied(self._slot), self._cache),
             },
             cpus=self._cpus,

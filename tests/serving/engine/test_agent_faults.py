@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from deploy.registry.manifest import Manifest, describe_files
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotView
 from serving.engine.agent import STARTS, Agent
 from serving.engine.config import EnginesConfig
@@ -39,7 +40,7 @@ class Stub:
     async def adopt(self) -> None:
         return None
 
-    async def start(self, version: str, folder: Path) -> int:
+    async def start(self, version: str, folder: Path, hashes: Mapping[str, str]) -> int:
         self.starts.append(version)
         if version in self.failing:
             raise CannotStart("port 8100 is in use by another program")
@@ -69,7 +70,7 @@ class Stub:
         assert version == self.version
         self.is_open = True
 
-    async def load(self, path: str, version: str, deadline: float) -> tuple[float, int]:
+    async def load(self, path: str, version: str, hashes: Mapping[str, str], deadline: float) -> tuple[float, int]:
         assert not self.is_open
         if self.refuse:
             raise self.refuse
@@ -115,7 +116,8 @@ class World:
     def verify(self, version: str) -> Any:
         if version in self.refused:
             raise self.refused[version]
-        return SimpleNamespace(version=version)
+        folder = self.folder / version
+        return Manifest(version=version, kind="student", created=0.0, files=describe_files(folder))
 
     def path(self, version: str) -> Path:
         return self.folder / version

@@ -16,5 +16,5 @@ async def test_another_program_on_the_port_is_an_engine_that_is_away(body: bytes
     with pytest.raises(EngineAway, match="not that of an engine"):
         await control.state()
     with pytest.raises(EngineAway, match="not that of an engine"):
-        await control.load("/v1", "v1", 1.0)
+        await control.load("/v1", "v1", {}, 1.0)
     await control.aclose()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from deploy.engines.names import HASHES_VARIABLE
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.fork_client import ForkLauncher, fork_socket
@@ -16,6 +18,7 @@ from serving.engine.launch.launcher import LaunchSpec
 from tests.engines import EARLIER, LATER, Engines
 from tests.serving.engine import models
 from trials.system import free_ports
+from understudy.files import sha256_file
 from understudy.process.scratch import Scratch
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
@@ -149,3 +152,56 @@ async def healthy(http: httpx.AsyncClient) -> None:
                     return
             except httpx.HTTPError:
                 await asyncio.sleep(0.1)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in folder.glob("*.safetensors")}
+
+
+def nudged(source: Path, target: Path) -> Path:
+    """The same model but for one value so slightly other that no probe tells."""
+
+    def change(tensors: dict[str, object]) -> None:
+        tensors["model.layers.0.mlp.down_proj.weight"][0, 0] += 1e-4  # type: ignore[index]
+
+    return models.variant(source, target, change)
+
+
+def test_weights_changed_after_they_were_verified_are_refused_and_nothing_changes(
+    closed: Engines, tmp_path: Path
+) -> None:
+    verified, folder = hashes(closed.registry.path(EARLIER)), nudged(closed.registry.path(EARLIER), tmp_path / "nudged")
+    body = {"path": str(folder), "version": "v9"}
+    response = closed.control(SLOT, "POST", "/understudy/load", {**body, "hashes": verified})
+    assert response.status_code == 422, response.text
+    assert "has changed since it was verified" in response.text
+    assert closed.control(SLOT, "GET", "/understudy/state").json()["version"] == LATER
+    assert measured(closed, models.PROMPTS[0]) == pytest.approx(
+        models.own_logprobs(closed.registry.path(LATER), models.PROMPTS[0]), abs=1e-3
+    )
+    response = closed.control(SLOT, "POST", "/understudy/load", {**body, "hashes": hashes(folder)})
+    assert response.status_code == 200, response.text
+
+
+async def test_an_engine_does_not_start_with_weights_other_than_those_verified(
+    engines: Engines, tmp_path: Path
+) -> None:
+    source = engines.registry.path(EARLIER)
+    folder = nudged(source, tmp_path / "nudged")
+    (port,) = free_ports(1)
+    config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
+    launcher, scratch = ForkLauncher(fork_socket(engines.state)), Scratch(engines.state)
+    env = compat.environment("student-b", "w1", "key", "control", ())
+    env |= {**compat.folders(scratch.emptied("nudged"), tmp_path), HASHES_VARIABLE: json.dumps(hashes(source))}
+    spec = LaunchSpec("nudged", compat.argv("student-b", str(folder), config), env, (), str(tmp_path / "log"))
+    await launcher.start(spec)
+    try:
+        for _ in range(600):
+            found = await launcher.look("nudged")
+            if found is None or found.exit is not None:
+                break
+            await asyncio.sleep(0.1)
+        assert found is None or found.exit is not None
+        assert "has changed since it was verified" in (tmp_path / "log").read_text(errors="replace")
+    finally:
+        await launcher.stop("nudged", 5.0)
