@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -63,3 +64,24 @@ def test_a_file_is_copied_whole_and_its_folder_made(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(range(256)) * 9000)
     copy_durably(tmp_path / "a", tmp_path / "deep" / "er" / "b")
     assert (tmp_path / "deep" / "er" / "b").read_bytes() == (tmp_path / "a").read_bytes()
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, int]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        done.append(("synced", os.fstat(descriptor).st_ino))
+
+    def named(source: str, target: Path) -> None:
+        replace(source, target)
+        done.append(("named", target.stat().st_ino))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", named)
+    write_atomic(tmp_path / "value", b"x")
+    file, folder = (tmp_path / "value").stat().st_ino, tmp_path.stat().st_ino
+    assert done == [("synced", file), ("named", file), ("synced", folder)]

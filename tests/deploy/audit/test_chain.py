@@ -90,3 +90,14 @@ def test_an_entry_is_read_back_from_its_line() -> None:
 )
 def test_what_is_no_entry_is_none(rubbish: bytes) -> None:
     assert parse(rubbish) is None
+
+
+def test_the_end_of_another_log_does_not_follow_this_one() -> None:
+    """Numbers and hashes of each entry fit; what the entry before it was does not."""
+    other = following(BEFORE_THE_FIRST, Deed(1.5, "something", "somebody else", {}))
+    end = []
+    for number in range(4):
+        other = following(other, Deed(1.5, "something", "somebody else", {"number": number}))
+        end.append(other)
+    with pytest.raises(IntegrityError, match="log line 4 does not follow"):
+        check([*chain(5)[:3], *end[2:]], "log")

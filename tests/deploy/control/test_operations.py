@@ -96,6 +96,10 @@ def test_rollback_during_a_canary_ends_the_canary(world: World) -> None:
     assert (answer["from"], answer["to"]) == ("v2", "v1")
     assert world.conductor.deployment.state.record(version).state == "rolled_back"
     assert FileRounds(world.state).get(1).state == "rolled_back"
+    assert world.conductor.deployment.state.canary is None
+    document = world.turn()
+    assert (document.candidate, document.candidate_share) == (None, 0.0)
+    assert version not in {view.desired for view in document.slots.values()}
 
 
 def test_a_gateway_above_every_epoch_of_ours_is_behind(world: World) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.audit.log_file import FileAuditLog
+from deploy.registry.manifest import FileEntry, describe_files
 from deploy.registry.store import LARGEST_MANIFEST, Registry
 from tests.deploy.fleet import model_folder, register
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
@@ -105,3 +106,22 @@ def test_a_folder_that_is_taken_becomes_the_version_itself(state_dir: StateDir) 
     assert not draft.exists()
     assert (Registry(state_dir).path("v1") / "model.safetensors").stat().st_ino == inode
     assert Registry(state_dir).verify("v1") == manifest
+
+
+@pytest.mark.parametrize("take", [False, True])
+def test_a_model_that_changes_while_it_is_registered_is_not_registered(
+    state_dir: StateDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: bool
+) -> None:
+    """It was described, and somebody wrote to it before it was copied."""
+    folder = model_folder(tmp_path / "made", "模型")
+
+    def described(source: Path) -> dict[str, FileEntry]:
+        entries = describe_files(source)
+        (source / "tokenizer.json").write_text("changed", "utf-8")
+        return entries
+
+    monkeypatch.setattr("deploy.registry.store.describe_files", described)
+    given = {"kind": "student", "parent": None, "teacher": "t1", "round": None, "lineage": {}, "metrics": {}}
+    with pytest.raises(IntegrityError, match=r"v1/tokenizer\.json has another"):
+        Registry(state_dir).register(folder, **given, take=take)  # type: ignore[arg-type]
+    assert Registry(state_dir).versions() == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import redis
 
+from deploy.routing.document import RoutingDocument
 from deploy.routing.documents_redis import RedisDocuments
 from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import QuickRedis
@@ -38,3 +39,12 @@ def test_whoever_listens_is_told_the_epoch(redis_url: str) -> None:
     assert told is not None
     assert told["data"] == "12"
     listener.close()
+
+
+def test_an_epoch_never_goes_back_on_the_server_itself(redis_url: str) -> None:
+    assert store(redis_url).publish(document(5))
+    assert not store(redis_url).publish(document(4))
+    assert not store(redis_url).publish(document(5))
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    assert client.get("us:routing:epoch") == "5"
+    assert RoutingDocument.model_validate_json(str(client.get("us:routing"))) == document(5)

@@ -150,3 +150,14 @@ def test_without_keys_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("UNDERSTUDY_ENGINE_KEY", raising=False)
     with pytest.raises(RuntimeError, match="UNDERSTUDY_ENGINE_KEY"):
         VersionGuard(lambda scope, receive, send: asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("key", [KEY, CONTROL])
+async def test_an_open_engine_refuses_what_means_another_version(
+    monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
+) -> None:
+    _, inner, client = guarded(monkeypatch)
+    await client.post("/understudy/open", json={"version": "v1"}, headers=CONTROL)
+    response = await chat(client, {**key, "x-understudy-version": "v2"})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "version_mismatch")
+    assert (response.json()["loaded"], inner.calls) == ("v1", 0)
