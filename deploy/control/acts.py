@@ -51,7 +51,7 @@ class OperatorActs:
             else:
                 self._context.deployment.audit.check_open()
             note = ("resume" if freeze is None else "freeze", actor, {"what": freeze or resume, **noted})
-            with self._context.reserve.spending() if freeze is not None else nullcontext():
+            with self._context.deployment.reserve.spending() if freeze is not None else nullcontext():
                 self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
             self._tick()
             return self._context.deployment.state.frozen
@@ -151,12 +151,12 @@ class OperatorActs:
         with self._context.lock:
             outcome = self._context.deployment.state.outcome
             if outcome is not None and outcome.id == operation.id:
-                with contextlib.suppress(Unavailable), self._context.reserve.spending():
+                with contextlib.suppress(Unavailable), self._context.deployment.reserve.spending():
                     self._operations.tell(outcome, **said)
 
     def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted) -> Operation:
         """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
-        room = self._context.reserve.spending() if kind == "rollback" else nullcontext()
+        room = self._context.deployment.reserve.spending() if kind == "rollback" else nullcontext()
         with self._context.lock, room:
             while True:
                 try:

@@ -19,7 +19,6 @@ from deploy.life.deployment import Deployment
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
-from understudy.reserve import DiskReserve
 
 TICK = 0.2
 """Seconds between ticks."""
@@ -35,8 +34,7 @@ class Conductor:
         self.deployment = deployment
         self.routing = routing
         self.experiments: ExperimentStore = FileExperiments(deployment.folder)
-        reserve = DiskReserve(deployment.folder.registry / "reserve")
-        self.context = ControlContext(deployment, routing, self.experiments, reserve, clock)
+        self.context = ControlContext(deployment, routing, self.experiments, clock)
         self.context.document = routing.documents.read()
         self.context.stable_since = clock()
         self.operations = Operations(deployment)
@@ -67,4 +65,4 @@ class Conductor:
 
     def _room(self) -> AbstractContextManager[None]:
         """Spend the reserve of a full disk on what takes a version back or brakes; on nothing else."""
-        return self.context.reserve.spending() if takes_back(self.context) else nullcontext()
+        return self.context.deployment.reserve.spending() if takes_back(self.context) else nullcontext()

@@ -11,7 +11,6 @@ from deploy.life.deployment import Deployment
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing
 from understudy.clock import Clock, monotonic
-from understudy.reserve import DiskReserve
 
 
 @dataclass(slots=True)
@@ -21,8 +20,6 @@ class ControlContext:
     deployment: Deployment
     routing: Routing
     experiments: ExperimentStore
-    reserve: DiskReserve
-    """Room for rollbacks and freezes on a full disk."""
     clock: Clock = monotonic
     fence: int = 0
     """The lease's number, kept up by the caller."""

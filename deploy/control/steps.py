@@ -76,7 +76,7 @@ class Settle:
         context.deployment.tick()
         if context.clock() >= self._refill:
             self._refill = context.clock() + REFILL
-            context.reserve.refill()
+            context.deployment.reserve.refill()
 
 
 def takes_back(context: ControlContext) -> bool:

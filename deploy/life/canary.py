@@ -114,13 +114,14 @@ class Canary:
         if pairs is not None and pairs.harm:
             judgement = Judgement("breach", pairs.harm)
         if judgement.outcome == "breach":
-            self._deployment.change(
-                (canary.version, "breached", judgement.why),
-                canary=None,
-                decided_by="guardrail",
-                steps=canary.steps,
-                seen={"canary": list(canary.steps)},
-            )
+            with self._deployment.reserve.spending():
+                self._deployment.change(
+                    (canary.version, "breached", judgement.why),
+                    canary=None,
+                    decided_by="guardrail",
+                    steps=canary.steps,
+                    seen={"canary": list(canary.steps)},
+                )
         elif pairs is not None and not self._deployment.audit.trouble:
             done = {"share": step.share, "exposures": seen - canary.step_exposures, "seconds": round_to(waited)}
             self._advance(canary, {**done, "why": judgement.why, "pairs": pairs.figures}, seen, pairs.unknown)

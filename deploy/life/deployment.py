@@ -30,6 +30,7 @@ from deploy.routing.slots import arrange
 from understudy.clock import Clock, wall
 from understudy.errors import IntegrityError, NotFound, Unavailable
 from understudy.ids import random_id
+from understudy.reserve import DiskReserve
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.controller")
@@ -73,6 +74,8 @@ class Deployment:
         audit_key, part = self.registry.signer, settings.registry.audit_bytes
         self.audit: AuditLog = FileAuditLog(folder.audit, clock, audit_key, part)
         self.beats: dict[str, Heartbeat] = {}
+        self.reserve = DiskReserve(folder.registry / "reserve")
+        """Room on a full disk for rollbacks, freezes and taking candidates back."""
         self._files = RolloutFiles(folder.registry)
         self._own_clock = Elapsed(folder.registry / "elapsed.json") if elapsed is None else None
         self.elapsed: Clock = elapsed or cast("Clock", self._own_clock)

@@ -18,7 +18,7 @@ from deploy.rounds.record import Round, StageRecord
 from deploy.rounds.table import STAGES, next_state
 from understudy.clock import Clock, wall
 from understudy.errors import Conflict, IllegalTransition, NotFound
-from understudy.files import READY, is_ready, mark_ready, read_json, write_json
+from understudy.files import FULL, READY, is_ready, mark_ready, read_json, write_json
 from understudy.process.lock import exclusive
 from understudy.state import StateDir
 
@@ -175,12 +175,17 @@ class FileRounds:
             yield
 
     def progress(self, number: int, stage: str, done: float, total: float, note: str = "") -> None:
-        """Say how far a stage is, for views only; not durable."""
+        """Say how far a stage is, for views only; not durable, and no error where there is no room for it."""
         value = {"stage": stage, "done": done, "total": total, "note": note, "at": self._clock()}
         path = self._root / str(number) / "progress.json"
         draft = path.with_name(f".progress.{os.getpid()}")
-        draft.write_text(json.dumps(value), "utf-8")
-        os.replace(draft, path)
+        try:
+            draft.write_text(json.dumps(value), "utf-8")
+            os.replace(draft, path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            if error.errno not in FULL:
+                raise
 
     def read_progress(self, number: int) -> dict[str, Any] | None:
         """What `progress` said last; None when it said nothing."""

@@ -17,6 +17,7 @@ from understudy.files import (
     sha256_file,
     write_atomic,
     write_json,
+    write_new,
 )
 
 
@@ -85,3 +86,10 @@ def test_the_bytes_are_on_the_disk_before_the_name_and_the_name_before_the_retur
     write_atomic(tmp_path / "value", b"x")
     file, folder = (tmp_path / "value").stat().st_ino, tmp_path.stat().st_ino
     assert done == [("synced", file), ("named", file), ("synced", folder)]
+
+
+def test_a_new_file_is_made_once(tmp_path: Path) -> None:
+    assert write_new(tmp_path / "one", "first")
+    assert not write_new(tmp_path / "one", "second")
+    assert (tmp_path / "one").read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["one"]

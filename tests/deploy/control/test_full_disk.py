@@ -73,8 +73,35 @@ def test_a_freeze_works_and_a_rollback_that_ends_a_canary(small: World) -> None:
     assert small.conductor.deployment.state.record(version).state == "rolled_back"
 
 
+def test_a_rollback_that_loads_first_goes_on_although_somebody_else_takes_the_room_meanwhile(small: World) -> None:
+    third = register(small.state, "third")
+    small.fleet.slow.add(third)
+    fill(small)
+    with small.conductor.deployment.reserve.spending():
+        small.conductor.operations.begin("rollback", third, "test")
+    for _ in range(2):
+        fill(small)
+        small.turn(1)
+    small.fleet.slow.clear()
+    for _ in range(4):
+        small.turn(1)
+        fill(small)
+    assert small.turn(1).stable == third
+
+
+def test_a_candidate_that_does_harm_is_taken_back(small: World) -> None:
+    version = small.candidate()
+    to_canary(small, version)
+    fill(small)
+    small.evidence(version, 40, abnormal=0.4)
+    small.evidence("v2", 200)
+    document = small.turn()
+    assert (document.stable, document.candidate) == ("v2", None)
+    assert small.conductor.deployment.state.record(version).state == "rolled_back"
+
+
 def test_the_reserve_is_filled_again_when_there_is_room(small: World) -> None:
-    reserve = small.conductor.context.reserve
+    reserve = small.conductor.context.deployment.reserve
     whole = reserve.refill()
     ballast = fill(small)
     with Moving(small):

@@ -5,7 +5,9 @@ from pathlib import Path
 import redis
 
 from deploy.control.lease import Lease
+from deploy.control.lease_file import HUNG, FileLease
 from feedback.store.server import RedisServer
+from tests.deploy.fleet import Time
 from understudy.state import StateDir
 
 
@@ -63,3 +65,19 @@ def test_a_redis_that_lost_its_data_gets_the_fence_back(state_dir: StateDir, red
     client.flushall()
     assert lease.renew()
     assert int(client.get("us:controller:fence")) == lease.fence == 42  # type: ignore[arg-type]
+
+
+def test_a_leader_that_beats_is_not_followed_and_one_that_does_not_is(tmp_path: Path) -> None:
+    clock = Time(0.0)
+    first, second = FileLease(tmp_path, clock), FileLease(tmp_path, clock)
+    assert first.acquire()
+    for _ in range(4):
+        assert not second.acquire()
+        assert first.renew()
+        clock.at += HUNG - 1
+    assert not second.acquire()
+    clock.at += HUNG
+    assert second.acquire()
+    assert (first.fence, second.fence, second.after_hung) == (1, 2, True)
+    assert not first.renew()
+    assert not first.acquire(), "who was followed leads no more"

@@ -162,9 +162,12 @@ def nudged(source: Path, target: Path) -> Path:
     """The same model but for one value so slightly other that no probe tells."""
 
     def change(tensors: dict[str, object]) -> None:
-        tensors["model.layers.0.mlp.down_proj.weight"][0, 0] += 1e-4  # type: ignore[index]
+        tensors["model.layers.0.mlp.down_proj.weight"][0, 0] += 2**-9  # type: ignore[index]
 
-    return models.variant(source, target, change)
+    models.variant(source, target, change)
+    assert hashes(source).keys() == hashes(target).keys()
+    assert hashes(source) != hashes(target)
+    return target
 
 
 def test_weights_changed_after_they_were_verified_are_refused_and_nothing_changes(
