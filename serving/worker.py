@@ -9,11 +9,13 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
+from deploy.engines.metered import MeteredEngine
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.documents import RoutingDocuments
 from deploy.routing.stores import open_routing
@@ -29,6 +31,8 @@ from feedback.shadow.config import ShadowConfig
 from feedback.shadow.pairing import Arms, Target
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis, without_password
+from feedback.store.keys import RedisKeys
+from feedback.store.spending import Spending
 from serving.engine.config import EnginesConfig
 from understudy import logs
 from understudy.config import Config, load_config
@@ -46,7 +50,11 @@ NAMES = 64
 class EngineDirectory:
     """`feedback.shadow.pairing.Directory` over the routing document: one reference, swapped whole."""
 
-    def __init__(self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str) -> None:
+    def __init__(
+        self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str,
+        spending: Spending | None = None,
+    ) -> None:  # fmt: skip
+        self._spending = spending
         self._documents = documents
         self._external = engines.external
         self._static = static_document(self._external, router) if engines.teacher or engines.student else None
@@ -90,7 +98,7 @@ class EngineDirectory:
         teacher = slots.get("teacher")
         students = {slot.version: slot for name, slot in slots.items() if name != "teacher" and slot.version}
         return Arms(
-            teacher=self._target(teacher) if teacher else None,
+            teacher=self._metered(self._target(teacher)) if teacher else None,
             students={version: self._target(slot) for version, slot in students.items()},
             stable=document.stable,
             candidate=document.candidate,
@@ -98,6 +106,12 @@ class EngineDirectory:
             to_teacher=document.shadow.to_teacher,
             experiments={e.id: e.shadow.rate for e in document.experiments},
         )
+
+    def _metered(self, target: Target) -> Target:
+        """A teacher of somebody else, whose tokens are counted."""
+        if target.version != EXTERNAL or self._spending is None:
+            return target
+        return Target(target.version, MeteredEngine(target.engine, self._spending))
 
     def _target(self, slot: SlotView) -> Target:
         version = slot.version or ""
@@ -149,10 +163,11 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     event_bytes = config.section(OutboxConfig).event_bytes
     outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
     documents = open_routing(state, redis.url, redis.prefix).documents
-    directory = EngineDirectory(
-        documents, config.section(EnginesConfig), config.section(RouterConfig), engine_key(state)
-    )
-    worker = Worker(bus, connect(redis.url), outbox, directory, settings)
+    client, engines = connect(redis.url), config.section(EnginesConfig)
+    cap = engines.teacher.daily_tokens if engines.teacher else None
+    spending = Spending(client, RedisKeys(redis.prefix), cap)
+    directory = EngineDirectory(documents, engines, config.section(RouterConfig), engine_key(state), spending)
+    worker = Worker(bus, client, outbox, directory, replace(settings, metered=EXTERNAL))
     outbox.start()
     for finding in await asyncio.to_thread(bus_findings, config.section(BusConfig), redis, event_bytes):
         log.warning("%s", finding)

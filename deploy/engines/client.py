@@ -19,6 +19,9 @@ from understudy.ids import random_id
 T = TypeVar("T")
 CONNECT = 2.0
 """Seconds for a connection of `BlockingEngineClient`, whose callers try again."""
+TRIES = 3
+"""Times that an engine is asked which says when it may be asked again, all within one deadline."""
+BUSY = frozenset({429, 503})
 SHORT = 5.0
 """Seconds for a query that needs no work."""
 
@@ -33,7 +36,7 @@ class EngineClient:
     """
 
     def __init__(self, url: str, model: str, key: str = "", *, ours: bool = True, connections: int = 16) -> None:
-        self._place = _BaseAddress(url)
+        self._place = _BaseAddress(url, key)
         self._model = model
         self._ours = ours
         limits = httpx.Limits(max_connections=connections)
@@ -80,7 +83,14 @@ class EngineClient:
 
     async def ask(self, query: Query[T], deadline: float) -> T:
         """What was asked for, within `deadline` seconds; raises as `queries.understood` does."""
-        return understood(query, await self.send(query, deadline))
+        until = time.monotonic() + deadline
+        for _ in range(TRIES - 1):
+            answer = await self.send(query, max(0.001, until - time.monotonic()))
+            wait = answer.retry_after
+            if answer.status not in BUSY or wait is None or time.monotonic() + wait >= until:
+                return understood(query, answer)
+            await asyncio.sleep(wait)
+        return understood(query, await self.send(query, max(0.001, until - time.monotonic())))
 
     async def send(self, query: Query[Any], deadline: float) -> Answer:
         """The answer, whatever its status.
@@ -95,14 +105,14 @@ class EngineClient:
             raise Unavailable(f"no answer within {deadline:g} s", code="deadline") from None
         except httpx.HTTPError as error:
             raise self._place.away(error) from None
-        return Answer(response.status_code, response.text)
+        return self._place.answer(response)
 
 
 class BlockingEngineClient:
     """The engine at `url`, asked by a thread that waits."""
 
     def __init__(self, url: str, key: str = "") -> None:
-        self._place = _BaseAddress(url)
+        self._place = _BaseAddress(url, key)
         self._http = httpx.Client(headers=_bearer(key), trust_env=False)
 
     def close(self) -> None:
@@ -124,7 +134,7 @@ class BlockingEngineClient:
             response = self._http.request(**self._place.request(query), timeout=timeout)
         except httpx.HTTPError as error:
             raise self._place.away(error) from None
-        return Answer(response.status_code, response.text)
+        return self._place.answer(response)
 
 
 def _bearer(key: str) -> dict[str, str]:
@@ -134,13 +144,22 @@ def _bearer(key: str) -> dict[str, str]:
 class _BaseAddress:
     """Base URLs of an engine, and what is sent there."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
+        self._key = key
         self._url, self._api, self._server = url, str(httpx.URL(api_base(url))), server_base(url)
 
     def request(self, query: Query[Any]) -> dict[str, Any]:
         base = self._server if query.beside else self._api
         headers = {"x-request-id": random_id(), **query.headers}
         return {"method": query.method, "url": base + query.path, "json": query.body, "headers": headers}
+
+    def answer(self, response: httpx.Response) -> Answer:
+        """What came back; a key that an error repeats is not passed on."""
+        text = response.text
+        if self._key and response.status_code != 200:
+            text = text.replace(self._key, "***")
+        after = response.headers.get("retry-after", "")
+        return Answer(response.status_code, text, float(after) if after.isdecimal() else None)
 
     def away(self, error: Exception) -> Unavailable:
         return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__} {error}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from understudy.config import Config, Section
@@ -25,6 +25,10 @@ class ExternalEngine(Section):
     """Its name there, put into the body's `model`."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key; empty: no key."""
+
+    daily_tokens: int | None = Field(default=None, gt=0)
+    """Tokens a day (UTC) of answers, copies and scoring together; at that many, copies and learning stop until midnight
+    and serving goes on. None: no cap."""
 
     @field_validator("url")
     @classmethod

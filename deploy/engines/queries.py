@@ -19,6 +19,8 @@ T = TypeVar("T")
 Position = dict[int, float]
 """Natural log-probabilities at one position of a prompt, by token id; empty at the first."""
 _BUSY = re.compile(rf"^(?:{RUNNING}|{WAITING})(?:\{{[^}}]*\}})? ([0-9.e+]+)$", re.MULTILINE)
+HIGHEST = 1e-4
+"""Log-probability (nats) up to which rounding explains what is above 0."""
 _REFUSED = (400, 404, 413, 422)
 
 
@@ -41,6 +43,8 @@ class Answer:
 
     status: int
     text: str
+    retry_after: float | None = None
+    """Seconds after which it may be asked again, where it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def prompt_logprobs(
         choices = sorted(json.loads(text)["choices"], key=lambda choice: int(choice["index"]))
         if len(choices) != len(prompts):
             raise ValueError(f"{len(choices)} choices for {len(prompts)} prompts")
-        return [_positions(choice["prompt_logprobs"]) for choice in choices]
+        return [_scored(prompt, choice["prompt_logprobs"]) for prompt, choice in zip(prompts, choices, strict=True)]
 
     body = {
         "model": model, "prompt": [list(prompt) for prompt in prompts], "max_tokens": 1, "temperature": 0,
@@ -123,16 +127,28 @@ def understood(query: Query[T], answer: Answer) -> T:
         raise refusal(query.path, answer)
     try:
         return query.read(answer.text)
+    except json.JSONDecodeError as error:
+        raise Unavailable(
+            f"the answer to {query.path} is not that of an engine: cut short, or not JSON ({error})"
+        ) from None
     except (ValueError, LookupError, TypeError, AttributeError) as error:
+        if (said := _error_of(answer.text)) is not None:
+            raise Unavailable(f"the engine answered {query.path} with 200 and yet an error: {said}") from None
         raise Unavailable(f"the answer to {query.path} is not that of an engine: {error!r}") from None
+
+
+def _error_of(text: str) -> str | None:
+    """The message of an error object; None where it is none."""
+    try:
+        error = json.loads(text)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)[:500]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def refusal(path: str, answer: Answer) -> UnderstudyError:
     """The error that an answer stands for whose status is not 200."""
-    try:
-        said = str(json.loads(answer.text)["error"]["message"])
-    except (ValueError, LookupError, TypeError):
-        said = answer.text[:200]
+    said = _error_of(answer.text) or answer.text[:200]
     message = f"the engine answered {path} with {answer.status}: {said}"
     if answer.status == 409:
         return Conflict(message, code="version_mismatch")
@@ -143,6 +159,23 @@ def _work(path: str, body: dict[str, Any], meant: Meant | None, read: Callable[[
     if meant is None:
         return Query("POST", path, read, body)
     return Query("POST", path, read, {**body, "priority": meant.priority}, meant.headers)
+
+
+def _scored(prompt: Sequence[int], rows: Sequence[Mapping[str, Mapping[str, Any]] | None]) -> list[Position]:
+    """The positions of a prompt.
+
+    Raises:
+        ValueError: they are not those of its tokens, or a log-probability is above 0 or no number.
+    """
+    found = _positions(rows)
+    if len(found) != len(prompt):
+        raise ValueError(f"{len(found)} positions for {len(prompt)} tokens: it reads other tokens than it was given")
+    for place, (token, position) in enumerate(zip(prompt, found, strict=True)):
+        if place and token not in position:
+            raise ValueError(f"position {place} does not tell of its own token {token}: it reads other tokens")
+        if not all(logprob <= HIGHEST for logprob in position.values()):
+            raise ValueError(f"a log-probability at position {place} is above 0, or no number")
+    return found
 
 
 def _positions(rows: Sequence[Mapping[str, Mapping[str, Any]] | None]) -> list[Position]:

@@ -34,6 +34,7 @@ from feedback.shadow.loop import ShadowLoop
 from feedback.shadow.pairing import Directory, wanted
 from feedback.store.connection import Client
 from feedback.store.keys import RedisKeys
+from feedback.store.spending import spent_effect
 from understudy.errors import Unavailable, UnderstudyError
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class WorkerConfig:
     pool: PoolConfig = field(default_factory=PoolConfig)
     kpis: KpisConfig = field(default_factory=KpisConfig)
     prefix: str = "us:"
+    metered: str = ""
+    """Version of the teacher whose tokens somebody else counts; empty: none."""
 
 
 class Worker:
@@ -122,6 +125,9 @@ class Worker:
             return feedback_effects(self._keys, self._outbox.vault.open(Kpi, value))
         exchange = self._outbox.vault.open(Exchange, value)
         commands = exchange_effects(self._keys, exchange)
+        if exchange.arm == "teacher" and exchange.version == self._config.metered:
+            tokens = (exchange.prompt_tokens or 0) + (exchange.completion_tokens or 0)
+            commands.append(spent_effect(self._keys, "primary", tokens, exchange.at))
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow

@@ -139,6 +139,11 @@ class RedisKeys:
         return f"{self.prefix}pool:"
 
     @property
+    def spent(self) -> str:
+        """Hash: day (UTC):purpose -> tokens asked of an API of somebody else."""
+        return f"{self.prefix}spent"
+
+    @property
     def round_request(self) -> str:
         """Why the trainer is asked for a round; taken away when it begins."""
         return f"{self.prefix}round:request"

@@ -14,7 +14,9 @@ from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.privacy.vault import FOLDER, Vault
-from feedback.store.connection import find_redis
+from feedback.store.connection import connect, find_redis
+from feedback.store.keys import RedisKeys
+from feedback.store.spending import Spending
 from online_distill.data.material import of_teacher
 from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
@@ -24,9 +26,10 @@ from online_distill.role.runner import run_round
 from online_distill.role.scorers import make_scorer
 from online_distill.role.stages.table import STAGES
 from online_distill.role.trigger import Situation, reason_to_begin
+from online_distill.teacher.metered import MeteredScorer
 from online_distill.teacher.scorer import Scorer
 from understudy.config import Config
-from understudy.errors import Conflict, NotFound
+from understudy.errors import Conflict, NotFound, Unavailable
 from understudy.state import StateDir
 
 
@@ -43,6 +46,11 @@ class Trainer:
         redis = find_redis(config, state)
         url, prefix = redis.url, redis.prefix
         self._documents = open_routing(state, url, prefix).documents
+        teacher = self._external.get("teacher")
+        metered = teacher is not None and bool(url)
+        self._spending = (
+            Spending(connect(url), RedisKeys(prefix), teacher.daily_tokens) if metered and teacher is not None else None
+        )
         self._requests = Requests(url, prefix)
         self._vault = Vault(state.spool / FOLDER)
         self._source = source or PoolSource(url, prefix, config.section(PoolConfig), self._vault)
@@ -73,6 +81,8 @@ class Trainer:
             if now:
                 raise Conflict("`engines.student` is run by somebody else: there are no weights here to train")
             return None
+        if self._spending is not None and self._spending.over():
+            raise Unavailable(f"{self._spending.cap} tokens of today (UTC) are spent; learning goes on tomorrow")
         document = self._documents.read()
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()
@@ -117,7 +127,8 @@ class Trainer:
         )  # fmt: skip
 
     def _scorer(self, current: Round) -> Scorer:
-        return make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key)
+        made = make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key)
+        return made if self._spending is None or current.teacher != EXTERNAL else MeteredScorer(made, self._spending)
 
     def _teacher_slot(self) -> SlotView | None:
         document = self._documents.read()

@@ -56,6 +56,10 @@ def status(value: StatusReply) -> str:
         lines.append(f"rollout {rollout.version}: {step}")
     if value.operation is not None:
         lines.append(f"under way: {value.operation.kind} to {value.operation.target}")
+    if (spent := value.spending) is not None:
+        cap = f" of {spent.cap}" if spent.cap else ""
+        told = f"answers {spent.primary}, copies {spent.shadow}, scoring {spent.scoring}"
+        lines.append(f"tokens  {spent.primary + spent.shadow + spent.scoring}{cap} today (UTC): {told}")
     if not value.learning.possible:
         lines.append(f"learns  no: {value.learning.why}")
     lines.append(f"pool    {value.pool.size} hard samples")

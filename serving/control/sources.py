@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 from ab.summary import Stat
+from deploy.engines.external import external_engines
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
@@ -27,6 +28,7 @@ from feedback.shadow.forgetting import forget_pairs
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
+from feedback.store.spending import Spending
 from serving.control.dead import Dead
 from understudy.clock import monotonic
 from understudy.config import Config
@@ -45,6 +47,8 @@ class Sources:
         self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
         self._figures = figures(config.section(KpisConfig))
+        teacher = external_engines(config).get("teacher")
+        self._cap = None if teacher is None else teacher.daily_tokens
         self._prefix = redis.prefix
         self._redis = redis
         self._bus = config.section(BusConfig)
@@ -110,6 +114,12 @@ class Sources:
         with contextlib.suppress(redis.RedisError):  # one that writes it anew already, or may not: texts are sealed
             client.bgrewriteaof()
         return removed
+
+    def spent(self) -> dict[str, Any]:
+        """Tokens of today by purpose, asked of a teacher that somebody else runs, and their cap."""
+        client = self._need()
+        today = Spending(client, RedisKeys(self._prefix), self._cap).today()
+        return {"cap": self._cap, **{str(purpose): tokens for purpose, tokens in today.items()}}
 
     def request_round(self, why: str) -> None:
         """Ask the trainer for a round."""

@@ -18,6 +18,7 @@ from serving.control.replies.status import (
     RoundProgress,
     RoundStatus,
     SlotStatus,
+    SpendingStatus,
     StatusReply,
 )
 from serving.control.replies.versions import RolloutRow, VersionRow
@@ -47,6 +48,7 @@ class Views:
             gateways=self._conductor.routing.beats.gateways(),
             breaker={},
             pool=self._pool(),
+            spending=self._spending(),
             learning=self._learning(),
             round=self._stage(self._conductor.deployment.rounds.current()),
             rollout=None
@@ -115,9 +117,20 @@ class Views:
         current = deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
 
+    def _spending(self) -> SpendingStatus | None:
+        if self._conductor.deployment.settings.teacher is None:
+            return None
+        try:
+            return SpendingStatus.model_validate(self._sources.spent())
+        except Unavailable:
+            return None
+
     def _learning(self) -> LearningStatus:
         deployment = self._conductor.deployment
         why = why_no_learning(deployment.settings, deployment.state.frozen)
+        spent = self._spending()
+        if not why and spent is not None and spent.cap and spent.primary + spent.shadow + spent.scoring >= spent.cap:
+            why = f"the {spent.cap} tokens of today (UTC) of `engines.teacher.daily_tokens` are spent; serving goes on"
         return LearningStatus(possible=not why, why=why)
 
     def _slots(self) -> dict[str, SlotStatus]:

@@ -73,7 +73,8 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
     file = tmp_path / "understudy.yaml"
     file.write_text(yaml.safe_dump({
         "engines": {
-            "teacher": {"url": f"{engines[0].url}/v1", "model": "big", "api_key_env": "TEACHER_KEY"},
+            "teacher": {"url": f"{engines[0].url}/v1", "model": "big", "api_key_env": "TEACHER_KEY",
+                        "daily_tokens": 1_000_000},
             "student": {"url": f"{engines[1].url}/v1", "model": "small"},
         },
         "gateway": {"port": port}, "control": {"port": control}, "redis": {"url": redis_url, "prefix": "own:"},
@@ -126,6 +127,10 @@ def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_el
         return {"teacher", "student"} <= set(kpis) and pool["size"] > 0 and results["arms"]["student"]["units"] > 0
 
     eventually(counted, 60, "pairs in the pool, KPIs by arm and exposures")
+    spent = own.admin("GET", "/status").json()["spending"]
+    assert spent["primary"] > 0
+    assert spent["shadow"] > 0
+    assert (spent["scoring"], spent["cap"]) == (0, 1_000_000)
     for path in ("/rounds", "/rollback", "/promote"):
         refused = own.admin("POST", path, json={"version": "v1"} if path == "/promote" else {})
         assert refused.status_code == 409

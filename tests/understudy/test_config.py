@@ -27,13 +27,13 @@ def said(tmp_path: Path, raw: dict[str, Any], env: dict[str, str] | None = None)
     [
         (
             {"engines": {"teacher": {"urll": "http://x", "model": "m"}}},
-            "`engines.teacher.urll` is not a known key; did you mean `url`? (allowed: api_key_env, model, url)",
+            "`engines.teacher.urll` is not a known key; did you mean `url`? (allowed: api_key_env, daily_tokens,",
         ),
         ({"rollout": {"steps": [{"share": 1, "sahre": 1}]}}, "`rollout.steps.0.sahre` is not a known key; did you"),
         ({"router": {"experiments": [{"id": "a", "arms": {"teacher": 1}, "when": {"q": 1}}]}}, "(allowed: alias,"),
         ({"engines": {"teacher": {"model": "m"}}}, "`engines.teacher.url` is missing"),
         ({"control": 5}, "`control` was given 5: give keys of host, port"),
-        ({"engines": {"teacher": "big"}}, "`engines.teacher` was given 'big': give keys of api_key_env, model, url"),
+        ({"engines": {"teacher": "big"}}, "`engines.teacher` was given 'big': give keys of api_key_env, daily_tokens,"),
         ({"router": {"default": "pupil"}}, "`router.default` was given 'pupil': Input should be 'teacher' or"),
         ({"gateway": {"body_seconds": float("inf")}}, "`gateway.body_seconds` was given inf: Input should be a finite"),
         ({"router": {"default": {"student": float("nan")}}}, "`router.default.student` was given nan: Input should be"),

@@ -63,6 +63,15 @@ class LearningStatus(ControlReply):
     """Why not, and what helps."""
 
 
+class SpendingStatus(ControlReply):
+    """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`."""
+
+    primary: int
+    shadow: int
+    scoring: int
+    cap: int | None = None
+
+
 class RoundStatus(ControlReply):
     """The round under way; `id` is None without one."""
 
@@ -114,6 +123,8 @@ class StatusReply(ControlReply):
     gateways: list[GatewayBeat]
     breaker: dict[str, Any]
     pool: PoolReply
+    spending: SpendingStatus | None = None
+    """None without an external teacher, or where it cannot be read."""
     learning: LearningStatus = LearningStatus(possible=True)
     round: RoundStatus
     rollout: RolloutStatus | None

@@ -1,0 +1,69 @@
+"""Tokens that an API of somebody else is asked for: counted by day (UTC) and purpose, in Redis, so over restarts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from feedback.store.connection import Client, redis_errors
+from feedback.store.keys import RedisKeys
+from understudy.clock import Clock, monotonic, wall
+
+TokenPurpose = Literal["primary", "shadow", "scoring"]
+PURPOSES: tuple[TokenPurpose, ...] = ("primary", "shadow", "scoring")
+"""Answers to clients, copies of them, and texts scored for a round."""
+FRESH = 1.0
+"""Seconds for which a reading of what was spent is used again."""
+
+
+def utc_day(at: float) -> str:
+    """The day of a time in seconds since the epoch."""
+    return time.strftime("%Y-%m-%d", time.gmtime(at))
+
+
+def spent_effect(keys: RedisKeys, purpose: TokenPurpose, tokens: int, at: float) -> list[Any]:
+    """The command that counts `tokens` spent at `at`."""
+    return ["HINCRBY", keys.spent, f"{utc_day(at)}:{purpose}", tokens]
+
+
+class Spending:
+    """What was spent today, and whether the cap is reached (None: there is none)."""
+
+    def __init__(
+        self, client: Client, keys: RedisKeys, cap: int | None, clock: Clock = wall, passed: Clock = monotonic
+    ) -> None:
+        self._redis, self._keys, self.cap, self._clock, self._passed = client, keys, cap, clock, passed
+        self._known: tuple[float, int] = (-FRESH, 0)
+
+    def add(self, purpose: TokenPurpose, tokens: int) -> None:
+        """Count `tokens`.
+
+        Raises:
+            Unavailable: Redis is away.
+        """
+        with redis_errors():
+            self._redis.hincrby(self._keys.spent, f"{utc_day(self._clock())}:{purpose}", tokens)
+
+    def today(self) -> dict[TokenPurpose, int]:
+        """Tokens by purpose.
+
+        Raises:
+            Unavailable: Redis is away.
+        """
+        day = utc_day(self._clock())
+        with redis_errors():
+            found: list[Any] = self._redis.hmget(self._keys.spent, [f"{day}:{purpose}" for purpose in PURPOSES])
+        return {purpose: int(n or 0) for purpose, n in zip(PURPOSES, found, strict=True)}
+
+    def over(self) -> bool:
+        """Whether today's cap is reached, by a reading at most a second old.
+
+        Raises:
+            Unavailable: Redis is away, so nobody knows.
+        """
+        if self.cap is None:
+            return False
+        now = self._passed()
+        if now - self._known[0] >= FRESH:
+            self._known = (now, sum(self.today().values()))
+        return self._known[1] >= self.cap

@@ -1,0 +1,34 @@
+"""A teacher of somebody else that scores: what it costs is counted, and learning stops at the cap of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feedback.store.spending import Spending
+from online_distill.data.encoding import Encoded
+from online_distill.teacher.scorer import Scorer
+from online_distill.teacher.targets import TopK
+from understudy.errors import Unavailable
+
+
+class MeteredScorer:
+    """`Scorer` before another one."""
+
+    def __init__(self, scorer: Scorer, spending: Spending) -> None:
+        self._scorer, self._spending = scorer, spending
+
+    def score(self, texts: Sequence[Encoded]) -> list[TopK]:
+        """See `Scorer.score`.
+
+        Raises:
+            Unavailable: the tokens of today are spent; the round goes on tomorrow.
+        """
+        if self._spending.over():
+            raise Unavailable(f"{self._spending.cap} tokens of today (UTC) are spent; learning goes on tomorrow")
+        found = self._scorer.score(texts)
+        self._spending.add("scoring", sum(len(text.tokens) + 1 for text in texts))
+        return found
+
+    def close(self) -> None:
+        """See `Scorer.close`."""
+        self._scorer.close()
