@@ -10,7 +10,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3, "blend": 0.7, "replay_share": 0.0, "max_replay": 277, "replay_targets": "teacher",
     },
     "teacher's replay": {"replay_targets": "teacher"},
-    "gentle": {"learning_rate": 5e-4},
+    "gentle": {"learning_rate": 5e-4, "blend": 1.0},
     "bold": {"learning_rate": 2e-3},
     "replay 0.25": {"replay_share": 0.25},
     "replay 0.75": {"replay_share": 0.75},

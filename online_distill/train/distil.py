@@ -59,7 +59,7 @@ def distil(
 
 
 def bounds(recipe: Recipe, seconds: float, epoch: float, step: float) -> Bounds:
-    """What a run may take, with so many tokens in an epoch and in a step."""
+    """What a run may take, with so many tokens in an epoch and in a step; fixed steps stand above `max_epochs`."""
     if recipe.max_steps is None:
         most = recipe.max_epochs * epoch
     elif recipe.max_steps <= recipe.min_steps:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench.page import rounds
-from bench.rounds import main, parsed, records
+from bench.page import rounds as page_of_rounds
+from bench.rounds import main, parsed, records, verdict
 from bench.shop import new_kinds
+from tests.deploy.life.judged import evaluation, rows
 
 TINY = ["--steps", "2", "--new", "40", "--general", "30", "--judge", "6", "--judge-new", "1", "--recipes", "default"]
 
@@ -44,6 +45,16 @@ def test_what_cannot_be_run_is_named(given: list[str], named: str, capsys: pytes
     assert named in capsys.readouterr().err
 
 
+def test_the_first_recipe_stands_before_its_own_gate(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text(evaluation(*rows(200, lost=40)).model_dump_json())
+    assert verdict(path, "v2", "first")[0]
+    passed, why = verdict(path, "v2", "default")
+    assert not passed
+    assert verdict(path, "v2", "first")[1] == [f"today: {reason}" for reason in why]
+    assert verdict(path, None, "default") == (False, ["the round made no candidate"])
+
+
 def row(number: int, general: str, kind: float, **more: Any) -> dict[str, Any]:
     marks = {"exact": general.count("1") / len(general), "facts": 1.0}
     kinds = {"/".join(name): {"exact": kind} for name in new_kinds()}
@@ -63,6 +74,8 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
         row(1, "1" * 19 + "0", 0.8, passed=True),
         row(2, "1" * 10 + "0" * 10, 0.9, passed=False),
     ]
-    page = rounds({"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]})
+    page = page_of_rounds(
+        {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]}
+    )
     assert "| bold | 3 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
     assert "| bold | blend 0.5 |" in page
