@@ -78,7 +78,12 @@ def main(argv: list[str]) -> int:
     write_atomic(out, text)
     command = f"understudy up --config {out}" + ("" if given.state == DEFAULT_STATE else f" --state {given.state}")
     said = {"file": str(out), "teacher": teacher.manifest.version, "student": student.manifest.version, "next": command}
-    print(json.dumps(said) if given.json else f"{out} written; next: {command}")
+    if given.json:
+        print(json.dumps({**said, "shared_tokenizer": shares_tokenizer(teacher, student)}))
+    else:
+        print(f"{out} written; next: {command}")
+        if not shares_tokenizer(teacher, student):
+            print(APART, file=sys.stderr)
     return 0
 
 
@@ -106,6 +111,15 @@ def arm(registry: Registry, kind: Kind, version: str | None) -> ChosenVersion:
     )
 
 
+def shares_tokenizer(teacher: ChosenVersion, student: ChosenVersion) -> bool:
+    """Whether the two cut text into the same tokens and mark turns alike, as soft targets need it."""
+    files = (teacher.manifest.files, student.manifest.files)
+    return all(
+        (first := files[0].get(name)) is not None and first == files[1].get(name)
+        for name in ("tokenizer.json", "chat_template.jinja")
+    )
+
+
 def special_tokens(folder: Path) -> list[str]:
     """The special tokens of a folder's tokenizer."""
     try:
@@ -113,6 +127,12 @@ def special_tokens(folder: Path) -> list[str]:
     except (OSError, ValueError, AttributeError):
         return []
     return [row["content"] for row in rows if row.get("special") and len(row["content"]) > 1]
+
+
+APART = (
+    "the two differ in tokenizer or chat template: serving, comparison and experiments work, but a round of "
+    "distillation is refused, since soft targets need one vocabulary"
+)
 
 
 def longest(teacher: ModelShape, student: ModelShape) -> int:
@@ -131,7 +151,9 @@ def written(teacher: ChosenVersion, student: ChosenVersion, share: float, state:
     needed = sizes[teacher.manifest.version].total + 2 * sizes[student.manifest.version].total
     control = sorted({*teacher.control, *student.control})
     return TEXT.format(
-        teacher=teacher.said, student=student.said, t=teacher.manifest.version, v=student.manifest.version,
+        teacher=teacher.said, student=student.said,
+        apart="" if shares_tokenizer(teacher, student) else f"# {APART}\n",
+        t=teacher.manifest.version, v=student.manifest.version,
         sizes=_sizes(sizes), state="" if state == DEFAULT_STATE else f" --state {state}", cache=cache, length=length,
         at_once=AT_ONCE, needed=needed // MIB, share=f"{share:g}", rest=f"{round(1 - share, 6):g}",
         control="\n".join(f"    - {json.dumps(token, ensure_ascii=False)}" for token in control) or "    []",
@@ -142,7 +164,7 @@ TEXT = """\
 # Written by `understudy init`. Run it:      understudy up --config THIS_FILE{state}
 #   teacher  {teacher}
 #   student  {student}
-# `understudy config schema` describes every key; what is left out here has its default.
+{apart}# `understudy config schema` describes every key; what is left out here has its default.
 
 engines:
   device: auto              # a GPU where there is one, else the CPU

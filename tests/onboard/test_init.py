@@ -112,3 +112,19 @@ def test_without_a_student_the_two_ways_to_one_are_named(
     assert "nonsense" in capsys.readouterr().err
     assert init(state_dir, tmp_path / "x.yaml", "--json") == 0
     assert json.loads(capsys.readouterr().out)["student"] == "v1"
+
+
+def test_two_tokenizers_are_allowed_and_what_they_cost_is_said(
+    state_dir: StateDir, made: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_model(state_dir, made, ImportOptions("teacher"), ENGINES, silent)
+    other = json.loads((model / "tokenizer.json").read_text())
+    other["added_tokens"].append({**other["added_tokens"][0], "id": 320, "content": "<|other|>"})
+    (model / "tokenizer.json").write_text(json.dumps(other))
+    import_model(state_dir, model, ImportOptions("student"), ENGINES, silent)
+    assert init(state_dir, tmp_path / "x.yaml") == 0
+    assert "a round of distillation is refused" in capsys.readouterr().err
+    assert "a round of distillation is refused" in (tmp_path / "x.yaml").read_text()
+    assert "<|other|>" in load_config(tmp_path / "x.yaml", {}).section(GatewayConfig).control_tokens
+    assert init(state_dir, tmp_path / "x.yaml", "--force", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["shared_tokenizer"] is False
