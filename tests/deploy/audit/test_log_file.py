@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from deploy.audit.log_file import FileAuditLog
+from deploy.audit.parts import former_parts
 from deploy.witness.commands import audit
-from understudy.errors import Unavailable
+from understudy.errors import IntegrityError, Unavailable
 from understudy.state import StateDir
 
 
@@ -70,3 +71,20 @@ def test_writers_in_several_processes_keep_one_chain(tmp_path: Path) -> None:
     for worker in workers:
         worker.join(30)
     assert FileAuditLog(path).verify().entries == 60
+
+
+def test_a_log_that_is_full_goes_on_in_a_new_file_with_its_chain(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    logs = [FileAuditLog(path, part=1500) for _ in range(2)]
+    for number in range(20):
+        logs[number % 2].append("something", "测试", number=number)
+    parts = former_parts(path)
+    assert len(parts) == 2
+    assert [entry["details"]["number"] for entry in logs[0].entries()] == list(range(20))
+    assert logs[0].verify().entries == logs[1].head().entries == 20
+    path.rename(parts[0].with_name("audit.jsonl.000000000020"))  # killed after the old file was closed
+    assert logs[0].append("next", "test")["n"] == 21
+    assert logs[1].verify().entries == 21
+    parts[1].unlink()
+    with pytest.raises(IntegrityError, match=r"line \d+ does not follow"):
+        logs[0].verify()
