@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from feedback.outbox.config import OutboxConfig
 from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
+from serving.stores import all_stores, table
 from serving.up.machine import machine
 from serving.up.preflight import Port, findings, listeners, port_in_use
 from understudy.config import Config, load_config
@@ -69,10 +71,12 @@ def main(argv: list[str]) -> int:
     if system is not None:
         facts["running"] = f"process id {system['pid']}, gateway {system['gateway']}"
     if options.json:
-        print(json.dumps({"ok": not found, "machine": facts, "findings": found}))
+        stores = [asdict(one) for one in all_stores(config, state)]
+        print(json.dumps({"ok": not found, "machine": facts, "stores": stores, "findings": found}))
     else:
         for name, value in facts.items():
             print(f"{name:<14}{value}")
+        print("\n".join(["", "what is kept, how much, and until when:", *table(all_stores(config, state)), ""]))
         print("\n".join(f"- {finding}" for finding in found) or "nothing stands in the way")
     return 1 if found else 0
 
