@@ -168,3 +168,13 @@ def test_companions_run_before_engines_of_others_with_a_redis_of_ones_own(
     raw: dict[str, Any], words: list[str], expected: bool, state_dir: StateDir
 ) -> None:
     assert wants_companions(Config(raw), parse(words), state_dir) is expected
+
+
+@pytest.mark.parametrize(("section", "enough"), [("## 3 ", False), ("## 4 ", True)])
+def test_the_files_of_the_page_on_your_models_are_right(section: str, enough: bool, state_dir: StateDir) -> None:
+    """The first is one for `up`; the second has all that `serve` needs for its companions."""
+    page = (ROOT / "docs" / "your-models.md").read_text("utf-8")
+    text = page.split(section, 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
+    config = Config(yaml.safe_load(text))
+    config.check()
+    assert wants_companions(config, parse([]), state_dir) is enough
