@@ -8,6 +8,7 @@ it applies in a hash, and keeps the order of each session.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import sys
 import threading
@@ -72,7 +73,8 @@ def gateway(bus_url: str, folder: str, name: str) -> None:
 
 
 def worker(bus_url: str, redis_url: str, folder: str) -> None:
-    """Consume for ever."""
+    """Consume until the standard input ends, which it does with whoever started this."""
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     vault = Vault(Path(folder) / FOLDER)
 
     def effects(topic: str, received: Received) -> list[list[Any]]:

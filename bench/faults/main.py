@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -48,6 +50,7 @@ def main(argv: list[str]) -> int:
     kills, events = (20, 2000) if options.quick else (options.kills, options.events)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="understudy-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end too
     try:
         only = frozenset((options.only or "").split(",")) - {""}
         result = run(folder, options.bus, kills, events, options.seed, only)

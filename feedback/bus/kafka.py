@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import InvalidRecordError, InvalidTimestampError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    InvalidRecordError,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from feedback.bus.config import KafkaConfig
 from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors, servers_of
@@ -24,6 +31,8 @@ ACKNOWLEDGE_SECONDS = 10.0
 FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError, InvalidTimestampError)
 """What no retry cures."""
 POLL_MS = 50
+STALL_SECONDS = 10.0
+"""For which a partition may have events of which none comes, before its consumer is made anew."""
 BUFFERED = 1_000
 """Events of one partition held here before it is paused."""
 
@@ -41,6 +50,7 @@ class KafkaBus:
         self._consumer: KafkaConsumer | None = None
         self._buffers: dict[TopicPartition, deque[Received]] = {}
         self._next: dict[TopicPartition, str] = {}
+        self._moved: dict[TopicPartition, float] = {}
 
     def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
         """See `Bus.publish`; returns when all replicas in sync hold the batch. Never reports a gap."""
@@ -117,7 +127,7 @@ class KafkaBus:
     def read(self, topic: str, partition: int, after: str, limit: int) -> list[Received]:
         """See `Bus.read`; waits up to 50 ms for the broker."""
         place = TopicPartition(topic, partition)
-        with kafka_errors(self._servers):
+        with kafka_errors(self._servers), self._fresh_after_errors():
             self._topics.ensure(topic)
             consumer = self._reader(place, after)
             buffer = self._buffers[place]
@@ -126,6 +136,7 @@ class KafkaBus:
             taken = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
         if taken:
             self._next[place] = taken[-1].position
+            self._moved[place] = time.monotonic()
         return taken
 
     def forget(self, topic: str, partition: int, position: str) -> None:
@@ -134,11 +145,26 @@ class KafkaBus:
     def lag(self, topic: str, partition: int, after: str) -> int:
         """Events between `after` and the end of the partition."""
         place = TopicPartition(topic, partition)
-        with kafka_errors(self._servers):
+        with kafka_errors(self._servers), self._fresh_after_errors():
             self._topics.ensure(topic)
             consumer = self._reader(place, after)
             begin = int(after) + 1 if after else int(consumer.beginning_offsets([place])[place])
-            return max(0, int(consumer.end_offsets([place])[place]) - begin)
+            left = max(0, int(consumer.end_offsets([place])[place]) - begin)
+        now = time.monotonic()
+        if not left or place not in self._moved:
+            self._moved[place] = now
+        if now - self._moved[place] > STALL_SECONDS and not self._buffers[place]:
+            self._drop_reader()  # its thread may have died of what it met, and nobody is told
+        return left
+
+    @contextmanager
+    def _fresh_after_errors(self) -> Iterator[None]:
+        """A consumer that raised is not trusted again."""
+        try:
+            yield
+        except BaseException:
+            self._drop_reader()
+            raise
 
     def close(self) -> None:
         """Drop producer and consumer."""
@@ -215,5 +241,7 @@ class KafkaBus:
         consumer, self._consumer = self._consumer, None
         self._buffers.clear()
         self._next.clear()
+        self._moved.clear()
         if consumer is not None:
-            consumer.close(timeout_ms=1000)
+            with suppress(KafkaError, OSError, TimeoutError):
+                consumer.close(timeout_ms=1000)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from feedback.bus.config import BusConfig
+from feedback.bus.kafka import KafkaBus
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Numbered
 from feedback.events import EXCHANGES
 from feedback.store.config import RedisConfig
+from tests.waiting import eventually
 from understudy.errors import Unavailable
+from understudy.ids import random_id
 
 
 def events(first: int, last: int) -> list[Numbered]:
@@ -21,3 +24,27 @@ def test_a_kafka_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) ->
     bus = open_bus(BusConfig(url="kafka://127.0.0.1:1"), RedisConfig())
     with pytest.raises(Unavailable, match="Kafka"):
         bus.publish(EXCHANGES, 0, "s", events(1, 1))
+
+
+@pytest.mark.kafka
+def test_a_consumer_that_brings_nothing_any_more_is_made_anew(
+    kafka_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback.bus.kafka.STALL_SECONDS", 0.2)
+    topic = f"{EXCHANGES}.{random_id()[:8]}"
+    bus = KafkaBus(kafka_servers, 1)
+    bus.publish(topic, 0, "s", events(1, 3))
+    assert bus.lag(topic, 0, "") == 3
+    stalled = bus._consumer
+    assert stalled is not None
+    stalled.pause(*stalled.assignment())
+    monkeypatch.setattr(stalled, "resume", lambda *_: None)
+    got: list[int] = []
+
+    def read() -> bool:
+        got.extend(event.number for event in bus.read(topic, 0, "", 9)[:3])
+        return bus.lag(topic, 0, "") == 3 and got[:3] == [1, 2, 3]
+
+    eventually(read, 30)
+    assert bus._consumer is not stalled
+    bus.close()
