@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from ab.summary import Stat
 from deploy.life.document import Settings
-from deploy.life.state import Freeze
+from deploy.life.state import ControlState, Freeze
+
+LEAST_PAIRS = 20
+"""Shadow pairs of each version before their similarities are compared."""
 
 
 def why_no_learning(settings: Settings, frozen: tuple[Freeze, ...]) -> str:
@@ -14,6 +19,25 @@ def why_no_learning(settings: Settings, frozen: tuple[Freeze, ...]) -> str:
     if settings.student is not None:
         return "`engines.student` is an engine that somebody else runs, whose weights cannot be trained from here"
     return "learning is frozen; `understudy resume learning`" if "learning" in frozen else ""
+
+
+def rollback_cost(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> str:
+    """What the last rollback cost where the version that it went to is less like the teacher; empty where it is not.
+
+    By the similarity of live shadow pairs of both versions, beyond two standard errors of the difference.
+    """
+    last = state.outcome
+    if last is None or last.kind != "rollback" or last.error or last.target != state.stable or last.source is None:
+        return ""
+    before, after = (kpis.get(version, {}).get("similarity", Stat()) for version in (last.source, last.target))
+    if min(before.n, after.n) < LEAST_PAIRS:
+        return ""
+    error = math.sqrt(before.var / before.n + after.var / after.n)
+    if before.mean - after.mean <= 2 * error:
+        return ""
+    fell = f"{before.mean:.2f} ({before.n} pairs) -> {after.mean:.2f} ({after.n} pairs)"
+    hint = f"`understudy promote {last.source}` goes back"
+    return f"the rollback from {last.source} made live similarity fall: {fell}; {hint}"
 
 
 def gate_said(summary: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.control.conductor import Conductor
 from deploy.life.document import as_run
 from deploy.life.state import ControlState
-from deploy.life.telling import why_no_learning
+from deploy.life.telling import rollback_cost, why_no_learning
 from deploy.rounds.record import Round
 from deploy.routing.document import EXTERNAL
 from serving.control.replies.counts import PoolReply
@@ -40,9 +40,7 @@ class Views:
         state = as_run(deployment.state, deployment.settings)
         return StatusReply(
             epoch=None if document is None else document.epoch,
-            live=LiveVersions(
-                teacher=state.teacher, student=state.stable, caveats=list(state.record(state.stable or "").caveats)
-            ),
+            live=LiveVersions(teacher=state.teacher, student=state.stable, caveats=self._caveats(state)),
             previous=list(state.previous),
             slots=self._slots(),
             gateways=self._conductor.routing.beats.gateways(),
@@ -116,6 +114,11 @@ class Views:
             return why
         current = deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
+
+    def _caveats(self, state: ControlState) -> list[str]:
+        """What is to be said of the live student, and of the rollback that led to it."""
+        cost = rollback_cost(state, self._conductor.deployment.kpis() or {})
+        return [*state.record(state.stable or "").caveats, *([cost] if cost else [])]
 
     def _spending(self) -> SpendingStatus | None:
         if self._conductor.deployment.settings.teacher is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi.testclient import TestClient
 
-from tests.deploy.fleet import World, to_canary
+from tests.deploy.fleet import Moving, World, to_canary
 
 
 def test_status_says_what_a_round_waits_for(admin: TestClient, world: World) -> None:
@@ -32,3 +32,17 @@ def test_status_and_versions_say_what_is_not_known_of_a_student(admin: TestClien
     for told in (admin.get("/status").json()["live"], admin.get("/versions").json()["versions"][0]):
         assert told["caveats"][0].startswith("judged on few: a loss below")
         assert "shadow pairs of the canary" in told["caveats"][1]
+
+
+def test_a_rollback_that_makes_live_similarity_fall_is_said_beside_the_live_version(
+    admin: TestClient, world: World
+) -> None:
+    with Moving(world):
+        assert admin.post("/rollback", json={"version": "v1"}).status_code == 200
+    assert admin.get("/status").json()["live"]["caveats"] == []
+    world.evidence("v2", 100, similarity=0.46)
+    world.evidence("v1", 100, similarity=0.16)
+    (said,) = admin.get("/status").json()["live"]["caveats"]
+    assert said.startswith("the rollback from v2 made live similarity fall: 0.46 (100 pairs) -> 0.16 (100 pairs)")
+    world.evidence("v1", 100, similarity=0.5)
+    assert admin.get("/status").json()["live"]["caveats"] == []
