@@ -298,7 +298,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "faults-kafka": (
         "The same, on Kafka",
-        "understudy bench faults --bus kafka --kills 60 --events 12000 --seed 2 "
+        "understudy bench faults --bus kafka --kills 24 --events 4000 --seed 2 "
         "--json docs/benchmarks/faults-kafka.json",
         faults,
     ),
