@@ -8,7 +8,8 @@ from feedback.store.keys import RedisKeys
 
 
 def properties(keys: DeployKeys | RedisKeys) -> list[str]:
-    return [getattr(keys, name) for name, value in vars(type(keys)).items() if isinstance(value, property)]
+    found = [getattr(keys, name) for name, value in vars(type(keys)).items() if isinstance(value, property)]
+    return [name for one in found for name in ([one] if isinstance(one, str) else one)]
 
 
 def names(keys: DeployKeys) -> list[str]:
