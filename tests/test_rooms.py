@@ -22,7 +22,6 @@ TESTED_AS = {
     "deploy/control/lease_redis.py": "tests/deploy/control/test_lease_contract.py",
     # What it finds is what the command says of a real state directory.
     "deploy/witness/collect.py": "tests/deploy/witness/test_commands.py",
-    "deploy/routing/beats_file.py": "tests/deploy/routing/test_beats_contract.py",
     "deploy/routing/beats_redis.py": "tests/deploy/routing/test_beats_contract.py",
 }
 """Modules that another place tests, with why that is the better place: {module: test file or folder}."""

@@ -12,7 +12,7 @@ from deploy.routing.documents_file import FileDocuments
 from deploy.routing.documents_redis import RedisDocuments
 from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import QuickRedis
-from understudy.clock import Clock, wall
+from understudy.clock import Clock, boottime, wall
 from understudy.state import StateDir
 
 
@@ -24,10 +24,13 @@ class Routing:
     beats: Beats
 
 
-def open_routing(state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall) -> Routing:
+def open_routing(
+    state: StateDir | None, redis_url: str | None, prefix: str = "us:", clock: Clock = wall, passed: Clock = boottime
+) -> Routing:
     """Over the files of `state`, over the Redis at `redis_url`, or over both.
 
-    Of documents the files count first; a beat goes to Redis first, which a full disk does not hinder.
+    `clock` stamps beats for readers; by `passed` those in files grow old, which processes of one machine share. Of
+    documents the files count first; a beat goes to Redis first, which a full disk does not hinder.
 
     Raises:
         ValueError: neither is given.
@@ -36,7 +39,7 @@ def open_routing(state: StateDir | None, redis_url: str | None, prefix: str = "u
     beats: list[BeatStore] = []
     if state is not None:
         documents.append(FileDocuments(state.routing))
-        beats.append(FileBeats(state.run, clock))
+        beats.append(FileBeats(state.run, clock, passed))
     if redis_url:
         redis, keys = QuickRedis(redis_url), DeployKeys(prefix)
         documents.append(RedisDocuments(redis, keys))

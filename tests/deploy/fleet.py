@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
 from deploy.routing.stores import open_routing
-from understudy.clock import Clock, monotonic
+from understudy.clock import Clock, boottime, monotonic, wall
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -39,8 +38,10 @@ class Time:
 class Fleet:
     """Three slots and one gateway. `refuse` maps a version to why no slot loads it, `slow` never load."""
 
-    def __init__(self, state: StateDir, redis_url: str | None = None, clock: Callable[[], float] | None = None) -> None:
-        self.routing = open_routing(state, redis_url, **({} if clock is None else {"clock": clock}))
+    def __init__(
+        self, state: StateDir, redis_url: str | None = None, clock: Clock = wall, passed: Clock = boottime
+    ) -> None:
+        self.routing = open_routing(state, redis_url, clock=clock, passed=passed)
         self.refuse: dict[str, str] = {}
         self.slow: set[str] = set()
         self.gateway_epoch = -1
@@ -83,13 +84,13 @@ class World:
         for version in ("v1", "v2"):
             register(state, version)
             self.time.at += 1
-        self.fleet = Fleet(state, clock=self.time)
+        self.fleet = Fleet(state, clock=self.time, passed=self.passed)
         self.conductor = self.start()
 
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
         deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed)
-        routing = open_routing(self.state, None, clock=self.time)
+        routing = open_routing(self.state, None, clock=self.time, passed=self.passed)
         self.conductor = Conductor(deployment, routing, GateConfig(general_rows=5, hard_rows=5), elapsed)
         return self.conductor
 

@@ -36,7 +36,7 @@ def test_a_new_controller_starts_above_every_epoch_that_a_gateway_follows(world:
     world.start()
     assert world.turn().epoch > epoch
     world.fleet.follows = True
-    world.fleet.routing = open_routing(world.state, None, clock=world.time)
+    world.fleet.routing = open_routing(world.state, None, clock=world.time, passed=world.passed)
     assert world.turn().stable == "v2"
     assert world.fleet.gateway_epoch == world.turn().epoch
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.routing.beats import EXPIRY
 from deploy.routing.stores import open_routing
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import Time
@@ -56,17 +55,6 @@ def test_silence_means_absence_unless_a_store_is_away(state_dir: StateDir, own_r
     assert beats.sees_all
     own_redis.stop()
     assert not beats.sees_all
-
-
-@pytest.mark.parametrize("ahead", [EXPIRY + 1, 3600])
-def test_a_beat_from_the_future_counts_for_nothing(state_dir: StateDir, ahead: float) -> None:
-    time = Time()
-    beats = open_routing(state_dir, None, clock=time).beats
-    beats.report_slot(slot_beat())
-    beats.report_gateway("g1", 4, "")
-    time.at -= ahead
-    assert beats.slots() == {}
-    assert beats.gateways() == []
 
 
 def test_a_full_state_directory_keeps_no_beat_from_redis(state_dir: StateDir, redis_url: str) -> None:

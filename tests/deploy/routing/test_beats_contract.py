@@ -26,7 +26,7 @@ class Files:
         self.now = Time()
 
     def open(self) -> BeatStore:
-        return FileBeats(self._folder, self.now)
+        return FileBeats(self._folder, self.now, self.now)
 
     def put(self, kind: str, name: str, rubbish: bytes) -> None:
         (self._folder / f"{kind}s").mkdir(parents=True, exist_ok=True)
