@@ -26,18 +26,31 @@ def rollback_cost(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -
 
     By the similarity of live shadow pairs of both versions, beyond two standard errors of the difference.
     """
-    last = state.outcome
-    if last is None or last.kind != "rollback" or last.error or last.target != state.stable or last.source is None:
+    last, fall = state.outcome, _fall(state, kpis)
+    if last is None or fall is None:
         return ""
-    before, after = (kpis.get(version, {}).get("similarity", Stat()) for version in (last.source, last.target))
-    if min(before.n, after.n) < LEAST_PAIRS:
-        return ""
-    error = math.sqrt(before.var / before.n + after.var / after.n)
-    if before.mean - after.mean <= 2 * error:
-        return ""
+    before, after = fall
     fell = f"{before.mean:.2f} ({before.n} pairs) -> {after.mean:.2f} ({after.n} pairs)"
     hint = f"`understudy promote {last.source}` goes back"
     return f"the rollback from {last.source} made live similarity fall: {fell}; {hint}"
+
+
+def rollback_cost_short(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> str:
+    """The same in half a line of a terminal."""
+    fall = _fall(state, kpis)
+    return "" if fall is None else f"rollback: similarity {fall[0].mean:.2f} -> {fall[1].mean:.2f}"
+
+
+def _fall(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> tuple[Stat, Stat] | None:
+    """Similarity before and after the last rollback, where it fell."""
+    last = state.outcome
+    if last is None or last.kind != "rollback" or last.error or last.target != state.stable or last.source is None:
+        return None
+    before, after = (kpis.get(version, {}).get("similarity", Stat()) for version in (last.source, last.target))
+    if min(before.n, after.n) < LEAST_PAIRS:
+        return None
+    error = math.sqrt(before.var / before.n + after.var / after.n)
+    return None if before.mean - after.mean <= 2 * error else (before, after)
 
 
 def gate_said(summary: Mapping[str, Any]) -> str:

@@ -21,6 +21,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
         yield f"round {after.stage.round}: {after.stage.name}"
     if after.gate not in ("", before.gate):
         yield after.gate
+    if after.fell and not before.fell:
+        yield after.fell
     if after.stage is None and before.stage is not None:
         yield f"round {before.stage.round} is over"
     for what in sorted({*before.frozen} ^ {*after.frozen}):

@@ -68,6 +68,10 @@ class Figures:
     """The same on a line of a terminal."""
     few: str = ""
     """What its judgement on few rows could not see; empty where there were enough."""
+    fell: str = ""
+    """What the last rollback cost in live similarity; empty where it cost nothing that is seen."""
+    fell_short: str = ""
+    """The same in half a line of a terminal."""
     events: tuple[str, ...] = ()
 
     @property
@@ -100,4 +104,5 @@ def line(now: Figures) -> str:
     parts.append(live)
     warnings = {"frozen": now.frozen, "not ready": now.lacking, "behind": now.behind, "down": now.down}
     parts += [f"{name}: {', '.join(what)}" for name, what in warnings.items() if what]
+    parts += [now.fell] if now.fell else []
     return " | ".join(parts)

@@ -11,11 +11,14 @@ from dataclasses import replace
 import httpx
 import redis
 
-from deploy.life.telling import gate_said, gate_short
+from ab.summary import Stat
+from deploy.life.kept.store import RolloutFiles
+from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
+from feedback.kpis.store import KpiStore
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
 from serving.up.show.changes import changes
@@ -47,6 +50,7 @@ class LiveFigures:
         self._rounds = FileRounds(state)
         client = redis.Redis.from_url(redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
         self._stats, self._pool = Stats(client, prefix), Pool(client, prefix)
+        self._kpis, self._rollout = KpiStore(client, prefix), RolloutFiles(state.registry)
         self._lives = lives
         self._canary_seconds = canary_seconds
         self._began = time.monotonic()
@@ -71,6 +75,8 @@ class LiveFigures:
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
             )
+        with contextlib.suppress(UnderstudyError, ValueError):
+            now = self._with_rollback(now)
         stamp = time.strftime("%H:%M:%S")
         self._events.extend(f"{stamp} {what}" for what in changes(self._last, now))
         self._last = replace(now, events=tuple(self._events))
@@ -125,6 +131,15 @@ class LiveFigures:
         summary = stages["gate"].summary
         few = str(summary.get("few") or "")
         return replace(now, gate=gate_said(summary), gate_short=gate_short(summary), few=few)
+
+    def _with_rollback(self, now: Figures) -> Figures:
+        """`now` with what the last rollback cost; the operator who asked for it looks here."""
+        state = self._rollout.load()
+        if state is None or state.outcome is None or state.outcome.kind != "rollback":
+            return replace(now, fell="", fell_short="")
+        rows = self._kpis.by("version", timed=False)
+        kpis = {v: {kpi: Stat.read(found) for kpi, found in of.items()} for v, of in rows.items()}
+        return replace(now, fell=rollback_cost(state, kpis), fell_short=rollback_cost_short(state, kpis))
 
     def _similarity(self) -> dict[str, float]:
         """Mean similarity of the latest shadow pairs by the kind of question of their session."""

@@ -56,7 +56,8 @@ def _versions(now: Figures) -> Panel:
         table.add_row("frozen", Text(", ".join(now.frozen), style="yellow"))
     if now.behind:
         table.add_row("behind", _cut(", ".join(f"{name} at {epoch}" for name, epoch in now.behind.items()), "bold red"))
-    return Panel(table, title="versions", title_align="left")
+    fell = _cut(now.fell_short, style="bold red") if now.fell_short else None
+    return Panel(table, title="versions", title_align="left", subtitle=fell, subtitle_align="left")
 
 
 def _hard(now: Figures, rows: int) -> Panel:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import time
+
+import redis
+from rich.console import Console
 
 from deploy.life.config import GateConfig
 from deploy.life.gate import decide
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, GatewayBeat, RoutingDocument, SlotView
+from feedback.store.keys import RedisKeys
 from serving.up.show.changes import changes
-from serving.up.show.figures import Figures
+from serving.up.show.figures import Figures, line
 from serving.up.show.live import LiveFigures, with_document
+from serving.up.show.view import render
+from tests.deploy.fleet import Moving, World
 from tests.deploy.life.judged import evaluation, learned, rows
 from understudy.state import StateDir
 
@@ -55,3 +62,28 @@ def test_what_the_gate_saw_stays_when_its_round_is_over_and_a_round_says_when_it
     assert any("gate passed: general exact" in event for event in judged.events)
     rounds.fail(1, {"error": "aborted"})
     assert (figures.look().stage, figures.look().gate_short) == (None, judged.gate_short)
+
+
+def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_once_as_an_event(
+    state_dir: StateDir, redis_url: str
+) -> None:
+    world = World(state_dir)
+    world.turn()
+    with Moving(world):
+        world.conductor.acts.perform("rollback", "v1", "test")
+    figures = LiveFigures(world.state, "http://127.0.0.1:1", redis_url, "us:", dict)
+    assert figures.look().fell == ""
+    client = redis.Redis.from_url(redis_url)
+    for version, mean in (("v2", 0.46), ("v1", 0.16)):
+        sums = {"similarity:n": 100, "similarity:s": 100 * mean, "similarity:q": 100 * (mean**2 + 0.01)}
+        client.hset(f"{RedisKeys('us:').kpis}version:{version}", mapping=sums)
+    now = figures.look()
+    said = "the rollback from v2 made live similarity fall: 0.46 (100 pairs) -> 0.16 (100 pairs)"
+    assert now.fell.startswith(said)
+    assert said in line(now)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(now, "gateway"))
+    assert "rollback: similarity 0.46 -> 0.16" in console.export_text()
+    assert len([event for event in figures.look().events if said in event]) == 1
+    client.delete(f"{RedisKeys('us:').kpis}version:v1")
+    assert figures.look().fell == ""

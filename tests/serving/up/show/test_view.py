@@ -48,6 +48,7 @@ figures = st.builds(
     frozen=st.lists(st.sampled_from(["promotion", "learning", "student"]), unique=True).map(tuple),
     gate_short=st.sampled_from(["", "gate refused: general exact 98→97 facts 100→100; new exact 2→81 facts 3→80 %"]),
     few=st.sampled_from(["", "judged on few: a loss below 5.5 points would not be seen"]),
+    fell_short=st.sampled_from(["", "rollback: similarity 0.46 -> 0.16"]),
     behind=st.dictionaries(names, st.integers(0, 9)), events=st.lists(words).map(tuple),
 )  # fmt: skip
 
