@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -13,8 +14,14 @@ from deploy.control.context import ControlContext
 from deploy.control.operations import NOTHING_NOTED, Damaged, Noted, Operations
 from deploy.control.versions import mark_bad
 from deploy.life.canary import Canary, round_to
-from deploy.life.state import Freeze, Operation
-from understudy.errors import Conflict, NotFound, Unavailable
+from deploy.life.deployment import Note
+from deploy.life.state import AskedFor, Freeze, Operation
+from understudy.errors import BadRequest, Conflict, NotFound, Unavailable, UnderstudyError
+from understudy.ids import random_id
+
+log = logging.getLogger("understudy.controller")
+AGAIN = 5.0
+"""Seconds after which what could not be done is tried again."""
 
 
 class OperatorActs:
@@ -28,6 +35,7 @@ class OperatorActs:
         self._canary = canary
         self._tick = tick
         self._busy = threading.Lock()
+        self._again = 0.0
 
     def unaudited(self) -> dict[str, str]:
         """{"warning"} for an answer while something that happened is not in the audit log, else nothing."""
@@ -57,27 +65,28 @@ class OperatorActs:
             return self._context.deployment.state.frozen
 
     def apply(self, experiment: Experiment, actor: str) -> int:
-        """Begin or replace an experiment; returns the epoch that carries it."""
+        """Begin or replace an experiment; returns the epoch that carries it.
+
+        Raises:
+            Unavailable: it cannot be written down; the message says whether it follows.
+        """
+        wanted = experiment.model_dump(mode="json")
         with self._context.lock:
-            self._context.deployment.audit.append(
-                "experiment.applied", actor, experiment=experiment.model_dump(mode="json")
-            )
-            self._context.experiments.put(experiment)
-            self._tick()
-            return self._context.document.epoch if self._context.document is not None else 0
+            self._context.experiments.check(experiment.id)
+            wish = AskedFor(id=random_id(), act="apply", actor=actor, name=experiment.id, experiment=wanted)
+            return self._intend(wish, "experiment.applied", {"experiment": wanted})
 
     def stop_experiment(self, name: str, actor: str, noted: Noted = NOTHING_NOTED) -> int:
         """Take an experiment away; returns the epoch without it.
 
         Raises:
             NotFound: there is none that was applied.
+            Unavailable: see `apply`.
         """
         with self._context.lock:
             self._context.experiments.get(name)
-            self._context.deployment.audit.append("experiment.stopped", actor, experiment=name, **noted)
-            self._context.experiments.delete(name)
-            self._tick()
-            return self._context.document.epoch if self._context.document is not None else 0
+            wish = AskedFor(id=random_id(), act="stop", actor=actor, name=name)
+            return self._intend(wish, "experiment.stopped", {"experiment": name, **noted})
 
     def abort_round(self, number: int | None, actor: str, noted: Noted = NOTHING_NOTED) -> dict[str, Any]:
         """End round `number`, or the one under way, as failed; its candidate, if it has one, is taken back.
@@ -88,7 +97,7 @@ class OperatorActs:
         Raises:
             NotFound: there is no such round, or none under way.
             Conflict: it has ended, its candidate is live already, or is about to be.
-            Unavailable: it cannot be written down; nothing changed.
+            Unavailable: see `apply`.
         """
         with self._context.lock:
             rounds, state = self._context.deployment.rounds, self._context.deployment.state
@@ -100,17 +109,59 @@ class OperatorActs:
             coming = None if state.operation is None else state.operation.target
             if this.candidate is not None and this.candidate in (state.stable, coming):
                 raise Conflict(f"{this.candidate} is live or about to be; `understudy rollback` takes it back")
-            why = f"aborted by {actor}"
-            self._context.deployment.audit.append(
-                "round.aborted", actor, round=this.id, stage=this.state, candidate=this.candidate, **noted
-            )
-            if this.candidate is not None:
-                self._canary.withdraw(this.candidate, why, actor)
-            ended = rounds.fail(this.id, {"error": why, "why": why, "decided_by": actor})
-            self._tick()
+            said = {"round": this.id, "stage": this.state, "candidate": this.candidate, **noted}
+            self._intend(AskedFor(id=random_id(), act="abort", actor=actor, round=this.id), "round.aborted", said)
             return {
-                "round": this.id, "stage": this.state, "state": ended.state, "candidate": this.candidate, "why": why,
+                "round": this.id, "stage": this.state, "state": rounds.get(this.id).state,
+                "candidate": this.candidate, "why": _why(actor),
             }  # fmt: skip
+
+    def carry_out(self, _: ControlContext) -> None:
+        """The step that does what an operator asked for of a controller that was killed, or of a disk without room."""
+        if self._context.deployment.state.asked and self._context.clock() >= self._again:
+            self._again = self._context.clock() + AGAIN
+            try:
+                self._do_all()
+            except (OSError, UnderstudyError) as error:
+                log.warning("what an operator asked for is not done yet: %s", error)
+
+    def _intend(self, wish: AskedFor, action: str, said: dict[str, Any]) -> int:
+        """Write down that it is wanted, with its audit entry in the same write; do it; the epoch that carries it."""
+        deployment = self._context.deployment
+        deployment.audit.check_open()
+        deployment.change(notes=((action, wish.actor, said),), asked=(*deployment.state.asked, wish))
+        try:
+            self._do_all()
+        except OSError as error:
+            raise Unavailable(f"it is written down and follows when that can be: {error.strerror}") from error
+        self._tick()
+        return self._context.document.epoch if self._context.document is not None else 0
+
+    def _do_all(self) -> None:
+        deployment = self._context.deployment
+        for wish in deployment.state.asked:
+            notes: list[Note] = []
+            try:
+                self._do(wish)
+            except (ValueError, BadRequest, NotFound) as error:  # no later try can do it
+                notes = [(f"{wish.act}.failed", "controller", {"why": str(error)})]
+            left = tuple(one for one in deployment.state.asked if one.id != wish.id)
+            deployment.change(notes=notes, asked=left)
+
+    def _do(self, wish: AskedFor) -> None:
+        """The deed; done a second time it changes nothing."""
+        rounds, experiments = self._context.deployment.rounds, self._context.experiments
+        if wish.act == "apply":
+            experiments.put(Experiment.model_validate(wish.experiment))
+        elif wish.act == "stop":
+            if any(one.id == wish.name for one in experiments.all()):
+                experiments.delete(wish.name)
+        else:
+            this, why = rounds.get(wish.round), _why(wish.actor)
+            if this.candidate is not None:
+                self._canary.withdraw(this.candidate, why, wish.actor)
+            if not this.finished:
+                rounds.fail(this.id, {"error": why, "why": why, "decided_by": wish.actor})
 
     def perform(
         self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED
@@ -189,3 +240,7 @@ class OperatorActs:
             if not behind or self._context.clock() >= until or self._context.stopping.is_set():
                 return behind
             self._context.stopping.wait(0.02)
+
+
+def _why(actor: str) -> str:
+    return f"aborted by {actor}"

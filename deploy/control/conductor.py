@@ -40,7 +40,7 @@ class Conductor:
         self.operations = Operations(deployment)
         self.canary = Canary(deployment, gate)
         self.acts = OperatorActs(self.context, self.operations, self.canary, self.tick)
-        self._steps = tick_steps(self.context, self.operations, self.canary, further)
+        self._steps = tick_steps(self.context, self.operations, self.canary, self.acts.carry_out, further)
 
     @property
     def document(self) -> RoutingDocument | None:

@@ -23,6 +23,7 @@ class ExperimentStore(Protocol):
     def all(self) -> tuple[Experiment, ...]: ...
     def stopped(self) -> tuple[Experiment, ...]: ...
     def get(self, name: str) -> Experiment: ...
+    def check(self, name: str) -> None: ...
     def put(self, experiment: Experiment) -> None: ...
     def delete(self, name: str) -> None: ...
 
@@ -53,6 +54,14 @@ class FileExperiments:
                 return experiment
         known = ", ".join(e.id for e in self.all()) or "none"
         raise NotFound(f"there is no active experiment {name!r} (there are: {known})", param="id")
+
+    def check(self, name: str) -> None:
+        """Whether an experiment may have this id.
+
+        Raises:
+            BadRequest: it may not.
+        """
+        self._path(name)
 
     def put(self, experiment: Experiment) -> None:
         """Write an experiment; it is in the next routing document."""

@@ -28,11 +28,13 @@ FOLLOW = 30.0
 
 
 def tick_steps(
-    context: ControlContext, operations: Operations, canary: Canary, further: tuple[ControlStep, ...]
-) -> tuple[ControlStep, ...]:
-    """All steps of a tick."""
+    context: ControlContext, operations: Operations, canary: Canary, asked: ControlStep,
+    further: tuple[ControlStep, ...],
+) -> tuple[ControlStep, ...]:  # fmt: skip
+    """All steps of a tick; `asked` does what operators asked for and is not done yet."""
     return (
         Settle(),
+        asked,
         hear_slots,
         adopt,
         absorb_bad,

@@ -108,6 +108,18 @@ class OperationOutcome(_Remembered):
     """Whether the audit log has how it ended."""
 
 
+class AskedFor(_Remembered):
+    """What an operator asked for whose deed is not in this state; done after it stands here, and again until it is."""
+
+    id: str
+    act: Literal["apply", "stop", "abort"]
+    actor: str
+    name: str = ""
+    """The experiment."""
+    experiment: dict[str, Any] = Field(default_factory=dict)
+    round: int = 0
+
+
 class PendingEntry(_Remembered):
     """An entry of the audit log that this change makes; `id` is the same in every try to write it."""
 
@@ -132,6 +144,8 @@ class ControlState(_Remembered):
     canary: CanaryState | None = None
     operation: Operation | None = None
     outcome: OperationOutcome | None = None
+    asked: tuple[AskedFor, ...] = ()
+    """Acts of operators that the audit log has and that may not be done yet; in their order."""
     frozen: tuple[Freeze, ...] = ()
     bad: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, VersionRecord] = Field(default_factory=dict)

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from ab.experiment import Experiment
+from deploy.life.state import AskedFor
 from deploy.rounds.store import FileRounds
-from tests.deploy.fleet import Moving, World, actions, register, to_canary
+from tests.deploy.fleet import Moving, Time, World, actions, register, to_canary
 from tests.waiting import eventually
 from understudy.errors import Conflict, NotFound, Unavailable
 from understudy.state import StateDir
@@ -23,6 +24,33 @@ def test_an_experiment_is_in_the_next_document_and_gone_after_it_is_stopped(worl
     assert world.turn().epoch == epoch
     world.conductor.acts.stop_experiment(experiment.id, "test")
     assert world.turn().experiments == ()
+
+
+def test_what_was_written_down_and_could_not_be_done_follows_when_it_can(world: World) -> None:
+    passed = Time()
+    world.start(passed)
+    world.turn()
+    place = world.state.registry / "experiments"
+    place.write_text("where a folder should be")
+    with pytest.raises(Unavailable, match="written down and follows"):
+        world.conductor.acts.apply(Experiment(id="a", arms={"teacher": 1.0}), "test")
+    passed.at += 6
+    assert world.turn().experiments == ()
+    place.unlink()
+    passed.at += 6
+    assert [one.id for one in world.turn().experiments] == ["a"]
+    assert actions(world).count("experiment.applied") == 1
+    assert world.conductor.deployment.state.asked == ()
+
+
+def test_what_can_never_be_done_is_told_and_holds_up_nothing_after_it(world: World) -> None:
+    gone = AskedFor(id="1", act="abort", actor="test", round=7)
+    apply = AskedFor(id="2", act="apply", actor="test", name="a", experiment={"id": "a", "arms": {"teacher": 1.0}})
+    strange = apply.model_copy(update={"id": "3", "experiment": {"of": "another release"}})
+    world.conductor.deployment.change(asked=(gone, strange, apply))
+    world.start()
+    assert [one.id for one in world.turn().experiments] == ["a"]
+    assert [action for action in actions(world) if action.endswith(".failed")] == ["abort.failed", "apply.failed"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ab.experiment import Experiment
 from deploy.life.kept.rebuild import rebuild
 from deploy.rounds.store import FileRounds
 from deploy.witness.collect import verify
@@ -107,15 +108,11 @@ def _moves(entry: dict[str, object]) -> bool:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("act", [promotion, rollback])
-def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
-    world: World, act: Callable[[World], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    version = world.candidate()
-    to_canary(world, version)
-    if act is promotion:
-        world.evidence(version, 60)
-    before = tmp_path / "before"
+def killed_everywhere(
+    world: World, act: Callable[[World], object], check: Callable[[World], None], folder: Path, said: Callable[[], str]
+) -> int:
+    """Kill `act` before each of its writes, each time on the same state, and `check` the successor; how many writes."""
+    before = folder / "before"
     shutil.copytree(world.state.root, before)
 
     def killed(number: int) -> int:
@@ -129,14 +126,79 @@ def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
         assert code in (0, KILLED), f"write {number}: exit code {code}"
         world.start()
         world.turn(5)
-        agreed(world)
+        check(world)
         return WENT_THROUGH if code == 0 else 0
 
     for number in range(1, MOST):
         shutil.rmtree(world.state.root)
         shutil.copytree(before, world.state.root)
         code = in_child(lambda number=number: trial(number))
-        assert code in (0, WENT_THROUGH), f"killed before write {number}: {capfd.readouterr().err}"
+        assert code in (0, WENT_THROUGH), f"killed before write {number}: {said()}"
         if code == WENT_THROUGH:
-            break
-    assert 15 < number < MOST - 1, "an act that writes less was not the one that is meant"
+            return number
+    raise AssertionError("it never went through")
+
+
+@pytest.mark.parametrize("act", [promotion, rollback])
+def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
+    world: World, act: Callable[[World], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    if act is promotion:
+        world.evidence(version, 60)
+    writes = killed_everywhere(world, act, agreed, tmp_path, lambda: capfd.readouterr().err)
+    assert writes > 15, "an act that writes less was not the one that is meant"
+
+
+EXPERIMENT = Experiment(id="a", arms={"teacher": 0.5, "student": 0.5})
+
+
+def apply(world: World) -> None:
+    world.conductor.acts.apply(EXPERIMENT, "test")
+
+
+def stop(world: World) -> None:
+    world.conductor.acts.stop_experiment("a", "test")
+
+
+def abort(world: World) -> None:
+    world.conductor.acts.abort_round(1, "test")
+
+
+def experiments_agree(world: World) -> None:
+    """The log's last word of the experiment is what is in force, once each."""
+    told = [action for action in actions(world) if action.startswith("experiment.")]
+    assert told in ([], ["experiment.applied"], ["experiment.applied", "experiment.stopped"])
+    wanted = (EXPERIMENT,) if told[-1:] == ["experiment.applied"] else ()
+    assert world.conductor.document is not None
+    assert world.conductor.experiments.all() == wanted == world.conductor.document.experiments
+    assert world.conductor.deployment.state.asked == ()
+    verify(world.state)
+
+
+def abort_agrees(world: World) -> None:
+    """Round, candidate and log say the same of it."""
+    aborted = FileRounds(world.state).get(1).state == "failed"
+    told, record = Counter(actions(world)), world.conductor.deployment.state.record("v3")
+    assert told["round.aborted"] == told["version.aborted"] == aborted
+    assert record.state == ("rolled_back" if aborted else "canary")
+    assert world.conductor.document is not None
+    assert world.conductor.document.candidate == (None if aborted else "v3")
+    assert world.conductor.deployment.state.asked == ()
+    verify(world.state)
+
+
+@pytest.mark.parametrize(
+    ("act", "check"), [(apply, experiments_agree), (stop, experiments_agree), (abort, abort_agrees)]
+)
+def test_what_an_operator_asked_for_is_done_and_told_or_neither(
+    world: World, act: Callable[[World], None], check: Callable[[World], None], tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    if act is stop:
+        apply(world)
+    elif act is abort:
+        to_canary(world, world.candidate())
+    writes = killed_everywhere(world, act, check, tmp_path, lambda: capfd.readouterr().err)
+    assert writes > 6, "an act that writes less was not the one that is meant"

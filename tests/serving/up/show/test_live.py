@@ -75,8 +75,10 @@ def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_on
     assert figures.look().fell == ""
     client = redis.Redis.from_url(redis_url)
     for version, mean in (("v2", 0.46), ("v1", 0.16)):
-        sums = {"similarity:n": 100, "similarity:s": 100 * mean, "similarity:q": 100 * (mean**2 + 0.01)}
-        client.hset(f"{RedisKeys('us:').kpis}version:{version}", mapping=sums)
+        client.hset(
+            f"{RedisKeys('us:').kpis}version:{version}",
+            mapping={"similarity:n": 100, "similarity:s": 100 * mean, "similarity:q": 100 * (mean**2 + 0.01)},
+        )
     now = figures.look()
     said = "the rollback from v2 made live similarity fall: 0.46 (100 pairs) -> 0.16 (100 pairs)"
     assert now.fell.startswith(said)
