@@ -22,6 +22,8 @@ Agrees = Callable[[Sequence[Row]], Sequence[bool]]
 """Asks the parent whether each token of the teacher's text is its own choice."""
 ASKED = 2
 """Times `max_hard` old rows are asked of the parent, since it has learned many of them."""
+FEW = 30
+"""Held-out failures below which those count, too, that stand for all traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def select(material: Material, config: DataConfig, agrees: Agrees) -> Selection:
     general = [*learned, *_distinct(material.general, taken)]
     replay = balanced(general, config.max_replay)
     dropped = {
-        "held_out_surplus": held - len(holdout),
+        "held_out_surplus": held - len({prompt_key(row) for row in holdout}),
         "fresh_surplus": len(fresh) - len(now),
         "old_surplus": len(older) - len(hard) - len(learned),
         "replay_surplus": len(general) - len(replay),
@@ -91,7 +93,11 @@ def select(material: Material, config: DataConfig, agrees: Agrees) -> Selection:
 
 
 def _holdout(material: Material, config: DataConfig, agrees: Agrees) -> list[Row]:
-    """Hard rows of the exchanges that do not stand for all traffic, general ones of those that do."""
+    """Hard rows of the exchanges that do not stand for all traffic, general ones of those that do.
+
+    Where too few of the former were held out, fresh failures among the latter, which are held out anyway, are judged as
+    hard rows too: real traffic of a few hundred requests would else end in no judgement.
+    """
     taken: set[str] = set()
     hard = [r for r in material.fresh if _held(r, config) and not is_general(r.exchange)]
     older = [r for r in material.old if _held(r, config) and not is_general(r.exchange)]
@@ -99,6 +105,8 @@ def _holdout(material: Material, config: DataConfig, agrees: Agrees) -> list[Row
     general = [r.as_anchor(r.why) for r in failed if _held(r, config) and is_general(r.exchange)]
     judged = balanced(_distinct(general, taken), config.holdout_general)
     fresh = _distinct(hard, taken)[: config.holdout_hard]
+    shared = [r for r in material.fresh if _held(r, config) and is_general(r.exchange)]
+    fresh += _distinct(shared, {prompt_key(r) for r in fresh})[: max(0, min(FEW, config.holdout_hard) - len(fresh))]
     old, _ = _asked(_distinct(older, taken)[: config.holdout_hard], agrees, _room(len(fresh), config.holdout_hard))
     return [*fresh, *old, *judged]
 

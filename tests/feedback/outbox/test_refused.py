@@ -76,7 +76,7 @@ def test_the_number_of_a_dead_letter_is_no_gap(narrow: str, make: Make, redis_ur
     outbox.put(exchange(0, session="s", reply="长" * 40_000))
     outbox.put(exchange(1, session="s"))
     eventually(lambda: outbox.stats()["pending"] == 0 and outbox.stats()["dead"] == 1, 60)
-    consumer = make_consumer(redis_url, narrow, (EXCHANGES,), lambda topic, event: [["INCR", "seen"]])
+    consumer = make_consumer(redis_url, narrow, (EXCHANGES,), lambda topic, event: [["HINCRBY", "seen", "n", 1]])
     client = redis.Redis.from_url(redis_url)
-    eventually(lambda: consumer.step() >= 0 and int(client.get("seen") or 0) >= 2, 30)
+    eventually(lambda: consumer.step() >= 0 and int(client.hget("seen", "n") or 0) >= 2, 30)
     assert client.hget("us:kpi:counters", "bus.lost") is None

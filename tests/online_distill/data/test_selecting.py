@@ -87,12 +87,25 @@ def test_no_prompt_is_both_trained_on_and_held_out(
     config = DataConfig(holdout_share=share, general_holdout_share=share)
     chosen = select(material, config, everything_known if known else nothing_known)
     assert not {prompt_key(row) for row in chosen.train} & {prompt_key(row) for row in chosen.holdout}
-    keys = [prompt_key(row) for row in chosen.train + chosen.holdout]
-    assert len(keys) == len(set(keys))
+    for part in (
+        chosen.train,
+        [r for r in chosen.holdout if r.role == "hard"],
+        [r for r in chosen.holdout if r.role != "hard"],
+    ):
+        keys = [prompt_key(row) for row in part]
+        assert len(keys) == len(set(keys))
     assert all(row.weight == (3.0 if row.role == "hard" else 1.0) for row in chosen.train)
     assert not any(is_reserved(row.cluster) for row in chosen.train)
     for part in why_of(chosen, "hard"):
         assert part["old"] <= part["fresh"]
+
+
+def test_of_few_failures_those_that_stand_for_all_traffic_are_judged_as_failures_too() -> None:
+    """Of 60 failures a fifth of one half is held out otherwise: six, on which nothing can be judged."""
+    chosen = select(Material(rows(60, "fresh"), [], rows(200, "replay", 300)), DataConfig(), nothing_known)
+    hard = {prompt_key(row) for row in chosen.holdout if row.role == "hard"}
+    assert len(hard) >= 10
+    assert not hard & {prompt_key(row) for row in chosen.train}
 
 
 def test_an_exchange_stays_on_its_side_whatever_else_there_is() -> None:

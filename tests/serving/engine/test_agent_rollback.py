@@ -45,7 +45,10 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     register(settled.registry, oldest, OLDEST, tmp_path / "models", settled.registry.path(EARLIER))
     deployment = Deployment(settled.state, Settings())
     deployment.beats = settled.routing.beats.slots()
-    moves = [(LATER, "adopted", "test"), (EARLIER, "kept", "test"), (OLDEST, "kept", "test")]
+    known = {v: deployment.state.record(v).state for v in (LATER, EARLIER, OLDEST)}  # by the documents of other tests
+    moves = [(v, "superseded", "test") for v, state in known.items() if state == "live" and v != LATER]
+    moves += [(LATER, "adopted" if known[LATER] == "registered" else "restored", "test")] * (known[LATER] != "live")
+    moves += [(v, "kept", "test") for v in (EARLIER, OLDEST) if known[v] == "registered"]
     deployment.change(*moves, stable=LATER, previous=(EARLIER, OLDEST), teacher=TEACHER)
     made = Conductor(deployment, settled.routing, GateConfig())
     made.tick()

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.registry.manifest import weight_hashes
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.runner import EngineRunner
-from tests.engines import EARLIER, Engines
+from tests.engines import EARLIER, LATER, Engines
 from tests.waiting import eventually_async
 from trials.system import free_ports
 from understudy.state import StateDir
@@ -30,10 +31,11 @@ async def test_without_a_fork_server_an_engine_starts_plainly_and_leaves_nothing
         "student-b", config, key="k", control_key="c", state=StateDir(tmp_path), fork_socket=tmp_path / "no.sock"
     )
     try:
-        pid = await runner.start(EARLIER, engines.registry.path(EARLIER))
+        hashes = {v: weight_hashes(engines.registry.manifest(v)) for v in (EARLIER, LATER)}
+        pid = await runner.start(EARLIER, engines.registry.path(EARLIER), hashes[EARLIER])
         state = await runner.control.state()
         assert (state.version, state.open) == (EARLIER, False)
-        seconds, _ = await runner.control.load(str(engines.registry.path("v2")), "v2", 60)
+        seconds, _ = await runner.control.load(str(engines.registry.path(LATER)), LATER, hashes[LATER], 60)
         assert seconds < 30
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         shared = in_shared_memory(family)
