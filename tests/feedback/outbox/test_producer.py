@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import redis
 
+from feedback.events import EXCHANGES
+from feedback.outbox.producer import Producer
+from feedback.outbox.spool import Entry, Spool
 from feedback.store.server import RedisServer, free_port
 from tests.feedback.factory import exchange
-from tests.feedback.outbox.conftest import Make, read
+from tests.feedback.outbox.conftest import Make, bus_at, read
 from tests.waiting import eventually
 
 
@@ -35,6 +39,24 @@ def test_published_events_leave_the_spool(make: Make, redis_url: str) -> None:
     eventually(lambda: outbox.stats()["published"] == 1)
     eventually(lambda: outbox.stats()["spool_bytes"] == 0)
     assert outbox.stats()["pending"] == 0
+
+
+def test_what_the_bus_has_only_just_named_stays_in_the_spool(tmp_path: Path, redis_url: str) -> None:
+    """Two events, the first named six seconds before the second answer of the bus, the other one just then."""
+    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
+    producer = Producer(spool, bus_at(redis_url), keep=6.0)
+    place, now = (EXCHANGES, 0), time.monotonic()
+    spool.append([Entry(*place, "s", b"{}")])
+    producer._round()
+    producer._ask([place], now + 1)
+    spool.append([Entry(*place, "s", b"{}")])
+    producer._round()
+    producer._ask([place], now + 3)
+    assert spool.first(*place) == 1
+    producer._ask([place], now + 7.5)
+    assert spool.first(*place) == 2
+    assert [event.number for event in spool.batch(*place, 0, 10)] == [2]
+    spool.close()
 
 
 def test_a_bus_that_forgot_its_last_moments_gets_them_again(make: Make, redis_url: str) -> None:
