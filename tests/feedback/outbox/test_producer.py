@@ -10,6 +10,7 @@ import redis
 from feedback.events import EXCHANGES
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import Entry, Spool
+from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer, free_port
 from tests.feedback.factory import exchange
 from tests.feedback.outbox.conftest import Make, bus_at, read
@@ -78,3 +79,22 @@ def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_
     outbox.put(exchange(2, session="s"))
     eventually(lambda: [e.response_id for e in read(redis_url)] == ["resp-2"])
     assert outbox.stats()["bus_up"]
+
+
+def test_a_partition_that_fails_holds_up_no_other(tmp_path: Path, redis_url: str) -> None:
+    """Where the first partition's stream should be lies something else."""
+    client, bus = redis.Redis.from_url(redis_url), bus_at(redis_url)
+    client.set(RedisKeys("us:").stream(EXCHANGES, 0), "not a stream")
+    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
+    producer = Producer(spool, bus, keep=6.0)
+    spool.append([Entry(EXCHANGES, part, "s", b"{}") for part in (0, 1)])
+    producer.start()
+    try:
+        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 1, "", 9)] == [b"{}"])
+        assert not producer.up
+        client.delete(RedisKeys("us:").stream(EXCHANGES, 0))
+        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 0, "", 9)] == [b"{}"])
+        eventually(lambda: producer.up)
+    finally:
+        producer.close(1)
+        spool.close()
