@@ -12,6 +12,7 @@ from deploy.control.acts import OperatorActs
 from deploy.control.context import ControlContext
 from deploy.control.experiments import ExperimentStore, FileExperiments
 from deploy.control.operations import Operations
+from deploy.control.purging import TenantPurges
 from deploy.control.steps import ControlStep, takes_back, tick_steps
 from deploy.life.canary import Canary
 from deploy.life.config import GateConfig
@@ -40,7 +41,9 @@ class Conductor:
         self.operations = Operations(deployment)
         self.canary = Canary(deployment, gate)
         self.acts = OperatorActs(self.context, self.operations, self.canary, self.tick)
-        self._steps = tick_steps(self.context, self.operations, self.canary, self.acts.carry_out, further)
+        self.purges = TenantPurges(self.context, self.acts)
+        asked = (self.acts.carry_out, self.purges.go_on)
+        self._steps = tick_steps(self.context, self.operations, self.canary, asked, further)
 
     @property
     def document(self) -> RoutingDocument | None:

@@ -28,13 +28,13 @@ FOLLOW = 30.0
 
 
 def tick_steps(
-    context: ControlContext, operations: Operations, canary: Canary, asked: ControlStep,
+    context: ControlContext, operations: Operations, canary: Canary, asked: tuple[ControlStep, ...],
     further: tuple[ControlStep, ...],
 ) -> tuple[ControlStep, ...]:  # fmt: skip
-    """All steps of a tick; `asked` does what operators asked for and is not done yet."""
+    """All steps of a tick; `asked` do what operators asked for and is not done yet."""
     return (
         Settle(),
-        asked,
+        *asked,
         hear_slots,
         adopt,
         absorb_bad,

@@ -112,12 +112,17 @@ class AskedFor(_Remembered):
     """What an operator asked for whose deed is not in this state; done after it stands here, and again until it is."""
 
     id: str
-    act: Literal["apply", "stop", "abort"]
+    act: Literal["apply", "stop", "abort", "purge"]
     actor: str
     name: str = ""
-    """The experiment."""
+    """The experiment, or the tenant."""
     experiment: dict[str, Any] = Field(default_factory=dict)
     round: int = 0
+    until: float = 0.0
+    """What happened up to then is purged, in seconds since the epoch."""
+    learned: tuple[str, ...] = ()
+    inherited: tuple[str, ...] = ()
+    """See `deploy.control.purging.Purge`: nobody can tell once the rows are gone."""
 
 
 class PendingEntry(_Remembered):

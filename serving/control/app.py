@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
-from deploy.control.purging import purge_tenant
 from serving.control.door import Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
@@ -94,6 +93,7 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     app = FastAPI(
         title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
     )
+    conductor.purges.in_redis = lambda tenant, until: sources.purge(tenant, until)
     views = Views(conductor, sources)
     experiments = Experiments(conductor, sources)
     parts = (_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources))
@@ -206,15 +206,8 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.delete("/pool")
     def purge(who: Who, tenant: ShortText) -> PurgeReply:
-        conductor.deployment.audit.append("pool.purge.begun", "operator", tenant=tenant, **who.noted())
-        until = time.time()
-        done = purge_tenant(conductor.deployment, conductor.acts, tenant, until, lambda: sources.purge(tenant, until))
-        reply = PurgeReply(
-            tenant=tenant, removed=done.removed, rows=done.files.rows, rounds=list(done.files.rounds), ended=done.ended,
-            learned=list(done.learned), inherited=list(done.inherited),
-        )  # fmt: skip
-        conductor.deployment.audit.append("pool.purged", "operator", **reply.model_dump())
-        return reply
+        done = conductor.purges.ask(tenant, time.time(), "operator", who.noted())
+        return PurgeReply.model_validate(done.told(tenant))
 
     return router
 

@@ -5,6 +5,7 @@ The writes are counted by the process itself, as the interpreter reports them, s
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -187,6 +188,35 @@ def abort_agrees(world: World) -> None:
     assert world.conductor.document.candidate == (None if aborted else "v3")
     assert world.conductor.deployment.state.asked == ()
     verify(world.state)
+
+
+def purge(world: World) -> None:
+    world.conductor.purges.ask("acme", 200.0, "test")
+
+
+def purge_agrees(world: World) -> None:
+    """Begun and ended, once each, with the versions that learned; or nothing happened, and all is as it was."""
+    world.conductor.purges.in_redis = lambda tenant, until: 0
+    world.turn(2)
+    told = Counter(actions(world))
+    begun, lines = told["pool.purge.begun"], (world.state.rounds / "1/select/train.jsonl").read_text().splitlines()
+    assert begun == told["pool.purged"] == told["round.aborted"] == (FileRounds(world.state).get(1).state == "failed")
+    assert [json.loads(line)["tenant"] for line in lines if line] == (["other"] if begun else ["acme", "other"])
+    entries = world.conductor.deployment.audit.entries()
+    assert [e["details"]["learned"] for e in entries if e["action"] == "pool.purged"] == [["v3"]] * begun
+    assert world.conductor.deployment.state.asked == ()
+    verify(world.state)
+
+
+def test_a_purge_that_was_begun_is_gone_on_with_after_a_kill(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    to_canary(world, world.candidate())
+    rows = world.state.rounds / "1" / "select"
+    rows.mkdir(exist_ok=True)
+    (rows / "train.jsonl").write_text("".join(json.dumps({"tenant": name}) + "\n" for name in ("acme", "other")))
+    writes = killed_everywhere(world, purge, purge_agrees, tmp_path, lambda: capfd.readouterr().err)
+    assert writes > 10, "an act that writes less was not the one that is meant"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ab.experiment import Experiment
 from deploy.control.purging import purge_tenant
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
@@ -25,10 +26,11 @@ from online_distill.data.clusters import Clusters
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row, read_rows, write_rows
 from serving.control.sources import Sources
-from tests.deploy.fleet import World
+from tests.deploy.fleet import Time, World, actions
 from tests.feedback.factory import exchange, hard
 from tests.waiting import eventually
 from understudy.config import Config
+from understudy.errors import Unavailable
 
 PLANTED = 100
 WINDOW = 20
@@ -141,3 +143,26 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
     eventually(lambda: outbox.stats()["pending"] == 0)
     assert outbox.stats()["dropped"]["purged"] == 1
     outbox.close()
+
+
+def test_a_purge_that_redis_could_not_take_is_gone_on_with_and_holds_up_nothing(world: World) -> None:
+    passed, away = Time(), [True]
+
+    def in_redis(tenant: str, until: float) -> int:
+        if away:
+            raise Unavailable("Redis is away")
+        return 3
+
+    world.start(passed).purges.in_redis = in_redis
+    with pytest.raises(Unavailable, match="Redis is away"):
+        world.conductor.purges.ask("acme", 200.0, "test")
+    passed.at += 6
+    world.conductor.acts.apply(Experiment(id="a", arms={"teacher": 1.0}), "test")
+    assert [one.id for one in world.turn().experiments] == ["a"]
+    assert "pool.purged" not in actions(world)
+    away.clear()
+    passed.at += 6
+    world.turn()
+    (told,) = [e["details"] for e in world.conductor.deployment.audit.entries() if e["action"] == "pool.purged"]
+    assert (told["tenant"], told["removed"]) == ("acme", 3)
+    assert world.conductor.deployment.state.asked == ()
