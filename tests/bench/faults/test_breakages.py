@@ -1,4 +1,4 @@
-"""The benchmark tells when a repair is taken away: a copy of the code without it loses events."""
+"""The benchmark tells when a repair is taken away: without it a copy of the code loses, doubles or reorders events."""
 
 from __future__ import annotations
 
@@ -19,26 +19,48 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 LANE, PRODUCER = "feedback/outbox/lane.py", "feedback/outbox/producer.py"
-BREAKAGES = {
+CONSUMER, EFFECTS = "feedback/consume/consumer.py", "feedback/store/lua/effects.lua"
+Change = tuple[str, str, str]
+"""(file, what stands there, what stands there instead)."""
+MANY, FEW = ("16", "8000"), ("6", "600")
+"""Faults and events: where a fault must fall into a moment, and where any one will do."""
+BREAKAGES: dict[str, tuple[list[Change], str, str, tuple[str, str]]] = {
     "an event leaves the spool at the bus's first answer": (
-        LANE, "believed = held.highest if held.sure and not gone else 0", "believed = held.highest", "cut", "lost",
+        [(LANE, "believed = held.highest if held.sure and not gone else 0", "believed = held.highest")],
+        "cut", "lost", MANY,
     ),
     "a bus that went back is not asked": (
-        PRODUCER, "        self._ask(list(places), now)\n", "", "cut", "lost",
+        [(PRODUCER, "        self._ask(list(places), now)\n", "")], "cut", "lost", MANY,
+    ),
+    "a position is kept in memory, and no number is compared": (
+        [
+            (CONSUMER, "positions = self._positions(places)", "positions = [self._here.get(p, '') for p in places]"),
+            (CONSUMER, "self._bus.forget(topic, part, events[-1].position)",
+             "self._here[topic, part] = events[-1].position"),
+            (CONSUMER, "        self._renewed = 0.0\n", "        self._renewed = 0.0\n        self._here = {}\n"),
+            (EFFECTS, "if n == 0 or n > highest then", "if true then"),
+        ],
+        "kill", "doubled", FEW,
+    ),
+    "a session's events go to any partition": (
+        [("feedback/bus/protocol.py", 'int(stable_id("partition", session)[:8], 16) % partitions',
+          '__import__("random").randrange(partitions)')],
+        "kill", "out_of_order", FEW,
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
 def test_a_repair_that_is_missing_shows(name: str, tmp_path: Path) -> None:
-    file, there, instead, only, counter = BREAKAGES[name]
+    edits, only, counter, (kills, events) = BREAKAGES[name]
     for folder in COPIED:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (tmp_path / file).read_text()
-    assert there in text
-    (tmp_path / file).write_text(text.replace(there, instead))
+    for file, there, instead in edits:
+        text = (tmp_path / file).read_text()
+        assert text.count(there) == 1, f"{there!r} stands {text.count(there)} times in {file}"
+        (tmp_path / file).write_text(text.replace(there, instead))
     result = tmp_path / "faults.json"
-    command = [sys.executable, "-m", "understudy", "bench", "faults", "--kills", "16", "--events", "8000"]
+    command = [sys.executable, "-m", "understudy", "bench", "faults", "--kills", kills, "--events", events]
     done = subprocess.run(
         [*command, "--only", only, "--json", result], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True, text=True, timeout=800,
