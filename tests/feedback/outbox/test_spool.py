@@ -132,7 +132,7 @@ def test_a_gateway_serves_meanwhile_and_counts_what_it_could_not_keep(
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """As SQLite itself says it: 2 is FULL, which syncs the log at each commit. Nothing short of a power cut shows it."""
+    """As SQLite says it: 2 is FULL, which syncs the log at each commit. Only a power cut would show it otherwise."""
     spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
     assert spool._opened().execute("PRAGMA synchronous").fetchone() == (2,)
     assert spool._opened().execute("PRAGMA journal_mode").fetchone() == ("wal",)
