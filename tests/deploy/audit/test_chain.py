@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ from deploy.audit.chain import (
     parse,
     to_line,
 )
+from deploy.audit.heads import signed_head
+from deploy.registry.signing import Signer
 from understudy.errors import IntegrityError
 
 
@@ -101,3 +104,14 @@ def test_the_end_of_another_log_does_not_follow_this_one() -> None:
         end.append(other)
     with pytest.raises(IntegrityError, match="log line 4 does not follow"):
         check([*chain(5)[:3], *end[2:]], "log")
+
+
+def test_behind_the_last_signed_entry_stands_only_what_needs_no_key(tmp_path: Path) -> None:
+    key, entries = Signer(tmp_path / "keys", tmp_path / "signing.id"), chain(3)
+    head = signed_head(3, entries[-1]["hash"], key)
+    entries[-1] = {**entries[-1], "key": head.key_id, "signature": head.signature}
+    refusal = following(entries[-1], Deed(2.0, "version.refused", "测试", {}))
+    forged = following(refusal, Deed(2.5, "version.promoted", "测试", {}))
+    assert check([*entries, refusal], "log", key) == ChainHead(4, refusal["hash"], 3)
+    with pytest.raises(IntegrityError, match="line 5 is not signed as those before it"):
+        check([*entries, refusal, forged], "log", key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def test_a_changed_manifest_is_refused(state_dir: StateDir, field: str) -> None:
     with pytest.raises(IntegrityError, match=r"manifest\.json"):
         Registry(state_dir).verify("v1")
     assert len(refused(state_dir)) == 1
+
+
+def test_a_version_that_lies_under_the_name_of_another_is_refused(state_dir: StateDir) -> None:
+    """All of it is signed and as it was registered; it is another version."""
+    for content in ("one", "two"):
+        register(state_dir, content)
+    shutil.rmtree(state_dir.versions / "v2")
+    shutil.copytree(state_dir.versions / "v1", state_dir.versions / "v2")
+    with pytest.raises(IntegrityError, match=r"v2/manifest\.json describes v1"):
+        Registry(state_dir).verify("v2")
+    assert len(refused(state_dir)) == 1
+    assert Registry(state_dir).verify("v1").version == "v1"
 
 
 def test_a_version_that_is_a_link_is_refused(state_dir: StateDir, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -28,6 +29,17 @@ def test_a_round_goes_through_all_stages_and_knows_its_candidate(store: RoundSto
     assert (done.state, done.candidate, done.why, done.finished) == ("done", "v3", "样本足够", True)
     assert store.current() is None
     assert store.begin("v3", "t1", "next").id == begun.id + 1
+
+
+def test_a_number_is_given_out_once_although_rounds_go_and_one_was_hardly_begun(state_dir: StateDir) -> None:
+    store = FileRounds(state_dir)
+    for _ in range(3):
+        store.fail(store.begin("v1", "t1", "w").id, {})
+    shutil.rmtree(state_dir.rounds / "1")
+    assert store.begin("v1", "t1", "w").id == 4
+    store.fail(4, {})
+    (state_dir.rounds / "5").mkdir()  # its controller was killed before it wrote more
+    assert store.begin("v1", "t1", "w").id == 6
 
 
 def test_the_latest_rounds_before_one_are_found_without_the_others(store: RoundStore) -> None:
