@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ ROWS = ("select/train.jsonl", "select/holdout.jsonl")
 TOLD = ("select/clusters.json", "select/summary.json")
 """Files that name clusters by their leaders' prompts."""
 RESERVOIR = "kept/reservoir.jsonl"
+DAMAGED = ".damaged"
+"""Ending of a reservoir that could not be read, of whatever tenants; nothing reads it again."""
 TARGETS = "kept/targets"
 
 
@@ -59,15 +61,16 @@ def forget_rounds(root: Path, tenant: str) -> Forgotten:
             rows += gone
             for shard in folder.glob("score/*.npz"):
                 shard.unlink(missing_ok=True)
-    leaders = _without_leaders(root / RESERVOIR, tenant)
     rows += _without_rows(root / RESERVOIR, tenant)
-    if leaders:
-        for folder in root.glob("[0-9]*"):
-            for name in TOLD:
-                _without_prompts(folder / name, leaders)
+    leaders = _leaders(root / RESERVOIR, tenant)
+    for folder in root.glob("[0-9]*"):
+        for name in TOLD:
+            _without_prompts(folder / name, tenant, leaders)
+    gone = _without_leaders(root / RESERVOIR, tenant)
+    (root / RESERVOIR).with_suffix(DAMAGED).unlink(missing_ok=True)
     if rows:
         shutil.rmtree(root / TARGETS, ignore_errors=True)
-    return Forgotten(tuple(touched), rows, len(leaders))
+    return Forgotten(tuple(touched), rows, gone)
 
 
 def draws_on(root: Path, number: int, tenant: str) -> bool:
@@ -119,41 +122,64 @@ def _without_rows(path: Path, tenant: str) -> int:
     return len(lines) - len(kept)
 
 
-def _without_leaders(path: Path, tenant: str) -> set[str]:
-    """Blank the tenant's leaders in the reservoir's head, for clusters go by their places; those that went."""
-    lines = _lines(path)
-    if not lines:
-        return set()
-    head: dict[str, Any] = json.loads(lines[0])
-    owners = head.get("owners", [])
-    gone = {lead for lead, owner in zip(head["leaders"], owners, strict=False) if owner == tenant and lead}
+def _leaders(path: Path, tenant: str) -> Sequence[str]:
+    """Ids of the clusters that the tenant leads, and masked prompts where the release before this one wrote them."""
+    head = _head(path)
+    owned = zip(head.get("leaders", ()), head.get("owners", ()), strict=False)
+    ids = [led["id"] for led in head.get("led", ()) if led["tenant"] == tenant]
+    return [*ids, *(prompt for prompt, owner in owned if owner == tenant and prompt)]
+
+
+def _without_leaders(path: Path, tenant: str) -> int:
+    """Blank the tenant's leaders in the reservoir's head, for clusters go by their places; how many there were.
+
+    To be done last: it is what tells which prompts have to go elsewhere.
+    """
+    head, gone = _head(path), 0
+    for led in head.get("led", ()):
+        if led["tenant"] == tenant and (led.pop("sealed", "") or led.get("prompt")):
+            gone, led["prompt"] = gone + 1, ""
+    for place, owner in enumerate(head.get("owners", ())):
+        if owner == tenant and head["leaders"][place]:
+            gone, head["leaders"][place] = gone + 1, ""
     if gone:
-        pairs = list(zip(head["leaders"], owners, strict=False))
-        head["leaders"] = ["" if owner == tenant else lead for lead, owner in pairs] + head["leaders"][len(pairs) :]
-        write_atomic(path, b"\n".join([json.dumps(head, ensure_ascii=False).encode(), *lines[1:]]))
+        write_atomic(path, b"\n".join([json.dumps(head, ensure_ascii=False).encode(), *_lines(path)[1:]]))
     return gone
 
 
-def _without_prompts(path: Path, leaders: set[str]) -> None:
+def _head(path: Path) -> dict[str, Any]:
+    """The first line of a reservoir; nothing where there is none, or it is damaged."""
+    try:
+        found = json.loads(_lines(path)[0])
+        return found if isinstance(found, dict) else {}
+    except (IndexError, ValueError):
+        return {}
+
+
+def _without_prompts(path: Path, tenant: str, leaders: Sequence[str]) -> None:
+    """Blank what the tenant's prompts name, sealed or not."""
     try:
         value = read_json(path)
     except (FileNotFoundError, ValueError):
         return
-    changed = [entry for entry in _entries(value) if _leads(entry["prompt"], leaders)]
-    for entry in changed:
-        entry["prompt"] = ""
+    changed = False
+    for entry in _entries(value):
+        ours = entry.get("tenant") == tenant or entry.get("cluster") in leaders or _leads(entry, leaders)
+        if ours and (entry.pop("sealed", "") or entry.get("prompt")):
+            entry["prompt"], changed = "", True
     if changed:
         write_json(path, value)
 
 
-def _leads(prompt: str, leaders: set[str]) -> bool:
+def _leads(entry: dict[str, Any], leaders: Sequence[str]) -> bool:
+    prompt = entry.get("prompt")
     return bool(prompt) and any(leader.startswith(prompt) for leader in leaders)
 
 
 def _entries(value: Any) -> Iterator[dict[str, Any]]:
-    """Objects of a JSON value that hold a prompt."""
+    """Objects of a JSON value that hold a prompt, or a sealed one."""
     if isinstance(value, dict):
-        if isinstance(value.get("prompt"), str):
+        if isinstance(value.get("prompt"), str) or "sealed" in value:
             yield value
         for item in value.values():
             yield from _entries(item)

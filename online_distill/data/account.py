@@ -12,20 +12,15 @@ from online_distill.data.selecting import lineage_digest
 
 SHOWN = 12
 """Clusters in a summary, those with most rows."""
-NAME = 80
-"""Characters of a cluster's leader that name it."""
 
 
-def by_cluster(train: Sequence[Row], holdout: Sequence[Row], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """For each cluster its name, whether it is reserved, and its rows by part and reason; the largest first."""
+def by_cluster(train: Sequence[Row], holdout: Sequence[Row]) -> list[dict[str, Any]]:
+    """For each cluster its id, whether it is reserved, and its rows by part and reason; the largest first."""
     counts: dict[str, Counter[str]] = {}
     for part, rows in (("train", train), ("holdout", holdout)):
         for row in rows:
             counts.setdefault(row.cluster, Counter())[f"{part}_{row.role}_{row.why}"] += 1
-    table = [
-        {"cluster": cluster, "prompt": names.get(cluster, "")[:NAME], "reserved": is_reserved(cluster), **n}
-        for cluster, n in counts.items()
-    ]
+    table = [{"cluster": cluster, "reserved": is_reserved(cluster), **n} for cluster, n in counts.items()]
     return sorted(table, key=lambda entry: (-counts[entry["cluster"]].total(), entry["cluster"]))
 
 

@@ -32,7 +32,7 @@ def gather(
     stale = too_old(fresh, [*hard, *anchors])
 
     def row(sample: HardSample, role: RowRole, why: Why) -> Row:
-        cluster = reservoir.clusters.of(asked(sample.messages), sample.tenant)
+        cluster = reservoir.clusters.of(asked(sample.messages), sample.tenant, sample.at)
         made = Row.of(sample, role, parent=parent, cluster=cluster, why=why)
         return made.model_copy(update={"student_text": ""}) if sample.id in stale else made
 

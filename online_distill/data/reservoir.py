@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from deploy.rounds.leading import ClusterLeader, opened, stored
 from feedback.pool.general import is_general
 from feedback.privacy.vault import Vault
 from online_distill.data.clusters import Clusters
@@ -71,9 +73,7 @@ class Reservoir:
 
     def save(self, path: Path, vault: Vault | None = None) -> None:
         """Write the file, whole or not at all."""
-        head = json.dumps(
-            {"schema_version": 1, "leaders": self.clusters.leaders, "owners": self.clusters.owners}, ensure_ascii=False
-        )
+        head = json.dumps({"schema_version": 2, "led": [stored(leader, vault) for leader in self.clusters.led]})
         write_atomic(path, b"".join(line + b"\n" for line in (head.encode(), *lines_of(self.rows, vault))))
 
 
@@ -83,14 +83,24 @@ def load_reservoir(path: Path, reserved: float = 0.2, vault: Vault | None = None
     What an exchange's own hash holds out stays held out then, too. `reserved`: share of the clusters that are
     never trained on.
     """
+    salt = (lambda tenant: vault.salted(tenant, "clusters")) if vault else (lambda tenant: "")
     if not path.is_file():
-        return Reservoir(Clusters(reserved=reserved))
+        return Reservoir(Clusters(reserved=reserved, salt=salt))
     try:
         head, *lines = path.read_bytes().split(b"\n")
         rows = list(rows_of(lines, vault))
         known = json.loads(head)
-        clusters = Clusters(known["leaders"], owners=known.get("owners", ()), reserved=reserved)
-        return Reservoir(clusters, rows)
+        return Reservoir(Clusters(_led(known, vault, reserved), reserved=reserved, salt=salt), rows)
     except (ValueError, KeyError, TypeError):
         path.replace(path.with_suffix(".damaged"))
-        return Reservoir(Clusters(reserved=reserved), anew=True)
+        return Reservoir(Clusters(reserved=reserved, salt=salt), anew=True)
+
+
+def _led(head: dict[str, Any], vault: Vault | None, reserved: float) -> list[ClusterLeader]:
+    """Who leads, as this release wrote it, or the one before, which neither sealed nor wrote down ids."""
+    if "led" in head:
+        return [opened(leader, vault) for leader in head["led"]]
+    owners = [*head.get("owners", ()), *[""] * len(head["leaders"])]
+    former = zip(head["leaders"], owners, strict=False)
+    led = [ClusterLeader(id="", tenant=owner or "default", prompt=prompt) for prompt, owner in former]
+    return Clusters(led, reserved=reserved).led

@@ -14,6 +14,7 @@ import torch
 from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.rounds.lost import LostReply
 from feedback.checks.evidence import evidence
+from feedback.privacy.vault import Vault
 from feedback.texts import last_user, prompt_text
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
@@ -37,7 +38,13 @@ class Question:
 
 
 def judge(
-    rows: Sequence[Row], parent: Path, candidate: Path, *, max_length: int, device: torch.device
+    rows: Sequence[Row],
+    parent: Path,
+    candidate: Path,
+    *,
+    max_length: int,
+    device: torch.device,
+    vault: Vault | None = None,
 ) -> tuple[Evaluation, list[LostReply]]:
     """Every row that fits `max_length` tokens, judged for both, with means by slice, kind and language; and what
     was lost, with examples of each slice.
@@ -69,8 +76,8 @@ def judge(
     after = _judged(encoder, questions, later) if finite else [NONE_RIGHT] * len(texts)
     judged = [
         JudgedRow(
-            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=row_key(q.row), parent=b,
-            candidate=a,
+            id=q.row.id, slice=_slice(q.row), kind=q.row.cluster or q.row.lang, prompt=row_key(q.row, vault),
+            parent=b, candidate=a,
         )
         for q, b, a in zip(questions, before, after, strict=True)
     ]  # fmt: skip
@@ -81,9 +88,13 @@ def judge(
     return Evaluation(candidate_finite=finite, rows=tuple(judged), summary=summary), lost
 
 
-def row_key(row: Row) -> str:
-    """Same prompt and same reply of the teacher, same key: what was judged by another teacher's reply is no twin."""
-    return hashlib.sha256(f"{prompt_key(row)}|{row.teacher_text}".encode()).hexdigest()[:16]
+def row_key(row: Row, vault: Vault | None = None) -> str:
+    """Same prompt and same reply of the teacher, same key: what was judged by another teacher's reply is no twin.
+
+    With a vault it is hashed under the tenant's key: nobody else can try whether something was asked.
+    """
+    text = f"{prompt_key(row)}|{row.teacher_text}"
+    return vault.salted(row.tenant, text) if vault else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _slice(row: Row) -> Any:

@@ -12,11 +12,15 @@ from deploy.life.deployment import Deployment
 from deploy.life.evaluation import Evaluation
 from deploy.life.slices import slice_changes
 from deploy.life.telling import gate_said
+from deploy.rounds.leading import prompt_of
 from deploy.rounds.lost import LOST, read_lost
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.record import Round
 from feedback.privacy.vault import FOLDER, Vault
 from serving.control.replies.rounds import LostRow, RoundReport, RoundRow, SliceRow, StageRow
+
+NAME = 80
+"""Characters of a cluster's leader that name it."""
 
 
 def round_row(one: Round) -> RoundRow:
@@ -91,6 +95,13 @@ def _evaluation(deployment: Deployment, number: int) -> Evaluation:
 def _clusters(deployment: Deployment, number: int) -> list[dict[str, Any]]:
     try:
         told = json.loads(deployment.rounds.file(number, "select", "clusters.json").read_bytes())
-        return [entry for entry in told["clusters"] if isinstance(entry, dict)]
+        vault = Vault(deployment.folder.spool / FOLDER)
+        return [_named(entry, vault) for entry in told["clusters"] if isinstance(entry, dict)]
     except (OSError, ValueError, LookupError, TypeError):
         return []
+
+
+def _named(entry: dict[str, Any], vault: Vault) -> dict[str, Any]:
+    """An entry with the beginning of its leader's prompt in the clear, for an operator to read."""
+    rest = {name: value for name, value in entry.items() if name not in ("led", "prompt")}
+    return rest | {"prompt": prompt_of(entry, vault)[:NAME]}

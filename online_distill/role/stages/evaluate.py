@@ -18,7 +18,9 @@ def evaluate_stage(context: Context) -> StageOutcome:
     rows = read_rows(context.folder("select") / "holdout.jsonl", context.vault)
     parent = context.registry.path(context.round.parent)
     candidate, device = context.folder("export") / MODEL, models.pick_device(context.config.device)
-    found, lost = judge(rows, parent, candidate, max_length=context.config.max_length, device=device)
+    found, lost = judge(
+        rows, parent, candidate, max_length=context.config.max_length, device=device, vault=context.vault
+    )
     write_lost(context.folder("evaluate") / LOST, lost, context.vault)
     write_json(context.folder("evaluate") / EVALUATION, found.model_dump(mode="json"))
     return StageOutcome({"candidate_finite": found.candidate_finite, **found.summary})

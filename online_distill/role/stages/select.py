@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from deploy.rounds.leading import stored
 from deploy.rounds.record import Round
 from online_distill.data.account import account, by_cluster
 from online_distill.data.config import DataConfig
@@ -47,8 +48,10 @@ def select_stage(context: Context) -> StageOutcome:
     write_rows(folder / "holdout.jsonl", chosen.holdout, context.vault)
     reservoir.keep([*material.general, *chosen.holdout, *_anchors(free)], config)
     reservoir.save(kept, context.vault)
-    table = by_cluster(train, chosen.holdout, reservoir.clusters.names())
-    write_json(folder / "clusters.json", {"schema_version": 1, "clusters": table})
+    table = by_cluster(train, chosen.holdout)
+    led = {leader.id: stored(leader, context.vault) for leader in reservoir.clusters.led}
+    named = [{**entry, "led": led[entry["cluster"]]} if entry["cluster"] in led else entry for entry in table]
+    write_json(folder / "clusters.json", {"schema_version": 2, "clusters": named})
     summary = {
         "position": position,
         **account(train, chosen.holdout, table),

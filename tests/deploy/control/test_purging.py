@@ -10,6 +10,7 @@ import pytest
 
 from ab.experiment import Experiment
 from deploy.control.purging import purge_tenant
+from deploy.rounds.leading import stored
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import Exchange, Verdict
@@ -31,6 +32,7 @@ from tests.feedback.factory import exchange, hard
 from tests.waiting import eventually
 from understudy.config import Config
 from understudy.errors import Unavailable
+from understudy.files import write_json
 
 PLANTED = 100
 WINDOW = 20
@@ -104,8 +106,10 @@ def fill(world: World, outbox: Outbox, url: str, sentences: list[str]) -> Pool:
     write_rows(folder / "holdout.jsonl", rows[:5])  # as a version wrote them that did not seal
     clusters = Clusters()
     for n, text in enumerate(["what others ask about", *sentences]):
-        clusters.of(text, "acme" if n else "other")
+        clusters.of(text, "acme" if n else "other", 100.0)
     Reservoir(clusters, rows).save(world.state.rounds / "kept" / "reservoir.jsonl", vault)
+    Reservoir(clusters, rows).save(world.state.rounds / "kept" / "reservoir.damaged")
+    write_json(folder / "clusters.json", {"clusters": [{"led": stored(leader, vault)} for leader in clusters.led]})
     eventually(lambda: outbox.stats()["pending"] == 0)
     return pool
 
@@ -117,7 +121,7 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
     pool = fill(world, outbox, own_redis.url, sentences)
     kept = world.state.rounds / "kept" / "reservoir.jsonl"
     places = on_disk(tmp_path, sentences)
-    assert {Path(place).name for place in places} == {"reservoir.jsonl", "holdout.jsonl"}
+    assert {Path(place).name for place in places} == {"holdout.jsonl", "reservoir.damaged"}
     sealed = outbox.vault.seal(exchange(1, tenant="acme", at=100.0))
     sources = Sources(Config({"redis": {"url": own_redis.url}}), RedisConfig(url=own_redis.url))
     done = purge_tenant(
@@ -136,7 +140,7 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
     assert [row.tenant for row in rows] == ["other"]
     again = load_reservoir(kept, vault=outbox.vault)
     assert again.rows == []
-    assert [leader for leader in again.clusters.leaders if leader] == ["what others ask about"]
+    assert [prompt for prompt in again.clusters.names().values() if prompt] == ["what others ask about"]
     outbox.put(exchange(7, tenant="acme", at=150.0))
     eventually(lambda: outbox.stats()["dropped"]["purged"] == 1)
     outbox.put(exchange(8, tenant="acme", at=250.0))

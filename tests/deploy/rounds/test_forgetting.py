@@ -32,6 +32,7 @@ def test_rows_targets_and_prompts_go_and_those_of_others_stay(tmp_path: Path) ->
     (tmp_path / "kept" / "reservoir.jsonl").write_text(json.dumps(head) + '\n{"tenant": "acme"}\n{"tenant": "other"}\n')
     summary = {"largest_clusters": [{"prompt": "ours to"}, {"prompt": "theirs"}, {"prompt": ""}]}
     (others / "select" / "summary.json").write_text(json.dumps(summary))
+    (tmp_path / "kept" / "reservoir.damaged").write_text('{"leaders": ["ours to hide"')
     gone = forget_rounds(tmp_path, "acme")
     assert (gone.rounds, gone.rows, gone.prompts) == ((1,), 2, 1)
     assert (with_both / "select" / "train.jsonl").read_text() == '{"id": "1", "tenant": "other"}\n'
@@ -41,8 +42,28 @@ def test_rows_targets_and_prompts_go_and_those_of_others_stay(tmp_path: Path) ->
     told = json.loads((others / "select" / "summary.json").read_text())["largest_clusters"]
     assert [entry["prompt"] for entry in told] == ["", "theirs", ""]
     assert not (tmp_path / "kept" / "targets").exists()
+    assert not (tmp_path / "kept" / "reservoir.damaged").exists()
     assert forget_rounds(tmp_path, "acme").rows == 0
     assert forget_rounds(tmp_path / "nowhere", "acme").rounds == ()
+
+
+def test_leaders_are_blanked_by_tenant_and_by_id_in_whatever_order_a_purge_was_cut_off(tmp_path: Path) -> None:
+    ours = {"id": "c1", "tenant": "acme", "at": 1.0, "sealed": "k.AAAA"}
+    led = [ours, {"id": "r-c2", "tenant": "other", "prompt": "x"}]
+    (tmp_path / "kept").mkdir()
+    reservoir = tmp_path / "kept" / "reservoir.jsonl"
+    reservoir.write_text(json.dumps({"schema_version": 2, "led": led}) + "\n")
+    told = tmp_path / "1" / "select" / "clusters.json"
+    told.parent.mkdir(parents=True)
+    former = {"cluster": "c1", "prompt": "as the release before wrote it"}
+    for _ in range(2):
+        told.write_text(json.dumps({"clusters": [{"cluster": "c1", "led": led[0]}, {"led": led[1]}, former]}))
+        forget_rounds(tmp_path, "acme")
+        blank = {"id": "c1", "tenant": "acme", "at": 1.0, "prompt": ""}
+        kept = [{"cluster": "c1", "led": blank}, {"led": led[1]}, {"cluster": "c1", "prompt": ""}]
+        assert json.loads(told.read_text())["clusters"] == kept
+        assert json.loads(reservoir.read_text().splitlines()[0])["led"] == [blank, led[1]]
+    assert forget_rounds(tmp_path, "acme").prompts == 0
 
 
 def test_versions_that_learned_and_those_trained_from_them_are_named(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_what_comes_later_moves_nothing_and_the_leaders_are_all_there_is_to_keep
     first = [clusters.of(prompt) for _, prompt in prompts(60)]
     for _, prompt in prompts(200, seed=6):
         clusters.of(prompt)
-    again = Clusters(clusters.leaders, most=40)
+    again = Clusters(clusters.led, most=40)
     assert [again.of(prompt) for _, prompt in prompts(60)] == first
     assert len(again.names()) <= 40
     assert set(first) <= set(again.names())
@@ -51,5 +51,22 @@ def test_a_fifth_of_the_clusters_is_reserved_and_of_no_kind_all_of_them() -> Non
     ids = list(clusters.names())
     assert 0.17 < sum(map(is_reserved, ids)) / len(ids) <= 0.2
     assert max(sum(found) / len(found) for found in kinds.values()) < 0.7
-    assert not any(map(is_reserved, Clusters(clusters.leaders, reserved=0).names()))
-    assert list(Clusters(clusters.leaders).names()) == ids
+    assert not any(map(is_reserved, Clusters(clusters.led, reserved=0).names()))
+    assert list(Clusters(clusters.led).names()) == ids
+
+
+def test_a_leader_that_was_purged_keeps_its_cluster_and_what_came_after_keeps_its_place() -> None:
+    clusters = Clusters()
+    for _, prompt in prompts(200):
+        clusters.of(prompt)
+    ids = list(clusters.names())
+    blank = [one.model_copy(update={"prompt": ""}) if n % 3 == 0 else one for n, one in enumerate(clusters.led)]
+    again = Clusters(blank)
+    assert list(again.names()) == ids
+    assert [again.of(one.prompt) for one in blank if one.prompt] == [one.id for one in blank if one.prompt]
+    assert again.of("") == again.of(" ") == Clusters(again.led).of("") not in ids
+
+
+def test_ids_tell_nothing_without_the_tenants_salt() -> None:
+    salted = [Clusters(salt=lambda tenant, key=key: tenant + key).of("when do you open?", "a") for key in ("1", "2")]
+    assert len({*salted, Clusters().of("when do you open?", "a")}) == 3

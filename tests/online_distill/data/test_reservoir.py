@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from feedback.pool.general import is_general
+from feedback.privacy.vault import Vault
+from online_distill.data.clusters import Clusters
 from online_distill.data.config import DataConfig
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row
@@ -35,7 +38,30 @@ def test_rows_are_kept_within_bounds_and_keeping_them_again_changes_nothing(tmp_
     assert reservoir.rows == before
     reservoir.save(tmp_path / "kept" / "reservoir.jsonl")
     again = load_reservoir(tmp_path / "kept" / "reservoir.jsonl")
-    assert (again.rows, again.clusters.leaders, again.anew) == (before, ["a prompt"], False)
+    assert (again.rows, list(again.clusters.names().values()), again.anew) == (before, ["a prompt"], False)
+
+
+def test_leaders_of_the_release_before_keep_their_clusters_and_are_sealed_from_then_on(tmp_path: Path) -> None:
+    path, vault = tmp_path / "kept" / "reservoir.jsonl", Vault(tmp_path / "keys")
+    prompts = ["where is my parcel with the lamp?", "我想要退货并且退款", "which bank is yours?"]
+    former = Clusters(reserved=0.5)
+    ids = [former.of(prompt) for prompt in prompts]
+    path.parent.mkdir()
+    path.write_text(json.dumps({"schema_version": 1, "leaders": prompts, "owners": ["acme", "other"]}) + "\n")
+    found = load_reservoir(path, 0.5, vault)
+    assert list(found.clusters.names()) == ids
+    assert [one.tenant for one in found.clusters.led] == ["acme", "other", "default"]
+    found.clusters.of("could somebody call me a taxi?", "acme", 9.0)
+    found.save(path, vault)
+    assert not any(word in path.read_text() for word in ("parcel", "退货", "\\u9000", "bank", "taxi"))
+    again = load_reservoir(path, 0.5, vault)
+    assert again.clusters.led == found.clusters.led
+    vault.keys.destroy("acme", 100.0)
+    after = load_reservoir(path, 0.5, vault)
+    assert list(after.clusters.names()) == list(found.clusters.names())
+    assert [bool(prompt) for prompt in after.clusters.names().values()] == [False, True, True, False]
+    found.save(path, vault)  # by a trainer that had read it before the purge
+    assert load_reservoir(path, 0.5, vault).clusters.led == after.clusters.led
 
 
 def test_lines_are_lines_whatever_the_text_holds(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from deploy.life.evaluation import JudgedReply
+from feedback.privacy.vault import Vault
 from online_distill import models
 from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
@@ -48,12 +49,15 @@ def test_a_prompt_that_is_sampled_again_has_the_key_that_it_had(teacher_folder: 
     assert found.rows[0].key == found.rows[2].key != found.rows[1].key
 
 
-def test_a_row_is_found_again_by_its_prompt_and_the_teachers_reply() -> None:
+def test_a_row_is_found_again_by_its_prompt_and_the_teachers_reply(tmp_path: Path) -> None:
     """After an upgrade the same prompt has another reply: what a version got right of the former one says nothing."""
     row = Row.of(make_samples(1)[0], "anchor", parent="v1")
     again = row.model_copy(update={"id": "other", "exchange": "other"})
     upgraded = row.model_copy(update={"teacher": "t2", "teacher_text": "On Monday."})
     assert row_key(row) == row_key(again) != row_key(upgraded)
+    vault = Vault(tmp_path)
+    assert row_key(row, vault) == row_key(again, vault)
+    assert len({row_key(row), row_key(row, vault), row_key(upgraded, vault), row_key(row, Vault(tmp_path / "b"))}) == 4
 
 
 def test_a_row_that_is_too_long_is_judged_on_neither_side(teacher_folder: Path, student: Path) -> None:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from fastapi.testclient import TestClient
 
+from deploy.rounds.leading import ClusterLeader, stored
 from deploy.rounds.lost import LOST, LostReply, write_lost
 from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
+from feedback.privacy.vault import FOLDER, Vault
 from serving.control.replies.rounds import RoundReport
 from serving.control.rounds import round_row
 from tests.deploy.fleet import World, to_canary
@@ -24,7 +26,10 @@ def test_a_judged_round_tells_slices_clusters_and_what_was_lost(admin: TestClien
         id="g1", slice="general", kind="c1", asked="几点?", teacher="5 点", candidate="6 点", exact=True, facts=True
     )
     write_lost(rounds.file(1, "evaluate", LOST), [one])
-    write_json(rounds.file(1, "select", "clusters.json"), {"clusters": [{"cluster": "c1", "train_hard_fresh": 3}]})
+    led = stored(ClusterLeader(id="c1", prompt="when " * 40), Vault(world.state.spool / FOLDER))
+    write_json(
+        rounds.file(1, "select", "clusters.json"), {"clusters": [{"cluster": "c1", "train_hard_fresh": 3, "led": led}]}
+    )
     write_json(rounds.file(1, "select", "summary.json"), {"drawn": {"train": {"hard_fresh": 3}}})
     tokens = {"computed": {"n": 9, "parent": 0.5, "candidate": 0.75}}
     write_json(rounds.file(1, "evaluate", "summary.json"), {"general": {"tokens": tokens}})
@@ -34,6 +39,7 @@ def test_a_judged_round_tells_slices_clusters_and_what_was_lost(admin: TestClien
     assert (report.candidate, report.drawn, report.clusters[0]["cluster"]) == (
         version, {"drawn": {"train": {"hard_fresh": 3}}}, "c1",
     )  # fmt: skip
+    assert report.clusters[0]["prompt"] == ("when " * 40)[:80]
     assert report.slices["hard"].agreement.difference.value == pytest.approx(0.31)
     assert report.slices["general"].tokens["computed"].candidate == 0.75
     assert (report.lost[0].candidate, report.lost[0].facts) == ("6 点", True)

@@ -41,7 +41,7 @@ def test_the_summary_says_what_was_drawn_and_why(finished: Context) -> None:
     table = json.loads((finished.folder("select") / "clusters.json").read_text())["clusters"]
     assert summary["clusters"] == len(table) >= 2
     assert sum(entry.get("train_hard_fresh", 0) for entry in table) == summary["train_hard"]
-    assert any("order #" in entry["prompt"] for entry in table)
+    assert any("order #" in entry["led"]["prompt"] for entry in table)
     assert summary["student_texts"] > 0
 
 
