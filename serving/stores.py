@@ -20,6 +20,7 @@ from feedback.store.connection import connect, find_redis
 from feedback.store.keys import RedisKeys
 from understudy.config import Config
 from understudy.errors import UnderstudyError
+from understudy.process.rotation import LOG_BYTES
 from understudy.retention import StoreUse, file_bytes, folder_bytes
 from understudy.state import StateDir
 
@@ -42,7 +43,7 @@ def _of_files(config: Config, state: StateDir) -> Iterator[StoreUse]:
     yield _folder("tenants' keys", state.spool / FOLDER, state, "until `understudy pool purge`; tombstones stay")
     yield _folder("targets", state.rounds / "kept", state, "`trainer.cache_mb` of targets; a bounded reservoir of rows")
     yield _folder("Redis", state.redis, state, "log and image of what is listed below; written anew as it grows")
-    yield _folder("logs", state.logs, state, "one former log of each role")
+    yield _folder("logs", state.logs, state, f"{LOG_BYTES >> 20} MiB of each role, and one former log")
     yield _folder("caches", state.cache, state, "may be removed at any time")
 
 

@@ -21,6 +21,7 @@ from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
 from understudy.process.lock import ProcessLock
+from understudy.process.rotation import keep_short
 from understudy.state import DEFAULT_STATE, StateDir
 
 
@@ -81,4 +82,8 @@ async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)
-    await agent.run()
+    short = asyncio.create_task(keep_short(state.logs))
+    try:
+        await agent.run()
+    finally:
+        short.cancel()

@@ -21,7 +21,6 @@ from understudy.process.priority import yield_cpu
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = (sys.executable, "-m")
-LOG_BYTES = 8 << 20
 TIMED_OUT = 124
 
 
@@ -109,10 +108,8 @@ async def run_once(role: Role, logs: Path, seconds: float | None = None) -> int:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a log for appending; one that has grown beyond the limit becomes `.1` first."""
+    """Open a log for appending; `understudy.process.rotation` keeps it short, and others may write to it as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
     return path.open("ab")
 
 

@@ -12,6 +12,7 @@ from serving.up.supervise.process import Child, Role, environment, kill_group, s
 from serving.up.supervise.restarts import Life, Policy, RoleEvent
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
+from understudy.process.rotation import keep_short
 
 log = logging.getLogger("understudy.up")
 
@@ -38,6 +39,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._roles: dict[str, Role] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._short: asyncio.Task[None] | None = None
 
     @property
     def lives(self) -> dict[str, Life]:
@@ -55,6 +57,7 @@ class Supervisor:
         Raises:
             UnderstudyError: the program could not be started.
         """
+        self._short = self._short or asyncio.create_task(keep_short(self._logs), name="keep-logs-short")
         self._roles[role.name] = role
         self._take(role.name, "start")
         try:
@@ -77,6 +80,9 @@ class Supervisor:
 
     async def stop_all(self) -> None:
         """Stop every role, wave by wave; an error with one keeps no other from being stopped and is raised last."""
+        if self._short is not None:
+            self._short.cancel()
+            self._short = None
         errors: list[BaseException] = []
         for wave in sorted({role.wave for role in self._roles.values()}):
             names = [name for name, role in self._roles.items() if role.wave == wave]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.up.supervise.process import LOG_BYTES, TIMED_OUT, Role, environment, open_log, run_once
+from serving.up.supervise.process import TIMED_OUT, Role, environment, open_log, run_once
 from understudy.errors import UnderstudyError
 
 
@@ -32,13 +32,14 @@ async def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
         await run_once(Role("one", ("no-such-program",), 0), tmp_path)
 
 
-def test_a_log_beyond_the_limit_begins_anew_and_the_former_one_is_kept(tmp_path: Path) -> None:
+def test_a_log_is_appended_to_wherever_its_end_is_by_then(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "one.log"
     with open_log(path) as log:
-        log.truncate(LOG_BYTES + 1)
-    with open_log(path) as log:
-        assert log.tell() == 0
-    assert path.with_suffix(".log.1").stat().st_size == LOG_BYTES + 1
+        log.write(b"before")
+        log.flush()
+        path.write_bytes(b"")
+        log.write(b"after")
+    assert path.read_bytes() == b"after"
 
 
 def test_children_find_this_checkout_before_a_folder_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from serving.up.supervise.restarts import Policy
 from serving.up.supervise.supervisor import Supervisor
 from tests.waiting import eventually_async
 from understudy.errors import UnderstudyError
+from understudy.process.rotation import LOG_BYTES
 
 QUICK = Policy(first=0.05, limit=0.2, steady=30)
 
@@ -102,6 +103,20 @@ async def test_stopping_kills_what_ignores_the_signal_and_its_children(tmp_path:
     await watched.stop_all()
     await eventually_async(lambda: not alive(grandchild) and not alive(child))
     assert watched.lives["stubborn"].state == "stopped"
+
+
+async def test_logs_are_kept_short_while_roles_run_and_no_longer(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "engine-teacher.log"
+    log.parent.mkdir()
+    log.touch()
+    os.truncate(log, LOG_BYTES + 1)
+    watched = supervisor(tmp_path)
+    await watched.start(Role("one", SLEEP, 0))
+    await eventually_async(lambda: log.stat().st_size == 0)
+    assert log.with_name("engine-teacher.log.1").stat().st_size == LOG_BYTES + 1
+    await watched.stop_all()
+    await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "keep-logs-short"]
 
 
 @pytest.mark.parametrize("how", ["no such program", "cancelled"])
