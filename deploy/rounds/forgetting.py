@@ -172,7 +172,7 @@ def _without_prompts(path: Path, tenant: str, leaders: Sequence[str]) -> None:
 
 
 def _leads(entry: dict[str, Any], leaders: Sequence[str]) -> bool:
-    prompt = entry.get("prompt")
+    prompt = str(entry.get("prompt") or "")
     return bool(prompt) and any(leader.startswith(prompt) for leader in leaders)
 
 

@@ -1,0 +1,102 @@
+"""Who opts out leaves nothing: in no spool, Redis or log, with no worker, and not with the arm that was not asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from feedback.kpis.store import KpiStore
+from feedback.store.connection import connect
+from feedback.store.server import RedisServer, free_port
+from serving.gateway.metrics import Metrics
+from tests.serving.gateway.conftest import Client
+from tests.serving.gateway.upstream import Engine
+from tests.serving.test_serve import ENVIRONMENT, ROOT
+from tests.waiting import eventually
+
+ASKED = "the amber canoe waits behind lighthouse seventy"
+SAID = "琥珀色的独木舟停在第七十号灯塔后面"
+WHO = "somebody-who-opted-out"
+PIECE = 12
+"""Successive characters of which none may lie anywhere."""
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread, for the engines."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever, daemon=True)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(5)
+
+
+@contextmanager
+def served(folder: Path, redis: RedisServer, teacher: Engine, student: Engine) -> Iterator[Client]:
+    """Gateway, worker and controller as processes, all that they write under `folder`."""
+    port, file = free_port(), folder / "understudy.yaml"
+    engines = {"teacher": {"url": f"{teacher.url}/v1"}, "student": {"url": f"{student.url}/v1"}}
+    file.write_text(yaml.safe_dump({
+        "engines": engines, "gateway": {"port": port}, "control": {"port": free_port()}, "redis": {"url": redis.url},
+        "shadow": {"to_student": 1.0, "to_teacher": 1.0, "default_temperature": 0},
+    }))  # fmt: skip
+    command = [sys.executable, "-m", "understudy", "serve", "--config", str(file), "--state", str(folder / "state")]
+    with (folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=log)
+    try:
+        client = Client(port, Metrics())
+        eventually(lambda: client.send("GET", "/ready")[0] == 200, 60, "a gateway")
+        yield client
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def traces(folder: Path, texts: tuple[str, ...]) -> list[str]:
+    """Files under `folder` with a piece of a text, as it is or as JSON escapes it."""
+    pieces = {text[at : at + PIECE] for text in texts for at in range(len(text) - PIECE + 1)}
+    wanted = {form for piece in pieces for form in (piece.encode(), json.dumps(piece)[1:-1].encode())}
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+    return [str(path.relative_to(folder)) for path, raw in files.items() if any(form in raw for form in wanted)]
+
+
+@pytest.mark.parametrize("opted_out", [True, False])
+def test_a_request_that_forbids_capture_leaves_no_trace(
+    opted_out: bool, loop: asyncio.AbstractEventLoop, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    """The same requests without the header are counted and copied, so that the test can fail."""
+    teacher, student = Engine("teacher", loop, words=(SAID,)), Engine("student", loop, words=(SAID,))
+    teacher.start()
+    student.start()
+    who = {"x-understudy-user": WHO, "x-understudy-session": WHO}
+    headers = who | ({"x-understudy-no-capture": "1"} if opted_out else {})
+    with served(tmp_path, own_redis, teacher, student) as client:
+        for model in ("teacher", "student"):
+            for stream in (False, True):
+                assert client.chat(ASKED, model, headers, stream=stream)[0] == 200
+        assert client.send("POST", "/v1/chat/completions", f'{{"{ASKED}'.encode(), headers)[0] == 400
+        assert client.chat(ASKED, ASKED, headers)[0] in (400, 404)
+        for _ in range(3):
+            assert client.chat("what else?", "teacher")[0] == 200
+        kpis = KpiStore(connect(own_redis.url))
+        sent = 3 if opted_out else 7
+        eventually(lambda: sum(arm["requests"]["n"] for arm in kpis.by("arm").values()) >= sent, 60, "counts")
+        eventually(lambda: sum(b"what else?" in one.body for one in student.seen) == 3, 60, "copies to the student")
+        seen = [one for engine in (teacher, student) for one in engine.seen if ASKED.encode() in one.body]
+        assert (len(seen) > 4) is not opted_out
+        assert sum(arm["requests"]["n"] for arm in kpis.by("arm").values()) == sent
+    connect(own_redis.url).save()
+    if opted_out:
+        assert traces(tmp_path, (ASKED, SAID, WHO)) == []
+    teacher.stop()
+    student.stop()
