@@ -67,11 +67,19 @@ MEANINGS: dict[str, Meaning] = {
 }
 OF_HAN = tuple(word for word in MEANINGS if not word.isascii())
 OF_ASCII = tuple(word for word in MEANINGS if word.isascii())
+WHOSE = 8
+"""Characters before a place in which it is told whose it is."""
 REACH = 40
 """Characters before a number in which its label is looked for."""
 BREAK = re.compile(r"[。！!；;\n]|(?<!\bno)(?<!\btel)(?<!\bnum)(?<!\bacct)(?<!\bacc)(?<!\bref)(?<!\bmob)(?<!\bph)\.\s")
 """What ends the sentence, and with it the say of a label."""
 OF_A_PERSON = re.compile(r"我(?!们|店|司)|本人|\bm(?:y|e|ine)\b|\bI\b", re.I)
+OF_A_PLACE = re.compile(
+    r"(?:酒店|宾馆|旅馆|旅店|饭店|餐厅|餐馆|咖啡馆|咖啡厅|酒吧|夜总会|剧院|剧场|影院|公园|学院|大学|教堂|医院|机场|车站|公司"
+    r"|景区|景点|博物馆|美术馆|艺术馆|体育馆|宾舍|游泳池|泳池|[店馆园寺宫])"
+    r"[)）]?的?(?:联系|订餐|预订)?(?:电话号码|电话|号码)\s{0,2}(?:是|为|[:：])?\s{0,2}$"
+)
+"""What names a place where people go, and its telephone; its own where the number is no mobile's."""
 UNIT = re.compile(
     r"(?:\.\d{1,2})?\s{0,2}(?:元|块|美元|美金|欧元|英镑|日元|人民币|万|亿|[%％]|积分|次|个|件|条|人|米|公里|字节"
     r"|毫秒|秒|吨|股"
@@ -136,6 +144,11 @@ class Labels:
         places = [(self._last(word, low, start), len(word)) for word in self.present if MEANINGS[word] == "hotline"]
         ends = [at + length for at, length in places if at >= 0]
         return bool(ends) and not OF_A_PERSON.search(self.lower, max(ends), start)
+
+    def of_a_place(self, start: int) -> bool:
+        """Whether what stands right before `start` names the telephone of a place, and nobody's beside it."""
+        found = OF_A_PLACE.search(self.lower, self.sentence(start), start)
+        return found is not None and not OF_A_PERSON.search(self.lower, max(0, found.start() - WHOSE), start)
 
     def sentence(self, start: int) -> int:
         """Where the sentence begins in which `start` is, `REACH` before it at the earliest."""

@@ -14,6 +14,8 @@ from feedback.privacy.detect.checks import calendar_day
 from feedback.privacy.detect.labels import MONEY, UNIT, Labels, Meaning
 from feedback.privacy.detect.shapes import SHAPES, TOLL_FREE, Found, Window, split
 
+LANDLINE = re.compile(r"0(?!7\d{9}$)\d{9,11}")
+"""With its area; mobiles of Britain begin with 07."""
 BETWEEN = " \u00a0.\\-/()（）\u2010-\u2015·•_~"
 CLUSTER = re.compile(rf"\d(?:[{BETWEEN}]{{0,3}}\d)*[Xx]?")
 RUN = re.compile(r"\d+")
@@ -164,7 +166,10 @@ def _of_business(text: str, groups: Sequence[tuple[int, int]], at: int, count: i
     digits = "".join(text[a:b] for a, b in groups[at : at + count])
     solid = groups[at][1] - groups[at][0] > 1 and len(digits) == 11  # 180 0000 0000 is a mobile in China
     return (
-        (not solid and bool(TOLL_FREE.fullmatch(digits))) or labels.of_a_shop(start) or labels.after(end) == "hotline"
+        (not solid and bool(TOLL_FREE.fullmatch(digits)))
+        or labels.of_a_shop(start)
+        or labels.after(end) == "hotline"
+        or (bool(LANDLINE.fullmatch(digits)) and labels.of_a_place(start))
     )
 
 

@@ -50,3 +50,19 @@ def test_a_business_is_no_person_and_a_person_who_asks_one_is() -> None:
     assert kinds("客服电话：010-62345678") == []
     assert kinds("客服请打我电话010-62345678") == ["PHONE"]
     assert kinds("400-820-8820") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("剑桥艺术剧院的电话号码是01223503333。", []),
+        ("颐和园的电话是010-62881144，门票30元", []),
+        ("富驿时尚酒店（中关村店）的电话: 010-62881144", []),
+        ("酒店的电话是13812345678", ["PHONE"]),
+        ("出租车公司的电话是07214860547", ["PHONE"]),
+        ("我妈妈公司的电话是010-62881144", ["PHONE"]),
+        ("酒店订好了，电话是010-62881144", ["PHONE"]),
+    ],
+)
+def test_a_landline_right_behind_a_place_is_the_places(text: str, expected: list[str]) -> None:
+    assert kinds(text) == expected
