@@ -76,6 +76,7 @@ NO_SECRET = frozenset(
     assigned issued found kept recovery management manager policy reset? field protection strength length
     delivered late valid between more less different longer shorter stronger weaker better worse used you we
     they i he she me us them than then today tomorrow now ready complicated annoying confusing slow fast free
+    though access authenticate retrieve verify confirm enter complete continue proceed help get log sign
     """.split()  # noqa: SIM905 - a list of three hundred lines reads worse
 )
 HAN_PHRASE = re.compile(
