@@ -72,6 +72,11 @@ def traces(folder: Path, texts: tuple[str, ...]) -> list[str]:
     return [str(path.relative_to(folder)) for path, raw in files.items() if any(form in raw for form in wanted)]
 
 
+def counted(kpis: KpiStore) -> int:
+    """Requests of all arms; one that was copied to alone has none."""
+    return sum(int(arm["requests"]["n"]) for arm in kpis.by("arm").values() if "requests" in arm)
+
+
 def asked(engine: Engine) -> int:
     """How often an engine was asked the sentence."""
     return sum(ASKED.encode() in one.body for one in engine.seen)
@@ -97,12 +102,12 @@ def test_a_request_that_forbids_capture_leaves_no_trace(
             assert client.chat(f"what else, {n}?", "teacher")[0] == 200
         kpis = KpiStore(connect(own_redis.url))
         sent = 3 if opted_out else 7
-        eventually(lambda: sum(arm["requests"]["n"] for arm in kpis.by("arm").values()) >= sent, 60, "counts")
+        eventually(lambda: counted(kpis) >= sent, 60, "counts")
         eventually(lambda: any(b"what else" in one.body for one in student.seen), 20, "copies to the student")
         if not opted_out:
             eventually(lambda: asked(teacher) + asked(student) > 4, 20, "copies of what was not opted out")
         assert (asked(teacher) + asked(student) > 4) is not opted_out
-        assert sum(arm["requests"]["n"] for arm in kpis.by("arm").values()) == sent
+        assert counted(kpis) == sent
     connect(own_redis.url).save()
     if opted_out:
         assert traces(tmp_path, (ASKED, SAID, WHO)) == []
