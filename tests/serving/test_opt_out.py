@@ -25,6 +25,7 @@ from tests.waiting import eventually
 
 ASKED = "the amber canoe waits behind lighthouse seventy"
 SAID = "琥珀色的独木舟停在第七十号灯塔后面"
+FIRST, LAST = "what else?", "and at last?"
 WHO = "somebody-who-opted-out"
 PIECE = 12
 """Successive characters of which none may lie anywhere."""
@@ -77,37 +78,40 @@ def counted(kpis: KpiStore) -> int:
     return sum(int(arm["requests"]["n"]) for arm in kpis.by("arm").values() if "requests" in arm)
 
 
-def asked(engine: Engine) -> int:
-    """How often an engine was asked the sentence."""
-    return sum(ASKED.encode() in one.body for one in engine.seen)
+def asked(engine: Engine, text: str) -> int:
+    """How often an engine was asked `text`."""
+    return sum(text.encode() in one.body for one in engine.seen)
 
 
 @pytest.mark.parametrize("opted_out", [True, False])
 def test_a_request_that_forbids_capture_leaves_no_trace(
     opted_out: bool, loop: asyncio.AbstractEventLoop, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    """The same requests without the header are counted and copied, so that the test can fail."""
+    """The same requests without the header are counted, so that the test can fail."""
     teacher, student = Engine("teacher", loop, words=(SAID,)), Engine("student", loop, words=(SAID,))
     teacher.start()
     student.start()
     who = {"x-understudy-user": WHO, "x-understudy-session": WHO}
     headers = who | ({"x-understudy-no-capture": "1"} if opted_out else {})
     with served(tmp_path, own_redis, (teacher, student)) as client:
+        warm: list[int] = []
+
+        def copied() -> bool:
+            warm.append(client.chat(FIRST, "teacher")[0])
+            return asked(student, FIRST) > 0
+
+        eventually(copied, 60, "a system that copies")
         for model in ("teacher", "student"):
             for stream in (False, True):
                 assert client.chat(ASKED, model, headers, stream=stream)[0] == 200
         assert client.send("POST", "/v1/chat/completions", f'{{"{ASKED}'.encode(), headers)[0] == 400
         assert client.chat(ASKED, ASKED, headers)[0] in (400, 404)
-        for n in range(3):
-            assert client.chat(f"what else, {n}?", "teacher")[0] == 200
+        assert client.chat(LAST, "teacher")[0] == 200
         kpis = KpiStore(connect(own_redis.url))
-        sent = 3 if opted_out else 7
+        sent = len(warm) + 1 + (0 if opted_out else 4)
         eventually(lambda: counted(kpis) >= sent, 60, "counts")
-        eventually(lambda: any(b"what else" in one.body for one in student.seen), 20, "copies to the student")
-        if not opted_out:
-            eventually(lambda: asked(teacher) + asked(student) > 4, 20, "copies of what was not opted out")
-        assert (asked(teacher) + asked(student) > 4) is not opted_out
         assert counted(kpis) == sent
+        assert not opted_out or asked(teacher, ASKED) + asked(student, ASKED) == 4
     connect(own_redis.url).save()
     if opted_out:
         assert traces(tmp_path, (ASKED, SAID, WHO)) == []
