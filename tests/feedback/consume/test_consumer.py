@@ -10,7 +10,7 @@ import redis
 
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Numbered
+from feedback.bus.protocol import Numbered, Received
 from feedback.consume.consumer import LEASE_SECONDS
 from feedback.events import KPIS
 from feedback.store.config import RedisConfig
@@ -92,3 +92,15 @@ def test_clocks_an_hour_apart_keep_no_partition_from_its_worker(redis_url: str) 
     worker._renewed = 0.0
     worker.step()
     assert len(worker.owned) == 2
+
+
+def test_an_event_that_comes_again_is_applied_once(redis_url: str) -> None:
+    """A bus may bring again what was read: Kafka after a lost position, a worker after its Redis went back."""
+    consumer = make_consumer(redis_url)
+    consumer._lease()
+    again = [(Received(str(n), "spool", n, "s", b"{}"), [["HINCRBY", "again", f"event {n}", 1]]) for n in range(1, 4)]
+    assert consumer._store(KPIS, 0, again)[0] == 3
+    assert consumer._store(KPIS, 0, again)[0] == 0
+    counts = redis.Redis.from_url(redis_url).hgetall("again")
+    assert set(counts.values()) == {b"1"}
+    assert len(counts) == 3

@@ -51,3 +51,13 @@ def test_a_purge_of_before_does_not_shorten_a_later_one(tmp_path: Path) -> None:
     assert not ring.destroy("acme", 10.0)
     ring.destroy("acme", 5.0)
     assert ring.tombstones() == {"acme": 10.0}
+
+
+def test_the_bytes_of_a_destroyed_key_are_gone_for_who_still_holds_its_file(tmp_path: Path) -> None:
+    ring = TenantKeys(tmp_path)
+    secret = ring.key("acme").secret.hex().encode()
+    with next(tmp_path.glob("*.key")).open("rb") as held:
+        assert secret in held.read()
+        ring.destroy("acme", 1.0)
+        held.seek(0)
+        assert set(held.read()) == {0}

@@ -74,3 +74,13 @@ def test_limits_and_stops_of_the_request_are_kept() -> None:
 def test_replies_cut_by_their_limit_are_compared_at_one_length() -> None:
     assert comparable_texts("一二三四", "一二", cut=True) == ("一二", "一二")
     assert comparable_texts("一二三四", "一二", cut=False) == ("一二三四", "一二")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [{"flagged": True}, {"shadow": False}, {"status": 500}, {"api": "completion"}, {"finish_reason": "tool_calls"}],
+)
+def test_what_cannot_or_may_not_be_compared_is_not_asked_again(what: dict[str, Any]) -> None:
+    arms = Arms(to_student=1.0, to_teacher=1.0)
+    assert wanted(exchange(1), arms)
+    assert not wanted(exchange(1).model_copy(update=what), arms)
