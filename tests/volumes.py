@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared_data import need_program
+
 
 @contextlib.contextmanager
 def small_volume(folder: Path, size: int) -> Iterator[Path]:
     """`folder` with `size` bytes of room; skips where nothing may be mounted (it takes root)."""
+    need_program("mount")
     folder.mkdir()
     options = ["-o", f"size={size},mode=700"]
     done = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", folder], capture_output=True, text=True)

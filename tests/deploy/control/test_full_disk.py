@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from deploy.life.kept.store import RolloutFiles
 from tests.deploy.fleet import Moving, World, actions, register, to_canary
+from tests.volumes import small_volume
 from understudy.errors import Unavailable
 from understudy.state import StateDir
 
@@ -17,17 +17,10 @@ from understudy.state import StateDir
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[World]:
     """A world on a file system of 8 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with small_volume(tmp_path / "disk", 8 << 20) as disk:
         world = World(StateDir(disk / "state"))
         world.turn()
         yield world
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def fill(world: World) -> Path:

@@ -208,3 +208,4 @@ async def test_an_engine_does_not_start_with_weights_other_than_those_verified(
         assert "has changed since it was verified" in (tmp_path / "log").read_text(errors="replace")
     finally:
         await launcher.stop("nudged", 5.0)
+        scratch.drop("nudged")
