@@ -118,7 +118,6 @@ def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -
     eventually(
         lambda: find_role(settled.state, "serving.engine.launch.forkserver").pid != old.pid, 60, "a new fork server"
     )
-    assert post(settled.gateway, "teacher").status_code in (502, 503)
     for model in ("teacher", "student"):
         eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
 
