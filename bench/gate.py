@@ -8,14 +8,11 @@ of the first loop, which is kept here alone.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +20,7 @@ from rich.table import Table
 
 from ab.matched import pairs_needed
 from ab.paired import Bound, lower_bound
+from bench.simulating import simulate
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.life.gate import decide
@@ -171,27 +169,15 @@ def show(report: dict[str, Any]) -> None:
     Console().print(table)
 
 
+def report(runs: int, seed: int) -> dict[str, Any]:
+    """Every case, and the configuration that judged it."""
+    rows = [row for case in CASES for row in measure(case, runs, seed)]
+    return {"config": CONFIG.model_dump(mode="json"), "rows": rows}
+
+
 def main(argv: list[str]) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench gate",
-        description=__doc__,
-        epilog="example: understudy bench gate --quick --json gate.json",
-    )
-    parser.add_argument("--runs", type=int, default=1000, help="evaluations drawn for each row (default 1000)")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="200 evaluations each")
-    parser.add_argument("--json", type=Path, help="write the report here")
-    options = parser.parse_args(argv)
-    runs = min(options.runs, 200) if options.quick else options.runs
-    if runs < 1:
-        parser.error("--runs must be at least 1")
-    rows = [row for case in CASES for row in measure(case, runs, options.seed)]
-    report = {"runs": runs, "seed": options.seed, "config": CONFIG.model_dump(mode="json"), "rows": rows}
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    show(report)
-    return 0
+    return simulate("gate", __doc__ or "", "evaluations", 200, argv, report, show)
 
 
 if __name__ == "__main__":

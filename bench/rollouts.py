@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ab.guardrails import Guardrail
-from ab.sequential.effects import FIGURES, Side
+from ab.sequential.effects import Side
 from ab.sequential.moments import Moments
 from ab.sequential.rollout import breach, watched
 
@@ -51,11 +51,11 @@ class Users:
         n, total, squares = int(counts[0]), float(counts[1]), float(counts[2])
         if not n:
             return Side()
-        products = np.zeros((FIGURES, FIGURES))
-        products[0, 0] = squares - total * total / n
+        asks = self._asks
+        products = ((squares, total * asks, 0), (total * asks, n * asks * asks, 0), (0, 0, 0))
         # A user shows the outcome with one failure or more; with few failures a user nearly each is one of its own.
         shown = min(n, round(total))
-        return Side(Moments(n, np.array([total / n, float(self._asks), 0.0]), products), shown, n, True)
+        return Side(Moments.from_sums(n, (total, n * asks, 0), products), shown, n, True)
 
 
 def rollout(users: Users, rates: tuple[float, float], per_look: int, looks: int = LOOKS) -> Iterator[list[UserSums]]:

@@ -7,11 +7,8 @@ stands the test that a fixed horizon would use, looked at as often.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +24,7 @@ from ab.sequential.judging import judge
 from ab.sequential.planning import plan
 from ab.sequential.sample_ratio import ALARM, p_sequential
 from bench.rollouts import caught, false_rollbacks
+from bench.simulating import simulate
 
 LOOKS = 10_000
 EVERY = 4
@@ -211,27 +209,15 @@ def show(report: dict[str, Any]) -> None:
         Console().print(name.replace("_", " "), report[name])
 
 
+def report(runs: int, seed: int) -> dict[str, Any]:
+    """Every part, and what they have in common."""
+    shared = {"alpha": ALPHA, "looks": LOOKS, "units": LOOKS * EVERY}
+    return shared | {name: part(runs, seed) for name, part in PARTS.items()}
+
+
 def main(argv: list[str]) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench statistics",
-        description=__doc__,
-        epilog="example: understudy bench statistics --quick --json statistics.json",
-    )
-    parser.add_argument("--runs", type=int, default=1000, help="experiments drawn for each row (default 1000)")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="100 experiments each")
-    parser.add_argument("--json", type=Path, help="write the report here")
-    options = parser.parse_args(argv)
-    runs = min(options.runs, 100) if options.quick else options.runs
-    if runs < 1:
-        parser.error("--runs must be at least 1")
-    report = {"runs": runs, "seed": options.seed, "alpha": ALPHA, "looks": LOOKS, "units": LOOKS * EVERY}
-    report |= {name: part(runs, options.seed) for name, part in PARTS.items()}
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    show(report)
-    return 0
+    return simulate("statistics", __doc__ or "", "experiments", 100, argv, report, show)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,8 @@ class Side:
         """Of `n` units that each said yes or no once, `ones` of them yes."""
         if not n:
             return cls()
-        share = ones / n
-        products = np.zeros((FIGURES, FIGURES))
-        products[0, 0] = n * share * (1 - share)
-        return cls(Moments(n, np.array([share, 1.0, 0.0]), products), ones, n - ones)
+        products = ((ones, ones, 0), (ones, n, 0), (0, 0, 0))
+        return cls(Moments.from_sums(n, (ones, n, 0), products), ones, n - ones)
 
     def __add__(self, other: Side) -> Side:
         """Of the units of both."""

@@ -114,12 +114,15 @@ def test_a_killed_gateway_comes_back(settled: System) -> None:
 
 def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -> None:
     old = find_role(settled.state, "serving.engine.launch.forkserver")
+    engines = {name: slot.pid for name, slot in settled.status().slots.items()}
     os.kill(old.pid, signal.SIGKILL)
     eventually(
         lambda: find_role(settled.state, "serving.engine.launch.forkserver").pid != old.pid, 60, "a new fork server"
     )
     for model in ("teacher", "student"):
         eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
+    eventually(lambda: all(slot.ready for slot in settled.status().slots.values()), 120, "every slot")
+    assert not set(engines.values()) & {slot.pid for slot in settled.status().slots.values()}
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:

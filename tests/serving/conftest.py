@@ -1,7 +1,8 @@
-"""A real controller process on a Redis, whose fleet obeys."""
+"""A real controller process on a Redis, whose fleet obeys; and an event loop for engines and gateways."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -105,3 +106,14 @@ def control(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer)
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread, for engines and gateways alike."""
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever, daemon=True)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join(5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,17 +29,6 @@ from tests.serving.gateway.upstream import Engine, run
 from understudy.errors import Unavailable
 
 SLOT_OF = {"teacher": "teacher", "student": "student-a", "candidate": "student-b"}
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop in a thread, for engines and gateways alike."""
-    made = asyncio.new_event_loop()
-    thread = threading.Thread(target=made.run_forever, daemon=True)
-    thread.start()
-    yield made
-    made.call_soon_threadsafe(made.stop)
-    thread.join(5)
 
 
 @pytest.fixture

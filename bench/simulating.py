@@ -1,0 +1,39 @@
+"""What benchmarks that simulate share: their options, their report and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Report = dict[str, Any]
+
+
+def simulate(
+    name: str, description: str, drawn: str, quick: int, argv: list[str],
+    measure: Callable[[int, int], Report], show: Callable[[Report], None],
+) -> int:  # fmt: skip
+    """Read `--runs`, `--seed`, `--quick` (at most `quick` runs) and `--json`; report, in that file too, and show.
+
+    `drawn` says what a run draws; `measure` takes runs and seed.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"understudy bench {name}",
+        description=description,
+        epilog=f"example: understudy bench {name} --quick --json {name}.json",
+    )
+    parser.add_argument("--runs", type=int, default=1000, help=f"{drawn} drawn for each row (default 1000)")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help=f"{quick} {drawn} each")
+    parser.add_argument("--json", type=Path, help="write the report here")
+    options = parser.parse_args(argv)
+    runs = min(options.runs, quick) if options.quick else options.runs
+    if runs < 1:
+        parser.error("--runs must be at least 1")
+    report: Report = {"runs": runs, "seed": options.seed, **measure(runs, options.seed)}
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    show(report)
+    return 0
