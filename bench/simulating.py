@@ -8,12 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Report = dict[str, Any]
-
 
 def simulate(
     name: str, description: str, drawn: str, quick: int, argv: list[str],
-    measure: Callable[[int, int], Report], show: Callable[[Report], None],
+    measure: Callable[[int, int], dict[str, Any]], show: Callable[[dict[str, Any]], None],
 ) -> int:  # fmt: skip
     """Read `--runs`, `--seed`, `--quick` (at most `quick` runs) and `--json`; report, in that file too, and show.
 
@@ -32,7 +30,7 @@ def simulate(
     runs = min(options.runs, quick) if options.quick else options.runs
     if runs < 1:
         parser.error("--runs must be at least 1")
-    report: Report = {"runs": runs, "seed": options.seed, **measure(runs, options.seed)}
+    report: dict[str, Any] = {"runs": runs, "seed": options.seed, **measure(runs, options.seed)}
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     show(report)
