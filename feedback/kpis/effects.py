@@ -15,6 +15,7 @@ from feedback.events import Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
+from feedback.kpis.ratios import products, ratios
 from feedback.kpis.sketch import group_of, key_of
 from feedback.store.keys import RedisKeys
 from understudy.ids import short_hash
@@ -24,7 +25,9 @@ DAY = 86_400.0
 
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
-    """What the verbs must know: names of keys, bounds, and which products are summed; JSON."""
+    """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
+    judged = ratios(config).values()
+    summed = sorted({*pairs(config), *products(judged)})
     return json.dumps(
         {
             "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
@@ -32,7 +35,8 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
             "counters": keys.counters, "former": keys.former_targets,
             "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
-            "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in pairs(config)],
+            "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in summed],
+            "missed": sorted([one.above, one.below, one.missed] for one in judged if one.binary and one.below),
         }
     )  # fmt: skip
 

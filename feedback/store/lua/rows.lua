@@ -2,7 +2,8 @@
 -- Follows staging. A row holds, for each place (arm, version, experiment, phase) where its unit was served, when that
 -- was first and what was counted (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its
 -- units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
--- sum of products. Whoever changes a row takes its former part out of these and puts the new one in.
+-- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
+-- its former part out of these and puts the new one in.
 local S = cjson.decode(ARGV[4] or '{}')
 local now = redis.call('TIME')
 now = tonumber(now[1]) + tonumber(now[2]) / 1e6
@@ -89,6 +90,11 @@ local function contribute(key, old, new)
       local by = (new[a] or 0) * (new[b] or 0) - (old[a] or 0) * (old[b] or 0)
       if by ~= 0 then add(key, pair[3], by) end
     end
+  end
+  for _, one in ipairs(S.missed) do
+    local a, b = one[1], one[2]
+    local more = ((new[a] or 0) < (new[b] or 0) and 1 or 0) - ((old[a] or 0) < (old[b] or 0) and 1 or 0)
+    if more ~= 0 then add(key, one[3], more) end
   end
 end
 

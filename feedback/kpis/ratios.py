@@ -1,0 +1,69 @@
+"""KPIs as experiments judge them: ratios of two cells of a user's row, from the sums over distinct users. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ab.sequential.effects import Side
+from ab.sequential.moments import Moments
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.figures import Sums, product
+from feedback.kpis.names import FEEDBACK
+
+
+@dataclass(frozen=True, slots=True)
+class CellRatio:
+    """Sum of `above` over sum of `below`; without `below` a user's own sum. `binary`: each occasion is a yes or no."""
+
+    above: str
+    below: str | None
+    binary: bool = True
+
+    @property
+    def missed(self) -> str:
+        """Name of the count of users of whom some occasion was a no."""
+        return f"{self.above}<{self.below}#"
+
+
+RATIOS: Mapping[str, CellRatio] = {
+    "requests": CellRatio("requests", None, False),
+    "session_turns": CellRatio("requests", "sessions", False),
+    "abnormal_termination": CellRatio("abnormal", "requests"),
+    "latency": CellRatio("latency", "replies", False),
+    "click": CellRatio("click.s", "replies"),
+    "takeover": CellRatio("takeover.s", "sessions"),
+    "session_end": CellRatio("session_end.s", "sessions"),
+}
+"""Requests a user, requests a session, requests that ended abnormally, seconds a reply, clicks a reply, takeovers and
+ends a session. Every other value that applications send is a mean of what was sent."""
+
+
+def ratios(config: KpisConfig) -> dict[str, CellRatio]:
+    """Every KPI by which an experiment can be judged over distinct users."""
+    sent = {name: CellRatio(f"{name}.s", f"{name}.n", name != "rating") for name in FEEDBACK}
+    declared = {name: CellRatio(f"{name}.s", f"{name}.n", False) for name in config.declared}
+    return {**sent, **declared, **RATIOS}
+
+
+def products(wanted: Iterable[CellRatio]) -> set[tuple[str, str]]:
+    """Cells whose products must be summed for these ratios."""
+    return {
+        (min(a, b), max(a, b))
+        for one in wanted
+        for a in (one.above, one.below or one.above)
+        for b in (one.above, one.below or one.above)
+    }
+
+
+def side(sums: Sums, ratio: CellRatio) -> Side:
+    """A group's users who have part in the ratio; none where nobody has."""
+    a, b = ratio.above, ratio.below
+    n = round(sums.get("users" if b is None else f"{b}#", 0.0))
+    if n < 1:
+        return Side()
+    above, below = sums.get(a, 0.0), float(n) if b is None else sums.get(b, 0.0)
+    squared = sums.get(product(a, a), 0.0)
+    together, under = (above, float(n)) if b is None else (sums.get(product(a, b), 0.0), sums.get(product(b, b), 0.0))
+    moments = Moments.from_sums(n, (above, below, 0.0), ((squared, together, 0.0), (together, under, 0.0), (0.0,) * 3))
+    return Side(moments, round(sums.get(f"{a}#", 0.0)), round(sums.get(ratio.missed, 0.0)), ratio.binary)
