@@ -130,8 +130,8 @@ def special_tokens(folder: Path) -> list[str]:
 
 
 APART = (
-    "the two differ in tokenizer or chat template: serving, comparison and experiments work, but a round of "
-    "distillation is refused, since soft targets need one vocabulary"
+    "the two differ in tokenizer or chat template: the student learns by the teacher's text alone, since soft targets "
+    "need one vocabulary; `understudy status` says so"
 )
 
 

@@ -79,11 +79,12 @@ class Encoder:
         return str(self.tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False))
 
 
-def require_shared_tokenizer(teacher: Path, student: Path) -> None:
-    """Raise ConfigError unless both folders hold the same tokenizer and template."""
+def apart_in(teacher: Path, student: Path) -> str:
+    """The file by which two folders read text differently, tokenizer or template; empty where they read it alike."""
     for name in ("tokenizer.json", "chat_template.jinja"):
-        if (teacher / name).is_file() and sha256_file(teacher / name) != sha256_file(student / name):
-            raise ConfigError(
-                f"{teacher.name} and {student.name} differ in {name}: top-k targets need one vocabulary; "
-                "use a student that shares the teacher's tokenizer"
-            )
+        one, other = (
+            sha256_file(folder / name) if (folder / name).is_file() else None for folder in (teacher, student)
+        )
+        if one is not None and one != other:
+            return name
+    return ""

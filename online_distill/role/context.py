@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from deploy.engines.knowledge import Knowledge
 from deploy.life.config import GateConfig
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
@@ -14,10 +15,13 @@ from deploy.rounds.store import RoundStore
 from deploy.routing.document import EXTERNAL
 from feedback.events import HardSample
 from feedback.privacy.vault import Vault
+from online_distill.data.encoding import Encoder
+from online_distill.data.rows import Row
 from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.cache import Memory, TargetCache
 from online_distill.teacher.scorer import Scorer
+from online_distill.teacher.texts import Text, texts_of
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
 
@@ -72,6 +76,8 @@ class Context:
     config: TrainerConfig
     source: Source
     make_scorer: Callable[[Round], Scorer]
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    """What of the teacher is learned from."""
     gate: GateConfig | None = None
     """What will judge the candidate; None: nobody waits for rows to judge on."""
     vault: Vault | None = None
@@ -88,11 +94,19 @@ class Context:
         return self.round.stages[stage].summary
 
     def memory(self) -> Memory | None:
-        """Targets of earlier rounds' texts; None where none are kept, or the teacher has no version that names it."""
-        if self.config.cache_mb == 0 or self.round.teacher == EXTERNAL:
+        """Targets of earlier rounds' texts; None where none are kept, or nothing names the teacher.
+
+        Nor are any kept of text alone: they cost nothing, and would stand in the way of better ones.
+        """
+        named = self.knowledge.identity if self.round.teacher == EXTERNAL else self.round.teacher
+        if self.config.cache_mb == 0 or not named or self.knowledge.level == "text":
             return None
         cache = TargetCache(self.rounds.kept / "targets", self.config.cache_mb * 1_000_000)
-        return Memory(cache, self.round.teacher, self.config.top_k)
+        return Memory(cache, named, self.config.top_k)
+
+    def texts(self, rows: Sequence[Row], encoder: Encoder) -> list[Text]:
+        """What of the rows is scored, in the order of scoring."""
+        return texts_of(rows, encoder, self.config, student_texts=self.knowledge.level == "logprobs")
 
     def progress(self, stage: str) -> Progress:
         """A reporter for `stage`, which also ends the stage when a stop was asked for.

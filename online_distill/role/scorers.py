@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.engines.knowledge import Knowledge
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
-from deploy.routing.document import EXTERNAL, SlotView
+from deploy.routing.document import SlotView
 from online_distill import models
-from online_distill.data.encoding import require_shared_tokenizer
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.scorer import EngineScorer, Scorer
+from online_distill.teacher.spoken import TextScorer
 
 
 def make_scorer(
@@ -21,16 +22,19 @@ def make_scorer(
     config: TrainerConfig,
     teacher_slot: Callable[[], SlotView | None],
     key_file: Path | None,
+    knowledge: Knowledge,
 ) -> Scorer:
-    """The scorer that `trainer.scorer` names; `teacher_slot` tells where the teacher's engine is now.
+    """The scorer that `trainer.scorer` names, where there is more than text to learn from.
+
+    `teacher_slot` tells where the teacher's engine is now.
 
     Raises:
-        ConfigError: teacher and student do not share their tokenizer, or there is no such device.
+        ConfigError: there is no such device.
         IntegrityError: the teacher's files, which are to be loaded here, are not those of its manifest.
         NotFound: teacher or parent are not registered.
     """
-    if current.teacher != EXTERNAL:
-        require_shared_tokenizer(registry.path(current.teacher), registry.path(current.parent))
+    if knowledge.level == "text":
+        return TextScorer(top_k=config.top_k)
     if config.scorer == "local":
         registry.verify(current.teacher)
         device = models.pick_device(config.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from deploy.engines.external import as_configured, external_engines
+from deploy.engines.knowledge import Knowledge, read_knowledge, write_knowledge
 from deploy.life.config import GateConfig
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
@@ -26,6 +27,7 @@ from online_distill.role.runner import run_round
 from online_distill.role.scorers import make_scorer
 from online_distill.role.stages.table import STAGES
 from online_distill.role.trigger import Situation, reason_to_begin
+from online_distill.teacher.knowledge import of_folders
 from online_distill.teacher.metered import MeteredScorer
 from online_distill.teacher.scorer import Scorer
 from understudy.config import Config
@@ -92,6 +94,8 @@ class Trainer:
             frozen=document is not None and "learning" in document.frozen,
             parent=parent,
         )
+        if parent is not None:
+            self._knowledge(teacher, parent)
         why = reason_to_begin(situation, self._config.min_fresh)
         if now and parent is None:
             raise NotFound("there is no student version in the registry to train; register one first")
@@ -123,11 +127,23 @@ class Trainer:
     def _context(self, current: Round) -> Context:
         return Context(
             round=current, rounds=self._rounds, registry=self._registry, config=self._config, source=self._source,
-            make_scorer=self._scorer, gate=self._gate, vault=self._vault, stopped=self._stop.is_set,
+            make_scorer=self._scorer, knowledge=self._knowledge(current.teacher, current.parent), gate=self._gate,
+            vault=self._vault, stopped=self._stop.is_set,
         )  # fmt: skip
 
+    def _knowledge(self, teacher: str, parent: str) -> Knowledge:
+        """What of the teacher can be learned from; said where `status` finds it."""
+        if teacher == EXTERNAL:
+            found = Knowledge(teacher=teacher, student=parent)
+        else:
+            found = of_folders(self._registry.path(teacher), self._registry.path(parent))
+        if found != read_knowledge(self._state):
+            write_knowledge(self._state, found)
+        return found
+
     def _scorer(self, current: Round) -> Scorer:
-        made = make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key)
+        known = self._knowledge(current.teacher, current.parent)
+        made = make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key, known)
         return made if self._spending is None or current.teacher != EXTERNAL else MeteredScorer(made, self._spending)
 
     def _teacher_slot(self) -> SlotView | None:

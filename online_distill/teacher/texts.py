@@ -30,11 +30,12 @@ class Text:
         return self.key.rpartition("/")[0]
 
 
-def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[Text]:
+def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig, *, student_texts: bool = True) -> list[Text]:
     """Teacher text of every row and, of hard ones, student text where there is another one, in order of scoring.
 
     Hard rows and replay take turns; what there is more of one of them comes after. Texts that the parent scores
-    have no part in that and come last.
+    have no part in that and come last. Without `student_texts` there is nobody who could say how likely the student's
+    own words are to the teacher: its text alone is learned from.
     """
     ordered: list[tuple[float, Text]] = []
     limits = {"max_length": config.max_length, "max_reply": config.max_reply}
@@ -48,7 +49,7 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig) -> list[
         for index, row in enumerate(group):
             place = math.inf if row.known else index / pace
             sides = [("teacher", row.teacher_text, row.teacher_tokens, place)]
-            if row.role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
+            if student_texts and row.role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
                 sides.append(("student", row.student_text, None, place + STUDENT_OFFSET))
             for side, text, logged, at in sides:
                 encoded = encoder.encode(row.messages, text, cut=row.cut, logged=logged, **limits)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploy.engines.knowledge import Knowledge, KnowledgeLevel
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
@@ -62,6 +63,8 @@ def status(value: StatusReply) -> str:
         lines.append(f"tokens  {spent.primary + spent.shadow + spent.scoring}{cap} today (UTC): {told}")
     if not value.learning.possible:
         lines.append(f"learns  no: {value.learning.why}")
+    elif value.learning.not_more:
+        lines.append(f"learns  {learned(value.learning.by, value.learning.not_more)}")
     lines.append(f"pool    {value.pool.size} hard samples")
     lines.append(f"frozen  {', '.join(value.frozen) or 'nothing'}")
     lines += [
@@ -72,6 +75,11 @@ def status(value: StatusReply) -> str:
     lines += [f"bad     {version}: {why}" for version, why in value.bad.items()]
     lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
+
+
+def learned(by: KnowledgeLevel | None, why: str) -> str:
+    """What of the teacher is learned from, and why it is no more."""
+    return Knowledge(level=by, why=why).said if by else ""
 
 
 def _outlook(current: RoundStatus) -> str:

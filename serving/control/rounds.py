@@ -29,11 +29,13 @@ def round_row(one: Round) -> RoundRow:
         name: StageRow(started=s.started, seconds=round(s.seconds, 3), event=s.event, summary=s.summary)
         for name, s in one.stages.items()
     }
+    scored = one.stages["score"].summary if "score" in one.stages else {}
     return RoundRow(
         id=one.id, state=one.state, parent=one.parent, teacher=one.teacher, candidate=one.candidate, why=one.why,
         started=one.started, ended=ended(one), stages=stages,
         gate=gate_said(one.stages["gate"].summary) if "gate" in one.stages else "",
         ended_at=round(one.since, 3) if one.finished else None,
+        learned_by=scored.get("learned_by"), not_more=scored.get("not_more", ""),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.control.conductor import Conductor
+from deploy.engines.knowledge import read_knowledge
 from deploy.life.document import as_run
 from deploy.life.state import ControlState
 from deploy.life.telling import rollback_cost, why_no_learning
@@ -134,7 +135,10 @@ class Views:
         spent = self._spending()
         if not why and spent is not None and spent.cap and spent.primary + spent.shadow + spent.scoring >= spent.cap:
             why = f"the {spent.cap} tokens of today (UTC) of `engines.teacher.daily_tokens` are spent; serving goes on"
-        return LearningStatus(possible=not why, why=why)
+        told = read_knowledge(deployment.folder)
+        if told is None or told.teacher != as_run(deployment.state, deployment.settings).teacher:
+            return LearningStatus(possible=not why, why=why)
+        return LearningStatus(possible=not why, why=why, by=told.level, not_more=told.why)
 
     def _slots(self) -> dict[str, SlotStatus]:
         document, beats = self._conductor.document, self._conductor.deployment.beats

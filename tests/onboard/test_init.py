@@ -123,8 +123,8 @@ def test_two_tokenizers_are_allowed_and_what_they_cost_is_said(
     (model / "tokenizer.json").write_text(json.dumps(other))
     import_model(state_dir, model, ImportOptions("student"), ENGINES, silent)
     assert init(state_dir, tmp_path / "x.yaml") == 0
-    assert "a round of distillation is refused" in capsys.readouterr().err
-    assert "a round of distillation is refused" in (tmp_path / "x.yaml").read_text()
+    assert "by the teacher's text alone" in capsys.readouterr().err
+    assert "by the teacher's text alone" in (tmp_path / "x.yaml").read_text()
     assert "<|other|>" in load_config(tmp_path / "x.yaml", {}).section(GatewayConfig).control_tokens
     assert init(state_dir, tmp_path / "x.yaml", "--force", "--json") == 0
     assert json.loads(capsys.readouterr().out)["shared_tokenizer"] is False

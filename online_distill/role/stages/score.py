@@ -13,14 +13,14 @@ from online_distill.role.context import Context, StageOutcome
 from online_distill.teacher.known import score_known
 from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.scoring import Scoring
-from online_distill.teacher.texts import Text, texts_of
+from online_distill.teacher.texts import Text
 
 
 def score_stage(context: Context) -> StageOutcome:
     """train.jsonl -> shards of targets."""
     config = context.config
     rows = read_rows(context.folder("select") / "train.jsonl", context.vault)
-    texts = texts_of(rows, Encoder(context.registry.path(context.round.parent)), config)
+    texts = context.texts(rows, Encoder(context.registry.path(context.round.parent)))
     seconds, memory = config.budget_seconds * config.score_share, context.memory()
     own, texts = _by_parent(context, texts)
     with closing(context.make_scorer(context.round)) as scorer:
@@ -36,7 +36,9 @@ def score_stage(context: Context) -> StageOutcome:
         summary = scoring.run(texts, context.progress("score"))
     if memory is not None:
         memory.cache.prune()
-    summary |= own
+    summary |= {**own, "learned_by": context.knowledge.level, "not_more": context.knowledge.why}
+    if context.knowledge.level == "text":
+        summary["seconds_per_text"] = 0.0  # nobody was asked, so it says nothing of the teacher's pace
     if summary["texts"] == 0:
         return StageOutcome({**summary, "error": "the teacher refused to score every text"}, "failed")
     return StageOutcome(summary)

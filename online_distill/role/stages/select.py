@@ -19,7 +19,6 @@ from online_distill.role.history import scoring_pace, trained_up_to
 from online_distill.role.parent import Parent
 from online_distill.role.waiting import still_waiting, wait_for_rows
 from online_distill.teacher.sizing import fit, room_for
-from online_distill.teacher.texts import texts_of
 from understudy.files import write_json
 
 RESERVOIR = "reservoir.jsonl"
@@ -94,9 +93,10 @@ def _held_out(material: Material, config: DataConfig) -> list[Row]:
 
 def _costs(rows: list[Row], encoder: Encoder, context: Context) -> Counter[str]:
     """Texts that the teacher has to be asked for, by id of the row; a row that does not fit is not in it."""
-    memory, costs = context.memory(), Counter[str]()
-    for text in texts_of(rows, encoder, context.config):
-        costs[text.row] += int(not text.known and (memory is None or not memory.holds(text.encoded)))
+    memory, costs, free = context.memory(), Counter[str](), context.knowledge.level == "text"
+    for text in context.texts(rows, encoder):
+        asked = not (free or text.known or (memory is not None and memory.holds(text.encoded)))
+        costs[text.row] += int(asked)
     return costs
 
 

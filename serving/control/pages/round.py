@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from serving.control.printing import WORDS, about, table, when
+from serving.control.printing import WORDS, about, learned, table, when
 from serving.control.replies.rounds import ChangeRow, IntervalRow, LostRow, RoundReport, SliceRow
 
 SLICES = {"general": "general", "hard": "new"}
@@ -31,6 +31,8 @@ def _head(value: RoundReport) -> Iterator[str]:
     yield f"began {when(value.started)} UTC: {value.why}"
     if value.stages:
         yield "took " + ", ".join(f"{name} {stage.seconds:.0f} s" for name, stage in value.stages.items())
+    if value.learned_by and value.not_more:
+        yield f"learned {learned(value.learned_by, value.not_more)}"
     if value.ended:
         yield f"ended because: {value.ended}"
 

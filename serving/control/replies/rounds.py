@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from deploy.engines.knowledge import KnowledgeLevel
 from serving.control.replies.base import ControlReply
 
 
@@ -34,6 +35,10 @@ class RoundRow(ControlReply):
     ended_at: float | None = None
     gate: str = ""
     """What the gate saw: exact replies, facts and agreement, before and after; empty before it."""
+    learned_by: KnowledgeLevel | None = None
+    """What of the teacher was learned from; None before it was scored."""
+    not_more: str = ""
+    """Why it was no more."""
     stages: dict[str, StageRow]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from deploy.engines.knowledge import KnowledgeLevel
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import GatewayBeat
 from serving.control.replies.base import ControlReply
@@ -61,6 +62,10 @@ class LearningStatus(ControlReply):
     possible: bool
     why: str = ""
     """Why not, and what helps."""
+    by: KnowledgeLevel | None = None
+    """What of the teacher is learned from; None until the trainer has found out."""
+    not_more: str = ""
+    """Why it is no more."""
 
 
 class SpendingStatus(ControlReply):

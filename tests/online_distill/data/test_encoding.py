@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from online_distill.data.encoding import Encoder, require_shared_tokenizer
+from online_distill.data.encoding import Encoder, apart_in
 from tests.online_distill.world import TOKENIZER
-from understudy.errors import ConfigError
 
 
 def test_a_chinese_sample_is_rendered_with_the_template_and_ends_with_the_end_token() -> None:
@@ -65,9 +64,10 @@ def test_tokens_are_those_that_were_logged_where_they_say_the_reply(reply: str) 
     assert encoder.spans(reply, beyond) == encoder.spans(reply)
 
 
-def test_different_tokenizers_are_refused(student: Path, tmp_path: Path) -> None:
+def test_the_file_in_which_two_folders_read_text_differently_is_named(student: Path, tmp_path: Path) -> None:
     model = shutil.copytree(student, tmp_path / "m")
-    require_shared_tokenizer(TOKENIZER, model)
+    assert apart_in(TOKENIZER, model) == ""
+    (model / "chat_template.jinja").unlink()
+    assert apart_in(TOKENIZER, model) == "chat_template.jinja"
     (model / "tokenizer.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"tokenizer\.json"):
-        require_shared_tokenizer(TOKENIZER, model)
+    assert apart_in(TOKENIZER, model) == "tokenizer.json"

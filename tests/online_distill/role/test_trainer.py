@@ -9,10 +9,13 @@ import pytest
 import redis
 import yaml
 
+from deploy.engines.knowledge import read_knowledge
+from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from online_distill.role.trainer import Trainer
+from online_distill.teacher.targets import load_all
 from tests.online_distill.role.conftest import SETTINGS
 from tests.online_distill.role.pool import fill
 from tests.online_distill.world import make_samples
@@ -66,6 +69,27 @@ def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, r
     assert role.tick() is True
     assert FileRounds(state_dir).get(1).why == "operator"
     assert client.get("us:round:request") is None
+
+
+def test_a_student_of_another_tokenizer_learns_by_text_alone(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    with (Registry(state_dir).path("t1") / "tokenizer.json").open("a") as file:
+        file.write("\n")
+    fill(redis_url, 60)
+    role = trainer(state_dir, config_file)
+    assert role.tick() is True
+    done = FileRounds(state_dir).get(1)
+    assert (done.state, done.candidate) == ("gate", "v2")
+    scored, judged = done.stages["score"].summary, done.stages["evaluate"].summary
+    assert (scored["learned_by"], scored["seconds_per_text"]) == ("text", 0.0)
+    assert "t1 and v1 differ in tokenizer.json" in scored["not_more"]
+    assert not any(item.key.endswith("/student") for item in load_all(FileRounds(state_dir).folder(1, "score")))
+    assert list(FileRounds(state_dir).kept.glob("targets/*/*")) == []
+    assert judged["general"]["candidate"] > judged["general"]["parent"] + 0.1
+    said = read_knowledge(state_dir)
+    assert said is not None
+    assert (said.teacher, said.student, said.level) == ("t1", "v1", "text")
 
 
 def test_redis_away_is_unavailable_and_no_round(state_dir: StateDir, config_file: Path) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from fastapi.testclient import TestClient
 
+from deploy.engines.knowledge import Knowledge, write_knowledge
+from deploy.rounds.store import FileRounds
+from serving.control import printing
+from serving.control.pages.round import round_page
+from serving.control.replies.rounds import RoundReport
+from serving.control.replies.status import StatusReply
 from tests.deploy.fleet import Moving, World, to_canary
 
 
@@ -46,3 +52,20 @@ def test_a_rollback_that_makes_live_similarity_fall_is_said_beside_the_live_vers
     assert said.startswith("the rollback from v2 made live similarity fall: 0.46 (100 pairs) -> 0.16 (100 pairs)")
     world.evidence("v1", 100, similarity=0.5)
     assert admin.get("/status").json()["live"]["caveats"] == []
+
+
+def test_learning_by_text_alone_is_said_of_now_and_of_each_round(admin: TestClient, world: World) -> None:
+    assert "by" not in admin.get("/status").json()["learning"]
+    teacher = world.conductor.deployment.state.teacher
+    write_knowledge(world.state, Knowledge(teacher=teacher, student="v1", level="text", why="two tokenizers"))
+    told = StatusReply.model_validate(admin.get("/status").json())
+    assert (told.learning.possible, told.learning.by, told.learning.not_more) == (True, "text", "two tokenizers")
+    assert "learns  by the teacher's text alone: two tokenizers" in printing.status(told)
+    rounds = FileRounds(world.state, world.time)
+    rounds.begin("v2", "t1", "why")
+    rounds.finish(1, "select", {})
+    rounds.finish(1, "score", {"learned_by": "text", "not_more": "two tokenizers"})
+    page = round_page(RoundReport.model_validate(admin.get("/rounds/1").json()))
+    assert "learned by the teacher's text alone: two tokenizers" in page
+    write_knowledge(world.state, Knowledge(teacher="t0", student="v1", level="text", why="a former teacher's"))
+    assert "by" not in admin.get("/status").json()["learning"]
