@@ -6,16 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ab.analysis.assessing import Column, PhaseUnits, assess, columns
 from ab.analysis.rows import UnitRow, by_unit
-from ab.experiment import Experiment, Primary
-from ab.guardrails import Guardrail
-from ab.sequential.decision import Comparison, ExperimentResult, SampleRatio, decide
-from ab.sequential.effects import Side, UnitFigure, effect
-from ab.sequential.judging import KpiFinding, RailFinding, judge, watch
-from ab.sequential.sample_ratio import p_fixed, p_sequential
-
-Column = tuple[str, str | None]
-"""A KPI and the covariate that explains part of it."""
+from ab.experiment import Experiment
+from ab.sequential.decision import ExperimentResult
+from ab.sequential.effects import Side, UnitFigure
 
 
 class ArmTally:
@@ -26,10 +21,7 @@ class ArmTally:
         self.units: Counter[str] = Counter(dict.fromkeys(experiment.arms, 0))
         self.switched = self.not_finite = 0
         self._sides: dict[tuple[str, Column], Side] = {}
-        asked = ([experiment.primary] if experiment.primary else []) + list(experiment.secondary)
-        self._columns: tuple[Column, ...] = tuple(
-            dict.fromkeys([(one.kpi, one.covariate) for one in asked] + [(r.kpi, None) for r in experiment.guardrails])
-        )
+        self._columns = columns(experiment)
 
     @property
     def kpis(self) -> frozenset[str]:
@@ -56,35 +48,16 @@ class ArmTally:
 
     def result(self, days: float | None = None) -> ExperimentResult:
         """What the units counted so far say."""
+        return assess(self.experiment, [self.phase()], days)
+
+    def phase(self) -> PhaseUnits:
+        """The units counted so far; rows know of one phase."""
         shares = {str(arm): share for arm, share in self.experiment.arms.items()}
-        ratio = SampleRatio(p_fixed(self.units, shares), p_sequential(self.units, shares))
-        first, *others = self.experiment.arms
-        pairs = [self._comparison(first, other, self.experiment.stop.alpha / len(others)) for other in others]
-        return decide(self.experiment, dict(self.units), ratio, pairs, days)
+        return PhaseUnits(shares, dict(self.units), dict(self._sides))
 
     def side(self, arm: str, kpi: str, covariate: str | None = None) -> Side:
         """Units of an arm that have a value of the KPI."""
         return self._sides.get((arm, (kpi, covariate)), Side())
-
-    def _comparison(self, old: str, new: str, alpha: float) -> Comparison:
-        planned = self.experiment.stop.planned_units
-
-        def finding(asked: Primary) -> KpiFinding:
-            before, after = (self.side(arm, asked.kpi, asked.covariate) for arm in (old, new))
-            return judge(asked, effect(before, after), alpha, planned)
-
-        def watched(rail: Guardrail) -> RailFinding:
-            before, after = (self.side(arm, rail.kpi) for arm in (old, new))
-            return watch(rail, effect(before, after, rail.max_ratio or 1.0), alpha, planned)
-
-        file = self.experiment
-        return Comparison(
-            old,
-            new,
-            finding(file.primary) if file.primary else None,
-            tuple(finding(one) for one in file.secondary),
-            tuple(watched(rail) for rail in file.guardrails),
-        )
 
 
 def _value(values: Mapping[str, UnitFigure], column: Column) -> UnitFigure | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from ab.experiment import Experiment, Primary
 from ab.sequential.judging import KpiFinding, RailFinding, significant
 from ab.sequential.sample_ratio import ALARM
+from ab.sequential.words import sentence
 
 Conclusion = Literal[
     "keep running", "ship", "stop for harm", "stop for futility", "sample-ratio alarm", "not enough data"
@@ -75,12 +77,12 @@ def decide(experiment: Experiment, units: Mapping[str, int], ratio: SampleRatio,
     if not judged:
         return result("keep running" if found else "not enough data", "the file names no primary KPI to decide on")
     if all(pair.primary is None or pair.primary.verdict == "too few" for pair in judged):
-        return result("not enough data", _few(judged[0]))
+        return result("not enough data", "; ".join(_few(pair, units) for pair in judged))
     for pair in judged:
         if pair.primary is not None and pair.primary.verdict == "proven" and _safe(pair):
-            return result("ship", f"{pair.new}: {sentence(pair, experiment.primary)}")
+            return result("ship", _said(pair, experiment.primary))
     first = judged[0]
-    text = sentence(first, experiment.primary)
+    text = _said(first, experiment.primary)
     if all(pair.primary is not None and pair.primary.verdict == "excluded" for pair in judged):
         return result("stop for futility", f"what was asked can no longer be shown: {text}")
     if over := _over(experiment, units, days):
@@ -91,18 +93,6 @@ def decide(experiment: Experiment, units: Mapping[str, int], ratio: SampleRatio,
     return result("keep running", why)
 
 
-def sentence(pair: Comparison, asked: Primary | None) -> str:
-    """The primary effect in words, in points where it is a share."""
-    found = pair.primary
-    if found is None or asked is None:
-        return f"{pair.new} against {pair.old}"
-    scale, unit = (100.0, " points") if abs(found.effect.old) <= 1 and abs(found.effect.new) <= 1 else (1.0, "")
-    value, low, high = (scale * x for x in (found.effect.value, found.always.lower, found.always.upper))
-    text = f"{pair.new} has {found.kpi} {abs(value):.2f}{unit} {'higher' if value >= 0 else 'lower'} than {pair.old}"
-    text += f", between {low:+.2f} and {high:+.2f}"
-    return text + (f"; the margin is {scale * asked.margin:.2f}" if asked.margin else "")
-
-
 def _harm(pair: Comparison, asked: Primary | None) -> str | None:
     for rail in pair.guardrails:
         if rail.verdict == "harm":
@@ -111,18 +101,32 @@ def _harm(pair: Comparison, asked: Primary | None) -> str | None:
                 f"where its guardrail allows {rail.limit}"
             )
     harmed = pair.primary is not None and pair.primary.verdict == "harm"
-    return sentence(pair, asked) if harmed else None
+    return _said(pair, asked) if harmed else None
 
 
 def _safe(pair: Comparison) -> bool:
     return all(rail.verdict == "safe" for rail in pair.guardrails)
 
 
-def _few(pair: Comparison) -> str:
+def _few(pair: Comparison, units: Mapping[str, int]) -> str:
+    empty = [arm for arm in (pair.old, pair.new) if not units.get(arm)]
+    if empty:
+        return f"no unit has been exposed to {' nor to '.join(empty)} yet"
+    assert pair.primary is not None
+    kpi, effect = pair.primary.kpi, pair.primary.effect
+    if effect.n == 0:
+        return f"nobody has sent {kpi} yet: `POST /v1/feedback` brings it"
+    silent = [arm for arm, figure in ((pair.old, effect.old), (pair.new, effect.new)) if math.isnan(figure)]
+    if silent:
+        return f"no {kpi} has come for {' nor for '.join(silent)} yet"
     return (
         f"{pair.new} against {pair.old}: each arm needs 20 units with and 20 without the outcome "
-        "(500 units where it is no yes or no) before an interval deserves belief"
+        f"(500 units where it is no yes or no) before an interval on {kpi} deserves belief; {effect.n:,} units have it"
     )
+
+
+def _said(pair: Comparison, asked: Primary | None) -> str:
+    return sentence((pair.old, pair.new), pair.primary, asked)
 
 
 def _over(experiment: Experiment, units: Mapping[str, int], days: float | None) -> str | None:

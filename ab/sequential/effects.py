@@ -172,13 +172,25 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     return Effect(value, error, n, old.ratio, new.ratio, old.enough and new.enough, cautious, old.n * new.n / n)
 
 
-def combined(parts: Sequence[Effect]) -> Effect:
+def share_beyond(side: Side, allowed: float, users: int) -> Effect:
+    """The share of requests of `side` less the share `allowed`; `users` made them, groups of whom are its units."""
+    if side.n < 2:
+        return Effect(math.nan, math.inf, users, allowed, side.ratio, False, math.inf)
+    error, cautious = (math.sqrt(variance / side.n) for variance in (side.linear()[0], side.cautious))
+    return Effect(side.ratio - allowed, error, users, allowed, side.ratio, side.enough, cautious, float(users))
+
+
+def combined(parts: Sequence[Effect], returned: Sequence[int] = ()) -> Effect:
     """One effect of several phases, weighted as Cochran, Mantel and Haenszel do (n0 n1 / (n0 + n1)); never pooled.
 
     Pooling over a ramp compares early units of one arm with late ones of the other (Simpson's paradox). Phases with
-    fewer than two units an arm are left out.
+    fewer than two units an arm are left out. `returned` says how many units of each phase an earlier one had, too:
+    their values may be the same again, so the errors of two phases correlate by at most returned / sqrt(n n'), and
+    that is taken for granted. Without it phases count as independent.
     """
-    usable = [part for part in parts if math.isfinite(part.error) and part.weight > 0]
+    back = list(returned) or [0] * len(parts)
+    pairs = [(part, n) for part, n in zip(parts, back, strict=True) if math.isfinite(part.error) and part.weight > 0]
+    usable = [part for part, _ in pairs]
     total = sum(part.weight for part in usable)
     if not usable:
         return Effect(math.nan, math.inf, 0, math.nan, math.nan, False, math.inf)
@@ -188,12 +200,18 @@ def combined(parts: Sequence[Effect]) -> Effect:
         return sum(weight * value for weight, value in zip(share, values, strict=True))
 
     def spread(errors: Iterable[float]) -> float:
-        return math.hypot(*(weight * error for weight, error in zip(share, errors, strict=True)))
+        mine = [weight * error for weight, error in zip(share, errors, strict=True)]
+        variance = sum(one * one for one in mine)
+        for later, (part, again) in enumerate(pairs):
+            for earlier in range(later):
+                alike = min(1.0, again / math.sqrt(part.n * usable[earlier].n))
+                variance += 2 * alike * mine[later] * mine[earlier]
+        return math.sqrt(variance)
 
     return Effect(
         mean(part.value for part in usable),
         spread(part.error for part in usable),
-        sum(part.n for part in usable),
+        sum(max(0, part.n - again) for part, again in pairs),
         mean(part.old for part in usable),
         mean(part.new for part in usable),
         any(part.enough for part in usable),

@@ -53,8 +53,8 @@ def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFind
 
     Nothing but harm is concluded on too few units, and harm needs an error above zero.
     """
-    sides: Sides = 2 if asked.test == "two_sided" else 1
-    sequence = ConfidenceSequence(alpha, planned, sides)
+    sequence = sequence_of(asked, alpha, planned)
+    sides = sequence.sides
     sign = 1.0 if asked.direction == "higher" else -1.0
     null = {"non_inferiority": -asked.margin, "equivalence": -asked.margin}.get(asked.test, asked.beyond)
     always = sequence.around(effect.value, effect.error, effect.n, sign * null, sign)
@@ -66,6 +66,12 @@ def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFind
     if not effect.error > 0 or (not effect.enough and verdict != "harm"):
         verdict = "too few"
     return KpiFinding(asked.kpi, asked.test, effect, always, once, verdict)
+
+
+def sequence_of(asked: Primary, alpha: float, planned: int) -> ConfidenceSequence:
+    """The intervals that answer the test: two-sided only where both sides are asked about."""
+    sides: Sides = 2 if asked.test == "two_sided" else 1
+    return ConfidenceSequence(alpha, planned, sides)
 
 
 def _both_ways(

@@ -38,14 +38,14 @@ def pair(primary: float, rail: float, error: float = 0.002, enough: bool = True)
 @pytest.mark.parametrize(
     ("given", "decision", "why"),
     [
-        ({}, "ship", "0.00 points"),
+        ({}, "ship", "0.0 points"),
         ({"ratio": SampleRatio(0.0, 1e-5)}, "sample-ratio alarm", "shares asked for"),
         ({"ratio": SampleRatio(0.0, 1e-5), "rail": 0.5}, "sample-ratio alarm", "shares asked for"),
         ({"rail": 0.03}, "stop for harm", "abnormal_termination is worse by 0.03"),
-        ({"primary": -0.05}, "stop for harm", "5.00 points lower than teacher"),
+        ({"primary": -0.05}, "stop for harm", "5.0 points less often than the teacher"),
         ({"rail": 0.03, "enough": False}, "stop for harm", "abnormal_termination"),
         ({"enough": False}, "not enough data", "20 units with"),
-        ({"primary": -0.008}, "keep running", "the margin is 1.20"),
+        ({"primary": -0.008}, "keep running", "the margin is 1.2"),
         ({"rail": 0.008}, "keep running", "not yet safe: abnormal_termination"),
         ({"primary": -0.008, "n": 20_000}, "stop for futility", "20,000 planned"),
         ({"primary": -0.008, "days": 14.5}, "stop for futility", "14.5 days of 14"),
@@ -64,7 +64,13 @@ def test_an_arm_without_traffic_or_a_kpi_that_nobody_sends_is_not_enough_data() 
     assert FILE.primary is not None
     nothing = Effect(float("nan"), float("inf"), 0, float("nan"), float("nan"), False)
     found = Comparison("teacher", "student", judge(FILE.primary, nothing, 0.05, 20_000))
-    assert decide(FILE, {"teacher": 50, "student": 0}, FAIR, [found]).decision == "not enough data"
+    for units, why in (
+        ({"teacher": 50, "student": 0}, "exposed to student"),
+        ({"teacher": 9, "student": 8}, "sent first"),
+    ):
+        result = decide(FILE, units, FAIR, [found])
+        assert result.decision == "not enough data"
+        assert why in result.why
 
 
 def test_without_a_primary_kpi_nothing_ships() -> None:

@@ -1,0 +1,128 @@
+"""An experiment's result from its units, phase by phase. Pure.
+
+A phase is a time in which nobody changed shares, versions or settings. Effects are computed within phases and then
+combined: pooling over a ramp compares early units of one arm with late ones of the other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ab.experiment import Experiment, Primary
+from ab.guardrails import Guardrail
+from ab.sequential.decision import Comparison, ExperimentResult, SampleRatio, decide
+from ab.sequential.effects import Effect, Side, combined, effect, share_beyond
+from ab.sequential.judging import KpiFinding, RailFinding, judge, watch
+from ab.sequential.sample_ratio import p_fixed, p_sequential
+
+Column = tuple[str, str | None]
+"""A KPI and the covariate that explains part of it."""
+TAILS = ("latency_p99", "ttft_p99")
+"""KPIs whose guardrail asks if more than `BEYOND` of the requests take longer than its ratio times a frozen P99."""
+BEYOND = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseUnits:
+    """Units of one phase by arm, and of each arm and KPI those that have a value.
+
+    Of a KPI of `TAILS` a side holds requests that took too long, over requests, `clusters` of users being its units;
+    their users are in `tail_users`. `returning`: units that an earlier phase had, too; None: not known.
+    """
+
+    shares: Mapping[str, float]
+    units: Mapping[str, int]
+    sides: Mapping[tuple[str, Column], Side]
+    tail_users: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    returning: int | None = None
+
+    @property
+    def n(self) -> int:
+        """Units of all arms."""
+        return sum(self.units.values())
+
+    def side(self, arm: str, kpi: str, covariate: str | None = None) -> Side:
+        """Units of an arm that have a value of the KPI."""
+        return self.sides.get((arm, (kpi, covariate)), Side())
+
+
+def columns(experiment: Experiment) -> tuple[Column, ...]:
+    """What of its units an experiment needs."""
+    asked = ([experiment.primary] if experiment.primary else []) + list(experiment.secondary)
+    return tuple(
+        dict.fromkeys([(one.kpi, one.covariate) for one in asked] + [(r.kpi, None) for r in experiment.guardrails])
+    )
+
+
+def assess(experiment: Experiment, phases: Sequence[PhaseUnits], days: float | None = None) -> ExperimentResult:
+    """What the units of all phases say, `days` after the beginning.
+
+    P-values of the sample ratio are those of the phase that fits worst, times the number of phases: units come back in
+    later phases, so phases are not independent and their evidence does not multiply.
+    """
+    first, *others = map(str, experiment.arms)
+    alpha = experiment.stop.alpha / max(1, len(others))
+    pairs = [_comparison(experiment, phases, (first, other), alpha) for other in others]
+    return decide(experiment, distinct(phases, (first, *others)), sample_ratio(phases), pairs, days)
+
+
+def sample_ratio(phases: Sequence[PhaseUnits]) -> SampleRatio:
+    """Of all phases together, see `assess`."""
+    seen = [phase for phase in phases if phase.n]
+    once = min((p_fixed(phase.units, phase.shares) for phase in seen), default=1.0)
+    always = min((p_sequential(phase.units, phase.shares) for phase in seen), default=1.0)
+    return SampleRatio(min(1.0, once * max(1, len(seen))), min(1.0, always * max(1, len(seen))))
+
+
+def distinct(phases: Sequence[PhaseUnits], arms: Sequence[str]) -> dict[str, int]:
+    """Units by arm; of those who came back in a later phase as many are taken away, in equal shares of that phase."""
+    found: Counter[str] = Counter(dict.fromkeys(arms, 0))
+    for phase, back in zip(phases, returned(phases), strict=True):
+        for arm, n in phase.units.items():
+            found[arm] += n - round(back * n / phase.n) if phase.n else 0
+    return dict(found)
+
+
+def returned(phases: Sequence[PhaseUnits]) -> list[int]:
+    """Of each phase the units that an earlier one had; where that is not known the most that can be."""
+    before, found = 0, []
+    for phase in phases:
+        back = min(phase.n, before if phase.returning is None else phase.returning)
+        found.append(back)
+        before += phase.n - back
+    return found
+
+
+def _comparison(
+    experiment: Experiment, phases: Sequence[PhaseUnits], arms: tuple[str, str], alpha: float
+) -> Comparison:
+    planned, (old, new) = experiment.stop.planned_units, arms
+
+    def finding(asked: Primary) -> KpiFinding:
+        return judge(asked, whole_effect(phases, arms, (asked.kpi, asked.covariate)), alpha, planned)
+
+    def watched(rail: Guardrail) -> RailFinding:
+        if rail.kpi in TAILS:
+            tails = [share_beyond(p.side(new, rail.kpi), BEYOND, p.tail_users.get((new, rail.kpi), 0)) for p in phases]
+            return watch(rail, combined(tails), alpha, planned)
+        return watch(rail, whole_effect(phases, arms, (rail.kpi, None), rail.max_ratio or 1.0), alpha, planned)
+
+    return Comparison(
+        old,
+        new,
+        finding(experiment.primary) if experiment.primary else None,
+        tuple(finding(one) for one in experiment.secondary),
+        tuple(watched(rail) for rail in experiment.guardrails),
+    )
+
+
+def whole_effect(phases: Sequence[PhaseUnits], arms: tuple[str, str], column: Column, times: float = 1.0) -> Effect:
+    """Of two arms over all phases; one phase alone is as it is."""
+    old, new = arms
+    parts = [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases]
+    if len(parts) == 1:
+        return parts[0]
+    shares = [back / phase.n if phase.n else 0.0 for phase, back in zip(phases, returned(phases), strict=True)]
+    return combined(parts, [round(share * part.n) for share, part in zip(shares, parts, strict=True)])

@@ -1,0 +1,48 @@
+"""The effect in words, as the experimenter reads it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ab.experiment import Primary
+from ab.sequential.bounds import Interval
+from ab.sequential.effects import Effect
+from ab.sequential.judging import KpiFinding
+from ab.sequential.words import sentence
+
+
+def found(kpi: str, value: float, low: float, high: float, old: float = 0.85) -> KpiFinding:
+    interval = Interval(low, high, 0.5)
+    return KpiFinding(kpi, "two_sided", Effect(value, 0.01, 900, old, old + value), interval, interval, "open")
+
+
+@pytest.mark.parametrize(
+    ("finding", "margin", "text"),
+    [
+        (
+            found("first_response_correct", -0.004, -0.019, 0.011), 0.012,
+            "the student answers right 0.4 points less often than the teacher, between -1.9 and +1.1; "
+            "the margin is 1.2",
+        ),
+        (
+            found("takeover", 0.021, 0.018, 0.024, 0.1), 0.0,
+            "the student is taken over by a human 2.10 points more often than the teacher, between +1.80 and +2.40",
+        ),
+        (
+            found("rating", -0.5, -0.75, -0.25, 4.2), 0.0,
+            "the student has rating 0.50 lower than the teacher, between -0.75 and -0.25",
+        ),
+        (
+            found("rating", math.nan, -math.inf, math.inf, math.nan), 0.0,
+            "nothing is known yet of rating of the student against the teacher",
+        ),
+    ],
+)  # fmt: skip
+def test_it_reads_as_a_sentence(finding: KpiFinding, margin: float, text: str) -> None:
+    assert sentence(("teacher", "student"), finding, Primary(kpi=finding.kpi, margin=margin)) == text
+
+
+def test_an_arm_with_a_version_has_no_article_and_no_primary_is_no_effect() -> None:
+    assert sentence(("teacher", "student:v3"), None, None) == "student:v3 against the teacher"
