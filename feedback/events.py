@@ -84,6 +84,10 @@ class Exchange(Event):
     version: str
     epoch: int
     experiment: str | None = None
+    rollout: str | None = None
+    """Side of a canary that the unit is on, whoever answered (`feedback.kpis.names.trial`); None: on neither."""
+    slow_after: float | None = Field(default=None, ge=0, le=1e9)
+    """Seconds beyond which that canary calls a reply slow."""
     response_id: str = ""
     model: str = ""
     """Model name that the client gave."""
@@ -106,7 +110,11 @@ class Verdict(Event):
     """What the checks said of a teacher reply and a student reply to the same prompt."""
 
     TEXT: ClassVar[tuple[str, ...]] = ("reasons",)
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
+    unit: str = ""
+    """Of the exchange; empty in schemas 1 and 2."""
+    rollout: str | None = None
+    """Side of a canary that the student's reply counts for, see `feedback.kpis.names.trial`."""
     exchange: str
     teacher: str
     student: str
@@ -128,11 +136,13 @@ class Verdict(Event):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_first_schema(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or value.get("schema_version") != 1:
+    def _from_former_schemas(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("schema_version") not in (1, 2):
             return value
+        if value["schema_version"] == 2:
+            return {**value, "schema_version": 3}
         kept = {name: item for name, item in value.items() if name != "agreement"}
-        return {"similarity": value.get("agreement"), **kept, "schema_version": 2}
+        return {"similarity": value.get("agreement"), **kept, "schema_version": 3}
 
 
 class HardSample(Event):

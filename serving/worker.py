@@ -102,6 +102,7 @@ class EngineDirectory:
             students={version: self._target(slot) for version, slot in students.items()},
             stable=document.stable,
             candidate=document.candidate,
+            step=document.candidate_step,
             to_student=document.shadow.to_student,
             to_teacher=document.shadow.to_teacher,
             experiments={e.id: e.shadow.rate for e in document.experiments},

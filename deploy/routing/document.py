@@ -130,6 +130,10 @@ class RoutingDocument(_Shared):
     """Version that the `student` arm means."""
     candidate: str | None = None
     candidate_share: float = Field(default=0.0, ge=0, le=1)
+    candidate_step: int | None = None
+    """Step of the canary; None while there is none, or it is not compared."""
+    candidate_slow: float | None = Field(default=None, gt=0)
+    """Seconds beyond which a reply counts as slow in this step; None: not known."""
     previous: tuple[str, ...] = ()
     """Up to three former stable versions, latest first."""
     default: dict[Arm, float] = Field(default_factory=_teacher_alone)

@@ -75,7 +75,7 @@ class Worker:
         self._fault: Exception | None = None
         told = settings(self._keys, config.kpis)
         self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told)
-        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault)
+        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault, told)
         pool = Pool(client, config.prefix, config.pool, outbox.vault)
         checks = build(config.shadow) if checks is None else checks
         self.shadow = ShadowLoop(

@@ -15,8 +15,9 @@ from feedback.events import Exchange, Kpi, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
-from feedback.kpis.ratios import products, ratios
+from feedback.kpis.ratios import products
 from feedback.kpis.sketch import group_of, key_of
+from feedback.kpis.trials import judged, live_cells, pair_cells
 from feedback.store.keys import RedisKeys
 from understudy.ids import short_hash
 
@@ -26,8 +27,8 @@ DAY = 86_400.0
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
     """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
-    judged = ratios(config).values()
-    summed = sorted({*pairs(config), *products(judged)})
+    ratios = judged(config).values()
+    summed = sorted({*pairs(config), *products(ratios)})
     return json.dumps(
         {
             "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
@@ -36,7 +37,7 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
             "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
             "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in summed],
-            "missed": sorted([one.above, one.below, one.missed] for one in judged if one.binary and one.below),
+            "missed": sorted([one.above, one.below, one.missed] for one in ratios if one.binary and one.below),
         }
     )  # fmt: skip
 
@@ -58,7 +59,8 @@ def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
     if exchange.experiment:
         commands.append(["add", f"{keys.exposures}{exchange.experiment}", {assigned: 1}])
     experiment, phase = exchange.experiment or "", 0
-    place = json.dumps([exchange.arm, exchange.version, experiment, phase, assigned])
+    side = [exchange.rollout] if exchange.rollout else []
+    place = json.dumps([exchange.arm, exchange.version, experiment, phase, assigned, *side])
     target = short_hash(exchange.response_id) if exchange.response_id else ""
     session = short_hash(f"session:{exchange.session}")
     unit = short_hash(exchange.unit)
@@ -85,7 +87,7 @@ def cells(exchange: Exchange) -> dict[str, float]:
     if "latency" in values:
         seconds = values["latency"]
         found |= {"replies": 1.0, "latency": seconds, "latency2": seconds * seconds}
-    return found
+    return found | live_cells(exchange)
 
 
 def feedback_effects(keys: RedisKeys, kpi: Kpi) -> list[RedisCommand]:
@@ -98,13 +100,18 @@ def feedback_effects(keys: RedisKeys, kpi: Kpi) -> list[RedisCommand]:
 
 
 def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
-    """What a verdict adds to the student's version and arm."""
+    """What a verdict adds to the student's version and arm, and to the canary that it is evidence for."""
     values = {"similarity": verdict.similarity, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}
     values |= {name: float(said) for name, said in ((EXACT, verdict.exact), (FACTS, verdict.facts)) if said is not None}
     values["quality_gap"] = verdict.quality_teacher - verdict.quality_student
     groups = [f"version:{verdict.student}", "arm:student", f"shadow:{verdict.student}:{verdict.teacher}"]
-    return sums(keys, groups, values)
+    commands = sums(keys, groups, values)
+    if verdict.rollout and verdict.unit:
+        # No arm stands in the place: the user need not have been served there.
+        place = json.dumps(["", verdict.student, "", 0, "", verdict.rollout])
+        commands.append(["pair", verdict.tenant, short_hash(verdict.unit), place, verdict.at, pair_cells(verdict)])
+    return commands
 
 
 def _sketched(exchange: Exchange) -> dict[str, int]:

@@ -15,6 +15,8 @@ COMPUTED = (
 """Of `feedback.kpis.effects`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
 EXACT, FACTS = "exact", "facts"
 """Of a shadow pair, 0 or 1: the texts are the same, width, case and white space aside; they state the same facts."""
+OLD, NEW = "old", "new"
+"""Sides of a canary: users of the version that answers without it, and of the candidate."""
 FORMER = {"agreement": "similarity"}
 """Names under which older versions counted a KPI, and its name now."""
 
@@ -22,3 +24,8 @@ FORMER = {"agreement": "similarity"}
 def counted(config: KpisConfig) -> tuple[str, ...]:
     """Every name that an experiment may use."""
     return (*FEEDBACK, *COMPUTED, *config.declared)
+
+
+def trial(candidate: str, step: int, *, new: bool, copies: bool = False) -> str:
+    """Name of one side of a canary's step, such as `v3:0:new`; `v3:0.copies:old` of what copies of exchanges say."""
+    return f"{candidate}:{step}{'.copies' if copies else ''}:{NEW if new else OLD}"

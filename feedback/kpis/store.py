@@ -13,7 +13,7 @@ from feedback.kpis.sketch import Quantile, quantiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 
-By = Literal["arm", "version", "experiment"]
+By = Literal["arm", "version", "experiment", "rollout"]
 QUANTILES = {"p50": 0.5, "p99": 0.99}
 PAGE = 500
 
@@ -70,6 +70,15 @@ class KpiStore:
                 group, _, hour = name.removeprefix(head).rpartition(":")
                 found[group][int(hour)] = {field.decode(): float(value) for field, value in sums.items()}
         return dict(sorted(found.items()))
+
+    def trial(self, candidate: str) -> dict[str, dict[str, dict[str, float]]]:
+        """{phase: {side: sums over its users}} of a candidate's rollout; see `feedback.kpis.trials`."""
+        found: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+        for group, parts in self.cohorts("rollout").items():
+            version, phase, side = group.split(":")
+            if version == candidate:
+                found[phase][side] = added(parts.values())
+        return dict(found)
 
     def figures(self, kind: By, wanted: dict[str, Figure]) -> dict[str, dict[str, Estimate]]:
         """The figures `wanted` of each group, over distinct users."""

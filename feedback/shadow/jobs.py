@@ -51,13 +51,15 @@ def push(keys: RedisKeys, identity: str, stored: str, now: float, deadline: floa
 class Jobs:
     """The queue; blocking calls that raise Unavailable while Redis is away."""
 
-    def __init__(self, client: Client, keys: RedisKeys, lease: float, vault: Vault) -> None:
+    def __init__(self, client: Client, keys: RedisKeys, lease: float, vault: Vault, told: str) -> None:
+        """`told`: what the verbs of a job's effects must know, see `feedback.kpis.effects.settings`."""
         self._redis = client
+        self._told = told
         self._keys = keys
         self._lease = lease
         self._vault = vault
         self._claim = client.register_script(CLAIM)
-        self._finish = client.register_script(source("staging", "finish"))
+        self._finish = client.register_script(source("staging", "rows", "finish"))
 
     def claim(self, now: float) -> Job | None:
         """The next job, held until `now` + lease; None when there is none."""
@@ -85,7 +87,7 @@ class Jobs:
         """End a job and apply `commands` in the same call; False when it had ended before."""
         places = [self._keys.jobs, self._keys.payloads]
         with redis_errors():
-            return bool(self._finish(places, [identity, json.dumps(commands, ensure_ascii=False)]))
+            return bool(self._finish(places, [identity, json.dumps(commands, ensure_ascii=False), "", self._told]))
 
     def drop(self, identity: str, reason: str) -> None:
         """End a job without a verdict, counted as `dropped_<reason>`."""

@@ -24,7 +24,7 @@ from feedback.pool.store import Pool
 from feedback.shadow.asking import Reply
 from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Job, Jobs
-from feedback.shadow.pairing import Directory, ShadowPlan, Target, comparable_texts, plan
+from feedback.shadow.pairing import Directory, ShadowPlan, Target, comparable_texts, plan, side
 from feedback.store.keys import RedisKeys
 from feedback.texts import language, last_user, normal, prompt_text
 from understudy.errors import BadRequest, Conflict, Unavailable
@@ -156,7 +156,8 @@ class ShadowLoop:
         # Both are greedy: `pairing.plan` has others asked anew. What is cut may end within a number.
         pair = ReplyPair(exchange.messages, answers.teacher, answers.student, lang, greedy=not answers.cut)
         findings = run_checks(pair, self._checks)
-        verdict = make_verdict(exchange, answers, findings)
+        told = side(exchange, answers.student_version, self._directory.arms())
+        verdict = make_verdict(exchange, answers, findings, told)
         sample = make_sample(exchange, answers, verdict, pair.lang, self._hard_weight)
         self._outbox.put_durable(verdict)
         if verdict.failed or verdict.kinds:
@@ -177,8 +178,10 @@ class ShadowLoop:
         ]
 
 
-def make_verdict(exchange: Exchange, answers: Answers, findings: dict[str, Finding]) -> Verdict:
-    """The verdict of one pair; its id is the same whenever the pair is the same."""
+def make_verdict(
+    exchange: Exchange, answers: Answers, findings: dict[str, Finding], rollout: str | None = None
+) -> Verdict:
+    """The verdict of one pair; its id is the same whenever the pair is the same. `rollout`: see `pairing.side`."""
     quality = findings["quality"].values
     return Verdict(
         id=stable_id("verdict", exchange.id, answers.student_version),
@@ -186,6 +189,8 @@ def make_verdict(exchange: Exchange, answers: Answers, findings: dict[str, Findi
         tenant=exchange.tenant,
         at=exchange.at,
         exchange=exchange.id,
+        unit=exchange.unit,
+        rollout=rollout,
         teacher=answers.teacher_version,
         student=answers.student_version,
         similarity=findings["semantic"].score,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feedback.events import Exchange
+from feedback.kpis.names import trial
 from feedback.shadow.asking import Engine
 from feedback.shadow.config import ShadowConfig
 from understudy.ids import unit_fraction
@@ -41,6 +42,8 @@ class Arms:
     """By version; only those that a slot serves."""
     stable: str | None = None
     candidate: str | None = None
+    step: int | None = None
+    """Of the canary; None: there is none."""
     to_student: float = 0.5
     to_teacher: float = 0.5
     experiments: Mapping[str, float] = field(default_factory=dict)
@@ -128,6 +131,22 @@ def _student(exchange: Exchange, arms: Arms, config: ShadowConfig) -> Target | N
     if candidate is not None and unit_fraction("candidate", exchange.id) < config.to_candidate:
         return candidate
     return arms.students.get(arms.stable or "")
+
+
+def side(exchange: Exchange, student: str, arms: Arms | None) -> str | None:
+    """What side of a canary a pair is evidence for, whose reply came from the version `student`; None: for none.
+
+    A live reply counts where the router's chance put the unit and the version meant has answered. A copy of the
+    teacher's exchange counts for the version that chance had asked.
+    """
+    if arms is None or arms.candidate is None or arms.step is None:
+        return None
+    meant = arms.candidate == student
+    if exchange.arm == "student":
+        live = trial(arms.candidate, arms.step, new=meant)
+        return live if exchange.rollout == live and student in (arms.candidate, arms.stable) else None
+    known = student in (arms.candidate, arms.stable)
+    return trial(arms.candidate, arms.step, new=meant, copies=True) if known else None
 
 
 def comparable_texts(teacher: str, student: str, *, cut: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ab.assignment import assign, bucket
 from ab.experiment import Arm, Experiment, When
 from deploy.routing.document import RoutingDocument, SlotView
+from feedback.kpis.names import trial
 from understudy.errors import NotFound, Unavailable
 
 AUTO = "auto"
@@ -55,6 +56,10 @@ class Decision:
     experiment: str | None = None
     auto: bool = False
     """Whether the router chose the arm; only then may the other one stand in."""
+    rollout: str | None = None
+    """Side of the canary that the unit is on; see `feedback.kpis.names.trial`."""
+    slow_after: float | None = None
+    """Seconds beyond which a reply is slow for the canary."""
 
 
 def resolve(document: RoutingDocument, name: str) -> tuple[str, str | None]:
@@ -99,19 +104,21 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     experiment = matching(document, ask, alias)
     unit, derived = _unit(ask, experiment)
     if experiment is not None:
-        assigned = assign(experiment.hash_seed, unit, experiment.arms)
-        on_candidate = assigned == "student" and _takes_candidate(document, unit)
+        home = assign(experiment.hash_seed, unit, experiment.arms)
+        divided = home == "student"
     else:
-        assigned = assign(DEFAULT_SEED, unit, document.default)
-        of_all = document.default.get("student", 0) == 0
-        on_candidate = (of_all or assigned == "student") and _takes_candidate(document, unit)
-        assigned = "student" if on_candidate else assigned
+        home = assign(DEFAULT_SEED, unit, document.default)
+        divided = home == "student" or document.default.get("student", 0) == 0
+    on_candidate = divided and _takes_candidate(document, unit)
+    assigned = "student" if on_candidate else home
     found = _find(document, assigned, on_candidate, avoid)
     if found is None:
         raise NoArm("no engine is ready; try again shortly")
     arm, version, slot = found
     name = None if experiment is None else experiment.id
-    return Decision(arm, version, slot, assigned, unit, derived, name, auto=True)
+    side = _side(document, home, on_candidate) if divided else None
+    slow_after = None if side is None else document.candidate_slow
+    return Decision(arm, version, slot, assigned, unit, derived, name, auto=True, rollout=side, slow_after=slow_after)
 
 
 def _find(
@@ -134,6 +141,19 @@ def _find(
 def _takes_candidate(document: RoutingDocument, unit: str) -> bool:
     share = document.candidate_share
     return document.candidate is not None and share > 0 and bucket(document.candidate, unit) < share
+
+
+def _side(document: RoutingDocument, home: Arm, on_candidate: bool) -> str | None:
+    """The canary's side of a unit that chance alone put there; `home` is the arm that it has without a canary.
+
+    None where one of the sides cannot be served: a reply from elsewhere is then not the version's doing.
+    """
+    candidate, step = document.candidate, document.candidate_step
+    former = document.teacher if home == "teacher" else document.stable
+    if candidate is None or step is None or FROZEN_STUDENT in document.frozen:
+        return None
+    both = document.slot_of(candidate, "student") and document.slot_of(former, home)
+    return trial(candidate, step, new=on_candidate) if both else None
 
 
 def matching(document: RoutingDocument, ask: Ask, alias: str | None) -> Experiment | None:

@@ -72,6 +72,7 @@ class Directory:
     teacher: ScriptedEngine | None = field(default_factory=lambda: ScriptedEngine("t1"))
     students: list[ScriptedEngine] = field(default_factory=lambda: [ScriptedEngine("v1")])
     candidate: str | None = None
+    step: int | None = None
     rate: float = 1.0
 
     def arms(self) -> Arms | None:
@@ -80,6 +81,7 @@ class Directory:
             students={s.version: Target(s.version, s) for s in self.students},
             stable="v1",
             candidate=self.candidate,
+            step=self.step,
             to_student=self.rate,
             to_teacher=self.rate,
         )

@@ -19,15 +19,24 @@ FIRST: dict[str, Any] = {
 
 def test_a_verdict_of_the_first_schema_is_read_with_its_agreement_as_similarity() -> None:
     verdict = Verdict.model_validate_json(json.dumps(FIRST))
-    assert (verdict.schema_version, verdict.similarity, verdict.failed) == (2, 0.25, ("semantic",))
+    assert (verdict.schema_version, verdict.similarity, verdict.failed) == (3, 0.25, ("semantic",))
     written = json.loads(verdict.model_dump_json())
-    assert written["schema_version"] == 2
+    assert written["schema_version"] == 3
     assert "agreement" not in written
     assert Verdict.model_validate(written) == verdict
 
 
-@pytest.mark.parametrize("changes", [{"schema_version": 3}, {"schema_version": 2}, {"agreement": None}])
-def test_what_is_no_verdict_of_either_schema_is_refused(changes: dict[str, Any]) -> None:
+def test_a_verdict_of_the_second_schema_names_no_unit() -> None:
+    second = {**{k: v for k, v in FIRST.items() if k != "agreement"}, "schema_version": 2, "similarity": 0.5}
+    verdict = Verdict.model_validate(second)
+    assert (verdict.schema_version, verdict.similarity, verdict.unit, verdict.rollout) == (3, 0.5, "", None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"schema_version": 4}, {"schema_version": 3}, {"schema_version": 2}, {"agreement": None}],
+)
+def test_what_is_no_verdict_of_any_schema_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Verdict.model_validate(FIRST | changes)
 
@@ -51,7 +60,7 @@ def test_nine_kinds_of_hard_samples_and_what_is_a_failed_check() -> None:
 
 def test_only_a_newer_schema_is_newer() -> None:
     assert newer_schema(EXCHANGES, b'{"schema_version": 2}') == 2
-    assert newer_schema(VERDICTS, b'{"schema_version": 3}') == 3
+    assert newer_schema(VERDICTS, b'{"schema_version": 4}') == 4
     for value in (b'{"schema_version": 1}', b'{"schema_version": "2"}', b"[]", b"not JSON", b"\xff"):
         assert newer_schema(EXCHANGES, value) is None
     assert newer_schema("another.topic", b'{"schema_version": 9}') is None

@@ -1,5 +1,5 @@
 -- End a shadow job and apply what it counts, in one call; a job that has ended changes nothing.
--- Follows staging. KEYS: jobs (zset), payloads (hash)    ARGV: job, JSON [[command, ...], ...]
+-- Follows staging and rows. KEYS: jobs (zset), payloads (hash)    ARGV: job, JSON [[command, ...], ...], -, settings
 -- Returns 1 when the job ended now. Fails, and changes nothing, where its effects cannot be applied.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 local ok, why = try(cjson.decode(ARGV[2]))

@@ -1,6 +1,7 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
--- Follows staging. A row holds, for each place (arm, version, experiment, phase) where its unit was served, when that
--- was first and what was counted (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its
+-- Follows staging. A row holds, for each place (arm, version, experiment, phase, arm assigned, side of a canary) where
+-- its unit was served, when that was first and
+-- what was counted (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its
 -- units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
 -- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
 -- its former part out of these and puts the new one in.
@@ -16,19 +17,23 @@ local function groups_of(id)
   local found = places[id]
   if not found then
     local p = cjson.decode(hget(S.places, '#' .. id))
-    local arm, version, experiment, phase, assigned = p[1], p[2], p[3], p[4], p[5]
-    found = { values = { 'arm:' .. arm }, rows = { 'arm:' .. arm } }
-    if version ~= '' then found.values[2], found.rows[2] = 'version:' .. version, 'version:' .. version end
+    local arm, version, experiment, phase, assigned, side = p[1], p[2], p[3], p[4], p[5], p[6]
+    found = { values = {}, rows = {} }
+    if arm ~= '' then
+      found.values[1], found.rows[1] = 'arm:' .. arm, 'arm:' .. arm
+      if version ~= '' then found.values[2], found.rows[2] = 'version:' .. version, 'version:' .. version end
+    end
     if experiment ~= '' then
       found.values[3] = 'experiment:' .. experiment .. ':' .. assigned
       found.rows[3] = found.values[3] .. ':' .. string.format('%d', phase)
     end
+    if side then found.rows[#found.rows + 1] = 'rollout:' .. side end
     places[id] = found
   end
   return found
 end
 
--- the number of a place by its JSON text [arm, version, experiment, phase, assigned arm]
+-- the number of a place by its JSON text [arm, version, experiment, phase, assigned arm] or with a canary's side
 local function place_id(text)
   local id = tonumber(hget(S.places, text) or nil)
   if not id then
@@ -166,4 +171,9 @@ local function change_row(tenant, unit, id, first, delta)
   add(S.bytes, 'rows', bytes)
   add(S.bytes, key, bytes)
   return true
+end
+
+-- what a shadow pair says of a unit: tenant, unit, place, when, cells
+function verbs.pair(tenant, unit, place, at, cells)
+  change_row(tenant, unit, place_id(place), math.min(at, now), cells)
 end

@@ -14,6 +14,8 @@ from deploy.rounds.leading import stored
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import Exchange, Verdict
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.effects import settings
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import ANCHOR, Pool
@@ -134,7 +136,7 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
         outbox.vault.open(Exchange, sealed)
     client, keys = connect(own_redis.url), RedisKeys()
     assert (client.zcard(keys.jobs), client.llen(keys.verdicts)) == (0, 0)
-    assert Jobs(client, keys, 1, outbox.vault).claim(time.time() + 1000) is None
+    assert Jobs(client, keys, 1, outbox.vault, settings(keys, KpisConfig())).claim(time.time() + 1000) is None
     assert pool.size() == 0 == len(pool.sample(10, kind=ANCHOR))
     rows = read_rows(world.state.rounds / "1" / "select" / "train.jsonl", outbox.vault)
     assert [row.tenant for row in rows] == ["other"]

@@ -18,7 +18,7 @@ import pytest
 from feedback.events import Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
-from feedback.kpis.ratios import ratios
+from feedback.kpis.trials import judged
 from tests.feedback.applying import Applier, feedback
 from tests.feedback.factory import exchange
 
@@ -179,7 +179,7 @@ def expect_cohorts(found: dict[int, dict[str, float]], units: dict[str, tuple[fl
             for b, y in row.items():
                 if a <= b:
                     cohort[f"{a}*{b}"] += x * y
-        for ratio in ratios(KpisConfig()).values():
+        for ratio in judged(KpisConfig()).values():
             if ratio.binary and ratio.below:
                 cohort[ratio.missed] += row.get(ratio.above, 0.0) < row.get(ratio.below, 0.0)
     alive = {hour: sums for hour, sums in found.items() if sums["users"]}

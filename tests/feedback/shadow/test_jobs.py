@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.effects import settings
 from feedback.kpis.store import KpiStore
 from feedback.privacy.vault import Vault
 from feedback.shadow.jobs import ATTEMPTS, Jobs, push
@@ -24,7 +26,7 @@ def test_a_job_whose_worker_died_is_taken_again_and_given_up_at_last(redis_url: 
     command = push(KEYS, exchange(1).id, vault.seal(exchange(1)).decode(), time.time(), 5.0, 10)
     applier = Applier(redis_url)
     applier.commands([[command]])
-    jobs = Jobs(client, KEYS, lease=10, vault=vault)
+    jobs = Jobs(client, KEYS, lease=10, vault=vault, told=settings(KEYS, KpisConfig()))
     now = time.time()
     first = jobs.claim(now)
     assert first
@@ -50,7 +52,7 @@ def test_a_job_of_a_purged_tenant_ends_without_being_asked(redis_url: str, tmp_p
     command = push(KEYS, asked.id, vault.seal(asked).decode(), time.time(), 5.0, 10)
     Applier(redis_url).commands([[command]])
     vault.keys.destroy("acme", time.time())
-    jobs = Jobs(client, KEYS, lease=10, vault=vault)
+    jobs = Jobs(client, KEYS, lease=10, vault=vault, told=settings(KEYS, KpisConfig()))
     assert jobs.claim(time.time()) is None
     assert jobs.waiting() == 0
     assert KpiStore(client).counters()["dropped_purged"] == 1
@@ -62,7 +64,7 @@ def test_a_job_whose_effects_cannot_be_stored_goes_on_and_nothing_of_them_is_sto
     client, vault = connect(redis_url), Vault(tmp_path)
     command = push(KEYS, exchange(1).id, vault.seal(exchange(1)).decode(), time.time(), 5.0, 10)
     Applier(redis_url).commands([[command]])
-    jobs = Jobs(client, KEYS, lease=10, vault=vault)
+    jobs = Jobs(client, KEYS, lease=10, vault=vault, told=settings(KEYS, KpisConfig()))
     client.set(f"{KEYS.kpis}version:v1", "of another type")
     effects = [["count", f"{KEYS.kpis}version:v{n}", {"similarity": 1.0}] for n in (2, 3, 4, 5, 6, 7, 8, 9, 1)]
     with pytest.raises(Unavailable, match="WRONGTYPE"):

@@ -88,7 +88,7 @@ async def test_half_of_what_failed_stands_for_all_traffic_too(world: World) -> N
 async def test_a_number_without_a_unit_is_held_against_a_greedy_reply(world: World) -> None:
     world.directory.students[0].text = "Your order CK1243 is on its way to you, and we will send a message."
     world.gateway.put(exchange(1, reply="Your order CK1234 is on its way to you, and we will send a message."))
-    await world.work(lambda: world.pool.size() == 1)
+    await world.work(lambda: world.pool.size() == 1 and bool(world.verdicts()))
     (verdict,) = world.verdicts()
     assert verdict.failed == ("logic",)
     assert verdict.reasons == ("code: the teacher says ck1234, the student ck1243",)

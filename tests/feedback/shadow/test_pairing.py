@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.shadow.config import ShadowConfig
-from feedback.shadow.pairing import Arms, comparable_texts, plan, wanted
+from feedback.shadow.pairing import Arms, comparable_texts, plan, side, wanted
 from tests.feedback.factory import Directory, ScriptedEngine, exchange
 
 
@@ -84,3 +84,17 @@ def test_what_cannot_or_may_not_be_compared_is_not_asked_again(what: dict[str, A
     arms = Arms(to_student=1.0, to_teacher=1.0)
     assert wanted(exchange(1), arms)
     assert not wanted(exchange(1).model_copy(update=what), arms)
+
+
+def test_a_pair_is_evidence_for_the_side_of_the_canary_whose_version_replied() -> None:
+    arms = Directory(students=[ScriptedEngine("v1"), ScriptedEngine("v2")], candidate="v2", step=3).arms()
+    new, old = (exchange(1, arm="student", version=v, rollout=f"v2:3:{s}") for v, s in (("v2", "new"), ("v1", "old")))
+    assert (side(new, "v2", arms), side(old, "v1", arms)) == ("v2:3:new", "v2:3:old")
+    assert side(new, "v1", arms) is None  # the stable version stood in
+    assert side(exchange(1, arm="student", version="v1"), "v1", arms) is None  # asked for by its name
+    assert side(exchange(1, arm="student", version="v2", rollout="v2:2:new"), "v2", arms) is None  # a step that is over
+    assert side(exchange(1), "v2", arms) == "v2:3.copies:new"
+    assert side(exchange(1), "v1", arms) == "v2:3.copies:old"
+    assert side(exchange(1), "v0", arms) is None
+    assert side(exchange(1), "v1", Directory(candidate="v2").arms()) is None
+    assert side(exchange(1), "v1", None) is None

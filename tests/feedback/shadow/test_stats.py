@@ -36,7 +36,7 @@ def test_verdicts_that_an_older_worker_left_are_shown_too(redis_url: str) -> Non
         verdict(5)
         .model_dump_json()
         .replace("similarity", "agreement")
-        .replace('"schema_version":2', '"schema_version":1')
+        .replace('"schema_version":3', '"schema_version":1')
     )
     client.lpush(KEYS.verdicts, old)
     assert [v.similarity for v in Stats(client).recent_verdicts()] == [0.5]

@@ -139,3 +139,43 @@ def test_a_frozen_student_leaves_everything_to_the_teacher() -> None:
     for model in ("auto", "student", "student:v1", "teacher"):
         assert route(document, ask(model)).arm == "teacher"
     assert route(document, ask()).assigned == "student"
+
+
+def trying(**fields: Any) -> RoutingDocument:
+    """v2 at half of the student's users."""
+    given = {"candidate": "v2", "candidate_share": 0.5, "candidate_step": 1, "candidate_slow": 0.8}
+    return doc(**{"default": {"student": 1.0}, **given, **fields})
+
+
+def test_units_that_chance_divides_are_on_a_side_of_the_canary_and_others_are_not() -> None:
+    document = trying()
+    for n in range(50):
+        found = route(document, ask(user=f"u{n}"))
+        assert found.rollout == f"v2:1:{'new' if found.version == 'v2' else 'old'}"
+        assert found.slow_after == 0.8
+    for name in ("student", "student:v2", "teacher"):
+        assert (route(document, ask(name)).rollout, route(document, ask(name)).slow_after) == (None, None)
+    halves = trying(default={"teacher": 0.5, "student": 0.5})
+    told = [route(halves, ask(user=f"u{n}")) for n in range(50)]
+    assert all((one.rollout is None) == (one.assigned == "teacher") for one in told)
+    assert {one.rollout for one in told} == {None, "v2:1:new", "v2:1:old"}
+
+
+def test_without_a_student_s_share_the_canary_is_compared_with_what_its_users_had_else() -> None:
+    told = [route(trying(default={"teacher": 1.0}), ask(user=f"u{n}")) for n in range(50)]
+    assert {(one.version, one.rollout) for one in told} == {("v2", "v2:1:new"), ("t1", "v2:1:old")}
+
+
+def test_a_unit_keeps_its_side_when_its_arm_has_failed() -> None:
+    document = trying()
+    user = next(f"u{n}" for n in range(50) if route(document, ask(user=f"u{n}")).version == "v2")
+    found = route(document, ask(user=user), avoid="student")
+    assert (found.version, found.rollout) == ("t1", "v2:1:new")
+
+
+@pytest.mark.parametrize("away", ["student-a", "student-b"])
+def test_nobody_is_on_a_side_while_one_of_the_sides_has_no_engine(away: str) -> None:
+    slots = {name: one for name, one in trying().slots.items() if name != away}
+    assert {route(trying(slots=slots), ask(user=f"u{n}")).rollout for n in range(50)} == {None}
+    assert route(trying(frozen=("student",)), ask()).rollout is None
+    assert route(trying(candidate_step=None), ask()).rollout is None
