@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ab.experiment import Experiment, When
+from ab.experiment import Experiment
+from ab.running.layers import overlap
 
 RECORDED = ("primary", "secondary", "guardrails", "stop")
 """Parts of the file that nothing acts on yet."""
 
 
 def changes(old: Experiment, new: Experiment) -> list[str]:
-    """Keys that differ of those that decide who takes part and in which arm; the order of arms is one of them."""
+    """Keys that differ of those that stay as they are as long as an experiment counts: all others make a new phase."""
     pairs = {
-        "arms": (list(old.arms.items()), list(new.arms.items())),
         "unit": (old.unit, new.unit),
         "seed": (old.hash_seed, new.hash_seed),
         "when": (old.when, new.when),
+        "layer": (old.layer, new.layer),
     }
     return [key for key, (before, after) in pairs.items() if before != after]
-
-
-def overlap(one: When, other: When) -> bool:
-    """Whether a request can satisfy both."""
-    named = ((one.alias, other.alias), (one.tenant, other.tenant))
-    headers = {name.lower(): value for name, value in one.header.items()}
-    clash = any(headers.get(name.lower(), value) != value for name, value in other.header.items())
-    return not clash and all(None in pair or pair[0] == pair[1] for pair in named)
 
 
 def warnings(new: Experiment, active: Sequence[Experiment], aliases: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ab.analysis.replies import as_json
 from ab.analysis.tally import ArmTally
-from ab.assignment import bucket, choose
-from ab.files import read_experiment, read_game, read_rows, read_units
+from ab.files import read_applied, read_experiment, read_game, read_rows, read_units
+from ab.running.phases import AppliedExperiment, Phase, assigned, begun
 from ab.sequential.effects import Side
 from ab.sequential.planning import plan as planned
 from understudy.errors import UsageError
@@ -21,21 +21,39 @@ DRIFT = 1e-9
 
 
 def assign(argv: list[str]) -> int:
-    """Print JSON lines {"unit", "bucket", "arm"} for every unit of a file."""
+    """Print JSON lines {"unit", "bucket", "arm"} for every unit of a file; the arm is null where it takes no part.
+
+    Raises:
+        UsageError: a phase that the file does not hold.
+    """
     parser = _parser(
         "experiment assign",
         "Say which arm each unit is assigned to, by GrowthBook's hash v2.",
         "understudy experiment assign docs/experiment.yaml --units docs/examples/users.txt",
     )
-    parser.add_argument("file", type=Path, help="experiment file (YAML)")
+    parser.add_argument("file", type=Path, help="experiment file (YAML), or what `experiment show --json` printed")
     parser.add_argument("--units", type=Path, required=True, help="file with one unit a line")
+    parser.add_argument("--phase", type=int, metavar="N", help="of what `show` printed; default: the newest")
     given = parser.parse_args(argv)
-    experiment = read_experiment(given.file)
+    experiment = read_applied(given.file)
+    phase = _phase(experiment, given.phase)
     for unit in read_units(given.units):
-        position = bucket(experiment.hash_seed, unit)
-        line = {"unit": unit, "bucket": position, "arm": choose(experiment.arms, position)}
+        found = assigned(experiment, phase, unit)
+        line: dict[str, Any] = {"unit": unit, "bucket": found.bucket, "arm": found.arm}
+        if found.forced:
+            line["forced"] = True
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     return 0
+
+
+def _phase(experiment: AppliedExperiment, number: int | None) -> Phase:
+    known = {phase.number: phase for phase in experiment.phases}
+    if number is None:
+        return experiment.phases[-1] if known else begun(experiment)
+    if number not in known:
+        told = ", ".join(map(str, known)) or "none; `understudy experiment show ID --json` prints them"
+        raise UsageError(f"there is no phase {number} in the file; it holds {told}")
+    return known[number]
 
 
 def analyse(argv: list[str]) -> int:
@@ -86,7 +104,7 @@ def plan(argv: list[str]) -> int:
     for part in read_rows(given.data, tally.kpis):
         tally.add(part)
     past = sum((tally.side(arm, asked.kpi, asked.covariate) for arm in tally.units), Side())
-    shares = [share for share in experiment.arms.values() if share > 0]
+    shares = [share for share in experiment.shares.values() if share > 0]
     if past.n < 2 or len(shares) < 2:
         raise UsageError(f"a plan needs two arms with a share and rows with {asked.kpi}; {past.n} units have it")
     try:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from ab.guardrails import Guardrail
 
 Arm = Literal["teacher", "student"]
+"""Who can answer."""
+Layer = Literal["arm", "observe"]
+"""`arm` decides who answers; `observe` changes nothing, for A/A tests."""
 Unit = Literal["user", "session", "request"]
 Better = Literal["higher", "lower"]
 LOWER = ("abnormal_termination", "takeover", "latency", "ttft")
 """First words of the names of KPIs of which less is better."""
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+SERVES = re.compile(rf"teacher|student|candidate|student:{NAME}")
+"""What an arm can serve: the teacher, the live student, one version of it, the candidate."""
 
 
 class _ExperimentPart(BaseModel):
@@ -81,19 +96,63 @@ class ShadowRate(_ExperimentPart):
     """Share of its exchanges."""
 
 
+class ArmShare(_ExperimentPart):
+    """An arm: its share of the units, and what it serves. In a file a number alone is the share."""
+
+    share: float = Field(ge=0, le=1)
+    """Of the units."""
+    serve: str = ""
+    """teacher, student (the live one), student:VERSION (that one) or candidate; default: the arm's name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_alone(cls, value: Any) -> Any:
+        return {"share": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("serve")
+    @classmethod
+    def _something_to_serve(cls, serve: str) -> str:
+        if serve and not SERVES.fullmatch(serve):
+            raise ValueError("an arm serves teacher, student, student:VERSION or candidate")
+        return serve
+
+    @model_serializer
+    def _as_in_the_file(self) -> float | dict[str, Any]:
+        return {"share": self.share, "serve": self.serve} if self.serve else self.share
+
+
+class RampStep(_ExperimentPart):
+    """Shares that hold from a time on."""
+
+    hours: float = Field(gt=0, le=24 * 366)
+    """After the experiment began."""
+    arms: dict[str, float]
+    """Share of each arm from then on."""
+
+
 class Experiment(_ExperimentPart):
     """One experiment, as in its file. `seed` of the hash defaults to the id."""
 
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    id: str = Field(pattern=rf"^{NAME}$")
     """Its name."""
     seed: str = ""
     """Of the assignment hash; empty: the id."""
     unit: Unit = "user"
     """What stays on one arm."""
-    arms: dict[Arm, float]
+    layer: Layer = "arm"
+    """What it changes. Experiments of different layers hold at once, and are independent."""
+    namespace: tuple[float, float] = (0.0, 1.0)
+    """The part of its layer's units that it may take, from and below; default: all."""
+    arms: dict[str, ArmShare]
     """Share of each arm; together 1. Their order is part of the assignment."""
     when: When = When()
     """Which requests take part."""
+    holdout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of units that take no part: the same units in every experiment that holds some out."""
+    force: dict[str, str] = Field(default_factory=dict)
+    """Testers: units with the arm that each is given, whatever else holds; they count for nothing."""
+    ramp: tuple[RampStep, ...] = ()
+    """Other shares later on, in the order of time."""
     primary: Primary | None = None
     """The KPI that decides."""
     secondary: tuple[Primary, ...] = ()
@@ -105,14 +164,49 @@ class Experiment(_ExperimentPart):
     shadow: ShadowRate = ShadowRate()
     """How much of it is replayed on the other arm."""
 
+    @field_validator("namespace")
+    @classmethod
+    def _a_range(cls, given: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= given[0] < given[1] <= 1:
+            raise ValueError("give a range within 0 and 1, such as [0, 0.4]")
+        return given
+
     @field_validator("arms")
     @classmethod
-    def _shares(cls, arms: dict[Arm, float]) -> dict[Arm, float]:
-        if not arms or any(share < 0 for share in arms.values()):
-            raise ValueError("needs at least one arm, and no negative share")
-        if abs(sum(arms.values()) - 1) > 1e-6:
-            raise ValueError(f"shares must add up to 1, these add up to {sum(arms.values()):g}")
+    def _arms(cls, arms: dict[str, ArmShare], info: ValidationInfo) -> dict[str, ArmShare]:
+        if not arms:
+            raise ValueError("needs at least one arm")
+        _adds_up({name: arm.share for name, arm in arms.items()})
+        layer = info.data.get("layer")
+        for name, arm in arms.items():
+            if not re.fullmatch(rf"{NAME}(:{NAME})?", name):
+                raise ValueError(f"{name!r} is no name of an arm; use letters, digits, dot, dash and underscore")
+            if layer == "arm" and not arm.serve and not SERVES.fullmatch(name):
+                raise ValueError(f"{name!r} says not what it serves: give {{share: {arm.share:g}, serve: student}}")
+            if layer == "observe" and arm.serve:
+                raise ValueError(f"{name!r} serves something, and the layer `observe` changes nothing: give the share")
         return arms
+
+    @field_validator("force")
+    @classmethod
+    def _known_arms(cls, force: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        arms = info.data.get("arms", {})
+        for unit, arm in force.items():
+            if arms and arm not in arms:
+                raise ValueError(f"{unit!r} is forced to {arm!r}, which is no arm; the arms are {', '.join(arms)}")
+        return force
+
+    @field_validator("ramp")
+    @classmethod
+    def _in_order(cls, ramp: tuple[RampStep, ...], info: ValidationInfo) -> tuple[RampStep, ...]:
+        arms = info.data.get("arms", {})
+        for step, former in zip(ramp, (None, *ramp), strict=False):
+            _adds_up(step.arms)
+            if arms and step.arms.keys() != arms.keys():
+                raise ValueError(f"each step needs a share of each arm: {', '.join(arms)}")
+            if former is not None and step.hours <= former.hours:
+                raise ValueError("steps must be in the order of time")
+        return ramp
 
     @property
     def hash_seed(self) -> str:
@@ -120,7 +214,29 @@ class Experiment(_ExperimentPart):
         return self.seed or self.id
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Share of each arm, as at the beginning."""
+        return {name: arm.share for name, arm in self.arms.items()}
+
+    @property
+    def serves(self) -> dict[str, str]:
+        """What each arm serves; nothing in a layer that does not say who answers."""
+        return {name: arm.serve or name for name, arm in self.arms.items()} if self.layer == "arm" else {}
+
+    def shares_after(self, hours: float) -> dict[str, float]:
+        """Shares when it has run for so long."""
+        over = [step.arms for step in self.ramp if step.hours <= hours]
+        return {name: over[-1][name] for name in self.arms} if over else self.shares
+
+    @property
     def kpis(self) -> list[str]:
         """Names of the KPIs that the file uses."""
         judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
         return [part.kpi for part in judged] + [guardrail.kpi for guardrail in self.guardrails]
+
+
+def _adds_up(shares: dict[str, float]) -> None:
+    if any(share < 0 for share in shares.values()):
+        raise ValueError("needs no negative share")
+    if abs(sum(shares.values()) - 1) > 1e-6:
+        raise ValueError(f"shares must add up to 1, these add up to {sum(shares.values()):g}")

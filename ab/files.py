@@ -9,17 +9,20 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 import yaml
 from pydantic import ValidationError
 
 from ab.analysis.rows import UnitRow, parse
 from ab.experiment import Experiment
+from ab.running.phases import AppliedExperiment
 from ab.shapley import Game
 from understudy.config import describe
 from understudy.errors import ConfigError, UsageError
 from understudy.yaml_text import load_yaml
+
+E = TypeVar("E", bound=Experiment)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -28,6 +31,15 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         ConfigError: unreadable, not YAML, or a wrong key or value, with its path and what is allowed.
     """
+    return _read(path, Experiment)
+
+
+def read_applied(path: Path) -> AppliedExperiment:
+    """The experiment in a YAML file, or in what `experiment show --json` printed; raises as `read_experiment`."""
+    return _read(path, AppliedExperiment)
+
+
+def _read(path: Path, kind: type[E]) -> E:
     try:
         raw = load_yaml(path.read_text("utf-8"))
     except OSError as error:
@@ -37,9 +49,9 @@ def read_experiment(path: Path) -> Experiment:
     if raw is None:
         raise ConfigError(f"{path} is empty; an experiment needs `id` and `arms`")
     try:
-        return Experiment.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {describe('experiment', error, Experiment)}") from None
+        raise ConfigError(f"{path}: {describe('experiment', error, kind)}") from None
 
 
 def read_units(path: Path) -> Iterator[str]:

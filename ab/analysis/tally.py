@@ -52,8 +52,7 @@ class ArmTally:
 
     def phase(self) -> PhaseUnits:
         """The units counted so far; rows know of one phase."""
-        shares = {str(arm): share for arm, share in self.experiment.arms.items()}
-        return PhaseUnits(shares, dict(self.units), dict(self._sides))
+        return PhaseUnits(self.experiment.shares, dict(self.units), dict(self._sides))
 
     def side(self, arm: str, kpi: str, covariate: str | None = None) -> Side:
         """Units of an arm that have a value of the KPI."""

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ab.experiment import Arm, Experiment
+from ab.running.phases import Phase
 from deploy.audit.heads import AuditHead
 from understudy.config import Section
 
@@ -139,6 +140,8 @@ class RoutingDocument(_Shared):
     default: dict[Arm, float] = Field(default_factory=_teacher_alone)
     aliases: dict[str, str] = Field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
+    phases: dict[str, Phase] = Field(default_factory=dict)
+    """The phase of each experiment, by id; one that has none is in the first of its file."""
     shadow: ShadowRates = ShadowRates()
     capture_rate: float = Field(default=1.0, ge=0, le=1)
     frozen: tuple[Literal["promotion", "learning", "student"], ...] = ()

@@ -247,7 +247,7 @@ def replayed(value: LettersReplayedReply) -> str:
 def experiments(value: ExperimentsReply) -> str:
     """`GET experiments`."""
     rows = [
-        (e.id, e.state, e.unit, ", ".join(f"{arm} {share:g}" for arm, share in e.arms.items()))
+        (e.id, e.state, e.unit, ", ".join(f"{arm} {share:g}" for arm, share in e.shares.items()))
         for e in value.experiments
     ]
     return table(("experiment", "state", "unit", "arms"), rows)
@@ -258,7 +258,7 @@ def experiment(value: ExperimentReply) -> str:
     test = value.primary
     lines = [
         f"{value.id}: {value.state}, by {value.unit}, seed {value.hash_seed}",
-        f"arms        {', '.join(f'{arm} {share:g}' for arm, share in value.arms.items())}",
+        f"arms        {', '.join(f'{arm} {share:g}' for arm, share in value.shares.items())}",
     ]
     if when_ := value.when.model_dump(exclude_none=True, exclude_defaults=True):
         lines.append(f"when        {_pairs(when_)}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ab.assignment import assign, bucket
-from ab.experiment import Arm, Experiment, When
+from ab.experiment import Arm, Experiment, Unit, When
+from ab.running.phases import assigned, begun
 from deploy.routing.document import RoutingDocument, SlotView
 from feedback.kpis.names import trial
 from understudy.errors import NotFound, Unavailable
@@ -44,8 +45,20 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """An experiment that holds for a request: its phase, the arm of the unit, and the bucket that says so."""
+
+    experiment: str
+    phase: int
+    arm: str
+    bucket: float
+    counted: bool
+    """False of testers, and of users who had to be derived from the session: they are left out of the test."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """`arm`, `version` and `slot` answer; `assigned` is the arm that an exposure counts for."""
+    """`arm`, `version` and `slot` answer; `assigned` is the one who was meant to."""
 
     arm: Arm
     version: str
@@ -54,12 +67,17 @@ class Decision:
     unit: str
     unit_derived: bool
     experiment: str | None = None
+    """That decided who answers."""
     auto: bool = False
     """Whether the router chose the arm; only then may the other one stand in."""
     rollout: str | None = None
     """Side of the canary that the unit is on; see `feedback.kpis.names.trial`."""
     slow_after: float | None = None
     """Seconds beyond which a reply is slow for the canary."""
+    taken: tuple[Taken, ...] = ()
+    """Every experiment that holds, the one that decided first."""
+    fell_back: bool = False
+    """Whether another version than the one meant answers."""
 
 
 def resolve(document: RoutingDocument, name: str) -> tuple[str, str | None]:
@@ -101,39 +119,53 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
 
 
 def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: Arm | None) -> Decision:
-    experiment = matching(document, ask, alias)
-    unit, derived = _unit(ask, experiment)
-    if experiment is not None:
-        home = assign(experiment.hash_seed, unit, experiment.arms)
-        divided = home == "student"
+    holding = taking_part(document, ask, alias)
+    unit, derived = _unit(ask, holding[0][0].unit if holding else "user")
+    taken = tuple(one for _, one in holding)
+    name = serve = None
+    for experiment, one in holding:
+        if experiment.layer == "arm":
+            name, serve = experiment.id, experiment.serves[one.arm]
+    if serve is None:
+        serve = assign(DEFAULT_SEED, unit, document.default)
+        divided = serve == "student" or document.default.get("student", 0) == 0
     else:
-        home = assign(DEFAULT_SEED, unit, document.default)
-        divided = home == "student" or document.default.get("student", 0) == 0
+        divided = serve == "student"
+    home: Arm = "teacher" if serve == "teacher" else "student"
     on_candidate = divided and _takes_candidate(document, unit)
-    assigned = "student" if on_candidate else home
-    found = _find(document, assigned, on_candidate, avoid)
+    order = _order(document, "candidate" if on_candidate else serve)
+    found = _find(document, order, avoid)
     if found is None:
         raise NoArm("no engine is ready; try again shortly")
     arm, version, slot = found
-    name = None if experiment is None else experiment.id
     side = _side(document, home, on_candidate) if divided else None
     slow_after = None if side is None else document.candidate_slow
-    return Decision(arm, version, slot, assigned, unit, derived, name, auto=True, rollout=side, slow_after=slow_after)
+    return Decision(
+        arm, version, slot, order[0][0], unit, derived, name, auto=True, rollout=side, slow_after=slow_after,
+        taken=taken, fell_back=(arm, version) != order[0],
+    )  # fmt: skip
+
+
+def _order(document: RoutingDocument, serve: str) -> list[tuple[Arm, str]]:
+    """Who may answer for an arm that serves `serve`, the one meant first; versions that there are not are left out."""
+    versions = [document.stable]
+    if serve == "candidate":
+        versions.insert(0, document.candidate)
+    elif serve.startswith("student:"):
+        versions.insert(0, serve.partition(":")[2])
+    student: list[tuple[Arm, str]] = [("student", version) for version in versions if version is not None]
+    teacher: list[tuple[Arm, str]] = [("teacher", document.teacher)]
+    return teacher + student if serve == "teacher" else student + teacher
 
 
 def _find(
-    document: RoutingDocument, assigned: Arm, on_candidate: bool, avoid: Arm | None
+    document: RoutingDocument, order: Iterable[tuple[Arm, str]], avoid: Arm | None
 ) -> tuple[Arm, str, SlotView] | None:
-    """The first that serves of candidate (if meant), assigned arm, other arm."""
-    frozen = FROZEN_STUDENT in document.frozen
-    student: list[tuple[Arm, str | None]] = [("student", document.stable)]
-    if on_candidate:
-        student.insert(0, ("student", document.candidate))
-    teacher: list[tuple[Arm, str | None]] = [("teacher", document.teacher)]
-    order = teacher if frozen else student + teacher if assigned == "student" else teacher + student
+    """The first of `order` that serves."""
     for arm, version in order:
-        slot = None if arm == avoid else document.slot_of(version, arm)
-        if slot is not None and version is not None:
+        frozen = arm == "student" and FROZEN_STUDENT in document.frozen
+        slot = None if frozen or arm == avoid else document.slot_of(version, arm)
+        if slot is not None:
             return arm, version, slot
     return None
 
@@ -156,12 +188,19 @@ def _side(document: RoutingDocument, home: Arm, on_candidate: bool) -> str | Non
     return trial(candidate, step, new=on_candidate) if both else None
 
 
-def matching(document: RoutingDocument, ask: Ask, alias: str | None) -> Experiment | None:
-    """The first experiment of the document in which this request takes part."""
+def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[tuple[Experiment, Taken]]:
+    """The experiments in which this request takes part, at most one of each layer; the layer `arm` first."""
+    found: dict[str, tuple[Experiment, Taken]] = {}
     for experiment in document.experiments:
-        if _holds(experiment.when, ask, alias):
-            return experiment
-    return None
+        if experiment.layer in found or not _holds(experiment.when, ask, alias):
+            continue
+        unit, derived = _unit(ask, experiment.unit)
+        phase = document.phases.get(experiment.id) or begun(experiment)
+        place = assigned(experiment, phase, unit)
+        if place.arm is not None:
+            counted = not place.forced and not (derived and experiment.unit == "user")
+            found[experiment.layer] = (experiment, Taken(experiment.id, phase.number, place.arm, place.bucket, counted))
+    return [found[layer] for layer in sorted(found)]
 
 
 def _holds(when: When, ask: Ask, alias: str | None) -> bool:
@@ -177,11 +216,11 @@ def _user_unit(ask: Ask) -> tuple[str, bool]:
     return (ask.session, True) if ask.user is None else (ask.user, False)
 
 
-def _unit(ask: Ask, experiment: Experiment | None) -> tuple[str, bool]:
+def _unit(ask: Ask, kind: Unit) -> tuple[str, bool]:
     """The unit of assignment, and whether it had to be derived."""
-    if experiment is None or experiment.unit == "user":
+    if kind == "user":
         return _user_unit(ask)
-    if experiment.unit == "session":
+    if kind == "session":
         return ask.session, ask.session_derived
     return ask.request, False
 

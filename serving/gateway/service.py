@@ -119,9 +119,9 @@ class Gateway:
 
     def exposed(self, decision: Decision) -> None:
         """Count a unit's first meeting with an experiment."""
-        name = decision.experiment
-        if name is not None and self.exposures.first(name, decision.unit):
-            self.metrics.exposures[name, decision.assigned] += 1
+        for one in decision.taken:
+            if one.counted and self.exposures.first(one.experiment, decision.unit):
+                self.metrics.exposures[one.experiment, one.arm] += 1
 
     def key_for(self, decision: Decision) -> str:
         """The bearer key that the decision's engine asks for; empty when none is known."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ab.applying import changes, overlap, warnings
-from ab.experiment import Experiment, When
+from ab.applying import changes, warnings
+from ab.experiment import Experiment
 
 HALVES = {"teacher": 0.5, "student": 0.5}
 
@@ -21,32 +21,14 @@ def made(name: str = "a", **given: Any) -> Experiment:
     [
         ({"seed": "a"}, []),
         ({"guardrails": [{"kpi": "click", "max_ratio": 2}], "stop": {"max_days": 3}}, []),
-        ({"arms": {"teacher": 0.9, "student": 0.1}}, ["arms"]),
-        ({"arms": {"student": 0.5, "teacher": 0.5}}, ["arms"]),
+        ({"arms": {"teacher": 0.9, "student": 0.1}, "namespace": [0, 0.5], "holdout": 0.1}, []),
+        ({"layer": "observe"}, ["layer"]),
         ({"unit": "request", "seed": "b"}, ["unit", "seed"]),
         ({"when": {"tenant": "shop"}}, ["when"]),
     ],
 )
-def test_only_what_moves_units_counts_as_a_change(given: dict[str, Any], keys: list[str]) -> None:
+def test_only_what_makes_units_others_counts_as_a_change(given: dict[str, Any], keys: list[str]) -> None:
     assert changes(made(), made(**given)) == keys
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "both"),
-    [
-        ({}, {"alias": "bot"}, True),
-        ({"alias": "bot"}, {"tenant": "shop"}, True),
-        ({"alias": "bot"}, {"alias": "cat"}, False),
-        ({"tenant": "shop"}, {"tenant": "bank", "alias": "bot"}, False),
-        ({"header": {"X-Lab": "1"}}, {"header": {"x-lab": "2"}}, False),
-        ({"header": {"X-Lab": "1"}}, {"header": {"x-lab": "1", "x-more": "2"}}, True),
-    ],
-)
-def test_two_conditions_overlap_unless_one_request_cannot_meet_both(
-    one: dict[str, Any], other: dict[str, Any], both: bool
-) -> None:
-    assert overlap(When(**one), When(**other)) is both
-    assert overlap(When(**other), When(**one)) is both
 
 
 def test_a_plain_experiment_alone_needs_no_warning() -> None:

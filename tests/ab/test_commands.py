@@ -23,6 +23,28 @@ def test_assign_prints_a_line_for_each_unit(tmp_path: Path, capsys: pytest.Captu
     assert [line["unit"] for line in lines] == ["def", "ab", "用户一"]
 
 
+def test_any_phase_of_what_show_printed_is_assigned_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, units = tmp_path / "shown.json", tmp_path / "units.txt"
+    phases = [
+        {"number": 1, "arms": {"teacher": [[0, 0.25]], "student": [[0.25, 1]]}, "force": {"ann": "teacher"}},
+        {"number": 2, "arms": {"teacher": [[0, 0.2], [0.9, 1]], "student": [[0.2, 0.9]]}, "namespace": [0, 0.001]},
+    ]
+    shown = {"id": "x", "seed": "foo", "arms": {"teacher": 0.3, "student": 0.7}, "state": "stopped", "phases": phases}
+    file.write_text(json.dumps(shown), "utf-8")
+    units.write_text("def\nann\n", "utf-8")
+    told = {}
+    for phase in ("1", "2"):
+        assert assign([str(file), "--units", str(units), "--phase", phase]) == 0
+        told[phase] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told["1"][0] == {"unit": "def", "bucket": 0.2019, "arm": "teacher"}
+    assert (told["1"][1]["arm"], told["1"][1]["forced"]) == ("teacher", True)
+    assert told["2"][0] == {"unit": "def", "bucket": 0.2019, "arm": None}
+    assert assign([str(file), "--units", str(units)]) == 0
+    assert capsys.readouterr().out.splitlines() == [json.dumps(line) for line in told["2"]]
+    with pytest.raises(UsageError, match="no phase 7 in the file; it holds 1, 2"):
+        assign([str(file), "--units", str(units), "--phase", "7"])
+
+
 def test_a_wrong_file_is_named_with_what_is_allowed(tmp_path: Path) -> None:
     file, units = tmp_path / "e.yaml", tmp_path / "units.txt"
     units.write_text("u\n", "utf-8")

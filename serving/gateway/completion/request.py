@@ -295,8 +295,8 @@ class Completion:
         decision = self._context.decision
         if decision is not None:
             text = f"x-understudy-arm: {decision.arm}\r\nx-understudy-version: {decision.version}\r\n"
-            if decision.experiment is not None:
-                text += f"x-understudy-experiment: {decision.experiment}\r\n"
+            if decision.taken:
+                text += f"x-understudy-experiment: {','.join(one.experiment for one in decision.taken)}\r\n"
             lines.append(text.encode())
         return lines
 

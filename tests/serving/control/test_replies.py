@@ -84,7 +84,7 @@ def test_acts_answer_with_their_replies(admin: TestClient, world: World) -> None
 def test_an_experiment_is_shown_as_it_was_applied(admin: TestClient) -> None:
     exactly(ExperimentAppliedReply, admin.put("/experiments/a", json={"id": "a", "arms": ARMS}).json())
     shown = exactly(ExperimentReply, admin.get("/experiments/a").json())
-    assert (shown.state, shown.arms, shown.stop.planned_units) == ("active", ARMS, 10_000)
+    assert (shown.state, shown.shares, shown.stop.planned_units) == ("active", ARMS, 10_000)
     exactly(ExperimentResultsReply, admin.get("/experiments/a/results").json())
     exactly(ExperimentStoppedReply, admin.delete("/experiments/a").json())
 

@@ -8,6 +8,7 @@ import pytest
 
 from ab.assignment import bucket
 from ab.experiment import Experiment, When
+from ab.running.phases import Phase
 from deploy.routing.document import RoutingDocument, SlotView
 from serving.gateway.routing import Ask, Decision, ModelNotFound, NoArm, model_names, route
 
@@ -179,3 +180,69 @@ def test_nobody_is_on_a_side_while_one_of_the_sides_has_no_engine(away: str) -> 
     assert {route(trying(slots=slots), ask(user=f"u{n}")).rollout for n in range(50)} == {None}
     assert route(trying(frozen=("student",)), ask()).rollout is None
     assert route(trying(candidate_step=None), ask()).rollout is None
+
+
+def trial(**fields: Any) -> Experiment:
+    return Experiment.model_validate({"id": "e", "arms": {"teacher": 0.5, "student": 0.5}, **fields})
+
+
+def test_experiments_of_two_layers_hold_at_once_and_the_one_that_decides_is_first() -> None:
+    seen = trial(id="a-seen", layer="observe", arms={"left": 0.5, "right": 0.5})
+    document = doc(experiments=(seen, trial(id="z-arms")))
+    decisions = [route(document, ask(user=str(n))) for n in range(400)]
+    assert {tuple(one.experiment for one in d.taken) for d in decisions} == {("z-arms", "a-seen")}
+    assert {d.experiment for d in decisions} == {"z-arms"}
+    assert len({(d.arm, d.taken[1].arm) for d in decisions}) == 4
+    alone = doc(experiments=(trial(id="z-arms"),))
+    assert [where(route(alone, ask(user=str(n)))) for n in range(400)] == [where(d) for d in decisions]
+
+
+def test_ranges_of_a_layer_part_its_units() -> None:
+    document = doc(experiments=(trial(id="low", namespace=[0, 0.3]), trial(id="high", namespace=[0.6, 1])))
+    names = [d.experiment for d in (route(document, ask(user=str(n))) for n in range(10_000))]
+    assert abs(names.count("low") / 10_000 - 0.3) < 0.02
+    assert abs(names.count("high") / 10_000 - 0.4) < 0.02
+    assert abs(names.count(None) / 10_000 - 0.3) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("serve", "meant", "instead"),
+    [
+        ("student:v2", ("student", "v2"), ("student", "v1")),
+        ("candidate", ("student", "v2"), ("student", "v1")),
+        ("student", ("student", "v1"), ("teacher", "t1")),
+        ("teacher", ("teacher", "t1"), ("student", "v1")),
+    ],
+)
+def test_arms_serve_what_they_say_and_what_stands_in_is_known(
+    serve: str, meant: tuple[str, str], instead: tuple[str, str]
+) -> None:
+    file = trial(arms={"control": {"share": 1, "serve": serve}})
+    document = doc(experiments=(file,), candidate="v2")
+    found = route(document, ask())
+    assert (where(found), found.fell_back, found.taken[0].arm) == (meant, False, "control")
+    slots = {name: slot for name, slot in document.slots.items() if slot.version != meant[1]}
+    fallen = route(document.model_copy(update={"slots": slots}), ask())
+    assert (where(fallen), fallen.fell_back, fallen.taken[0].arm) == (instead, True, "control")
+    assert fallen.assigned == meant[0]
+
+
+def test_an_arm_of_the_candidate_is_the_live_student_s_while_there_is_none() -> None:
+    found = route(doc(experiments=(trial(arms={"candidate": 1}),)), ask())
+    assert (where(found), found.fell_back) == (("student", "v1"), False)
+
+
+def test_the_phase_of_the_document_decides_who_is_where() -> None:
+    phase = Phase(number=4, arms={"teacher": (), "student": ((0.0, 1.0),)}, force={"tester": "teacher"})
+    document = doc(experiments=(trial(),), phases={"e": phase})
+    decisions = [route(document, ask(user=str(n))) for n in range(50)]
+    assert {(d.arm, d.taken[0].phase, d.taken[0].counted) for d in decisions} == {("student", 4, True)}
+    tester = route(document, ask(user="tester"))
+    assert (tester.arm, tester.taken[0].counted) == ("teacher", False)
+
+
+def test_a_user_who_had_to_be_derived_is_served_and_left_out() -> None:
+    found = route(doc(experiments=(trial(),)), ask(user=None))
+    assert (found.unit_derived, found.taken[0].counted) == (True, False)
+    session = route(doc(experiments=(trial(unit="session"),)), ask(user=None, session_derived=True))
+    assert (session.unit_derived, session.taken[0].counted) == (True, True)
