@@ -19,7 +19,7 @@ from ab.guardrails import Guardrail
 
 Arm = Literal["teacher", "student"]
 """Who can answer."""
-Layer = Literal["arm", "observe"]
+ExperimentLayer = Literal["arm", "observe"]
 """`arm` decides who answers; `observe` changes nothing, for A/A tests."""
 Unit = Literal["user", "session", "request"]
 Better = Literal["higher", "lower"]
@@ -139,7 +139,7 @@ class Experiment(_ExperimentPart):
     """Of the assignment hash; empty: the id."""
     unit: Unit = "user"
     """What stays on one arm."""
-    layer: Layer = "arm"
+    layer: ExperimentLayer = "arm"
     """What it changes. Experiments of different layers hold at once, and are independent."""
     namespace: tuple[float, float] = (0.0, 1.0)
     """The part of its layer's units that it may take, from and below; default: all."""

@@ -45,7 +45,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PartTaken:
     """An experiment that holds for a request: its phase, the arm of the unit, and the bucket that says so."""
 
     experiment: str
@@ -74,7 +74,7 @@ class Decision:
     """Side of the canary that the unit is on; see `feedback.kpis.names.trial`."""
     slow_after: float | None = None
     """Seconds beyond which a reply is slow for the canary."""
-    taken: tuple[Taken, ...] = ()
+    taken: tuple[PartTaken, ...] = ()
     """Every experiment that holds, the one that decided first."""
     fell_back: bool = False
     """Whether another version than the one meant answers."""
@@ -188,9 +188,9 @@ def _side(document: RoutingDocument, home: Arm, on_candidate: bool) -> str | Non
     return trial(candidate, step, new=on_candidate) if both else None
 
 
-def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[tuple[Experiment, Taken]]:
+def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[tuple[Experiment, PartTaken]]:
     """The experiments in which this request takes part, at most one of each layer; the layer `arm` first."""
-    found: dict[str, tuple[Experiment, Taken]] = {}
+    found: dict[str, tuple[Experiment, PartTaken]] = {}
     for experiment in document.experiments:
         if experiment.layer in found or not _holds(experiment.when, ask, alias):
             continue
@@ -199,7 +199,10 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
         place = assigned(experiment, phase, unit)
         if place.arm is not None:
             counted = not place.forced and not (derived and experiment.unit == "user")
-            found[experiment.layer] = (experiment, Taken(experiment.id, phase.number, place.arm, place.bucket, counted))
+            found[experiment.layer] = (
+                experiment,
+                PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted),
+            )
     return [found[layer] for layer in sorted(found)]
 
 

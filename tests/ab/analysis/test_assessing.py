@@ -97,7 +97,7 @@ def test_a_tail_is_harm_when_more_than_one_per_cent_of_the_requests_take_too_lon
     sides = {("student", tail): groups, ("teacher", RIGHT): Side.counted(5_000, 4_000)}
     sides[("student", RIGHT)] = Side.counted(5_000, 4_000)
     units = {"teacher": 5_000, "student": 5_000}
-    seen = PhaseUnits(FILE.arms, units, sides, {("student", "latency_p99"): 5_000})
+    seen = PhaseUnits(FILE.shares, units, sides, {("student", "latency_p99"): 5_000})
     assert assess(FILE, [seen]).comparisons[0].guardrails[0].verdict == verdict
 
 
