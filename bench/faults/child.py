@@ -1,7 +1,8 @@
 """The processes that are killed: a gateway's outbox, fed by lines, and a worker's consumer, with effects that tell.
 
-`python -m bench.faults.child gateway BUS FOLDER NAME` takes `{"id", "session", "seq"}` on its input and says
-`{"id", "ok"}` when the event is in the spool, or was refused. `... worker BUS REDIS FOLDER` counts each event
+`python -m bench.faults.child gateway BUS FOLDER NAME` takes `{"id", "session", "seq"}` on its input, says
+`{"id", "at"}` (monotonic seconds) when it hands the event to the outbox, and `{"id", "ok", "seconds"}` when that has
+stored or refused it. `... worker BUS REDIS FOLDER` counts each event
 it applies in a hash, and keeps the order of each session.
 """
 
@@ -48,17 +49,22 @@ def gateway(bus_url: str, folder: str, name: str) -> None:
     lanes: list[queue.SimpleQueue[dict[str, Any]]] = [queue.SimpleQueue() for _ in range(HANDS)]
     said = threading.Lock()
 
+    def tell(row: dict[str, Any]) -> None:
+        with said:
+            print(json.dumps(row), flush=True)
+
     def hand(lane: queue.SimpleQueue[dict[str, Any]]) -> None:
         while True:
             row = lane.get()
+            at = time.monotonic()
+            tell({"id": row["id"], "at": at})
             event = Kpi(id=row["id"], session=row["session"], at=time.time(), kpi="seq", value=float(row["seq"]))
             try:
                 outbox.put_durable(event)
                 ok = True
             except Unavailable:
                 ok = False
-            with said:
-                print(json.dumps({"id": row["id"], "ok": ok}), flush=True)
+            tell({"id": row["id"], "ok": ok, "seconds": time.monotonic() - at})
 
     for lane in lanes:
         threading.Thread(target=hand, args=(lane,), daemon=True).start()
@@ -67,8 +73,7 @@ def gateway(bus_url: str, folder: str, name: str) -> None:
         if "session" in row:
             lanes[int(row["session"].rpartition("-")[2]) % HANDS].put(row)
         else:
-            with said:
-                print(json.dumps(outbox.stats()), flush=True)
+            tell(outbox.stats())
     outbox.close(1.0)
 
 
@@ -88,15 +93,20 @@ def worker(bus_url: str, redis_url: str, folder: str) -> None:
     keys = RedisKeys()
     told = settings(keys, KpisConfig())
     consumer = Consumer(bus, connect(redis_url), keys, (KPIS,), effects, bury, told)
-    idle = threading.Event()  # libfaketime cannot do time.sleep, whose end is a point in time
     while True:
         try:
             if not consumer.step():
-                idle.wait(0.02)
+                time.sleep(0.02)
         except Unavailable as error:
             print(f"waits: {error}", file=sys.stderr, flush=True)
-            idle.wait(0.1)
+            time.sleep(0.1)
+
+
+def sleep(seconds: float) -> None:
+    """`time.sleep` ends at a point in time, which libfaketime refuses (EINVAL), in kafka-python too; this does not."""
+    threading.Event().wait(seconds)
 
 
 if __name__ == "__main__":
+    time.sleep = sleep
     {"gateway": gateway, "worker": worker}[sys.argv[1]](*sys.argv[2:])

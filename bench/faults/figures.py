@@ -11,8 +11,9 @@ def fault_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("events / faults", f"{report['events']} / {report['faults']}"),
         ("acknowledged / refused", f"{report['acknowledged']} / {report['refused']}"),
         ("lost / doubled / out of order", f"{report['lost']} / {report['doubled']} / {report['out_of_order']}"),
-        ("never acknowledged when a gateway was killed (the oldest was under way for)",
-         f"{report['unspooled']} ({report['unspooled_ms']:.0f} ms)"),
+        ("unspooled: in the memory of a gateway that was killed, for how long", _lost_in_memory(report)),
+        ("from a gateway's taking an event to its commit, of all", _milliseconds(report["commit_ms"])),
+        ("never taken by a gateway, since it was killed before", str(report["unsent"])),
         ("faults by kind", _counts(report["by_fault"])),
         ("faults by victim", _counts(report["kills"])),
         ("not played here", "; ".join(f"{k}: {v}" for k, v in report["skipped"].items()) or "nothing"),
@@ -27,3 +28,11 @@ def fault_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
 def _counts(found: dict[str, int]) -> str:
     """`name n` of each, by name."""
     return ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
+
+
+def _lost_in_memory(report: dict[str, Any]) -> str:
+    return f"{report['unspooled']} events; {_milliseconds(report['unspooled_ms'])}"
+
+
+def _milliseconds(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:g} ms" for name, value in found.items())

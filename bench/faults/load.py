@@ -44,9 +44,10 @@ class Feeder:
 
     def kill(self) -> None:
         """SIGKILL; what it had is unknown from now on."""
+        at = time.monotonic()
         self.part.kill()
         with self._room:
-            self._ledger.killed(sorted(self._out))
+            self._ledger.killed(sorted(self._out), at)
             self._out.clear()
             self._room.notify_all()
 
@@ -110,7 +111,10 @@ class Feeder:
             if "id" not in row:
                 self.stats = row
                 continue
-            self._ledger.answered(row["id"], row["ok"])
+            if "at" in row:
+                self._ledger.taken(row["id"], row["at"])
+                continue
+            self._ledger.answered(row["id"], row["ok"], row["seconds"])
             with self._room:
                 self._out.discard(row["id"])
                 self._room.notify_all()

@@ -161,8 +161,10 @@ def show(result: dict[str, Any]) -> None:
     table = Table(title="{events} events, {faults} faults, bus {bus}, {seconds} s".format(**result))
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for name in ("acknowledged", "lost", "doubled", "out_of_order", "foreign", "refused", "unspooled", "unspooled_ms"):
+    for name in ("acknowledged", "lost", "doubled", "out_of_order", "foreign", "refused", "unsent", "unspooled"):
         table.add_row(name, str(result[name]))
+    for name in ("unspooled_ms", "commit_ms"):
+        table.add_row(name, ", ".join(f"{key} {value}" for key, value in result[name].items()))
     for name in ("kills", "by_fault", "crashed", "counted_lost", "skipped"):
         table.add_row(name, ", ".join(f"{key} {value}" for key, value in sorted(result[name].items())) or "none")
     for name, row in result.get("appendfsync", {}).items():

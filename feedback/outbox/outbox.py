@@ -1,7 +1,8 @@
 """From a request's end to the bus without the request waiting: queue -> spool -> producer thread.
 
 `put` is called on the event loop and only appends to a bounded queue. One thread assembles,
-redacts, numbers and stores; another publishes. Every drop is counted by its reason.
+redacts, numbers and stores; another publishes. What is assembled is committed 20 ms later at the
+latest, however much waits behind it. Every drop is counted by its reason.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from typing import Any
 from feedback.bus.protocol import Bus, partition_of
 from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
 from feedback.outbox.config import OutboxConfig
+from feedback.outbox.delays import CommitDelays
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import OVERHEAD, Entry, Spool
 from feedback.privacy.redact import Redaction
 from feedback.privacy.vault import FOLDER, Purged, Vault
+from understudy.clock import Clock, monotonic
 from understudy.errors import TooLarge, Unavailable
 from understudy.files import kept_secret
 from understudy.ids import random_id
@@ -30,6 +33,9 @@ from understudy.ids import random_id
 log = logging.getLogger(__name__)
 
 BATCH = 256
+"""Events of one commit at most."""
+COMMIT_SECONDS = 0.02
+"""How long a commit waits for further events to be assembled: what is in memory alone is lost in a kill."""
 TOPIC_OF: dict[type[Event], str] = {Exchange: EXCHANGES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS}
 Assemble = Callable[[Any], Event | None]
 """Makes the event of a raw item, in the outbox's thread; None means there is nothing to keep."""
@@ -39,6 +45,7 @@ Assemble = Callable[[Any], Event | None]
 class _Item:
     raw: Any
     size: int
+    at: float
     topic: str = ""
     key: str = ""
     done: Future[None] | None = None
@@ -51,9 +58,11 @@ class Outbox:
     """
 
     def __init__(
-        self, folder: Path, name: str, bus: Bus, config: OutboxConfig, assemble: Assemble | None = None
-    ) -> None:
+        self, folder: Path, name: str, bus: Bus, config: OutboxConfig, assemble: Assemble | None = None,
+        clock: Clock = monotonic,
+    ) -> None:  # fmt: skip
         self._config = config
+        self._clock = clock
         self._assemble = assemble
         self._partitions = bus.partitions
         self._spool = Spool(folder / f"{name}.db", config.spool_bytes)
@@ -71,6 +80,7 @@ class Outbox:
         self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0, "purged": 0}
         """Events lost so far, by reason."""
         self.stored = 0
+        self._delays = CommitDelays()
 
     def start(self) -> None:
         """Start both threads."""
@@ -83,7 +93,7 @@ class Outbox:
         `size` is roughly what the item holds in memory, in bytes; what is not above `event_bytes` is
         taken for an event that is not.
         """
-        return self._offer(_Item(item, size))
+        return self._offer(_Item(item, size, self._clock()))
 
     def put_durable(self, event: Event, timeout: float = 5.0) -> None:
         """Take an event and return once it is on disk. Blocks: call it in a thread.
@@ -91,11 +101,11 @@ class Outbox:
         Raises:
             Unavailable: it could not be stored in `timeout` seconds.
         """
-        self._wait(_Item(event, 0, done=Future()), timeout)
+        self._wait(_Item(event, 0, self._clock(), done=Future()), timeout)
 
     def put_raw(self, topic: str, session: str, value: bytes, timeout: float = 5.0) -> None:
         """`put_durable` of bytes as they are, for dead letters."""
-        self._wait(_Item(value, len(value), topic=topic, key=session, done=Future()), timeout)
+        self._wait(_Item(value, len(value), self._clock(), topic=topic, key=session, done=Future()), timeout)
 
     def stats(self) -> dict[str, Any]:
         """Counters and levels, for metrics and status."""
@@ -112,6 +122,7 @@ class Outbox:
             "bus_up": self._producer.up,
             "alive": self._thread.is_alive() and self._producer.alive(),
             "dropped": dict(self.dropped),
+            **self._delays.told(),
         }
 
     def close(self, timeout: float = 3.0) -> None:
@@ -150,27 +161,33 @@ class Outbox:
         while True:
             self._wake.wait(1.0)
             self._wake.clear()
-            while items := self._take():
-                self._store(items)
+            while item := self._take():
+                self._store(item)
             if self._closing and not self._queue:
                 return
 
-    def _take(self) -> list[_Item]:
+    def _take(self) -> _Item | None:
         with self._mutex:
-            items = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            self._queued_bytes -= sum(item.size for item in items)
-        return items
+            if not self._queue:
+                return None
+            item = self._queue.popleft()
+            self._queued_bytes -= item.size
+        return item
 
-    def _store(self, items: list[_Item]) -> None:
+    def _store(self, first: _Item) -> None:
+        """Commit `first` with what is assembled within the next moment."""
         entries: list[Entry] = []
         owners: list[_Item] = []
-        for item in items:
+        item: _Item | None = first
+        end = self._clock() + COMMIT_SECONDS
+        while item is not None:
             entry = self._entry(item)
             if entry is not None:
                 entries.append(entry)
                 owners.append(item)
             elif item.done is not None:
                 item.done.set_exception(Unavailable("the event is too large, or could not be assembled"))
+            item = self._take() if len(entries) < BATCH and self._clock() < end else None
         if not entries:
             return
         refusal = "the spool is full: the bus has been away for too long"
@@ -191,6 +208,7 @@ class Outbox:
     def _settle(self, item: _Item, kept: bool, refusal: str) -> None:
         if kept:
             self.stored += 1
+            self._delays.add(self._clock() - item.at)
         else:
             self.dropped["spool"] += 1
         if item.done is None:

@@ -78,6 +78,7 @@ class Spool:
         self._path = path
         self._limit = limit
         self._mutex = threading.Lock()
+        self._turn = threading.Lock()  # whoever waits for the mutex with it goes before the next part of a deletion
         self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         if not take(self._lock, wait=False):
             os.close(self._lock)
@@ -94,7 +95,7 @@ class Spool:
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Number and store `entries` in one durable transaction; False for each that did not fit."""
         stored: list[bool] = []
-        with self._mutex, self._opened() as db:
+        with self._turn, self._mutex, self._opened() as db:
             size, last = self.bytes, dict(self.last)
             db.execute("BEGIN IMMEDIATE")
             for entry in entries:
@@ -151,10 +152,19 @@ class Spool:
         return taken
 
     def delete(self, topic: str, partition: int, upto: int) -> None:
-        """Forget the events up to number `upto`; on a full volume with the help of the reserve."""
+        """Forget the events up to number `upto`; on a full volume with the help of the reserve.
+
+        Some at a time: what waits to be stored is stored in between.
+        """
+        deleted = DELETED
+        while deleted == DELETED:
+            with self._turn:
+                self._mutex.acquire()
+            try:
+                deleted = self._with_room(lambda: self._delete_some(topic, partition, upto))
+            finally:
+                self._mutex.release()
         with self._mutex:
-            while self._with_room(lambda: self._delete_some(topic, partition, upto)) == DELETED:
-                pass
             self._reserve.take()
 
     def _delete_some(self, topic: str, partition: int, upto: int) -> int:

@@ -17,6 +17,7 @@ from feedback.outbox.outbox import Outbox
 from feedback.privacy.vault import Vault
 from feedback.store.config import RedisConfig
 from feedback.store.server import free_port
+from understudy.clock import Clock, monotonic
 
 Make = Callable[..., Outbox]
 _vaults: list[Vault] = []
@@ -28,9 +29,10 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Outbox] = []
 
     def build(
-        url: str, assemble: Any = None, name: str = "gateway", start: bool = True, replicas: int = 0, **config: Any
-    ) -> Outbox:
-        outbox = Outbox(tmp_path, name, bus_at(url, replicas), OutboxConfig(**config), assemble)
+        url: str, assemble: Any = None, name: str = "gateway", start: bool = True, replicas: int = 0,
+        clock: Clock = monotonic, **config: Any,
+    ) -> Outbox:  # fmt: skip
+        outbox = Outbox(tmp_path, name, bus_at(url, replicas), OutboxConfig(**config), assemble, clock)
         _vaults.append(outbox.vault)
         if start:
             outbox.start()

@@ -9,7 +9,7 @@ import pytest
 
 from feedback.events import KPIS, Exchange, Kpi
 from feedback.outbox.config import OutboxConfig
-from feedback.outbox.outbox import Outbox
+from feedback.outbox.outbox import COMMIT_SECONDS, Outbox
 from feedback.store.server import free_port
 from tests.feedback.factory import exchange
 from tests.feedback.outbox.conftest import Make, bus_at, nowhere, read
@@ -136,6 +136,39 @@ def test_the_thread_outlives_any_fault_of_the_spool(
     outbox.put_durable(Kpi(id="k2", session="s", at=1.0, kpi="rating", value=5.0))
     assert outbox.stats()["alive"]
     assert outbox.stats()["dropped"]["spool"] == 1
+
+
+def test_what_is_slow_to_assemble_delays_no_commit_of_what_was_assembled_before(make: Make) -> None:
+    now, before = [0.0], []
+
+    def assemble(raw: int) -> Exchange:
+        now[0] += 0.004
+        before.append(outbox.stats()["stored"])
+        return exchange(raw)
+
+    outbox = make(nowhere(), assemble, start=False, clock=lambda: now[0])
+    for n in range(100):
+        outbox.put(n)
+    outbox.start()
+    eventually(lambda: outbox.stats()["stored"] == 100)
+    assert max(n - stored for n, stored in enumerate(before)) * 0.004 <= COMMIT_SECONDS
+    outbox.close(0.2)
+
+
+def test_it_tells_how_long_events_were_in_memory_alone(make: Make) -> None:
+    now = [0.0]
+
+    def assemble(raw: int) -> Exchange:
+        now[0] += 1.0 if raw == 7 else 0.001
+        return exchange(raw)
+
+    outbox = make(nowhere(), assemble, clock=lambda: now[0])
+    for n in range(10):
+        outbox.put(n)
+        eventually(lambda count=n + 1: outbox.stats()["stored"] == count)
+    stats = outbox.stats()
+    assert stats["commit_p50_seconds"] == 0.001
+    assert stats["commit_max_seconds"] == 1.0
 
 
 def test_one_process_holds_a_spool(make: Make, redis_url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,4 +137,28 @@ def test_a_commit_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
     assert spool._opened().execute("PRAGMA synchronous").fetchone() == (2,)
     assert spool._opened().execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    spool.close()
+
+
+def test_events_are_committed_between_the_parts_of_a_long_deletion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DELETED", 10)
+    spool = Spool(tmp_path / "spool.sqlite", LIMIT)
+    spool.append([entry(n) for n in range(200)])
+    done, after = threading.Event(), []
+    newer = threading.Thread(target=lambda: (spool.append([entry(200)]), done.set()))
+    part = spool._delete_some
+
+    def one_part(topic: str, partition: int, upto: int) -> int:
+        if not after:
+            newer.start()
+        after.append(done.wait(0.05))
+        return part(topic, partition, upto)
+
+    monkeypatch.setattr(spool, "_delete_some", one_part)
+    spool.delete(EXCHANGES, 0, 200)
+    newer.join(10)
+    assert after[-1], f"the commit waited for all {len(after)} parts"
+    assert held(spool) == 1
     spool.close()
