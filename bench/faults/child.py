@@ -102,7 +102,7 @@ def worker(bus_url: str, redis_url: str, folder: str) -> None:
             time.sleep(0.1)
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: Any) -> None:
     """`time.sleep` ends at a point in time, which libfaketime refuses (EINVAL), in kafka-python too; this does not."""
     threading.Event().wait(seconds)
 

@@ -139,7 +139,7 @@ class OperatorActs:
 
     def _do_all(self) -> None:
         deployment = self._context.deployment
-        for wish in [one for one in deployment.state.asked if one.act != "purge"]:
+        for wish in [one for one in deployment.state.asked if one.act in ("apply", "stop", "abort")]:
             notes: list[Note] = []
             try:
                 self._do(wish)

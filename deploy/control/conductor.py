@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from deploy.control.acts import OperatorActs
+from deploy.control.asked.errands import Errands
+from deploy.control.asked.purging import TenantPurges
 from deploy.control.context import ControlContext
 from deploy.control.experiments import ExperimentStore, FileExperiments
 from deploy.control.operations import Operations
-from deploy.control.purging import TenantPurges
 from deploy.control.steps import ControlStep, takes_back, tick_steps
 from deploy.life.canary import Canary
 from deploy.life.config import GateConfig
@@ -41,8 +42,9 @@ class Conductor:
         self.operations = Operations(deployment)
         self.canary = Canary(deployment, gate)
         self.acts = OperatorActs(self.context, self.operations, self.canary, self.tick)
-        self.purges = TenantPurges(self.context, self.acts)
-        asked = (self.acts.carry_out, self.purges.go_on)
+        self.errands = Errands(self.context)
+        self.purges = TenantPurges(self.context, self.acts, self.errands)
+        asked = (self.acts.carry_out, self.errands.go_on)
         self._steps = tick_steps(self.context, self.operations, self.canary, asked, further)
 
     @property

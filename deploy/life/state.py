@@ -112,17 +112,19 @@ class AskedFor(_Remembered):
     """What an operator asked for whose deed is not in this state; done after it stands here, and again until it is."""
 
     id: str
-    act: Literal["apply", "stop", "abort", "purge"]
+    act: Literal["apply", "stop", "abort", "purge", "round", "replay"]
     actor: str
     name: str = ""
-    """The experiment, or the tenant."""
+    """The experiment, the tenant, the topic, or why a round is wanted."""
     experiment: dict[str, Any] = Field(default_factory=dict)
     round: int = 0
     until: float = 0.0
     """What happened up to then is purged, in seconds since the epoch."""
     learned: tuple[str, ...] = ()
     inherited: tuple[str, ...] = ()
-    """See `deploy.control.purging.Purge`: nobody can tell once the rows are gone."""
+    """See `deploy.control.asked.purging.Purge`: nobody can tell once the rows are gone."""
+    letters: tuple[str, ...] = ()
+    """Ids of dead letters to be put back; none: all of the topic."""
 
 
 class PendingEntry(_Remembered):

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from ab.experiment import Experiment
+from deploy.control.asked.errands import Errand, Told
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
+from deploy.life.state import AskedFor
 from serving.control.door import Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.refusals import install
@@ -33,11 +35,14 @@ from serving.control.sources import Sources
 from serving.control.views import Views
 from understudy import __version__
 from understudy.errors import BadRequest, Conflict
+from understudy.ids import random_id
 
 PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
 ShortText = Annotated[str, StringConstraints(max_length=500)]
 """Short, and valid Unicode: the constraint refuses lone surrogates, which no file and no Redis takes."""
+MOST_LETTERS = 1000
+"""Dead letters that one request may name."""
 RoundNumber = Annotated[int, Path(ge=1, lt=1 << 31)]
 Who = Annotated[Operator, Depends(Operator)]
 
@@ -71,7 +76,7 @@ class ReplayBody(_RequestBody):
     """Which dead letters to put back: those named, by the beginnings of their ids, or all of the topic."""
 
     topic: ShortText
-    ids: list[ShortText] = []
+    ids: list[ShortText] = Field(default=[], max_length=MOST_LETTERS)
 
 
 class RoundBody(_RequestBody):
@@ -93,7 +98,9 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     app = FastAPI(
         title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
     )
-    conductor.purges.in_redis = lambda tenant, until: sources.purge(tenant, until)
+    conductor.purges.reach(lambda tenant, until: sources.purge(tenant, until))
+    conductor.errands.kinds["round"] = Errand("round.requested", "", lambda wish: _requested(sources, wish))
+    conductor.errands.kinds["replay"] = Errand("dead.replay", "dead.replayed", lambda wish: _replayed(sources, wish))
     views = Views(conductor, sources)
     experiments = Experiments(conductor, sources)
     parts = (_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources))
@@ -194,8 +201,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         why = (body or RoundBody()).why
         if conductor.deployment.settings.student is not None:
             raise Conflict(f"no round can begin: {views.next_round_waits()}")
-        conductor.deployment.audit.append("round.requested", "operator", **who.noted(why))
-        sources.request_round(why)
+        conductor.errands.ask(AskedFor(id=random_id(), act="round", actor="operator", name=why), who.noted(why))
         return RoundRequestedReply(requested=True, why=why, waits=views.next_round_waits())
 
     @router.post("/rounds/abort")
@@ -225,10 +231,24 @@ def _dead(conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/replay")
     def replay(body: ReplayBody) -> LettersReplayedReply:
-        conductor.deployment.audit.append("dead.replay", "operator", topic=body.topic, ids=body.ids)
-        return sources.dead().replay(body.topic, body.ids)
+        wish = AskedFor(id=random_id(), act="replay", actor="operator", name=body.topic, letters=tuple(body.ids))
+        done: LettersReplayedReply = conductor.errands.ask(wish, {"topic": body.topic, "ids": body.ids})
+        return done
 
     return router
+
+
+def _requested(sources: Sources, wish: AskedFor) -> tuple[None, Told]:
+    """A round asked for; done twice, as after a kill, it begins a second one at worst."""
+    sources.request_round(wish.name)
+    return None, {}
+
+
+def _replayed(sources: Sources, wish: AskedFor) -> tuple[LettersReplayedReply, Told]:
+    """Letters put back, and how many, for the audit log."""
+    done = sources.dead().replay(wish.name, wish.letters)
+    counts = {"replayed": len(done.replayed), "before": len(done.before), "failed": len(done.failed)}
+    return done, {"topic": done.topic, **counts}
 
 
 def _experiments(experiments: Experiments) -> APIRouter:

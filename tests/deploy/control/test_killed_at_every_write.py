@@ -190,13 +190,18 @@ def abort_agrees(world: World) -> None:
     verify(world.state)
 
 
+def nothing_there(tenant: str, until: float) -> int:
+    return 0
+
+
 def purge(world: World) -> None:
+    world.conductor.purges.reach(nothing_there)
     world.conductor.purges.ask("acme", 200.0, "test")
 
 
 def purge_agrees(world: World) -> None:
     """Begun and ended, once each, with the versions that learned; or nothing happened, and all is as it was."""
-    world.conductor.purges.in_redis = lambda tenant, until: 0
+    world.conductor.purges.reach(nothing_there)
     world.turn(2)
     told = Counter(actions(world))
     begun, lines = told["pool.purge.begun"], (world.state.rounds / "1/select/train.jsonl").read_text().splitlines()

@@ -6,12 +6,12 @@ every event (`feedback.privacy.keyring`). What remains to be done is to give roo
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deploy.control.acts import AGAIN, OperatorActs
+from deploy.control.acts import OperatorActs
+from deploy.control.asked.errands import Errand, Errands, Told
 from deploy.control.context import ControlContext
 from deploy.control.operations import NOTHING_NOTED, Noted
 from deploy.life.deployment import Deployment
@@ -19,10 +19,7 @@ from deploy.life.state import AskedFor
 from deploy.rounds.forgetting import Forgotten, draws_on, forget_rounds, learned_from
 from feedback.privacy.keyring import TenantKeys
 from feedback.privacy.vault import FOLDER
-from understudy.errors import UnderstudyError
 from understudy.ids import random_id
-
-log = logging.getLogger("understudy.controller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +45,24 @@ class Purge:
 
 
 class TenantPurges:
-    """Purges that are written down before they begin; one that a kill, or Redis' absence, cut off is gone on with.
+    """Purges as an errand: one that a kill, or Redis' absence, cut off is gone on with."""
 
-    `in_redis` removes a tenant there and returns how many samples; None while nobody has said how.
-    """
-
-    def __init__(self, context: ControlContext, acts: OperatorActs) -> None:
-        self.in_redis: Callable[[str, float], int] | None = None
+    def __init__(self, context: ControlContext, acts: OperatorActs, errands: Errands) -> None:
         self._context = context
         self._acts = acts
-        self._running: set[str] = set()
-        self._again = 0.0
+        self._errands = errands
+
+    def reach(self, in_redis: Callable[[str, float], int]) -> None:
+        """Purge from now on, with `in_redis(tenant, until)`, which removes a tenant there: how many samples."""
+
+        def deed(wish: AskedFor) -> tuple[Purge, Told]:
+            done = purge_tenant(
+                self._context.deployment, self._acts, wish.name, wish.until, lambda: in_redis(wish.name, wish.until)
+            )
+            done = replace(done, learned=wish.learned, inherited=wish.inherited)
+            return done, done.told(wish.name)
+
+        self._errands.kinds["purge"] = Errand("pool.purge.begun", "pool.purged", deed, insists=True)
 
     def ask(self, tenant: str, until: float, actor: str, noted: Noted = NOTHING_NOTED) -> Purge:
         """Forget what happened to `tenant` up to `until`; rollbacks and ticks go on meanwhile.
@@ -72,45 +76,8 @@ class TenantPurges:
             id=random_id(), act="purge", actor=actor, name=tenant, until=until, learned=tuple(learned),
             inherited=tuple(inherited),
         )  # fmt: skip
-        self._running.add(wish.id)
-        try:
-            with self._context.lock:
-                deployment.audit.check_open()
-                begun = ("pool.purge.begun", actor, {"tenant": tenant, **noted})
-                deployment.change(notes=(begun,), asked=(*deployment.state.asked, wish))
-            return self._do(wish)
-        finally:
-            self._running.discard(wish.id)
-
-    def go_on(self, context: ControlContext) -> None:
-        """The step that goes on with what was cut off."""
-        if self.in_redis is None or context.clock() < self._again:
-            return
-        for wish in [
-            one for one in context.deployment.state.asked if one.act == "purge" and one.id not in self._running
-        ]:
-            self._again = context.clock() + AGAIN
-            try:
-                self._do(wish)
-            except (OSError, UnderstudyError) as error:
-                log.warning("the purge of a tenant is not done yet: %s", error)
-
-    def _do(self, wish: AskedFor) -> Purge:
-        deployment = self._context.deployment
-        in_redis = self.in_redis or _nothing
-        done = purge_tenant(
-            deployment, self._acts, wish.name, wish.until, lambda: in_redis(wish.name, wish.until)
-        )  # fmt: skip
-        done = replace(done, learned=wish.learned, inherited=wish.inherited)
-        with self._context.lock:
-            left = tuple(one for one in deployment.state.asked if one.id != wish.id)
-            deployment.change(notes=(("pool.purged", wish.actor, done.told(wish.name)),), asked=left)
+        done: Purge = self._errands.ask(wish, {"tenant": tenant, **noted})
         return done
-
-
-def _nothing(_: str, __: float) -> int:
-    """For a controller without a Redis."""
-    return 0
 
 
 def purge_tenant(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ab.experiment import Experiment
-from deploy.control.purging import purge_tenant
+from deploy.control.asked.purging import purge_tenant
 from deploy.rounds.leading import stored
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
@@ -159,7 +159,7 @@ def test_a_purge_that_redis_could_not_take_is_gone_on_with_and_holds_up_nothing(
             raise Unavailable("Redis is away")
         return 3
 
-    world.start(passed).purges.in_redis = in_redis
+    world.start(passed).purges.reach(in_redis)
     with pytest.raises(Unavailable, match="Redis is away"):
         world.conductor.purges.ask("acme", 200.0, "test")
     passed.at += 6

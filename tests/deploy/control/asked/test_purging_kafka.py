@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.control.purging import purge_tenant
+from deploy.control.asked.purging import purge_tenant
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus, Numbered
@@ -18,7 +18,7 @@ from feedback.privacy.vault import Purged, Vault
 from feedback.store.config import RedisConfig
 from feedback.store.server import RedisServer
 from serving.control.sources import Sources
-from tests.deploy.control.test_purging import PLANTED, fill, on_disk, planted
+from tests.deploy.control.asked.test_purging import PLANTED, fill, on_disk, planted
 from tests.deploy.fleet import World
 from tests.feedback.factory import exchange
 from tests.shared_data import kafka_home
