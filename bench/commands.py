@@ -31,6 +31,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.faults.main:main",
         "kills, stops, cut logs, bad links, full disk, clocks: is each event there once, in order",
     ),
+    "outage": (
+        "bench.faults.outage:main",
+        "the bus away for minutes under load: what clients notice, what memory it takes, what arrives",
+    ),
     "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
     "redaction": ("bench.redaction:main", "personal values found by kind and language, harmless texts changed, speed"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from ab.matched import Matched
 from bench.faults.figures import fault_rows
+from bench.faults.outage import outage_rows
 from bench.loop import TARGETS, asked
 from trials.system import ROOT
 
@@ -225,6 +226,15 @@ def faults(report: Report) -> str:
     return table(fault_rows(report), ("figure", "value"))
 
 
+def outage(report: Report) -> str:
+    """The bus away under load, beside a gateway whose bus was not."""
+    said = (
+        f"{report['rate']:.0f} requests/s to each of two gateways, whose buses are apart; the bus of the first was "
+        f"stopped for {report['away_seconds'] / 60:g} minutes."
+    )
+    return said + "\n\n" + table(outage_rows(report), ("figure", "its bus away", "beside it"))
+
+
 def live(record: Report) -> Report:
     """The row of the student that was live after the last round."""
     found: Report = [row for row in record["rows"] if row.get("passed", True)][-1]
@@ -298,9 +308,13 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "faults-kafka": (
         "The same, on Kafka",
-        "understudy bench faults --bus kafka --kills 24 --events 4000 --seed 2 "
-        "--json docs/benchmarks/faults-kafka.json",
+        "understudy bench faults --bus kafka --json docs/benchmarks/faults-kafka.json",
         faults,
+    ),
+    "outage-redis": (
+        "The bus away for minutes",
+        "understudy bench outage --bus redis --json docs/benchmarks/outage-redis.json",
+        outage,
     ),
 }
 
