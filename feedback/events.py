@@ -10,10 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from understudy.ids import stable_id
 
 EXCHANGES = "understudy.exchanges"
+EXPOSURES = "understudy.exposures"
 HARD = "understudy.hard"
 KPIS = "understudy.kpis"
 VERDICTS = "understudy.verdicts"
-TOPICS = (EXCHANGES, HARD, KPIS, VERDICTS)
+TOPICS = (EXCHANGES, EXPOSURES, HARD, KPIS, VERDICTS)
 DEAD_LETTER = ".dlt"
 
 InputKind = Literal["ambiguity", "grammar", "mixed_domain", "multi_intent", "nested", "truncated"]
@@ -59,6 +60,31 @@ class Event(BaseModel):
     """Seconds since the epoch, when it happened."""
 
 
+class PhaseArm(BaseModel):
+    """What a unit counts for: a phase of an experiment, and the arm that the unit has there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    experiment: str
+    phase: int = 0
+    arm: str
+
+
+class Exposure(Event):
+    """A unit met a phase of an experiment: said at routing, and counted once for each unit and phase."""
+
+    schema_version: Literal[1] = 1
+    unit: str
+    experiment: str
+    phase: int = Field(ge=0)
+    arm: str
+    """That the unit has, whoever answers."""
+    bucket: float
+    epoch: int
+    """Of the routing document."""
+    fell_back: bool = False
+    """Whether another version than the arm's answered."""
+
+
 class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
@@ -84,6 +110,9 @@ class Exchange(Event):
     version: str
     epoch: int
     experiment: str | None = None
+    """That decided who answers."""
+    experiments: tuple[PhaseArm, ...] = ()
+    """All phases that it counts for; testers and derived users count for none."""
     rollout: str | None = None
     """Side of a canary that the unit is on, whoever answered (`feedback.kpis.names.trial`); None: on neither."""
     slow_after: float | None = Field(default=None, ge=0, le=1e9)
@@ -105,6 +134,13 @@ class Exchange(Event):
     """Whether capture allowed a shadow copy."""
     tools: bool = False
 
+    @property
+    def counts_for(self) -> tuple[PhaseArm, ...]:
+        """`experiments`; of an exchange that an older release wrote the one that it names, in phase 0."""
+        if self.experiments or self.experiment is None or self.unit_derived:
+            return self.experiments
+        return (PhaseArm(experiment=self.experiment, arm=self.assigned or self.arm),)
+
 
 class Verdict(Event):
     """What the checks said of a teacher reply and a student reply to the same prompt."""
@@ -113,6 +149,9 @@ class Verdict(Event):
     schema_version: Literal[3] = 3
     unit: str = ""
     """Of the exchange; empty in schemas 1 and 2."""
+    experiment: str | None = None
+    experiments: tuple[PhaseArm, ...] = ()
+    """Of the exchange."""
     rollout: str | None = None
     """Side of a canary that the student's reply counts for, see `feedback.kpis.names.trial`."""
     exchange: str
@@ -186,7 +225,13 @@ class Kpi(Event):
     """Response or session id that it is about."""
 
 
-MODELS: dict[str, type[Event]] = {EXCHANGES: Exchange, HARD: HardSample, KPIS: Kpi, VERDICTS: Verdict}
+MODELS: dict[str, type[Event]] = {
+    EXCHANGES: Exchange,
+    EXPOSURES: Exposure,
+    HARD: HardSample,
+    KPIS: Kpi,
+    VERDICTS: Verdict,
+}
 
 
 def newer_schema(topic: str, value: bytes) -> int | None:

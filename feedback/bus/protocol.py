@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from feedback.events import DEAD_LETTER, EXCHANGES, KPIS
+from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS
 from understudy.ids import stable_id
 
 PARTITIONS = 256
 """The most that a topic may have."""
-CONSUMED = (EXCHANGES, KPIS)
+CONSUMED = (EXCHANGES, EXPOSURES, KPIS)
 """Topics that a worker consumes: full, they refuse. The others keep what fits and forget the oldest."""
 
 

@@ -20,9 +20,9 @@ from feedback.bus.protocol import Bus, Received
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
 from feedback.consume.consumer import Consumer, Waits
-from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, Exchange, Kpi, newer_schema
+from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS, Exchange, Exposure, Kpi, newer_schema
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import exchange_effects, feedback_effects, settings
+from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
 from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
@@ -39,7 +39,7 @@ from understudy.errors import Unavailable, UnderstudyError
 
 log = logging.getLogger(__name__)
 
-TOPICS = (EXCHANGES, KPIS)
+TOPICS = (EXCHANGES, EXPOSURES, KPIS)
 IDLE = 0.15
 LEASE_MARGIN = 10.0
 """Seconds that a job's lease outlasts its deadline."""
@@ -123,6 +123,8 @@ class Worker:
     def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
         if topic == KPIS:
             return feedback_effects(self._keys, self._outbox.vault.open(Kpi, value))
+        if topic == EXPOSURES:
+            return exposure_effects(self._keys, self._outbox.vault.open(Exposure, value))
         exchange = self._outbox.vault.open(Exchange, value)
         commands = exchange_effects(self._keys, exchange)
         if exchange.arm == "teacher" and exchange.version == self._config.metered:

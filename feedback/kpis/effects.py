@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from feedback.events import Exchange, Kpi, Verdict
+from feedback.events import Exchange, Exposure, Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
@@ -33,7 +33,7 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
         {
             "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
             "targets": keys.targets, "early": keys.early, "days": keys.target_days, "bytes": keys.kpi_bytes,
-            "counters": keys.counters, "former": keys.former_targets,
+            "counters": keys.counters, "exposed": keys.exposures, "former": keys.former_targets,
             "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
             "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in summed],
@@ -50,21 +50,27 @@ def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> li
 def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
     """What one exchange adds: single values, its user's row, and the targets it makes for later feedback."""
     groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
-    assigned = exchange.assigned or exchange.arm
-    if exchange.experiment:
-        groups.append(f"experiment:{exchange.experiment}:{assigned}")
+    groups += [f"experiment:{one.experiment}:{one.arm}" for one in exchange.counts_for]
     commands = sums(keys, groups, exchange_values(exchange))
     if sketched := _sketched(exchange):
         commands += [["add", f"{keys.sketches}{group}", sketched] for group in groups]
-    if exchange.experiment:
-        commands.append(["add", f"{keys.exposures}{exchange.experiment}", {assigned: 1}])
-    experiment, phase = exchange.experiment or "", 0
-    side = [exchange.rollout] if exchange.rollout else []
-    place = json.dumps([exchange.arm, exchange.version, experiment, phase, assigned, *side])
+    place = _place(exchange.arm, exchange.version, exchange.counts_for, exchange.rollout)
     target = short_hash(exchange.response_id) if exchange.response_id else ""
     session = short_hash(f"session:{exchange.session}")
     unit = short_hash(exchange.unit)
     return [*commands, ["reply", exchange.tenant, unit, place, exchange.at, cells(exchange), target, session]]
+
+
+def exposure_effects(keys: RedisKeys, exposure: Exposure) -> list[RedisCommand]:
+    """A unit that counts for a phase from now on, whether or not any reply is kept; again it changes nothing."""
+    place = _place("", "", (PhaseArm(experiment=exposure.experiment, phase=exposure.phase, arm=exposure.arm),), None)
+    unit = short_hash(exposure.unit)
+    return [["exposed", exposure.tenant, unit, place, exposure.at, {"fell_back": 1.0} if exposure.fell_back else {}]]
+
+
+def _place(arm: str, version: str, experiments: Iterable[PhaseArm], side: str | None) -> str:
+    """What the rows know a place by; see `rows.lua`."""
+    return json.dumps([arm, version, [[one.experiment, one.phase, one.arm] for one in experiments], side or ""])
 
 
 def exchange_values(exchange: Exchange) -> dict[str, float]:
@@ -109,7 +115,7 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
     commands = sums(keys, groups, values)
     if verdict.rollout and verdict.unit:
         # No arm stands in the place: the user need not have been served there.
-        place = json.dumps(["", verdict.student, "", 0, "", verdict.rollout])
+        place = _place("", verdict.student, (), verdict.rollout)
         commands.append(["pair", verdict.tenant, short_hash(verdict.unit), place, verdict.at, pair_cells(verdict)])
     return commands
 

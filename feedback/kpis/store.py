@@ -85,16 +85,28 @@ class KpiStore:
         return {group: estimates(wanted, added(parts.values())) for group, parts in self.cohorts(kind).items()}
 
     def exposures(self, experiment: str) -> dict[str, dict[str, int]]:
-        """{"teacher": {"exposures": n, "units": n}, ...}; units are exact, as far as rows were not refused."""
+        """{"teacher": {"exposures": n, "units": n}, ...}: units by phase, added up, and distinct ones over all phases.
+
+        Exact, as far as rows were not refused.
+        """
         with redis_errors():
             counts = cast(dict[bytes, bytes], self._redis.hgetall(f"{self._keys.exposures}{experiment}"))
             cohorts = self.cohorts("experiment")
-        units: dict[str, float] = defaultdict(float)
+        found: dict[str, dict[str, int]] = {}
         for group, parts in cohorts.items():
-            identity, arm, _ = group.rsplit(":", 2)
+            identity, _, rest = group.partition(":")
             if identity == experiment:
-                units[arm] += added(parts.values()).get("users", 0.0)
-        return {arm.decode(): {"exposures": int(n), "units": round(units[arm.decode()])} for arm, n in counts.items()}
+                arm = rest.rpartition(":")[0]
+                one = found.setdefault(arm, {"exposures": 0, "units": int(counts.get(arm.encode(), 0))})
+                one["exposures"] += round(added(parts.values()).get("users", 0.0))
+        return found
+
+    def returning(self, experiment: str) -> dict[int, int]:
+        """Of each phase how many units an earlier or other phase of the experiment had, too."""
+        with redis_errors():
+            counts = cast(dict[bytes, bytes], self._redis.hgetall(f"{self._keys.exposures}{experiment}"))
+        head = b"returning:"
+        return {int(name.removeprefix(head)): int(n) for name, n in counts.items() if name.startswith(head)}
 
     def counters(self) -> dict[str, int]:
         """The workers' counters: copies queued, dropped by reason, dead letters, feedback, hard inputs."""

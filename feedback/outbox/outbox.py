@@ -18,7 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from feedback.bus.protocol import Bus, partition_of
-from feedback.events import EXCHANGES, HARD, KPIS, VERDICTS, Event, Exchange, HardSample, Kpi, Verdict
+from feedback.events import (
+    EXCHANGES,
+    EXPOSURES,
+    HARD,
+    KPIS,
+    VERDICTS,
+    Event,
+    Exchange,
+    Exposure,
+    HardSample,
+    Kpi,
+    Verdict,
+)
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.delays import CommitDelays
 from feedback.outbox.producer import Producer
@@ -36,7 +48,9 @@ BATCH = 256
 """Events of one commit at most."""
 COMMIT_SECONDS = 0.02
 """How long a commit waits for further events to be assembled: what is in memory alone is lost in a kill."""
-TOPIC_OF: dict[type[Event], str] = {Exchange: EXCHANGES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS}
+TOPIC_OF: dict[type[Event], str] = {
+    Exchange: EXCHANGES, Exposure: EXPOSURES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS,
+}  # fmt: skip
 Assemble = Callable[[Any], Event | None]
 """Makes the event of a raw item, in the outbox's thread; None means there is nothing to keep."""
 
@@ -246,6 +260,8 @@ class Outbox:
             self._within(_json(event))
         if isinstance(event, Exchange):
             event = self._redaction.exchange(event)
+        elif isinstance(event, Exposure):
+            event = self._redaction.exposure(event)
         elif isinstance(event, Kpi):
             event = self._redaction.kpi(event)
         place = partition_of(event.session, self._partitions)

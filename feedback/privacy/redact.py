@@ -11,7 +11,7 @@ import hmac
 import re
 from typing import Any
 
-from feedback.events import Exchange, Kpi
+from feedback.events import Exchange, Exposure, Kpi
 from feedback.privacy.detect import finding
 from feedback.privacy.detect.secrets import LABEL
 
@@ -91,6 +91,11 @@ class Redaction:
                 changed[field] = self.pseudonym(value)
         same = all(getattr(exchange, field) == value for field, value in changed.items())
         return exchange if same else exchange.model_copy(update=changed)
+
+    def exposure(self, exposure: Exposure) -> Exposure:
+        """The exposure that names its unit and session as the redacted exchange does."""
+        named = {field: self.pseudonym(getattr(exposure, field)) for field in ("unit", "session")}
+        return exposure.model_copy(update=named)
 
     def kpi(self, kpi: Kpi) -> Kpi:
         """Feedback that names its session or response as the redacted exchange does."""

@@ -190,6 +190,8 @@ def make_verdict(
         at=exchange.at,
         exchange=exchange.id,
         unit=exchange.unit,
+        experiment=exchange.experiment,
+        experiments=exchange.counts_for,
         rollout=rollout,
         teacher=answers.teacher_version,
         student=answers.student_version,

@@ -80,7 +80,7 @@ class RedisKeys:
 
     @property
     def places(self) -> str:
-        """Hash that numbers the places (arm, version, experiment, phase) where units were served."""
+        """Hash that numbers the places (arm, version, phases of experiments, side of a canary) of units."""
         return f"{self.prefix}kpi:places"
 
     @property
@@ -105,8 +105,8 @@ class RedisKeys:
 
     @property
     def exposures(self) -> str:
-        """Prefix of counts by experiment: + id."""
-        return f"{self.prefix}kpi:exposures:"
+        """Prefix of distinct units by experiment: + id; hash: arm -> units, `returning:<phase>` -> units."""
+        return f"{self.prefix}kpi:exposed:"
 
     @property
     def targets(self) -> str:

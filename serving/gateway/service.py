@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from deploy.routing.document import EXTERNAL
-from feedback.events import Event
+from feedback.events import Event, Exposure
 from serving.gateway.answering import Answering
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
@@ -18,9 +19,10 @@ from serving.gateway.http.upstream import Upstreams
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
 from serving.gateway.retry import RetryBudget
-from serving.gateway.routing import Ask, Decision, NoArm, route
+from serving.gateway.routing import Ask, Decision, NoArm, PartTaken, route
 from serving.gateway.snapshot import Snapshot
 from understudy.clock import Clock, monotonic
+from understudy.ids import stable_id
 
 log = logging.getLogger("understudy.gateway")
 
@@ -46,22 +48,28 @@ class ExchangeSink(Protocol):
 
 
 class Exposures:
-    """Which units have met which experiment here; bounded, the oldest is forgotten first."""
+    """Which units are known to have met which phase here; bounded, the oldest is forgotten first."""
 
     def __init__(self, limit: int = MAX_EXPOSURES) -> None:
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, int, str], bool] = OrderedDict()
         self._limit = limit
 
-    def first(self, experiment: str, unit: str) -> bool:
-        """Whether this is the unit's first request in the experiment."""
-        key = (experiment, unit)
-        if key in self._seen:
+    def new(self, one: PartTaken, unit: str, fell_back: bool) -> bool:
+        """Whether this is the unit's first request in the phase, or the first on which another version stood in."""
+        key = (one.experiment, one.phase, unit)
+        known = self._seen.get(key)
+        if known is not None:
             self._seen.move_to_end(key)
+        if known or known == fell_back:
             return False
-        self._seen[key] = None
+        self._seen[key] = fell_back
         if len(self._seen) > self._limit:
             self._seen.popitem(last=False)
         return True
+
+    def forget(self, one: PartTaken, unit: str) -> None:
+        """It could not be said, so the unit's next request says it."""
+        self._seen.pop((one.experiment, one.phase, unit), None)
 
 
 class Gateway:
@@ -117,10 +125,20 @@ class Gateway:
             return decision
         return decision if self.upstreams.down(other.slot.url) else other
 
-    def exposed(self, decision: Decision) -> None:
-        """Count a unit's first meeting with an experiment."""
+    def exposed(self, decision: Decision, ask: Ask, epoch: int) -> None:
+        """Say that a unit has met the phases that it counts for; what there is no room for its next request says."""
         for one in decision.taken:
-            if one.counted and self.exposures.first(one.experiment, decision.unit):
+            if not one.counted or not self.exposures.new(one, decision.unit, decision.fell_back):
+                continue
+            event = Exposure(
+                id=stable_id("exposure", one.experiment, str(one.phase), decision.unit, str(decision.fell_back)),
+                session=ask.session, tenant=ask.tenant, at=time.time(), unit=decision.unit, experiment=one.experiment,
+                phase=one.phase, arm=one.arm, bucket=one.bucket, epoch=epoch, fell_back=decision.fell_back,
+            )  # fmt: skip
+            if self.capture and self.outbox is not None and not self.outbox.put(event):
+                self.metrics.events["exposure_dropped"] += 1
+                self.exposures.forget(one, decision.unit)
+            elif not decision.fell_back:
                 self.metrics.exposures[one.experiment, one.arm] += 1
 
     def key_for(self, decision: Decision) -> str:

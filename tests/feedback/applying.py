@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from feedback.events import Exchange, Kpi
+from feedback.events import Exchange, Exposure, Kpi
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import exchange_effects, feedback_effects, settings
+from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
 from feedback.kpis.store import KpiStore
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
@@ -39,14 +39,19 @@ class Applier:
         applied, faulty, why = self._script([LEASE, KEYS.cursors, APPLIED, KEYS.counters], arguments)
         return int(applied), int(faulty), why.decode()
 
-    def events(self, events: Iterable[Exchange | Kpi], batch: int = 64) -> None:
+    def events(self, events: Iterable[Exchange | Exposure | Kpi], batch: int = 64) -> None:
         """Apply events, a batch a call; none of them may fail."""
-        rows = [
-            exchange_effects(KEYS, one) if isinstance(one, Exchange) else feedback_effects(KEYS, one) for one in events
-        ]
+        rows = [effects_of(one) for one in events]
         for at in range(0, len(rows), batch):
             part = rows[at : at + batch]
             assert self.commands(part) == (len(part), 0, "")
+
+
+def effects_of(event: Exchange | Exposure | Kpi) -> list[list[Any]]:
+    """What the worker makes of an event."""
+    if isinstance(event, Exposure):
+        return exposure_effects(KEYS, event)
+    return exchange_effects(KEYS, event) if isinstance(event, Exchange) else feedback_effects(KEYS, event)
 
 
 def feedback(n: int, value: float, target: str, *, kpi: str = "rating", at: float, **more: Any) -> Kpi:

@@ -1,8 +1,7 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
--- Follows staging. A row holds, for each place (arm, version, experiment, phase, arm assigned, side of a canary) where
--- its unit was served, when that was first and
--- what was counted (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its
--- units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
+-- Follows staging. A row holds, for each place (arm, version, phases of experiments each with the
+-- unit's arm, side of a canary) where its unit was served or exposed, when that was first and what was counted
+-- (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
 -- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
 -- its former part out of these and puts the new one in.
 local S = cjson.decode(ARGV[4] or '{}')
@@ -17,23 +16,28 @@ local function groups_of(id)
   local found = places[id]
   if not found then
     local p = cjson.decode(hget(S.places, '#' .. id))
-    local arm, version, experiment, phase, assigned, side = p[1], p[2], p[3], p[4], p[5], p[6]
-    found = { values = {}, rows = {} }
+    local arm, version, phases, side = p[1], p[2], p[3], p[4]
+    if type(phases) ~= 'table' then -- an older release's: experiment, phase, arm assigned, perhaps a canary's side
+      phases, side = p[3] ~= '' and { { p[3], p[4], p[5] } } or {}, p[6] or ''
+    end
+    local values, rows = {}, {}
     if arm ~= '' then
-      found.values[1], found.rows[1] = 'arm:' .. arm, 'arm:' .. arm
-      if version ~= '' then found.values[2], found.rows[2] = 'version:' .. version, 'version:' .. version end
+      values[1] = 'arm:' .. arm
+      if version ~= '' then values[2] = 'version:' .. version end
+      rows = { unpack(values) }
     end
-    if experiment ~= '' then
-      found.values[3] = 'experiment:' .. experiment .. ':' .. assigned
-      found.rows[3] = found.values[3] .. ':' .. string.format('%d', phase)
+    for _, one in ipairs(phases) do
+      values[#values + 1] = 'experiment:' .. one[1] .. ':' .. one[3]
+      rows[#rows + 1] = values[#values] .. ':' .. string.format('%d', one[2])
     end
-    if side then found.rows[#found.rows + 1] = 'rollout:' .. side end
+    if side ~= '' then rows[#rows + 1] = 'rollout:' .. side end
+    found = { values = values, rows = rows, arm = arm, version = version, phases = phases }
     places[id] = found
   end
   return found
 end
 
--- the number of a place by its JSON text [arm, version, experiment, phase, assigned arm] or with a canary's side
+-- the number of a place by its JSON text [arm, version, [[experiment, phase, arm], ...], side of a canary]
 local function place_id(text)
   local id = tonumber(hget(S.places, text) or nil)
   if not id then
@@ -120,17 +124,37 @@ end
 local function fold(row)
   local oldest
   for id, part in pairs(row) do
-    local version = cjson.decode(hget(S.places, '#' .. id))[2]
-    if version ~= '' and (not oldest or part[1] < row[oldest][1]) then oldest = id end
+    local place = groups_of(tonumber(id))
+    if (place.version ~= '' or #place.phases > 0) and (not oldest or part[1] < row[oldest][1]) then oldest = id end
   end
   if not oldest then return end
-  local arm = cjson.decode(hget(S.places, '#' .. oldest))[1]
+  local arm = groups_of(tonumber(oldest)).arm
   local rest = tostring(place_id(cjson.encode({ arm, '', '', 0, arm })))
   local part, into = row[oldest], row[rest] or { row[oldest][1], {} }
   into[1] = math.min(into[1], part[1])
   for cell, value in pairs(part[2]) do into[2][cell] = (into[2][cell] or 0) + value end
   row[rest], row[oldest] = into, nil
   add(S.counters, 'kpi_rows_folded', 1)
+end
+
+-- count a unit where a place is its first of an experiment, of an arm there, or of a phase after others
+local function expose(row, id)
+  for _, new in ipairs(groups_of(id).phases) do
+    local experiment, phase, arm = new[1], new[2], new[3]
+    local known, here, again = false, false, false
+    for other in pairs(row) do
+      for _, old in ipairs(groups_of(tonumber(other)).phases) do
+        if old[1] == experiment then
+          known = true
+          here = here or old[3] == arm
+          again = again or old[2] == phase
+        end
+      end
+    end
+    local key = S.exposed .. experiment
+    if not here then add(key, arm, 1) end
+    if known and not again then add(key, 'returning:' .. string.format('%d', phase), 1) end
+  end
 end
 
 local ROW = 90 -- bytes that Redis takes for a row beside its text
@@ -151,6 +175,7 @@ local function change_row(tenant, unit, id, first, delta)
     local parts = 0
     for _ in pairs(row) do parts = parts + 1 end
     if parts >= S.row_places then fold(row) end
+    expose(row, id)
   end
   first = first and math.max(now - S.late, math.min(first, now))
   local before = {}
@@ -171,6 +196,15 @@ local function change_row(tenant, unit, id, first, delta)
   add(S.bytes, 'rows', bytes)
   add(S.bytes, key, bytes)
   return true
+end
+
+-- a unit that counts for a phase: tenant, unit, place, when, cells that are 1 once and for all
+function verbs.exposed(tenant, unit, place, at, marks)
+  local id, raw = place_id(place), hget(S.rows .. tenant, unit)
+  local part = raw and cmsgpack.unpack(raw)[tostring(id)]
+  local new = {}
+  for cell in pairs(marks) do new[cell] = not (part and part[2][cell]) and 1 or nil end
+  change_row(tenant, unit, id, math.min(at, now), new)
 end
 
 -- what a shadow pair says of a unit: tenant, unit, place, when, cells

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from feedback.events import Exchange, exchange_id
+from feedback.events import Exchange, PhaseArm, exchange_id
 from serving.gateway.routing import Ask, Decision
 from serving.gateway.service import Gateway
 
@@ -74,6 +74,8 @@ def assemble(raw: RawExchange) -> Exchange:
     return Exchange(**{
         **given,
         "id": exchange_id(raw.request_id),
+        "experiments": tuple(PhaseArm(experiment=one.experiment, phase=one.phase, arm=one.arm)
+                             for one in raw.decision.taken if one.counted),
         "api": "chat" if raw.chat else "completions",
         "messages": messages if isinstance(messages, list) else [],
         "params": {key: value for key, value in body.items() if key not in TEXT_PARAMS},

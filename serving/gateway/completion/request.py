@@ -190,7 +190,8 @@ class Completion:
                     return
             decision = context.decision
             assert decision is not None
-            self._gateway.exposed(decision)
+            if self._kept:
+                self._gateway.exposed(decision, context.ask, self._gateway.snapshot.document.epoch)
             self._forward = Forward(context, self)
             self._forward.ask(decision)
         except Exception as error:  # whatever it is: the client is answered
@@ -318,6 +319,11 @@ class Completion:
         self._forget_body()
         self._connection.finished(self)
 
+    @property
+    def _kept(self) -> bool:
+        """Whether the client lets any record of this request be kept."""
+        return self._context.given.get(b"x-understudy-no-capture") != b"1"
+
     def _record(self, outcome: str, status: int, body: bytes) -> None:
         """Count the request, and hand a copy of it to the outbox if it may be kept."""
         gateway, context, reply = self._gateway, self._context, self._reply
@@ -326,7 +332,10 @@ class Completion:
             gateway.metrics.requests["", "", status] += 1
             return
         gateway.metrics.requests[decision.arm, decision.version, status] += 1
-        if context.given.get(b"x-understudy-no-capture") == b"1" or not wants(gateway, context.request_id):
+        if not self._kept:
+            return
+        gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant
+        if not wants(gateway, context.request_id):
             return
         seconds = gateway.clock() - context.began
         record(gateway, RawExchange(

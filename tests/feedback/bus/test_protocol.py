@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feedback.bus.protocol import partition_of, refuses_when_full
-from feedback.events import DEAD_LETTER, EXCHANGES, KPIS, TOPICS
+from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS, TOPICS
 
 
 def test_sessions_keep_their_partition() -> None:
@@ -14,4 +14,4 @@ def test_sessions_keep_their_partition() -> None:
 
 def test_only_topics_that_a_worker_consumes_refuse_when_full() -> None:
     refusing = [topic for topic in (*TOPICS, EXCHANGES + DEAD_LETTER) if refuses_when_full(topic)]
-    assert refusing == [EXCHANGES, KPIS]
+    assert refusing == [EXCHANGES, EXPOSURES, KPIS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from feedback.events import Kpi, Verdict
+from feedback.events import Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, exchange_values, feedback_effects, settings, verdict_effects
 from feedback.store.keys import RedisKeys
@@ -49,10 +49,23 @@ def test_feedback_without_a_target_counts_for_what_it_names() -> None:
 def test_a_user_is_named_by_a_hash_and_where_served_by_a_place() -> None:
     commands = exchange_effects(KEYS, exchange(1, unit="王小明", experiment="exp", assigned="student", version="t1"))
     verb, tenant, unit, place, _, cells, response, session = commands[-1]
-    assert (verb, tenant, json.loads(place)) == ("reply", "default", ["teacher", "t1", "exp", 0, "student"])
+    assert (verb, tenant, json.loads(place)) == ("reply", "default", ["teacher", "t1", [["exp", 0, "student"]], ""])
     assert [len(name) for name in (unit, response, session)] == [16, 16, 16]
     assert cells == {"requests": 1, "abnormal": 0, "replies": 1, "latency": 0.5, "latency2": 0.25}
     assert "王小明" not in str(commands)
+
+
+def test_an_exchange_counts_for_every_phase_that_it_names() -> None:
+    both = (PhaseArm(experiment="a", phase=2, arm="student"), PhaseArm(experiment="b", phase=1, arm="left"))
+    commands = exchange_effects(KEYS, exchange(1, experiment="a", experiments=both))
+    assert json.loads(commands[-1][3])[2] == [["a", 2, "student"], ["b", 1, "left"]]
+    counted = {command[1] for command in commands if command[0] == "count"}
+    assert {f"{KEYS.kpis}experiment:a:student", f"{KEYS.kpis}experiment:b:left"} < counted
+
+
+def test_an_exchange_of_an_older_release_counts_for_the_experiment_that_it_names_unless_its_user_was_derived() -> None:
+    assert exchange(1, experiment="a", assigned="student").counts_for == (PhaseArm(experiment="a", arm="student"),)
+    assert exchange(1, experiment="a", unit_derived=True).counts_for == ()
 
 
 def test_what_failed_is_no_reply_and_has_no_latency() -> None:

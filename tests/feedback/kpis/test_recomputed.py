@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from feedback.events import Exchange, Kpi
+from feedback.events import Exchange, Exposure, Kpi, PhaseArm
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
 from feedback.kpis.trials import judged
@@ -34,9 +34,9 @@ class Traffic:
 
     chance: random.Random
     now: float
-    events: list[Exchange | Kpi] = field(default_factory=list)
+    events: list[Exchange | Exposure | Kpi] = field(default_factory=list)
 
-    def make(self, count: int) -> list[Exchange | Kpi]:
+    def make(self, count: int) -> list[Exchange | Exposure | Kpi]:
         """About `count` events in the order in which they arrive."""
         while len(self.events) < count:
             self._session(len(self.events))
@@ -61,8 +61,11 @@ class Traffic:
         arm = self.chance.choice(("teacher", "student"))
         version = "t1" if arm == "teacher" else self.chance.choice(("v1", "v2"))
         more: dict[str, Any] = {}
-        if self.chance.random() < 0.4:
+        style = self.chance.random()
+        if style < 0.2:
             more = {"experiment": "exp", "assigned": self.chance.choice((arm, "student"))}
+        elif style < 0.6:
+            more = {"experiments": self._phases(unit, session, at)}
         status = 503 if self.chance.random() < 0.05 else 200
         seconds = self.chance.expovariate(1.0)
         self.events.append(
@@ -79,6 +82,21 @@ class Traffic:
             )
         )
 
+    def _phases(self, unit: str, session: str, at: float) -> tuple[PhaseArm, ...]:
+        """Of one or two layers; a unit keeps its arm within a phase. Most are said by events, some only by replies."""
+        phase = self.chance.randrange(1, 4)
+        found = [PhaseArm(experiment="exp", phase=phase, arm=("teacher", "student")[(sum(unit.encode()) + phase) % 2])]
+        if self.chance.random() < 0.5:
+            found.append(PhaseArm(experiment="aa", phase=1, arm=("left", "right")[sum(unit.encode()) // 2 % 2]))
+        for one in found:
+            for _ in range(self.chance.choice((0, 1, 1, 2))):
+                fell_back = self.chance.random() < 0.2
+                self.events.append(Exposure(
+                    id=f"{unit}-{len(self.events)}", session=session, at=at - self.chance.random(), unit=unit,
+                    experiment=one.experiment, phase=one.phase, arm=one.arm, bucket=0.1, epoch=1, fell_back=fell_back,
+                ))  # fmt: skip
+        return tuple(found) if self.chance.random() < 0.9 else ()
+
     def _said(self, target: str, at: float) -> None:
         kpi = self.chance.choice(KPIS)
         for n in range(self.chance.choice((1, 1, 2, 3))):
@@ -90,7 +108,7 @@ class Traffic:
                 self.events.append(one.model_copy(update={"at": one.at + late}))
 
 
-def standing(events: list[Exchange | Kpi]) -> dict[tuple[str, str], float]:
+def standing(events: list[Exchange | Exposure | Kpi]) -> dict[tuple[str, str], float]:
     """{(target, kpi): value}: of the first of each id the latest."""
     seen: set[tuple[str, str, str]] = set()
     best: dict[tuple[str, str], tuple[float, str, float]] = {}
@@ -104,11 +122,11 @@ def standing(events: list[Exchange | Kpi]) -> dict[tuple[str, str], float]:
 
 
 def groups_of(one: Exchange) -> list[str]:
-    made = [f"arm:{one.arm}", f"version:{one.version}"]
-    return [*made, f"experiment:{one.experiment}:{one.assigned}:0"] if one.experiment else made
+    phases = [f"experiment:{part.experiment}:{part.arm}:{part.phase}" for part in one.counts_for]
+    return [f"arm:{one.arm}", f"version:{one.version}", *phases]
 
 
-def rows_of(events: list[Exchange | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
+def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
     """{group: {unit: (first exposure, cells)}}."""
     exchanges = [one for one in events if isinstance(one, Exchange)]
     by_response = {one.response_id: one for one in exchanges}
@@ -127,10 +145,16 @@ def rows_of(events: list[Exchange | Kpi]) -> dict[str, dict[str, tuple[float, di
                 row["replies"] += 1
                 row["latency"] += one.seconds
                 row["latency2"] += one.seconds**2
-            place = (one.arm, one.version, one.experiment, one.assigned if one.experiment else None)
+            place = (one.arm, one.version, one.counts_for)
             if (group, one.session, place) not in seen:
                 seen.add((group, one.session, place))
                 row["sessions"] += 1
+    for met in (one for one in events if isinstance(one, Exposure)):
+        group = f"experiment:{met.experiment}:{met.arm}:{met.phase}"
+        row = cells[group][met.unit]
+        first[group, met.unit] = min(met.at, first.get((group, met.unit), met.at))
+        if met.fell_back:
+            row["fell_back"] = 1
     for (target, kpi), value in standing(events).items():
         about = (
             exposed.get(target.removeprefix("session:")) if target.startswith("session:") else by_response.get(target)
@@ -163,6 +187,7 @@ def test_every_figure_equals_the_one_reckoned_from_all_events(redis_url: str) ->
     assert set(found) == set(rows)
     for group, units in rows.items():
         expect_cohorts(found[group], units)
+    check_exposures(applier, rows)
     check_figures(applier, rows)
     check_values(applier, events)
 
@@ -190,6 +215,22 @@ def expect_cohorts(found: dict[int, dict[str, float]], units: dict[str, tuple[fl
         assert set(sums) >= {name for name, value in wanted.items() if value and "*" not in name}
 
 
+def check_exposures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[str, float]]]]) -> None:
+    """Units by arm over all phases, each once, and those of each phase that another phase had, too."""
+    for experiment in ("exp", "aa"):
+        units: dict[str, set[str]] = defaultdict(set)
+        phases: dict[str, set[str]] = defaultdict(set)
+        for group, found in rows.items():
+            if group.startswith(f"experiment:{experiment}:"):
+                _, _, arm, phase = group.split(":")
+                units[arm] |= found.keys()
+                phases[phase] |= found.keys()
+        counted = applier.kpis.exposures(experiment)
+        assert {arm: one["units"] for arm, one in counted.items()} == {arm: len(of) for arm, of in units.items()}
+        several = sum(map(len, phases.values())) - len(set().union(*phases.values()))
+        assert sum(applier.kpis.returning(experiment).values()) == several
+
+
 def check_figures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[str, float]]]]) -> None:
     wanted = figures(applier.config)
     for version, made in applier.kpis.figures("version", wanted).items():
@@ -205,7 +246,7 @@ def check_figures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[
             assert one.upper - one.value == pytest.approx(half, rel=1e-6)
 
 
-def check_values(applier: Applier, events: list[Exchange | Kpi]) -> None:
+def check_values(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> None:
     """The sums of single values, which the canary reads."""
     by_response = {one.response_id: one for one in events if isinstance(one, Exchange)}
     exposed: dict[str, Exchange] = {}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
+from typing import Any
 
 import pytest
 
+from feedback.events import Exposure, PhaseArm
 from feedback.kpis.effects import sums
 from feedback.kpis.figures import figures
 from feedback.store.keys import RedisKeys
@@ -50,12 +53,49 @@ def test_quantiles_are_those_of_the_values_to_one_per_cent_with_an_interval_over
     assert "p99" not in applier.kpis.by("version", timed=False)["t1"]["latency"]
 
 
+def exposure(unit: str, phase: int = 1, arm: str = "student", **given: Any) -> Exposure:
+    named = {"id": f"{unit}-{phase}", "session": f"s-{unit}", "at": time.time() - 60, "bucket": 0.5, "epoch": 3}
+    return Exposure.model_validate({**named, "unit": unit, "experiment": "exp", "phase": phase, "arm": arm, **given})
+
+
 def test_units_of_an_experiment_are_exact_and_counted_by_assigned_arm(redis_url: str) -> None:
     applier = Applier(redis_url)
     more = {"experiment": "exp", "assigned": "student"}
     applier.events([exchange(n, unit=f"u{n % 30}", arm=("student", "teacher")[n % 2], **more) for n in range(90)])
-    assert applier.kpis.exposures("exp") == {"student": {"exposures": 90, "units": 30}}
+    assert applier.kpis.exposures("exp") == {"student": {"exposures": 30, "units": 30}}
     assert applier.kpis.exposures("other") == {}
+
+
+def test_a_unit_is_exposed_once_in_a_phase_however_often_it_is_said(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    said = [exposure(f"u{n}", arm=("teacher", "student")[n % 2]) for n in range(1_000)]
+    applier.events([*said, *reversed(said), *said[::3]])
+    assert applier.kpis.exposures("exp") == {arm: {"exposures": 500, "units": 500} for arm in ("student", "teacher")}
+
+
+def test_a_unit_in_two_phases_counts_in_each_and_is_one_unit(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.events([exposure("ada"), exposure("bob", arm="teacher"), exposure("ada", 2), exposure("bob", 2, "student")])
+    assert applier.kpis.exposures("exp") == {
+        "student": {"exposures": 3, "units": 2}, "teacher": {"exposures": 1, "units": 1},
+    }  # fmt: skip
+    assert applier.kpis.returning("exp") == {2: 2}
+
+
+def test_the_share_that_another_version_answered_is_over_units(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.events([exposure("ada"), exposure("ada", fell_back=True), exposure("ada", fell_back=True), exposure("bob")])
+    [(_, sums)] = applier.kpis.cohorts("experiment")["exp:student:1"].items()
+    assert (sums["users"], sums["fell_back"], sums["fell_back#"]) == (2, 1, 1)
+
+
+def test_an_exposure_counts_for_no_arm_s_users_and_makes_one_unit_with_its_replies(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    phase = (PhaseArm(experiment="exp", phase=1, arm="student"),)
+    applier.events([exposure("ada"), exposure("bob"), exchange(1, unit="ada", arm="student", experiments=phase)])
+    [(_, arm)] = applier.kpis.cohorts("arm")["student"].items()
+    [(_, sums)] = applier.kpis.cohorts("experiment")["exp:student:1"].items()
+    assert (arm["users"], sums["users"], sums["requests"], sums["requests#"]) == (1, 2, 1, 1)
 
 
 def test_figures_say_nothing_of_what_nobody_sent(redis_url: str) -> None:

@@ -14,7 +14,7 @@ from tests.feedback.factory import exchange
 KEYS = RedisKeys()
 ODD = (
     "kpi:sum:version:v1", "kpi:sketch:arm:student", "kpi:places", "kpi:rows:default", "kpi:cohorts", "kpi:bytes",
-    "kpi:days", "kpi:exposures:exp", "kpi:counters", "bus:jobs", "bus:jobs:payloads",
+    "kpi:days", "kpi:exposed:exp", "kpi:counters", "bus:jobs", "bus:jobs:payloads",
 )  # fmt: skip
 
 

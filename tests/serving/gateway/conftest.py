@@ -15,6 +15,7 @@ import pytest
 from ab.experiment import Experiment
 from deploy.engines.external import ExternalEngine
 from deploy.routing.document import RoutingDocument, SlotView
+from feedback.events import Exposure
 from feedback.kpis.config import KpisConfig
 from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.completion.stages import STAGES, Stages
@@ -51,11 +52,15 @@ class Spool:
     """Keeps what the gateway hands over; assembling happens when a test asks for it."""
 
     def __init__(self) -> None:
+        self.exposures: list[Exposure] = []
         self.raw: list[RawExchange] = []
         self.events: list[Any] = []
         self.full = False
 
     def put(self, item: Any, size: int = 0) -> bool:
+        if isinstance(item, Exposure):
+            self.exposures.append(item)
+            return not self.full
         if not self.full:
             self.raw.append(item)
         return not self.full

@@ -7,7 +7,7 @@ import pytest
 from deploy.routing.document import RoutingDocument, SlotView
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
-from serving.gateway.routing import Ask
+from serving.gateway.routing import Ask, PartTaken
 from serving.gateway.service import SMALL, Exposures, Gateway
 from serving.gateway.snapshot import Snapshot
 
@@ -21,11 +21,21 @@ def gateway(**settings: int) -> Gateway:
     return Gateway(GatewayConfig(**settings), Snapshot(document), clock=lambda: 0.0)
 
 
-def test_a_unit_is_exposed_once_and_the_oldest_is_forgotten_first() -> None:
-    exposures = Exposures(limit=2)
-    assert [exposures.first("e", unit) for unit in ("a", "b", "a", "c")] == [True, True, False, True]
-    assert not exposures.first("e", "a")
-    assert exposures.first("e", "b")
+def test_a_unit_is_exposed_once_in_a_phase_and_once_more_when_another_version_stood_in() -> None:
+    exposures = Exposures()
+    first, later = (PartTaken("e", phase, "student", 0.5, True) for phase in (1, 2))
+    said = [exposures.new(first, "a", fell_back) for fell_back in (False, False, True, True, False)]
+    assert said == [True, False, True, False, False]
+    assert exposures.new(later, "a", False)
+    exposures.forget(first, "a")
+    assert exposures.new(first, "a", False)
+
+
+def test_of_very_many_units_the_oldest_is_forgotten_first() -> None:
+    exposures, one = Exposures(limit=2), PartTaken("e", 1, "student", 0.5, True)
+    assert [exposures.new(one, unit, False) for unit in ("a", "b", "a", "c")] == [True, True, False, True]
+    assert not exposures.new(one, "a", False)
+    assert exposures.new(one, "b", False)
 
 
 def test_the_router_passes_an_arm_that_is_down_only_while_the_other_one_is_not() -> None:

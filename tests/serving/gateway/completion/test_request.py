@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from ab.experiment import Experiment
+from ab.running.phases import Phase
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
 
@@ -43,6 +44,71 @@ def test_headers_tell_arm_version_and_experiment(serve: Serve, engine: Make) -> 
     assert headers["x-request-id"] == "mine"
     _, headers, _ = running.client.chat(model="teacher")
     assert "x-understudy-experiment" not in headers
+
+
+HALF = Experiment.model_validate({"id": "half", "arms": {"teacher": 0, "student": 1}})
+SEEN = Experiment.model_validate({"id": "seen", "layer": "observe", "arms": {"left": 1, "right": 0}})
+
+
+def test_all_experiments_that_hold_are_named_and_each_is_told_once_for_a_unit_and_phase(
+    serve: Serve, engine: Make
+) -> None:
+    engines = both(engine)
+    phase = Phase(number=3, arms={"teacher": (), "student": ((0.0, 1.0),)})
+    running = serve(document(engines, experiments=(SEEN, HALF), phases={"half": phase}, epoch=7))
+    for user in ("ada", "ada", "bob"):
+        _, headers, _ = running.client.chat(headers={"x-understudy-user": user})
+        assert headers["x-understudy-experiment"] == "half,seen"
+    told = [(one.unit, one.experiment, one.phase, one.arm, one.epoch, one.fell_back) for one in running.spool.exposures]
+    half, seen = ("half", 3, "student", 7, False), ("seen", 0, "left", 7, False)
+    assert told == [(user, *one) for user in ("ada", "bob") for one in (half, seen)]
+    phases = [(one.experiment, one.phase, one.arm) for one in running.spool.exchanges[0].experiments]
+    assert phases == [("half", 3, "student"), ("seen", 0, "left")]
+    later = Phase(number=4, arms={"teacher": ((0.0, 1.0),), "student": ()})
+    running.snapshot.offer(document(engines, experiments=(SEEN, HALF), phases={"half": later}, epoch=8))
+    running.client.chat(headers={"x-understudy-user": "ada"})
+    assert [(one.phase, one.arm, one.epoch) for one in running.spool.exposures[4:]] == [(4, "teacher", 8)]
+
+
+def test_an_exposure_does_not_hang_on_the_copy_of_its_exchange(serve: Serve, engine: Make) -> None:
+    running = serve(document(both(engine), experiments=(HALF,), capture_rate=0.0))
+    running.client.chat(headers={"x-understudy-user": "ada"})
+    assert (len(running.spool.exposures), len(running.spool.raw)) == (1, 0)
+
+
+def test_testers_derived_users_and_requests_without_a_record_are_exposed_to_nothing(serve: Serve, engine: Make) -> None:
+    phase = Phase(number=1, arms={"teacher": (), "student": ((0.0, 1.0),)}, force={"tester": "teacher"})
+    running = serve(document(both(engine), experiments=(HALF,), phases={"half": phase}))
+    opted_out = {"x-understudy-user": "ada", "x-understudy-no-capture": "1"}
+    for headers in (opted_out, {"x-understudy-user": "tester"}, {"x-understudy-session": "alone"}):
+        _, answered, _ = running.client.chat(headers=headers)
+        assert answered["x-understudy-experiment"] == "half"
+        assert answered["x-understudy-arm"] == ("teacher" if "tester" in headers.values() else "student")
+    assert running.spool.exposures == []
+    assert [one.experiments for one in running.spool.exchanges] == [(), ()]
+
+
+def test_that_another_version_stood_in_is_told_once_with_the_arm_assigned(serve: Serve, engine: Make) -> None:
+    teacher, student = engine("teacher"), engine("student")
+    student.stop()
+    running = serve(document({"teacher": teacher, "student": student}, experiments=(HALF,)))
+    for _ in range(3):
+        _, headers, _ = running.client.chat(headers={"x-understudy-user": "ada"})
+        assert headers["x-understudy-arm"] == "teacher"
+    assert {one.arm for one in running.spool.exposures} == {"student"}
+    assert [one.fell_back for one in running.spool.exposures].count(True) == 1
+
+
+def test_an_exposure_that_finds_no_room_is_told_by_the_unit_s_next_request(serve: Serve, engine: Make) -> None:
+    running = serve(document(both(engine), experiments=(HALF,)))
+    running.spool.full = True
+    running.client.chat(headers={"x-understudy-user": "ada"})
+    running.spool.full = False
+    refused = len(running.spool.exposures)
+    running.client.chat(headers={"x-understudy-user": "ada"})
+    running.client.chat(headers={"x-understudy-user": "ada"})
+    assert refused == running.gateway.metrics.events["exposure_dropped"] > 0
+    assert len(running.spool.exposures) == refused + 1
 
 
 def test_the_engine_gets_our_id_and_key_but_never_the_clients(serve: Serve, engine: Make) -> None:
