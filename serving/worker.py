@@ -100,7 +100,7 @@ class EngineDirectory:
         return Arms(
             teacher=self._metered(self._target(teacher)) if teacher else None,
             students={version: self._target(slot) for version, slot in students.items()},
-            stable=document.stable,
+            stable=document.stable or document.unfit,
             candidate=document.candidate,
             step=document.candidate_step,
             to_student=document.shadow.to_student,

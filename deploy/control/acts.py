@@ -164,9 +164,10 @@ class OperatorActs:
                 rounds.fail(this.id, {"error": why, "why": why, "decided_by": wish.actor})
 
     def perform(
-        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED
-    ) -> dict[str, Any]:
-        """Roll back or promote, and wait until the live gateways follow.
+        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED,
+        force: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Roll back or promote, and wait until the live gateways follow. `force`: though the target was never fit.
 
         Returns {"from", "to", "epoch", "seconds", "follow_seconds"}, the latter from the new epoch until the last
         live gateway has it; "behind" where gateways did not follow in time; "caveats" where something is not known of
@@ -180,7 +181,7 @@ class OperatorActs:
             raise Conflict("a rollback or promotion is under way; wait until it has ended")
         try:
             begun = self._context.clock()
-            operation = self._begin(kind, target, actor, noted)
+            operation = self._begin(kind, target, actor, noted, force)
             epoch = self._await_epoch(operation)
             written = self._context.clock()
             behind = self._await_gateways(epoch, written)
@@ -205,13 +206,15 @@ class OperatorActs:
                 with contextlib.suppress(Unavailable), self._context.deployment.reserve.spending():
                     self._operations.tell(outcome, **said)
 
-    def _begin(self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted) -> Operation:
+    def _begin(
+        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted, force: bool
+    ) -> Operation:
         """Begin; a version that turns out to be damaged is bad from now on. A bare rollback tries the next one."""
         room = self._context.deployment.reserve.spending() if kind == "rollback" else nullcontext()
         with self._context.lock, room:
             while True:
                 try:
-                    operation = self._operations.begin(kind, target, actor, noted)
+                    operation = self._operations.begin(kind, target, actor, noted, force)
                 except Damaged as error:
                     mark_bad(self._context.deployment, error.version, error.message)
                     if target is not None or not self._context.deployment.state.previous:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from deploy.life.canary import former
-from deploy.life.deployment import Deployment
+from deploy.life.deployment import Deployment, outdone
 from deploy.life.rollout import BY_OPERATOR, allows
 from deploy.life.state import Operation, OperationOutcome, VersionRecord
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
@@ -33,16 +33,18 @@ class Operations:
         self._deployment = deployment
 
     def begin(
-        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED
-    ) -> Operation:
+        self, kind: Literal["rollback", "promote"], target: str | None, actor: str, noted: Noted = NOTHING_NOTED,
+        force: bool = False,
+    ) -> Operation:  # fmt: skip
         """Start one.
 
         A rollback without a target goes to the latest former version that no rollback has left, so that two in a row
-        go back by two; where there are only such, to the latest.
+        go back by two; where there are only such, to the unfit student from which the line came, whereupon the teacher
+        answers alone; without one, to the latest. `force` promotes a student that was never found fit.
         A rollback begins although the audit log cannot be written; a promotion does not.
 
         Raises:
-            Conflict: another is under way, the target is marked bad, or it is live already.
+            Conflict: another is under way, the target is marked bad, live already, or not fit and nothing forces it.
             Unavailable: state or audit log cannot be written; nothing changed.
             NotFound, BadRequest, Damaged: the target cannot be used; the message says why.
         """
@@ -52,7 +54,13 @@ class Operations:
             raise Conflict(f"a {running.kind} to {running.target} is under way; wait until it has ended")
         if deployment.settings.student is not None:
             raise Conflict("`engines.student` is run by somebody else, so there is no version of ours to go to")
-        version = self._checked(target if target is not None else self._latest_former())
+        version = target if target is not None else self._latest_former()
+        if self._to_teacher(kind, version):
+            if deployment.state.stable is None and deployment.state.canary is None:
+                raise Conflict("no student is live, so the teacher answers alone already")
+        else:
+            version = self._checked(version)
+            self._check_fit(kind, version, force)
         operation = Operation(
             id=random_id(),
             kind=kind,
@@ -84,7 +92,9 @@ class Operations:
             return
         bad = self._deployment.state.bad.get(operation.target)
         limit = self._deployment.settings.rollout.operation_deadline
-        if bad is not None:
+        if self._to_teacher(operation.kind, operation.target):
+            self._leave_student(operation)
+        elif bad is not None:
             self._give_up(operation, f"{operation.target} cannot be served: {bad}")
         elif self._deployment.ready(operation.target):
             self._switch(operation)
@@ -102,9 +112,24 @@ class Operations:
     def _latest_former(self) -> str:
         state = self._deployment.state
         fit = [version for version in state.previous if version not in state.bad]
+        if state.unfit is not None and all(version in state.left for version in fit):
+            return state.unfit
         if not fit:
             raise Conflict("there is no former version to go back to; name one (`understudy versions` lists them)")
         return min(fit, key=lambda version: version in state.left)
+
+    def _to_teacher(self, kind: str, version: str) -> bool:
+        """Whether it is a rollback to the unfit student: nothing is to be loaded, since the teacher answers then."""
+        return kind == "rollback" and version == self._deployment.state.unfit
+
+    def _check_fit(self, kind: str, version: str, force: bool) -> None:
+        if not self._deployment.never_fit(version) or (kind == "promote" and force):
+            return
+        if kind == "promote":
+            hint = f"`understudy promote {version} --force` lets it answer all the same"
+        else:
+            hint = "a rollback goes to versions that were live, or to the unfit student that learned last"
+        raise Conflict(f"{version} is unfit: it was never found to say what the teacher says; {hint}")
 
     def _checked(self, version: str) -> str:
         state = self._deployment.state
@@ -128,7 +153,9 @@ class Operations:
         moves = [(operation.target, event, f"{operation.kind} by {operation.actor}")]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {operation.target}"))
-        caveats = _against(state.record(operation.target)) if event == "chosen" else ()
+        never = self._deployment.never_fit(operation.target)
+        caveats = _against(state.record(operation.target), never) if event == "chosen" else ()
+        moves = [*outdone(state, operation.target), *moves]
         previous = former(state, operation.target)
         left = {*state.left, state.stable} if operation.kind == "rollback" else {*state.left}
         self._deployment.change(
@@ -143,6 +170,22 @@ class Operations:
             outcome=_outcome(operation),
         )
 
+    def _leave_student(self, operation: Operation) -> None:
+        """No student is live any more: the unfit one is what it was, and the version that is left is a former one."""
+        state, unfit = self._deployment.state, operation.target
+        moves, why = [], f"{operation.kind} by {operation.actor}: the teacher answers alone"
+        left = None if state.stable == unfit else state.stable
+        if left is not None and allows(state.record(left).state, "superseded"):
+            moves = [(left, "superseded", why)]
+        if allows(state.record(unfit).state, "taken_up"):
+            moves.append((unfit, "taken_up", why))
+        previous = tuple(version for version in former(state, unfit) if version != unfit)
+        self._deployment.change(
+            *moves, actor=operation.actor, decided_by=BY_OPERATOR, stable=None, previous=previous,
+            left=tuple(version for version in previous if version in {*state.left, state.stable}), operation=None,
+            outcome=_outcome(operation),
+        )  # fmt: skip
+
     def _give_up(self, operation: Operation, why: str) -> None:
         was = self._deployment.state.record(operation.target).state
         moves = [(operation.target, "aborted", why)] if allows(was, "aborted") else []
@@ -150,8 +193,10 @@ class Operations:
         self._deployment.change(*moves, notes=(failed,), operation=None, outcome=_outcome(operation, why))
 
 
-def _against(record: VersionRecord) -> tuple[str, ...]:
+def _against(record: VersionRecord, never_fit: bool) -> tuple[str, ...]:
     """What to say of a version that an operator promotes past gate or canary."""
+    if never_fit:
+        return ("promoted by force: it was never found fit",)
     if record.gate is not None and not record.gate.passed:
         return (f"promoted by hand, refused by the gate: {'; '.join(record.gate.reasons)}",)
     if record.state == "rolled_back":

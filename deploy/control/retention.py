@@ -29,7 +29,7 @@ def in_use(deployment: Deployment) -> set[str]:
     state = deployment.state
     coming = [state.canary.version if state.canary else None, state.operation.target if state.operation else None]
     loaded = [beat.version for beat in deployment.beats.values()]
-    used = {state.stable, state.teacher, *state.previous, *coming, *state.slots.values(), *loaded}
+    used = {state.stable, state.unfit, state.teacher, *state.previous, *coming, *state.slots.values(), *loaded}
     return {version for version in used if version is not None}
 
 

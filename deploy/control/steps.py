@@ -15,7 +15,7 @@ from deploy.control.context import ControlContext
 from deploy.control.operations import Operations
 from deploy.control.publishing import Publish
 from deploy.control.retention import prune
-from deploy.control.versions import absorb_bad, adopt, archive_spare, replace_bad_stable
+from deploy.control.versions import Adopt, absorb_bad, archive_spare, replace_bad_stable
 from deploy.life.canary import Canary
 
 ControlStep = Callable[[ControlContext], None]
@@ -36,7 +36,7 @@ def tick_steps(
         Settle(),
         *asked,
         hear_slots,
-        adopt,
+        Adopt(),
         absorb_bad,
         replace_bad_stable,
         lambda _: operations.tick(),
@@ -60,6 +60,8 @@ class Prune:
         """Prune when `PRUNE` seconds are over."""
         if context.clock() >= self._due:
             self._due = context.clock() + PRUNE
+            if context.deployment.state.learner is not None:  # its rounds never end live
+                archive_spare(context.deployment)
             prune(context.deployment, context.deployment.settings.registry)
 
 

@@ -1,41 +1,97 @@
-"""Steps that keep the list of versions true: the first stable one, damaged ones, those that are too many."""
+"""Steps that keep the list of versions true: the first stable one, or the one that learns to be it, damaged ones, those
+that are too many."""
 
 from __future__ import annotations
 
 from deploy.control.context import ControlContext
-from deploy.life.deployment import Deployment
+from deploy.life.deployment import Deployment, outdone
 from deploy.life.rollout import allows
+from deploy.life.state import VersionRecord
+from deploy.registry.manifest import Manifest
 from deploy.routing.document import EXTERNAL, STUDENT_SLOTS
-from understudy.errors import IntegrityError
+from understudy.errors import IntegrityError, NotFound
+
+
+class Adopt:
+    """Gives arms to versions that nobody decided on; looks again when there are others, or what holds it up is over."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+
+    def __call__(self, context: ControlContext) -> None:
+        """See the class."""
+        deployment = context.deployment
+        state = deployment.state
+        busy = state.canary is not None or state.operation is not None or deployment.rounds.current() is not None
+        found = (deployment.registry.names(), frozenset(state.bad), state.stable, state.unfit, state.frozen, busy)
+        if found != self._seen:
+            adopt(context)
+            take_up(context)
+            self._seen = found
 
 
 def adopt(context: ControlContext) -> None:
-    """Where nothing was decided yet the newest student that verifies is stable, older ones are former; none unfit."""
+    """Where nothing was decided yet the newest student that verifies is stable, older ones are former; none unfit.
+
+    Beside an unfit one that learns, a student that somebody imports is stable, but for while promotion is frozen.
+    """
     deployment = context.deployment
     if deployment.state.teacher == EXTERNAL and deployment.settings.teacher is None:
         teachers = [m.version for m in deployment.registry.versions() if m.kind == "teacher"]
         named = deployment.settings.rollout.first_teacher
         if teachers:
             deployment.change(teacher=named if named in teachers else teachers[0])
-    if deployment.state.stable is not None:
+    state = deployment.state
+    held = state.canary is not None or state.operation is not None or "promotion" in state.frozen
+    if state.stable is not None or (state.unfit is not None and held):
         return
     fit: list[str] = []
     for version in deployment.students():
+        known = deployment.never_fit(version) or state.record(version).state != "registered"
+        if known or _in_round(deployment, version):
+            continue
         try:
-            manifest = deployment.registry.verify(version)
+            deployment.registry.verify(version)
         except IntegrityError as error:
             mark_bad(deployment, version, error.message)
             continue
-        if manifest.unfit:
-            continue
-        if deployment.state.record(version).state == "registered" and not _in_round(deployment, version):
-            fit.append(version)
+        fit.append(version)
     named = deployment.settings.rollout.first_student
     fit.sort(key=lambda version: version != named)
     if fit:
         moves = [(fit[0], "adopted", "rollout.first_student" if fit[0] == named else "newest version at first start")]
         moves += [(version, "kept", "former version at first start") for version in fit[1:4]]
+        moves = [*outdone(deployment.state, fit[0]), *moves]
         deployment.change(*moves, stable=fit[0], previous=tuple(fit[1:4]), decided_by="first start")
+
+
+def take_up(context: ControlContext) -> None:
+    """Where no student is stable, one that is unfit learns: of the cut that is named, else of the newest one.
+
+    Another cut takes its turn between rounds; a line goes on where it was left.
+    """
+    deployment = context.deployment
+    state = deployment.state
+    busy = state.canary is not None or state.operation is not None or deployment.rounds.current() is not None
+    if state.stable is not None or busy:
+        return
+    cuts = [version for version in deployment.students() if deployment.registry.manifest(version).unfit]
+    named = deployment.settings.rollout.first_student
+    root = named if named in cuts else next(iter(cuts), None)
+    if root is None or (state.unfit is not None and _line(deployment, state.unfit) in ("", root)):
+        return
+    left = (v for v in deployment.students() if state.record(v).line == root and state.record(v).state == "set_aside")
+    version = next(left, root)
+    if not allows(state.record(version).state, "taken_up"):
+        return
+    try:
+        deployment.registry.verify(version)
+    except IntegrityError as error:
+        mark_bad(deployment, version, error.message)
+        return
+    why = "the cut that rollout.first_student names" if root == named else "of the newest cut"
+    moves = [*outdone(state, version), (version, "taken_up", f"it learns and answers nobody: {why}")]
+    deployment.change(*moves, unfit=version, told={version: {"line": root}})
 
 
 def absorb_bad(context: ControlContext) -> None:
@@ -48,7 +104,7 @@ def absorb_bad(context: ControlContext) -> None:
 
 
 def replace_bad_stable(context: ControlContext) -> None:
-    """A stable version that no slot can load gives way to a former one, one that is ready if possible."""
+    """A stable version that no slot can load gives way to a former one, one that is ready if possible, or to none."""
     deployment = context.deployment
     state = deployment.state
     if state.stable is None or state.stable not in state.bad or deployment.ready(state.stable):
@@ -59,6 +115,20 @@ def replace_bad_stable(context: ControlContext) -> None:
         event = "restored" if allows(state.record(choice[0]).state, "restored") else "chosen"
         why = f"{state.stable} cannot be loaded"
         deployment.change((choice[0], event, why), stable=choice[0], previous=rest, decided_by="controller")
+    elif state.unfit is not None and allows(state.record(state.unfit).state, "taken_up"):
+        why = f"{state.stable} cannot be loaded: the teacher answers alone"
+        deployment.change((state.unfit, "taken_up", why), stable=None, decided_by="controller")
+
+
+def _line(deployment: Deployment, version: str) -> str:
+    """The cut that an unfit student comes from; empty where nobody knows any more."""
+    if line := deployment.state.record(version).line:
+        return line
+    try:
+        made = deployment.registry.manifest(version)
+    except (NotFound, IntegrityError):
+        return ""
+    return version if made.unfit else _line(deployment, made.parent) if made.parent else ""
 
 
 def mark_bad(deployment: Deployment, version: str, why: str) -> None:
@@ -67,20 +137,31 @@ def mark_bad(deployment: Deployment, version: str, why: str) -> None:
     bad = {**state.bad, version: why}
     canary = None if state.canary is not None and state.canary.version == version else state.canary
     previous = tuple(v for v in state.previous if v != version)
+    unfit = None if state.unfit == version else state.unfit
     moves = [(version, "unloadable", why)] if allows(state.record(version).state, "unloadable") else []
-    deployment.change(*moves, bad=bad, canary=canary, previous=previous)
+    deployment.change(*moves, bad=bad, canary=canary, previous=previous, unfit=unfit)
 
 
 def archive_spare(deployment: Deployment) -> None:
     """Move versions beyond the configured number out of the way."""
     state = deployment.state
     canary = [] if state.canary is None else [state.canary.version]
-    kept = {state.stable, *state.previous, *canary, *state.slots.values()}
-    spare = [m.version for m in deployment.registry.versions() if m.kind == "student" and m.version not in kept]
+    learns = [state.unfit, state.record(state.unfit).line] if state.unfit is not None else []
+    kept = {state.stable, *state.previous, *learns, *canary, *state.slots.values()}
+    spare = [
+        m.version
+        for m in deployment.registry.versions()
+        if m.kind == "student" and m.version not in kept and not _waiting(m, state.record(m.version))
+    ]
     for version in spare[deployment.settings.rollout.keep_versions :]:
         if deployment.state.record(version).state != "archived":  # else killed between both lines
             deployment.change((version, "archived", "older than the versions that are kept"))
         deployment.registry.archive(version)
+
+
+def _waiting(manifest: Manifest, record: VersionRecord) -> bool:
+    """Whether it is a cut whose turn to learn has not come."""
+    return manifest.unfit and record.state == "registered"
 
 
 def _in_round(deployment: Deployment, version: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ab.summary import Stat
 from deploy.life.config import GateConfig
-from deploy.life.deployment import Deployment
+from deploy.life.deployment import Deployment, outdone
 from deploy.life.gating import GateStage
 from deploy.life.harm import exposures, harm
 from deploy.life.pairs import judge_pairs
@@ -133,7 +133,7 @@ class Canary:
         deployment = self._deployment
         if deployment.ready(canary.version):
             known = deployment.kpis() or {}
-            before = {v: _baselines(known.get(v, {})) for v in (canary.version, str(deployment.state.stable))}
+            before = {v: _baselines(known.get(v, {})) for v in (canary.version, self._beside())}
             first = canary.model_copy(update={"step": 0, "before": before, **self._now()})
             deployment.change((canary.version, "loaded", "loaded and verified in its slot"), canary=first)
         elif deployment.waited(canary.began) > deployment.settings.rollout.load_deadline:
@@ -183,10 +183,11 @@ class Canary:
         moves = [(canary.version, "promoted", _told(steps))]
         if state.stable is not None and allows(state.record(state.stable).state, "superseded"):
             moves.insert(0, (state.stable, "superseded", f"by {canary.version}"))
+        moves = [*outdone(state, canary.version), *moves]
         self._deployment.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
             previous=former(state, canary.version),
-            told={canary.version: {"caveats": (unknown,) if unknown else ()}},
+            told={canary.version: {"caveats": (unknown,) if unknown and state.stable else ()}},
             seen={"gate": self._gate_said(canary), "canary": list(steps)},
         )  # fmt: skip
 
@@ -200,8 +201,12 @@ class Canary:
     def _since_start(
         self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]]
     ) -> tuple[dict[str, Stat], dict[str, Stat]]:
-        new, old = (self._less(canary, known, v) for v in (canary.version, str(self._deployment.state.stable)))
+        new, old = (self._less(canary, known, v) for v in (canary.version, self._beside()))
         return new, old
+
+    def _beside(self) -> str:
+        """The version that a candidate is compared with: the stable one, or the teacher where there is none yet."""
+        return self._deployment.state.stable or self._deployment.state.teacher
 
     def _less(self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]], version: str) -> dict[str, Stat]:
         earlier = canary.before.get(version, {})

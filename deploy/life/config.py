@@ -33,6 +33,13 @@ class GateConfig(Section):
     """
     promotions_back: int = Field(default=5, ge=1)
     """The version that was live so many promotions ago is compared with, too, so that small losses do not add up."""
+    fit_agreement: float = Field(default=0.85, gt=0, le=1)
+    """Share of the teacher's tokens on held-out general prompts whose lower bound makes an unfit student a candidate.
+    """
+    fit_exact: float = Field(default=0.0, ge=0, le=1)
+    """The same of exact replies; 0 asks for none, since a long reply is hardly ever exact in every token."""
+    fit_rows: int = Field(default=100, ge=20)
+    """Held-out general prompts that are wanted before an unfit student may be found fit."""
 
 
 class RolloutStep(Section):

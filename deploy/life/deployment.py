@@ -20,7 +20,7 @@ from deploy.life.document import Settings
 from deploy.life.kept.elapsed import Elapsed
 from deploy.life.kept.rebuild import rebuild
 from deploy.life.kept.store import RolloutFiles
-from deploy.life.rollout import advance
+from deploy.life.rollout import advance, allows
 from deploy.life.state import HISTORY, ControlState, PendingEntry, VersionRecord
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds, RoundStore
@@ -49,7 +49,7 @@ LONGEST_WHY = 2000
 """Characters kept of the reason for a move."""
 DECISIVE = frozenset({"promoted", "chosen", "restored", "adopted", "breached", "aborted"})
 """Events that carry who decided."""
-JUDGED = frozenset({"gate_passed", "gate_failed", "promoted", "breached"})
+JUDGED = frozenset({"gate_passed", "gate_failed", "learned", "promoted", "breached"})
 """Events that follow from figures."""
 
 
@@ -239,6 +239,18 @@ class Deployment:
         bad = self.state.bad
         return [m.version for m in self.registry.versions() if m.kind == "student" and m.version not in bad]
 
+    def never_fit(self, version: str) -> bool:
+        """Whether nothing says that it may answer: a cut, or a child of such a one that was not found fit."""
+        gate = self.state.record(version).gate
+        if gate is not None:
+            return gate.absolute and not gate.passed
+        try:
+            made = self.registry.manifest(version)
+        except (NotFound, IntegrityError):
+            return False
+        unjudged = made.round is not None and made.parent is not None
+        return made.unfit or (unjudged and self.never_fit(str(made.parent)))
+
     def has_fingerprint(self, version: str) -> bool:
         """Whether the version brings the probes by which a slot verifies it."""
         try:
@@ -263,4 +275,11 @@ class Deployment:
         if state.operation is not None:
             incoming = state.operation.target
         loaded = {slot: beat.version for slot, beat in self.beats.items()}
-        return arrange(state.stable, incoming, state.previous, state.slots, loaded, state.bad)
+        return arrange(state.stable or state.unfit, incoming, state.previous, state.slots, loaded, state.bad)
+
+
+def outdone(state: ControlState, by: str) -> list[Move]:
+    """The move of the unfit student that `by` takes the place of; none where there is none."""
+    if state.unfit is None or state.unfit == by or not allows(state.record(state.unfit).state, "outdone"):
+        return []
+    return [(state.unfit, "outdone", f"by {by}")]

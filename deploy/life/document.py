@@ -56,6 +56,7 @@ def build(
         slots=slots,
         teacher=state.teacher,
         stable=state.stable,
+        unfit=state.learner,
         candidate=None if state.canary is None else state.canary.version,
         candidate_share=share(state, settings.rollout),
         previous=state.previous,
@@ -99,6 +100,8 @@ def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
         return "first document"
     if old.stable != new.stable:
         return f"stable {old.stable} -> {new.stable}"
+    if old.unfit != new.unfit:
+        return f"unfit {old.unfit} -> {new.unfit}"
     if (old.candidate, old.candidate_share) != (new.candidate, new.candidate_share):
         return f"candidate {new.candidate} at {new.candidate_share:.0%}"
     if old.frozen != new.frozen:

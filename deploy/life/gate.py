@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ab.halves import Seen, in_known_kinds
 from ab.matched import Matched, holm
@@ -58,6 +58,11 @@ class GateDecision:
         return not self.refusals
 
     @property
+    def event(self) -> Literal["gate_passed", "gate_failed"]:
+        """Of a version's life."""
+        return "gate_passed" if self.passed else "gate_failed"
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """In words."""
         return tuple(refusal.why for refusal in self.refusals)
@@ -85,7 +90,7 @@ def decide(
         why = f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"
         refusals.append(Refusal("fingerprint", why))
     refusals += _rows(len(hard), len(general), config)
-    gain = _gain(hard, config)
+    gain = gain_of(hard, config)
     lost, lost_facts = matched(general, exact), matched(general, facts)
     familiar = matched(_of_known_kinds(general, {r.key: r.parent.exact for r in general}, config), exact)
     kinds = _by_kind(general, config.kind_rows)
@@ -96,8 +101,8 @@ def decide(
     if former is not None and earlier.n >= LEAST["general"]:
         refusals += _bound(earlier, f"general prompts against {former.version}", "former", config)
     figures = {
-        "hard": _slice(hard, gain, config.alpha),
-        "general": _slice(general, _gain(general, config), config.alpha),
+        "hard": slice_figures(hard, gain, config.alpha),
+        "general": slice_figures(general, gain_of(general, config), config.alpha),
         "known": {**_counts(familiar), "p": familiar.harm, "set_aside": len(general) - familiar.n},
         "kinds": {kind: {**_counts(found), "p": found.harm} for kind, found in kinds.items()},
         "former": None if former is None else {"version": former.version, **_counts(earlier)},
@@ -131,7 +136,8 @@ def _rows(hard: int, general: int, config: GateConfig) -> list[Refusal]:
     return found
 
 
-def _gain(rows: Sequence[JudgedRow], config: GateConfig) -> Bound | None:
+def gain_of(rows: Sequence[JudgedRow], config: GateConfig) -> Bound | None:
+    """Agreement of candidate less parent on `rows`, with its lower bound; None below two rows."""
     return lower_bound([(row.parent.agreement, row.candidate.agreement) for row in rows], config.alpha)
 
 
@@ -202,7 +208,7 @@ def _against(former: Former | None, general: Sequence[JudgedRow], config: GateCo
     return Matched.of((before[row.key], row.candidate.exact) for row in common)
 
 
-def _slice(rows: Sequence[JudgedRow], gain: Bound | None, alpha: float) -> dict[str, Any] | None:
+def slice_figures(rows: Sequence[JudgedRow], gain: Bound | None, alpha: float) -> dict[str, Any] | None:
     """Agreement, exact replies and facts of one slice."""
     if gain is None:
         return None

@@ -9,17 +9,23 @@ from deploy.life.config import RolloutStep
 from understudy.errors import IllegalTransition
 
 STATES: Final = (
-    "registered", "gated", "loading", "canary", "live", "previous", "rejected", "rolled_back", "bad",
-    "archived",
+    "registered", "unfit", "set_aside", "gated", "loading", "canary", "live", "previous", "rejected", "rolled_back",
+    "bad", "archived",
 )  # fmt: skip
 
-CHOOSABLE: Final = ("registered", "gated", "loading", "canary", "rejected", "rolled_back")
+CHOOSABLE: Final = ("registered", "unfit", "set_aside", "gated", "loading", "canary", "rejected", "rolled_back")
+ARCHIVABLE: Final = ("registered", "set_aside", "gated", "previous", "rejected", "rolled_back", "bad")
 
 LIFE: Final[dict[tuple[str, str], str]] = {
     ("registered", "gate_passed"): "gated",
     ("registered", "gate_failed"): "rejected",
     ("registered", "adopted"): "live",
     ("registered", "kept"): "previous",
+    ("registered", "taken_up"): "unfit",
+    ("registered", "learned"): "unfit",
+    ("unfit", "outdone"): "set_aside",
+    ("set_aside", "taken_up"): "unfit",
+    ("live", "taken_up"): "unfit",
     ("gated", "wanted"): "loading",
     ("gated", "aborted"): "rolled_back",
     ("loading", "loaded"): "canary",
@@ -31,9 +37,14 @@ LIFE: Final[dict[tuple[str, str], str]] = {
     ("previous", "restored"): "live",
     **{(state, "chosen"): "live" for state in CHOOSABLE},
     **{(s, "unloadable"): "bad" for s in STATES if s not in ("bad", "archived")},
-    **{(s, "archived"): "archived" for s in ("registered", "gated", "previous", "rejected", "rolled_back", "bad")},
+    **{(s, "archived"): "archived" for s in ARCHIVABLE},
 }
-"""{(state, event): next}. `chosen`: promoted by an operator; `kept`: a former version at first start."""
+"""{(state, event): next}. `chosen`: promoted by an operator; `kept`: a former version at first start.
+
+An `unfit` student learns from copies and answers nobody. `taken_up`: it is the one that learns from now on, as a cut at
+first, as a former one, or after a rollback of a promotion by force; `learned`: better than its unfit parent on held-out
+rows, whose place it takes; `outdone`: another one learns, or a student is live.
+"""
 
 
 def advance(state: str, event: str) -> str:

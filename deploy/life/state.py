@@ -26,6 +26,8 @@ class GateRecord(_Remembered):
     general: int = 0
     hard: int = 0
     reasons: tuple[str, ...] = ()
+    absolute: bool = False
+    """Whether it was judged against the teacher alone, as the child of an unfit student."""
 
 
 class VersionRecord(_Remembered):
@@ -41,6 +43,8 @@ class VersionRecord(_Remembered):
     """None: no gate judged it."""
     caveats: tuple[str, ...] = ()
     """What is not known of it, or was said against it, in words; shown wherever the version is."""
+    line: str = ""
+    """The cut that an unfit student descends from, or is."""
 
 
 class Baseline(_Remembered):
@@ -144,6 +148,9 @@ class ControlState(_Remembered):
     teacher: str = EXTERNAL
     stable: str | None = None
     previous: tuple[str, ...] = ()
+    unfit: str | None = None
+    """The student that learns and answers nobody, while none is stable; else the one that learned last, to which a
+    rollback goes where there is no former stable version."""
     left: tuple[str, ...] = ()
     """Those of `previous` that a rollback went away from, until they go live again."""
     slots: dict[str, str | None] = Field(default_factory=dict)
@@ -158,6 +165,11 @@ class ControlState(_Remembered):
     versions: dict[str, VersionRecord] = Field(default_factory=dict)
     pending: tuple[PendingEntry, ...] = ()
     """What the audit log may not have yet: written with the change itself, so that no crash comes between."""
+
+    @property
+    def learner(self) -> str | None:
+        """The unfit student that is loaded for copies and is the parent of rounds; None where a student is stable."""
+        return self.unfit if self.stable is None else None
 
     def record(self, version: str) -> VersionRecord:
         """The record of a version; a fresh one for a version not yet met."""

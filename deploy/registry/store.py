@@ -65,6 +65,10 @@ class Registry:
                     continue
         return sorted(found, key=lambda m: (m.created, _number(m.version)), reverse=True)
 
+    def names(self) -> frozenset[str]:
+        """Names of all complete versions."""
+        return frozenset(folder.name for folder in self._state.versions.glob("[!.]*") if is_ready(folder))
+
     def manifest(self, version: str) -> Manifest:
         """The manifest as it lies there, unchecked.
 

@@ -7,7 +7,7 @@ from typing import Final
 from understudy.errors import IllegalTransition
 
 STAGES: Final = ("select", "score", "distil", "export", "evaluate", "register", "gate", "canary", "live")
-FINAL: Final = frozenset({"done", "rejected", "failed", "rolled_back"})
+FINAL: Final = frozenset({"done", "learned", "rejected", "failed", "rolled_back"})
 
 TABLE: Final[dict[tuple[str, str], str]] = {
     **{(stage, "done"): after for stage, after in zip(STAGES, (*STAGES[1:], "done"), strict=True)},
@@ -15,9 +15,13 @@ TABLE: Final[dict[tuple[str, str], str]] = {
     ("evaluate", "rejected"): "rejected",
     ("register", "rejected"): "rejected",
     ("gate", "rejected"): "rejected",
+    ("gate", "learned"): "learned",
     ("canary", "rejected"): "rolled_back",
 }
-"""{(stage, event): next state}; the next state is a stage or final."""
+"""{(stage, event): next state}; the next state is a stage or final.
+
+`learned`: the candidate is better than its unfit parent, and not fit yet.
+"""
 
 
 def next_state(state: str, event: str) -> str:

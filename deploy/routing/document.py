@@ -129,6 +129,8 @@ class RoutingDocument(_Shared):
     """Version of the teacher."""
     stable: str | None = None
     """Version that the `student` arm means."""
+    unfit: str | None = None
+    """Version that learns from copies and answers nobody; None where a student is stable, or there is none."""
     candidate: str | None = None
     candidate_share: float = Field(default=0.0, ge=0, le=1)
     candidate_step: int | None = None

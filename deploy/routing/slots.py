@@ -2,6 +2,9 @@
 
 The stable version stays where it is. The other slot takes what comes in (a candidate, or the target of a
 rollback), else the latest former version, so that a rollback to it needs no load.
+
+Where no student is stable the unfit one has the stable one's place: nobody waits for it, so a better one is loaded
+there in its stead, and the second engine begins with the first candidate.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Arms:
     students: Mapping[str, Target] = field(default_factory=dict)
     """By version; only those that a slot serves."""
     stable: str | None = None
+    """The version that is compared where no other is meant: the stable one, or the unfit one that learns."""
     candidate: str | None = None
     step: int | None = None
     """Of the canary; None: there is none."""

@@ -80,6 +80,8 @@ class Context:
     """What of the teacher is learned from."""
     gate: GateConfig | None = None
     """What will judge the candidate; None: nobody waits for rows to judge on."""
+    unfit: bool = False
+    """Whether the parent only learns, so that the round waits for no more rows than its judgement needs."""
     vault: Vault | None = None
     """Under whose keys the rows lie on disk; None: as they are."""
     stopped: Callable[[], bool] = field(default=lambda: False)

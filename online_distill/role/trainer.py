@@ -115,8 +115,8 @@ class Trainer:
         return len(of_teacher(self._source.fresh(position, parent), teacher))
 
     def _parent(self, document: RoutingDocument | None) -> str | None:
-        if document is not None and document.stable not in (None, EXTERNAL):
-            return document.stable
+        if document is not None:
+            return None if document.stable == EXTERNAL else document.stable or document.unfit
         return next((m.version for m in self._registry.versions() if m.kind == "student"), None)
 
     def _teacher(self, document: RoutingDocument | None) -> str:
@@ -125,10 +125,12 @@ class Trainer:
         return next((m.version for m in self._registry.versions() if m.kind == "teacher"), EXTERNAL)
 
     def _context(self, current: Round) -> Context:
+        document = self._documents.read()
+        unfit = document is not None and document.unfit == current.parent
         return Context(
             round=current, rounds=self._rounds, registry=self._registry, config=self._config, source=self._source,
             make_scorer=self._scorer, knowledge=self._knowledge(current.teacher, current.parent), gate=self._gate,
-            vault=self._vault, stopped=self._stop.is_set,
+            unfit=unfit, vault=self._vault, stopped=self._stop.is_set,
         )  # fmt: skip
 
     def _knowledge(self, teacher: str, parent: str) -> Knowledge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from deploy.life.gate import LEAST
 from online_distill.data.rows import Row
 from online_distill.role.context import Context
 from understudy.clock import wall
@@ -23,7 +24,7 @@ def still_waiting(context: Context) -> None:
         Unavailable: it waits.
     """
     path = context.folder("select") / FILE
-    if context.gate is None or context.gate.on_few == "go" or not path.is_file():
+    if not _wanted(context) or not path.is_file():
         return
     said = read_json(path)
     if 0 <= wall() - float(said["at"]) < LOOK_SECONDS:
@@ -31,21 +32,29 @@ def still_waiting(context: Context) -> None:
 
 
 def wait_for_rows(context: Context, holdout: Sequence[Row]) -> None:
-    """Let the round wait where fewer rows are held out than the gate wants.
+    """Let the round wait where fewer rows are held out than the gate wants; of an unfit parent it wants but a few.
 
     Raises:
         Unavailable: it waits; the message says for what, and which setting judges on fewer.
     """
-    gate = context.gate
-    if gate is None or gate.on_few == "go":
-        return
-    counts = Counter(row.role for row in holdout)
-    wanted = {"general": (counts["anchor"], gate.general_rows), "hard": (counts["hard"], gate.hard_rows)}
-    lacking = [f"{n} of {least} {name}" for name, (n, least) in wanted.items() if n < least]
+    counts, wanted = Counter(row.role for row in holdout), _wanted(context)
+    there = {"general": counts["anchor"], "hard": counts["hard"]}
+    lacking = [f"{there[name]} of {least} {name}" for name, least in wanted.items() if there[name] < least]
     if not lacking:
         return
-    why = f"waits for held-out prompts: {', '.join(lacking)}; `gate.on_few: go` judges on fewer"
-    there = sum(min(n, least) for n, least in wanted.values())
-    context.progress("select")(there, sum(least for _, least in wanted.values()), why)
+    hint = "send more traffic" if context.unfit else "`gate.on_few: go` judges on fewer"
+    why = f"waits for held-out prompts: {', '.join(lacking)}; {hint}"
+    done = sum(min(there[name], least) for name, least in wanted.items())
+    context.progress("select")(done, sum(wanted.values()), why)
     write_json(context.folder("select") / FILE, {"why": f"round {context.round.id} {why}", "at": wall()})
     raise Unavailable(f"round {context.round.id} {why}")
+
+
+def _wanted(context: Context) -> dict[str, int]:
+    """Held-out rows that are waited for, by slice: of an unfit parent those without which nothing can be judged."""
+    gate = context.gate
+    if gate is None:
+        return {}
+    if context.unfit:
+        return {"general": LEAST["general"]}
+    return {} if gate.on_few == "go" else {"general": gate.general_rows, "hard": gate.hard_rows}

@@ -63,6 +63,8 @@ class PromoteBody(_RequestBody):
 
     version: ShortText
     why: ShortText | None = None
+    force: bool = False
+    """Though it was never found fit."""
 
 
 class WhatBody(_RequestBody):
@@ -170,9 +172,11 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
     router = _router()
 
-    def perform(kind: Literal["rollback", "promote"], version: str | None, noted: Noted) -> MoveReply:
+    def perform(
+        kind: Literal["rollback", "promote"], version: str | None, noted: Noted, force: bool = False
+    ) -> MoveReply:
         candidate = conductor.deployment.state.canary
-        done = conductor.acts.perform(kind, version, "operator", noted)
+        done = conductor.acts.perform(kind, version, "operator", noted, force)
         if candidate is not None and conductor.deployment.state.record(candidate.version).state == "rolled_back":
             done["taken_back"] = {"version": candidate.version, "round": candidate.round}
         return MoveReply.model_validate(done)
@@ -184,7 +188,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/promote")
     def promote(who: Who, body: PromoteBody) -> MoveReply:
-        return perform("promote", body.version, who.noted(body.why))
+        return perform("promote", body.version, who.noted(body.why), body.force)
 
     @router.post("/freeze")
     def freeze(who: Who, body: WhatBody) -> FrozenReply:

@@ -86,8 +86,10 @@ def promote(argv: list[str]) -> int:
     """Make a version live by hand."""
     made = _parser("promote", "Make a version live by hand, past gate and canary.", "promote v2")
     made.add_argument("version")
+    made.add_argument("--force", action="store_const", const=True, help="though it is unfit: it may speak nonsense")
     options = _spoken(made).parse_args(argv)
-    answer = _speaking(options).call("POST", "/promote", json=_given(version=options.version, why=options.why))
+    body = _given(version=options.version, why=options.why, force=options.force)
+    answer = _speaking(options).call("POST", "/promote", json=body)
     return _show(options, answer, MoveReply, printing.moved)
 
 

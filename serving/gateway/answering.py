@@ -47,6 +47,8 @@ class Answering:
         slots = {arm: document.slot_of(version, arm) for arm, version in arms}
         async with self._asking:
             found = await asyncio.gather(*(self._fault(slot, engine_key) for slot in slots.values()))
+        if document.unfit is not None:
+            found[1] = f"{document.unfit} is not fit yet: it learns and answers nobody"
         self._known = {place: known for place, known in self._known.items() if self._clock() - known.at < FRESH}
         return dict(zip(slots, found, strict=True))
 

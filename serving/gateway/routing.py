@@ -24,6 +24,18 @@ class NoArm(Unavailable):
     code = "no_arm_ready"
 
 
+class StudentUnfit(NoArm):
+    """The student that was asked for learns, and answers nobody yet."""
+
+    code = "student_unfit"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"the student {version} is not fit yet: it learns from copies and answers nobody; use `teacher` or "
+            f"`{AUTO}`; `understudy status` says how far it is"
+        )
+
+
 class ModelNotFound(NotFound):
     """The client asked for a model name that means nothing here, or for a version that is not loaded."""
 
@@ -100,6 +112,7 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
 
     Raises:
         ModelNotFound: unknown name, or a version that no slot serves.
+        StudentUnfit: the student, or an experiment's arm of it, while it only learns.
         NoArm: nothing that may answer is ready.
     """
     target, alias = resolve(document, ask.model)
@@ -110,6 +123,8 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
     version = document.teacher if arm == "teacher" else document.stable
     if arm == "student" and target != "student":
         version = target.partition(":")[2]
+    if arm == "student" and document.unfit is not None and version in (None, document.unfit):
+        raise StudentUnfit(document.unfit)
     slot = document.slot_of(version, arm)
     if slot is not None and version is not None:
         return Decision(arm, version, slot, arm, unit, derived)
@@ -135,6 +150,8 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     on_candidate = divided and _takes_candidate(document, unit)
     order = _order(document, "candidate" if on_candidate else serve)
     found = _find(document, order, avoid)
+    if name is not None and home == "student" and avoid is None and _unfit_alone(document, found):
+        raise StudentUnfit(str(document.unfit))
     if found is None:
         raise NoArm("no engine is ready; try again shortly")
     arm, version, slot = found
@@ -163,11 +180,17 @@ def _find(
 ) -> tuple[Arm, str, SlotView] | None:
     """The first of `order` that serves."""
     for arm, version in order:
-        frozen = arm == "student" and FROZEN_STUDENT in document.frozen
-        slot = None if frozen or arm == avoid else document.slot_of(version, arm)
+        closed = arm == "student" and (FROZEN_STUDENT in document.frozen or version == document.unfit)
+        slot = None if closed or arm == avoid else document.slot_of(version, arm)
         if slot is not None:
             return arm, version, slot
     return None
+
+
+def _unfit_alone(document: RoutingDocument, found: tuple[Arm, str, SlotView] | None) -> bool:
+    """Whether the student's arm has nobody who may answer because the student only learns."""
+    answered = found is not None and found[0] == "student"
+    return document.unfit is not None and not answered and FROZEN_STUDENT not in document.frozen
 
 
 def _takes_candidate(document: RoutingDocument, unit: str) -> bool:
@@ -236,6 +259,6 @@ def model_names(document: RoutingDocument) -> list[str]:
     if document.slot_of(document.stable, "student") is not None:
         names.append("student")
     for name, slot in document.slots.items():
-        if name != "teacher" and slot.serves:
+        if name != "teacher" and slot.serves and slot.version != document.unfit:
             names.append(f"student:{slot.version}")
     return [*dict.fromkeys(names), *document.aliases]

@@ -73,15 +73,18 @@ class Fleet:
 
 
 class World:
-    """A state directory with versions v1 and v2, a conductor, a fleet, a clock and KPIs that a test sets."""
+    """A state directory with students (v1 and v2), a conductor, a fleet, a clock and KPIs that a test sets."""
 
-    def __init__(self, state: StateDir, steps: tuple[RolloutStep, ...] = (STEP,), **rollout: Any) -> None:
+    def __init__(
+        self, state: StateDir, steps: tuple[RolloutStep, ...] = (STEP,), students: tuple[str, ...] = ("v1", "v2"),
+        **rollout: Any,
+    ) -> None:  # fmt: skip
         self.state = state
         self.time = Time()
         self._set = self.time.at
         self.kpis: dict[str, dict[str, Stat]] | None = {}
         self.rollout = RolloutConfig(steps=steps, **rollout)
-        for version in ("v1", "v2"):
+        for version in students:
             register(state, version)
             self.time.at += 1
         self.fleet = Fleet(state, clock=self.time, passed=self.passed)
@@ -91,7 +94,8 @@ class World:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
         deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed)
         routing = open_routing(self.state, None, clock=self.time, passed=self.passed)
-        self.conductor = Conductor(deployment, routing, GateConfig(general_rows=5, hard_rows=5), elapsed)
+        gate = GateConfig(general_rows=5, hard_rows=5, fit_rows=30)
+        self.conductor = Conductor(deployment, routing, gate, elapsed)
         return self.conductor
 
     def passed(self) -> float:
@@ -117,6 +121,11 @@ class World:
     def candidate(self, better: float = 0.3, general: float = 0.0, finite: bool = True) -> str:
         """A round that has come to its gate with a new version, as the trainer leaves it."""
         return round_at_gate(self.state, better, general, finite)
+
+    def learned(self, parent: str, before: float, after: float) -> str:
+        """A round of an unfit parent that has come to its gate: agreement of both on held-out general prompts."""
+        pairs = [{"id": f"g{i}", "parent": before, "candidate": min(1.0, after + 0.01 * (i % 3))} for i in range(40)]
+        return _round_at_gate(self.state, parent, {"hard": [], "general": pairs, "candidate_finite": True})
 
     def evidence(
         self, version: str, n: int, abnormal: float = 0.0, similarity: float = 0.9, latency: float = 0.2
@@ -182,13 +191,36 @@ def register(state: StateDir, content: str, round_number: int | None = None) -> 
     return manifest.version
 
 
+def teacher(state: StateDir, content: str = "t1") -> str:
+    """Register a made-up teacher; returns its version."""
+    folder = model_folder(state.root / "made" / content, content)
+    registry = Registry(state)
+    return registry.register(
+        folder, kind="teacher", parent=None, teacher=None, round=None, lineage={}, metrics={}
+    ).version
+
+
+def cut(state: StateDir, content: str = "cut") -> str:
+    """Register a student that has learned nothing yet; returns its version."""
+    folder = model_folder(state.root / "made" / content, content)
+    lineage = {"origin": "cut", "fitness": "unfit", "note": f"unfit: {content}"}
+    registry = Registry(state)
+    return registry.register(
+        folder, kind="student", parent="t1", teacher="t1", round=None, lineage=lineage, metrics={}
+    ).version
+
+
 def round_at_gate(state: StateDir, better: float, general: float, finite: bool) -> str:
     """Stages select to register, with an evaluation whose differences are as given."""
-    rounds = FileRounds(state)
-    begun = rounds.begin("v2", "t1", "演示：漂移")
     pairs = [{"id": str(i), "parent": 0.5, "candidate": 0.5 + better + 0.01 * (i % 3)} for i in range(30)]
     same = [{"id": f"g{i}", "parent": 1.0, "candidate": 1.0 + general} for i in range(30)]
-    evaluation = {"schema_version": 1, "candidate_finite": finite, "hard": pairs, "general": same, "summary": {}}
+    return _round_at_gate(state, "v2", {"candidate_finite": finite, "hard": pairs, "general": same})
+
+
+def _round_at_gate(state: StateDir, parent: str, judged: dict[str, Any]) -> str:
+    rounds = FileRounds(state)
+    begun = rounds.begin(parent, "t1", "演示：漂移")
+    evaluation = {"schema_version": 1, "summary": {}, **judged}
     write_json(rounds.folder(begun.id, "evaluate") / "evaluation.json", evaluation)
     for stage in ("select", "score", "distil", "export", "evaluate"):
         rounds.finish(begun.id, stage, {})

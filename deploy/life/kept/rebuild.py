@@ -19,6 +19,8 @@ from deploy.routing.document import RoutingDocument
 VERSION = "version."
 FREEZES = ("promotion", "learning", "student")
 GOES_LIVE = frozenset({"promoted", "chosen", "restored", "adopted"})
+LEARNS = frozenset({"taken_up", "learned"})
+"""Events after which no student is live and the version learns."""
 LOST = "the controller's state was lost"
 
 
@@ -28,6 +30,7 @@ class _Retold:
 
     length: int = 0
     stable: str | None = None
+    unfit: str | None = None
     previous: list[str] = field(default_factory=list)
     frozen: list[Freeze] = field(default_factory=list)
     bad: dict[str, str] = field(default_factory=dict)
@@ -46,9 +49,9 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
     for entry in entries:
         _replay(told, entry)
         told.length = entry["n"]
-    if document is not None and document.stable is not None:
+    if document is not None and (document.stable or document.unfit) is not None:
         cut = document.audit is not None and document.audit.n > told.length
-        if told.stable is None or cut:
+        if cut or (told.stable or told.unfit) is None:
             _follow(told, document)
     notes: list[tuple[str, str, dict[str, Any]]] = []
     for version, record in told.records.items():
@@ -67,6 +70,7 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
     return ControlState(
         teacher=ControlState().teacher if document is None else document.teacher,
         stable=told.stable,
+        unfit=told.unfit,
         previous=tuple(v for v in told.previous if v not in told.bad)[:3],
         frozen=tuple(told.frozen if document is None else dict.fromkeys((*told.frozen, *document.frozen))),
         bad=told.bad,
@@ -98,14 +102,18 @@ def _replay_move(told: _Retold, version: str, event: str, details: dict[str, Any
         return
     why = str(details.get("why", ""))
     record = _moved(record, event, why, str(details.get("decided_by", "")), at)
-    if event in ("gate_passed", "gate_failed"):
-        passed = event == "gate_passed"
-        gate = GateRecord(passed=passed, reasons=() if passed else (why,))
+    if event in ("gate_passed", "gate_failed", "learned"):
+        passed, absolute = event == "gate_passed", told.stable is None and told.unfit is not None
+        gate = GateRecord(passed=passed, reasons=() if passed else (why,), absolute=absolute)
         record = record.model_copy(update={"gate": gate})
     told.records[version] = record
     if event == "unloadable":
         told.bad[version] = why
         told.previous = [v for v in told.previous if v != version]
+        told.unfit = None if told.unfit == version else told.unfit
+    elif event in LEARNS:
+        told.previous = [v for v in dict.fromkeys((told.stable, *told.previous)) if v not in (None, version)]
+        told.stable, told.unfit = None, version
     elif event == "kept":
         told.previous.append(version)
     elif event in GOES_LIVE:
@@ -118,6 +126,8 @@ def _follow(told: _Retold, document: RoutingDocument) -> None:
     told.stable, told.previous = document.stable, list(document.previous)
     live = [version for version, record in told.records.items() if record.state == "live"]
     states = dict.fromkeys((*live, *document.previous), "previous")
+    if document.unfit is not None:
+        told.unfit, states = document.unfit, {**states, document.unfit: "unfit"}
     states.update({version: "canary" for version in (document.candidate,) if version is not None})
     states.update({version: "live" for version in (document.stable,) if version is not None})
     for version, state in states.items():

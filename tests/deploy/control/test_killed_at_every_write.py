@@ -20,7 +20,7 @@ from ab.experiment import Experiment
 from deploy.life.kept.rebuild import rebuild
 from deploy.rounds.store import FileRounds
 from deploy.witness.collect import verify
-from tests.deploy.fleet import World, actions, to_canary
+from tests.deploy.fleet import World, actions, cut, teacher, to_canary
 from understudy.state import StateDir
 
 CHANGES = ("os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir", "os.symlink", "os.rmdir")
@@ -150,6 +150,74 @@ def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
         world.evidence(version, 60)
     writes = killed_everywhere(world, act, agreed, tmp_path, lambda: capfd.readouterr().err)
     assert writes > 15, "an act that writes less was not the one that is meant"
+
+
+def learning(world: World) -> None:
+    world.turn(5)
+
+
+def unfit_agrees(world: World) -> None:
+    """Whatever was written down by then, the better student has its parent's place in state, document, slot and log."""
+    state, document = world.conductor.deployment.state, world.conductor.document
+    assert document is not None
+    assert (state.unfit, state.stable, document.unfit, document.stable) == ("v2", None, "v2", None)
+    assert document.slots["student-a"].desired == "v2"
+    assert (state.record("v1").state, state.record("v2").state) == ("set_aside", "unfit")
+    assert FileRounds(world.state).get(1).state == "learned"
+    entries = list(world.conductor.deployment.audit.entries())
+    told = Counter((e["details"]["version"], e["action"].removeprefix("version.")) for e in entries if _moves(e))
+    assert told == {("v1", "taken_up"): 1, ("v1", "outdone"): 1, ("v2", "learned"): 1}
+    replayed = rebuild(None, entries, 0.0)
+    assert (replayed.stable, replayed.unfit) == (None, "v2")
+    verify(world.state)
+
+
+def test_an_unfit_students_better_round_is_taken_up_once_after_a_kill_at_any_write(
+    state_dir: StateDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    teacher(state_dir)
+    world = World(state_dir, students=())
+    cut(state_dir)
+    world.turn()
+    world.learned("v1", 0.02, 0.3)
+    writes = killed_everywhere(world, learning, unfit_agrees, tmp_path, lambda: capfd.readouterr().err)
+    assert writes > 6, "an act that writes less was not the one that is meant"
+
+
+def back_to_teacher(world: World) -> None:
+    world.conductor.operations.begin("rollback", None, "test")
+    world.turn(5)
+
+
+def teacher_agrees(world: World) -> None:
+    """A rollback from the first live version: it did not begin, or the teacher is alone and the unfit one learns."""
+    state, document, done = world.conductor.deployment.state, world.conductor.document, Counter(actions(world))
+    assert document is not None
+    assert (state.stable, state.learner) == (document.stable, document.unfit)
+    begun = done["rollback.begun"]
+    assert (begun, done["rollback.done"], state.operation) == (begun, begun, None)
+    assert state.unfit == "v1"
+    assert (state.stable, state.record("v2").state, state.record("v1").state) == (
+        (None, "previous", "unfit") if begun else ("v2", "live", "set_aside")
+    )
+    replayed = rebuild(None, list(world.conductor.deployment.audit.entries()), 0.0)
+    assert (replayed.stable, replayed.unfit, replayed.previous) == (state.stable, state.unfit, state.previous)
+
+
+def test_a_rollback_to_the_teacher_alone_is_done_or_not_begun_after_a_kill_at_any_write(
+    state_dir: StateDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    teacher(state_dir)
+    world = World(state_dir, students=())
+    cut(state_dir)
+    world.turn()
+    version = world.learned("v1", 0.5, 0.95)
+    to_canary(world, version)
+    world.evidence("t1", 60)
+    world.evidence(version, 60)
+    assert world.turn(5).stable == version
+    writes = killed_everywhere(world, back_to_teacher, teacher_agrees, tmp_path, lambda: capfd.readouterr().err)
+    assert writes > 6, "an act that writes less was not the one that is meant"
 
 
 EXPERIMENT = Experiment(id="a", arms={"teacher": 0.5, "student": 0.5})

@@ -37,6 +37,16 @@ def test_a_candidate_without_a_passed_gate_gets_no_traffic() -> None:
     assert advance("canary", "breached") == "rolled_back"
 
 
+def test_an_unfit_version_gets_no_canary_and_is_live_by_an_operators_word_alone() -> None:
+    for state in ("unfit", "set_aside"):
+        ways = {event: after for (before, event), after in LIFE.items() if before == state}
+        assert {event for event, after in ways.items() if after in ("live", "loading", "canary", "previous")} == {
+            "chosen"
+        }
+    assert advance("registered", "learned") == "unfit"
+    assert advance(advance("unfit", "outdone"), "taken_up") == "unfit"
+
+
 @settings(deadline=None)
 @given(
     exposures=st.integers(0, 200),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import yaml
 from deploy.engines.knowledge import read_knowledge
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
+from deploy.routing.document import RoutingDocument
+from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from online_distill.role.trainer import Trainer
@@ -105,3 +108,17 @@ def test_no_student_is_said(tmp_path: Path, redis_url: str) -> None:
     config = load_config(None, {"UNDERSTUDY_REDIS__URL": redis_url})
     with pytest.raises(NotFound, match="no student"):
         Trainer(StateDir(tmp_path / "empty"), config, threading.Event()).tick(now=True)
+
+
+def test_an_unfit_student_is_the_parent_of_rounds_and_without_any_none_begins(
+    state_dir: StateDir, config_file: Path, redis_url: str
+) -> None:
+    documents = open_routing(state_dir, redis_url).documents
+    documents.publish(RoutingDocument(epoch=1, teacher="t1"), 0)
+    fill(redis_url, 60)
+    role = trainer(state_dir, config_file)
+    assert role.tick() is False
+    documents.publish(RoutingDocument(epoch=2, teacher="t1", unfit="v1"), 0)
+    with contextlib.suppress(Unavailable):  # few rows are held out, and the round may wait for more
+        role.tick()
+    assert FileRounds(state_dir).get(1).parent == "v1"

@@ -39,3 +39,13 @@ def test_a_round_that_waits_looks_again_only_after_a_while(context: Context, mon
 
 def test_a_gate_that_goes_on_with_few_waits_for_none(context: Context) -> None:
     assert select_stage(replace(context, gate=WAITS.model_copy(update={"on_few": "go"}))).event == "done"
+
+
+def test_a_round_of_an_unfit_parent_waits_for_what_its_judgement_needs_and_no_more(context: Context) -> None:
+    with pytest.raises(Unavailable, match=r"\d+ of 20 general; send more traffic"):
+        select_stage(replace(context, gate=WAITS.model_copy(update={"on_few": "go"}), unfit=True))
+
+
+def test_enough_for_an_unfit_parent_is_enough(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LEAST", {"general": 2})
+    assert select_stage(replace(context, gate=WAITS, unfit=True)).event == "done"

@@ -1,0 +1,113 @@
+"""What became of an unfit student in a round: fit, better, or neither. A pure decision on an evaluation.
+
+Both are judged on held-out general prompts, which stand for all traffic, by the share of the teacher's tokens that are
+the student's choice too. Nothing of the gate that compares with a live version applies: an unfit parent has no replies
+to lose. Judged are means over all of them, so a kind on which a student answers otherwise than its teacher, and better
+perhaps, refuses nobody by itself. A comparison with NaN is false, so each is put the way that lets NaN refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Literal
+
+from ab.shares import Share
+from ab.summary import Stat
+from deploy.engines.fingerprint import FINGERPRINT_FILE
+from deploy.life.config import GateConfig
+from deploy.life.evaluation import Evaluation
+from deploy.life.gate import LEAST, Refusal, few, gain_of, slice_figures
+
+FIT = "says the teacher's tokens as often as is asked for"
+FitnessEvent = Literal["gate_passed", "learned", "gate_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """`event` is one of a version's life; `refusals` say why it is not fit, or not even better."""
+
+    event: FitnessEvent
+    refusals: tuple[Refusal, ...]
+    figures: dict[str, Any]
+    rows: Mapping[str, int]
+    """Number of rows by slice."""
+    few: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is fit."""
+        return self.event == "gate_passed"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """In words."""
+        return tuple(refusal.why for refusal in self.refusals)
+
+    def summary(self) -> dict[str, Any]:
+        """As JSON, for the round's record."""
+        refused_by = [refusal.clause for refusal in self.refusals]
+        told = {"passed": self.passed, "reasons": list(self.reasons), "refused_by": refused_by, "few": self.few}
+        return {**told, **self.figures, **({"why": FIT} if self.passed else {})}
+
+
+def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True, live: str = "") -> Fitness:
+    """Fit where the lower bounds of agreement and exact replies reach what the configuration asks; else better where
+    the lower bound of the gain in agreement is above nothing.
+
+    `live`: a version that went live meanwhile, beside which no child of an unfit student is judged.
+    """
+    general = evaluation.of("general")
+    gain, shown = gain_of(general, config), slice_figures(general, gain_of(general, config), config.alpha)
+    agreement = Stat.of([row.candidate.agreement for row in general])
+    exact = Share(sum(row.candidate.exact for row in general), len(general))
+    lower = agreement.mean - NormalDist().inv_cdf(1 - config.alpha) * agreement.error
+    unusable = _unusable(evaluation, fingerprint, live)
+    if len(general) < LEAST["general"]:
+        unusable.append(Refusal("rows", f"{len(general)} held-out general prompts, fewer than {LEAST['general']}"))
+    lacking = _lacking(len(general), lower, exact.interval(config.alpha)[0], config)
+    event: FitnessEvent = "gate_failed" if unusable else "gate_passed"
+    if not unusable and lacking:
+        event = "learned" if gain is not None and gain.lower > 0 else "gate_failed"
+    if event == "gate_failed" and not unusable and gain is not None:
+        why = f"no better than its parent: agreement {gain.before:.3f} -> {gain.after:.3f}, at least {gain.lower:+.4f}"
+        lacking = [Refusal("better", why)]
+    figures = {
+        "general": shown,
+        "hard": slice_figures(evaluation.of("hard"), gain_of(evaluation.of("hard"), config), config.alpha),
+        "fitness": {
+            "event": event, "n": len(general), "before": None if gain is None else gain.before,
+            "agreement": agreement.mean, "lower": lower, "exact": exact.value, "wanted": config.fit_agreement,
+            "wanted_exact": config.fit_exact, "wanted_rows": config.fit_rows,
+        },
+    }  # fmt: skip
+    counts = {name: len(evaluation.of(name)) for name in ("hard", "general")}
+    said = few(counts["hard"], counts["general"], config) if event == "gate_passed" else ""
+    return Fitness(event, tuple(unusable or lacking), figures, counts, said)
+
+
+def _unusable(evaluation: Evaluation, fingerprint: bool, live: str) -> list[Refusal]:
+    found = []
+    if not evaluation.candidate_finite:
+        found.append(Refusal("finite", "the candidate has weights that are not finite"))
+    if not fingerprint:
+        found.append(Refusal("fingerprint", f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"))
+    if live:
+        found.append(Refusal("live", f"{live} is live by now, and a child of an unfit student is not compared with it"))
+    return found
+
+
+def _lacking(n: int, agreement: float, exact: float, config: GateConfig) -> list[Refusal]:
+    """What an unfit student lacks to be fit; `agreement` and `exact` are lower bounds."""
+    found = []
+    if n < config.fit_rows:
+        found.append(Refusal("rows", f"not fit yet: {n} of {config.fit_rows} held-out general prompts"))
+    if not agreement >= config.fit_agreement:
+        why = f"not fit yet: {agreement:.3f} of the teacher's tokens at least, {config.fit_agreement:g} are asked for"
+        found.append(Refusal("agreement", why))
+    if not exact >= config.fit_exact:
+        found.append(
+            Refusal("exact", f"not fit yet: {exact:.3f} exact replies at least, {config.fit_exact:g} are asked for")
+        )
+    return found
