@@ -30,6 +30,7 @@ from serving.control.config import ControlConfig
 from serving.control.sources import Sources
 from serving.control.token import admin_token
 from serving.engine.config import EnginesConfig
+from serving.teacher_watch import TeacherWatch
 from understudy import logs
 from understudy.clock import monotonic
 from understudy.config import Config, load_config
@@ -113,7 +114,8 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
     )
     deployment = Deployment(state, settings, sources.stats)
     routing = open_routing(state, redis.url, redis.prefix)
-    return Conductor(deployment, routing, config.section(GateConfig)), sources
+    watch = (TeacherWatch(engines.teacher, state, sources.spending),) if engines.teacher else ()
+    return Conductor(deployment, routing, config.section(GateConfig), further=watch), sources
 
 
 def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:

@@ -20,6 +20,8 @@ import psutil
 from deploy.engines.address import api_base
 from deploy.engines.client import BlockingEngineClient
 from deploy.engines.external import ExternalEngine
+from deploy.engines.findings import read_findings
+from deploy.engines.knowledge import read_knowledge
 from deploy.engines.queries import models
 from feedback.bus.config import BusConfig
 from feedback.bus.health import bus_findings
@@ -30,6 +32,7 @@ from serving.gateway.config import GatewayConfig
 from serving.stores import all_stores, table
 from serving.up.machine import machine
 from serving.up.preflight import Port, findings, listeners, port_in_use
+from understudy.clock import wall
 from understudy.config import Config, load_config
 from understudy.errors import Unavailable
 from understudy.files import read_json
@@ -67,18 +70,33 @@ def main(argv: list[str]) -> int:
         *bus_findings(config.section(BusConfig), find_redis(config, state), config.section(OutboxConfig).event_bytes),
         *(losses(system["gateway"]) if system is not None else ()),
     ]
-    facts = machine()
+    said, facts = list(notes(config, state)), machine()
     if system is not None:
         facts["running"] = f"process id {system['pid']}, gateway {system['gateway']}"
     if options.json:
         stores = [asdict(one) for one in all_stores(config, state)]
-        print(json.dumps({"ok": not found, "machine": facts, "stores": stores, "findings": found}))
+        print(json.dumps({"ok": not found, "machine": facts, "stores": stores, "findings": found, "notes": said}))
     else:
         for name, value in facts.items():
             print(f"{name:<14}{value}")
         print("\n".join(["", "what is kept, how much, and until when:", *table(all_stores(config, state)), ""]))
+        print("".join(f"note: {note}\n" for note in said), end="")
         print("\n".join(f"- {finding}" for finding in found) or "nothing stands in the way")
     return 1 if found else 0
+
+
+def notes(config: Config, state: StateDir) -> Iterator[str]:
+    """What stands in nobody's way and is good to know: how the student learns, and a teacher that answers otherwise."""
+    knowledge, teacher = read_knowledge(state), config.section(EnginesConfig).teacher
+    if knowledge is not None and knowledge.said:
+        yield f"{knowledge.student} learns {knowledge.said}"
+    found = read_findings(state)
+    if teacher is None or found is None or not found.is_of(teacher.url, teacher.model):
+        return
+    if found.error:
+        yield f"the teacher at {found.url} could not be asked what it gives: {found.error}"
+    for change in found.recent(wall()):
+        yield f"warning: the teacher at {found.url} answers otherwise than before: {'; '.join(change.what)}"
 
 
 def running(state: StateDir) -> dict[str, Any] | None:

@@ -120,7 +120,17 @@ class BlockingEngineClient:
         self._http.close()
 
     def ask(self, query: Query[T], deadline: float) -> T:
-        """What was asked for; raises as `queries.understood` does."""
+        """What was asked for; raises as `queries.understood` does.
+
+        One that says when it may be asked again is asked again then, `TRIES` times and within `deadline` seconds.
+        """
+        until = time.monotonic() + deadline
+        for _ in range(TRIES - 1):
+            answer = self.send(query, deadline)
+            wait = answer.retry_after
+            if answer.status not in BUSY or wait is None or time.monotonic() + wait >= until:
+                return understood(query, answer)
+            time.sleep(wait)
         return understood(query, self.send(query, deadline))
 
     def send(self, query: Query[Any], deadline: float) -> Answer:

@@ -30,6 +30,9 @@ class ExternalEngine(Section):
     """Tokens a day (UTC) of answers, copies and scoring together; at that many, copies and learning stop until midnight
     and serving goes on. None: no cap."""
 
+    probe_hours: float = Field(default=24.0, gt=0)
+    """Hours between two askings of a few fixed prompts, by whose answers a teacher that was replaced shows."""
+
     @field_validator("url")
     @classmethod
     def _http(cls, value: str) -> str:

@@ -9,9 +9,9 @@ from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from understudy.clock import Clock, monotonic, wall
 
-TokenPurpose = Literal["primary", "shadow", "scoring"]
-PURPOSES: tuple[TokenPurpose, ...] = ("primary", "shadow", "scoring")
-"""Answers to clients, copies of them, and texts scored for a round."""
+TokenPurpose = Literal["primary", "shadow", "scoring", "probes"]
+PURPOSES: tuple[TokenPurpose, ...] = ("primary", "shadow", "scoring", "probes")
+"""Answers to clients, copies of them, texts scored for a round, and fixed prompts that show another model."""
 FRESH = 1.0
 """Seconds for which a reading of what was spent is used again."""
 

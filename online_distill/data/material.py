@@ -56,9 +56,12 @@ def too_old(fresh: Sequence[HardSample], others: Iterable[HardSample]) -> set[st
     return {sample.id for sample in (*fresh, *others) if newest - sample.at > STUDENT_TEXT_SECONDS}
 
 
-def of_teacher(samples: Iterable[HardSample], teacher: str) -> list[HardSample]:
-    """Those whose text `teacher` wrote: what a former one said is no target, and nothing to judge by."""
-    return [sample for sample in samples if sample.teacher == teacher]
+def of_teacher(samples: Iterable[HardSample], teacher: str, since: float = 0.0) -> list[HardSample]:
+    """Those whose text `teacher` wrote: what a former one said is no target, and nothing to judge by.
+
+    `since`: from when on (seconds since the epoch) that name means this teacher.
+    """
+    return [sample for sample in samples if sample.teacher == teacher and sample.at >= since]
 
 
 def asked(messages: Sequence[dict[str, Any]]) -> str:

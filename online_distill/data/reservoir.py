@@ -58,9 +58,10 @@ class Reservoir:
         """Let go of the tenants' rows up to the times given (seconds since the epoch)."""
         self.rows = [row for row in self.rows if row.at > purged.get(row.tenant, float("-inf"))]
 
-    def forget_teachers(self, teacher: str) -> int:
-        """Let go of rows whose text is not known to be `teacher`'s; returns how many went."""
-        before, self.rows = len(self.rows), [row for row in self.rows if row.teacher == teacher]
+    def forget_teachers(self, teacher: str, since: float = 0.0) -> int:
+        """Let go of rows whose text is not known to be `teacher`'s, as of `since`; returns how many went."""
+        kept = [row for row in self.rows if row.teacher == teacher and row.at >= since]
+        before, self.rows = len(self.rows), kept
         return before - len(self.rows)
 
     def general(self) -> Sequence[Row]:

@@ -20,6 +20,7 @@ from online_distill.data.rows import Row
 from online_distill.progress import Progress
 from online_distill.role.config import TrainerConfig
 from online_distill.teacher.cache import Memory, TargetCache
+from online_distill.teacher.replies import ReplyScorer
 from online_distill.teacher.scorer import Scorer
 from online_distill.teacher.texts import Text, texts_of
 from understudy.clock import Clock, monotonic
@@ -75,7 +76,7 @@ class Context:
     registry: Registry
     config: TrainerConfig
     source: Source
-    make_scorer: Callable[[Round], Scorer]
+    make_scorer: Callable[[Round], Scorer | ReplyScorer]
     knowledge: Knowledge = field(default_factory=Knowledge)
     """What of the teacher is learned from."""
     gate: GateConfig | None = None
@@ -91,6 +92,11 @@ class Context:
         """The round's folder of `stage`."""
         return self.rounds.folder(self.round.id, stage)
 
+    @property
+    def top_k(self) -> int:
+        """Tokens at each position of this round's targets: no more than the teacher tells."""
+        return min(self.config.top_k, self.knowledge.width or self.config.top_k)
+
     def summary(self, stage: str) -> dict[str, Any]:
         """What an earlier stage said."""
         return self.round.stages[stage].summary
@@ -104,7 +110,7 @@ class Context:
         if self.config.cache_mb == 0 or not named or self.knowledge.level == "text":
             return None
         cache = TargetCache(self.rounds.kept / "targets", self.config.cache_mb * 1_000_000)
-        return Memory(cache, named, self.config.top_k)
+        return Memory(cache, named, self.top_k)
 
     def texts(self, rows: Sequence[Row], encoder: Encoder) -> list[Text]:
         """What of the rows is scored, in the order of scoring."""

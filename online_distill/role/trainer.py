@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from deploy.engines.external import as_configured, external_engines
+from deploy.engines.findings import read_findings
 from deploy.engines.knowledge import Knowledge, read_knowledge, write_knowledge
 from deploy.life.config import GateConfig
 from deploy.registry.config import RegistryConfig
@@ -27,8 +28,9 @@ from online_distill.role.runner import run_round
 from online_distill.role.scorers import make_scorer
 from online_distill.role.stages.table import STAGES
 from online_distill.role.trigger import Situation, reason_to_begin
-from online_distill.teacher.knowledge import of_folders
-from online_distill.teacher.metered import MeteredScorer
+from online_distill.teacher.knowledge import of_findings, of_folders
+from online_distill.teacher.metered import check
+from online_distill.teacher.replies import ReplyScorer
 from online_distill.teacher.scorer import Scorer
 from understudy.config import Config
 from understudy.errors import Conflict, NotFound, Unavailable
@@ -53,6 +55,7 @@ class Trainer:
         self._spending = (
             Spending(connect(url), RedisKeys(prefix), teacher.daily_tokens) if metered and teacher is not None else None
         )
+        self._looked, self._of_other = ("", "", ""), Knowledge()
         self._requests = Requests(url, prefix)
         self._vault = Vault(state.spool / FOLDER)
         self._source = source or PoolSource(url, prefix, config.section(PoolConfig), self._vault)
@@ -83,19 +86,19 @@ class Trainer:
             if now:
                 raise Conflict("`engines.student` is run by somebody else: there are no weights here to train")
             return None
-        if self._spending is not None and self._spending.over():
-            raise Unavailable(f"{self._spending.cap} tokens of today (UTC) are spent; learning goes on tomorrow")
+        if self._spending is not None:
+            check(self._spending)
         document = self._documents.read()
         parent, teacher = self._parent(document), self._teacher(document)
         requested = self._requests.read()
+        knowledge = None if parent is None else self._knowledge(teacher, parent)
+        since = 0.0 if knowledge is None else knowledge.since
         situation = Situation(
-            fresh=0 if now or requested is not None or parent is None else self._fresh(parent, teacher),
+            fresh=0 if now or requested is not None or parent is None else self._fresh(parent, teacher, since),
             requested="by hand" if now else requested,
             frozen=document is not None and "learning" in document.frozen,
             parent=parent,
         )
-        if parent is not None:
-            self._knowledge(teacher, parent)
         why = reason_to_begin(situation, self._config.min_fresh)
         if now and parent is None:
             raise NotFound("there is no student version in the registry to train; register one first")
@@ -105,14 +108,14 @@ class Trainer:
         self._requests.clear()
         return begun
 
-    def _fresh(self, parent: str, teacher: str) -> int:
+    def _fresh(self, parent: str, teacher: str, since: float) -> int:
         """Failures since the last round; where they are enough, those beside the text of this `teacher` alone."""
         selects = [found.stages["select"] for found in self._rounds.all() if "select" in found.stages]
         position = int(selects[0].summary.get("position", 0)) if selects else 0
         found = self._source.fresh_since(position, parent, self._config.min_fresh)
         if found < self._config.min_fresh:
             return found
-        return len(of_teacher(self._source.fresh(position, parent), teacher))
+        return len(of_teacher(self._source.fresh(position, parent), teacher, since))
 
     def _parent(self, document: RoutingDocument | None) -> str | None:
         if document is not None:
@@ -136,17 +139,34 @@ class Trainer:
     def _knowledge(self, teacher: str, parent: str) -> Knowledge:
         """What of the teacher can be learned from; said where `status` finds it."""
         if teacher == EXTERNAL:
-            found = Knowledge(teacher=teacher, student=parent)
+            found = self._of_others(parent)
         else:
             found = of_folders(self._registry.path(teacher), self._registry.path(parent))
         if found != read_knowledge(self._state):
             write_knowledge(self._state, found)
         return found
 
-    def _scorer(self, current: Round) -> Scorer:
+    def _of_others(self, parent: str) -> Knowledge:
+        """What of a teacher that somebody else runs; looked at again when the controller has asked it again.
+
+        Raises:
+            Unavailable: it has not answered yet what it gives.
+        """
+        engine, found = self._external.get("teacher"), read_findings(self._state)
+        if engine is None or found is None or not found.asked or not found.is_of(engine.url, engine.model):
+            why = f" ({found.error})" if found is not None and found.error else ""
+            raise Unavailable(f"the teacher has not told yet what can be learned from it{why}; the controller asks it")
+        if self._looked != (found.identity, found.gives, parent):
+            self._of_other = of_findings(found, self._registry.path(parent))
+            self._looked = (found.identity, found.gives, parent)
+        return self._of_other
+
+    def _scorer(self, current: Round) -> Scorer | ReplyScorer:
         known = self._knowledge(current.teacher, current.parent)
-        made = make_scorer(current, self._registry, self._config, self._teacher_slot, self._state.engine_key, known)
-        return made if self._spending is None or current.teacher != EXTERNAL else MeteredScorer(made, self._spending)
+        spending = self._spending if current.teacher == EXTERNAL else None
+        return make_scorer(
+            current, self._registry, self._config, self._teacher_slot, self._state.engine_key, known, spending
+        )
 
     def _teacher_slot(self) -> SlotView | None:
         document = self._documents.read()

@@ -11,6 +11,16 @@ from online_distill.teacher.targets import TopK
 from understudy.errors import Unavailable
 
 
+def check(spending: Spending) -> None:
+    """Let learning go on.
+
+    Raises:
+        Unavailable: the tokens of today are spent.
+    """
+    if spending.over():
+        raise Unavailable(f"{spending.cap} tokens of today (UTC) are spent; learning goes on tomorrow")
+
+
 class MeteredScorer:
     """`Scorer` before another one."""
 
@@ -23,8 +33,7 @@ class MeteredScorer:
         Raises:
             Unavailable: the tokens of today are spent; the round goes on tomorrow.
         """
-        if self._spending.over():
-            raise Unavailable(f"{self._spending.cap} tokens of today (UTC) are spent; learning goes on tomorrow")
+        check(self._spending)
         found = self._scorer.score(texts)
         self._spending.add("scoring", sum(len(text.tokens) + 1 for text in texts))
         return found

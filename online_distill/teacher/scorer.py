@@ -28,6 +28,8 @@ ANSWER_SECONDS = 30.0
 PROBE_SECONDS = 0.5
 """The engine's metrics are read no more often than this."""
 RETRY_SECONDS = 0.5
+LONGEST_PAUSE = 8.0
+"""Seconds between two tries: each failure doubles them up to here."""
 
 
 class Scorer(Protocol):
@@ -96,7 +98,7 @@ class EngineScorer:
 
     def score(self, texts: Sequence[Encoded]) -> list[TopK]:
         until = time.monotonic() + self._deadline
-        why = "no engine serves it"
+        why, pause = "no engine serves it", RETRY_SECONDS
         while time.monotonic() < until:
             slot = self._where()
             if slot is not None and slot.desired not in (None, self._version):
@@ -107,7 +109,8 @@ class EngineScorer:
                 if isinstance(answer, list):
                     return answer
                 why = answer
-            self._sleep(RETRY_SECONDS)
+            self._sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         raise Unavailable(f"the teacher {self._version} gave no targets within {self._deadline:.0f} s: {why}")
 
     def _engine(self, slot: SlotView) -> BlockingEngineClient:

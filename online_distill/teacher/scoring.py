@@ -6,14 +6,16 @@ earlier round is taken from the cache, which costs no time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from online_distill.data.encoding import Encoded
 from online_distill.progress import Progress
 from online_distill.teacher.cache import Memory
+from online_distill.teacher.replies import ReplyScorer
 from online_distill.teacher.scorer import Scorer
 from online_distill.teacher.targets import Scored, TopK, load_all, save_shard
 from online_distill.teacher.texts import Text
@@ -23,16 +25,18 @@ from understudy.files import read_json, write_json
 
 SHARD_TEXTS = 16
 SPENT = "spent.json"
+Giver = Callable[[Sequence[Text]], Sequence[tuple[Encoded, TopK]]]
+"""For each text what is learned instead of it, which is the text itself where it could be forced, with its targets."""
 
 
 class Scoring:
     """Scores texts into shards of `folder` within `seconds`, counted over all attempts, `batch` in one request."""
 
     def __init__(
-        self, folder: Path, scorer: Scorer, seconds: float, *, batch: int, least: int, clock: Clock = monotonic,
-        memory: Memory | None = None,
+        self, folder: Path, scorer: Scorer | ReplyScorer, seconds: float, *, batch: int, least: int,
+        clock: Clock = monotonic, memory: Memory | None = None,
     ) -> None:  # fmt: skip
-        self._folder, self._scorer, self._batch, self._least = folder, scorer, batch, least
+        self._folder, self._give, self._batch, self._least = folder, _giver(scorer), batch, least
         self._seconds, self._clock, self._memory = seconds, clock, memory
         before = read_json(folder / SPENT) if (folder / SPENT).is_file() else {}
         self._spent, self._asked = float(before.get("seconds", 0.0)), int(before.get("asked", 0))
@@ -61,12 +65,12 @@ class Scoring:
             if top is None:
                 left.append(text)
             else:
-                self._keep(text, top)
+                self._keep(text, text.encoded, top)
         return left
 
-    def _keep(self, text: Text, top: TopK) -> None:
-        tokens = np.array(text.encoded.tokens, np.int32)
-        self._shard.append(Scored(text.key, tokens, text.encoded.start, text.weight, top))
+    def _keep(self, text: Text, learned: Encoded, top: TopK) -> None:
+        tokens = np.array(learned.tokens, np.int32)
+        self._shard.append(Scored(text.key, tokens, learned.start, text.weight, top))
 
     def _run(self, left: Sequence[Text], done: int, progress: Progress) -> int:
         began, first, total = self._clock(), self._spent, done + len(left)
@@ -84,16 +88,16 @@ class Scoring:
 
     def _score(self, batch: Sequence[Text]) -> int:
         try:
-            found = self._scorer.score([text.encoded for text in batch])
+            found = self._give(batch)
         except BadRequest:
             if len(batch) > 1:
                 return sum(self._score([text]) for text in batch)
             self._refused += 1
             return 0
-        for text, top in zip(batch, found, strict=True):
-            self._keep(text, top)
+        for text, (learned, top) in zip(batch, found, strict=True):
+            self._keep(text, learned, top)
             if self._memory is not None:
-                self._memory.remember(text.encoded, top)
+                self._memory.remember(learned, top)
         self._asked += len(batch)
         return len(batch)
 
@@ -103,3 +107,11 @@ class Scoring:
             save_shard(self._folder / f"shard-{number:05d}.npz", self._shard)
             self._shard = []
         write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent, "asked": self._asked})
+
+
+def _giver(scorer: Scorer | ReplyScorer) -> Giver:
+    if isinstance(scorer, ReplyScorer):
+        return scorer.answer
+    return lambda texts: [
+        (t.encoded, top) for t, top in zip(texts, scorer.score([t.encoded for t in texts]), strict=True)
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoded, Encoder
@@ -21,6 +22,8 @@ class Text:
     key: str
     encoded: Encoded
     weight: float
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    """What was asked, for a teacher that answers anew."""
     known: bool = False
     """Whether the parent is asked for the targets, which gives this text itself."""
 
@@ -54,5 +57,5 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig, *, stude
             for side, text, logged, at in sides:
                 encoded = encoder.encode(row.messages, text, cut=row.cut, logged=logged, **limits)
                 if encoded is not None:
-                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight, row.known)))
+                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight, row.messages, row.known)))
     return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]

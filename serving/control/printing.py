@@ -17,7 +17,7 @@ from serving.control.replies.experiments import (
     ExperimentStoppedReply,
 )
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
-from serving.control.replies.status import RoundStatus, StatusReply
+from serving.control.replies.status import RoundStatus, StatusReply, TeacherStatus
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 
 WORDS = {
@@ -59,8 +59,9 @@ def status(value: StatusReply) -> str:
         lines.append(f"under way: {value.operation.kind} to {value.operation.target}")
     if (spent := value.spending) is not None:
         cap = f" of {spent.cap}" if spent.cap else ""
-        told = f"answers {spent.primary}, copies {spent.shadow}, scoring {spent.scoring}"
-        lines.append(f"tokens  {spent.primary + spent.shadow + spent.scoring}{cap} today (UTC): {told}")
+        told = f"answers {spent.primary}, copies {spent.shadow}, scoring {spent.scoring}, probes {spent.probes}"
+        lines.append(f"tokens  {spent.total}{cap} today (UTC): {told}")
+    lines += _teacher(value.teacher)
     if not value.learning.possible:
         lines.append(f"learns  no: {value.learning.why}")
     elif value.learning.not_more:
@@ -75,6 +76,19 @@ def status(value: StatusReply) -> str:
     lines += [f"bad     {version}: {why}" for version, why in value.bad.items()]
     lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
+
+
+def _teacher(found: TeacherStatus | None) -> list[str]:
+    """What a teacher of somebody else gives, and what it answers otherwise."""
+    if found is None:
+        return []
+    why = f"; asked in vain: {found.error}" if found.error else ""
+    gives = f"gives {found.gives}" if found.gives else "was not asked yet what it gives"
+    name = f" ({found.served})" if found.served else ""
+    warnings = (
+        f"WARNING the teacher answers otherwise since {when(c.at)} UTC: {'; '.join(c.what)}" for c in found.changes
+    )
+    return [f"teacher{name} {gives}{why}", *warnings]
 
 
 def learned(by: KnowledgeLevel | None, why: str) -> str:

@@ -117,9 +117,12 @@ class Sources:
 
     def spent(self) -> dict[str, Any]:
         """Tokens of today by purpose, asked of a teacher that somebody else runs, and their cap."""
-        client = self._need()
-        today = Spending(client, RedisKeys(self._prefix), self._cap).today()
+        today = self.spending().today()
         return {"cap": self._cap, **{str(purpose): tokens for purpose, tokens in today.items()}}
+
+    def spending(self) -> Spending:
+        """The account of what such a teacher was asked for."""
+        return Spending(self._need(), RedisKeys(self._prefix), self._cap)
 
     def request_round(self, why: str) -> None:
         """Ask the trainer for a round."""

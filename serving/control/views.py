@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.control.conductor import Conductor
+from deploy.engines.findings import read_findings
 from deploy.engines.knowledge import read_knowledge
 from deploy.life.document import as_run
 from deploy.life.state import ControlState
@@ -21,6 +22,8 @@ from serving.control.replies.status import (
     SlotStatus,
     SpendingStatus,
     StatusReply,
+    TeacherChangeRow,
+    TeacherStatus,
 )
 from serving.control.replies.versions import RolloutRow, VersionRow
 from serving.control.rounds import ends_in, round_report, round_row
@@ -48,6 +51,7 @@ class Views:
             breaker={},
             pool=self._pool(),
             spending=self._spending(),
+            teacher=self._teacher(),
             learning=self._learning(),
             round=self._stage(self._conductor.deployment.rounds.current()),
             rollout=None
@@ -133,12 +137,25 @@ class Views:
         deployment = self._conductor.deployment
         why = why_no_learning(deployment.settings, deployment.state.frozen)
         spent = self._spending()
-        if not why and spent is not None and spent.cap and spent.primary + spent.shadow + spent.scoring >= spent.cap:
+        if not why and spent is not None and spent.cap and spent.cap <= spent.total:
             why = f"the {spent.cap} tokens of today (UTC) of `engines.teacher.daily_tokens` are spent; serving goes on"
         told = read_knowledge(deployment.folder)
         if told is None or told.teacher != as_run(deployment.state, deployment.settings).teacher:
             return LearningStatus(possible=not why, why=why)
         return LearningStatus(possible=not why, why=why, by=told.level, not_more=told.why)
+
+    def _teacher(self) -> TeacherStatus | None:
+        deployment = self._conductor.deployment
+        slot, found = deployment.settings.teacher, read_findings(deployment.folder)
+        if slot is None:
+            return None
+        if found is None or not found.is_of(slot.url, slot.model):
+            return TeacherStatus(gives=None, asked=None, served="", fingerprint="", error="", changes=[])
+        return TeacherStatus(
+            gives=found.gives if found.asked else None, asked=found.asked or None, served=found.served,
+            fingerprint=found.fingerprint, error=found.error,
+            changes=[TeacherChangeRow.model_validate(one.model_dump()) for one in found.recent(deployment.clock())],
+        )  # fmt: skip
 
     def _slots(self) -> dict[str, SlotStatus]:
         document, beats = self._conductor.document, self._conductor.deployment.beats

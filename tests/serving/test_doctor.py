@@ -15,11 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deploy.engines.findings import TeacherChange, TeacherFindings, write_findings
+from deploy.engines.knowledge import Knowledge, write_knowledge
 from deploy.routing.document import SLOTS
 from serving import doctor
 from serving.gateway.metrics import Metrics
 from tests.serving.up.server import served
 from trials.system import free_ports
+from understudy.config import Config
 from understudy.state import StateDir
 
 Asked = Callable[..., tuple[int, list[str]]]
@@ -139,3 +142,20 @@ def test_what_a_gateway_lost_is_told_aloud() -> None:
     assert [line for line in told if "dropped 12 events" in line and "room" in line]
     assert [line for line in told if "3 events" in line and "dead list" in line]
     assert len(told) == 2
+
+
+def test_how_the_student_learns_and_a_teacher_that_changed_are_notes(state_dir: StateDir) -> None:
+    engine = {"url": "http://127.0.0.1:1/v1", "model": "big"}
+    config = Config({"engines": {"teacher": engine}})
+    assert list(doctor.notes(config, state_dir)) == []
+    write_knowledge(state_dir, Knowledge(teacher="external", student="v1", level="text", why="no log-probabilities"))
+    change = TeacherChange(at=time.time(), what=("system_fingerprint is b, was a",))
+    old = TeacherChange(at=time.time() - 30 * 86_400, what=("system_fingerprint is a, was none",))
+    found = TeacherFindings(**engine, asked=1.0, error="429", changes=(old, change))
+    write_findings(state_dir, found)
+    learns, away, changed = doctor.notes(config, state_dir)
+    assert learns == "v1 learns by the teacher's text alone: no log-probabilities"
+    assert "could not be asked what it gives: 429" in away
+    assert changed.endswith("answers otherwise than before: system_fingerprint is b, was a")
+    write_findings(state_dir, found.model_copy(update={"url": "http://elsewhere/v1"}))
+    assert len(list(doctor.notes(config, state_dir))) == 1

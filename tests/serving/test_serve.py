@@ -119,6 +119,7 @@ def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_el
     assert spent["primary"] > 0
     assert spent["shadow"] > 0
     assert (spent["scoring"], spent["cap"]) == (0, 1_000_000)
+    assert spent["probes"] > 0
     for path in ("/rounds", "/rollback", "/promote"):
         refused = own.admin("POST", path, json={"version": "v1"} if path == "/promote" else {})
         assert refused.status_code == 409

@@ -52,7 +52,7 @@ def _by_parent(context: Context, texts: Sequence[Text]) -> tuple[dict[str, Any],
     config, parent = context.config, context.round.parent
     context.registry.verify(parent)
     device = models.pick_device(config.device)
-    with closing(LocalScorer(context.registry.path(parent), top_k=config.top_k, device=device)) as scorer:
+    with closing(LocalScorer(context.registry.path(parent), top_k=context.top_k, device=device)) as scorer:
         kept = score_known(context.folder("score"), scorer, known, context.progress("score"))
     told = {"known": len(kept), "known_seconds": round(context.clock() - began, 3)}
     return told, [text for text in texts if text.key not in kept]

@@ -71,14 +71,16 @@ def select_stage(context: Context) -> StageOutcome:
 def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[str, int]]:
     """What there is of the round's teacher; what is kept out: text of former ones, and the parent's own too old."""
     source, parent, teacher = context.source, context.round.parent, context.round.teacher
+    since = context.knowledge.since
     given = (
         source.fresh(trained_up_to(_before(context)), parent),
         source.hard(context.config.max_hard * POOL_FACTOR),
         source.anchors(MOST_ANCHORS),
     )
-    fresh, hard, anchors = (of_teacher(samples, teacher) for samples in given)
-    former = {sample.id for samples in given for sample in samples if sample.teacher != teacher}
-    left = len(former) + reservoir.forget_teachers(teacher)
+    fresh, hard, anchors = (of_teacher(samples, teacher, since) for samples in given)
+    ours = {sample.id for sample in (*fresh, *hard, *anchors)}
+    former = {sample.id for samples in given for sample in samples} - ours
+    left = len(former) + reservoir.forget_teachers(teacher, since)
     old = too_old(fresh, hard)
     texts = {s.id for s in (*fresh, *hard) if s.id in old and s.student == parent and s.student_text}
     kept_out = {"former_teacher": left, "student_text_too_old": len(texts)}

@@ -74,7 +74,37 @@ class SpendingStatus(ControlReply):
     primary: int
     shadow: int
     scoring: int
+    probes: int = 0
     cap: int | None = None
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.primary + self.shadow + self.scoring + self.probes
+
+
+class TeacherChangeRow(ControlReply):
+    """What the teacher answered otherwise than before; `replaced`: so much of it that it is another model."""
+
+    at: float
+    what: list[str]
+    replaced: bool
+
+
+class TeacherStatus(ControlReply):
+    """A teacher that somebody else runs, as its fixed probes found it."""
+
+    gives: str | None
+    """In words; None before it answered."""
+    asked: float | None
+    """When, in seconds since the epoch."""
+    served: str
+    """What it calls the model that answers."""
+    fingerprint: str
+    error: str
+    """Why it could not be asked the last time; empty where it could."""
+    changes: list[TeacherChangeRow]
+    """Of the last seven days."""
 
 
 class RoundStatus(ControlReply):
@@ -130,6 +160,8 @@ class StatusReply(ControlReply):
     pool: PoolReply
     spending: SpendingStatus | None = None
     """None without an external teacher, or where it cannot be read."""
+    teacher: TeacherStatus | None = None
+    """None where the teacher is a version of ours."""
     learning: LearningStatus = LearningStatus(possible=True)
     round: RoundStatus
     rollout: RolloutStatus | None

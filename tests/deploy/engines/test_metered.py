@@ -133,5 +133,5 @@ async def test_copies_are_counted_and_end_at_the_cap_of_the_day(api: Api, redis_
         passed += 1.0
     with pytest.raises(OverBudget, match="30 tokens of today"):
         await engine.chat(ASK, version="external", max_tokens=8)
-    assert (spending.today(), api.asked) == ({"primary": 0, "shadow": 30, "scoring": 0}, 2)
+    assert (spending.today(), api.asked) == ({"primary": 0, "shadow": 30, "scoring": 0, "probes": 0}, 2)
     assert await engine.running() == 0

@@ -26,7 +26,7 @@ def test_they_are_counted_by_purpose_and_day_and_kept_over_a_restart(redis_url: 
     passed += FRESH
     assert spending.over()
     assert begun(100).over()
-    assert begun(100).today() == {"primary": 10, "shadow": 40, "scoring": 50}
+    assert begun(100).today() == {"primary": 10, "shadow": 40, "scoring": 50, "probes": 0}
     assert not begun(None).over()
     now += 86_400
     passed += FRESH

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from online_distill.data.material import asked, gather, too_old
+from online_distill.data.material import asked, gather, of_teacher, too_old
 from online_distill.data.reservoir import Reservoir
 from tests.online_distill.world import make_samples
 
@@ -49,3 +49,13 @@ def test_a_wrong_fact_that_the_checks_let_pass_is_taken_as_an_old_failure_with_t
     assert [(row.id, row.kind, row.weight, row.role) for row in found.old] == [(wrong.id, "logic", 3.0, "hard")]
     assert found.old[0].teacher_text == wrong.teacher_text
     assert [row.student_text for row in found.general] == [""] * 4
+
+
+def test_text_of_another_teacher_is_left_out_by_name_and_by_when_the_name_changed_hands() -> None:
+    samples = make_samples(4)
+    others = [samples[0].model_copy(update={"teacher": "t0"}), *samples[1:]]
+    assert of_teacher(others, "t1") == samples[1:]
+    assert of_teacher(others, "t1", since=samples[2].at) == samples[2:]
+    reservoir = Reservoir(rows=list(gather([], [], others, Reservoir(), "v1").general))
+    assert reservoir.forget_teachers("t1", samples[2].at) == 2
+    assert {row.exchange for row in reservoir.rows} == {sample.exchange for sample in samples[2:]}

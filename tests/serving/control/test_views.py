@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi.testclient import TestClient
 
+from deploy.engines.findings import TeacherChange, TeacherFindings, write_findings
 from deploy.engines.knowledge import Knowledge, write_knowledge
 from deploy.rounds.store import FileRounds
+from deploy.routing.document import EXTERNAL, SlotView
 from serving.control import printing
 from serving.control.pages.round import round_page
 from serving.control.replies.rounds import RoundReport
@@ -69,3 +73,26 @@ def test_learning_by_text_alone_is_said_of_now_and_of_each_round(admin: TestClie
     assert "learned by the teacher's text alone: two tokenizers" in page
     write_knowledge(world.state, Knowledge(teacher="t0", student="v1", level="text", why="a former teacher's"))
     assert "by" not in admin.get("/status").json()["learning"]
+
+
+def test_a_teacher_of_somebody_else_is_shown_with_what_it_answers_otherwise(admin: TestClient, world: World) -> None:
+    assert "teacher" not in admin.get("/status").json() or admin.get("/status").json()["teacher"] is None
+    deployment = world.conductor.deployment
+    slot = SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url="http://h/v1", model="big")
+    deployment.settings = replace(deployment.settings, teacher=slot)
+    told = StatusReply.model_validate(admin.get("/status").json())
+    assert "was not asked yet what it gives" in printing.status(told)
+    now = deployment.clock()
+    change = TeacherChange(at=now, what=("the model's own name is big-2, was big-1",), replaced=True)
+    found = TeacherFindings(url="http://h/v1", model="big", asked=now, served="big-2", changes=(change,), error="429")
+    write_findings(world.state, found)
+    told = StatusReply.model_validate(admin.get("/status").json())
+    assert told.teacher is not None
+    assert (told.teacher.gives, told.teacher.changes[0].replaced) == ("text", True)
+    text = printing.status(told)
+    assert "teacher (big-2) gives text; asked in vain: 429" in text
+    assert "WARNING the teacher answers otherwise since" in text
+    write_findings(world.state, found.model_copy(update={"model": "another"}))
+    told = StatusReply.model_validate(admin.get("/status").json())
+    assert told.teacher is not None
+    assert (told.teacher.gives, told.teacher.changes) == (None, [])

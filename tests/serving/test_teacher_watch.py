@@ -1,0 +1,114 @@
+"""A teacher of somebody else is watched: what it gives, when it is another one, and what it costs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from starlette.responses import JSONResponse
+
+from deploy.engines.external import ExternalEngine
+from deploy.engines.findings import TeacherFindings, read_findings
+from feedback.store.keys import RedisKeys
+from feedback.store.spending import Spending
+from serving.teacher_watch import HOUR, RETRY, TeacherWatch
+from tests.deploy.fleet import World
+from tests.onboard.models import tiny
+from tests.waiting import eventually
+from trials.api import PlayedApi, played
+from understudy.state import StateDir
+
+KEY = "sk-of-the-watched"
+
+
+class Watched:
+    """A watch, its clock, its account and the system that it belongs to."""
+
+    def __init__(self, state: StateDir, url: str, redis_url: str, cap: int | None = None) -> None:
+        self.world, self.now = World(state), 1_000_000.0
+        self.engine = ExternalEngine(url=url, model="big", api_key_env="WATCHED_KEY", probe_hours=12)
+        self.spending = Spending(
+            redis.Redis.from_url(redis_url), RedisKeys("us:"), cap, lambda: self.now, lambda: self.now
+        )
+        self.watch = self.begun()
+
+    def begun(self) -> TeacherWatch:
+        """As after a restart of the controller."""
+        return TeacherWatch(self.engine, self.world.state, lambda: self.spending, lambda: self.now)
+
+    def found(self) -> TeacherFindings | None:
+        self.watch(self.world.conductor.context)
+        return read_findings(self.world.state)
+
+    def until(self, asked: float) -> TeacherFindings:
+        eventually(lambda: (found := self.found()) is not None and found.asked == asked, 60, "an answer")
+        found = self.found()
+        assert found is not None
+        return found
+
+    def audit(self, action: str) -> list[dict[str, Any]]:
+        return [e["details"] for e in self.world.conductor.deployment.audit.entries() if e["action"] == action]
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedApi]:
+    monkeypatch.setenv("WATCHED_KEY", KEY)
+    with played(tiny(tmp_path / "one", layers=2), KEY) as made:
+        yield made
+
+
+def test_another_model_at_the_same_address_is_named_by_log_audit_and_findings(
+    api: PlayedApi, state_dir: StateDir, redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(state_dir, api.url, redis_url)
+    first = watched.until(watched.now)
+    assert (first.gives, first.changes) == ("text", ())
+    assert watched.audit("teacher.found") == [{"url": api.url, "gives": "text"}]
+    assert watched.spending.today()["probes"] > 100
+    asked = len(api.asked)
+    watched.now += 11 * HOUR
+    watched.watch = watched.begun()
+    watched.found()
+    assert len(api.asked) == asked  # not before its time, over a restart either
+    api.load(tiny(tmp_path / "two", seed=9, layers=2))
+    api.served = "big-2"
+    watched.now += HOUR
+    with caplog.at_level(logging.WARNING, "understudy.controller"):
+        found = watched.until(watched.now)
+    (change,) = found.changes
+    assert change.replaced
+    assert "the model's own name is big-2, was big-1" in change.what
+    assert watched.audit("teacher.changed")[0]["what"] == list(change.what)
+    assert "answers otherwise than before" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_one_that_does_not_answer_is_said_and_asked_again(api: PlayedApi, state_dir: StateDir, redis_url: str) -> None:
+    api.failures = [JSONResponse({"error": {"message": f"no, {KEY}"}}, 401)]
+    watched = Watched(state_dir, api.url, redis_url)
+    eventually(lambda: (found := watched.found()) is not None and "401" in found.error, 60, "an error")
+    assert KEY not in (state_dir.registry / "external-teacher.json").read_text()
+    watched.now += RETRY
+    found = watched.until(watched.now)
+    assert found.error == ""
+    api.failures = [JSONResponse({}, 500)]
+    watched.now += 12 * HOUR
+    eventually(lambda: (now := watched.found()) is not None and "500" in now.error, 60, "an error")
+    kept = watched.found()
+    assert kept is not None
+    assert kept.answers == found.answers  # what was known stays known
+
+
+def test_nothing_is_asked_while_the_days_tokens_are_spent(api: PlayedApi, state_dir: StateDir, redis_url: str) -> None:
+    watched = Watched(state_dir, api.url, redis_url, cap=50)
+    watched.spending.add("primary", 50)
+    watched.found()
+    eventually(lambda: watched.watch._asking is not None and not watched.watch._asking.is_alive(), 30, "a look")
+    watched.found()
+    assert (api.asked, watched.found()) == ([], None)
+    watched.now += 24 * HOUR
+    assert watched.until(watched.now).gives == "text"
