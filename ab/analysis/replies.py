@@ -12,7 +12,7 @@ from ab.sequential.judging import KpiFinding, RailFinding
 
 def as_json(result: ExperimentResult, tally: ArmTally) -> dict[str, Any]:
     """With `comparisons` for each further arm where there are more than two; what is not finite is null."""
-    parts = [_comparison(pair, result.significant) for pair in result.comparisons]
+    parts = [told(pair, result.significant) for pair in result.comparisons]
     first = parts[0] if parts else {"primary": None, "secondary": [], "guardrails": []}
     reply = {
         "units": dict(result.units),
@@ -27,7 +27,8 @@ def as_json(result: ExperimentResult, tally: ArmTally) -> dict[str, Any]:
     return reply
 
 
-def _comparison(pair: Comparison, significant: frozenset[str]) -> dict[str, Any]:
+def told(pair: Comparison, significant: frozenset[str]) -> dict[str, Any]:
+    """Two arms; `significant` names the secondary KPIs that Holm's procedure takes for proven."""
     return {
         "old": pair.old,
         "new": pair.new,

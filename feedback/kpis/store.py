@@ -56,18 +56,19 @@ class KpiStore:
             for kpi, of in sorted(counts.items())
         }
 
-    def cohorts(self, kind: By) -> dict[str, dict[int, dict[str, float]]]:
+    def cohorts(self, kind: By, within: str = "") -> dict[str, dict[int, dict[str, float]]]:
         """Sums over distinct users by group and hour of first exposure (hours since the epoch); see `figures.Sums`.
 
-        Experiments are named `<id>:<arm>:<phase>`. Cohorts of a group add; a user is in one of them.
+        Experiments are named `<id>:<arm>:<phase>`. Cohorts of a group add; a user is in one of them. Only groups whose
+        names begin with `within`.
         """
         found: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
-        head = f"{kind}:"
+        head = f"{kind}:{within}"
         with redis_errors():
             names = sorted(name.decode() for name in self._redis.hkeys(self._keys.cohorts))
             wanted = [name for name in names if name.startswith(head)]
             for name, sums in zip(wanted, self._hashes(wanted), strict=True):
-                group, _, hour = name.removeprefix(head).rpartition(":")
+                group, _, hour = name.removeprefix(f"{kind}:").rpartition(":")
                 found[group][int(hour)] = {field.decode(): float(value) for field, value in sums.items()}
         return dict(sorted(found.items()))
 
@@ -79,6 +80,14 @@ class KpiStore:
             if version == candidate:
                 found[phase][side] = added(parts.values())
         return dict(found)
+
+    def arms(self, experiment: str) -> dict[int, dict[str, dict[int, dict[str, float]]]]:
+        """{phase: {arm: {hour: sums}}} of an experiment."""
+        found: dict[int, dict[str, dict[int, dict[str, float]]]] = defaultdict(dict)
+        for group, hours in self.cohorts("experiment", f"{experiment}:").items():
+            arm, _, phase = group.removeprefix(f"{experiment}:").rpartition(":")
+            found[int(phase)][arm] = hours
+        return dict(sorted(found.items()))
 
     def figures(self, kind: By, wanted: dict[str, Figure]) -> dict[str, dict[str, Estimate]]:
         """The figures `wanted` of each group, over distinct users."""

@@ -24,10 +24,10 @@ from serving.control.replies.dead import LetterReply, LettersReplayedReply, Lett
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
-    ExperimentResultsReply,
     ExperimentsReply,
     ExperimentStoppedReply,
 )
+from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, VersionsReply

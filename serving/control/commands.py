@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
+from serving.control.pages.results import results_page
 from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
@@ -23,10 +24,10 @@ from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
-    ExperimentResultsReply,
     ExperimentsReply,
     ExperimentStoppedReply,
 )
+from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionPage, VersionsReply
@@ -198,7 +199,7 @@ def experiment(argv: list[str]) -> int:
     if options.action == "show":
         return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, printing.experiment)
     answer = admin.get(f"/experiments/{options.name}/results")
-    return _show(options, answer, ExperimentResultsReply, printing.results)
+    return _show(options, answer, ExperimentResultsReply, results_page)
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:

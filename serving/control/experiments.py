@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 from ab.applying import changes, warnings
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
 from serving.control.replies.experiments import (
-    ArmCount,
     ExperimentAppliedReply,
     ExperimentReply,
-    ExperimentResultsReply,
     ExperimentState,
     ExperimentStoppedReply,
 )
+from serving.control.replies.results import ExperimentResultsReply
+from serving.control.results import results
 from serving.control.sources import Sources
-from understudy.errors import BadRequest, Conflict, NotFound
+from understudy.errors import BadRequest, Conflict, NotFound, Unavailable
 
 
 class UnknownKpi(BadRequest):
@@ -74,24 +76,18 @@ class Experiments:
         return ExperimentStoppedReply(id=name, epoch=epoch)
 
     def results(self, name: str) -> ExperimentResultsReply:
-        """Exposures by arm; this release counts and does not decide.
+        """What its units say now.
 
         Raises:
             NotFound: no such experiment.
-            Unavailable: the counts cannot be read, which is not the same as none.
+            Unavailable: the counts cannot be read, which is not the same as none; then nothing is decided.
         """
         plan, state = self._find(name)
-        arms = self._sources.exposures(name)
-        units = sum(int(row["units"]) for row in arms.values())
-        none = {"exposures": 0, "units": 0}
-        return ExperimentResultsReply(
-            id=name,
-            state=state,
-            arms={arm: ArmCount.model_validate(arms.get(arm, none)) for arm in plan.arms},
-            planned_units=plan.stop.planned_units,
-            decision="not yet",
-            why=f"{units} of {plan.stop.planned_units} planned units seen; this release counts and does not decide",
-        )
+        try:
+            counted = self._sources.arms(name)
+        except Unavailable as error:
+            raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
+        return results(plan, state, counted, {}, self._sources.ratios, {}, time.time())
 
     def _active(self) -> tuple[Experiment, ...]:
         document = self._conductor.document

@@ -12,7 +12,6 @@ from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
-    ExperimentResultsReply,
     ExperimentsReply,
     ExperimentStoppedReply,
 )
@@ -281,13 +280,6 @@ def experiment(value: ExperimentReply) -> str:
     lines += [f"guardrail   {_pairs(one.model_dump(exclude_none=True))}" for one in value.guardrails]
     lines.append(f"stop        {_pairs(value.stop.model_dump(exclude_none=True))}")
     return "\n".join(lines)
-
-
-def results(value: ExperimentResultsReply) -> str:
-    """`GET experiments/ID/results`."""
-    rows = [(arm, count.exposures, count.units) for arm, count in value.arms.items()]
-    head = f"{value.id}: {value.state}; decision: {value.decision} ({value.why})"
-    return f"{head}\n{table(('arm', 'exposures', 'units'), rows)}"
 
 
 def _pairs(given: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
 from feedback.kpis.forgetting import forget_tenant
 from feedback.kpis.names import counted
+from feedback.kpis.ratios import ratios
 from feedback.kpis.store import By, KpiStore
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
@@ -46,6 +47,8 @@ class Sources:
     def __init__(self, config: Config, redis: RedisConfig) -> None:
         self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
+        self.ratios = ratios(config.section(KpisConfig))
+        """By which an experiment can be judged."""
         self._figures = figures(config.section(KpisConfig))
         teacher = external_engines(config).get("teacher")
         self._cap = None if teacher is None else teacher.daily_tokens
@@ -89,6 +92,11 @@ class Sources:
         """Exposures and units by arm of an experiment."""
         self._need()
         return self._kpis.exposures(experiment)
+
+    def arms(self, experiment: str) -> dict[int, dict[str, dict[int, dict[str, float]]]]:
+        """Sums over distinct users of an experiment by phase, arm and hour of first exposure."""
+        self._need()
+        return self._kpis.arms(experiment)
 
     def dead(self) -> Dead:
         """The dead letters of the bus."""

@@ -35,21 +35,3 @@ class ExperimentStoppedReply(ControlReply):
 
     id: str
     epoch: int
-
-
-class ArmCount(ControlReply):
-    """Exposures of an arm, and its distinct units, as far as rows were not refused."""
-
-    exposures: int
-    units: int
-
-
-class ExperimentResultsReply(ControlReply):
-    """What an experiment counted."""
-
-    id: str
-    state: ExperimentState
-    arms: dict[str, ArmCount]
-    planned_units: int
-    decision: str
-    why: str

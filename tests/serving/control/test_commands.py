@@ -101,7 +101,7 @@ def test_an_experiment_is_applied_from_a_file_and_stopped(said: Said, tmp_path: 
     file.write_text("id: half\narms: {teacher: 0.5, student: 0.5}\n")
     assert said("experiment", "apply", str(file)).startswith("half applies from epoch ")
     assert "half" in said("experiment", "list")
-    assert json.loads(said("experiment", "results", "half", "--json"))["decision"] == "not yet"
+    assert json.loads(said("experiment", "results", "half", "--json"))["decision"] == "keep running"
     assert said("experiment", "stop", "half").endswith("its results stay")
 
 
@@ -144,8 +144,8 @@ def test_an_experiment_is_shown_and_stopped_in_words(said: Said, world: World, t
     assert "when        tenant shop" in shown
     assert "guardrail   kpi latency_p99, max_ratio 1.3" in shown
     results = said("experiment", "results", "half")
-    assert results.startswith("half: active; decision: not yet")
-    assert "student  0          0" in results
+    assert results.startswith("not enough data: no unit has been exposed to teacher nor to student yet")
+    assert "0 of 10,000 planned" in results
     assert json.loads(said("experiment", "results", "half", "--json"))["arms"]["student"]["units"] == 0
     said("experiment", "stop", "half", "--why", "no effect")
     entries = [entry for entry in world.conductor.deployment.audit.entries() if entry["action"] == "experiment.stopped"]

@@ -15,10 +15,10 @@ from serving.control.replies.counts import AuditReply, KpisReply, PoolReply, Pur
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
-    ExperimentResultsReply,
     ExperimentsReply,
     ExperimentStoppedReply,
 )
+from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundRequestedReply, RoundsReply
 from serving.control.replies.status import RolloutStatus, SlotStatus, StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, TakenBack, VersionsReply

@@ -1,0 +1,37 @@
+"""The units of an experiment's phases, from sums over distinct users by arm and hour of first exposure. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from ab.analysis.assessing import Column, PhaseUnits
+from ab.sequential.effects import Side
+from feedback.kpis.figures import Sums, added
+from feedback.kpis.ratios import CellRatio, side
+
+Hourly = Mapping[int, Sums]
+"""Sums by hour of first exposure, in hours since the epoch."""
+
+
+def phase_units(
+    wanted: Iterable[str], known: Mapping[str, CellRatio], shares: Mapping[str, float], arms: Mapping[str, Hourly],
+    until: float = math.inf,
+) -> PhaseUnits:  # fmt: skip
+    """One phase, as far as its units were exposed before the hour `until`; KPIs that are no ratio are left out."""
+    sums = {arm: added(part for hour, part in hours.items() if hour < until) for arm, hours in arms.items()}
+    units = {arm: round(of.get("users", 0.0)) for arm, of in sums.items()}
+    ratios = [(kpi, known[kpi]) for kpi in wanted if kpi in known]
+    sides: dict[tuple[str, Column], Side] = {
+        (arm, (kpi, None)): found for arm, of in sums.items() for kpi, ratio in ratios if (found := side(of, ratio)).n
+    }
+    return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides)
+
+
+def looks(arms: Iterable[Hourly], most: int) -> list[int]:
+    """Hours at which something new was counted, thinned to `most` and always with the last."""
+    hours = sorted({hour + 1 for part in arms for hour in part})
+    if len(hours) <= most:
+        return hours
+    step = (len(hours) - 1) / (most - 1)
+    return sorted({hours[round(at * step)] for at in range(most)})

@@ -1,0 +1,130 @@
+"""`understudy experiment results ID`: the answer in one sentence, then what it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serving.control.printing import table, when
+from serving.control.replies.results import (
+    ArmComparison,
+    BusinessResult,
+    ExperimentResultsReply,
+    GuardrailResult,
+    KpiResult,
+)
+
+SHARE = 100.0
+
+
+def results_page(value: ExperimentResultsReply) -> str:
+    """One sentence; KPIs; units; what would change the answer; sample ratio; phases; the business table."""
+    parts = (
+        _answer(value),
+        _table(value.comparisons),
+        _units(value),
+        _outlook(value),
+        _phases(value),
+        _business(value),
+    )
+    return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
+
+
+def _answer(value: ExperimentResultsReply) -> Iterator[str]:
+    yield f"{value.decision}: {value.why}"
+    if value.state == "stopped":
+        yield f"{value.id} is stopped; what it counted stays, and feedback that is late still counts"
+
+
+def _table(pairs: list[ArmComparison]) -> Iterator[str]:
+    rows = []
+    for pair in pairs:
+        arms = f"{pair.new} - {pair.old}"
+        if pair.primary is not None:
+            rows.append(_kpi(pair.primary, arms, "primary"))
+        rows += [_kpi(one, arms, "secondary") for one in pair.secondary]
+        rows += [_rail(one, arms) for one in pair.guardrails]
+    if rows:
+        yield table(("KPI", "is", "arms", "effect", "interval", "limit", "verdict"), rows)
+
+
+def _kpi(one: KpiResult, arms: str, role: str) -> tuple[str | None, ...]:
+    limit = f"{one.test} {one.margin:g}" if one.margin else one.test
+    verdict = one.verdict if one.significant is None else ("significant" if one.significant else "not significant")
+    share = is_share(one)
+    return one.kpi, role, arms, figure(one.effect, share), interval(one.lower, one.upper, share), limit, verdict
+
+
+def _rail(one: GuardrailResult, arms: str) -> tuple[str | None, ...]:
+    return (
+        one.kpi, "guardrail", arms, _signed(one.worse), interval(one.lower, one.upper, False), one.limit, one.verdict,
+    )  # fmt: skip
+
+
+def _units(value: ExperimentResultsReply) -> Iterator[str]:
+    days = "" if value.days is None else f", day {value.days:.1f} of {value.max_days:g}"
+    yield f"units   {value.reached_units:,} of {value.planned_units:,} planned{days}"
+    for arm, one in value.arms.items():
+        fell = f", {one.fell_back:,} of them answered by another arm" if one.fell_back else ""
+        yield f"        {arm} {one.units:,}{fell}"
+    ratio = value.sample_ratio
+    verdict = "as asked for" if ratio.verdict == "fits" else "ALARM: not in the shares asked for"
+    yield f"shares  {verdict} (p {ratio.p_sequential:.3g} at every look together, {ratio.p_fixed:.3g} at this one)"
+
+
+def _outlook(value: ExperimentResultsReply) -> Iterator[str]:
+    if value.outlook:
+        yield "what would change the answer"
+        yield from (f"  {line}" for line in value.outlook)
+
+
+def _phases(value: ExperimentResultsReply) -> Iterator[str]:
+    if len(value.phases) > 1:
+        rows = [
+            (one.number, None if one.since is None else when(one.since), *(
+                f"{arm} {share:g}: {one.units.get(arm, 0):,}" for arm, share in one.shares.items()
+            ))
+            for one in value.phases
+        ]  # fmt: skip
+        arms = [""] * max(len(one.shares) for one in value.phases)
+        yield "effects are computed within phases and then combined"
+        yield table(("phase", "since (UTC)", *arms), rows)
+
+
+def _business(value: ExperimentResultsReply) -> Iterator[str]:
+    rows = [
+        (line, one.kpi, one.arm, figure(one.effect, one.kpi != "session_turns"),
+         None if one.percent is None else f"{one.percent:+.1f} %",
+         interval(one.lower, one.upper, one.kpi != "session_turns"), _narrow(one))
+        for line, of in value.business.items() for one in of if one.n
+    ]  # fmt: skip
+    if rows:
+        yield "business, within 30 days of the first exposure"
+        yield table(("line", "KPI", "arm", "effect", "per cent", "95 % interval", "width"), rows)
+
+
+def _narrow(one: BusinessResult) -> str | None:
+    if one.missing is None:
+        return None
+    return "narrow enough" if one.missing == 0 else f"{one.missing:,} users an arm missing"
+
+
+def is_share(one: KpiResult) -> bool:
+    """Whether a KPI is shown in points."""
+    return all(x is not None and abs(x) <= 1 for x in (one.old, one.new))
+
+
+def figure(value: float | None, share: bool) -> str | None:
+    """An effect, in points where it is a share."""
+    return None if value is None else f"{SHARE * value:+.2f} points" if share else _signed(value)
+
+
+def interval(lower: float | None, upper: float | None, share: bool) -> str | None:
+    """Both ends."""
+    if lower is None or upper is None:
+        return None
+    scale = SHARE if share else 1.0
+    return f"{scale * lower:+.4g} to {scale * upper:+.4g}"
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:+.4g}"

@@ -1,0 +1,136 @@
+"""What an experiment's units say, at one look."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from serving.control.replies.base import ControlReply
+
+Decided = Literal["keep running", "ship", "stop for harm", "stop for futility", "sample-ratio alarm", "not enough data"]
+
+
+class ArmUnits(ControlReply):
+    """Distinct units of an arm over all phases."""
+
+    units: int
+    fell_back: int | None = None
+    """Of these, units that another arm answered at least once, and that count for their own all the same."""
+
+
+class FixedInterval(ControlReply):
+    """What one look at a horizon fixed beforehand would say."""
+
+    lower: float | None
+    upper: float | None
+    p: float
+
+
+class KpiResult(ControlReply):
+    """A KPI of an arm less that of the first; what is not known is null."""
+
+    kpi: str
+    test: str
+    effect: float | None
+    lower: float | None
+    upper: float | None
+    p: float
+    fixed: FixedInterval
+    old: float | None
+    new: float | None
+    n: int
+    """Units of both arms that have it."""
+    margin: float = 0.0
+    verdict: str
+    significant: bool | None = None
+    """Of a secondary KPI: whether Holm's procedure takes it for proven."""
+
+
+class GuardrailResult(ControlReply):
+    """How much worse, and both edges."""
+
+    kpi: str
+    limit: str
+    worse: float | None
+    lower: float | None
+    upper: float | None
+    verdict: str
+
+
+class ArmComparison(ControlReply):
+    """The first arm against another."""
+
+    old: str
+    new: str
+    primary: KpiResult | None
+    secondary: list[KpiResult]
+    guardrails: list[GuardrailResult]
+
+
+class SampleRatioResult(ControlReply):
+    """Whether units arrive in the shares asked for; an alarm below 0.001."""
+
+    p_fixed: float
+    p_sequential: float
+    verdict: Literal["fits", "alarm"]
+
+
+class BusinessResult(ControlReply):
+    """A KPI of the business table: effect absolute and in per cent, always-valid 95 % interval, and its width."""
+
+    kpi: str
+    arm: str
+    old: float | None
+    new: float | None
+    effect: float | None
+    percent: float | None
+    lower: float | None
+    upper: float | None
+    width: float | None
+    wanted: float | None
+    """Width below which the interval is narrow enough."""
+    missing: int | None
+    """Users still missing in each arm; null: nothing can be said yet."""
+    n: int
+
+
+class PhaseResult(ControlReply):
+    """A time in which nobody changed shares or versions."""
+
+    number: int
+    since: float | None
+    shares: dict[str, float]
+    units: dict[str, int]
+
+
+class EffectLook(ControlReply):
+    """The primary effect on all units exposed before `at` (seconds since the epoch)."""
+
+    at: float
+    units: int
+    effect: float | None
+    lower: float | None
+    upper: float | None
+
+
+class ExperimentResultsReply(ControlReply):
+    """What an experiment counted, and what that decides."""
+
+    id: str
+    state: Literal["active", "stopped"]
+    decision: Decided
+    why: str
+    arms: dict[str, ArmUnits]
+    planned_units: int
+    reached_units: int
+    days: float | None
+    """Since the first exposure."""
+    max_days: float
+    sample_ratio: SampleRatioResult
+    comparisons: list[ArmComparison]
+    outlook: list[str]
+    """What would have to happen for the answer to change."""
+    phases: list[PhaseResult]
+    business: dict[str, list[BusinessResult]]
+    """By line of business; `all` is every one together."""
+    looks: dict[str, list[EffectLook]]
+    """The primary KPI of each further arm over time."""

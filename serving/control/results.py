@@ -1,0 +1,105 @@
+"""An experiment's results: what its units say now, and how that came about, look by look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
+
+from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
+from ab.analysis.business import BUSINESS, DAYS, business
+from ab.analysis.replies import told
+from ab.experiment import Experiment
+from ab.sequential.judging import judge
+from ab.sequential.outlook import outlook
+from ab.sequential.sample_ratio import ALARM
+from feedback.kpis.arms import Hourly, looks, phase_units
+from feedback.kpis.ratios import CellRatio
+from serving.control.replies.results import ExperimentResultsReply
+
+HOUR = 3600.0
+LOOKS = 120
+"""Points of the chart at most."""
+CountedPhases = Mapping[int, Mapping[str, Hourly]]
+"""{phase: {arm: {hour of first exposure: sums}}}"""
+
+
+def results(
+    experiment: Experiment,
+    state: Literal["active", "stopped"],
+    phases: CountedPhases,
+    shares: Mapping[int, Mapping[str, float]],
+    ratios: Mapping[str, CellRatio],
+    lines: Mapping[str, CountedPhases],
+    at: float,
+) -> ExperimentResultsReply:
+    """Of an experiment at the time `at`; `shares` by phase, those of the file where a phase is not there."""
+    wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
+    own = experiment.shares
+
+    def units(until: float = math.inf, of: CountedPhases = phases) -> list[PhaseUnits]:
+        return [phase_units(wanted, ratios, shares.get(n, own), arms, until) for n, arms in of.items()]
+
+    hours = looks((part for arms in phases.values() for part in arms.values()), LOOKS)
+    began = (hours[0] - 1) * HOUR if hours else None
+    days = None if began is None else max(0.0, (at - began) / 86_400)
+    seen = units()
+    found = assess(experiment, seen, days)
+    one_month = math.inf if began is None else began / HOUR + DAYS * 24
+    tables = {"all": units(one_month)} | {line: units(one_month, of) for line, of in sorted(lines.items())}
+    return ExperimentResultsReply.model_validate(
+        {
+            "id": experiment.id, "state": state, "decision": found.decision, "why": found.why,
+            "arms": {arm: {"units": n} for arm, n in found.units.items()},
+            "planned_units": experiment.stop.planned_units, "reached_units": sum(found.units.values()),
+            "days": days, "max_days": experiment.stop.max_days,
+            "sample_ratio": {
+                **asdict(found.sample_ratio), "verdict": "alarm" if found.sample_ratio.p_sequential < ALARM else "fits",
+            },
+            "comparisons": [_with_margin(told(pair, found.significant), experiment) for pair in found.comparisons],
+            "outlook": outlook(experiment, found),
+            "phases": [
+                {"number": n, "since": min(map(min, filter(None, arms.values()))) * HOUR, "shares": phase.shares,
+                 "units": phase.units} for (n, arms), phase in zip(phases.items(), seen, strict=True)
+            ],
+            "business": {line: _business(experiment, of) for line, of in tables.items()},
+            "looks": _looks(experiment, [(hour, units(hour)) for hour in hours]),
+        }
+    )  # fmt: skip
+
+
+def _with_margin(pair: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+    margins = {one.kpi: one.margin for one in experiment.secondary}
+    for one in pair["secondary"]:
+        one["margin"] = margins[one["kpi"]]
+    if experiment.primary is not None and pair["primary"] is not None:
+        pair["primary"]["margin"] = experiment.primary.margin
+    return pair
+
+
+def _business(experiment: Experiment, phases: Sequence[PhaseUnits]) -> list[dict[str, Any]]:
+    rows = business(phases, [str(arm) for arm in experiment.arms], experiment.stop.planned_units)
+    return [_finite({**asdict(row), "width": row.width}) for row in rows]
+
+
+def _looks(experiment: Experiment, seen: Sequence[tuple[int, Sequence[PhaseUnits]]]) -> dict[str, list[dict[str, Any]]]:
+    asked = experiment.primary
+    if asked is None:
+        return {}
+    first, *others = (str(arm) for arm in experiment.arms)
+    alpha = experiment.stop.alpha / max(1, len(others))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for other in others:
+        found[other] = []
+        for hour, phases in seen:
+            effect = whole_effect(phases, (first, other), (asked.kpi, None))
+            one = judge(asked, effect, alpha, experiment.stop.planned_units)
+            look = {"effect": effect.value, "lower": one.always.lower, "upper": one.always.upper}
+            found[other].append({"at": hour * HOUR, "units": effect.n, **_finite(look)})
+    return found
+
+
+def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not finite is null."""
+    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in row.items()}

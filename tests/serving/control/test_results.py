@@ -1,0 +1,134 @@
+"""Results of a running experiment: a decision and why, from what the workers counted; never a wrong "ship"."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from feedback.events import Exchange, Kpi
+from feedback.store.config import RedisConfig
+from serving.control.app import create_app
+from serving.control.pages.results import results_page
+from serving.control.replies.results import ExperimentResultsReply
+from serving.control.sources import Sources
+from tests.deploy.fleet import World
+from tests.feedback.applying import Applier, feedback
+from tests.feedback.factory import exchange
+from tests.serving.control.conftest import TOKEN
+from understudy.config import Config
+
+FILE: dict[str, Any] = {
+    "id": "e", "arms": {"teacher": 0.5, "student": 0.5},
+    "primary": {"kpi": "first_response_correct", "test": "non_inferiority", "margin": 0.012},
+    "guardrails": [{"kpi": "abnormal_termination", "max_increase": 0.05}],
+    "stop": {"planned_units": 20_000},
+}  # fmt: skip
+NOW = time.time()
+
+
+def traffic(users: int, right: dict[str, float], bad: dict[str, float] | None = None, judged: bool = True) -> list[Any]:
+    """Two requests of each user, every second user the student's, over the hours before now."""
+    chance = random.Random(5)
+    events: list[Exchange | Kpi] = []
+    for user in range(users):
+        arm = ("teacher", "student")[user % 2]
+        for turn in range(2):
+            n = 2 * user + turn
+            broke = chance.random() < (bad or {}).get(arm, 0.01)
+            at = NOW - 3600.0 * (40 - 40 * user / users) + turn
+            events.append(
+                exchange(n, unit=f"u{user}", session=f"s{user}", arm=arm, assigned=arm, experiment="e", at=at,
+                         status=503 if broke else 200)
+            )  # fmt: skip
+        if judged:
+            said = float(chance.random() < right[arm])
+            events.append(feedback(n, said, f"session:s{user}", kpi="first_response_correct", at=NOW))
+    return events
+
+
+@pytest.fixture
+def look(admin: TestClient, redis_url: str) -> Any:
+    """Apply, count, look: the reply, and the page."""
+
+    def run(events: list[Any], **changes: Any) -> tuple[dict[str, Any], str]:
+        assert admin.put("/experiments/e", json={**FILE, **changes}).status_code == 200
+        Applier(redis_url).events(events)
+        answer = admin.get("/experiments/e/results")
+        assert answer.status_code == 200, answer.text
+        return answer.json(), results_page(ExperimentResultsReply.model_validate(answer.json()))
+
+    return run
+
+
+def test_it_says_in_one_sentence_what_holds_and_in_a_table_what_it_stands_on(look: Any) -> None:
+    reply, page = look(traffic(1_200, {"teacher": 0.85, "student": 0.85}))
+    first = page.splitlines()[0]
+    assert first.startswith("keep running: the student answers right")
+    assert first.endswith("the margin is 1.2")
+    for words in (
+        "first_response_correct  primary", "abnormal_termination", "non_inferiority 0.012", "1,200 of 20,000 planned",
+        "as asked for", "what would change the answer", "18,800 more units", "users an arm missing",
+    ):  # fmt: skip
+        assert words in page, page
+    assert reply["sample_ratio"]["p_fixed"] == pytest.approx(1.0)
+    looks = reply["looks"]["student"]
+    assert len(looks) > 30
+    assert looks[-1]["units"] == reply["comparisons"][0]["primary"]["n"] == 1_200
+    assert looks[-1]["effect"] == reply["comparisons"][0]["primary"]["effect"]
+    widths = [one["upper"] - one["lower"] for one in looks if one["upper"] is not None]
+    assert widths[-1] < widths[1]
+    turns = next(row for row in reply["business"]["all"] if row["kpi"] == "session_turns")
+    assert (turns["effect"], turns["old"]) == (0.0, 2.0)
+
+
+def test_a_student_that_answers_wrong_or_breaks_off_is_stopped_for_harm(look: Any) -> None:
+    reply, page = look(traffic(600, {"teacher": 0.9, "student": 0.5}))
+    assert reply["decision"] == "stop for harm"
+    assert page.startswith("stop for harm: the student answers right 3")
+    assert "begin with another id" in page
+
+
+def test_a_guardrail_is_harm_whatever_the_primary_kpi_says(look: Any) -> None:
+    reply, _ = look(traffic(600, {"teacher": 0.5, "student": 0.9}, {"teacher": 0.01, "student": 0.4}))
+    assert (reply["decision"], "abnormal_termination" in reply["why"]) == ("stop for harm", True)
+
+
+def test_a_kpi_that_nobody_sends_an_arm_without_traffic_and_no_traffic_at_all_are_named(look: Any) -> None:
+    reply, page = look([])
+    assert (reply["decision"], "exposed to teacher nor to student" in reply["why"]) == ("not enough data", True)
+    reply, page = look(traffic(60, {}, judged=False))
+    assert (reply["decision"], reply["why"]) == (
+        "not enough data", "nobody has sent first_response_correct yet: `POST /v1/feedback` brings it",
+    )  # fmt: skip
+    assert "first_response_correct: nothing is concluded before each arm has enough units with it" in page
+
+
+def test_only_one_arm_with_traffic_is_never_shipped(look: Any) -> None:
+    events = [one for one in traffic(900, {"teacher": 0.5, "student": 1.0}) if getattr(one, "arm", "") != "teacher"]
+    reply, _ = look(events)
+    assert reply["decision"] == "sample-ratio alarm"
+
+
+def test_units_in_other_shares_than_asked_for_are_an_alarm(look: Any) -> None:
+    reply, page = look(traffic(2_000, {"teacher": 0.8, "student": 0.8}), arms={"teacher": 0.8, "student": 0.2})
+    assert reply["decision"] == "sample-ratio alarm"
+    assert "ALARM" in page
+
+
+def test_without_a_primary_kpi_there_is_no_chart_and_no_decision(look: Any) -> None:
+    reply, _ = look(traffic(60, {"teacher": 0.8, "student": 0.8}), primary=None)
+    assert (reply["decision"], reply["looks"]) == ("keep running", {})
+
+
+def test_without_redis_nothing_is_decided_and_it_says_so(world: World) -> None:
+    away = Sources(Config({}), RedisConfig(url="redis://127.0.0.1:1"))
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with TestClient(create_app(world.conductor, away, TOKEN), "http://t/admin/v1", headers=headers) as admin:
+        assert admin.put("/experiments/e", json=FILE).status_code == 200
+        answer = admin.get("/experiments/e/results")
+    assert answer.status_code == 503
+    assert "no decision on e" in answer.json()["error"]["message"]
