@@ -23,6 +23,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.rounds:main",
         "round after round without engines: what each wins, and what it loses of what was known",
     ),
+    "real": (
+        "bench.real.main:main",
+        "a language model that nobody here trained and a cut of it: agreement by minutes of rounds, cost of serving",
+    ),
     "statistics": (
         "bench.statistics:main",
         "how often results that are looked at all the time err: peeking, power, clusters, sample ratio",

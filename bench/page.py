@@ -14,6 +14,7 @@ from ab.matched import Matched
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.loop import TARGETS, asked
+from bench.real import telling
 from trials.system import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
@@ -299,6 +300,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "understudy bench rounds --steps 150 --new 160 --general 500 --judge 400 --judge-new 50 "
         "--json docs/benchmarks/rounds.json",
         rounds,
+    ),
+    "real": (
+        "A real language model",
+        "understudy bench real --minutes M --layers N --state DIR --json docs/benchmarks/real.json",
+        lambda report: telling.page(report, table),
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
     "faults-redis": (

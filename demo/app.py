@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Asked:
     ttft: float | None = None
     gap: float = 0.0
     gap_at: float = 0.0
-    fact: bool = False
+    fact: bool | None = None
     reply: str = ""
 
     def byte(self, before: float, now: float) -> None:
@@ -60,11 +61,26 @@ class Asked:
             self.ttft = now - self.t
 
 
-class Application:
-    """Sends until told to stop."""
+@dataclass(frozen=True, slots=True)
+class CustomerAsk:
+    """What a customer asks; `right` judges the reply, where anything is known of it."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
+    id: str
+    family: str
+    lang: str
+    messages: tuple[dict[str, str], ...]
+    right: Callable[[str], bool] | None = None
+
+
+AskNext = Callable[[random.Random, float], CustomerAsk]
+"""Gives what is asked next, so many seconds after the start."""
+
+
+class Application:
+    """Sends what is drawn until told to stop."""
+
+    def __init__(self, options: argparse.Namespace, draw: AskNext) -> None:
+        self._options, self._draw = options, draw
         self._random = random.Random(f"{options.seed}:{options.out.stat().st_size if options.out.exists() else 0}")
         self._client = openai.AsyncOpenAI(base_url=options.url, api_key="demo", max_retries=0, timeout=REQUEST_SECONDS)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,9 +93,9 @@ class Application:
             loop.add_signal_handler(number, self._stop.set)
         began = due = time.monotonic()
         while not self._stop.is_set():
-            family = self._family(time.monotonic() - began)
+            drawn = self._draw(self._random, time.monotonic() - began)
             if len(self._tasks) < IN_FLIGHT:
-                task = asyncio.create_task(self._one(family))
+                task = asyncio.create_task(self._one(drawn))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             due = max(due + self._random.expovariate(self._options.rate), time.monotonic() - 1)
@@ -92,19 +108,14 @@ class Application:
             await asyncio.gather(*late, return_exceptions=True)
         await self._client.close()
 
-    def _family(self, elapsed: float) -> Family:
-        drifting = elapsed >= self._options.warm_seconds and self._random.random() < self._options.drift_share
-        return "drift" if drifting else "general"
-
-    async def _one(self, family: Family) -> None:
-        asked = sample(self._random.randrange(10_000, 10**9), "traffic", family)
+    async def _one(self, asked: CustomerAsk) -> None:
         streamed = self._random.random() < self._options.stream_share
-        session = f"{family}-{self._random.randrange(10**9)}"
-        seen = Asked(time.time(), family, session, asked.lang, asked.id, asked.messages, streamed)
+        session = f"{asked.family}-{self._random.randrange(10**9)}"
+        seen = Asked(time.time(), asked.family, session, asked.lang, asked.id, asked.messages, streamed)
         try:
             await self._ask(seen)
             seen.ok = True
-            seen.fact = satisfied(asked, seen.reply)
+            seen.fact = asked.right(seen.reply) if asked.right else None
         except Exception as error:  # whatever it was, the customer has no reply: it counts as failed
             seen.error = f"{type(error).__name__}: {error}"[:300]
         except asyncio.CancelledError:
@@ -171,12 +182,24 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def drawing(options: argparse.Namespace) -> AskNext:
+    """Draws from the shop: what the student was taught, and later a share of the new kind."""
+
+    def draw(chance: random.Random, elapsed: float) -> CustomerAsk:
+        drifting = elapsed >= options.warm_seconds and chance.random() < options.drift_share
+        family: Family = "drift" if drifting else "general"
+        asked = sample(chance.randrange(10_000, 10**9), "traffic", family)
+        return CustomerAsk(asked.id, family, asked.lang, asked.messages, lambda reply: satisfied(asked, reply))
+
+    return draw
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run until a signal."""
     options = parser().parse_args(argv)
     options.out.parent.mkdir(parents=True, exist_ok=True)
 
-    asyncio.run(Application(options).run())
+    asyncio.run(Application(options, drawing(options)).run())
     return 0
 
 

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, NoReturn, cast
+
+from understudy.errors import UsageError
 
 ROLES = frozenset({"system", "developer", "user", "assistant"})
 ReplayMessage = dict[str, str]
@@ -118,6 +120,27 @@ def prompts(
             if limit and len(found) >= limit:
                 return found[:limit]
     return found
+
+
+def turns(path: Path) -> Iterator[tuple[int, list[Prompt]]]:
+    """Line number and the prompts of every row of a file in which each row must be a dialogue.
+
+    Raises:
+        UsageError: a row is none, or the file cannot be read; names the line.
+    """
+
+    def refuse(number: int, why: str) -> NoReturn:
+        raise UsageError(f"{path}, line {number}: {why}")
+
+    if not path.is_file():
+        raise UsageError(f"{path} is no file")
+    with opened(path) as rows:
+        for number, raw in numbered(rows, refuse):
+            try:
+                found = of_row(json.loads(raw), "all")
+            except (ValueError, TypeError, AttributeError, KeyError) as error:
+                refuse(number, str(error) or type(error).__name__)
+            yield number, found
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("understudy", "ab", "feedback", "deploy", "serving", "online_distill", "onboard")
-PACKAGES = (*PRODUCT, "demo", "bench", "trials")
+PACKAGES = (*PRODUCT, "demo", "examples", "bench", "trials")
 LONGEST_MODULE = 350
 FULLEST_FOLDER = 14
 ALIKE = {"bench"}

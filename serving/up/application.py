@@ -4,6 +4,7 @@ Each of these runs in a process of its own, so that the product never imports th
 `NAME.install --state DIR` puts its models into a fresh registry; with `--check` it prints what it lacks, one a line.
 `NAME.app` sends traffic and writes what it saw, as serving/up/show/traffic.py reads it.
 `NAME.questions --count N --out FILE` writes what the report asks, as serving/up/report/questions.py reads it.
+Each is given `up.application_options`, too.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ WAVE = 0
 CHECK_SECONDS = 60.0
 
 
-def lacking(up: UpConfig) -> Iterator[str]:
+def lacking(state: StateDir, up: UpConfig) -> Iterator[str]:
     """What the application lacks to fill a fresh registry, one sentence each."""
-    command = [*PYTHON, f"{up.application}.install", "--check"]
+    command = [*PYTHON, f"{up.application}.install", "--check", "--state", str(state.root), *more(up)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_SECONDS, env=environment())
     yield from done.stdout.splitlines()
     if done.returncode != 0 and not done.stdout:
@@ -34,7 +35,7 @@ def lacking(up: UpConfig) -> Iterator[str]:
 
 def installing(state: StateDir, up: UpConfig) -> Role:
     """Registers its models."""
-    return Role("install", (*PYTHON, f"{up.application}.install", "--state", str(state.root)), WAVE)
+    return Role("install", (*PYTHON, f"{up.application}.install", "--state", str(state.root), *more(up)), WAVE)
 
 
 def sending(state: StateDir, gateway: str, up: UpConfig) -> Role:
@@ -42,12 +43,18 @@ def sending(state: StateDir, gateway: str, up: UpConfig) -> Role:
     words = (
         f"{up.application}.app", "--url", f"{gateway}/v1", "--out", str(state.run / "traffic.jsonl"),
         "--rate", str(up.rate), "--stream-share", str(up.stream_share), "--users", str(up.users),
-        "--warm-seconds", str(up.warm_seconds), "--drift-share", str(up.drift_share),
+        "--warm-seconds", str(up.warm_seconds), "--drift-share", str(up.drift_share), *more(up),
     )  # fmt: skip
     return Role(NAME, (*PYTHON, *words), WAVE)
 
 
 def asking(up: UpConfig, out: Path) -> Role:
     """Writes the questions of the report to `out`."""
-    words = (f"{up.application}.questions", "--count", str(up.judged), "--out", str(out))
+    words = (f"{up.application}.questions", "--count", str(up.judged), "--out", str(out), *more(up))
     return Role("questions", (*PYTHON, *words), WAVE)
+
+
+def more(up: UpConfig) -> Iterator[str]:
+    """The words of `up.application_options`."""
+    for name, value in up.application_options.items():
+        yield from (f"--{name.replace('_', '-')}", str(value))

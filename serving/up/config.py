@@ -17,6 +17,10 @@ class UpConfig(Section):
 
     null: models of your own, imported before, and traffic of your own.
     """
+    application_options: dict[str, str | int | float] = Field(default_factory=dict)
+    """What each process of the application is given beside, such as {layers: 8} as `--layers 8`."""
+    state: str | None = None
+    """State directory where `--state` names none; null: .understudy. Other models, another directory."""
     rate: float = Field(default=5.0, gt=0, le=500)
     """Requests that the application sends in a second."""
     stream_share: float = Field(default=0.5, ge=0, le=1)
@@ -27,6 +31,8 @@ class UpConfig(Section):
     """How long only questions that the student was taught are sent."""
     drift_share: float = Field(default=0.55, ge=0, le=1)
     """Share of the new kind of question from then on."""
+    install_seconds: float = Field(default=180.0, gt=0)
+    """How long the application may take to put its models into a fresh registry."""
     min_memory_mib: int = Field(default=4000, ge=0)
     """Memory that must be free before anything starts."""
     ready_seconds: float = Field(default=240.0, gt=0)

@@ -31,7 +31,6 @@ from understudy.files import is_ready, write_atomic, write_json
 from understudy.process.ports import reached
 from understudy.state import StateDir
 
-INSTALL_SECONDS = 180.0
 QUESTION = {"model": "auto", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -60,6 +59,12 @@ def plan(options: UpOptions) -> LaunchPlan:
     port = 0 if given.section(RedisConfig).url else free_port()
     path = options.state.run / "config.yaml"
     raw = composed(given.raw, embedded(options.state, port).url)
+    if options.prompts is not None:
+        up = raw.get("up") or {}
+        raw["up"] = {
+            **up,
+            "application_options": {**up.get("application_options", {}), "prompts": str(options.prompts)},
+        }
     Config(raw, str(options.config or "defaults")).check()
     if options.until_swap and Config(raw).section(UpConfig).application is None:
         raise ConfigError(
@@ -103,16 +108,19 @@ async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor) -> N
         await supervisor.start(roles.redis_role(embedded(state, found.redis_port).command()))
     if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
-    if found.up.application and not any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+    begun = state.run / "installing"
+    if found.up.application and (begun.exists() or not any(map(is_ready, state.versions.glob("[!.]*")))):
+        begun.touch()
         await install_models(state, found.up)
+        begun.unlink()
     for role in roles.product_roles(state, found.config, found.engines):
         await supervisor.start(role)
 
 
 async def install_models(state: StateDir, up: UpConfig) -> None:
-    """Register the application's models."""
+    """Register the application's models; what a killed run had begun is gone on with."""
     log = state.logs / "install.log"
-    code = await run_once(application.installing(state, up), state.logs, INSTALL_SECONDS)
+    code = await run_once(application.installing(state, up), state.logs, up.install_seconds)
     if code != 0:
         last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
         raise UnderstudyError(f"the models of `{up.application}` could not be registered: {last} (log: {log})")

@@ -99,7 +99,7 @@ def missing_packages() -> Iterator[str]:
 
 def missing_models(state: StateDir, up: UpConfig) -> Iterator[str]:
     """A state with versions needs nothing; a fresh one needs what the application brings."""
-    if any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
+    if not up.application_options and any(is_ready(folder) for folder in state.versions.glob("[!.]*")):
         return
     if up.application is None:
         yield (
@@ -107,7 +107,7 @@ def missing_models(state: StateDir, up: UpConfig) -> Iterator[str]:
             f"--state {state.root}`, then one --as student"
         )
     else:
-        yield from application.lacking(up)
+        yield from application.lacking(state, up)
 
 
 def too_little_memory(needed_mib: int) -> Iterator[str]:

@@ -120,11 +120,13 @@ class Asker:
         """Median seconds from request to first token, one request at a time."""
         return median(await over(questions, lambda one: self._first(engine, one), at_once=1))
 
-    async def throughput(self, engine: LoadedEngine, questions: Sequence[ReportQuestion]) -> float:
-        """Tokens in a second at eight requests at a time, each of the same length."""
+    async def throughput(
+        self, engine: LoadedEngine, questions: Sequence[ReportQuestion], at_once: int = AT_ONCE
+    ) -> float:
+        """Tokens in a second at so many requests at a time, each of the same length."""
         began = time.perf_counter()
         more = {"ignore_eos": True, "stream": False}
-        tokens = await over(questions, lambda one: self._length(engine, one, more))
+        tokens = await over(questions, lambda one: self._length(engine, one, more), at_once)
         return sum(tokens) / (time.perf_counter() - began)
 
     async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:

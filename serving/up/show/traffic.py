@@ -1,7 +1,8 @@
 """What the application saw: JSON lines in `RUN/traffic.jsonl`, read as they grow, summed in bounded space.
 
 A row: t, end (seconds since the epoch), family (kind of question), session, messages, ok, error, truncated, mixed,
-arm, version, stream, ttft, gap (longest, seconds), gap_at, fact (whether the reply states what it must), reply.
+arm, version, stream, ttft, gap (longest, seconds), gap_at, fact (whether the reply states what it must; null: nobody
+knows), reply.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class TrafficTail:
             self.arms[row["arm"]] += 1
         if not row["ok"]:
             self.last_error = str(row["error"])
-        if row["arm"] == "student" and row["ok"]:
+        if row["arm"] == "student" and row["ok"] and row["fact"] is not None:
             self.facts.setdefault(row["family"], deque(maxlen=RECENT)).append(bool(row["fact"]))
 
     def family(self, session: str) -> str | None:

@@ -13,11 +13,11 @@ from understudy.state import StateDir
 
 
 def test_the_configured_application_lacks_nothing_in_a_checkout() -> None:
-    assert list(application.lacking(UpConfig())) == []
+    assert list(application.lacking(StateDir(Path("none")), UpConfig())) == []
 
 
 def test_an_application_that_is_not_there_is_named_with_its_setting() -> None:
-    (said,) = application.lacking(UpConfig(application="no_such_application"))
+    (said,) = application.lacking(StateDir(Path("none")), UpConfig(application="no_such_application"))
     assert "up.application" in said
     assert "No module named 'no_such_application'" in said
 
@@ -34,3 +34,15 @@ def test_its_traffic_is_sent_as_configured_and_written_where_the_view_reads_it(t
     assert options["--url"] == "http://127.0.0.1:8000/v1"
     assert options["--out"] == str(tmp_path / "run" / "traffic.jsonl")
     assert (options["--rate"], options["--users"]) == ("7.0", "3")
+
+
+def test_each_of_its_processes_is_given_its_own_options(tmp_path: Path) -> None:
+    up = UpConfig(application_options={"layers": 8, "more_of_it": "x y"})
+    for role in (
+        application.installing(StateDir(tmp_path), up),
+        application.sending(StateDir(tmp_path), "http://127.0.0.1:8000", up),
+        application.asking(up, tmp_path / "questions.jsonl"),
+    ):
+        assert role.argv[-4:] == ("--layers", "8", "--more-of-it", "x y")
+    (said,) = application.lacking(StateDir(tmp_path), up)
+    assert "unrecognized arguments: --layers" in said

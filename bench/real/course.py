@@ -1,0 +1,143 @@
+"""Rounds of a cut student on a teacher's traffic, without engines: the product's own, one after another."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.real.exam import RealExam
+from bench.real.prompts import RealPrompt
+from bench.real.replies import KeptReplies
+from bench.real.traffic import TeachersTraffic
+from deploy.life.evaluation import Evaluation
+from deploy.registry.store import Registry
+from deploy.rounds.record import Round
+from deploy.rounds.store import FileRounds
+from online_distill.data.encoding import Encoder
+from online_distill.role.config import TrainerConfig
+from online_distill.role.context import Context
+from online_distill.role.runner import run_round
+from online_distill.teacher.local import LocalScorer
+from online_distill.train.pace import Pace
+from understudy.clock import Clock, monotonic
+from understudy.files import read_json
+from understudy.state import StateDir
+
+ROUND_MINUTES = 5.0
+
+
+def processor() -> float:
+    """Seconds that this process has had of all cores that it may use: other programs do not make it run faster."""
+    return time.process_time() / len(os.sched_getaffinity(0))
+
+
+CLOCKS: dict[str, Clock] = {"wall": monotonic, "processor": processor}
+
+
+class ClockedConfig(TrainerConfig):
+    """The trainer's settings, with training timed by a clock of one's own."""
+
+    clock: str = "wall"
+
+    def pace(self, seconds: float, token_seconds: float | None = None) -> Pace:
+        found = super().pace(seconds, token_seconds)
+        return Pace(
+            seconds=found.seconds, token_seconds=found.token_seconds, checkpoint_seconds=found.checkpoint_seconds,
+            replan=found.replan, clock=CLOCKS[self.clock],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a course is given: the prompts of its traffic, how many come before each round, the teacher's replies."""
+
+    prompts: Sequence[RealPrompt]
+    each: int
+    replies: KeptReplies
+
+    def before(self, number: int) -> list[RealPrompt]:
+        """Those before round `number`, from 1; the file is played again once it is over."""
+        first = (number - 1) * self.each
+        return [self.prompts[(first + i) % len(self.prompts)] for i in range(min(self.each, len(self.prompts)))]
+
+
+class Course:
+    """The rounds of one cut in a state directory that holds teacher and cut."""
+
+    def __init__(self, state: StateDir, student: str, config: ClockedConfig, lesson: Lesson, exam: RealExam) -> None:
+        self._registry, self._rounds = Registry(state), FileRounds(state)
+        self._student, self._config, self._lesson, self._exam = student, config, lesson, exam
+        teacher = self._registry.manifest(student).teacher or "t1"
+        self._encoder = Encoder(self._registry.path(teacher))
+        self._teacher = teacher
+        self._scorer = SharedScorer(self._registry.path(teacher), top_k=config.top_k)
+
+    def start(self) -> dict[str, Any]:
+        """The row before any round."""
+        return {"round": 0, "minutes": 0.0, "live": self._student, "marks": self._marks(self._student)}
+
+    def round(self, number: int, before: dict[str, Any], minutes: float) -> dict[str, Any]:
+        """Round `number`, from 1, of so many minutes, after the row `before`; its own row."""
+        live = str(before["live"])
+        source = TeachersTraffic()
+        for earlier in range(1, number + 1):
+            asked = self._lesson.before(earlier)
+            version = live if earlier == number else str(earlier)  # whose failures the earlier ones were, is over
+            source.serve(earlier, version, asked, self._lesson.replies.of(asked), self._encoder)
+        done = run_round(
+            Context(
+                round=self._rounds.current() or self._rounds.begin(live, self._teacher, "bench"),
+                rounds=self._rounds, registry=self._registry, source=source,
+                config=self._config.model_copy(update={"budget_seconds": 60 * minutes}),
+                make_scorer=lambda _: self._scorer, clock=CLOCKS[self._config.clock],
+            )
+        )  # fmt: skip
+        better = done.candidate is not None and improved(self._evaluation(done))
+        if not done.finished:
+            self._rounds.finish(done.id, "gate", {}, "rejected")
+        live = str(done.candidate) if better else live
+        return {
+            "round": number, "minutes": round(float(before["minutes"]) + minutes, 3),
+            "live": live, "better": better, "did": did(done), "marks": self._marks(live),
+        }  # fmt: skip
+
+    def _marks(self, version: str) -> dict[str, dict[str, float]]:
+        return self._exam.mark(self._registry.path(version))
+
+    def _evaluation(self, done: Round) -> Evaluation:
+        return Evaluation.model_validate(read_json(self._rounds.folder(done.id, "evaluate") / "evaluation.json"))
+
+
+class SharedScorer(LocalScorer):
+    """The teacher's weights, which serve round after round."""
+
+    def close(self) -> None:
+        """They stay."""
+
+
+def improved(found: Evaluation) -> bool:
+    """Whether more of the held-out tokens are right than before: an unfit student is judged by nothing else."""
+    return sum(row.candidate.agreement for row in found.rows) > sum(row.parent.agreement for row in found.rows)
+
+
+def did(done: Round) -> dict[str, Any]:
+    """What of a round's summaries its row keeps."""
+    wanted = {
+        "select": ("train_hard", "train_anchor", "holdout_hard", "holdout_anchor", "error"),
+        "score": ("texts", "score_seconds", "error"),
+        "distil": ("steps", "reply_tokens", "token_seconds", "train_seconds", "loss_parent", "loss_last", "retreats",
+                   "error"),
+    }  # fmt: skip
+    stages = {name: done.stages[name].summary for name in wanted if name in done.stages}
+    told = {key: found[key] for name, found in stages.items() for key in wanted[name] if key in found}
+    return {**told, "seconds": {name: round(record.seconds, 1) for name, record in done.stages.items()}}
+
+
+def lengths(minutes: float, each: float = ROUND_MINUTES) -> list[float]:
+    """Minutes of each round of a course: of `each`, the last one what is left."""
+    whole = int(minutes / each + 1e-9)
+    rest = minutes - whole * each
+    return [each] * whole + ([rest] if rest > 1e-6 else [])

@@ -1,0 +1,192 @@
+"""`understudy bench real`: a real teacher and a cut of it, on dialogues that neither saw in this role.
+
+Learning: rounds as the product has them, without engines. The teacher answers the customers of
+--train; every exchange is one that an unfit student failed. Scoring and training count, the replies of the teacher do
+not: traffic brings them. A candidate that says more of the held-out tokens is the next parent. Judged on --judge, whose
+dialogues no round sees, and on general instructions, which are never learned.
+
+Serving: each arm in an engine of its own, one after the other, with nothing else of this program running.
+
+Without --teacher the model is SmolLM2-135M-Instruct, see examples/smollm2. Records are kept by setting: a run that was
+stopped goes on where it was, given the same --state and --json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.real import models_of, serving
+from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, lengths
+from bench.real.exam import RealExam
+from bench.real.prompts import apart, drawn, instructions, of_dialogues
+from bench.real.replies import KeptReplies
+from bench.real.telling import show
+from deploy.registry.store import Registry
+from online_distill import models
+from online_distill.data.encoding import Encoder
+from online_distill.role.config import TrainerConfig
+from serving.engine.config import EnginesConfig
+from serving.up.machine import machine
+from trials.system import ROOT
+from understudy.config import Config, load_config
+from understudy.files import read_json, write_json
+from understudy.state import StateDir
+
+EXAMPLE = ROOT / "examples" / "smollm2"
+SETTING = ("layers", "teacher", "train", "judge", "clock", "prompts", "judged", "longest", "round_minutes")
+"""What makes a record another one."""
+
+
+def measure(options: argparse.Namespace, state: StateDir) -> dict[str, Any]:
+    """Take the record of this setting as far as `options.minutes`, written to `options.json` after each row."""
+    config = load_config(options.config)
+    teacher, student = models_of.prepared(state, options.teacher, options.layers, config.section(EnginesConfig))
+    record = found(options)
+    record["machine"] = machine()
+    if options.half != "serving":
+        learn(options, state, config, record, (teacher, student))
+    if options.half != "learning":
+        encoder = Encoder(Registry(state).path(teacher))
+        asked = drawn(of_dialogues(options.judge, encoder, options.longest), serving.PROMPTS, "serving")
+        record["serving"] = serving.measure(state, config, (teacher, student), asked, options.quick)
+        kept(options, record)
+    return record
+
+
+def learn(
+    options: argparse.Namespace, state: StateDir, config: Config, record: dict[str, Any], versions: tuple[str, str]
+) -> None:
+    """The rows of the course that are not there yet."""
+    rows, plan = record["rows"], lengths(options.minutes, options.round_minutes)
+    if len(rows) > len(plan):
+        return
+    settings = config.section(TrainerConfig).model_dump(exclude={"threads"})
+    trainer = ClockedConfig(**settings, threads=options.threads, clock=options.clock)
+    models.prepare(trainer.threads)
+    registry = Registry(state)
+    encoder = Encoder(registry.path(versions[0]))
+    replies = KeptReplies(state.root.parent / "replies.jsonl", registry.path(versions[0]), encoder)
+    judge = of_dialogues(options.judge, encoder, options.longest)
+    train = apart(of_dialogues(options.train, encoder, options.longest), judge)
+    slices = {
+        "dialogues": drawn(judge, options.judged, "judged"),
+        "general": drawn(instructions(encoder, options.longest), options.judged, "judged"),
+    }
+    course = Course(
+        state, versions[1], trainer, Lesson(drawn(train, len(train), "traffic"), options.prompts, replies),
+        RealExam(encoder, slices, replies),
+    )  # fmt: skip
+    record |= {"train_prompts": len(train), "threads": options.threads}
+    while len(rows) <= len(plan):
+        number, load = len(rows), os.getloadavg()[0]
+        row = course.round(number, rows[-1], plan[number - 1]) if rows else course.start()
+        rows.append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1)})
+        report(record)
+        kept(options, record)
+
+
+def report(record: dict[str, Any]) -> None:
+    """One line as soon as a row is known."""
+    row = record["rows"][-1]
+    marks = "  ".join(
+        f"{name} {mark['agreement']:.3f} ({mark['low']:.3f} to {mark['high']:.3f}), exact {mark['exact']:.3f}"
+        for name, mark in row.get("marks", {}).items()
+    )
+    Console(stderr=True).print(f"{row['minutes']:g} min, {row['live']}: {marks or row.get('did', '')}", highlight=False)
+
+
+def found(options: argparse.Namespace) -> dict[str, Any]:
+    """The record of this setting: the one that is kept, else a new one."""
+    new = {**setting(options), "rows": [], "serving": None}
+    return next((one for one in records(options.json) if same(one, new)), new)
+
+
+def setting(options: argparse.Namespace) -> dict[str, Any]:
+    """What tells records apart; files by their content, so that they may move."""
+    return {
+        "layers": options.layers, "teacher": options.teacher.name if options.teacher else "SmolLM2-135M-Instruct",
+        "train": file_name(options.train), "judge": file_name(options.judge), "clock": options.clock,
+        "prompts": options.prompts, "judged": options.judged, "longest": options.longest,
+        "round_minutes": options.round_minutes,
+    }  # fmt: skip
+
+
+def file_name(path: Path) -> str:
+    """Name and content of a file."""
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def records(book: Path | None) -> list[dict[str, Any]]:
+    """Those of a file."""
+    read = read_json(book) if book and book.is_file() else {}
+    return list(read.get("records", []))
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records are of one setting."""
+    return all(one[key] == other[key] for key in SETTING)
+
+
+def kept(options: argparse.Namespace, record: dict[str, Any]) -> None:
+    """Write the record beside the others of its file."""
+    if options.json:
+        others = [one for one in records(options.json) if not same(one, record)]
+        write_json(options.json, {"schema_version": 1, "records": [*others, record]})
+
+
+def parsed(argv: list[str]) -> argparse.Namespace:
+    """Options of the command."""
+    parser = argparse.ArgumentParser(
+        prog="understudy bench real",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: understudy bench real --train mine.jsonl --judge others.jsonl --minutes 60 --state real",
+    )
+    parser.add_argument("--train", type=Path, default=EXAMPLE / "dialogues.jsonl", help="dialogues of the traffic")
+    parser.add_argument("--judge", type=Path, default=EXAMPLE / "judge.jsonl", help="dialogues that are judged")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of rounds; judged after each (%(default)s)")
+    parser.add_argument("--round-minutes", type=float, default=ROUND_MINUTES, help="of a round (%(default)s)")
+    parser.add_argument("--layers", type=int, default=8, help="that the student keeps (%(default)s)")
+    parser.add_argument("--teacher", type=Path, help="folder or .gguf of another teacher")
+    parser.add_argument("--half", choices=("both", "learning", "serving"), default="both")
+    parser.add_argument(
+        "--clock", choices=sorted(CLOCKS), default="wall",
+        help="wall, or processor: minutes of all cores that training had, whatever else ran (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of training (%(default)s)")
+    parser.add_argument("--prompts", type=int, default=400, help="turns of customers before each round (%(default)s)")
+    parser.add_argument("--judged", type=int, default=150, help="prompts of each slice that are judged (%(default)s)")
+    parser.add_argument("--longest", type=int, default=192, help="tokens of a prompt at most (%(default)s)")
+    parser.add_argument("--config", type=Path, default=EXAMPLE / "understudy.yaml", help="settings (%(default)s)")
+    parser.add_argument("--state", type=Path, help="folder to keep, so that a stopped run goes on (default: none)")
+    parser.add_argument("--quick", action="store_true", help="one round of a minute, few prompts, few requests")
+    parser.add_argument("--json", type=Path, help="the records: those that are there are kept and gone on with")
+    options = parser.parse_args(argv)
+    if min(options.minutes, options.round_minutes) <= 0:
+        parser.error("--minutes and --round-minutes: give more than 0")
+    if options.quick:
+        options.minutes, options.prompts, options.judged = 1.0, 60, 24
+    return options
+
+
+def main(argv: list[str]) -> int:
+    """Entry point."""
+    options = parsed(argv)
+    place = nullcontext(str(options.state)) if options.state else tempfile.TemporaryDirectory(prefix="understudy-real-")
+    with place as root:
+        record = measure(options, StateDir(Path(root) / f"layers-{options.layers}"))
+    show(record)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

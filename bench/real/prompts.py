@@ -1,0 +1,84 @@
+"""What both arms are asked: turns of customers in dialogues of a file, and instructions of another one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from online_distill.data.encoding import Encoder
+from serving.replay_rows import ReplayMessage, turns
+from trials.system import ROOT
+from understudy.errors import UsageError
+from understudy.ids import unit_fraction
+
+INSTRUCTIONS = "instructions.jsonl"
+LANGUAGE = "en"
+"""That SmolLM2 speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealPrompt:
+    """One request; `group` is the dialogue that it is a turn of: what is asked in one hangs together."""
+
+    id: str
+    group: str
+    messages: tuple[ReplayMessage, ...]
+
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """What tells it from another one."""
+        return tuple((message["role"], message["content"]) for message in self.messages)
+
+
+def of_dialogues(path: Path, encoder: Encoder, longest: int) -> list[RealPrompt]:
+    """Every turn of a customer whose prompt has at most `longest` tokens, once each, in the order of the file.
+
+    Raises:
+        UsageError: a row that is no dialogue, or no prompt at all.
+    """
+    found: dict[tuple[tuple[str, str], ...], RealPrompt] = {}
+    for number, dialogue in turns(path):
+        for place, turn in enumerate(dialogue):
+            if len(encoder.prompt(list(turn.messages))) > longest:
+                break  # later turns are longer still
+            group = turn.session or f"{path.name}:{number}"
+            one = RealPrompt(f"{group}/{place}", group, tuple(turn.messages))
+            found.setdefault(one.asked, one)
+    if not found:
+        raise UsageError(f"{path} holds no turn of a customer within {longest} tokens")
+    return list(found.values())
+
+
+def apart(train: Sequence[RealPrompt], judged: Sequence[RealPrompt]) -> list[RealPrompt]:
+    """Those to train on that share neither dialogue nor words with one that is judged."""
+    groups, asked = {one.group for one in judged}, {one.asked for one in judged}
+    return [one for one in train if one.group not in groups and one.asked not in asked]
+
+
+def drawn(prompts: Sequence[RealPrompt], count: int, seed: str) -> list[RealPrompt]:
+    """`count` of them by hash, so that a larger draw holds the smaller one."""
+    return sorted(prompts, key=lambda one: unit_fraction(seed, one.id))[:count]
+
+
+def instructions(encoder: Encoder, longest: int) -> list[RealPrompt]:
+    """General instructions, which are judged and never learned; none where the data are not on this machine."""
+    file = data_folder() / INSTRUCTIONS
+    if not file.is_file():
+        return []
+    found = []
+    for line in file.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if row["lang"] != LANGUAGE:
+            continue
+        one = RealPrompt(str(row["id"]), str(row["id"]), ({"role": "user", "content": str(row["prompt"])},))
+        if len(encoder.prompt(list(one.messages))) <= longest:
+            found.append(one)
+    return found
+
+
+def data_folder() -> Path:
+    """Where shared data lie: UNDERSTUDY_DATA, else shared/data beside the checkout."""
+    return Path(os.environ.get("UNDERSTUDY_DATA") or ROOT.parent / "shared" / "data")
