@@ -35,6 +35,7 @@ class Conductor:
     ) -> None:  # fmt: skip
         self.deployment = deployment
         self.routing = routing
+        self.gate = gate
         self.experiments: ExperimentStore = FileExperiments(deployment.folder)
         self.context = ControlContext(deployment, routing, self.experiments, clock)
         self.context.document = routing.documents.read()

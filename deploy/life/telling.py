@@ -8,17 +8,20 @@ from typing import Any
 
 from ab.summary import Stat
 from deploy.life.document import Settings
-from deploy.life.state import ControlState, Freeze
+from deploy.life.state import ControlState
 
 LEAST_PAIRS = 20
 """Shadow pairs of each version before their similarities are compared."""
 
 
-def why_no_learning(settings: Settings, frozen: tuple[Freeze, ...]) -> str:
+def why_no_learning(settings: Settings, state: ControlState) -> str:
     """Why no round can begin, and what helps; empty where one can."""
     if settings.student is not None:
         return "`engines.student` is an engine that somebody else runs, whose weights cannot be trained from here"
-    return "learning is frozen; `understudy resume learning`" if "learning" in frozen else ""
+    if state.stable is None and state.unfit is None:
+        cut = "`understudy models cut TEACHER --layers N --as student` makes one of some of the teacher's layers"
+        return f"there is no student yet: {cut}, `understudy models import DIR --as student` brings one"
+    return "learning is frozen; `understudy resume learning`" if "learning" in state.frozen else ""
 
 
 def rollback_cost(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> str:
@@ -63,15 +66,21 @@ def gate_said(summary: Mapping[str, Any]) -> str:
     if (apart := summary.get("known")) and apart["set_aside"]:
         parts.append(f"known kinds {apart['lost']} lost, {apart['won']} won of {apart['n']}")
     few = summary.get("few")
-    verdict = "gate passed" if summary.get("passed") else "gate refused"
+    verdict = f"gate {_verdict(summary)}"
     return f"{verdict}: {'; '.join([*parts, *([few] if few else [])])}" if parts or few else verdict
 
 
 def gate_short(summary: Mapping[str, Any]) -> str:
     """What was judged, in per cent before and after, for a line of a terminal; empty where no slice was judged."""
     parts = [_brief(name, summary[key]) for key, name in (("general", "general"), ("hard", "new")) if summary.get(key)]
-    verdict = "passed" if summary.get("passed") else "refused"
-    return f"gate {verdict}: {'; '.join(parts)} %" if parts else ""
+    return f"gate {_verdict(summary)}: {'; '.join(parts)} %" if parts else ""
+
+
+def _verdict(summary: Mapping[str, Any]) -> str:
+    """`passed`, `refused`, or what became of an unfit student's child that is neither."""
+    if (summary.get("fitness") or {}).get("event") == "learned":
+        return "learned, not fit yet"
+    return "passed" if summary.get("passed") else "refused"
 
 
 def _brief(name: str, found: Mapping[str, Any]) -> str:

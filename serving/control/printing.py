@@ -16,7 +16,7 @@ from serving.control.replies.experiments import (
     ExperimentStoppedReply,
 )
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
-from serving.control.replies.status import RoundStatus, StatusReply, TeacherStatus
+from serving.control.replies.status import RoundStatus, StatusReply, TeacherStatus, UnfitStatus
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 
 WORDS = {
@@ -40,7 +40,7 @@ def status(value: StatusReply) -> str:
     """`GET status`."""
     live = value.live
     lines = [
-        f"epoch {value.epoch}   teacher {live.teacher}   student {live.student}   "
+        f"epoch {value.epoch}   teacher {live.teacher}   student {live.student or 'none'}   "
         f"previous {', '.join(value.previous) or 'none'}",
         *(f"student {live.student}: {caveat}" for caveat in live.caveats),
     ]
@@ -49,6 +49,7 @@ def status(value: StatusReply) -> str:
         for name, slot in value.slots.items()
     ]
     lines += ["", table(("slot", "wanted", "loaded", "ready", "state", "in flight"), rows), ""]
+    lines += [] if value.unfit is None else [*unfit(value.unfit), ""]
     current, rollout = value.round, value.rollout
     lines.append(f"round   {current.id} at {current.stage}{_outlook(current)}" if current.id else "round   none")
     if rollout is not None:
@@ -88,6 +89,22 @@ def _teacher(found: TeacherStatus | None) -> list[str]:
         f"WARNING the teacher answers otherwise since {when(c.at)} UTC: {'; '.join(c.what)}" for c in found.changes
     )
     return [f"teacher{name} {gives}{why}", *warnings]
+
+
+def unfit(value: UnfitStatus) -> list[str]:
+    """The student that only learns: its way, and what is missing."""
+    rows = [
+        (one.round, f"{one.parent} -> {one.version}", f"{one.before:.2f} -> {one.agreement:.2f}", f"{one.lower:.2f}",
+         f"{one.exact:.2f}", one.n, one.better)
+        for one in value.way
+    ]  # fmt: skip
+    head = ("round", "version", "of the teacher's tokens", "at least", "exact", "prompts", "better")
+    lasts = "" if value.seconds is None else f": {about(value.seconds)} or more"
+    return [
+        f"unfit   {value.version} ({value.note}) learns and answers nobody; {value.wanted:g} makes it a candidate",
+        *([table(head, rows)] if rows else []),
+        f"missing {value.missing}{lasts}",
+    ]
 
 
 def learned(by: KnowledgeLevel | None, why: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import asdict
+
 from deploy.control.conductor import Conductor
 from deploy.engines.findings import read_findings
 from deploy.engines.knowledge import read_knowledge
 from deploy.life.document import as_run
 from deploy.life.state import ControlState
 from deploy.life.telling import rollback_cost, why_no_learning
+from deploy.life.unfit.way import missing, way
 from deploy.rounds.record import Round
 from deploy.routing.document import EXTERNAL
 from serving.control.replies.counts import PoolReply
@@ -24,11 +28,13 @@ from serving.control.replies.status import (
     StatusReply,
     TeacherChangeRow,
     TeacherStatus,
+    UnfitStatus,
+    WayRow,
 )
 from serving.control.replies.versions import RolloutRow, VersionRow
 from serving.control.rounds import ends_in, round_report, round_row
 from serving.control.sources import Sources
-from understudy.errors import Unavailable
+from understudy.errors import IntegrityError, NotFound, Unavailable
 
 
 class Views:
@@ -45,6 +51,7 @@ class Views:
         return StatusReply(
             epoch=None if document is None else document.epoch,
             live=LiveVersions(teacher=state.teacher, student=state.stable, caveats=self._caveats(state)),
+            unfit=self._unfit(state),
             previous=list(state.previous),
             slots=self._slots(),
             gateways=self._conductor.routing.beats.gateways(),
@@ -115,7 +122,7 @@ class Views:
     def next_round_waits(self) -> str | None:
         """Why a round that is asked for does not begin at once; None: nothing is in its way."""
         deployment = self._conductor.deployment
-        if why := why_no_learning(deployment.settings, deployment.state.frozen):
+        if why := why_no_learning(deployment.settings, deployment.state):
             return why
         current = deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
@@ -124,6 +131,20 @@ class Views:
         """What is to be said of the live student, and of the rollback that led to it."""
         cost = rollback_cost(state, self._conductor.deployment.kpis() or {})
         return [*state.record(state.stable or "").caveats, *([cost] if cost else [])]
+
+    def _unfit(self, state: ControlState) -> UnfitStatus | None:
+        version, deployment = state.learner, self._conductor.deployment
+        if version is None:
+            return None
+        steps = way(version, deployment.rounds.all())
+        lacks = missing(steps, self._conductor.gate)
+        note = state.record(version).line or version
+        with contextlib.suppress(NotFound, IntegrityError):
+            note = deployment.registry.manifest(note).note
+        return UnfitStatus(
+            version=version, note=note, way=[WayRow.model_validate(asdict(step)) for step in steps],
+            wanted=lacks.wanted, rows=lacks.rows, rounds=lacks.rounds, seconds=lacks.seconds, missing=lacks.said,
+        )  # fmt: skip
 
     def _spending(self) -> SpendingStatus | None:
         if self._conductor.deployment.settings.teacher is None:
@@ -135,7 +156,7 @@ class Views:
 
     def _learning(self) -> LearningStatus:
         deployment = self._conductor.deployment
-        why = why_no_learning(deployment.settings, deployment.state.frozen)
+        why = why_no_learning(deployment.settings, deployment.state)
         spent = self._spending()
         if not why and spent is not None and spent.cap and spent.cap <= spent.total:
             why = f"the {spent.cap} tokens of today (UTC) of `engines.teacher.daily_tokens` are spent; serving goes on"

@@ -21,6 +21,8 @@ AGAIN = 1.0
 """Seconds after which an engine that did not answer is asked again."""
 DEADLINE = 2.0
 """Seconds for an engine to answer."""
+NO_STUDENT = "there is no student yet"
+NOT_FIT = "is not fit yet: it learns and answers nobody"
 REFUSING = {401: "it refuses our key (401)", 403: "it refuses our key (403)"}
 
 
@@ -47,8 +49,8 @@ class Answering:
         slots = {arm: document.slot_of(version, arm) for arm, version in arms}
         async with self._asking:
             found = await asyncio.gather(*(self._fault(slot, engine_key) for slot in slots.values()))
-        if document.unfit is not None:
-            found[1] = f"{document.unfit} is not fit yet: it learns and answers nobody"
+        if document.stable is None:
+            found[1] = NO_STUDENT if document.unfit is None else f"{document.unfit} {NOT_FIT}"
         self._known = {place: known for place, known in self._known.items() if self._clock() - known.at < FRESH}
         return dict(zip(slots, found, strict=True))
 

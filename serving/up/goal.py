@@ -41,6 +41,8 @@ class Goal:
 
     def over(self, now: Figures) -> bool:
         """Whether to end: the swap was seen some time ago, or the time is up."""
+        if now.stable == "-" and now.unfit:
+            self._before = now.unfit
         if self._live is None and now.stable != "-":
             self._look(now.stable)
         if self._live is not None and self._clock() >= self._until:

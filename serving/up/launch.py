@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from feedback.store.config import RedisConfig
 from feedback.store.server import embedded, free_port
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
+from serving.gateway.answering import NO_STUDENT, NOT_FIT
 from serving.gateway.config import GatewayConfig
 from serving.up import application, roles
 from serving.up.config import UpConfig, composed
@@ -127,7 +129,7 @@ async def install_models(state: StateDir, up: UpConfig) -> None:
 
 
 async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, seconds: float) -> None:
-    """Wait until both arms are ready and one request was answered.
+    """Wait until both arms are ready and one request was answered; the teacher alone where no student may answer.
 
     Raises:
         NotReady: not within `seconds`; the message names what restarts.
@@ -137,7 +139,9 @@ async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, sec
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
                 names = {row["id"] for row in (await client.get("/v1/models")).json()["data"]}
-                if {"teacher", "student"} <= names and await answers(client):
+                alone = "student" not in names and await teacher_alone(client)
+                arms = ("teacher",) if alone else ("student", "teacher")
+                if names.issuperset(arms) and await answers(client, arms):
                     return
             await asyncio.sleep(0.2)
     again = [name for name, life in supervisor.lives.items() if life.restarts]
@@ -145,9 +149,15 @@ async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, sec
     raise NotReady(f"no reply within {seconds:.0f} s{hint} (logs: {logs})")
 
 
-async def answers(client: httpx.AsyncClient) -> bool:
-    """Whether teacher and student both answer a short request."""
-    for model in ("student", "teacher"):
+async def teacher_alone(client: httpx.AsyncClient) -> bool:
+    """Whether there is no student that may answer: none at all, or one that only learns."""
+    told = str((await client.get("/ready")).json()["arms"]["student"])
+    return told == NO_STUDENT or told.endswith(NOT_FIT)
+
+
+async def answers(client: httpx.AsyncClient, arms: Iterable[str]) -> bool:
+    """Whether each of `arms` answers a short request."""
+    for model in arms:
         headers = {"x-understudy-no-capture": "1"}
         answer = await client.post("/v1/chat/completions", json={**QUESTION, "model": model}, headers=headers)
         if not answer.is_success or answer.headers.get("x-understudy-arm") != model:

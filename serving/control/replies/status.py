@@ -68,6 +68,43 @@ class LearningStatus(ControlReply):
     """Why it is no more."""
 
 
+class WayRow(ControlReply):
+    """A round of the line of an unfit student, and what it made of its parent on `n` held-out prompts."""
+
+    round: int
+    parent: str
+    version: str
+    before: float
+    agreement: float
+    """Share of the teacher's tokens."""
+    lower: float
+    """Its lower bound, which is what `wanted` is compared with."""
+    exact: float
+    n: int
+    better: bool
+    """Whether `version` took its parent's place."""
+    started: float
+    ended: float
+
+
+class UnfitStatus(ControlReply):
+    """The student that learns from copies and answers nobody, the way it has come, and what is missing."""
+
+    version: str
+    note: str
+    """What it was made of."""
+    way: list[WayRow]
+    wanted: float
+    """Share of the teacher's tokens that makes it a candidate (`gate.fit_agreement`)."""
+    rows: int
+    """Held-out prompts that are wanted for it."""
+    rounds: int | None
+    """At least so many more at the latest pace; None: nothing says."""
+    seconds: float | None
+    missing: str
+    """The same in words, with what cannot be told."""
+
+
 class SpendingStatus(ControlReply):
     """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`."""
 
@@ -152,6 +189,8 @@ class StatusReply(ControlReply):
     epoch: int | None
     """Of the routing document in force."""
     live: LiveVersions
+    unfit: UnfitStatus | None = None
+    """None where a student is live, or there is none."""
     previous: list[str]
     """Up to three former stable versions, latest first."""
     slots: dict[str, SlotStatus]

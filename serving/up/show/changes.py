@@ -11,6 +11,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
     """One sentence for each change that a reader wants to know of."""
     if after.stable != before.stable and before.stable != "-":
         yield f"{after.stable} is live, was {before.stable} (epoch {after.epoch})"
+    if after.unfit and after.unfit != before.unfit:
+        yield f"{after.unfit} learns and answers nobody" + (f", {after.fitness}" if after.fitness else "")
     if before.candidate not in ("", after.candidate, after.stable):
         yield f"{before.candidate} is no longer the candidate: it was taken back"
     if after.candidate != before.candidate and after.candidate:

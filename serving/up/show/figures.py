@@ -53,6 +53,10 @@ class Figures:
     stage: Stage | None = None
     epoch: int = 0
     stable: str = "-"
+    unfit: str = ""
+    """The student that learns and answers nobody; empty where one is live, or there is none."""
+    fitness: str = ""
+    """How far it is."""
     candidate: str = ""
     share: float = 0.0
     previous: tuple[str, ...] = ()
@@ -100,6 +104,7 @@ def line(now: Figures) -> str:
         parts.append(f"round {now.stage.round} {now.stage.name}{of}{ends}")
     if now.waits:
         parts.append(f"waits: {now.waits}")
+    parts += [f"unfit {now.unfit} {now.fitness}".rstrip()] if now.unfit else []
     live = f"live {now.stable}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
     parts.append(live)
     warnings = {"frozen": now.frozen, "not ready": now.lacking, "behind": now.behind, "down": now.down}

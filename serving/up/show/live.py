@@ -14,6 +14,7 @@ import redis
 from ab.summary import Stat
 from deploy.life.kept.store import RolloutFiles
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
+from deploy.life.unfit.way import way
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
@@ -57,6 +58,7 @@ class LiveFigures:
         self._events: deque[str] = deque(maxlen=50)
         self._last = Figures()
         self._seen: int | None = None
+        self._learner = ""
 
     def look(self) -> Figures:
         """The picture now; what cannot be had stays as it was."""
@@ -70,7 +72,7 @@ class LiveFigures:
         if document is not None:
             now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
-            now = self._with_gate(replace(now, stage=self._stage()))
+            now = self._with_fitness(self._with_gate(replace(now, stage=self._stage())))
         with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
@@ -132,6 +134,14 @@ class LiveFigures:
         few = str(summary.get("few") or "")
         return replace(now, gate=gate_said(summary), gate_short=gate_short(summary), few=few)
 
+    def _with_fitness(self, now: Figures) -> Figures:
+        """`now` with how far an unfit student is; its rounds are read anew when another one learns."""
+        if now.unfit == self._learner:
+            return now
+        steps = [step for step in way(now.unfit, self._rounds.all()) if step.better] if now.unfit else []
+        self._learner = now.unfit
+        return replace(now, fitness=f"{steps[-1].agreement:.0%} of tokens, round {steps[-1].round}" if steps else "")
+
     def _with_rollback(self, now: Figures) -> Figures:
         """`now` with what the last rollback cost; the operator who asked for it looks here."""
         state = self._rollout.load()
@@ -161,8 +171,9 @@ def with_document(
         if beat.epoch < document.epoch and beat.at > document.created + FOLLOW_SECONDS
     }
     return replace(
-        now, epoch=document.epoch, stable=document.stable or "-", candidate=document.candidate or "",
-        share=document.candidate_share, previous=document.previous, frozen=document.frozen, behind=behind,
+        now, epoch=document.epoch, stable=document.stable or "-", unfit=document.unfit or "",
+        candidate=document.candidate or "", share=document.candidate_share, previous=document.previous,
+        frozen=document.frozen, behind=behind,
         slots=tuple(slot(name, document.slots.get(name, SlotView()), beats.get(name)) for name in SLOTS),
     )  # fmt: skip
 

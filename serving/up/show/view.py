@@ -45,7 +45,10 @@ def _traffic(now: Figures) -> Panel:
 
 def _versions(now: Figures) -> Panel:
     table = _pairs()
-    table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
+    if now.unfit:
+        table.add_row("unfit", _cut(f"{now.unfit} {now.fitness or 'has learned nothing yet'}", style="bold yellow"))
+    else:
+        table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
     if now.candidate:
         table.add_row("candidate", Text(f"{now.candidate} at {now.share:.0%}", style="yellow"))
     table.add_row("previous", ", ".join(now.previous) or "-")

@@ -36,7 +36,12 @@ def sources(redis_url: str) -> Sources:
 @pytest.fixture
 def admin(world: World, sources: Sources) -> Iterator[TestClient]:
     """A client of the routes over `world`, with the token."""
+    with client(world, sources) as made:
+        yield made
+
+
+def client(world: World, sources: Sources) -> TestClient:
+    """A client of the routes over a world, with the token."""
     app = create_app(world.conductor, sources, TOKEN)
     headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    with TestClient(app, "http://t/admin/v1", headers=headers, raise_server_exceptions=False) as client:
-        yield client
+    return TestClient(app, "http://t/admin/v1", headers=headers, raise_server_exceptions=False)

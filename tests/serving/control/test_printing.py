@@ -82,3 +82,20 @@ def test_a_move_tells_all_that_came_with_it() -> None:
         "understudy resume promotion",
     ):
         assert words in text
+
+
+def test_status_shows_the_way_of_an_unfit_student_and_what_is_missing() -> None:
+    way = {
+        "round": 1, "parent": "v1", "version": "v2", "before": 0.02, "agreement": 0.31, "lower": 0.29, "exact": 0.0,
+        "n": 120, "better": True, "started": 1.0, "ended": 2.0,
+    }  # fmt: skip
+    unfit = {
+        "version": "v2", "note": "unfit: 8 of 30 layers of t1", "way": [way], "wanted": 0.85, "rows": 100, "rounds": 9,
+        "seconds": 5400.0, "missing": "0.56 of the teacher's tokens missing",
+    }  # fmt: skip
+    text = shown(live={"teacher": "t1", "student": None}, unfit=unfit)
+    assert "student none" in text
+    assert "v2 (unfit: 8 of 30 layers of t1) learns and answers nobody; 0.85 makes it a candidate" in text
+    assert "1      v1 -> v2  0.02 -> 0.31" in text
+    assert "missing 0.56 of the teacher's tokens missing: about 90 min or more" in text
+    assert "missing" not in shown()

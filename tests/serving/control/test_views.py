@@ -14,7 +14,10 @@ from serving.control import printing
 from serving.control.pages.round import round_page
 from serving.control.replies.rounds import RoundReport
 from serving.control.replies.status import StatusReply
-from tests.deploy.fleet import Moving, World, to_canary
+from serving.control.sources import Sources
+from tests.deploy.fleet import Moving, World, cut, teacher, to_canary
+from tests.serving.control.conftest import client
+from understudy.state import StateDir
 
 
 def test_status_says_what_a_round_waits_for(admin: TestClient, world: World) -> None:
@@ -96,3 +99,29 @@ def test_a_teacher_of_somebody_else_is_shown_with_what_it_answers_otherwise(admi
     told = StatusReply.model_validate(admin.get("/status").json())
     assert told.teacher is not None
     assert (told.teacher.gives, told.teacher.changes) == (None, [])
+
+
+def test_status_tells_the_way_of_an_unfit_student(state_dir: StateDir, sources: Sources) -> None:
+    teacher(state_dir)
+    world = World(state_dir, students=())
+    world.turn()
+    with client(world, sources) as admin:
+        assert "there is no student yet" in admin.get("/status").json()["learning"]["why"]
+        cut(state_dir)
+        world.turn()
+        world.learned("v1", 0.02, 0.3)
+        world.turn()
+        status = admin.get("/status").json()
+        assert status["live"]["student"] is None
+        assert status["learning"]["possible"]
+        unfit = status["unfit"]
+        assert (unfit["version"], unfit["note"], unfit["wanted"]) == ("v2", "unfit: cut", 0.85)
+        assert [(one["round"], one["version"], round(one["agreement"], 2)) for one in unfit["way"]] == [(1, "v2", 0.31)]
+        assert unfit["rounds"] > 1
+        rounds = admin.get("/rounds").json()["rounds"]
+        assert rounds[0]["gate"].startswith("gate learned, not fit yet")
+        assert "not fit yet" in rounds[0]["ended"]
+        assert admin.post("/promote", json={"version": "v2"}).status_code == 409
+        with Moving(world):
+            assert admin.post("/promote", json={"version": "v2", "force": True}).json()["to"] == "v2"
+        assert "unfit" not in admin.get("/status").json() or admin.get("/status").json()["unfit"] is None

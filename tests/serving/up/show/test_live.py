@@ -17,7 +17,7 @@ from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, line
 from serving.up.show.live import LiveFigures, with_document
 from serving.up.show.view import render
-from tests.deploy.fleet import Moving, World
+from tests.deploy.fleet import Moving, World, cut, teacher
 from tests.deploy.life.judged import evaluation, learned, rows
 from understudy.state import StateDir
 
@@ -89,3 +89,19 @@ def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_on
     assert len([event for event in figures.look().events if said in event]) == 1
     client.delete(f"{RedisKeys('us:').kpis}version:v1")
     assert figures.look().fell == ""
+
+
+def test_an_unfit_student_is_shown_with_how_far_it_is(state_dir: StateDir) -> None:
+    teacher(state_dir)
+    world = World(state_dir, students=())
+    cut(state_dir)
+    world.turn()
+    figures = LiveFigures(state_dir, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict)
+    begun = figures.look()
+    assert (begun.stable, begun.unfit, begun.fitness) == ("-", "v1", "")
+    assert any("v1 learns and answers nobody" in event for event in begun.events)
+    world.learned("v1", 0.02, 0.3)
+    world.turn()
+    now = figures.look()
+    assert (now.unfit, now.fitness) == ("v2", "31% of tokens, round 1")
+    assert "unfit v2 31% of tokens, round 1" in line(now)
