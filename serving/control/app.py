@@ -33,6 +33,7 @@ from serving.control.replies.status import StatusReply
 from serving.control.replies.versions import FrozenReply, MoveReply, RolloutsReply, VersionsReply
 from serving.control.sources import Sources
 from serving.control.views import Views
+from serving.control.web.files import FILES, pages
 from understudy import __version__
 from understudy.errors import BadRequest, Conflict
 from understudy.ids import random_id
@@ -108,8 +109,9 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     parts = (_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources))
     for router in (*parts, _experiments(experiments)):
         app.include_router(router, prefix=PREFIX)
+    app.include_router(pages())
     install(app, openapi)
-    app.add_middleware(Door, token=token, public=openapi)
+    app.add_middleware(Door, token=token, public=(openapi, *FILES))
     return app
 
 

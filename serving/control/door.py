@@ -6,6 +6,7 @@ FastAPI reads a whole body before it asks for dependencies, and neither it nor S
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,9 +39,9 @@ class Operator:
 
 
 class Door:
-    """Pure ASGI around the application; `public` is the one path that asks for no token."""
+    """Pure ASGI around the application; `public` are the paths that ask for no token."""
 
-    def __init__(self, app: ASGIApp, token: str, public: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, public: Collection[str]) -> None:
         self._app = app
         self._token = token
         self._public = public
@@ -51,7 +52,7 @@ class Door:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         try:
-            if scope["path"] != self._public and not fits(headers.get("authorization"), self._token):
+            if scope["path"] not in self._public and not fits(headers.get("authorization"), self._token):
                 raise Unauthorized(NO_TOKEN, code="unauthorised")
             body = await _read(receive, headers)
         except UnderstudyError as error:

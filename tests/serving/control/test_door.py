@@ -45,7 +45,7 @@ def test_a_body_below_the_bound_arrives_whole(admin: TestClient) -> None:
     assert admin.post("/freeze", content=body).json() == {"frozen": ["learning"]}
 
 
-def test_the_openapi_document_is_public_and_nothing_else_is(admin: TestClient) -> None:
+def test_the_openapi_document_and_files_of_pages_are_public_and_nothing_else_is(admin: TestClient) -> None:
     admin.headers.pop("authorization")
     assert admin.get("/openapi.json").status_code == 200
     assert admin.get("/status").status_code == 401
