@@ -16,12 +16,15 @@ import uvicorn
 from deploy.control.conductor import TICK, Conductor
 from deploy.control.keeper import LeaseKeeper
 from deploy.control.lease import Lease
+from deploy.control.retention import PruneSums
+from deploy.control.steps import ControlStep
 from deploy.life.config import GateConfig, RolloutConfig
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
 from deploy.registry.config import RegistryConfig
 from deploy.routing.document import RouterConfig, ShadowRates
 from deploy.routing.stores import open_routing
+from feedback.kpis.config import KpisConfig
 from feedback.shadow.config import ShadowConfig
 from feedback.store.config import RedisConfig
 from feedback.store.connection import find_redis
@@ -40,6 +43,7 @@ from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
 
 log = logging.getLogger("understudy.controller")
+DAY = 86_400.0
 WAIT = 0.5
 """Seconds between two tries to become the leader."""
 REFRESH = 1.0
@@ -114,8 +118,11 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
     )
     deployment = Deployment(state, settings, sources.stats)
     routing = open_routing(state, redis.url, redis.prefix)
-    watch = (TeacherWatch(engines.teacher, state, sources.spending),) if engines.teacher else ()
-    return Conductor(deployment, routing, config.section(GateConfig), further=watch), sources
+    late = config.section(KpisConfig).late_days * DAY
+    further: tuple[ControlStep, ...] = (PruneSums(sources.forget_versions, late),)
+    if engines.teacher:
+        further = (*further, TeacherWatch(engines.teacher, state, sources.spending))
+    return Conductor(deployment, routing, config.section(GateConfig), further=further), sources
 
 
 def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop: threading.Event) -> int:

@@ -68,7 +68,10 @@ def _rules(config: Config, keys: RedisKeys) -> dict[str, tuple[str, str]]:
         keys.targets: ("KPI targets", f"{days}, {kpis.target_bytes >> 20} MiB"),
         keys.early: ("early feedback", f"{days}, {kpis.early_bytes >> 20} MiB"),
         keys.rows: ("KPI rows of users", f"{kpis.row_bytes >> 20} MiB; a user's places {kpis.row_places}"),
-        f"{keys.prefix}kpi:": ("KPI sums", "a few numbers for each arm, version and experiment"),
+        f"{keys.prefix}kpi:": (
+            "KPI sums",
+            f"of arms and experiments all; of a version until {days} after its weights went",
+        ),
         keys.prefix: ("routing, leases", "the newest document; beats and leases expire"),
     }
 

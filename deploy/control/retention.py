@@ -6,22 +6,63 @@ version's manifest with its lineage, every entry of the audit log.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from deploy.control.context import ControlContext
 from deploy.life.config import RolloutConfig
 from deploy.life.deployment import Deployment
 from deploy.registry.config import RegistryConfig
 from deploy.registry.manifest import OWN
 from deploy.rounds.record import Round
 from deploy.routing.documents_file import KEPT
+from understudy.errors import Unavailable
 from understudy.files import READY, sync_folder
 from understudy.retention import StoreUse, file_bytes, folder_bytes
 from understudy.state import StateDir
 
 SUMMED_UP = frozenset({READY, "summary.json", "round.json"})
 """Files of a round that outlive its pruning."""
+
+
+SUMS = 3600.0
+"""Seconds between two looks for sums that may go."""
+
+
+class PruneSums:
+    """The step by which the KPIs' sums follow the weights of a version, `seconds` after those went.
+
+    That is later than any feedback on it, so nothing is added to what is gone. `forget` removes the sums of versions
+    and returns those that had any.
+    """
+
+    def __init__(self, forget: Callable[[list[str]], list[str]], seconds: float) -> None:
+        self._forget = forget
+        self._seconds = seconds
+        self._due = 0.0
+
+    def __call__(self, context: ControlContext) -> None:
+        """Look once an hour; where Redis is away, at the next look."""
+        if context.clock() < self._due:
+            return
+        self._due = context.clock() + SUMS
+        deployment = context.deployment
+        gone = weights_gone(deployment.folder, deployment.clock() - self._seconds)
+        with contextlib.suppress(Unavailable):
+            if forgotten := self._forget(gone) if gone else []:
+                deployment.audit.keep("retention.pruned", "controller", sums=forgotten)
+
+
+def weights_gone(folder: StateDir, before: float) -> list[str]:
+    """Archived versions of which only what says that they were has been left since `before` (wall clock)."""
+    archive = folder.registry / "archive"
+    return sorted(
+        path.name
+        for path in archive.glob("[!.]*")
+        if path.is_dir() and path.stat().st_ctime < before and {file.name for file in _files(path)} <= OWN
+    )
 
 
 def in_use(deployment: Deployment) -> set[str]:

@@ -19,7 +19,7 @@ from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
-from feedback.kpis.forgetting import forget_tenant
+from feedback.kpis.forgetting import forget_tenant, forget_versions
 from feedback.kpis.names import counted
 from feedback.kpis.ratios import ratios
 from feedback.kpis.store import By, KpiStore
@@ -122,6 +122,10 @@ class Sources:
         with contextlib.suppress(redis.RedisError):  # one that writes it anew already, or may not: texts are sealed
             client.bgrewriteaof()
         return removed
+
+    def forget_versions(self, versions: list[str]) -> list[str]:
+        """Forget what KPIs hold of versions that are long gone; returns those of which there was something."""
+        return forget_versions(self._need(), RedisKeys(self._prefix), versions)
 
     def spent(self) -> dict[str, Any]:
         """Tokens of today by purpose, asked of a teacher that somebody else runs, and their cap."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
-from deploy.control.retention import in_use, prune, store_uses
+from deploy.control.retention import PruneSums, in_use, prune, store_uses
 from deploy.registry.config import RegistryConfig
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import World, actions, register, to_canary
+from understudy.errors import Unavailable
 from understudy.retention import folder_bytes
 
 RULES = RegistryConfig(keep_rounds=1, keep_archived=1)
@@ -76,3 +78,43 @@ def test_the_table_names_every_store_with_its_size(world: World) -> None:
     assert table["rounds"].rule == "texts and weights of 1 rounds; of older ones summaries"
     unnamed = {path.name for path in world.state.registry.iterdir() if path.is_dir()} - set(table) - {"keys", "reserve"}
     assert unnamed == set()
+
+
+def test_sums_follow_the_weights_when_no_feedback_can_come_any_more(world: World) -> None:
+    registry, day, asked = Registry(world.state), 86_400.0, []
+    for content in ("a", "b"):
+        registry.archive(register(world.state, content))
+    prune(world.conductor.deployment, RULES)
+
+    def forget(versions: list[str]) -> list[str]:
+        asked.append(versions)
+        return versions
+
+    def look(days: float) -> list[list[str]]:
+        world.time.at = time.time() + days * day
+        PruneSums(forget, 30 * day)(world.conductor.context)
+        return asked
+
+    assert look(29) == []
+    assert look(31) == [["v3"]], "v4 has its weights still"
+    (told,) = [e["details"] for e in world.conductor.deployment.audit.entries() if "sums" in e["details"]]
+    assert told["sums"] == ["v3"]
+
+
+def test_sums_that_redis_could_not_forget_are_asked_for_again_an_hour_later(world: World) -> None:
+    Registry(world.state).archive(register(world.state, "a"))
+    prune(world.conductor.deployment, RegistryConfig(keep_archived=0))
+    world.time.at = time.time() + 10.0
+    tried: list[list[str]] = []
+
+    def away(versions: list[str]) -> list[str]:
+        tried.append(versions)
+        raise Unavailable("Redis is away")
+
+    passed, step = world.conductor.context, PruneSums(away, 0.0)
+    at = [100.0]
+    passed.clock = lambda: at[0]
+    for now in (100.0, 101.0, 100.0 + 3600.0):
+        at[0] = now
+        step(passed)
+    assert tried == [["v3"], ["v3"]]

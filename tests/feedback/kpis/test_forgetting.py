@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from feedback.kpis.forgetting import forget_tenant
+from feedback.kpis.forgetting import forget_tenant, forget_versions
 from tests.feedback.applying import KEYS, Applier, feedback
 from tests.feedback.factory import exchange
 
@@ -40,3 +40,22 @@ def test_whoever_is_forgotten_may_come_again(redis_url: str) -> None:
     applier.events([exchange(2, unit="u1"), feedback(1, 1.0, "resp-2", at=NOW)])
     assert applier.kpis.held()["rows"] > 0
     assert applier.kpis.by("arm")["teacher"]["rating"]["n"] == 1
+
+
+def test_the_sums_of_versions_that_are_gone_go_and_those_of_their_arm_and_of_others_stay(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    places = [("student", "v1"), ("student", "v11"), ("teacher", "t1")]
+    applier.events([
+        exchange(n, unit=f"u{n}", at=NOW - n * 3600, arm=arm, version=version)
+        for n, (arm, version) in enumerate(places * 4)
+    ])  # fmt: skip
+    arms = applier.kpis.by("arm")
+    others = {kind: getattr(applier.kpis, kind)("version") for kind in ("by", "cohorts")}
+    assert forget_versions(applier.client, KEYS, ["v1", "v7"]) == ["v1"]
+    assert applier.kpis.by("arm") == arms
+    for kind, before in others.items():
+        assert set(before) == {"v1", "v11", "t1"}
+        assert getattr(applier.kpis, kind)("version") == {name: before[name] for name in ("t1", "v11")}
+    assert applier.kpis.quantiles("version", "v1") == {}
+    assert not [*applier.client.scan_iter("*version:v1"), *applier.client.scan_iter("*version:v1:*")]
+    assert forget_versions(applier.client, KEYS, ["v1", "v7"]) == []
