@@ -23,6 +23,8 @@ from understudy.ids import short_hash
 
 RedisCommand = list[Any]
 DAY = 86_400.0
+OWN = 8
+"""Characters of its hash by which a session knows its exchanges again."""
 
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
@@ -58,7 +60,9 @@ def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
     target = short_hash(exchange.response_id) if exchange.response_id else ""
     session = short_hash(f"session:{exchange.session}")
     unit = short_hash(exchange.unit)
-    return [*commands, ["reply", exchange.tenant, unit, place, exchange.at, cells(exchange), target, session]]
+    own = short_hash(exchange.id)[:OWN]
+    reply = ["reply", exchange.tenant, unit, place, exchange.at, cells(exchange), target, session, own]
+    return [reply, *commands]  # first: an exchange that its session knows already counts nowhere
 
 
 def exposure_effects(keys: RedisKeys, exposure: Exposure) -> list[RedisCommand]:

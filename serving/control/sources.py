@@ -35,7 +35,7 @@ from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable
 
-TOLD = ("feedback", "targets_", "kpi_", "dead_")
+TOLD = ("feedback", "exchanges_", "targets_", "kpi_", "dead_")
 """Counters shown beside the KPIs begin so."""
 FRESH = 1.0
 """Seconds that KPIs read for the canary are reused."""

@@ -118,6 +118,7 @@ local function commit()
 end
 
 local verbs = {}
+local ENOUGH = {} -- what a verb returns to leave out the commands of the event that follow it
 
 function verbs.HINCRBY(key, field, by) add(key, field, tonumber(by)) end
 
@@ -142,7 +143,7 @@ local function apply(commands)
   for _, command in ipairs(commands) do
     local verb = verbs[command[1]]
     if verb then
-      verb(unpack(command, 2))
+      if verb(unpack(command, 2)) == ENOUGH then return end
     else
       later(unpack(command))
     end

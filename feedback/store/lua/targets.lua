@@ -1,7 +1,8 @@
 -- What feedback may name: a reply, or a session; and feedback that came before what it names.
 -- Follows rows. Each is one field of a hash by tenant and day, so that a day is forgotten at once and a tenant whole.
--- A target: {unit, place, at, feedback or false, seen or false, latest}; `at` is when it was exposed (a session: first),
--- `seen` the units and places in which a session was counted, `latest` its latest request. Feedback by KPI:
+-- A target: {unit, place, at, feedback or false, seen or false, latest, ids}; `at` is when it was exposed (a session:
+-- first), `seen` the units and places in which a session was counted, `latest` its latest request, `ids` its latest
+-- exchanges, of which one that comes again, from whatever spool, counts nowhere. Feedback by KPI:
 -- {value, at, id, ids, counted}, where `counted` is false, or {value, tenant's unit, place}: where it went.
 -- All times are Redis' own; what gateways say of theirs is bounded by it.
 local DAY, ENTRY, IDS = 86400, 75, 32
@@ -134,14 +135,32 @@ local function late(at)
   return at < now - S.late
 end
 
--- a reply: tenant, unit, place, when, cells, response id, session id
-function verbs.reply(tenant, unit, place, at, cells, response, session)
+-- whether a session knows an exchange already; it does from now on
+local function again(target, own)
+  local ids = target[7] or {}
+  for _, known in ipairs(ids) do
+    if known == own then return true end
+  end
+  ids[#ids + 1] = own
+  if #ids > IDS then table.remove(ids, 1) end
+  target[7] = ids
+end
+
+-- a reply: tenant, unit, place, when, cells, response id, session id, the exchange's own id
+function verbs.reply(tenant, unit, place, at, cells, response, session, own)
   local id = place_id(place)
   at = math.min(at, now)
-  if late(at) then return change_row(tenant, unit, id, at, cells) end
+  if late(at) then
+    change_row(tenant, unit, id, at, cells)
+    return
+  end
   local day = math.floor(at / DAY)
   local known, held, raw = find('targets', tenant, session, day)
   local target = known or { unit, id, at, false, {}, at }
+  if again(target, own) then
+    add(S.counters, 'exchanges_repeated', 1)
+    return ENOUGH
+  end
   local seen = id .. ' ' .. unit
   if not target[5][seen] then
     target[5][seen] = true

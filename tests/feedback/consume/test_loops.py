@@ -175,10 +175,10 @@ async def test_a_value_that_no_sum_can_hold_is_a_dead_letter(world: World) -> No
 
 
 async def test_counts_that_no_engine_can_mean_are_left_out(world: World) -> None:
-    good = exchange(1).model_dump_json(exclude_none=True)
-    for odd in ("1" + "0" * 400, "-5", "true", '"7"'):
+    for n, odd in enumerate(("1" + "0" * 400, "-5", "true", '"7"')):
+        good = exchange(n).model_dump_json(exclude_none=True)
         world.gateway.put_raw(EXCHANGES, "s", f'{good[:-1]},"completion_tokens":{odd}}}'.encode())
-    world.gateway.put(exchange(2, completion_tokens=7))
+    world.gateway.put(exchange(7, completion_tokens=7))
     await world.work(lambda: world.kpis.by("version").get("t1", {}).get("requests", {}).get("n") == 5)
     assert world.kpis.by("version")["t1"]["completion_tokens"] == {"n": 1, "mean": 7.0, "var": 0.0}
 

@@ -48,9 +48,9 @@ def test_feedback_without_a_target_counts_for_what_it_names() -> None:
 
 def test_a_user_is_named_by_a_hash_and_where_served_by_a_place() -> None:
     commands = exchange_effects(KEYS, exchange(1, unit="王小明", experiment="exp", assigned="student", version="t1"))
-    verb, tenant, unit, place, _, cells, response, session = commands[-1]
+    verb, tenant, unit, place, _, cells, response, session, own = commands[0]
     assert (verb, tenant, json.loads(place)) == ("reply", "default", ["teacher", "t1", [["exp", 0, "student"]], ""])
-    assert [len(name) for name in (unit, response, session)] == [16, 16, 16]
+    assert [len(name) for name in (unit, response, session, own)] == [16, 16, 16, 8]
     assert cells == {"requests": 1, "abnormal": 0, "replies": 1, "latency": 0.5, "latency2": 0.25}
     assert "王小明" not in str(commands)
 
@@ -58,7 +58,7 @@ def test_a_user_is_named_by_a_hash_and_where_served_by_a_place() -> None:
 def test_an_exchange_counts_for_every_phase_that_it_names() -> None:
     both = (PhaseArm(experiment="a", phase=2, arm="student"), PhaseArm(experiment="b", phase=1, arm="left"))
     commands = exchange_effects(KEYS, exchange(1, experiment="a", experiments=both))
-    assert json.loads(commands[-1][3])[2] == [["a", 2, "student"], ["b", 1, "left"]]
+    assert json.loads(commands[0][3])[2] == [["a", 2, "student"], ["b", 1, "left"]]
     counted = {command[1] for command in commands if command[0] == "count"}
     assert {f"{KEYS.kpis}experiment:a:student", f"{KEYS.kpis}experiment:b:left"} < counted
 
@@ -70,8 +70,8 @@ def test_an_exchange_of_an_older_release_counts_for_the_experiment_that_it_names
 
 def test_what_failed_is_no_reply_and_has_no_latency() -> None:
     commands = exchange_effects(KEYS, exchange(1, status=503))
-    assert commands[-1][5] == {"requests": 1, "abnormal": 1}
-    assert [command[0] for command in commands] == ["count", "count", "reply"]
+    assert commands[0][5] == {"requests": 1, "abnormal": 1}
+    assert [command[0] for command in commands] == ["reply", "count", "count"]
 
 
 def test_the_products_of_every_figure_are_summed() -> None:

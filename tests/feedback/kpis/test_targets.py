@@ -36,6 +36,29 @@ def rows(applier: Applier) -> dict[str, tuple[float, float]]:
     return found
 
 
+def test_an_exchange_that_comes_again_counts_nowhere_and_holds_up_nothing_behind_it(redis_url: str) -> None:
+    once, twice = (
+        Applier(redis_url),
+        [exchange(n, session="s", experiment="a", at=NOW - 50 + n) for n in (1, 2, 1, 3, 2)],
+    )
+    once.events(twice[:1] + twice[1:2] + twice[3:4])
+    wanted = stored(once)
+    once.client.flushall()
+    again = Applier(redis_url)
+    for batch in (twice[:3], twice[3:]):
+        again.events(batch)
+    assert again.kpis.counters()["exchanges_repeated"] == 2
+    again.client.hdel(KEYS.counters, "exchanges_repeated")
+    assert stored(again) == wanted
+    assert again.kpis.exposures("a")["teacher"]["exposures"] == 3
+
+
+def stored(applier: Applier) -> dict[bytes, dict[bytes, bytes]]:
+    """All sums, rows, sketches and targets."""
+    found = {key: applier.client.hgetall(key) for key in applier.client.scan_iter("us:kpi:*", _type="hash")}
+    return {key: value for key, value in found.items() if value}
+
+
 def test_feedback_on_a_session_that_changed_its_version_counts_where_the_session_began(redis_url: str) -> None:
     applier = Applier(redis_url)
     applier.events([exchange(1, session="s", version="v1", at=NOW - 50)])
