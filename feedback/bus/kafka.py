@@ -32,7 +32,9 @@ FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordErro
 """What no retry cures."""
 POLL_MS = 50
 STALL_SECONDS = 10.0
-"""For which a partition may have events of which none comes, before its consumer is made anew."""
+"""For which a partition that has events may be read in vain, before its consumer is made anew."""
+PAUSE_SECONDS = 2.0
+"""Between two reads of a partition, above which another worker may have had it meanwhile."""
 BUFFERED = 1_000
 """Events of one partition held here before it is paused."""
 
@@ -50,7 +52,7 @@ class KafkaBus:
         self._consumer: KafkaConsumer | None = None
         self._buffers: dict[TopicPartition, deque[Received]] = {}
         self._next: dict[TopicPartition, str] = {}
-        self._moved: dict[TopicPartition, float] = {}
+        self._vain: dict[TopicPartition, tuple[float, float]] = {}
 
     def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
         """See `Bus.publish`; returns when all replicas in sync hold the batch. Never reports a gap."""
@@ -136,8 +138,16 @@ class KafkaBus:
             taken = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
         if taken:
             self._next[place] = taken[-1].position
-            self._moved[place] = time.monotonic()
+            self._vain.pop(place, None)
+        else:
+            self._note_vain(place)
         return taken
+
+    def _note_vain(self, place: TopicPartition) -> None:
+        """Keep from when to when a partition was read in vain, without a break."""
+        now = time.monotonic()
+        since, last = self._vain.get(place, (now, now))
+        self._vain[place] = (now if now - last > PAUSE_SECONDS else since, now)
 
     def forget(self, topic: str, partition: int, position: str) -> None:
         """Nothing to do: the broker's retention decides."""
@@ -150,10 +160,10 @@ class KafkaBus:
             consumer = self._reader(place, after)
             begin = int(after) + 1 if after else int(consumer.beginning_offsets([place])[place])
             left = max(0, int(consumer.end_offsets([place])[place]) - begin)
-        now = time.monotonic()
-        if not left or place not in self._moved:
-            self._moved[place] = now
-        if now - self._moved[place] > STALL_SECONDS and not self._buffers[place]:
+        since, last = self._vain.get(place, (0.0, 0.0))
+        if not left:
+            self._vain.pop(place, None)
+        elif last - since > STALL_SECONDS and not self._buffers[place]:
             self._drop_reader()  # its thread may have died of what it met, and nobody is told
         return left
 
@@ -210,6 +220,7 @@ class KafkaBus:
     def _seek(self, place: TopicPartition, after: str) -> None:
         assert self._consumer is not None
         self._buffers[place].clear()
+        self._vain.pop(place, None)
         self._next[place] = after
         if after:
             self._consumer.seek(place, int(after) + 1)
@@ -241,7 +252,7 @@ class KafkaBus:
         consumer, self._consumer = self._consumer, None
         self._buffers.clear()
         self._next.clear()
-        self._moved.clear()
+        self._vain.clear()
         if consumer is not None:
             with suppress(KafkaError, OSError, TimeoutError):
                 consumer.close(timeout_ms=1000)

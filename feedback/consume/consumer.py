@@ -61,6 +61,12 @@ return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 """
 """A lease longer than any that is given was given before Redis' clock was set back: it ends as any other."""
 
+KEEP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+"""Unlike `RENEW` it takes no lease that ran out: somebody may have had it since, and read on from another position."""
+
 
 class Consumer:
     """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times.
@@ -83,13 +89,14 @@ class Consumer:
         self._places: list[Place] = []
         self._looked: float | None = None
         self._owned: dict[tuple[str, int], str] = {}
-        self._renewed = 0.0
+        self._renewed = self._kept = 0.0
         self._measured = 0.0
         self._apply = client.register_script(source("staging", "rows", "targets", "effects"))
         self._waiting: set[Place] = set()
         self._meter = Meter()
         self._alive = client.register_script(ALIVE)
         self._renew = client.register_script(RENEW)
+        self._keep = client.register_script(KEEP)
         self._release = client.register_script(source("release"))
 
     @property
@@ -110,7 +117,8 @@ class Consumer:
         positions = self._positions(places)
         applied = 0
         for place, after in zip(places, positions, strict=True):
-            done = self._consume(*place, after)
+            self._keep_leases()
+            done = self._consume(*place, after) if place in self._owned else 0
             self._meter.applied(*place, done)
             applied += done
         self._measure()
@@ -147,7 +155,22 @@ class Consumer:
                     self._owned[place] = owner
                 else:
                     self._owned.pop(place, None)
-        self._renewed = now
+        self._renewed = self._kept = now
+
+    def _keep_leases(self) -> None:
+        """Hold on, within a step, to what is held: a slow bus must not have the last partitions never consumed."""
+        now = time.monotonic()
+        if now - self._kept < LEASE_SECONDS / 3:
+            return
+        with redis_errors():
+            for place, owner in list(self._owned.items()):
+                if not self._keep([self._keys.lease(*place)], [owner, int(LEASE_SECONDS * 1000)]):
+                    self._lost(*place)
+        self._kept = now
+
+    def _lost(self, topic: str, part: int) -> None:
+        log.warning("the lease of %s:%d went to another worker", topic, part)
+        self._owned.pop((topic, part), None)
 
     def _fair_share(self) -> int:
         """Partitions for each of the workers seen lately; call it once for a renewal."""
@@ -184,8 +207,7 @@ class Consumer:
                 raise UnderstudyError(f"Redis cannot count a dead letter: {why}; look at the keys named there")
             applied = skipped if skipped < 0 else applied + skipped
         if applied < 0:
-            log.warning("the lease of %s:%d went to another worker", topic, part)
-            self._owned.pop((topic, part), None)
+            self._lost(topic, part)
             return 0
         self._bus.forget(topic, part, events[-1].position)
         return applied
@@ -222,7 +244,8 @@ class Consumer:
         self._measured = now
         with redis_errors():
             cursors: Any = self._redis.hgetall(self._keys.cursors)
-            for topic, part in self._owned:
+            for topic, part in list(self._owned):
+                self._keep_leases()
                 field = f"{topic}:{part}"
                 with contextlib.suppress(Unavailable):  # one that cannot be asked holds up no other
                     lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())

@@ -48,3 +48,21 @@ def test_a_consumer_that_brings_nothing_any_more_is_made_anew(
     eventually(read, 30)
     assert bus._consumer is not stalled
     bus.close()
+
+
+@pytest.mark.kafka
+def test_events_that_came_while_a_partition_was_not_read_are_no_stall(
+    kafka_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback.bus.kafka.STALL_SECONDS", 0.0)
+    topic = f"{EXCHANGES}.{random_id()[:8]}"
+    bus = KafkaBus(kafka_servers, 1)
+    bus.publish(topic, 0, "s", events(1, 1))
+    got: list[str] = []
+    eventually(lambda: got.extend(event.position for event in bus.read(topic, 0, "", 9)) or got, 30)
+    before = bus._consumer
+    assert bus.read(topic, 0, got[-1], 9) == []
+    bus.publish(topic, 0, "s", events(2, 2))
+    assert bus.lag(topic, 0, got[-1]) == 1
+    assert bus._consumer is before
+    bus.close()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
 import redis
 
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Numbered, Received
+from feedback.consume import consumer as consumer_module
 from feedback.consume.consumer import LEASE_SECONDS
 from feedback.events import KPIS
 from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
 from tests.feedback.child import event, expect_each_once, make_consumer
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,6 +57,30 @@ def test_partitions_are_shared_with_a_worker_that_joins(redis_url: str) -> None:
     second._renewed = 0.0
     second.step()
     assert len(second.owned) == 2
+
+
+def test_a_bus_too_slow_for_one_lease_of_all_partitions_leaves_none_unread(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-m", "tests.feedback.child", "produce", redis_url, str(tmp_path), "[1, 40]"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    monkeypatch.setattr(consumer_module, "LEASE_SECONDS", 1.0)
+    slow = make_consumer(redis_url)
+    read = slow._bus.read
+
+    def slowly(topic: str, partition: int, after: str, limit: int) -> list[Received]:
+        time.sleep(0.7)
+        return read(topic, partition, after, limit)
+
+    monkeypatch.setattr(slow._bus, "read", slowly)
+    client = redis.Redis.from_url(redis_url)
+
+    def all_applied() -> bool:
+        slow.step()
+        return client.hlen("seen") == 40
+
+    eventually(all_applied, 20)
+    expect_each_once(redis_url, 40)
 
 
 def test_numbers_that_never_come_are_counted(redis_url: str) -> None:
