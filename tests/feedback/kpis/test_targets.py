@@ -100,6 +100,14 @@ def test_a_retry_whose_time_the_gateway_made_anew_is_still_a_retry(redis_url: st
     assert ratings(applier) == {"v1": (1, 5.0)}
 
 
+def test_what_was_said_before_its_reply_counts_with_it_and_gives_its_bytes_back(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    applier.events([feedback(1, 4.0, "resp-1", at=NOW - 20)])
+    assert applier.kpis.held()["early"] > 0
+    applier.events([exchange(1, session="s", version="v1", at=NOW - 50)])
+    assert (ratings(applier), applier.kpis.held()["early"]) == ({"v1": (1, 4.0)}, 0)
+
+
 def test_one_id_may_tell_two_kpis_and_two_targets(redis_url: str) -> None:
     applier = Applier(redis_url)
     said = [feedback(0, 1.0, f"resp-{n}", kpi=kpi, at=NOW, id="same") for n in (1, 2) for kpi in ("rating", "click")]
