@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ab.experiment import Experiment
-from ab.running.layers import overlap
+from ab.running.layers import free, mixed_units, rivals
 
 RECORDED = ("primary", "secondary", "guardrails", "stop")
 """Parts of the file that nothing acts on yet."""
@@ -22,13 +22,9 @@ def changes(old: Experiment, new: Experiment) -> list[str]:
     return [key for key, (before, after) in pairs.items() if before != after]
 
 
-def warnings(new: Experiment, active: Sequence[Experiment], aliases: Mapping[str, str]) -> list[str]:
-    """What an experimenter should know of `new`; `active` holds it, too, in the order in which the first match wins."""
+def warnings(new: Experiment, aliases: Mapping[str, str]) -> list[str]:
+    """What an experimenter should know of `new`."""
     found = []
-    rivals = [one.id for one in active if one.id == new.id or overlap(one.when, new.when)]
-    place = rivals.index(new.id)
-    found += [f"requests that match both go to `{name}`, not to this one" for name in rivals[:place]]
-    found += [f"requests that match both go to this one, not to `{name}`" for name in rivals[place + 1 :]]
     alias = new.when.alias
     if alias is not None and aliases.get(alias) != "auto":
         found.append(f"no request takes part: `router.aliases` has no `{alias}` that stands for `auto`")
@@ -36,3 +32,18 @@ def warnings(new: Experiment, active: Sequence[Experiment], aliases: Mapping[str
     if given:
         found.append(f"recorded, not acted on in this release: {', '.join(given)}")
     return found
+
+
+def refusal(new: Experiment, running: Sequence[Experiment]) -> str | None:
+    """Why `new` cannot hold beside those that run, with what is free of its layer; None: it can."""
+    if others := rivals(new, running):
+        names = ", ".join(f"`{one.id}`" for one in others)
+        left = free(new, running)
+        share = sum(high - low for low, high in left)
+        ranges = ", ".join(f"[{low:g}, {high:g}]" for low, high in left)
+        rest = f"; {share:.1%} of its units are free: give `namespace: {ranges}`" if left else "; no unit of it is free"
+        return f"it would take units of {names} in the layer `{new.layer}`{rest}"
+    if others := mixed_units(new, running):
+        names = ", ".join(f"`{one.id}` (unit: {one.unit})" for one in others)
+        return f"its unit is the {new.unit}, and it would hold of the same requests as {names}: give it the same unit"
+    return None

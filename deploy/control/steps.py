@@ -17,6 +17,8 @@ from deploy.control.publishing import Publish
 from deploy.control.retention import prune
 from deploy.control.versions import Adopt, absorb_bad, archive_spare, replace_bad_stable
 from deploy.life.canary import Canary
+from deploy.life.document import as_run, merged, share
+from deploy.life.running.experiments import advanced
 
 ControlStep = Callable[[ControlContext], None]
 REFILL = 5.0
@@ -42,6 +44,7 @@ def tick_steps(
         lambda _: operations.tick(),
         lambda _: canary.tick(),
         *further,
+        begin_phases,
         settle_slots,
         Publish(context),
         lambda c: tell_outcome(c, operations),
@@ -105,6 +108,23 @@ def tell_outcome(context: ControlContext, operations: Operations) -> None:
 def hear_slots(context: ControlContext) -> None:
     """Take the slots' latest reports."""
     context.deployment.beats = context.routing.beats.slots()
+
+
+def begin_phases(context: ControlContext) -> None:
+    """Begin a phase of each experiment of which something changed, and end those of experiments that were stopped."""
+    deployment = context.deployment
+    state, settings = as_run(deployment.state, deployment.settings), deployment.settings
+    active = merged(settings.router.experiments, context.experiments.all())
+    at = round(deployment.clock(), 3)
+    runs, pin, began = advanced(state, active, share(state, settings.rollout), at, deployment.elapsed())
+    if (runs, pin) == (deployment.state.experiments, deployment.state.pinned):
+        return
+    told = [(name, runs[name].phases[-1]) for name in began]
+    notes = [
+        ("experiment.phase", "controller", {"experiment": name, "phase": phase.number, "why": phase.why})
+        for name, phase in told
+    ]
+    deployment.change(notes=notes, experiments=runs, pinned=pin)
 
 
 def settle_slots(context: ControlContext) -> None:

@@ -89,7 +89,12 @@ class Canary:
 
     def _may_begin(self) -> bool:
         state = self._deployment.state
-        free = state.operation is None and state.canary is None and self._deployment.settings.student is None
+        free = (
+            state.operation is None
+            and state.canary is None
+            and state.pinned is None
+            and self._deployment.settings.student is None
+        )
         return free and "promotion" not in state.frozen and not self._deployment.audit.trouble
 
     def _drive(self, canary: CanaryState) -> None:

@@ -271,7 +271,9 @@ class Deployment:
         )
 
     def _arranged(self, state: ControlState) -> dict[str, str | None]:
-        incoming = state.canary.version if state.canary is not None else None
+        incoming = None if state.pinned is None else state.pinned.version
+        if state.canary is not None:
+            incoming = state.canary.version
         if state.operation is not None:
             incoming = state.operation.target
         loaded = {slot: beat.version for slot, beat in self.beats.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from ab.experiment import Experiment
 from deploy.life.config import RolloutConfig
+from deploy.life.running.experiments import current
 from deploy.life.state import ControlState
 from deploy.registry.config import RegistryConfig
 from deploy.routing.document import (
@@ -52,6 +53,7 @@ def build(
         slots["teacher"] = settings.teacher
     if settings.student is not None:
         slots = {"teacher": slots["teacher"], STUDENT_SLOTS[0]: settings.student}
+    held = merged(settings.router.experiments, experiments)
     return RoutingDocument(
         slots=slots,
         teacher=state.teacher,
@@ -62,7 +64,8 @@ def build(
         previous=state.previous,
         default=settings.router.default,
         aliases=settings.router.aliases,
-        experiments=_merged(settings.router.experiments, experiments),
+        experiments=held,
+        phases=current(state.experiments, (one.id for one in held)),
         shadow=settings.shadow,
         frozen=state.frozen,
     )
@@ -108,6 +111,9 @@ def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
         return f"frozen: {', '.join(new.frozen) or 'nothing'}"
     if old.experiments != new.experiments:
         return "experiments"
+    if old.phases != new.phases:
+        begun = [f"{name} {phase.number}" for name, phase in new.phases.items() if old.phases.get(name) != phase]
+        return f"phase of {', '.join(begun)}"
     changed = [name for name, view in new.slots.items() if old.slots.get(name) != view]
     return f"slots: {', '.join(changed)}" if changed else "settings"
 
@@ -120,7 +126,7 @@ def _view(version: str | None, beat: Heartbeat | None, former: SlotView | None) 
     return SlotView(desired=version)
 
 
-def _merged(given: tuple[Experiment, ...], stored: tuple[Experiment, ...]) -> tuple[Experiment, ...]:
+def merged(given: tuple[Experiment, ...], stored: tuple[Experiment, ...]) -> tuple[Experiment, ...]:
     """Configured and applied experiments; an applied one replaces a configured one of the same id."""
     ids = {experiment.id for experiment in stored}
     return tuple(e for e in given if e.id not in ids) + stored

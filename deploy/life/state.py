@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ab.running.phases import Phase
 from ab.summary import Stat
 from deploy.routing.document import EXTERNAL
 from feedback.kpis.names import FORMER
@@ -141,6 +142,26 @@ class PendingEntry(_Remembered):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
+class ExperimentRun(_Remembered):
+    """An experiment since it was applied, and its phases, those of earlier runs included."""
+
+    active: bool = True
+    began: float | None = None
+    """When this run began, by `Elapsed`; None where that was lost."""
+    rollback: str = ""
+    """Id of the last rollback that it knows of."""
+    fallen: bool = False
+    """Whether a rollback took the slot of its pinned version: that arm is the stable version's until it is stopped."""
+    phases: tuple[Phase, ...] = ()
+
+
+class Pin(_Remembered):
+    """A version that an experiment's arm keeps in the second student slot."""
+
+    version: str
+    experiment: str
+
+
 class ControlState(_Remembered):
     """Everything that decides; replaced as a whole, never changed in place."""
 
@@ -161,6 +182,9 @@ class ControlState(_Remembered):
     asked: tuple[AskedFor, ...] = ()
     """Acts of operators that the audit log has and that may not be done yet; in their order."""
     frozen: tuple[Freeze, ...] = ()
+    experiments: dict[str, ExperimentRun] = Field(default_factory=dict)
+    """By id; those that were stopped stay, so that no number of a phase comes twice."""
+    pinned: Pin | None = None
     bad: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, VersionRecord] = Field(default_factory=dict)
     pending: tuple[PendingEntry, ...] = ()

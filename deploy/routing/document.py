@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ab.applying import refusal
 from ab.experiment import Arm, Experiment
 from ab.running.phases import Phase
 from deploy.audit.heads import AuditHead
@@ -36,6 +37,14 @@ class RouterConfig(Section):
     """Experiments that apply from the start, in the format of docs/experiment.yaml."""
     poll_seconds: float = Field(default=0.25, gt=0, le=1)
     """Between two looks for a new routing document."""
+
+    @field_validator("experiments")
+    @classmethod
+    def _apart(cls, value: tuple[Experiment, ...]) -> tuple[Experiment, ...]:
+        for place, one in enumerate(value):
+            if why := refusal(one, value[:place]):
+                raise ValueError(f"`{one.id}` cannot hold beside the others: {why}")
+        return value
 
     @field_validator("default", mode="before")
     @classmethod

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ab.applying import changes, warnings
+from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
+from deploy.life.running.experiments import pinned_versions
+from deploy.life.state import ExperimentRun
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
@@ -35,8 +37,9 @@ class Experiments:
         self._sources = sources
 
     def listed(self) -> list[ExperimentReply]:
-        """Every experiment with its state; of the active ones the first that matches a request takes it."""
-        return [_shown(one, "active") for one in self._active()] + [_shown(o, "stopped") for o in self._store.stopped()]
+        """Every experiment with its state."""
+        active = [self._shown(one, "active") for one in self._active()]
+        return active + [self._shown(one, "stopped") for one in self._store.stopped()]
 
     def show(self, name: str) -> ExperimentReply:
         """One of them.
@@ -44,22 +47,28 @@ class Experiments:
         Raises:
             NotFound: it was never applied.
         """
-        return _shown(*self._find(name))
+        return self._shown(*self._find(name))
 
     def apply(self, wanted: Experiment) -> ExperimentAppliedReply:
         """Begin or replace one; returns its epoch and warnings.
 
         Raises:
             UnknownKpi: it names one that nobody counts.
-            Conflict: exposures of this id were counted under another split.
-            Unavailable: whether there are such exposures cannot be read.
+            Conflict: it would take units of another, pin a version that cannot be, or change what units are although
+                it has some.
+            NotFound: it pins a version that there is not.
+            Unavailable: whether it has units cannot be read.
         """
         self._check_kpis(wanted)
         self._check_split(wanted)
-        epoch = self._conductor.acts.apply(wanted, "operator")
+        with self._conductor.context.lock:
+            if why := refusal(wanted, self._active()):
+                raise Conflict(f"{wanted.id} cannot be applied: {why}", param="namespace")
+            self._check_pins(wanted)
+            epoch = self._conductor.acts.apply(wanted, "operator")
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
-        said = warnings(wanted, self._active(), aliases)
+        said = warnings(wanted, aliases)
         return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said)
 
     def stop(self, name: str, noted: Noted = NOTHING_NOTED) -> ExperimentStoppedReply:
@@ -89,6 +98,9 @@ class Experiments:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
         return results(plan, state, counted, {}, self._sources.ratios, {}, time.time())
 
+    def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
+        return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))
+
     def _active(self) -> tuple[Experiment, ...]:
         document = self._conductor.document
         return self._store.all() if document is None else document.experiments
@@ -102,6 +114,37 @@ class Experiments:
                 return one, "stopped"
         known = ", ".join(row.id for row in self.listed()) or "none"
         raise NotFound(f"there is no experiment {name!r} (there are: {known})", param="id")
+
+    def _check_pins(self, wanted: Experiment) -> None:
+        """Two student versions are resident: the live one, and one more that an experiment may pin."""
+        deployment = self._conductor.deployment
+        state, versions = deployment.state, pinned_versions(wanted)
+        if not versions:
+            return
+        if deployment.settings.student is not None:
+            raise Conflict(
+                "`engines.student` is run by somebody else, so no version of ours can be pinned", param="arms"
+            )
+        for version in versions:
+            deployment.registry.manifest(version)
+            if version in state.bad:
+                raise Conflict(f"{version} is bad: {state.bad[version]}", param="arms")
+        needed = [version for version in dict.fromkeys(versions) if version != state.stable]
+        if len(needed) > 1:
+            raise Conflict(
+                f"one version beside the live {state.stable} can be loaded, not {', '.join(needed)}", param="arms"
+            )
+        if needed and state.canary is not None:
+            raise Conflict(
+                f"the canary of {state.canary.version} has the second slot; wait until it has ended", param="arms"
+            )
+        if (
+            needed
+            and state.pinned is not None
+            and state.pinned.experiment != wanted.id
+            and [state.pinned.version] != needed
+        ):
+            raise Conflict(f"{state.pinned.experiment} pins {state.pinned.version} in the second slot", param="arms")
 
     def _check_kpis(self, wanted: Experiment) -> None:
         allowed = self._sources.kpi_names
@@ -123,6 +166,6 @@ class Experiments:
             )
 
 
-def _shown(experiment: Experiment, state: ExperimentState) -> ExperimentReply:
+def _shown(experiment: Experiment, state: ExperimentState, run: ExperimentRun | None) -> ExperimentReply:
     given = experiment.model_dump(mode="json", exclude_none=True)
-    return ExperimentReply.model_validate({**given, "state": state})
+    return ExperimentReply.model_validate({**given, "state": state, "phases": run.phases if run is not None else ()})

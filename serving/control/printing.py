@@ -288,6 +288,7 @@ def experiment(value: ExperimentReply) -> str:
     test = value.primary
     lines = [
         f"{value.id}: {value.state}, by {value.unit}, seed {value.hash_seed}",
+        f"layer       {value.layer}, {value.namespace[0]:g} to {value.namespace[1]:g}",
         f"arms        {', '.join(f'{arm} {share:g}' for arm, share in value.shares.items())}",
     ]
     if when_ := value.when.model_dump(exclude_none=True, exclude_defaults=True):
@@ -296,7 +297,12 @@ def experiment(value: ExperimentReply) -> str:
         lines.append(f"primary     {_pairs(test.model_dump(exclude_none=True))}")
     lines += [f"guardrail   {_pairs(one.model_dump(exclude_none=True))}" for one in value.guardrails]
     lines.append(f"stop        {_pairs(value.stop.model_dump(exclude_none=True))}")
-    return "\n".join(lines)
+    phases = [
+        (phase.number, when(phase.since), "" if phase.until is None else when(phase.until), phase.why,
+         ", ".join(f"{arm} {share:g}" for arm, share in phase.shares.items()))
+        for phase in value.phases
+    ]  # fmt: skip
+    return "\n".join([*lines, *([table(("phase", "since (UTC)", "until", "why", "arms"), phases)] if phases else [])])
 
 
 def _pairs(given: dict[str, Any]) -> str:

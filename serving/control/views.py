@@ -225,6 +225,12 @@ def waits(current: Round, state: ControlState) -> str | None:
         return "promotion is frozen; `understudy resume promotion`"
     if state.operation is not None:
         return f"the {state.operation.kind} to {state.operation.target} is under way"
+    if state.canary is None and state.pinned is not None:
+        pin = state.pinned
+        return (
+            f"the second student slot holds {pin.version} for the experiment {pin.experiment}; "
+            f"`understudy experiment stop {pin.experiment}`"
+        )
     if state.canary is None or state.canary.note != "hold":
         return None
     return f"too few exposures in its time; traffic, or `understudy promote {state.canary.version}`"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ab.applying import changes, warnings
+from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
 
 HALVES = {"teacher": 0.5, "student": 0.5}
@@ -31,21 +31,30 @@ def test_only_what_makes_units_others_counts_as_a_change(given: dict[str, Any], 
     assert changes(made(), made(**given)) == keys
 
 
-def test_a_plain_experiment_alone_needs_no_warning() -> None:
-    assert warnings(made(), [made()], {}) == []
+def test_a_plain_experiment_needs_no_warning() -> None:
+    assert warnings(made(), {}) == []
 
 
-def test_overlaps_are_named_with_who_wins_in_the_document_s_order() -> None:
-    apart = made("0", when={"tenant": "bank"})
-    new = made("b", when={"tenant": "shop"})
-    found = warnings(new, [apart, made("a"), new, made("c")], {})
-    assert found == [
-        "requests that match both go to `a`, not to this one",
-        "requests that match both go to this one, not to `c`",
-    ]
+def test_one_that_would_take_units_of_another_is_refused_with_the_share_that_is_free() -> None:
+    why = refusal(made("new"), [made("low", namespace=[0, 0.3]), made("high", namespace=[0.5, 1])])
+    assert why is not None
+    assert "`low`, `high`" in why
+    assert "20.0% of its units are free: give `namespace: [0.3, 0.5]`" in why
+    full = refusal(made("new"), [made("all")])
+    assert full is not None
+    assert full.endswith("no unit of it is free")
+    assert refusal(made("new", namespace=[0.3, 0.5]), [made("low", namespace=[0, 0.3])]) is None
+
+
+def test_two_layers_need_the_same_unit_where_one_request_is_in_both() -> None:
+    why = refusal(made("seen", layer="observe", unit="session"), [made("a")])
+    assert why is not None
+    assert "`a` (unit: user)" in why
+    apart = made("seen", layer="observe", unit="session", when={"tenant": "x"})
+    assert refusal(apart, [made("a", when={"tenant": "y"})]) is None
 
 
 def test_what_cannot_match_and_what_is_only_recorded_is_said() -> None:
     new = made(when={"alias": "bot"}, primary={"kpi": "click"}, guardrails=[{"kpi": "click", "max_ratio": 2}])
-    assert "no `bot`" in warnings(new, [new], {"bot": "student"})[0]
-    assert warnings(new, [new], {"bot": "auto"}) == ["recorded, not acted on in this release: primary, guardrails"]
+    assert "no `bot`" in warnings(new, {"bot": "student"})[0]
+    assert warnings(new, {"bot": "auto"}) == ["recorded, not acted on in this release: primary, guardrails"]

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from deploy.audit.chain import ChainEntry
 from deploy.life.rollout import advance, allows
-from deploy.life.state import HISTORY, ControlState, Freeze, GateRecord, PendingEntry, VersionRecord
+from deploy.life.state import HISTORY, ControlState, ExperimentRun, Freeze, GateRecord, PendingEntry, VersionRecord
 from deploy.routing.document import RoutingDocument
 
 VERSION = "version."
@@ -75,8 +75,14 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
         frozen=tuple(told.frozen if document is None else dict.fromkeys((*told.frozen, *document.frozen))),
         bad=told.bad,
         versions=told.records,
+        experiments={} if document is None else _runs(document),
         pending=tuple(pending),
     )
+
+
+def _runs(document: RoutingDocument) -> dict[str, ExperimentRun]:
+    """Each experiment goes on in its phase."""
+    return {name: ExperimentRun(phases=(phase,)) for name, phase in document.phases.items()}
 
 
 def _replay(told: _Retold, entry: ChainEntry) -> None:

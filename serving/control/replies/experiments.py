@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ab.experiment import Experiment
+from ab.running.phases import AppliedExperiment
 from serving.control.replies.base import ControlReply
 
 ExperimentState = Literal["active", "stopped"]
 
 
-class ExperimentReply(Experiment):
-    """An experiment as it was applied, with its state."""
+class ExperimentReply(AppliedExperiment):
+    """An experiment as it was applied, with its state and its phases."""
 
     state: ExperimentState
 
 
 class ExperimentsReply(ControlReply):
-    """Every experiment; of the active ones the first that matches a request takes it."""
+    """Every experiment."""
 
     experiments: list[ExperimentReply]
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from ab.experiment import Experiment
+from deploy.audit.log_file import FileAuditLog
 from deploy.life.state import AskedFor
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import Moving, Time, World, actions, register, to_canary
@@ -24,6 +25,38 @@ def test_an_experiment_is_in_the_next_document_and_gone_after_it_is_stopped(worl
     assert world.turn().epoch == epoch
     world.conductor.acts.stop_experiment(experiment.id, "test")
     assert world.turn().experiments == ()
+
+
+def test_phases_are_in_the_document_and_the_log_and_go_on_after_a_crash(world: World) -> None:
+    def apply(student: float) -> None:
+        arms = {"teacher": 1 - student, "student": student}
+        world.conductor.acts.apply(Experiment.model_validate({"id": "a", "arms": arms}), "test")
+
+    apply(0.5)
+    apply(0.7)
+    document = world.turn()
+    assert (document.phases["a"].number, document.phases["a"].shares["student"]) == (2, pytest.approx(0.7))
+    assert document.reason == "experiments"
+    world.start()
+    assert world.turn().epoch == document.epoch
+    told = [
+        entry["details"] for entry in FileAuditLog(world.state.audit).entries() if entry["action"] == "experiment.phase"
+    ]
+    assert [(one["experiment"], one["phase"], one["why"]) for one in told] == [("a", 1, "applied"), ("a", 2, "shares")]
+
+
+def test_a_pinned_version_is_loaded_in_the_second_slot_until_a_rollback_takes_it(world: World) -> None:
+    third = register(world.state, "third")
+    file = {"id": "a", "arms": {"student": 0.5, f"student:{third}": 0.5}}
+    world.conductor.acts.apply(Experiment.model_validate(file), "test")
+    document = world.turn()
+    assert document.slot_of(third, "student") is not None
+    assert document.phases["a"].versions == {"student": "v2", f"student:{third}": third}
+    with Moving(world):
+        world.conductor.acts.perform("rollback", None, "test")
+    document = world.turn()
+    assert (document.stable, document.slot_of(third, "student")) == ("v1", None)
+    assert document.phases["a"].versions == {"student": "v1", f"student:{third}": "v1"}
 
 
 def test_what_was_written_down_and_could_not_be_done_follows_when_it_can(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ab.experiment import Experiment
+from ab.experiment import Experiment, When
 from deploy.life.config import RolloutConfig, RolloutStep
 from deploy.life.document import Settings, build, reason, same, share
 from deploy.life.state import CanaryState, ControlState
@@ -44,7 +44,7 @@ def test_a_candidate_has_the_share_of_its_step_and_none_while_it_loads(step: int
 
 
 def test_an_applied_experiment_replaces_a_configured_one_of_its_id() -> None:
-    given = tuple(Experiment(id=name, arms={"teacher": 1.0}) for name in ("a", "b"))
+    given = tuple(Experiment(id=name, arms={"teacher": 1.0}, when=When(tenant=name)) for name in ("a", "b"))
     applied = Experiment(id="a", arms={"student": 1.0})
     settings = Settings(router=RouterConfig(experiments=given))
     assert built(settings=settings, experiments=(applied,)).experiments == (given[1], applied)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,11 @@ import redis
 import yaml
 from fastapi.testclient import TestClient
 
+from ab.assignment import bucket, choose
+from ab.commands import assign
 from feedback.store.keys import RedisKeys
+from serving.gateway.routing import Ask, route
+from tests.deploy.fleet import World, register
 from tests.serving.control.conftest import ROOT
 
 HALVES = {"teacher": 0.5, "student": 0.5}
@@ -21,20 +27,51 @@ def put(admin: TestClient, name: str = "a", **given: Any) -> Any:
 
 def expose(redis_url: str, name: str, n: int) -> None:
     """What the workers would have counted."""
-    redis.Redis.from_url(redis_url).hset(f"{RedisKeys('us:').exposures}{name}", "student", n)
+    client, keys = redis.Redis.from_url(redis_url), RedisKeys("us:")
+    client.hset(f"{keys.exposures}{name}", "student", n)
+    client.hset(keys.cohorts, f"experiment:{name}:student:1:7", 1)
+    client.hset(f"{keys.users}experiment:{name}:student:1:7", "users", n)
 
 
 def states(admin: TestClient) -> dict[str, str]:
     return {one["id"]: one["state"] for one in admin.get("/experiments").json()["experiments"]}
 
 
-def test_an_experiment_that_shares_requests_is_applied_with_a_warning(admin: TestClient) -> None:
-    assert put(admin, "b").json()["warnings"] == []
-    assert put(admin, "a").json()["warnings"] == ["requests that match both go to this one, not to `b`"]
-    assert put(admin, "c", when={"tenant": "shop"}).json()["warnings"] == [
-        "requests that match both go to `a`, not to this one",
-        "requests that match both go to `b`, not to this one",
-    ]
+def test_one_that_would_take_units_of_another_is_refused_and_the_other_goes_on(admin: TestClient) -> None:
+    assert put(admin, "b", namespace=[0, 0.6]).status_code == 200
+    refused = put(admin, "a")
+    assert refused.status_code == 409
+    assert "`b`" in refused.json()["error"]["message"]
+    assert "40.0% of its units are free" in refused.json()["error"]["message"]
+    assert states(admin) == {"b": "active"}
+    assert put(admin, "a", namespace=[0.6, 1]).status_code == 200
+    assert put(admin, "c", layer="observe", arms={"left": 0.5, "right": 0.5}).status_code == 200
+    assert put(admin, "b", namespace=[0, 0.7]).status_code == 409, "a running one may not grow into another either"
+    assert put(admin, "b", namespace=[0, 0.5]).status_code == 200
+
+
+def test_each_change_begins_a_phase_that_show_prints_for_assign(
+    admin: TestClient, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(admin)
+    put(admin, arms={"teacher": 0.3, "student": 0.7}, force={"ada": "teacher"})
+    put(admin, arms={"teacher": 0.3, "student": 0.7}, force={"ada": "teacher"}, stop={"max_days": 3})
+    shown = admin.get("/experiments/a").json()
+    assert [(one["number"], one["why"]) for one in shown["phases"]] == [(1, "applied"), (2, "shares, testers")]
+    assert shown["phases"][0]["until"] == shown["phases"][1]["since"]
+    file, units = tmp_path / "shown.json", tmp_path / "units.txt"
+    file.write_text(json.dumps(shown), "utf-8")
+    units.write_text("ada\n" + "".join(f"user-{n}\n" for n in range(300)), "utf-8")
+    document = world.turn()
+    assert assign([str(file), "--units", str(units)]) == 0
+    for line in map(json.loads, capsys.readouterr().out.splitlines()):
+        [one] = route(document, Ask("auto", "s", "r", line["unit"])).taken
+        assert (one.arm, one.phase, one.bucket, not one.counted) == (
+            line["arm"], 2, line["bucket"], line.get("forced", False),
+        )  # fmt: skip
+    assert assign([str(file), "--units", str(units), "--phase", "1"]) == 0
+    first = [json.loads(line)["arm"] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert first == [choose(HALVES, bucket("a", f"user-{n}")) for n in range(300)]
 
 
 def test_a_number_that_is_none_is_refused_and_nothing_is_published(admin: TestClient) -> None:
@@ -93,3 +130,31 @@ def test_the_example_of_the_documentation_applies_with_and_without_its_optional_
     assert set(whole) == {*plain, "seed", "when", "shadow", "primary", "guardrails", "stop"}
     answer = admin.put("/experiments/student-half", json=whole)
     assert answer.status_code == 200, answer.text
+
+
+def test_a_pinned_version_must_exist_and_find_a_slot(admin: TestClient, world: World) -> None:
+    def pinned(name: str, version: str, **given: Any) -> Any:
+        return put(admin, name, arms={"student": 0.5, f"student:{version}": 0.5}, **given)
+
+    assert pinned("a", "v9").status_code == 404
+    live = world.turn().stable
+    assert pinned("a", "v1", namespace=[0, 0.5]).status_code == 200
+    assert live == "v2"
+    third = register(world.state, "third")
+    refused = pinned("b", third, namespace=[0.5, 1])
+    assert (refused.status_code, "a pins v1" in refused.json()["error"]["message"]) == (409, True)
+    assert pinned("b", "v1", namespace=[0.5, 1]).status_code == 200
+    both = put(admin, "a", namespace=[0, 0.5], arms={"student:v1": 0.5, f"student:{third}": 0.5})
+    assert (both.status_code, "one version beside the live v2" in both.json()["error"]["message"]) == (409, True)
+
+
+def test_status_says_what_a_canary_waits_for(admin: TestClient, world: World) -> None:
+    put(admin, "a", arms={"student": 0.5, "student:v1": 0.5})
+    candidate = world.candidate()
+    world.turn(5)
+    waits = admin.get("/status").json()["round"]["waits"]
+    assert "holds v1 for the experiment a; `understudy experiment stop a`" in waits
+    admin.delete("/experiments/a")
+    assert world.turn(5).candidate == candidate
+    refused = put(admin, "a", arms={"student": 0.5, "student:v1": 0.5})
+    assert (refused.status_code, f"the canary of {candidate}" in refused.json()["error"]["message"]) == (409, True)

@@ -1,0 +1,109 @@
+"""What begins a phase of a running experiment, and which version it pins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ab.experiment import Experiment
+from deploy.life.running.experiments import PHASES, advanced, current
+from deploy.life.state import CanaryState, ControlState, Operation, OperationOutcome
+
+HALVES = {"teacher": 0.5, "student": 0.5}
+
+
+def made(**given: Any) -> Experiment:
+    return Experiment.model_validate({"id": "e", "arms": HALVES, **given})
+
+
+def then(state: ControlState, *active: Experiment, share: float = 0.0, elapsed: float = 0.0) -> ControlState:
+    runs, pin, _ = advanced(state, active, share, 100.0 + elapsed, elapsed)
+    return state.model_copy(update={"experiments": runs, "pinned": pin})
+
+
+def told(state: ControlState) -> list[tuple[int, str]]:
+    return [(phase.number, phase.why) for phase in state.experiments["e"].phases]
+
+
+LIVE = ControlState(teacher="t1", stable="v1")
+
+
+def test_a_phase_begins_with_each_step_of_a_canary_and_with_each_promotion() -> None:
+    state = then(LIVE, made())
+    canary = state.model_copy(update={"canary": CanaryState(version="v2", step=0)})
+    assert then(canary, made()) == canary, "a candidate without a share changes nothing"
+    state = then(then(canary, made(), share=0.1), made(), share=0.5)
+    state = then(state.model_copy(update={"canary": None, "stable": "v2"}), made())
+    assert told(state) == [
+        (1, "applied"), (2, "student serves v1, 10% v2"), (3, "student serves v1, 50% v2"), (4, "student serves v2"),
+    ]  # fmt: skip
+    assert [phase.until for phase in state.experiments["e"].phases] == [100.0, 100.0, 100.0, None]
+
+
+def test_nothing_begins_a_phase_where_the_layer_changes_nothing() -> None:
+    seen = made(layer="observe", arms={"a": 0.5, "b": 0.5})
+    state = then(LIVE, seen)
+    assert told(then(state.model_copy(update={"stable": "v9"}), seen)) == [(1, "applied")]
+
+
+def test_a_ramp_goes_on_by_the_clock_of_deadlines_and_begins_anew_with_a_new_run() -> None:
+    ramp = made(ramp=[{"hours": 1, "arms": {"teacher": 0.1, "student": 0.9}}])
+    state = then(LIVE, ramp, elapsed=1000.0)
+    assert told(then(state, ramp, elapsed=4599.0)) == [(1, "applied")]
+    state = then(state, ramp, elapsed=4600.0)
+    assert told(state) == [(1, "applied"), (2, "shares")]
+    assert state.experiments["e"].phases[-1].shares == {"teacher": 0.1, "student": 0.9}
+    state = then(then(state, elapsed=5000.0), ramp, elapsed=6000.0)
+    assert told(state)[-1] == (3, "shares")
+    assert state.experiments["e"].phases[-1].shares == HALVES
+
+
+def test_one_that_is_stopped_ends_its_phase_and_goes_on_with_a_new_number() -> None:
+    state = then(then(LIVE, made()), elapsed=5.0)
+    run = state.experiments["e"]
+    assert (run.active, run.phases[-1].until) == (False, 105.0)
+    assert then(state, elapsed=9.0) == state
+    assert told(then(state, made())) == [(1, "applied"), (2, "applied again")]
+
+
+def test_of_very_many_phases_the_latest_are_kept() -> None:
+    state = LIVE
+    for n in range(PHASES + 5):
+        state = then(state.model_copy(update={"stable": f"v{n}"}), made())
+    assert [phase.number for phase in state.experiments["e"].phases] == list(range(6, PHASES + 6))
+    assert current(state.experiments, ["e", "other"])["e"].number == PHASES + 5
+
+
+PINNED = {"student": 0.5, "student:v2": 0.5}
+
+
+def test_an_arm_pins_its_version_unless_that_is_live_or_bad() -> None:
+    file = made(arms=PINNED)
+    pinned = then(LIVE, file).pinned
+    assert pinned is not None
+    assert (pinned.version, pinned.experiment) == ("v2", "e")
+    assert then(LIVE.model_copy(update={"stable": "v2"}), file).pinned is None
+    bad = then(LIVE.model_copy(update={"bad": {"v2": "broken"}}), file)
+    assert (bad.pinned, bad.experiments["e"].phases[-1].versions) == (None, {"student": "v1", "student:v2": "v1"})
+
+
+def test_a_rollback_takes_the_slot_and_the_pinned_arm_is_the_stable_version_s_until_it_is_applied_anew() -> None:
+    file = made(arms=PINNED)
+    under_way = Operation(id="r", kind="rollback", source="v1", target="v0", actor="o", started=0.0)
+    state = then(then(LIVE, file).model_copy(update={"operation": under_way}), file)
+    assert state.pinned is None
+    assert state.experiments["e"].phases[-1].versions == {"student": "v1", "student:v2": "v1"}
+    over = OperationOutcome(id="r", kind="rollback", source="v1", target="v0")
+    state = then(state.model_copy(update={"operation": None, "outcome": over, "stable": "v0"}), file)
+    assert (state.pinned, told(state)[-1]) == (None, (3, "student serves v0, student:v2 serves v0"))
+    again = then(then(state), file)
+    assert again.pinned is not None
+    assert again.experiments["e"].phases[-1].versions == {"student": "v0", "student:v2": "v2"}
+
+
+def test_a_run_whose_beginning_was_lost_goes_on_by_the_time_of_its_phase() -> None:
+    ramp = made(ramp=[{"hours": 1, "arms": {"teacher": 0.1, "student": 0.9}}])
+    state = then(LIVE, ramp)
+    lost = {"e": state.experiments["e"].model_copy(update={"began": None})}
+    runs, _, began = advanced(state.model_copy(update={"experiments": lost}), [ramp], 0.0, 100.0 + 3700.0, 7.0)
+    assert began == ["e"]
+    assert runs["e"].phases[-1].shares == {"teacher": 0.1, "student": 0.9}
