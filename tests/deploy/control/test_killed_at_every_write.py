@@ -237,8 +237,12 @@ def abort(world: World) -> None:
 
 def experiments_agree(world: World) -> None:
     """The log's last word of the experiment is what is in force, once each."""
-    told = [action for action in actions(world) if action.startswith("experiment.")]
+    told = [action for action in actions(world) if action in ("experiment.applied", "experiment.stopped")]
     assert told in ([], ["experiment.applied"], ["experiment.applied", "experiment.stopped"])
+    runs = world.conductor.deployment.state.experiments
+    phases = [phase.number for run in runs.values() for phase in run.phases]
+    assert phases == [1] * actions(world).count("experiment.phase") == [1] * bool(told)
+    assert [run.active for run in runs.values()] == [told[-1:] == ["experiment.applied"]] * bool(told)
     wanted = (EXPERIMENT,) if told[-1:] == ["experiment.applied"] else ()
     assert world.conductor.document is not None
     assert world.conductor.experiments.all() == wanted == world.conductor.document.experiments
