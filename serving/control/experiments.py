@@ -96,7 +96,9 @@ class Experiments:
             counted = self._sources.arms(name)
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
-        return results(plan, state, counted, {}, self._sources.ratios, {}, time.time())
+        run = self._conductor.deployment.state.experiments.get(name)
+        shares = {} if run is None else {phase.number: phase.shares for phase in run.phases}
+        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time())
 
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))
