@@ -35,6 +35,8 @@ class PlayedApi:
         self.failures: list[Response] = []
         self.asked: list[dict[str, Any]] = []
         self.url = ""
+        self.longest = 64
+        """Tokens of a reply at most, whatever is asked for."""
         self._lock = threading.Lock()
         self.load(folder)
 
@@ -68,7 +70,7 @@ class PlayedApi:
         rendered = self._tokenizer.apply_chat_template(body["messages"], tokenize=False, add_generation_prompt=True)
         prompt = self._tokenizer.encode(rendered, add_special_tokens=False)
         with self._lock:
-            said, rows = self._greedy(prompt, int(body.get("max_tokens") or 64))
+            said, rows = self._greedy(prompt, min(int(body.get("max_tokens") or self.longest), self.longest))
         ended = bool(said) and said[-1] == self._tokenizer.eos_token_id
         text = self._tokenizer.decode(said[:-1] if ended else said)
         choice: dict[str, Any] = {

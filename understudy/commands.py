@@ -81,6 +81,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("experiment", "serving.control.commands:experiment", "Operate",
             "list, show, apply, results, stop", "understudy experiment apply docs/experiment.yaml",
             ("list", "show", "apply", "results", "stop")),
+    Command("pool export", "serving.pool_export:main", "Look into it",
+            "write the hard pool's texts to a file", "understudy pool export --out pool.jsonl"),
     Command("pool", "serving.control.commands:pool", "Operate",
             "show or purge the hard pool", "understudy pool show", ("show", "purge")),
     Command("kpis", "serving.control.commands:kpis", "Operate",

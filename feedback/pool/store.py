@@ -104,6 +104,20 @@ class Pool:
         samples = self._opened(texts[i] for i in chosen if i in texts)
         return [sample.model_copy(update={"seq": seqs[sample.id]}) for sample in samples]
 
+    def every(self) -> Iterator[HardSample]:
+        """All that is held, each once: hard samples in their order, then anchors; without what was purged."""
+        known = set[str]()
+        with redis_errors():
+            hard: Any = self._redis.zrange(f"{self._p}order", 0, -1)
+            anchors: Any = self._redis.lrange(f"{self._p}anchor:ids", 0, -1)
+        for name, found in (("text", hard), ("anchor:text", anchors)):
+            ids = [identity.decode() for identity in found if identity.decode() not in known]
+            known.update(ids)
+            for start in range(0, len(ids), FETCH):
+                with redis_errors():
+                    texts = self._fetch(name, ids[start : start + FETCH])
+                yield from self._opened(texts.values())
+
     def size(self) -> int:
         """Hard samples held."""
         return self._card("order")

@@ -11,7 +11,7 @@ from typing import Any
 
 from onboard.convert import adapters, gguf
 from onboard.refusal import ModelRefused
-from onboard.source.files import look, require_inside, stamp
+from onboard.source.files import Stamp, look, require_inside, stamp
 from onboard.write.streaming import Advance
 from understudy.files import READY, is_ready, mark_ready
 
@@ -61,13 +61,19 @@ def folder_of(
         if file is None:
             raise ModelRefused(f"{path} holds no .gguf")
         require_inside(file, file.parent)
-        found = gguf.read(file)
+        before, found = stamp(file), gguf.read(file)
         origin = {"format": "gguf", "source": str(file), "files": {file.name: gguf.hashed(file, show)}}
         origin |= {"quantisation": found.quantisation}
         if found.quantised:
             origin["note"] = f"dequantised from {found.quantisation}"
-        stamps = {file.name: asdict(stamp(file))}
-        return _made(place, {**stamps, "dtype": dtype}, lambda out: gguf.convert(found, out, dtype, show)), origin
+
+        def convert(out: Path) -> None:
+            gguf.convert(found, out, dtype, show)
+            require_same(file, before)
+
+        made = _made(place, {file.name: asdict(before), "dtype": dtype}, convert)
+        require_same(file, before)
+        return made, origin
     adapter, under = look(path), look(adapters.base_of(path, base))
     files = {f"{name}/{file}": value for name, part in (("adapter", adapter), ("base", under))
              for file, value in part.hashes(show("reading", part.bytes)).items()}  # fmt: skip
@@ -82,6 +88,12 @@ def folder_of(
         under.require_unchanged()
 
     return _made(place, stamps, merge), origin
+
+
+def require_same(file: Path, before: Stamp) -> None:
+    """Raises ModelRefused where the file is another one than it was."""
+    if not file.is_file() or stamp(file) != before:
+        raise ModelRefused(f"{file} was changed while it was read; nothing was registered: import it again")
 
 
 def clear(place: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from onboard.write.streaming import Advance, PlannedTensor, write_weights
 from understudy.errors import Unavailable
@@ -90,10 +94,17 @@ def full_disk_named(folder: Path) -> Iterator[None]:
     """A disk that is full, or a limit on the size of files, as an error that says what to do; what is done stays."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
+    except (OSError, SafetensorError) as error:
+        found = error.errno if isinstance(error, OSError) else _named(str(error))
+        if found not in FULL:
             raise
         raise NoRoom(
-            f"the disk of {folder} is full ({error.strerror}): free some room and give the same command again, it goes "
-            "on where it stopped; or choose another disk by --state"
+            f"the disk of {folder} is full ({os.strerror(found)}): free some room and give the same command again, it "
+            "goes on where it stopped; or choose another disk by --state"
         ) from None
+
+
+def _named(message: str) -> int | None:
+    """The number of the system's error that safetensors, which writes by itself, has in its message alone."""
+    found = re.search(r"os error (\d+)", message)
+    return int(found[1]) if found else None

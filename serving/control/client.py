@@ -39,7 +39,7 @@ class Admin:
         folder = StateDir(state)
         self._url = os.environ.get(URL_ENV) or _address(folder)
         self._token = os.environ.get(ENV) or _token(folder)
-        self._who = {USER_HEADER: quote(_system_user()), **({AS_HEADER: quote(speaker)} if speaker else {})}
+        self._who = {USER_HEADER: quote(system_user()), **({AS_HEADER: quote(speaker)} if speaker else {})}
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON value of a GET; query values of None are left out."""
@@ -71,7 +71,8 @@ class Admin:
         return value
 
 
-def _system_user() -> str:
+def system_user() -> str:
+    """Who runs this process, by name where there is one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -16,6 +16,7 @@ from deploy.registry.store import Registry
 from onboard.cutting import cut, named, others_unfit, shortened, spread
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import settings_of
 from tests.onboard.stages import in_child, killed_when, silent
@@ -92,6 +93,16 @@ def test_a_cut_that_is_killed_leaves_no_half_version(taught: StateDir, stage: st
     assert [m.version for m in Registry(taught).versions()] == ["t1"]
     assert cut(taught, "t1", 3, None, silent).manifest.version == "v1"
     Registry(taught).verify("v1")
+
+
+def test_a_disk_that_is_full_while_it_is_cut_is_named_and_the_same_cut_goes_on(taught: StateDir) -> None:
+    def work() -> None:
+        with pytest.raises(NoRoom, match="goes on where it stopped"):
+            cut(taught, "t1", 3, None, silent)
+
+    assert in_child(work, 20_000) == 0
+    assert [m.version for m in Registry(taught).versions()] == ["t1"]
+    assert cut(taught, "t1", 3, None, silent).manifest.version == "v1"
 
 
 def test_lists_with_an_entry_a_layer_are_cut_with_them() -> None:

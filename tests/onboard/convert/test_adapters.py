@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import tiny
-from tests.onboard.stages import silent
+from tests.onboard.stages import in_child, killed_when, silent
 from understudy.state import StateDir
 
 
@@ -74,3 +75,15 @@ def test_a_pickle_and_another_kind_of_adapter_are_refused(state_dir: StateDir, a
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "PREFIX_TUNING"}))
     with pytest.raises(ModelRefused, match="only LoRA"):
         import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_merge_that_is_killed_goes_on_and_is_whole(state_dir: StateDir, adapter: Path, at: float) -> None:
+    def work() -> None:
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, killed_when("merging", at))
+
+    assert in_child(work) == -signal.SIGKILL
+    assert Registry(state_dir).versions() == []
+    found = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
+    assert Registry(state_dir).verify(found.version) == found
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []

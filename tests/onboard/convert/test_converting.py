@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf as library
@@ -12,6 +13,7 @@ from deploy.registry.store import Registry
 from onboard.convert.converting import folder_of, form
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.write.draft import NoRoom
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.stages import in_child, killed_when, silent
@@ -45,6 +47,33 @@ def test_what_was_made_whole_is_made_once_and_half_of_it_anew(file: Path, tmp_pa
     stamp = (first / "model.safetensors").stat().st_mtime_ns
     file.touch()
     assert (convert() / "model.safetensors").stat().st_mtime_ns != stamp
+
+
+@pytest.mark.parametrize("step", ["reading", "dequantising"])
+def test_a_file_that_changes_meanwhile_is_refused(state_dir: StateDir, file: Path, step: str) -> None:
+    def meddling(name: str, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            if name == step:
+                with file.open("r+b") as opened:
+                    opened.seek(-1, 2)
+                    opened.write(b"\x3f")
+
+        return advance
+
+    with pytest.raises(ModelRefused, match="changed while it was read"):
+        import_model(state_dir, file, ImportOptions("teacher"), ENGINES, meddling)
+    assert Registry(state_dir).versions() == []
+    assert import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest.version == "t1"
+
+
+def test_a_disk_that_is_full_while_it_is_converted_is_named(state_dir: StateDir, file: Path, made: Path) -> None:
+    def work() -> None:
+        with pytest.raises(NoRoom, match="goes on where it stopped"):
+            import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
+
+    assert in_child(work, (made / "model.safetensors").stat().st_size // 2) == 0
+    assert Registry(state_dir).versions() == []
+    assert import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest.version == "t1"
 
 
 @pytest.mark.parametrize(
