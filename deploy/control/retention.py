@@ -78,7 +78,10 @@ def prune(deployment: Deployment, rules: RegistryConfig) -> None:
     """Let go of old rounds' texts and weights and of old archived weights; audited where something went."""
     used = in_use(deployment)
     folder = deployment.folder
-    rounds = [n for n in old_rounds(deployment.rounds.all(), used, rules.keep_rounds) if _drop_round(folder, n)]
+    every = deployment.rounds.all()
+    rounds = [n for n in old_rounds(every, used, rules.keep_rounds) if _drop_round(folder, n)]
+    if rounds:
+        _drop_targets(folder, min((one.started for one in every if one.id not in rounds), default=deployment.clock()))
     archived = [name for name in old_archived(folder, used, rules.keep_archived) if _drop_weights(folder, name)]
     if rounds or archived:
         deployment.audit.keep("retention.pruned", "controller", rounds=rounds, archived=archived)
@@ -124,6 +127,14 @@ def _folder(registry: Path, name: str, rule: str) -> StoreUse:
 def _drop_round(folder: StateDir, number: int) -> bool:
     """Remove what a round made; whether there was something."""
     return _emptied(folder.rounds / str(number), SUMMED_UP)
+
+
+def _drop_targets(folder: StateDir, before: float) -> None:
+    """Remove cached targets that nobody used since `before`: they are those of texts that went with their rounds."""
+    for path in (folder.rounds / "kept" / "targets").glob("??/*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _drop_weights(folder: StateDir, version: str) -> bool:

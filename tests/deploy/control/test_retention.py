@@ -42,6 +42,21 @@ def test_of_old_rounds_only_the_summaries_stay(world: World) -> None:
     assert actions(world).count("retention.pruned") == 1, "nothing is left to go"
 
 
+def test_targets_go_with_the_texts_that_they_were_made_of(world: World) -> None:
+    ended_rounds(world, 3)
+    began = {one.id: one.started for one in FileRounds(world.state).all()}
+    shard = world.state.rounds / "1" / "score" / "shard-0.npz"
+    shard.parent.mkdir(exist_ok=True)
+    shard.write_bytes(b"tokens")
+    cached = [world.state.rounds / "kept" / "targets" / "ab" / name for name in ("abold", "abnew")]
+    cached[0].parent.mkdir(parents=True)
+    for path, used in zip(cached, (began[3] - 1, began[3] + 1), strict=True):
+        path.write_bytes(b"tokens")
+        os.utime(path, (used, used))
+    prune(world.conductor.deployment, RULES)
+    assert [path.exists() for path in (shard, *cached)] == [False, False, True]
+
+
 def test_a_round_whose_candidate_is_in_use_or_that_is_under_way_stays(world: World) -> None:
     live = world.candidate()
     (world.state.rounds / "1" / "select" / "train.jsonl").write_text("客户的话", "utf-8")
