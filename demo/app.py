@@ -1,7 +1,8 @@
 """The demo application: customers of a shop who ask through a real OpenAI client, and soon ask something new.
 
 First come questions that the student was taught; after `--warm-seconds` a share of them is of the kind held
-back from it. What each request looked like from outside goes to a JSONL file (serving/up/show/traffic.py reads it).
+back from it. What each request looked like from outside goes to a JSONL file (serving/up/show/traffic.py reads it),
+and what the customers made of the replies to the gateway, as feedback.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ MAX_TOKENS = 64
 IN_FLIGHT = 48
 FILE_BYTES = 64 << 20
 REQUEST_SECONDS = 90.0
+CLICKS = {True: 0.8, False: 0.3}
+"""Share of customers who click on what a reply offers, by whether it states the facts."""
+TAKEOVERS = 0.5
+"""Share of wrong replies after which somebody of the shop takes the session over."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,8 @@ class Asked:
     gap_at: float = 0.0
     fact: bool | None = None
     reply: str = ""
+    id: str = ""
+    """Of the response."""
 
     def byte(self, before: float, now: float) -> None:
         """Something arrived `now`, and the time before was `before`; keeps the longest silence."""
@@ -122,6 +129,28 @@ class Application:
             seen.error = "no reply when the application ended"
         seen.end = time.time()
         write(self._options.out, asdict(seen))
+        if seen.ok:
+            await self._tell(seen)
+
+    async def _tell(self, seen: Asked) -> None:
+        """What the customer made of it: whether it was right, a click, a takeover; her session ends with it.
+
+        Chance is drawn from the session's name, so that the next question does not depend on it.
+        """
+        chance = random.Random(seen.session)
+        wrong = seen.fact is False
+        clicked, taken_over = chance.random() < CLICKS[not wrong], wrong and chance.random() < TAKEOVERS
+        about: list[dict[str, Any]] = [
+            {"response_id": seen.id, "kpi": "click", "value": clicked},
+            {"session_id": seen.session, "kpi": "takeover", "value": taken_over},
+            {"session_id": seen.session, "kpi": "session_end", "value": True},
+        ]
+        if seen.fact is not None:
+            about.append({"response_id": seen.id, "kpi": "first_response_correct", "value": seen.fact})
+        for one in about:
+            with contextlib.suppress(openai.OpenAIError):  # a customer says it once; the gateway counts what it refuses
+                body = {**one, "id": f"{seen.session}-{one['kpi']}"}
+                await self._client.post("/feedback", body=body, cast_to=object)
 
     async def _ask(self, seen: Asked) -> None:
         body: dict[str, Any] = {
@@ -139,7 +168,8 @@ class Application:
             await follow(raw.parse(), seen)
         else:
             seen.byte(seen.t, time.time())
-            choice = raw.parse().choices[0]
+            whole = raw.parse()
+            seen.id, choice = whole.id, whole.choices[0]
             seen.reply = choice.message.content or ""
             seen.truncated = choice.finish_reason is None
 
@@ -158,6 +188,7 @@ async def follow(stream: Any, seen: Asked) -> None:
     seen.reply = "".join(parts)
     seen.truncated = not finished
     seen.mixed = len(ids) > 1
+    seen.id = next((name for name, _ in ids), "")
 
 
 def write(path: Path, row: dict[str, Any]) -> None:

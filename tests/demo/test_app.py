@@ -22,6 +22,7 @@ from tests.waiting import eventually
 
 HEADERS = {"x-understudy-arm": "student", "x-understudy-version": "v2"}
 SEEN: list[dict] = []
+SAID: list[dict] = []
 
 
 def chunk(text: str | None, reason: str | None = None, name: str = "r") -> bytes:
@@ -55,11 +56,21 @@ async def answer(request: Request) -> Response:
     return StreamingResponse(parts(), headers={**HEADERS, "content-type": "text/event-stream"})
 
 
+async def feedback(request: Request) -> Response:
+    SAID.append(await request.json())
+    if len(SAID) % 9 == 8:
+        return JSONResponse({"error": {"message": "the spool is full", "type": "server_error"}}, 503)
+    return JSONResponse({"id": "k"}, 202)
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """Rows of a short run that ended by SIGTERM."""
     out = tmp_path_factory.mktemp("app") / "traffic.jsonl"
-    with served(Starlette(routes=[Route("/v1/chat/completions", answer, methods=["POST"])])) as url:
+    routes = [
+        Route("/v1/chat/completions", answer, methods=["POST"]), Route("/v1/feedback", feedback, methods=["POST"]),
+    ]  # fmt: skip
+    with served(Starlette(routes=routes)) as url:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo.app", "--url", f"{url}/v1", "--out", str(out), "--rate", "60",
              "--warm-seconds", "0.5", "--users", "3"],
@@ -82,6 +93,28 @@ def test_every_request_is_written_down_and_readable_by_the_view(rows: list[dict]
     assert tail.sent == len(rows)
     assert tail.failed > 0
     assert {tail.family(body["session"]) for body in SEEN} == {"general", "drift"}
+
+
+def test_customers_say_what_they_made_of_each_reply_and_a_refusal_is_none_of_theirs(rows: list[dict]) -> None:
+    good = {row["session"]: row for row in rows if row["ok"]}
+    said: dict[str, dict[str, dict]] = {}
+    for one in SAID:
+        said.setdefault(one["id"].removesuffix(f"-{one['kpi']}"), {})[one["kpi"]] = one
+    assert len(said) > 90
+    assert said.keys() <= good.keys()
+    facts = set()
+    for session, told in list(said.items())[:80]:  # the last may have been cut off
+        fact = good[session]["fact"]
+        facts.add(fact)
+        assert set(told) == {"click", "takeover", "session_end"} | (
+            {"first_response_correct"} if fact is not None else set()
+        )
+        assert told["takeover"]["session_id"] == session == told["session_end"]["session_id"]
+        assert told["click"]["response_id"] == good[session]["id"]
+        if fact is not None:
+            assert told["first_response_correct"]["response_id"] == good[session]["id"]
+            assert told["first_response_correct"]["value"] is fact
+    assert False in facts
 
 
 def test_failures_truncation_and_changed_ids_are_seen(rows: list[dict]) -> None:
