@@ -117,6 +117,8 @@ class Exchange(Event):
     """Side of a canary that the unit is on, whoever answered (`feedback.kpis.names.trial`); None: on neither."""
     slow_after: float | None = Field(default=None, ge=0, le=1e9)
     """Seconds beyond which that canary calls a reply slow."""
+    fell_back: bool = False
+    """Whether another version answered than the one meant."""
     response_id: str = ""
     model: str = ""
     """Model name that the client gave."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from deploy.life.config import RolloutConfig
+from deploy.life.harm import unknown
 from deploy.routing.document import RouterConfig
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import counted
@@ -66,7 +68,7 @@ def warnings(config: Config) -> list[str]:
         for kpi in one.kpis
         if kpi not in names
     ]
-    return keys + kpis
+    return [*keys, *kpis, *unknown(config.section(RolloutConfig), config.section(KpisConfig))]
 
 
 def schema() -> dict[str, Any]:

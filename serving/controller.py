@@ -21,6 +21,7 @@ from deploy.control.steps import ControlStep
 from deploy.life.config import GateConfig, RolloutConfig
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
+from deploy.life.harm import check
 from deploy.registry.config import RegistryConfig
 from deploy.routing.document import RouterConfig, ShadowRates
 from deploy.routing.stores import open_routing
@@ -114,9 +115,11 @@ def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conducto
         shadow=ShadowRates(to_student=shadow.to_student, to_teacher=shadow.to_teacher),
         teacher=engines.teacher.slot if engines.teacher else None,
         registry=config.section(RegistryConfig),
+        kpis=config.section(KpisConfig),
         student=engines.student.slot if engines.student else None,
     )
-    deployment = Deployment(state, settings, sources.stats)
+    check(settings.rollout, settings.kpis)
+    deployment = Deployment(state, settings, sources.stats, evidence=sources)
     routing = open_routing(state, redis.url, redis.prefix)
     late = config.section(KpisConfig).late_days * DAY
     further: tuple[ControlStep, ...] = (PruneSums(sources.forget_versions, late),)

@@ -180,6 +180,14 @@ def share_beyond(side: Side, allowed: float, users: int) -> Effect:
     return Effect(side.ratio - allowed, error, users, allowed, side.ratio, side.enough, cautious, float(users))
 
 
+def above(new: Side, level: float) -> Effect:
+    """How far the ratio of one arm lies above a level that is known; its weight is that of even arms so precise."""
+    if new.n < 2:
+        return Effect(math.nan, math.inf, new.n, level, new.ratio, False, math.inf)
+    error, cautious = math.sqrt(new.linear()[0] / new.n), math.sqrt(new.cautious / new.n)
+    return Effect(new.ratio - level, error, new.n, level, new.ratio, new.enough, cautious, float(new.n))
+
+
 def combined(parts: Sequence[Effect], returned: Sequence[int] = ()) -> Effect:
     """One effect of several phases, weighted as Cochran, Mantel and Haenszel do (n0 n1 / (n0 + n1)); never pooled.
 

@@ -6,19 +6,19 @@ between finishes the marker when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ab.summary import Stat
-from deploy.life.config import GateConfig
+from ab.sequential.rollout import breach
+from deploy.life.config import LATENCY, GateConfig
 from deploy.life.deployment import Deployment, outdone
 from deploy.life.gating import GateStage
-from deploy.life.harm import exposures, harm
+from deploy.life.harm import both_arms, exposures, findings, told
 from deploy.life.pairs import judge_pairs
-from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, Judgement, allows, judge
-from deploy.life.state import Baseline, CanaryState, ControlState
+from deploy.life.rollout import BY_EXPOSURES, BY_TIMEOUT, allows, judge
+from deploy.life.state import CanaryState, ControlState
 from deploy.life.telling import gate_said
 from deploy.rounds.record import Round
+from feedback.kpis.trials import Phases
 
 ENDED = {
     "live": "done",
@@ -102,44 +102,55 @@ class Canary:
             self._load(canary)
             return
         self._say(canary)
-        known = self._deployment.kpis()
-        if "promotion" in self._deployment.state.frozen or known is None:
+        phases = self._deployment.evidence.trial(canary.version)
+        if "promotion" in self._deployment.state.frozen or phases is None:
             return  # without figures neither harm nor success can be seen, so the step goes on
-        new, old = self._since_start(canary, known)
-        config = self._deployment.settings.rollout
-        step = config.steps[min(canary.step, len(config.steps) - 1)]
-        seen = exposures(new)
-        waited = self._deployment.waited(canary.began)
+        if canary.slow is None:
+            canary = self._timed(canary)
+        settings = self._deployment.settings
+        step = settings.rollout.steps[min(canary.step, len(settings.rollout.steps) - 1)]
+        seen, waited = exposures(phases, canary.step), self._deployment.waited(canary.began)
         if not self._ready(canary.version):
             return
-        judgement = judge(
-            step, seen - canary.step_exposures, waited, harm(new, old, config), self._no_time_out(canary.version)
-        )
-        pairs = judge_pairs(new, old, self._config, len(config.steps)) if judgement.outcome == "advance" else None
-        if pairs is not None and pairs.harm:
-            judgement = Judgement("breach", pairs.harm)
+        found = findings(phases, settings.rollout, settings.kpis)
+        judgement = judge(step, seen, waited, breach(found), self._no_time_out(canary.version))
+        if judgement.outcome == "wait":
+            return
+        done = {"share": step.served, "exposures": seen, "seconds": round_to(waited), "why": judgement.why}
+        done["guardrails"] = told(found)
         if judgement.outcome == "breach":
             with self._deployment.reserve.spending():
                 self._deployment.change(
                     (canary.version, "breached", judgement.why),
                     canary=None,
                     decided_by="guardrail",
-                    steps=canary.steps,
-                    seen={"canary": list(canary.steps)},
+                    steps=(*canary.steps, done),
+                    seen={"canary": [*canary.steps, done]},
                 )
-        elif pairs is not None and not self._deployment.audit.trouble:
-            done = {"share": step.share, "exposures": seen - canary.step_exposures, "seconds": round_to(waited)}
-            self._advance(canary, {**done, "why": judgement.why, "pairs": pairs.figures}, seen, pairs.unknown)
+        elif judgement.outcome == "advance" and not self._deployment.audit.trouble:
+            self._advance(canary, done, phases)
         elif judgement.outcome == "hold" and canary.note != "hold":
             held = ("rollout.hold", "controller", {"version": canary.version, "why": judgement.why})
             self._deployment.change(notes=(held,), canary=canary.model_copy(update={"note": "hold"}))
 
+    def _timed(self, canary: CanaryState) -> CanaryState:
+        """Freeze what counts as slow in this step, as soon as it is known: the rollout's multiple of a P99.
+
+        It is the stable version's, or the teacher's where no student answered before.
+        """
+        state, evidence = self._deployment.state, self._deployment.evidence
+        ratio = next(rail.max_ratio for rail in self._deployment.settings.rollout.guardrails if rail.kpi == LATENCY)
+        known = (None if state.stable is None else evidence.p99(state.stable)) or evidence.p99(state.teacher)
+        if not known or ratio is None:
+            return canary
+        timed = canary.model_copy(update={"slow": round_to(ratio * known)})
+        self._deployment.change(canary=timed)
+        return timed
+
     def _load(self, canary: CanaryState) -> None:
         deployment = self._deployment
         if deployment.ready(canary.version):
-            known = deployment.kpis() or {}
-            before = {v: _baselines(known.get(v, {})) for v in (canary.version, self._beside())}
-            first = canary.model_copy(update={"step": 0, "before": before, **self._now()})
+            first = canary.model_copy(update={"step": 0, **self._now()})
             deployment.change((canary.version, "loaded", "loaded and verified in its slot"), canary=first)
         elif deployment.waited(canary.began) > deployment.settings.rollout.load_deadline:
             seconds = deployment.settings.rollout.load_deadline
@@ -168,20 +179,20 @@ class Canary:
             return "no gate that it passed is on record"
         return None if gate.general >= least else f"its gate saw {gate.general} general rows, fewer than {least}"
 
-    def _advance(self, canary: CanaryState, done: dict[str, Any], seen: int, unknown: str) -> None:
-        gate = self._deployment.state.record(canary.version).gate
+    def _advance(self, canary: CanaryState, done: dict[str, Any], phases: Phases) -> None:
+        gate, settings = self._deployment.state.record(canary.version).gate, self._deployment.settings
+        pairs = judge_pairs(both_arms(phases, settings.rollout.guardrails, settings.kpis), self._config)
+        done["pairs"] = pairs.figures
         if done["why"] == BY_TIMEOUT and gate is not None:
-            done = {**done, "gate": f"passed on {gate.general} general rows"}
+            done["gate"] = f"passed on {gate.general} general rows"
         steps = (*canary.steps, done)
-        config = self._deployment.settings.rollout
-        if canary.step + 1 < len(config.steps):
-            further = {"step": canary.step + 1, "steps": steps, **self._now()}
-            further.update(step_exposures=seen, note="")
+        if canary.step + 1 < len(settings.rollout.steps):
+            further = {"step": canary.step + 1, "steps": steps, "slow": None, "note": "", **self._now()}
             note = ("rollout.step", "controller", {"version": canary.version, **done})
             self._deployment.change(notes=(note,), canary=canary.model_copy(update=further))
             return
         by = BY_TIMEOUT if any(s["why"] == BY_TIMEOUT for s in steps) else BY_EXPOSURES
-        self._promote(canary, by, steps, unknown)
+        self._promote(canary, by, steps, pairs.unknown)
 
     def _promote(self, canary: CanaryState, by: str, steps: tuple[dict[str, Any], ...], unknown: str) -> None:
         state = self._deployment.state
@@ -203,21 +214,6 @@ class Canary:
         gate = self._deployment.rounds.get(canary.round).stages.get("gate")
         return "its round has no gate on record" if gate is None else gate_said(gate.summary)
 
-    def _since_start(
-        self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]]
-    ) -> tuple[dict[str, Stat], dict[str, Stat]]:
-        new, old = (self._less(canary, known, v) for v in (canary.version, self._beside()))
-        return new, old
-
-    def _beside(self) -> str:
-        """The version that a candidate is compared with: the stable one, or the teacher where there is none yet."""
-        return self._deployment.state.stable or self._deployment.state.teacher
-
-    def _less(self, canary: CanaryState, known: Mapping[str, Mapping[str, Stat]], version: str) -> dict[str, Stat]:
-        earlier = canary.before.get(version, {})
-        now = known.get(version, {})
-        return {kpi: stat.since(earlier[kpi].stat() if kpi in earlier else Stat()) for kpi, stat in now.items()}
-
     def _say(self, canary: CanaryState) -> None:
         """Tell the views how far the step is."""
         if canary.round is None:
@@ -225,7 +221,7 @@ class Canary:
         config = self._deployment.settings.rollout
         step = config.steps[min(canary.step, len(config.steps) - 1)]
         waited = self._deployment.waited(canary.began)
-        note = f"step {canary.step + 1} of {len(config.steps)}, {step.share:.0%}"
+        note = f"step {canary.step + 1} of {len(config.steps)}, {step.served:.0%}"
         self._deployment.rounds.progress(
             canary.round, "canary", min(waited, step.max_wait_seconds), step.max_wait_seconds, note
         )
@@ -240,10 +236,6 @@ def former(state: ControlState, now: str) -> tuple[str, ...]:
 def round_to(seconds: float) -> float:
     """Seconds to the millisecond."""
     return round(seconds, 3)
-
-
-def _baselines(stats: Mapping[str, Stat]) -> dict[str, Baseline]:
-    return {kpi: Baseline(n=s.n, mean=s.mean, var=s.var) for kpi, s in stats.items()}
 
 
 def _told(steps: tuple[dict[str, Any], ...]) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from ab.guardrails import Guardrail
 from understudy.config import Section
 
 
@@ -46,7 +47,7 @@ class RolloutStep(Section):
     """One step of a canary."""
 
     share: float = Field(gt=0, le=1)
-    """Of the student's traffic that the candidate gets."""
+    """Of the student's users that the candidate gets; a twentieth stays on the former version until it is live."""
     min_exposures: int = Field(default=1000, ge=0)
     """Replies of the candidate to live traffic before the step may end well."""
     max_wait_seconds: float = Field(default=86_400, gt=0)
@@ -57,24 +58,45 @@ class RolloutStep(Section):
     `promote` goes on only where the gate passed on at least `gate.general_rows` general rows; else it holds.
     """
 
+    @property
+    def served(self) -> float:
+        """What it gets indeed: somebody must be left to compare with."""
+        return min(self.share, 1 - STAYS)
 
+
+STAYS = 0.05
+"""Share of the users who keep the former version until the rollout closes."""
+LATENCY = "latency_p99"
+DEFAULT_GUARDRAILS = (
+    Guardrail(kpi="error_rate", max_increase=0.0),
+    Guardrail(kpi="abnormal_termination", max_increase=0.0),
+    Guardrail(kpi="degraded", max_increase=0.0),
+    Guardrail(kpi=LATENCY, max_ratio=2.0),
+    Guardrail(kpi="failed_checks", max_increase=0.0),
+    Guardrail(kpi="exact", max_decrease=0.0),
+    Guardrail(kpi="facts", max_decrease=0.0),
+    Guardrail(kpi="similarity", max_decrease=0.0),
+)
 DEFAULT_STEPS = tuple(RolloutStep(share=share) for share in (0.01, 0.05, 0.25, 1.0))
 
 
 class RolloutConfig(Section):
     """The canary's steps, what counts as harm, and how long operations may take (seconds)."""
 
-    RENAMED = MappingProxyType({"agreement_margin": "similarity_margin"})
+    RENAMED = MappingProxyType(
+        dict.fromkeys(
+            ("agreement_margin", "similarity_margin", "max_abnormal_increase", "max_latency_ratio", "min_samples"),
+            "guardrails",
+        )
+    )
     steps: tuple[RolloutStep, ...] = DEFAULT_STEPS
     """The canary's steps, in order."""
-    min_samples: int = Field(default=20, ge=2)
-    """Observations of both versions before a guardrail speaks."""
-    max_abnormal_increase: float = Field(default=0.02, ge=0, le=1)
-    """How much more of the candidate's replies may end abnormally."""
-    similarity_margin: float = Field(default=0.05, ge=0, le=1)
-    """How far the similarity of shadow pairs may lie below the stable version's."""
-    max_latency_ratio: float = Field(default=2.0, gt=1)
-    """How many times the stable version's p99 latency the candidate's may be."""
+    guardrails: tuple[Guardrail, ...] = DEFAULT_GUARDRAILS
+    """KPIs that the candidate's users may not have worse than others by more than a limit; looked at all the time.
+
+    Those given stand beside the built-in ones, or instead of the one on the same KPI. `latency_p99` takes `max_ratio`:
+    at most 1 % of replies may take that many times the stable version's P99 of the time before the step.
+    """
     load_deadline: float = Field(default=300, gt=0)
     """For a candidate to be loaded and verified by its slot."""
     operation_deadline: float = Field(default=900, gt=0)
@@ -89,6 +111,16 @@ class RolloutConfig(Section):
     """The version that is stable at first start; null: the newest."""
     keep_versions: int = Field(default=8, ge=4)
     """Versions kept beside the live one, the candidate and the three former ones."""
+
+    @field_validator("guardrails")
+    @classmethod
+    def _beside_built_in(cls, given: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
+        for rail in given:
+            if (rail.kpi == LATENCY) != (rail.max_ratio is not None):
+                raise ValueError(f"give max_ratio for {LATENCY}, and max_increase or max_decrease for any other kpi")
+        if len({rail.kpi for rail in given}) < len(given):
+            raise ValueError("give each kpi once")
+        return tuple(({rail.kpi: rail for rail in DEFAULT_GUARDRAILS} | {rail.kpi: rail for rail in given}).values())
 
     @field_validator("steps")
     @classmethod

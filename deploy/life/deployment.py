@@ -17,6 +17,7 @@ from deploy.audit.log import AuditLog
 from deploy.audit.log_file import FileAuditLog
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.document import Settings
+from deploy.life.harm import Evidence, NoEvidence
 from deploy.life.kept.elapsed import Elapsed
 from deploy.life.kept.rebuild import rebuild
 from deploy.life.kept.store import RolloutFiles
@@ -59,15 +60,19 @@ def no_kpis() -> None:
 
 
 class Deployment:
-    """Shared by the deciding parts; one thread at a time. `elapsed` is the clock of deadlines, `clock` of records."""
+    """Shared by the deciding parts; one thread at a time. `elapsed` is the clock of deadlines, `clock` of records.
+
+    `kpis`: single values by version; `evidence`: what canaries are judged by.
+    """
 
     def __init__(
         self, folder: StateDir, settings: Settings, kpis: Kpis = no_kpis, clock: Clock = wall,
-        elapsed: Clock | None = None,
+        elapsed: Clock | None = None, evidence: Evidence | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.settings = settings
         self.kpis = kpis
+        self.evidence: Evidence = evidence or NoEvidence()
         self.clock = clock
         self.registry = Registry(folder, clock, settings.registry.trusted_keys)
         self.rounds: RoundStore = FileRounds(folder, clock)

@@ -20,6 +20,7 @@ from deploy.routing.document import (
     ShadowRates,
     SlotView,
 )
+from feedback.kpis.config import KpisConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Settings:
     teacher: SlotView | None = None
     student: SlotView | None = None
     registry: RegistryConfig = field(default_factory=RegistryConfig)
+    kpis: KpisConfig = field(default_factory=KpisConfig)
 
 
 def build(
@@ -61,6 +63,8 @@ def build(
         unfit=state.learner,
         candidate=None if state.canary is None else state.canary.version,
         candidate_share=share(state, settings.rollout),
+        candidate_step=None if state.canary is None or state.canary.step < 0 else state.canary.step,
+        candidate_slow=None if state.canary is None else state.canary.slow,
         previous=state.previous,
         default=settings.router.default,
         aliases=settings.router.aliases,
@@ -88,7 +92,7 @@ def share(state: ControlState, config: RolloutConfig) -> float:
     """The candidate's share: none while it loads."""
     if state.canary is None or state.canary.step < 0:
         return 0.0
-    return config.steps[min(state.canary.step, len(config.steps) - 1)].share
+    return config.steps[min(state.canary.step, len(config.steps) - 1)].served
 
 
 def same(one: RoutingDocument, other: RoutingDocument) -> bool:

@@ -1,55 +1,44 @@
-"""What the shadow pairs of a canary say: exact replies and facts of the candidate beside the stable version's. Pure.
+"""What so few shadow pairs of a canary cannot say: whether it loses exact replies or facts. Pure.
 
-The two answered different requests of the same traffic, so nothing is paired between them: each reply is compared
-with the teacher's to the same request, and the shares are compared. The rule is the gate's, on what there is: refused
-is what is clearly worse; whether a loss of the gate's margin can be excluded is said, not waited for.
+Harm is what its guardrails look for. Here it is asked, once, when a candidate goes live, whether a loss of the gate's
+margin can be excluded at the gate's level; that is said, not waited for. Pairs of one user are not independent, so they
+count for as many as would vary as much.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ab.guardrails import Summaries
-from ab.matched import holm
-from ab.shares import Share, loss_bound, units_needed, worse
-from ab.summary import Stat
+from ab.sequential.effects import Side
+from ab.sequential.rollout import TwoArms
+from ab.shares import Share, loss_bound, units_needed
 from deploy.life.config import GateConfig
 from feedback.kpis.names import EXACT, FACTS
 
 
 @dataclass(frozen=True, slots=True)
 class PairsJudgement:
-    """`harm` and `unknown` in words, empty where there is none."""
+    """`unknown`: what so few pairs cannot say, in words; empty where they say it. `figures`: as JSON."""
 
-    harm: str
-    """What is clearly worse."""
     unknown: str
-    """What so few pairs cannot say."""
     figures: dict[str, Any]
-    """As JSON, for the step's record."""
 
 
-def judge_pairs(candidate: Summaries, stable: Summaries, config: GateConfig, looks: int = 1) -> PairsJudgement:
-    """Of the pairs since the canary began. `looks`: how often a canary is judged; each spends its part of the level."""
+def judge_pairs(steps: Mapping[str, Sequence[TwoArms]], config: GateConfig) -> PairsJudgement:
+    """Of all pairs since the canary began, by step; of each KPI the stable version's users and the candidate's."""
     figures: dict[str, Any] = {}
-    shares = {name: (_share(stable.get(name, Stat())), _share(candidate.get(name, Stat()))) for name in (EXACT, FACTS)}
-    for name, (old, new) in shares.items():
-        figures[name] = {
-            "candidate": new.value, "n": new.n, "stable": old.value, "n_stable": old.n, "p": worse(old, new),
-            "bound": loss_bound(old, new, config.alpha),
-        }  # fmt: skip
-    harmed = holm({name: figures[name]["p"] for name in shares}, config.alpha / looks)
-    needed = max(units_needed(old, new, config.margin, config.alpha) for old, new in shares.values())
-    return PairsJudgement(
-        "; ".join(_said(name, figures[name]) for name in harmed), _unknown(figures, needed, config),
-        {**figures, "needed": needed},
-    )  # fmt: skip
-
-
-def _said(name: str, found: dict[str, Any]) -> str:
-    ours, theirs = f"{found['candidate']:.3f} of {found['n']}", f"{found['stable']:.3f} of {found['n_stable']}"
-    return f"{name}: {ours} shadow pairs against {theirs} of the stable version, p = {found['p']:.2g}"
+    needed = 0
+    for name in (EXACT, FACTS):
+        old, new = (_sum(sides) for sides in zip(*(steps.get(name) or [(Side(), Side())]), strict=True))
+        before, after = _share(old), _share(new)
+        counts = {"candidate": after.value, "n": _pairs(new), "stable": before.value, "n_stable": _pairs(old)}
+        bound = loss_bound(before, after, config.alpha) if before.n and after.n else 1.0
+        figures[name] = {**counts, "bound": bound}
+        apart = _pairs(new) / after.n if after.n else 1.0
+        needed = max(needed, round(apart * units_needed(before, after, config.margin, config.alpha)))
+    return PairsJudgement(_unknown(figures, needed, config), {**figures, "needed": needed})
 
 
 def _unknown(figures: dict[str, Any], needed: int, config: GateConfig) -> str:
@@ -62,5 +51,23 @@ def _unknown(figures: dict[str, Any], needed: int, config: GateConfig) -> str:
     )
 
 
-def _share(stat: Stat) -> Share:
-    return Share(round(stat.mean * stat.n), stat.n)
+def _sum(sides: Sequence[Side]) -> Side:
+    total = Side()
+    for one in sides:
+        total = total + one
+    return total
+
+
+def _pairs(side: Side) -> int:
+    return round(float(side.moments.mean[1]) * side.n) if side.n else 0
+
+
+def _share(side: Side) -> Share:
+    """As many independent pairs as vary like those of these users: no more than there are, no fewer than users."""
+    pairs = _pairs(side)
+    if not pairs:
+        return Share(0, 0)
+    p, spread = side.ratio, side.linear()[0] / side.n
+    alone = p * (1 - p) / spread if spread > 0 else side.n  # how much alike they are is not known then
+    n = min(pairs, max(side.n, round(alone)))
+    return Share(round(p * n), n)

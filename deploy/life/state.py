@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ab.running.phases import Phase
-from ab.summary import Stat
 from deploy.routing.document import EXTERNAL
-from feedback.kpis.names import FORMER
 
 Freeze = Literal["promotion", "learning", "student"]
 HISTORY = 20
@@ -48,17 +46,6 @@ class VersionRecord(_Remembered):
     """The cut that an unfit student descends from, or is."""
 
 
-class Baseline(_Remembered):
-    """KPI summaries of one version when the canary began: what came before does not count."""
-
-    n: int = 0
-    mean: float = 0.0
-    var: float = 0.0
-
-    def stat(self) -> Stat:
-        return Stat(self.n, self.mean, self.var)
-
-
 class CanaryState(_Remembered):
     """A candidate on its way; `step` is -1 while its slot loads it."""
 
@@ -70,18 +57,10 @@ class CanaryState(_Remembered):
     began: float | None = None
     """The same by `Elapsed`, from which deadlines count; None in what an earlier release wrote."""
     steps: tuple[dict[str, Any], ...] = ()
-    """Steps that are over: share, exposures, seconds, why."""
-    before: dict[str, dict[str, Baseline]] = Field(default_factory=dict)
-    """{version: {kpi: summary}} at the start of the first step."""
-    step_exposures: int = 0
-    """Exposures of the candidate when the present step began."""
+    """Steps that are over: share, exposures, seconds, why, what guardrails and pairs said."""
+    slow: float | None = None
+    """Seconds beyond which a reply counts as slow in this step; None: not known yet."""
     note: str = ""
-
-    @field_validator("before")
-    @classmethod
-    def _named_as_now(cls, before: dict[str, dict[str, Baseline]]) -> dict[str, dict[str, Baseline]]:
-        """A former version may have written it under its names."""
-        return {v: {FORMER.get(kpi, kpi): found for kpi, found in kpis.items()} for v, kpis in before.items()}
 
 
 class Operation(_Remembered):

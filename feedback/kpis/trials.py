@@ -42,9 +42,7 @@ def live_cells(exchange: Exchange) -> dict[str, float]:
     """What an exchange adds to its user's row for the canary alone."""
     if exchange.rollout is None:
         return {}
-    candidate, _, of = exchange.rollout.split(":")
-    meant = exchange.version == candidate if of == NEW else exchange.arm == exchange.assigned
-    found = {"errors": float(exchange.status >= 500), "degraded": float(not meant)}
+    found = {"errors": float(exchange.status >= 500), "degraded": float(exchange.fell_back)}
     if exchange.slow_after is not None and exchange.status == 200:
         found |= {"timed": 1.0, "slow": float(exchange.seconds > exchange.slow_after)}
     return found

@@ -15,6 +15,7 @@ from serving.control.replies.experiments import (
     ExperimentsReply,
     ExperimentStoppedReply,
 )
+from serving.control.replies.rails import RAILS, rail_rows
 from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedReply, RoundsReply
 from serving.control.replies.status import RoundStatus, StatusReply, TeacherStatus, UnfitStatus
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
@@ -53,8 +54,9 @@ def status(value: StatusReply) -> str:
     current, rollout = value.round, value.rollout
     lines.append(f"round   {current.id} at {current.stage}{_outlook(current)}" if current.id else "round   none")
     if rollout is not None:
-        step = "loading" if rollout.step < 0 else f"step {rollout.step + 1}"
+        step = "loading" if rollout.step < 0 else f"step {rollout.step + 1}, {rollout.exposures} requests"
         lines.append(f"rollout {rollout.version}: {step}")
+        lines += [table(RAILS, rail_rows(rollout.guardrails))] if rollout.guardrails else []
     if value.operation is not None:
         lines.append(f"under way: {value.operation.kind} to {value.operation.target}")
     if (spent := value.spending) is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +23,7 @@ from feedback.kpis.forgetting import forget_tenant, forget_versions
 from feedback.kpis.names import counted
 from feedback.kpis.ratios import ratios
 from feedback.kpis.store import By, KpiStore
+from feedback.kpis.trials import Phases
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from feedback.shadow.forgetting import forget_pairs
@@ -38,7 +39,7 @@ from understudy.errors import Unavailable
 TOLD = ("feedback", "exchanges_", "targets_", "kpi_", "dead_")
 """Counters shown beside the KPIs begin so."""
 FRESH = 1.0
-"""Seconds that KPIs read for the canary are reused."""
+"""Seconds that figures of versions are reused."""
 
 
 class Sources:
@@ -59,8 +60,7 @@ class Sources:
         if self._client is not None:
             self._kpis = KpiStore(self._client, self._prefix)
             self._pool = Pool(self._client, self._prefix, config.section(PoolConfig))
-        self._stats: Mapping[str, Mapping[str, Stat]] | None = None
-        self._read_at = -FRESH
+        self._read: dict[tuple[str, str], tuple[float, Any]] = {}
 
     def kpis(self, by: By) -> dict[str, Any]:
         """KPIs by arm or version, with their intervals, and what their memory holds and dropped."""
@@ -77,16 +77,31 @@ class Sources:
         }  # fmt: skip
 
     def stats(self) -> Mapping[str, Mapping[str, Stat]] | None:
-        """KPIs by version for the canary, at most a second old; None while they cannot be had."""
-        if monotonic() - self._read_at >= FRESH:
-            self._read_at = monotonic()
+        """Single values by version, at most a second old; None while they cannot be had."""
+        rows = self._fresh("stats", "", lambda: self._kpis.by("version", timed=False))
+        return rows and {v: {k: Stat.read(s) for k, s in kpis.items()} for v, kpis in rows.items()}
+
+    def trial(self, candidate: str) -> Phases | None:
+        """See `deploy.life.harm.Evidence`; at most a second old."""
+        found: Phases | None = self._fresh("trial", candidate, lambda: self._kpis.trial(candidate))
+        return found
+
+    def p99(self, version: str) -> float | None:
+        """See `deploy.life.harm.Evidence`; at most a second old."""
+        found = self._fresh("p99", version, lambda: self._kpis.quantiles("version", version)) or {}
+        return found["latency"]["p99"].value if "latency" in found else None
+
+    def _fresh(self, what: str, of: str, read: Callable[[], Any]) -> Any:
+        """What `read` says, or said within the last second; None while it cannot be had."""
+        at, value = self._read.get((what, of), (-FRESH, None))
+        if monotonic() - at >= FRESH:
             try:
                 self._need()
-                rows = self._kpis.by("version", timed=False)
-                self._stats = {v: {k: Stat.read(s) for k, s in kpis.items()} for v, kpis in rows.items()}
+                value = read()
             except Unavailable:
-                self._stats = None
-        return self._stats
+                value = None
+            self._read[what, of] = (monotonic(), value)
+        return value
 
     def exposures(self, experiment: str) -> dict[str, Any]:
         """Exposures and units by arm of an experiment."""

@@ -9,7 +9,8 @@ from deploy.control.conductor import Conductor
 from deploy.engines.findings import read_findings
 from deploy.engines.knowledge import read_knowledge
 from deploy.life.document import as_run
-from deploy.life.state import ControlState
+from deploy.life.harm import exposures, findings, told
+from deploy.life.state import CanaryState, ControlState
 from deploy.life.telling import rollback_cost, why_no_learning
 from deploy.life.unfit.way import missing, way
 from deploy.rounds.record import Round
@@ -61,9 +62,7 @@ class Views:
             teacher=self._teacher(),
             learning=self._learning(),
             round=self._stage(self._conductor.deployment.rounds.current()),
-            rollout=None
-            if state.canary is None
-            else RolloutStatus.model_validate(state.canary.model_dump(mode="json")),
+            rollout=self._rollout(state.canary),
             operation=state.operation,
             frozen=list(state.frozen),
             bad=state.bad,
@@ -126,6 +125,16 @@ class Views:
             return why
         current = deployment.rounds.current()
         return None if current is None else f"round {current.id} is at {current.state}, this one follows"
+
+    def _rollout(self, canary: CanaryState | None) -> RolloutStatus | None:
+        """The candidate on its way, with what its guardrails say now."""
+        if canary is None:
+            return None
+        deployment = self._conductor.deployment
+        phases = deployment.evidence.trial(canary.version) or {}
+        found = told(findings(phases, deployment.settings.rollout, deployment.settings.kpis)) if phases else {}
+        more = {"exposures": exposures(phases, canary.step), "guardrails": found}
+        return RolloutStatus.model_validate({**canary.model_dump(mode="json"), **more})
 
     def _caveats(self, state: ControlState) -> list[str]:
         """What is to be said of the live student, and of the rollback that led to it."""

@@ -204,10 +204,10 @@ def _side(document: RoutingDocument, home: Arm, on_candidate: bool) -> str | Non
     None where one of the sides cannot be served: a reply from elsewhere is then not the version's doing.
     """
     candidate, step = document.candidate, document.candidate_step
-    former = document.teacher if home == "teacher" else document.stable
+    arm, former = _order(document, home)[0]
     if candidate is None or step is None or FROZEN_STUDENT in document.frozen:
         return None
-    both = document.slot_of(candidate, "student") and document.slot_of(former, home)
+    both = document.slot_of(candidate, "student") and document.slot_of(former, arm)
     return trial(candidate, step, new=on_candidate) if both else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
 from deploy.routing.stores import open_routing
+from feedback.kpis.config import KpisConfig
+from feedback.kpis.figures import product
+from feedback.kpis.names import NEW, OLD
+from feedback.kpis.trials import Phases, judged
 from understudy.clock import Clock, boottime, monotonic, wall
 from understudy.files import write_json
 from understudy.state import StateDir
@@ -72,6 +77,41 @@ class Fleet:
         return document
 
 
+class FakeEvidence:
+    """Figures of a canary that a test sets; `away`: they cannot be had."""
+
+    def __init__(self) -> None:
+        self.trials: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+        self.timings: dict[str, float] = {}
+        self.away = False
+
+    def trial(self, candidate: str) -> Phases | None:
+        return None if self.away else self.trials.get(candidate, {})
+
+    def p99(self, version: str) -> float | None:
+        return self.timings.get(version)
+
+    def count(self, candidate: str, phase: str, side: str, users: int, bad: Mapping[str, float]) -> None:
+        """The sums of users who are alike but for the share `bad` of them, see `World.evidence`."""
+        sums: dict[str, float] = {"users": users}
+        below = {"requests": 1, "timed": 1, "pairs": 2}
+        sums |= {cell: each * users for cell, each in below.items()}
+        sums |= {f"{cell}#": users for cell in below}
+        sums |= {product(cell, cell): each * each * users for cell, each in below.items()}
+        for name, ratio in judged(KpisConfig()).items():
+            if ratio.below not in below or name == "session_turns":
+                continue
+            each, share = below[ratio.below], bad.get(name, 0.0)
+            share = 1 - share if name in ("exact", "facts", "similarity") else share
+            number = round(users * share)
+            sums |= {
+                ratio.above: each * number, f"{ratio.above}#": number, ratio.missed: users - number,
+                product(ratio.above, ratio.above): each * each * number,
+                product(ratio.above, str(ratio.below)): each * each * number,
+            }  # fmt: skip
+        self.trials.setdefault(candidate, {}).setdefault(phase, {})[side] = sums
+
+
 class World:
     """A state directory with students (v1 and v2), a conductor, a fleet, a clock and KPIs that a test sets."""
 
@@ -83,6 +123,7 @@ class World:
         self.time = Time()
         self._set = self.time.at
         self.kpis: dict[str, dict[str, Stat]] | None = {}
+        self.known = FakeEvidence()
         self.rollout = RolloutConfig(steps=steps, **rollout)
         for version in students:
             register(state, version)
@@ -92,7 +133,9 @@ class World:
 
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
-        deployment = Deployment(self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed)
+        deployment = Deployment(
+            self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed, self.known
+        )
         routing = open_routing(self.state, None, clock=self.time, passed=self.passed)
         gate = GateConfig(general_rows=5, hard_rows=5, fit_rows=30)
         self.conductor = Conductor(deployment, routing, gate, elapsed)
@@ -127,17 +170,20 @@ class World:
         pairs = [{"id": f"g{i}", "parent": before, "candidate": min(1.0, after + 0.01 * (i % 3))} for i in range(40)]
         return _round_at_gate(self.state, parent, {"hard": [], "general": pairs, "candidate_finite": True})
 
-    def evidence(
-        self, version: str, n: int, abnormal: float = 0.0, similarity: float = 0.9, latency: float = 0.2
-    ) -> None:
-        """What the workers counted of a version."""
+    def evidence(self, version: str, users: int, **bad: float) -> None:
+        """What the workers counted in this step of the canary: users of one version, each with a request and two pairs.
+
+        `bad`: by KPI the share of users who always have the worse outcome. Without a canary nobody counts.
+        """
+        canary = self.conductor.deployment.state.canary
+        if canary is not None and canary.step >= 0:
+            side = NEW if version == canary.version else OLD
+            self.known.count(canary.version, str(canary.step), side, users, bad)
+
+    def single(self, version: str, n: int, similarity: float) -> None:
+        """What the workers counted of a version's pairs, whenever."""
         assert self.kpis is not None
-        spread = abnormal * (1 - abnormal)
-        self.kpis[version] = {
-            "abnormal_termination": Stat(n, abnormal, spread),
-            "similarity": Stat(n, similarity, 0.01),
-            "latency": Stat(n, latency, 0.001),
-        }
+        self.kpis[version] = {"similarity": Stat(n, similarity, 0.01)}
 
 
 class Moving:

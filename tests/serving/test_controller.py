@@ -17,20 +17,27 @@ import redis
 from deploy.audit.log_file import FileAuditLog
 from deploy.rounds.store import FileRounds
 from deploy.routing.stores import open_routing
+from feedback.events import Exchange
+from feedback.kpis.names import trial
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
+from tests.feedback.applying import Applier
+from tests.feedback.factory import exchange
 from tests.serving.conftest import ROOT, Control
 from tests.waiting import eventually
 
 
 def count(control: Control, version: str, replies: int) -> None:
     """What the workers would have counted of a version."""
-    client = redis.Redis.from_url(control.redis_url)
-    key = f"{RedisKeys('us:').kpis}version:{version}"
-    client.hset(
-        key, mapping={"abnormal_termination:n": replies, "abnormal_termination:s": 0, "abnormal_termination:q": 0}
-    )
+    side = [on(version, n) for n in range(replies)]
+    Applier(control.redis_url).events(side)
+
+
+def on(version: str, n: int) -> Exchange:
+    """A good reply to a user of the candidate, in its first step."""
+    rollout = trial(version, 0, new=True)
+    return exchange(n, unit=f"u{n}", arm="student", assigned="student", version=version, rollout=rollout)
 
 
 @pytest.fixture(autouse=True)

@@ -129,14 +129,16 @@ def test_check_warns_of_a_kpi_that_nobody_counts(tmp_path, capsys) -> None:
 
 
 def test_a_key_that_was_renamed_is_refused_by_its_new_name(tmp_path: Path) -> None:
-    now = "is called `rollout.similarity_margin` now"
-    assert f"`rollout.agreement_margin` {now}" in said(tmp_path, {"rollout": {"agreement_margin": 0.1}})
+    now = "is called `rollout.guardrails` now"
+    former = ("agreement_margin", "similarity_margin", "max_abnormal_increase", "max_latency_ratio", "min_samples")
+    for key in former:
+        assert f"`rollout.{key}` {now}" in said(tmp_path, {"rollout": {key: 0.1}})
     name = "UNDERSTUDY_ROLLOUT__AGREEMENT_MARGIN"
     message = said(tmp_path, {}, {name: "0.1"})
     assert now in message
     assert name in message
     one_underscore = said(tmp_path, {}, {"UNDERSTUDY_ROLLOUT_AGREEMENT_MARGIN": "0.1"})
-    assert "did you mean `UNDERSTUDY_ROLLOUT__SIMILARITY_MARGIN`" in one_underscore
+    assert "did you mean `UNDERSTUDY_ROLLOUT__GUARDRAILS`" in one_underscore
     assert "not a known key" in said(tmp_path, {"rollout": {"steps": [{"share": 1, "agreement_margin": 1}]}})
     for former, key in (("general_margin", "margin"), ("min_prompts", "general_rows")):
         assert f"`gate.{former}` is called `gate.{key}` now" in said(tmp_path, {"gate": {former: 1}})

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from serving.control.printing import WORDS, table, when
+from serving.control.replies.rails import RAILS, GuardrailStatus, rail_rows
 from serving.control.replies.versions import VersionPage
 
 SLICES = {"general": "general", "hard": "new"}
@@ -58,6 +59,8 @@ def _canary(steps: list[dict[str, Any]]) -> Iterator[str]:
     for number, step in enumerate(steps, start=1):
         told = f"step {number} of the canary: {step.get('share', 0):.0%}, {step.get('exposures', 0)} exposures"
         yield f"{told} in {step.get('seconds', 0):g} s ({step.get('why', '')})"
+        if rails := step.get("guardrails"):
+            yield table(RAILS, rail_rows({kpi: GuardrailStatus.model_validate(one) for kpi, one in rails.items()}))
         for figure, found in (step.get("pairs") or {}).items():
             if isinstance(found, dict):
                 ours = f"{found['candidate']:.3f} of {found['n']}"

@@ -11,6 +11,7 @@ from deploy.life.state import Freeze, Operation
 from deploy.routing.document import GatewayBeat
 from serving.control.replies.base import ControlReply
 from serving.control.replies.counts import PoolReply
+from serving.control.replies.rails import GuardrailStatus
 
 
 class LiveVersions(ControlReply):
@@ -165,8 +166,13 @@ class RolloutStatus(ControlReply):
     step: int
     since: float
     steps: list[dict[str, Any]]
-    """Steps that are over: share, exposures, seconds, why."""
-    step_exposures: int
+    """Steps that are over: share, exposures, seconds, why, what guardrails and pairs said."""
+    exposures: int = 0
+    """Requests of the candidate's users in this step."""
+    slow: float | None
+    """Seconds beyond which a reply counts as slow in this step."""
+    guardrails: dict[str, GuardrailStatus] = Field(default_factory=dict)
+    """By KPI, over all steps so far; empty while nothing is known."""
     note: str
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ab.sequential.effects import Effect, Side, UnitFigure, combined, effect
+from ab.sequential.effects import Effect, Side, UnitFigure, above, combined, effect
 from ab.summary import Stat
 
 
@@ -99,3 +99,11 @@ def test_phases_are_combined_and_never_pooled() -> None:
     assert combined([]).n == 0
     lone = Effect(math.nan, math.inf, 3, 0.0, 0.0, False)
     assert combined([first, lone]).value == pytest.approx(first.value)
+
+
+def test_a_known_level_has_no_error_of_its_own() -> None:
+    found = above(Side.counted(1_000, 30), 0.01)
+    assert found.value == pytest.approx(0.02)
+    assert found.error == pytest.approx(math.sqrt(0.03 * 0.97 / 999))
+    assert (found.old, found.new, found.informative) == (0.01, pytest.approx(0.03), 4_000)
+    assert math.isinf(above(Side.counted(1, 0), 0.01).error)

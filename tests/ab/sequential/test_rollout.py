@@ -11,7 +11,7 @@ from ab.sequential.rollout import breach, watched
 RAILS = (
     Guardrail(kpi="abnormal_termination", max_increase=0.0),
     Guardrail(kpi="similarity", max_decrease=0.02),
-    Guardrail(kpi="latency", max_ratio=1.5),
+    Guardrail(kpi="latency_p99", max_ratio=1.5),
 )
 
 
@@ -27,13 +27,39 @@ def test_equal_versions_and_versions_without_users_break_nothing() -> None:
 
 def test_what_is_clearly_worse_is_named_with_its_limit() -> None:
     bad = [(Side.counted(1_200, 60), Side.counted(300, 45))]
-    assert "abnormal_termination is worse by 0.100" in str(said(abnormal_termination=bad))
+    why = str(said(abnormal_termination=bad))
+    assert why.startswith("abnormal_termination 0.150 of 300 users against 0.050 of 1200: worse by at least 0.0")
+    assert why.endswith("its guardrail allows max_increase 0")
     near = np.random.default_rng(1).normal(0.9, 0.05, 2_000)
     assert said(similarity=[(Side.plain(near), Side.plain(near - 0.01))]) is None
     assert "max_decrease 0.02" in str(said(similarity=[(Side.plain(near), Side.plain(near - 0.1))]))
-    slow = np.random.default_rng(2).exponential(1.0, 2_000)
-    assert said(latency=[(Side.plain(slow), Side.plain(1.4 * slow))]) is None
-    assert "max_ratio 1.5" in str(said(latency=[(Side.plain(slow), Side.plain(2.5 * slow))]))
+
+
+def slow(old: tuple[int, int], new: tuple[int, int]) -> str | None:
+    """Of so many users so many had a reply beyond the frozen limit."""
+    return said(latency_p99=[(Side.counted(*old), Side.counted(*new))])
+
+
+def test_slow_replies_are_harm_beyond_one_per_cent_and_beyond_the_stable_version_s() -> None:
+    assert "max_ratio 1.5" in str(slow((4_000, 20), (1_000, 60)))
+    assert slow((4_000, 20), (1_000, 9)) is None
+    assert slow((4_000, 240), (1_000, 60)) is None  # a burst has slowed both down
+    assert slow((4_000, 4), (1_000, 10)) is None  # slower than the stable version, and within its limit
+    assert slow((0, 0), (1_000, 60)) is None
+
+
+def test_a_candidate_that_always_fails_is_harm_soon_although_nothing_varies() -> None:
+    for users, harm in ((4, False), (12, True)):
+        assert (said(abnormal_termination=[(Side.counted(100, 0), Side.counted(users, users))]) is not None) is harm
+    assert said(abnormal_termination=[(Side.counted(100, 0), Side.counted(100, 0))]) is None
+    assert said(abnormal_termination=[(Side.counted(100, 100), Side.counted(30, 30))]) is None
+
+
+def test_a_step_with_a_handful_of_users_does_not_silence_the_others() -> None:
+    near = np.random.default_rng(1).normal(0.9, 0.05, 300)
+    few, many = (Side.plain(near), Side.plain(near[:5])), (Side.plain(near), Side.plain(near[:100] - 0.4))
+    assert said(similarity=[few]) is None
+    assert "similarity" in str(said(similarity=[few, many]))
 
 
 def test_a_day_on_which_both_fail_more_is_no_harm_of_the_candidate() -> None:
@@ -52,5 +78,5 @@ def test_the_more_guardrails_share_the_error_the_more_each_needs() -> None:
     among = watched(
         (*RAILS, *(Guardrail(kpi=str(i), max_increase=0.0) for i in range(97))), {"abnormal_termination": arms}
     )
-    assert alone[0].lower > among[0].lower
+    assert alone[0].finding.lower > among[0].finding.lower
     assert (breach(alone) is None, breach(among) is None) == (False, True)

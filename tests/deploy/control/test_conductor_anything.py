@@ -28,9 +28,9 @@ def happen(world: World, event: str) -> None:
     versions = [m.version for m in world.conductor.deployment.registry.versions()]
     if event in ("round", "weak round") and world.conductor.deployment.rounds.current() is None and len(versions) < 7:
         world.candidate(better=0.3 if event == "round" else -0.3)
-    elif event in ("good", "harm") and candidate and world.kpis is not None:
+    elif event in ("good", "harm") and candidate:
         world.evidence(str(stable), 500)
-        world.evidence(candidate, 200, abnormal=0.5 if event == "harm" else 0.0)
+        world.evidence(candidate, 200, abnormal_termination=0.5 if event == "harm" else 0.0)
     elif event == "later":
         world.time.at += 400
     elif event == "crash":
@@ -54,7 +54,7 @@ def happen(world: World, event: str) -> None:
     elif event == "quick":
         world.fleet.slow.clear()
     elif event == "no kpis":
-        world.kpis = None if world.kpis is not None else {}
+        world.known.away = not world.known.away
 
 
 def check_sound(world: World, before: RoutingDocument, now: RoutingDocument) -> None:

@@ -86,7 +86,7 @@ def test_a_candidate_that_does_harm_is_taken_back(small: World) -> None:
     version = small.candidate()
     to_canary(small, version)
     fill(small)
-    small.evidence(version, 40, abnormal=0.4)
+    small.evidence(version, 40, abnormal_termination=0.7)
     small.evidence("v2", 200)
     document = small.turn()
     assert (document.stable, document.candidate) == ("v2", None)

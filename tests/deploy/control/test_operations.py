@@ -163,7 +163,7 @@ def test_a_version_promoted_by_hand_past_its_canary_says_what_nobody_knows_of_it
 def test_a_version_that_its_canary_took_back_or_no_gate_judged_says_so_when_promoted_by_hand(world: World) -> None:
     version = world.candidate()
     to_canary(world, version)
-    world.evidence(version, 50, abnormal=0.3)
+    world.evidence(version, 50, abnormal_termination=0.6)
     world.evidence("v2", 200)
     assert world.turn().candidate is None
     said = promoted_by_hand(world, version)

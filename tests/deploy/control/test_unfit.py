@@ -87,7 +87,7 @@ def test_a_candidate_that_its_canary_takes_back_leaves_the_unfit_one_learning(wo
     version = world.learned("v1", 0.5, 0.95)
     to_canary(world, version)
     world.evidence("t1", 500)
-    world.evidence(version, 200, abnormal=0.5)
+    world.evidence(version, 200, abnormal_termination=0.5)
     document = world.turn()
     assert (document.stable, document.unfit, document.candidate) == (None, "v1", None)
     assert state(world).record(version).state == "rolled_back"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from ab.summary import Stat
+from ab.guardrails import Guardrail
 from deploy.audit.log_file import FileAuditLog
 from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutStep
+from deploy.life.harm import findings
 from deploy.life.state import GateRecord
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
+from feedback.kpis.config import KpisConfig
 from tests.deploy.fleet import World, actions, to_canary
 from understudy.state import StateDir
 
@@ -39,13 +43,14 @@ def test_a_good_candidate_goes_live_by_exposures_and_the_record_says_so(world: W
     assert promoted["canary"][0]["pairs"]
 
 
-def test_exposures_and_kpis_from_before_the_canary_do_not_count(world: World) -> None:
+def test_what_users_did_before_the_canary_or_in_another_one_does_not_count(world: World) -> None:
     version = world.candidate()
-    world.evidence(version, 500, similarity=0.1)
-    world.evidence("v2", 500, similarity=0.9)
+    for candidate in ("v9", version):
+        world.known.count(candidate, "9", "new", 500, {"similarity": 0.9})
+        world.known.count(candidate, "9", "old", 5, {})
     to_canary(world, version)
     assert world.turn(5).candidate == version
-    world.evidence(version, 540, similarity=0.1)
+    world.evidence(version, 49)
     assert world.turn(5).candidate == version
 
 
@@ -77,21 +82,36 @@ def test_steps_raise_the_share_one_after_the_other(state_dir: StateDir) -> None:
     version = world.candidate()
     world.turn(5)
     seen = []
-    for n in range(4):
+    for _ in range(4):
         seen.append(world.turn(1).candidate_share)
-        world.evidence(version, 10 * (n + 1))
+        world.evidence(version, 10)
         world.turn(1)
-    assert seen == list(shares)
+    assert seen == [0.01, 0.05, 0.25, 0.95]  # a twentieth is left to compare with
     assert world.turn().stable == version
     assert [s["exposures"] for s in world.conductor.deployment.state.record(version).steps] == [10] * 4
 
 
-@pytest.mark.parametrize("worse", [{"abnormal": 0.4}, {"similarity": 0.2}, {"latency": 3.0}])
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {kpi: 0.7}
+        for kpi in (
+            "error_rate",
+            "abnormal_termination",
+            "degraded",
+            "latency_p99",
+            "failed_checks",
+            "exact",
+            "facts",
+            "similarity",
+        )
+    ],
+)
 def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: dict[str, float]) -> None:
     version = world.candidate()
     to_canary(world, version)
     world.evidence(version, 40, **worse)
-    world.evidence("v2", 200)
+    world.evidence("v2", 200, similarity=0.1)
     document = world.turn()
     assert (document.stable, document.candidate) == ("v2", None)
     assert document.slots["student-b"].desired == "v1"
@@ -103,7 +123,8 @@ def test_a_harmful_candidate_is_taken_back_and_never_live(world: World, worse: d
 def test_without_figures_a_canary_neither_ends_well_nor_badly(world: World) -> None:
     version = world.candidate()
     to_canary(world, version)
-    world.kpis = None
+    world.known.away = True
+    world.evidence(version, 50)
     world.time.at += 1000
     assert (world.turn().candidate, world.turn().stable) == (version, "v2")
 
@@ -177,18 +198,53 @@ def test_a_candidate_whose_slot_stays_away_is_taken_out_but_a_short_absence_is_n
     assert world.turn().candidate is None
 
 
-def test_a_candidate_with_clearly_fewer_exact_replies_is_taken_back_at_the_end_of_its_step(world: World) -> None:
+def test_harm_is_seen_while_the_step_waits_and_its_record_says_between_what_bounds(world: World) -> None:
     version = world.candidate()
     to_canary(world, version)
-    for name, exact in ((version, 0.6), ("v2", 0.95)):
-        world.evidence(name, 50)
-        assert world.kpis is not None
-        world.kpis[name]["exact"] = Stat(50, exact, exact * (1 - exact))
+    world.evidence(version, 40, exact=0.8)
+    world.evidence("v2", 200, exact=0.1)
     document = world.turn()
     assert (document.stable, document.candidate) == ("v2", None)
     record = world.conductor.deployment.state.record(version)
     assert (record.state, record.decided_by) == ("rolled_back", "guardrail")
-    assert "exact: 0.600 of 50 shadow pairs" in record.history[-1]["why"]
+    assert record.history[-1]["why"].startswith("exact 0.200 of 40 users against 0.900 of 200: worse by at least 0.")
+    exact = record.steps[-1]["guardrails"]["exact"]
+    assert (exact["stable"], exact["candidate"], exact["users"]) == (0.9, 0.2, [200, 40])
+    assert 0 < exact["lower"] < exact["worse"] < exact["upper"]
+    assert (exact["limit"], exact["verdict"]) == ("max_decrease 0", "harm")
+    audited = next(e for e in FileAuditLog(world.state.audit).entries() if e["action"] == "version.breached")
+    assert audited["details"]["canary"][-1]["guardrails"]["exact"] == exact
+    json.dumps(record.steps, allow_nan=False)
+
+
+def test_what_is_slow_is_frozen_when_a_step_begins(state_dir: StateDir) -> None:
+    steps = tuple(RolloutStep(share=s, min_exposures=10, max_wait_seconds=9999) for s in (0.25, 1.0))
+    world = World(state_dir, steps, guardrails=(Guardrail(kpi="latency_p99", max_ratio=1.5),))
+    version = world.candidate()
+    to_canary(world, version)
+    assert world.turn().candidate_slow is None
+    world.known.timings = {"external": 2.0}
+    assert world.turn().candidate_slow == 3.0
+    world.known.timings = {"external": 2.0, "v2": 0.4}
+    assert world.turn().candidate_slow == 3.0
+    world.evidence(version, 10)
+    document = world.turn()
+    assert (document.candidate_step, document.candidate_slow) == (1, pytest.approx(0.6))
+
+
+def test_a_step_that_begins_counts_its_own_users_and_is_judged_on_those_of_all(state_dir: StateDir) -> None:
+    steps = tuple(RolloutStep(share=s, min_exposures=50, max_wait_seconds=9999) for s in (0.25, 1.0))
+    world = World(state_dir, steps)
+    version = world.candidate()
+    to_canary(world, version)
+    for who, users in ((version, 60), ("v2", 200)):
+        world.evidence(who, users, abnormal_termination=0.1)
+    assert world.turn().candidate_step == 1
+    for who, users in ((version, 49), ("v2", 10)):
+        world.evidence(who, users, abnormal_termination=0.1)
+    assert world.turn().candidate == version
+    found = findings(world.known.trial(version) or {}, world.rollout, KpisConfig())
+    assert {one.finding.kpi: one.users for one in found}["abnormal_termination"] == (210, 109)
 
 
 def test_a_promotion_on_few_pairs_says_what_they_cannot_exclude(world: World) -> None:
@@ -198,8 +254,8 @@ def test_a_promotion_on_few_pairs_says_what_they_cannot_exclude(world: World) ->
     world.evidence("v2", 200)
     assert world.turn().stable == version
     record = world.conductor.deployment.state.record(version)
-    assert record.caveats[-1].startswith("0 shadow pairs of the canary cannot exclude a loss of 3 points")
-    assert record.steps[0]["pairs"]["exact"]["n"] == 0
+    assert record.caveats[-1].startswith("100 shadow pairs of the canary cannot exclude a loss of 3 points")
+    assert record.steps[0]["pairs"]["exact"]["n"] == 100
 
 
 def test_a_time_out_promotes_only_what_the_gate_saw_enough_of(world: World) -> None:

@@ -1,43 +1,50 @@
-"""What the canary's shadow pairs say: harm that is clear, and what so few cannot say."""
+"""What a canary's few shadow pairs cannot say."""
 
 from __future__ import annotations
 
-from ab.summary import Stat
+import pytest
+
+from ab.sequential.effects import Side, UnitFigure
 from deploy.life.config import GateConfig
 from deploy.life.pairs import judge_pairs
 
 CONFIG = GateConfig()
 
 
-def counted(exact: float, facts: float, n: int) -> dict[str, Stat]:
-    return {name: Stat(n, share, share * (1 - share)) for name, share in (("exact", exact), ("facts", facts))}
+def users(n: int, right: float, pairs: int = 1) -> Side:
+    """Users with so many pairs each, of whom a share has all of them right and the others none."""
+    good = round(n * right)
+    return Side.of(UnitFigure(pairs * (i < good), pairs, binary=True) for i in range(n))
 
 
-def test_clearly_fewer_exact_replies_or_facts_are_harm() -> None:
-    stable = counted(0.95, 0.98, 200)
-    found = judge_pairs(counted(0.75, 0.98, 60), stable, CONFIG)
-    assert found.harm.startswith("exact: 0.750 of 60 shadow pairs against 0.950 of 200 of the stable version")
-    assert judge_pairs(counted(0.95, 0.8, 60), stable, CONFIG).harm.startswith("facts: 0.800")
-    assert judge_pairs(counted(0.95, 0.98, 60), stable, CONFIG).harm == ""
-
-
-def test_a_canary_of_more_looks_is_slower_to_see_harm() -> None:
-    stable, candidate = counted(0.95, 1.0, 200), counted(0.87, 1.0, 60)
-    assert judge_pairs(candidate, stable, CONFIG).harm == ""  # of two figures the worse must be below 0.025
-    worse = counted(0.85, 1.0, 60)
-    assert judge_pairs(worse, stable, CONFIG).harm
-    assert judge_pairs(worse, stable, CONFIG, looks=4).harm == ""
+def steps(old: Side, new: Side) -> dict[str, list[tuple[Side, Side]]]:
+    return {"exact": [(old, new)], "facts": [(old, new)]}
 
 
 def test_few_pairs_say_what_they_cannot_exclude() -> None:
-    found = judge_pairs(counted(0.95, 0.98, 50), counted(0.95, 0.98, 150), CONFIG)
+    found = judge_pairs(steps(users(150, 0.95), users(50, 0.95)), CONFIG)
     needed = found.figures["needed"]
     said = "50 shadow pairs of the canary cannot exclude a loss of 3 points of exact replies or facts"
     assert found.unknown == f"{said}; about {needed} would"
-    enough = judge_pairs(counted(0.95, 0.98, 2 * needed), counted(0.95, 0.98, 2 * needed), CONFIG)
+    enough = judge_pairs(steps(users(2 * needed, 0.95), users(2 * needed, 0.95)), CONFIG)
     assert enough.unknown == ""
 
 
-def test_no_pairs_are_no_harm_and_say_so() -> None:
-    found = judge_pairs({}, counted(0.9, 0.9, 100), CONFIG)
-    assert (found.harm, found.unknown[:14]) == ("", "0 shadow pairs")
+def test_pairs_of_the_same_few_users_say_less_and_more_are_needed() -> None:
+    apart = judge_pairs(steps(users(2_000, 0.95), users(2_000, 0.95)), CONFIG)
+    same = judge_pairs(steps(users(200, 0.95, pairs=10), users(200, 0.95, pairs=10)), CONFIG)
+    assert (apart.unknown, apart.figures["exact"]["n"], same.figures["exact"]["n"]) == ("", 2_000, 2_000)
+    assert same.unknown.startswith("2000 shadow pairs of the canary cannot exclude")
+    assert same.figures["needed"] == pytest.approx(10 * apart.figures["needed"], rel=0.02)
+
+
+def test_pairs_of_all_steps_count() -> None:
+    one = steps(users(100, 0.95), users(30, 0.9))
+    found = judge_pairs({name: 2 * pair for name, pair in one.items()}, CONFIG)
+    assert (found.figures["exact"]["n"], found.figures["exact"]["n_stable"]) == (60, 200)
+
+
+def test_no_pairs_say_so() -> None:
+    for given in ({}, steps(users(100, 0.9), Side())):
+        assert judge_pairs(given, CONFIG).unknown.startswith("0 shadow pairs")
+    assert judge_pairs(steps(Side(), users(4_000, 0.9)), CONFIG).unknown.startswith("4000 shadow pairs")

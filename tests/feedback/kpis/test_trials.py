@@ -47,9 +47,7 @@ def test_an_exchange_says_whether_it_failed_was_slow_or_came_from_elsewhere() ->
     assert live_cells(on(NEW, 1, seconds=0.5)) == {"errors": 0, "degraded": 0, "timed": 1, "slow": 0}
     assert live_cells(on(NEW, 1, seconds=1.5))["slow"] == 1
     assert live_cells(on(NEW, 1, status=503)) == {"errors": 1, "degraded": 0}
-    assert live_cells(on(NEW, 1, version="v1"))["degraded"] == 1
-    assert live_cells(on(OLD, 1))["degraded"] == 0
-    assert live_cells(on(OLD, 1, arm="teacher", version="t1"))["degraded"] == 1
+    assert live_cells(on(OLD, 1, fell_back=True))["degraded"] == 1
     assert "timed" not in live_cells(on(NEW, 1, slow_after=None))
     assert live_cells(exchange(1)) == {}
 

@@ -92,4 +92,5 @@ def test_an_experiment_is_shown_as_it_was_applied(admin: TestClient) -> None:
 def test_a_slot_shows_all_that_its_agent_and_the_routing_document_say_of_it() -> None:
     told = Heartbeat.model_fields.keys() - {"schema_version", "slot"} | SlotView.model_fields.keys() - {"api_key"}
     assert SlotStatus.model_fields.keys() == told | {"reports"}
-    assert RolloutStatus.model_fields.keys() == CanaryState.model_fields.keys() - {"before", "began"}
+    told = CanaryState.model_fields.keys() - {"began"} | {"exposures", "guardrails"}
+    assert RolloutStatus.model_fields.keys() == told

@@ -24,7 +24,7 @@ def test_without_redis_everything_says_so_and_the_canary_gets_no_kpis() -> None:
     for read in (*reads, lambda: without.purge("acme", 1.0), lambda: without.request_round("why")):
         with pytest.raises(Unavailable, match=r"redis\.url"):
             read()
-    assert without.stats() is None
+    assert (without.stats(), without.trial("v2"), without.p99("v2")) == (None, None, None)
 
 
 def test_the_lag_is_summed_by_topic_and_unknown_until_somebody_reports(sources: Sources, redis_url: str) -> None:
@@ -40,6 +40,16 @@ def test_kpis_for_the_canary_are_summaries_by_version(sources: Sources, redis_ur
     stats = sources.stats()
     assert stats is not None
     assert (stats["v1"]["rating"].n, stats["v1"]["rating"].mean) == (2, 3.0)
+
+
+def test_a_canary_is_judged_by_its_users_and_by_the_stable_version_s_timings(sources: Sources, redis_url: str) -> None:
+    assert (sources.trial("v2"), sources.p99("v1")) == ({}, None)
+    applier = Applier(redis_url)
+    applier.events([exchange(n, arm="student", version="v1", rollout="v2:0:old", seconds=0.5) for n in range(5)])
+    assert sources.trial("v2") == {}  # read within the last second
+    again = Sources(Config({}), RedisConfig(url=redis_url))
+    assert (again.trial("v2") or {})["0"]["old"]["requests"] == 5
+    assert again.p99("v1") == pytest.approx(0.5, rel=0.01)
 
 
 def test_kpis_come_with_intervals_over_users_and_with_what_memory_dropped(admin: TestClient, redis_url: str) -> None:

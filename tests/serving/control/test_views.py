@@ -53,11 +53,11 @@ def test_a_rollback_that_makes_live_similarity_fall_is_said_beside_the_live_vers
     with Moving(world):
         assert admin.post("/rollback", json={"version": "v1"}).status_code == 200
     assert admin.get("/status").json()["live"]["caveats"] == []
-    world.evidence("v2", 100, similarity=0.46)
-    world.evidence("v1", 100, similarity=0.16)
+    world.single("v2", 100, 0.46)
+    world.single("v1", 100, 0.16)
     (said,) = admin.get("/status").json()["live"]["caveats"]
     assert said.startswith("the rollback from v2 made live similarity fall: 0.46 (100 pairs) -> 0.16 (100 pairs)")
-    world.evidence("v1", 100, similarity=0.5)
+    world.single("v1", 100, 0.5)
     assert admin.get("/status").json()["live"]["caveats"] == []
 
 
@@ -125,3 +125,20 @@ def test_status_tells_the_way_of_an_unfit_student(state_dir: StateDir, sources: 
         with Moving(world):
             assert admin.post("/promote", json={"version": "v2", "force": True}).json()["to"] == "v2"
         assert "unfit" not in admin.get("/status").json() or admin.get("/status").json()["unfit"] is None
+
+
+def test_status_shows_what_guardrails_say_of_a_canary_and_between_what_bounds(admin: TestClient, world: World) -> None:
+    version = world.candidate()
+    to_canary(world, version)
+    assert admin.get("/status").json()["rollout"]["guardrails"] == {}
+    world.evidence(version, 30, exact=0.3)
+    world.evidence("v2", 200, exact=0.2)
+    rollout = admin.get("/status").json()["rollout"]
+    assert (rollout["exposures"], len(rollout["guardrails"])) == (30, 8)
+    exact = rollout["guardrails"]["exact"]
+    assert (exact["users"], exact["limit"], exact["verdict"]) == ([200, 30], "max_decrease 0", "too few")
+    assert exact["lower"] < exact["worse"] < exact["upper"]
+    text = printing.status(StatusReply.model_validate(admin.get("/status").json()))
+    assert f"rollout {version}: step 1, 30 requests" in text
+    line = next(line for line in text.splitlines() if line.startswith("exact"))
+    assert line.split()[:4] == ["exact", "0.800", "0.700", "200/30"]

@@ -165,6 +165,9 @@ def test_units_that_chance_divides_are_on_a_side_of_the_canary_and_others_are_no
 def test_without_a_student_s_share_the_canary_is_compared_with_what_its_users_had_else() -> None:
     told = [route(trying(default={"teacher": 1.0}), ask(user=f"u{n}")) for n in range(50)]
     assert {(one.version, one.rollout) for one in told} == {("v2", "v2:1:new"), ("t1", "v2:1:old")}
+    first = trying(stable=None)
+    told = [route(first, ask(user=f"u{n}")) for n in range(50)]
+    assert {(one.version, one.rollout) for one in told} == {("v2", "v2:1:new"), ("t1", "v2:1:old")}
 
 
 def test_a_unit_keeps_its_side_when_its_arm_has_failed() -> None:

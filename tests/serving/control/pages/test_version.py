@@ -49,4 +49,12 @@ def test_the_canary_and_the_life_are_told() -> None:
     text = shown(steps=steps, history=[{"at": 1.8e9, "event": "promoted", "state": "live", "why": "25%"}])
     assert "step 1 of the canary: 25%, 50 exposures in 31.5 s (exposures)" in text
     assert "  exact: 0.900 of 50 shadow pairs, 0.950 of 90 before" in text
+    assert "guardrail" not in text  # of a version that a former release judged
+    exact = {"stable": 0.95, "candidate": 0.9, "worse": 0.05, "lower": -0.1, "upper": 0.2, "users": [90, 50]}
+    rails = {"exact": {**exact, "limit": "max_decrease 0", "verdict": "open"}}
+    rails["error_rate"] = {**dict.fromkeys(exact), "users": [0, 0], "limit": "max_increase 0", "verdict": "too few"}
+    told = shown(steps=[{**steps[0], "guardrails": rails}])
+    rows = [line.split() for line in told.splitlines() if "max_" in line]
+    assert rows[0] == ["exact", "0.950", "0.900", "90/50", "-0.100", "to", "0.200", "max_decrease", "0", "open"]
+    assert rows[1][:3] == ["error_rate", "-", "-"]
     assert text.splitlines()[-1].split() == ["2027-01-15", "08:00:00", "promoted", "live", "25%"]
