@@ -12,7 +12,9 @@ from bench.real.exam import RealExam
 from bench.real.prompts import RealPrompt
 from bench.real.replies import KeptReplies
 from bench.real.traffic import TeachersTraffic
+from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
+from deploy.life.unfit.fitness import judge_unfit
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
@@ -67,9 +69,12 @@ class Lesson:
 class Course:
     """The rounds of one cut in a state directory that holds teacher and cut."""
 
-    def __init__(self, state: StateDir, student: str, config: ClockedConfig, lesson: Lesson, exam: RealExam) -> None:
+    def __init__(
+        self, state: StateDir, student: str, config: ClockedConfig, gate: GateConfig, lesson: Lesson, exam: RealExam
+    ) -> None:
         self._registry, self._rounds = Registry(state), FileRounds(state)
-        self._student, self._config, self._lesson, self._exam = student, config, lesson, exam
+        self._student, self._config, self._gate = student, config, gate
+        self._lesson, self._exam = lesson, exam
         teacher = self._registry.manifest(student).teacher or "t1"
         self._encoder = Encoder(self._registry.path(teacher))
         self._teacher = teacher
@@ -91,17 +96,19 @@ class Course:
             Context(
                 round=self._rounds.current() or self._rounds.begin(live, self._teacher, "bench"),
                 rounds=self._rounds, registry=self._registry, source=source,
-                config=self._config.model_copy(update={"budget_seconds": 60 * minutes}),
+                config=self._config.model_copy(update={"budget_seconds": 60 * minutes}), unfit=True,
                 make_scorer=lambda _: self._scorer, clock=CLOCKS[self._config.clock],
             )
         )  # fmt: skip
-        better = done.candidate is not None and improved(self._evaluation(done))
+        fitness = judge_unfit(self._evaluation(done), self._gate) if done.candidate else None
+        better = fitness is not None and fitness.event != "gate_failed"
         if not done.finished:
             self._rounds.finish(done.id, "gate", {}, "rejected")
         live = str(done.candidate) if better else live
         return {
             "round": number, "minutes": round(float(before["minutes"]) + minutes, 3),
-            "live": live, "better": better, "did": did(done), "marks": self._marks(live),
+            "live": live, "better": better, "fitness": fitness.summary()["fitness"] if fitness else None,
+            "why": list(fitness.reasons) if fitness else [], "did": did(done), "marks": self._marks(live),
         }  # fmt: skip
 
     def _marks(self, version: str) -> dict[str, dict[str, float]]:
@@ -116,11 +123,6 @@ class SharedScorer(LocalScorer):
 
     def close(self) -> None:
         """They stay."""
-
-
-def improved(found: Evaluation) -> bool:
-    """Whether more of the held-out tokens are right than before: an unfit student is judged by nothing else."""
-    return sum(row.candidate.agreement for row in found.rows) > sum(row.parent.agreement for row in found.rows)
 
 
 def did(done: Round) -> dict[str, Any]:

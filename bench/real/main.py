@@ -1,9 +1,9 @@
 """`understudy bench real`: a real teacher and a cut of it, on dialogues that neither saw in this role.
 
-Learning: rounds as the product has them, without engines. The teacher answers the customers of
---train; every exchange is one that an unfit student failed. Scoring and training count, the replies of the teacher do
-not: traffic brings them. A candidate that says more of the held-out tokens is the next parent. Judged on --judge, whose
-dialogues no round sees, and on general instructions, which are never learned.
+Learning: rounds as the product has them, without engines. The teacher answers the customers of --train; every exchange
+is one that an unfit student failed. Scoring and training count, the replies of the teacher do not: traffic brings
+them. A candidate that the product finds better, or fit, is the next parent. Judged on --judge, whose dialogues no round
+sees, and on general instructions, which are never learned.
 
 Serving: each arm in an engine of its own, one after the other, with nothing else of this program running.
 
@@ -30,6 +30,7 @@ from bench.real.exam import RealExam
 from bench.real.prompts import apart, drawn, instructions, of_dialogues
 from bench.real.replies import KeptReplies
 from bench.real.telling import show
+from deploy.life.config import GateConfig
 from deploy.registry.store import Registry
 from online_distill import models
 from online_distill.data.encoding import Encoder
@@ -81,10 +82,9 @@ def learn(
         "dialogues": drawn(judge, options.judged, "judged"),
         "general": drawn(instructions(encoder, options.longest), options.judged, "judged"),
     }
-    course = Course(
-        state, versions[1], trainer, Lesson(drawn(train, len(train), "traffic"), options.prompts, replies),
-        RealExam(encoder, slices, replies),
-    )  # fmt: skip
+    lesson = Lesson(drawn(train, len(train), "traffic"), options.prompts, replies)
+    exam = RealExam(encoder, slices, replies)
+    course = Course(state, versions[1], trainer, config.section(GateConfig), lesson, exam)
     record |= {"train_prompts": len(train), "threads": options.threads}
     while len(rows) <= len(plan):
         number, load = len(rows), os.getloadavg()[0]

@@ -30,6 +30,8 @@ STREAMS = (1, 8, 16)
 REQUESTS = {1: 6, 8: 24, 16: 32}
 """At so many streams; each reply has as many tokens as the report of `up` asks for."""
 FIRST_TOKENS = 20
+START_SECONDS = 1200.0
+"""On a machine that does other work too."""
 ARMS = ("teacher", "student")
 
 
@@ -59,7 +61,7 @@ async def engine_of(
     cores = tuple(sorted(os.sched_getaffinity(0)))
     port, *others = free_ports(3)
     engines = config.section(EnginesConfig).model_copy(update={
-        "launcher": "plain", "cpus": {"teacher": cores},
+        "launcher": "plain", "cpus": {"teacher": cores}, "start_deadline": START_SECONDS,
         "ports": {"teacher": port, "student-a": others[0], "student-b": others[1]},
     })  # fmt: skip
     registry = Registry(state)
@@ -71,6 +73,7 @@ async def engine_of(
     asker = Asker(engines.url("teacher"))
     try:
         pid = await runner.start(version, registry.path(version), weight_hashes(manifest))
+        await runner.control.open(version)
         started = time.monotonic() - began
         engine = LoadedEngine(engines.url("teacher"), "teacher", version, engine_key(state))
         await asker.throughput(engine, questions[:8])  # memory is touched, kernels are chosen

