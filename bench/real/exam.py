@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from bench.real.prompts import RealPrompt
-from bench.real.replies import KeptReplies, greedy, speaker
+from bench.real.replies import KeptReplies, greedy
 from feedback.checks.semantic import similarity
 from online_distill import models
 from online_distill.data.encoding import Encoded, Encoder
@@ -31,14 +31,14 @@ class RealExam:
 
     def mark(self, folder: Path) -> dict[str, Mark]:
         """The marks of the model in `folder` by slice."""
-        scored, speaks = models.load(folder), speaker(folder)
+        model = models.load(folder)
         found = {}
         for name, prompts in self._slices.items():
             truth = self._truth[name]
             texts = [self._text(one, reply) for one, reply in zip(prompts, truth, strict=True)]
-            right = [hits(text, said) for text, said in zip(texts, argmax(scored, texts), strict=True)]
+            right = [hits(text, said) for text, said in zip(texts, argmax(model, texts), strict=True)]
             found[name] = marks([one.group for one in prompts], right) | self._spoken(
-                truth, greedy(speaks, self._encoder, prompts)
+                truth, greedy(model, self._encoder, prompts)
             )
         return found
 

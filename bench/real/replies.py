@@ -1,4 +1,4 @@
-"""Greedy replies of a model in this process, as tokens, kept in a file."""
+"""Greedy replies of a model in this process, in float32 as it is judged, as tokens, kept in a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ from online_distill.data.encoding import Encoder
 from online_distill.evaluate.agreement import REPLY_TOKENS
 
 BATCH = 24
-
-
-def speaker(folder: Path) -> Any:
-    """The model of a folder in bfloat16, as engines serve it."""
-    return models.load(folder).to(torch.bfloat16)
 
 
 def greedy(model: Any, encoder: Encoder, prompts: Sequence[RealPrompt]) -> list[list[int]]:
@@ -62,7 +57,7 @@ class KeptReplies:
         """The reply to each."""
         new = [one for one in prompts if one.id not in self._known]
         if new:
-            model = speaker(self._folder)
+            model = models.load(self._folder)
             for start in range(0, len(new), 4 * BATCH):
                 part = new[start : start + 4 * BATCH]
                 self._keep(part, greedy(model, self._encoder, part))

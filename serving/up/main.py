@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from deploy.life.config import RolloutConfig
+from deploy.life.config import GateConfig, RolloutConfig
 from feedback.store.config import RedisConfig
 from serving.up import application, launch, roles
 from serving.up.goal import Goal, failed, leave, write_report
@@ -135,7 +135,10 @@ class Up:
         config = load_config(plan.config)
         prefix, steps = config.section(RedisConfig).prefix, config.section(RolloutConfig).steps
         canary = sum(step.max_wait_seconds for step in steps)
-        figures = LiveFigures(self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives, canary)
+        figures = LiveFigures(
+            self._state, plan.gateway, plan.redis_url, prefix, lambda: supervisor.lives, canary,
+            config.section(GateConfig),
+        )  # fmt: skip
         goal = None
         if self._options.until_swap:
             goal = Goal(self._state, self._left, plan.up.after_swap_seconds)

@@ -23,6 +23,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
         yield f"round {after.stage.round}: {after.stage.name}"
     if after.gate not in ("", before.gate):
         yield after.gate
+    if after.missing not in ("", before.missing):
+        yield f"{after.unfit}: {after.missing}"
     if after.fell and not before.fell:
         yield after.fell
     if after.stage is None and before.stage is not None:

@@ -57,6 +57,12 @@ class Figures:
     """The student that learns and answers nobody; empty where one is live, or there is none."""
     fitness: str = ""
     """How far it is."""
+    way: tuple[float, ...] = ()
+    """Its share of the teacher's tokens after each round that made it better, oldest first."""
+    wanted: float = 1.0
+    """The share that makes it a candidate."""
+    missing: str = ""
+    """What it lacks, and what the rounds so far say of the rest of its way."""
     candidate: str = ""
     share: float = 0.0
     previous: tuple[str, ...] = ()

@@ -12,9 +12,10 @@ import httpx
 import redis
 
 from ab.summary import Stat
+from deploy.life.config import GateConfig
 from deploy.life.kept.store import RolloutFiles
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
-from deploy.life.unfit.way import way
+from deploy.life.unfit.way import missing, way
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
@@ -42,9 +43,10 @@ class LiveFigures:
 
     def __init__(
         self, state: StateDir, gateway: str, redis_url: str, prefix: str, lives: Callable[[], dict[str, Life]],
-        canary_seconds: float | None = None,
+        canary_seconds: float | None = None, gate: GateConfig | None = None,
     ) -> None:  # fmt: skip
-        """`canary_seconds`: the longest that the steps of a canary take in all."""
+        """`canary_seconds`: the longest that the steps of a canary take in all; `gate`: what makes a student fit."""
+        self._gate = gate or GateConfig()
         self._foreign = GatewayTail(gateway)
         self.traffic = TrafficTail(state.run / "traffic.jsonl")
         self._routing = open_routing(state, redis_url, prefix)
@@ -138,9 +140,14 @@ class LiveFigures:
         """`now` with how far an unfit student is; its rounds are read anew when another one learns."""
         if now.unfit == self._learner:
             return now
-        steps = [step for step in way(now.unfit, self._rounds.all()) if step.better] if now.unfit else []
+        every = way(now.unfit, self._rounds.all()) if now.unfit else ()
+        steps = [step for step in every if step.better]
         self._learner = now.unfit
-        return replace(now, fitness=f"{steps[-1].agreement:.0%} of tokens, round {steps[-1].round}" if steps else "")
+        return replace(
+            now, fitness=f"{steps[-1].agreement:.0%} of tokens, round {steps[-1].round}" if steps else "",
+            way=tuple(step.agreement for step in steps), wanted=self._gate.fit_agreement,
+            missing=missing(every, self._gate).said if steps else "",
+        )  # fmt: skip
 
     def _with_rollback(self, now: Figures) -> Figures:
         """`now` with what the last rollback cost; the operator who asked for it looks here."""

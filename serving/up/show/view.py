@@ -15,6 +15,8 @@ from serving.up.show.figures import Figures
 BAR = 28
 ROWS = 6
 """Lines of hard samples and of events, less one for what the gate saw: so the picture has at most 23 lines."""
+COURSE = 5
+"""Rounds of an unfit student whose shares are shown."""
 KINDS = 2
 """Kinds of question that are shown, two lines each."""
 
@@ -47,6 +49,9 @@ def _versions(now: Figures) -> Panel:
     table = _pairs()
     if now.unfit:
         table.add_row("unfit", _cut(f"{now.unfit} {now.fitness or 'has learned nothing yet'}", style="bold yellow"))
+        if now.way:
+            course = " ".join(f"{share:.0%}" for share in now.way[-COURSE:])
+            table.add_row("", _bar(now.way[-1] / now.wanted, f"{course} of {now.wanted:.0%}"))
     else:
         table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
     if now.candidate:
@@ -100,9 +105,12 @@ def _round(now: Figures) -> Panel:
 
 
 def _share(name: str, value: float | None) -> RenderableType:
+    return _bar(value or 0.0, f"{'-' if value is None else f'{value:.0%}'} {name}")
+
+
+def _bar(full: float, told: str) -> RenderableType:
     row = Table.grid(padding=(0, 1))
-    shown = "-" if value is None else f"{value:.0%}"
-    row.add_row(ProgressBar(total=1.0, completed=value or 0.0, width=8), _cut(f"{shown} {name}"))
+    row.add_row(ProgressBar(total=1.0, completed=min(1.0, full), width=8), _cut(told))
     return row
 
 

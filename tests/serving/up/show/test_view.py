@@ -37,6 +37,7 @@ stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, par
 
 figures = st.builds(
     Figures,
+    unfit=st.sampled_from(["", "v12345"]), way=st.lists(st.floats(0, 1), max_size=9).map(tuple),
     seconds=st.floats(0, 1e6), sent=st.integers(0, 10**9), failed=st.integers(0, 10**9), pool=st.integers(0, 10**6),
     similarity=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
     facts=st.dictionaries(st.sampled_from(["drift", "general"]), st.floats(0, 1)),
@@ -94,3 +95,11 @@ def test_the_bar_grows_with_the_stage_and_the_latest_event_is_seen() -> None:
     assert [bar.count("━") for bar in bars] == [0, BAR // 4, BAR]
     assert ["distil 0%" in bars[0], "distil 25%" in bars[1], "distil 100%" in bars[2]] == [True] * 3
     assert any("event 8" in text for text in pictures[0])
+
+
+def test_the_way_of_an_unfit_student_is_a_bar_towards_what_is_asked() -> None:
+    out = io.StringIO()
+    now = Figures(unfit="v3", fitness="31% of tokens, round 2", way=(0.12, 0.31), wanted=0.85)
+    Console(file=out, width=100).print(render(now, ""))
+    assert "12% 31% of 85%" in out.getvalue()
+    assert "v3 31% of tokens" in out.getvalue()
