@@ -102,9 +102,11 @@ def cut(argv: list[str]) -> int:
         text = f"{manifest.version} {'is this cut already' if made.known else 'registered'}, {manifest.note}"
         if others and not made.known:
             text += f"; {', '.join(others)} {'is' if len(others) == 1 else 'are'} unfit, too, and stays registered: "
-            text += "the newest is the one that learns"
+            text += "the newest is the one that learns, unless `rollout.first_student` names another"
+        if live := cutting.live_student(state):
+            text += f"; {live} is live, so it learns nothing before there is no live student"
         said = {"version": manifest.version, "known": made.known, "note": manifest.note, "fitness": "unfit",
-                "layers": list(manifest.lineage["layers"]), "others_unfit": others}  # fmt: skip
+                "layers": list(manifest.lineage["layers"]), "others_unfit": others, "live": live}  # fmt: skip
         _say(said, text, given.json)
         return 0
 

@@ -11,8 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from deploy.life.kept.store import RolloutFiles
 from deploy.registry.manifest import Manifest
 from deploy.registry.store import Registry
+from deploy.routing.document import EXTERNAL
 from onboard.checks import weights
 from onboard.importing import ImportedVersion, Show, fingerprint
 from onboard.refusal import ModelRefused
@@ -180,3 +182,12 @@ def shortened(found: dict[str, Any], kept: Sequence[int], total: int) -> dict[st
 def others_unfit(state: StateDir, version: str) -> list[str]:
     """Other unfit students, newest first, beside which `version` was cut."""
     return [m.version for m in Registry(state).versions() if m.unfit and m.version != version]
+
+
+def live_student(state: StateDir) -> str | None:
+    """The student that is live by the controller's last word, beside which no cut learns; None without one."""
+    try:
+        decided = RolloutFiles(state.registry).load()
+    except IntegrityError:
+        return None
+    return None if decided is None or decided.stable == EXTERNAL else decided.stable

@@ -153,7 +153,7 @@ def written(teacher: ChosenVersion, student: ChosenVersion, share: float, state:
     return TEXT.format(
         teacher=teacher.said, student=student.said,
         apart="" if shares_tokenizer(teacher, student) else f"# {APART}\n",
-        t=teacher.manifest.version, v=student.manifest.version,
+        t=teacher.manifest.version, v=student.manifest.version, unfit=UNFIT if student.manifest.unfit else "",
         sizes=_sizes(sizes), state="" if state == DEFAULT_STATE else f" --state {state}", cache=cache, length=length,
         at_once=AT_ONCE, needed=needed // MIB, share=f"{share:g}", rest=f"{round(1 - share, 6):g}",
         control="\n".join(f"    - {json.dumps(token, ensure_ascii=False)}" for token in control) or "    []",
@@ -185,7 +185,7 @@ control:
 router:
   default: {{teacher: {rest}, student: {share}}}   # who answers `model: auto`; the student learns at any share
 
-rollout:
+{unfit}rollout:
   first_teacher: {t}
   first_student: {v}
   steps:                    # a better student gets this share once so many of its replies went well
@@ -197,6 +197,14 @@ up:
   application: null         # your own applications send the traffic
   min_memory_mib: {needed}      # teacher, student and a slot for its successor
   ready_seconds: 600        # until both engines have answered once
+"""
+
+
+UNFIT = """\
+gate:                       # the student is unfit: it learns from copies and answers nobody, until on held-out prompts
+  fit_agreement: 0.85       # it says so large a share of the teacher's tokens
+  fit_rows: 100             # on so many of them at least
+
 """
 
 

@@ -69,6 +69,9 @@ class Experiments:
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
         said = warnings(wanted, aliases)
+        served = any(serve != "teacher" for serve in wanted.serves.values())
+        if wanted.layer == "arm" and served and document is not None and document.unfit is not None:
+            said.append(f"{document.unfit} is not fit yet: requests of an arm of the student are refused with 503")
         return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said)
 
     def stop(self, name: str, noted: Noted = NOTHING_NOTED) -> ExperimentStoppedReply:

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
+from deploy.life.kept.store import RolloutFiles
+from deploy.life.state import ControlState
 from deploy.registry.store import Registry
-from onboard.cutting import cut, named, others_unfit, shortened, spread
+from deploy.routing.document import EXTERNAL
+from onboard.cutting import cut, live_student, named, others_unfit, shortened, spread
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
@@ -115,3 +118,13 @@ def test_lists_with_an_entry_a_layer_are_cut_with_them() -> None:
     found = shortened(given_, (0, 3), 4)
     assert found == {"num_hidden_layers": 2, "layer_types": ["a", "c"], "max_window_layers": 2, "eos_token_id": [1, 2]}
     assert shortened({"text_config": given_, "x": 1}, (0, 3), 4) == {"text_config": found, "x": 1}
+
+
+def test_a_cut_hears_of_a_student_that_is_live_and_of_one_that_somebody_else_runs_not(taught: StateDir) -> None:
+    assert live_student(taught) is None
+    files = RolloutFiles(taught.registry)
+    for stable, told in ((None, None), ("v4", "v4"), (EXTERNAL, None)):
+        files.save(ControlState(stable=stable))
+        assert live_student(taught) == told
+    (taught.registry / "rollout.json").write_text("{")
+    assert live_student(taught) is None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.life.config import RolloutConfig
+from deploy.life.config import GateConfig, RolloutConfig
 from deploy.routing.document import SLOTS, RouterConfig
+from onboard.cutting import cut
 from onboard.importing import ImportOptions, import_model
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
@@ -56,6 +57,18 @@ def test_up_takes_what_init_writes_and_everything_in_it_fits_the_models(both: St
     assert len(too_large(loads, engines, needed - (1 << 20))) == 1
     comments = [line for line in out.read_text().splitlines() if "#" in line]
     assert len(comments) > 12
+
+
+def test_a_student_that_is_unfit_is_said_to_be_and_the_file_says_what_makes_it_a_candidate(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    import_model(state_dir, made, ImportOptions("teacher"), ENGINES, silent)
+    cut(state_dir, "t1", 2, None, silent)
+    out = tmp_path / "understudy.yaml"
+    assert init(state_dir, out, "--teacher", "t1", "--student", "v1", "--student-share", "0") == 0
+    gate, default = load_config(out, {}).section(GateConfig), GateConfig()
+    assert (gate.fit_agreement, gate.fit_rows) == (default.fit_agreement, default.fit_rows)
+    assert "the student is unfit: it learns from copies and answers nobody" in out.read_text()
 
 
 def test_an_existing_file_stays_unless_it_is_forced(both: StateDir, tmp_path: Path) -> None:

@@ -125,3 +125,15 @@ async def test_a_document_that_cannot_be_used_leaves_the_last_view(state_dir: St
         assert arms is not None
         assert set(arms.students) == ({"v1"} if epoch < 3 else {"v3"})
     await directory.close()
+
+
+async def test_copies_go_to_the_unfit_student_where_none_is_stable(state_dir: StateDir) -> None:
+    documents = open_routing(state_dir, None).documents
+    directory = EngineDirectory(documents, EnginesConfig(), RouterConfig(), "key")
+    slot = SlotView(desired="v1", url="http://127.0.0.1:1", model="student", version="v1", ready=True)
+    documents.publish(RoutingDocument(epoch=1, slots={"student-a": slot}, unfit="v1"))
+    await directory.refresh()
+    arms = directory.arms()
+    assert arms is not None
+    assert (arms.stable, set(arms.students)) == ("v1", {"v1"})
+    await directory.close()

@@ -15,9 +15,11 @@ from ab.assignment import bucket, choose
 from ab.commands import assign
 from ab.experiment import Experiment
 from feedback.store.keys import RedisKeys
+from serving.control.sources import Sources
 from serving.gateway.routing import Ask, route
-from tests.deploy.fleet import World, register
-from tests.serving.control.conftest import ROOT
+from tests.deploy.fleet import World, cut, register, teacher
+from tests.serving.control.conftest import ROOT, client
+from understudy.state import StateDir
 
 HALVES = {"teacher": 0.5, "student": 0.5}
 
@@ -159,3 +161,13 @@ def test_status_says_what_a_canary_waits_for(admin: TestClient, world: World) ->
     assert world.turn(5).candidate == candidate
     refused = put(admin, "a", arms={"student": 0.5, "student:v1": 0.5})
     assert (refused.status_code, f"the canary of {candidate}" in refused.json()["error"]["message"]) == (409, True)
+
+
+def test_an_arm_of_an_unfit_student_is_applied_with_a_warning(state_dir: StateDir, sources: Sources) -> None:
+    teacher(state_dir)
+    world = World(state_dir, students=())
+    cut(state_dir)
+    world.turn()
+    with client(world, sources) as admin:
+        (said,) = put(admin).json()["warnings"]
+        assert said.startswith("v1 is not fit yet")
