@@ -155,11 +155,12 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     if found is None:
         raise NoArm("no engine is ready; try again shortly")
     arm, version, slot = found
+    meant: Arm = "student" if on_candidate else home
     side = _side(document, home, on_candidate) if divided else None
     slow_after = None if side is None else document.candidate_slow
     return Decision(
-        arm, version, slot, order[0][0], unit, derived, name, auto=True, rollout=side, slow_after=slow_after,
-        taken=taken, fell_back=(arm, version) != order[0],
+        arm, version, slot, meant, unit, derived, name, auto=True, rollout=side, slow_after=slow_after,
+        taken=taken, fell_back=arm != meant or (arm, version) != order[0],
     )  # fmt: skip
 
 

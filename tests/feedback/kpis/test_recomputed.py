@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import signal
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -19,11 +20,15 @@ from feedback.events import Exchange, Exposure, Kpi, PhaseArm
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import figures
 from feedback.kpis.trials import judged
-from tests.feedback.applying import Applier, feedback
+from feedback.store.connection import connect
+from tests.feedback.applying import APPLIED, Applier, effects_of, feedback
 from tests.feedback.factory import exchange
+from tests.waiting import eventually
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 EVENTS = 50_000 if FULL else 2500
+KILLED_EVENTS = 20_000 if FULL else 1000
+KILLS = 40 if FULL else 6
 HOUR = 3600
 KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rating")
 
@@ -181,6 +186,39 @@ def test_every_figure_equals_the_one_reckoned_from_all_events(redis_url: str) ->
     events = traffic.make(EVENTS)
     applier = Applier(redis_url)
     applier.events(events)
+    expect_all(applier, events)
+
+
+def test_rows_and_sums_agree_however_often_a_worker_is_killed_at_any_moment(redis_url: str) -> None:
+    """Each worker begins with the first event again, as one does that has lost its place; numbers count once."""
+    chance = random.Random(11)
+    events = Traffic(random.Random(10), time.time()).make(KILLED_EVENTS)
+    for number in sorted(chance.sample(range(1, len(events)), KILLS)):
+        worker = os.fork()
+        if worker == 0:
+            try:
+                apply_again(Applier(redis_url), events, chance.randrange(1, 64))
+            finally:
+                os._exit(1)
+        client = connect(redis_url)
+        eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, what="some events applied")  # noqa: B023
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+    applier = Applier(redis_url)
+    apply_again(applier, events, 64)
+    expect_all(applier, events)
+
+
+def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch: int) -> None:
+    """Apply events of which some may be known."""
+    rows = [effects_of(one) for one in events]
+    for at in range(0, len(rows), batch):
+        _, faulty, why = applier.commands(rows[at : at + batch])
+        assert (faulty, why) == (0, "")
+
+
+def expect_all(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> None:
+    """Everything that is counted is what the events say."""
     rows = rows_of(events)
     kinds = ("arm", "version", "experiment")
     found = {f"{k}:{g}": parts for k in kinds for g, parts in applier.kpis.cohorts(k).items()}  # type: ignore[arg-type]

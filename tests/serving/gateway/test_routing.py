@@ -235,6 +235,11 @@ def test_an_arm_of_the_candidate_is_the_live_student_s_while_there_is_none() -> 
     assert (where(found), found.fell_back) == (("student", "v1"), False)
 
 
+def test_where_there_is_no_student_at_all_its_arm_has_fallen_back() -> None:
+    found = route(doc(experiments=(trial(arms={"student": 1}),), stable=None, slots={"teacher": view("t1")}), ask())
+    assert (where(found), found.assigned, found.fell_back) == (("teacher", "t1"), "student", True)
+
+
 def test_the_phase_of_the_document_decides_who_is_where() -> None:
     phase = Phase(number=4, arms={"teacher": (), "student": ((0.0, 1.0),)}, force={"tester": "teacher"})
     document = doc(experiments=(trial(),), phases={"e": phase})

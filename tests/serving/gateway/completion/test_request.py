@@ -13,6 +13,7 @@ from ab.experiment import Experiment
 from ab.running.phases import Phase
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
+from tests.waiting import eventually
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -109,6 +110,43 @@ def test_an_exposure_that_finds_no_room_is_told_by_the_unit_s_next_request(serve
     running.client.chat(headers={"x-understudy-user": "ada"})
     assert refused == running.gateway.metrics.events["exposure_dropped"] > 0
     assert len(running.spool.exposures) == refused + 1
+
+
+def test_no_exposure_is_lost_while_an_experiment_is_applied_changed_and_stopped_under_traffic(
+    serve: Serve, engine: Make
+) -> None:
+    engines = both(engine)
+    arms = {n: {"teacher": ((0.0, n / 10),), "student": ((n / 10, 1.0),)} for n in range(1, 6)}
+    file = Experiment.model_validate({"id": "e", "arms": {"teacher": 0.5, "student": 0.5}})
+    running = serve(document(engines))
+    stop, failed = threading.Event(), []
+
+    def traffic(worker: int) -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            status, _, _ = running.client.chat(headers={"x-understudy-user": f"u{worker}-{n % 23}"})
+            failed.extend([status] if status != 200 else [])
+
+    workers = [threading.Thread(target=traffic, args=(n,)) for n in range(3)]
+    for one in workers:
+        one.start()
+    for epoch in range(2, 12):
+        held = {} if epoch % 4 == 1 else {
+            "experiments": (file,), "phases": {"e": Phase(number=epoch, arms=arms[epoch % 5 + 1])},
+        }  # fmt: skip
+        before = len(running.spool.raw)
+        running.snapshot.offer(document(engines, epoch=epoch, **held))
+        eventually(lambda: len(running.spool.raw) > before + 30, what="requests of this epoch")  # noqa: B023
+    stop.set()
+    for one in workers:
+        one.join()
+    told = [(one.unit, one.phase, one.arm) for one in running.spool.exposures]
+    met = {(one.unit, part.phase, part.arm) for one in running.spool.exchanges for part in one.experiments}
+    assert failed == []
+    assert len({phase for _, phase, _ in met}) == 8
+    assert set(told) == met
+    assert len(told) == len({(unit, phase) for unit, phase, _ in told})
 
 
 def test_the_engine_gets_our_id_and_key_but_never_the_clients(serve: Serve, engine: Make) -> None:
