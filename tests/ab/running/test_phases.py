@@ -88,6 +88,17 @@ def test_a_change_of_shares_versions_or_settings_begins_a_phase_and_nothing_else
         assert (second.number, second.why) == (2, why)
 
 
+def test_a_phase_of_other_shares_goes_on_from_the_intervals_of_the_last() -> None:
+    file = made(arms=SHARES)
+    first = advance(None, file)
+    assert first is not None
+    second = advance(first, made(arms=NEXT))
+    assert second is not None
+    assert second.arms == {
+        "teacher": ((0.0, 0.2), (0.9, 1.0)), "student": ((0.2, 0.5),), "candidate": ((0.5, 0.9),),
+    }  # fmt: skip
+
+
 def test_one_that_was_stopped_goes_on_with_a_further_phase() -> None:
     first = advance(None, made())
     assert first is not None
