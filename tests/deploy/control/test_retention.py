@@ -129,7 +129,7 @@ def test_sums_that_redis_could_not_forget_are_asked_for_again_an_hour_later(worl
     passed, step = world.conductor.context, PruneSums(away, 0.0)
     at = [100.0]
     passed.clock = lambda: at[0]
-    for now in (100.0, 101.0, 100.0 + 3600.0):
-        at[0] = now
+    for moment in (100.0, 101.0, 100.0 + 3600.0):
+        at[0] = moment
         step(passed)
     assert tried == [["v3"], ["v3"]]
