@@ -43,6 +43,7 @@ def test_an_event_that_never_came_is_missing(tmp_path: Path, stack: ExitStack, m
     one = GatewayUnderLoad(tmp_path / "one", "one", "redis", free_ports(1)[0], stack)
     bus = open_bus(BusConfig(url=one.url, partitions=outage.PARTITIONS), RedisConfig())
     bus.publish(EXCHANGES, 3, "spool", [Numbered(1, "one-1", b"{}"), Numbered(2, "one-2", b"{}")])
+    monkeypatch.setattr(one, "ask", dict)
     one.load.answered = {"one-1", "one-2", "one-3"}
     one.collect()
     assert one.missing() == {"one-3"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from feedback.events import KPIS, Exchange, Kpi
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import COMMIT_SECONDS, Outbox
+from feedback.outbox.spool import Entry
 from feedback.store.server import free_port
 from tests.feedback.factory import exchange
 from tests.feedback.outbox.conftest import Make, bus_at, nowhere, read
@@ -152,6 +154,30 @@ def test_what_is_slow_to_assemble_delays_no_commit_of_what_was_assembled_before(
     outbox.start()
     eventually(lambda: outbox.stats()["stored"] == 100)
     assert max(n - stored for n, stored in enumerate(before)) * 0.004 <= COMMIT_SECONDS
+    outbox.close(0.2)
+
+
+def test_a_slow_disk_gets_fewer_commits_of_more_events(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, sizes = [0.0], []
+
+    def assemble(raw: int) -> Exchange:
+        now[0] += 0.004
+        return exchange(raw)
+
+    outbox = make(nowhere(), assemble, start=False, clock=lambda: now[0])
+    append = outbox._spool.append
+
+    def slowly(entries: Sequence[Entry]) -> list[bool]:
+        now[0] += 0.1
+        sizes.append(len(entries))
+        return append(entries)
+
+    monkeypatch.setattr(outbox._spool, "append", slowly)
+    for n in range(160):
+        outbox.put(n)
+    outbox.start()
+    eventually(lambda: outbox.stats()["stored"] == 160)
+    assert (sizes[0], sizes[1]) == (5, 50)
     outbox.close(0.2)
 
 
