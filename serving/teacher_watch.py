@@ -19,7 +19,7 @@ from understudy.errors import UnderstudyError
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.controller")
-RETRY = 30.0
+RETRY = 15.0
 """Seconds until a teacher that did not answer is asked again."""
 HOUR = 3600.0
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from deploy.routing.document import EXTERNAL
 from serving.gateway.completion.context import RequestContext
+from serving.gateway.completion.masking import MaskedKey
 from serving.gateway.errors import BadGateway, GatewayTimeout
 from serving.gateway.http import wire
 from serving.gateway.http.upstream import Connection, Endpoint
@@ -58,6 +59,8 @@ class Forward:
         self._timer: asyncio.TimerHandle | None = None
         self._reroutes = 0
         self._fell_back = False
+        self._masked: MaskedKey | None = None
+        """Strikes the key of somebody else's engine out of its reply."""
         self._last = 0.0
         """When the engine last sent, or the client last caught up."""
 
@@ -66,10 +69,11 @@ class Forward:
         gateway, context, slot = self._gateway, self._context, decision.slot
         context.decision, context.epoch = decision, gateway.snapshot.document.epoch
         endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
-        body = context.body.with_model(slot.model)
+        body, key = context.body.with_model(slot.model), gateway.key_for(decision)
+        self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
         head = wire.engine_head(
             endpoint.address.prefix.encode() + PATHS[context.chat], endpoint.address.host_header,
-            gateway.key_for(decision), decision.version, context.request_id, len(body), context.head.headers,
+            key, decision.version, context.request_id, len(body), context.head.headers,
         )  # fmt: skip
         self._set_timer(gateway.config.first_byte_seconds)
         connection = endpoint.idle()
@@ -223,11 +227,14 @@ class Forward:
     def on_body(self, data: bytes) -> None:
         """Bytes of the reply."""
         self._last = self._gateway.clock()
-        self._receiver.reply_body(data)
+        if passed := data if self._masked is None else self._masked.feed(data):
+            self._receiver.reply_body(passed)
 
     def on_end(self) -> None:
         """The reply is complete."""
         self._connection = None
+        if self._masked is not None and (rest := self._masked.rest()):
+            self._receiver.reply_body(rest)
         self._receiver.reply_ends()
 
     def on_error(self, error: Exception) -> None:

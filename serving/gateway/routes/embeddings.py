@@ -12,6 +12,7 @@ from deploy.engines.address import api_base
 from deploy.engines.external import ExternalEngine
 from deploy.engines.names import EMBEDDINGS
 from serving.gateway.body.parser import split_model
+from serving.gateway.completion.masking import MaskedKey
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import BadGateway, GatewayTimeout, TooMany
 from understudy.errors import BadRequest
@@ -35,7 +36,8 @@ class Embeddings:
         self._url = api_base(engine.url) + EMBEDDINGS
         self._model = msgspec.json.encode(engine.model)
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if key := engine.key:
+        self._key = engine.key
+        if key := self._key:
             self._headers["authorization"] = f"Bearer {key}"
         wait = config.connect_seconds
         self._client = httpx.AsyncClient(
@@ -63,7 +65,7 @@ class Embeddings:
         except httpx.HTTPError as error:
             raise BadGateway(f"the engine for embeddings did not answer: {type(error).__name__}") from None
         headers = {name: answer.headers[name] for name in _PASSED if name in answer.headers}
-        return StreamingResponse(_chunks(answer), answer.status_code, headers)
+        return StreamingResponse(_chunks(answer, self._key), answer.status_code, headers)
 
     def _spliced(self, body: bytes) -> bytes:
         try:
@@ -77,10 +79,13 @@ class Embeddings:
         await self._client.aclose()
 
 
-async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The bytes of the answer; a client that goes away, or an engine that breaks off, closes both sides."""
+async def _chunks(answer: httpx.Response, key: str) -> AsyncIterator[bytes]:
+    """The answer without our key; a client that goes away, or an engine that breaks off, closes both sides."""
+    masked = MaskedKey(key.encode()) if key else None
     try:
         async for part in answer.aiter_raw():
-            yield part
+            yield part if masked is None else masked.feed(part)
+        if masked is not None:
+            yield masked.rest()
     finally:
         await answer.aclose()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 import yaml
+from starlette.responses import JSONResponse
 
 from deploy.engines.external import ExternalEngine
 from deploy.engines.findings import TeacherFindings, read_findings, write_findings
@@ -106,6 +107,22 @@ def test_a_round_takes_what_the_api_gives(taught: Taught, api: PlayedApi, level:
     assert (told.level, told.teacher) == (level, EXTERNAL)
     cached = list(FileRounds(taught.state).kept.glob("targets/*/*"))
     assert bool(cached) is (level == "replies")
+    for path in taught.state.root.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_key_that_a_failing_api_repeats_is_in_no_error_of_the_trainer(taught: Taught, api: PlayedApi) -> None:
+    api.gives = "replies"
+    taught.ask()
+    said = JSONResponse({"error": {"message": f"Incorrect API key provided: {KEY}"}}, 401)
+    api.failures = [said] * 9
+    with pytest.raises(Unavailable, match=r"provided: \*\*\*") as refused:
+        taught.trainer.tick()
+    assert KEY not in str(refused.value)
+    api.failures = []
+    assert FileRounds(taught.state).get(1).state == "score"
+    assert taught.trainer.tick() is True  # nothing is lost
+    assert FileRounds(taught.state).get(1).state == "gate"
     for path in taught.state.root.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 
