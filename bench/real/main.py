@@ -58,7 +58,9 @@ def measure(options: argparse.Namespace, state: StateDir) -> dict[str, Any]:
     if options.half != "learning":
         encoder = Encoder(Registry(state).path(teacher))
         asked = drawn(of_dialogues(options.judge, encoder, options.longest), serving.PROMPTS, "serving")
-        record["serving"] = serving.measure(state, config, (teacher, student), asked, options.quick)
+        record["serving"] = serving.measure(
+            state, config, (teacher, student), asked, cores=options.threads, quick=options.quick
+        )
         kept(options, record)
     return record
 
@@ -162,7 +164,9 @@ def parsed(argv: list[str]) -> argparse.Namespace:
         "--clock", choices=sorted(CLOCKS), default="wall",
         help="wall, or processor: minutes of all cores that training had, whatever else ran (%(default)s)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of training (%(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="of training, cores of engines (%(default)s)"
+    )
     parser.add_argument("--prompts", type=int, default=400, help="turns of customers before each round (%(default)s)")
     parser.add_argument("--judged", type=int, default=150, help="prompts of each slice that are judged (%(default)s)")
     parser.add_argument("--longest", type=int, default=192, help="tokens of a prompt at most (%(default)s)")

@@ -30,38 +30,45 @@ STREAMS = (1, 8, 16)
 REQUESTS = {1: 6, 8: 24, 16: 32}
 """At so many streams; each reply has as many tokens as the report of `up` asks for."""
 FIRST_TOKENS = 20
-START_SECONDS = 1200.0
-"""On a machine that does other work too."""
+START_SECONDS, PATIENCE = 1200.0, 900.0
+"""For an engine to start, and to answer, on a machine that does other work too."""
 ARMS = ("teacher", "student")
 
 
 def measure(
-    state: StateDir, config: Config, versions: tuple[str, str], prompts: Sequence[RealPrompt], quick: bool
+    state: StateDir,
+    config: Config,
+    versions: tuple[str, str],
+    prompts: Sequence[RealPrompt],
+    *,
+    cores: int,
+    quick: bool,
 ) -> dict[str, Any]:
-    """Figures of both arms, their ratios, and what a request costs by the student's share."""
+    """Figures of both arms on so many cores, their ratios, and what a request costs by the student's share."""
     questions = [
         ReportQuestion(purpose="throughput", family="general", messages=tuple(dict(m) for m in one.messages))
         for one in prompts
     ]
     arms = {
-        arm: asyncio.run(engine_of(state, config, version, questions, quick))
+        arm: asyncio.run(engine_of(state, config, version, questions, cores, quick))
         for arm, version in zip(ARMS, versions, strict=True)
     }
     copies = config.section(ShadowConfig)
     return {
-        "quick": quick, "reply_tokens": TOKENS, "arms": arms, "ratios": ratios(arms["teacher"], arms["student"]),
+        "quick": quick, "cores": cores, "reply_tokens": TOKENS, "arms": arms,
+        "ratios": ratios(arms["teacher"], arms["student"]),
         "costs": costs(arms, copies.to_student, copies.to_teacher),
     }  # fmt: skip
 
 
 async def engine_of(
-    state: StateDir, config: Config, version: str, questions: Sequence[ReportQuestion], quick: bool
+    state: StateDir, config: Config, version: str, questions: Sequence[ReportQuestion], cores: int, quick: bool
 ) -> dict[str, Any]:
-    """Start an engine of `version` on all cores, ask it, and end it."""
-    cores = tuple(sorted(os.sched_getaffinity(0)))
+    """Start an engine of `version` on so many cores, ask it, and end it."""
+    chosen = tuple(sorted(os.sched_getaffinity(0)))[:cores]
     port, *others = free_ports(3)
     engines = config.section(EnginesConfig).model_copy(update={
-        "launcher": "plain", "cpus": {"teacher": cores}, "start_deadline": START_SECONDS,
+        "launcher": "plain", "cpus": {"teacher": chosen}, "start_deadline": START_SECONDS,
         "ports": {"teacher": port, "student-a": others[0], "student-b": others[1]},
     })  # fmt: skip
     registry = Registry(state)
@@ -70,7 +77,7 @@ async def engine_of(
         "teacher", engines, key=engine_key(state), control_key=control_key(state), state=state, fork_socket=None
     )
     began = time.monotonic()
-    asker = Asker(engines.url("teacher"))
+    asker = Asker(engines.url("teacher"), PATIENCE)
     try:
         pid = await runner.start(version, registry.path(version), weight_hashes(manifest))
         await runner.control.open(version)

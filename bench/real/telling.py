@@ -116,9 +116,9 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
             loads = [row["load"] for arm in found["arms"].values() for row in arm["streams"].values()]
             yield (
                 f"**Serving a student of {one['layers']} layers**, each arm alone in an engine of its own, "
-                f"{found['arms']['teacher']['dtype']}, replies of {found['reply_tokens']} tokens; the machine's load "
-                f"was {min(loads):g} to {max(loads):g}. Processor time is that of the engine's processes at 8 streams, "
-                "which other work on the machine changes less than it changes seconds."
+                f"{found['arms']['teacher']['dtype']}, {found['cores']} cores, replies of {found['reply_tokens']} "
+                f"tokens; the machine's load was {min(loads):g} to {max(loads):g}. Processor time is that of the "
+                "engine's processes at 8 streams, which other work on the machine changes less than it changes seconds."
             )
             yield sizes(one), ("figure", "teacher", "student", "ratio", "asked", "")
             yield costs(one), COSTS

@@ -63,9 +63,10 @@ async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: in
 class Asker:
     """A client of the gateway at `url` and of engines."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = SECONDS) -> None:
+        """`seconds`: how long an answer may take."""
         limits = httpx.Limits(max_connections=4 * AT_ONCE)
-        self._http = httpx.AsyncClient(timeout=SECONDS, limits=limits)
+        self._http = httpx.AsyncClient(timeout=seconds, limits=limits)
         self._url = url
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ def record() -> dict:
         for name, scale in (("teacher", 1.0), ("student", 0.25))
         for found in (arm(scale)["streams"],)
     }
-    serving = {"arms": arms, "ratios": ratios(arms["teacher"], arms["student"]), "reply_tokens": 64}
+    serving = {"arms": arms, "ratios": ratios(arms["teacher"], arms["student"]), "reply_tokens": 64, "cores": 2}
     rows = [
         {"minutes": 0.0, "marks": {"dialogues": MARK}, "load": 1.0},
         {"minutes": 5.0, "marks": {"dialogues": MARK, "general": MARK}, "load": 3.0, "better": True,
