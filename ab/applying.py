@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from ab.experiment import Experiment
 from ab.running.layers import free, mixed_units, rivals
 
-RECORDED = ("primary", "secondary", "guardrails", "stop")
-"""Parts of the file that nothing acts on yet."""
-
 
 def changes(old: Experiment, new: Experiment) -> list[str]:
     """Keys that differ of those that stay as they are as long as an experiment counts: all others make a new phase."""
@@ -28,9 +25,6 @@ def warnings(new: Experiment, aliases: Mapping[str, str]) -> list[str]:
     alias = new.when.alias
     if alias is not None and aliases.get(alias) != "auto":
         found.append(f"no request takes part: `router.aliases` has no `{alias}` that stands for `auto`")
-    given = [key for key in RECORDED if getattr(new, key) != Experiment.model_fields[key].get_default()]
-    if given:
-        found.append(f"recorded, not acted on in this release: {', '.join(given)}")
     return found
 
 

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ab.analysis.plans import foreseen
 from ab.analysis.replies import as_json
 from ab.analysis.tally import ArmTally
 from ab.files import read_applied, read_experiment, read_game, read_rows, read_units
 from ab.running.phases import AppliedExperiment, Phase, assigned, begun
 from ab.sequential.effects import Side
-from ab.sequential.planning import plan as planned
 from understudy.errors import UsageError
 
 DRIFT = 1e-9
@@ -91,37 +91,25 @@ def plan(argv: list[str]) -> int:
         "understudy experiment plan docs/examples/experiment.yaml --data docs/examples/rows.jsonl --units-per-day 300",
     )
     parser.add_argument("file", type=Path, help="experiment file (YAML) with a primary KPI")
-    parser.add_argument("--data", type=Path, required=True, metavar="ROWS", help="rows of any arm, as for `analyse`")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="ROWS",
+        help="rows of any arm, as for `analyse`; without them a control plane says what it counted",
+    )  # fmt: skip
     parser.add_argument("--change", type=float, help="the change to notice; default: the margin")
     parser.add_argument("--power", type=float, default=0.8, help="default: 0.8")
     parser.add_argument("--units-per-day", type=float, help="new units a day, to answer in days")
     given = parser.parse_args(argv)
     experiment = read_experiment(given.file)
-    asked = experiment.primary
-    if asked is None:
-        raise UsageError(f"{given.file} names no primary KPI; a plan needs `primary: {{kpi, test, margin}}`")
     tally = ArmTally(experiment)
     for part in read_rows(given.data, tally.kpis):
         tally.add(part)
-    past = sum((tally.side(arm, asked.kpi, asked.covariate) for arm in tally.units), Side())
-    shares = [share for share in experiment.shares.values() if share > 0]
-    if past.n < 2 or len(shares) < 2:
-        raise UsageError(f"a plan needs two arms with a share and rows with {asked.kpi}; {past.n} units have it")
+    asked = experiment.primary
+    arms = tally.units if asked is not None else ()
+    past = sum((tally.side(arm, asked.kpi, asked.covariate) for arm in arms if asked is not None), Side())
     try:
-        found = planned(
-            asked, past.linear()[0], (shares[0], shares[1]), experiment.stop.alpha, experiment.stop.planned_units,
-            given.change, given.power,
-        )  # fmt: skip
+        return _print(foreseen(experiment, past, given.units_per_day, given.change, given.power))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    days = found.units / given.units_per_day if given.units_per_day else None
-    return _print(
-        {
-            "kpi": asked.kpi, "mean": past.ratio, "units_of_history": past.n,
-            "units": found.units, "units_fixed_horizon": found.fixed, "days": days,
-            "planned_units": experiment.stop.planned_units, "power": found.power, "detectable": found.detectable,
-        }
-    )  # fmt: skip
 
 
 def attribute(argv: list[str]) -> int:

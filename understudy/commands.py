@@ -73,7 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("experiment analyse", "ab.commands:analyse", "Look into it",
             "judge an experiment on rows of its units",
             "understudy experiment analyse docs/examples/experiment.yaml --data docs/examples/rows.jsonl"),
-    Command("experiment plan", "ab.commands:plan", "Look into it",
+    Command("experiment plan", "serving.control.commands:plan", "Look into it",
             "units, days and power, by what the KPI did before",
             "understudy experiment plan docs/examples/experiment.yaml --data docs/examples/rows.jsonl"),
     Command("attribute", "ab.commands:attribute", "Look into it",

@@ -35,3 +35,14 @@ def looks(arms: Iterable[Hourly], most: int) -> list[int]:
         return hours
     step = (len(hours) - 1) / (most - 1)
     return sorted({hours[round(at * step)] for at in range(most)})
+
+
+def history(ratio: CellRatio, arms: Iterable[Hourly]) -> tuple[Side, float | None]:
+    """Users of the arms that have part in a KPI, and how many new ones came in a day; None: in less than an hour."""
+    arms = list(arms)
+    hours = sorted({hour for part in arms for hour in part})
+    whole = [added(part.values()) for part in arms]
+    past = sum((side(of, ratio) for of in whole), Side())
+    if len(hours) < 2:
+        return past, None
+    return past, max(of.get("users", 0.0) for of in whole) * 24 / (hours[-1] - hours[0] + 1)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ab.analysis.plans import ENOUGH_POWER
 from ab.experiment import Experiment
 from deploy.control.asked.errands import Errand, Told
 from deploy.control.conductor import Conductor
@@ -26,6 +27,7 @@ from serving.control.replies.experiments import (
     ExperimentReply,
     ExperimentsReply,
     ExperimentStoppedReply,
+    PlanReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
@@ -263,6 +265,10 @@ def _experiments(experiments: Experiments) -> APIRouter:
     @router.get("")
     def every() -> ExperimentsReply:
         return ExperimentsReply(experiments=experiments.listed())
+
+    @router.post("/plan")
+    def plan(body: Experiment, change: float | None = None, power: float = ENOUGH_POWER) -> PlanReply:
+        return experiments.plan(body, change, power)
 
     @router.get("/{name}")
     def show(name: str) -> ExperimentReply:

@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ab.commands import plan as plan_of_rows
 from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
+from serving.control.pages import experiment as experiment_pages
 from serving.control.pages.results import results_page
 from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
@@ -26,6 +28,7 @@ from serving.control.replies.experiments import (
     ExperimentReply,
     ExperimentsReply,
     ExperimentStoppedReply,
+    PlanReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
@@ -187,19 +190,35 @@ def experiment(argv: list[str]) -> int:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
     admin = _speaking(options)
     if options.action == "list":
-        return _show(options, admin.get("/experiments"), ExperimentsReply, printing.experiments)
+        return _show(options, admin.get("/experiments"), ExperimentsReply, experiment_pages.experiments)
     if options.action == "apply":
         wanted = read_experiment(Path(options.name))
         body = wanted.model_dump(mode="json", exclude_none=True)
         answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
-        return _show(options, answer, ExperimentAppliedReply, printing.applied)
+        return _show(options, answer, ExperimentAppliedReply, experiment_pages.applied)
     if options.action == "stop":
         answer = admin.call("DELETE", f"/experiments/{options.name}", params=_given(why=options.why))
-        return _show(options, answer, ExperimentStoppedReply, printing.stopped)
+        return _show(options, answer, ExperimentStoppedReply, experiment_pages.stopped)
     if options.action == "show":
-        return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, printing.experiment)
+        return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, experiment_pages.experiment)
     answer = admin.get(f"/experiments/{options.name}/results")
     return _show(options, answer, ExperimentResultsReply, results_page)
+
+
+def plan(argv: list[str]) -> int:
+    """Units, days and power of an experiment, from rows or from what the control plane counted."""
+    if any(word.split("=")[0] == "--data" for word in argv):
+        return plan_of_rows(argv)
+    about = "Say how many units and days an experiment needs, by what was counted so far; `--data ROWS`: by your rows."
+    made = _parser("experiment plan", about, "experiment plan docs/examples/experiment.yaml")
+    made.add_argument("file", type=Path, help="experiment file (YAML) with a primary KPI")
+    made.add_argument("--change", type=float, help="the change to notice; default: the margin")
+    made.add_argument("--power", type=float, help="default: 0.8")
+    options = made.parse_args(argv)
+    body = read_experiment(options.file).model_dump(mode="json", exclude_none=True)
+    asked = _given(change=options.change, power=options.power)
+    answer = Admin(options.state).call("POST", "/experiments/plan", json=body, params=asked)
+    return _show(options, answer, PlanReply, experiment_pages.plan)
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 
+from ab.analysis.plans import ENOUGH_POWER, foreseen
 from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
+from ab.sequential.effects import Side
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
 from deploy.life.running.experiments import pinned_versions
 from deploy.life.state import ExperimentRun
+from feedback.kpis.arms import history
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
     ExperimentState,
     ExperimentStoppedReply,
+    PlanReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
 from serving.control.results import results
@@ -72,7 +76,37 @@ class Experiments:
         served = any(serve != "teacher" for serve in wanted.serves.values())
         if wanted.layer == "arm" and served and document is not None and document.unfit is not None:
             said.append(f"{document.unfit} is not fit yet: requests of an arm of the student are refused with 503")
-        return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said)
+        plan = self._foreseen(wanted, said) if wanted.primary is not None else None
+        return ExperimentAppliedReply(id=wanted.id, epoch=epoch, warnings=said, plan=plan)
+
+    def plan(self, wanted: Experiment, change: float | None = None, power: float = ENOUGH_POWER) -> PlanReply:
+        """What it needs, by what was counted so far.
+
+        Raises:
+            UnknownKpi: it names one that nobody counts.
+            BadRequest: no primary KPI, no change to notice, or too little history.
+            Unavailable: the history cannot be read.
+        """
+        self._check_kpis(wanted)
+        asked = wanted.primary
+        ratio = None if asked is None else self._sources.ratios.get(asked.kpi)
+        past, per_day = history(ratio, self._sources.arms_before()) if ratio else (Side(), None)
+        try:
+            return PlanReply.model_validate(foreseen(wanted, past, per_day, change, power))
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    def _foreseen(self, wanted: Experiment, said: list[str]) -> PlanReply | None:
+        try:
+            plan = self.plan(wanted)
+        except (BadRequest, Unavailable) as error:
+            said.append(f"no plan: {error.message}")
+            return None
+        if plan.power < ENOUGH_POWER:
+            said.append(
+                f"{plan.planned_units:,} planned units have a power of {plan.power:.0%}; {plan.units:,} would have 80 %"
+            )
+        return plan
 
     def stop(self, name: str, noted: Noted = NOTHING_NOTED) -> ExperimentStoppedReply:
         """Take one out of the traffic; its results stay.

@@ -113,6 +113,11 @@ class Sources:
         self._need()
         return self._kpis.arms(experiment)
 
+    def arms_before(self) -> list[dict[int, dict[str, float]]]:
+        """Sums over distinct users of each arm by hour of first exposure, whatever decided for it."""
+        self._need()
+        return list(self._kpis.cohorts("arm").values())
+
     def dead(self) -> Dead:
         """The dead letters of the bus."""
         return Dead(lambda: open_bus(self._bus, self._redis), self._need(), self._prefix)

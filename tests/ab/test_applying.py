@@ -54,7 +54,7 @@ def test_two_layers_need_the_same_unit_where_one_request_is_in_both() -> None:
     assert refusal(apart, [made("a", when={"tenant": "y"})]) is None
 
 
-def test_what_cannot_match_and_what_is_only_recorded_is_said() -> None:
+def test_what_cannot_match_is_said() -> None:
     new = made(when={"alias": "bot"}, primary={"kpi": "click"}, guardrails=[{"kpi": "click", "max_ratio": 2}])
     assert "no `bot`" in warnings(new, {"bot": "student"})[0]
-    assert warnings(new, {"bot": "auto"}) == ["recorded, not acted on in this release: primary, guardrails"]
+    assert warnings(new, {"bot": "auto"}) == []

@@ -22,12 +22,32 @@ class ExperimentsReply(ControlReply):
     experiments: list[ExperimentReply]
 
 
+class PlanReply(ControlReply):
+    """What an experiment needs, by what its primary KPI did before."""
+
+    kpi: str
+    mean: float
+    units_of_history: int
+    units: int
+    """Over all arms, for a power of 80 % (or as asked)."""
+    units_fixed_horizon: int
+    days: float | None
+    """Until as many new users have come; null: not known."""
+    planned_units: int
+    power: float
+    """Of the planned units."""
+    detectable: float
+    """What the planned units notice with the power asked for."""
+
+
 class ExperimentAppliedReply(ControlReply):
     """An experiment that takes part from `epoch` on."""
 
     id: str
     epoch: int
     warnings: list[str]
+    plan: PlanReply | None = None
+    """Null: nothing can be planned; a warning says why."""
 
 
 class ExperimentStoppedReply(ControlReply):

@@ -17,6 +17,8 @@ from feedback.store.config import RedisConfig
 from serving.control import commands
 from serving.control.app import create_app
 from serving.control.client import URL_ENV, Refused
+from serving.control.pages import experiment as experiment_pages
+from serving.control.replies.experiments import PlanReply
 from serving.control.sources import Sources
 from serving.control.token import ENV
 from tests.deploy.fleet import World, to_canary
@@ -103,6 +105,19 @@ def test_an_experiment_is_applied_from_a_file_and_stopped(said: Said, tmp_path: 
     assert "half" in said("experiment", "list")
     assert json.loads(said("experiment", "results", "half", "--json"))["decision"] == "keep running"
     assert said("experiment", "stop", "half").endswith("its results stay")
+
+
+def test_a_plan_is_made_from_rows_or_from_what_the_control_plane_counted(said: Said, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[3] / "docs" / "examples"
+    rows = said("plan", str(root / "experiment.yaml"), f"--data={root / 'rows.jsonl'}")
+    assert json.loads(rows)["kpi"] == "first_response_correct"
+    with pytest.raises(Refused, match="0 units have it"):
+        said("plan", str(root / "experiment.yaml"))
+    shown = {"kpi": "click", "mean": 0.5, "units_of_history": 9, "units": 1200, "units_fixed_horizon": 700, "days": 2.5,
+             "planned_units": 900, "power": 0.61, "detectable": 0.03}  # fmt: skip
+    text = experiment_pages.plan(PlanReply.model_validate(shown))
+    assert "1,200 units, about 2.5 days of new users" in text
+    assert "61% of the 900 planned units" in text
 
 
 def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) -> None:

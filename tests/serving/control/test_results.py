@@ -132,3 +132,19 @@ def test_without_redis_nothing_is_decided_and_it_says_so(world: World) -> None:
         answer = admin.get("/experiments/e/results")
     assert answer.status_code == 503
     assert "no decision on e" in answer.json()["error"]["message"]
+
+
+def test_a_plan_from_what_was_counted_stands_beside_what_is_applied(admin: TestClient, redis_url: str) -> None:
+    empty = admin.put("/experiments/e", json=FILE).json()
+    assert (empty["plan"], "no plan: a plan needs two arms" in empty["warnings"][-1]) == (None, True)
+    Applier(redis_url).events(traffic(600, {"teacher": 0.85, "student": 0.85}))
+    applied = admin.put("/experiments/e", json=FILE).json()
+    plan = applied["plan"]
+    assert (plan["units_of_history"], plan["planned_units"]) == (600, 20_000)
+    assert plan["days"] == pytest.approx(plan["units"] / (300 * 24 / 41), rel=0.05)
+    assert f"{plan['units']:,} would have 80 %" in applied["warnings"][-1]
+    asked = admin.post("/experiments/plan?power=0.8", json=FILE).json()
+    assert asked == plan
+    enough = admin.put("/experiments/e", json={**FILE, "stop": {"planned_units": plan["units"]}}).json()
+    assert enough["warnings"] == []
+    assert admin.post("/experiments/plan", json={**FILE, "primary": {"kpi": "click"}}).status_code == 400

@@ -1,0 +1,71 @@
+"""`understudy experiment list|show|apply|plan|stop`: what was answered, as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving.control.printing import table, when
+from serving.control.replies.experiments import (
+    ExperimentAppliedReply,
+    ExperimentReply,
+    ExperimentsReply,
+    ExperimentStoppedReply,
+    PlanReply,
+)
+
+
+def experiments(value: ExperimentsReply) -> str:
+    """`GET experiments`."""
+    rows = [
+        (e.id, e.state, e.unit, ", ".join(f"{arm} {share:g}" for arm, share in e.shares.items()))
+        for e in value.experiments
+    ]
+    return table(("experiment", "state", "unit", "arms"), rows)
+
+
+def experiment(value: ExperimentReply) -> str:
+    """`GET experiments/ID`."""
+    test = value.primary
+    lines = [
+        f"{value.id}: {value.state}, by {value.unit}, seed {value.hash_seed}",
+        f"layer       {value.layer}, {value.namespace[0]:g} to {value.namespace[1]:g}",
+        f"arms        {', '.join(f'{arm} {share:g}' for arm, share in value.shares.items())}",
+    ]
+    if when_ := value.when.model_dump(exclude_none=True, exclude_defaults=True):
+        lines.append(f"when        {_pairs(when_)}")
+    if test is not None:
+        lines.append(f"primary     {_pairs(test.model_dump(exclude_none=True))}")
+    lines += [f"guardrail   {_pairs(one.model_dump(exclude_none=True))}" for one in value.guardrails]
+    lines.append(f"stop        {_pairs(value.stop.model_dump(exclude_none=True))}")
+    phases = [
+        (phase.number, when(phase.since), "" if phase.until is None else when(phase.until), phase.why,
+         ", ".join(f"{arm} {share:g}" for arm, share in phase.shares.items()))
+        for phase in value.phases
+    ]  # fmt: skip
+    return "\n".join([*lines, *([table(("phase", "since (UTC)", "until", "why", "arms"), phases)] if phases else [])])
+
+
+def _pairs(given: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in given.items())
+
+
+def applied(value: ExperimentAppliedReply) -> str:
+    """The answer of `PUT experiments/ID`."""
+    lines = [f"{value.id} applies from epoch {value.epoch}"]
+    lines += [plan(value.plan)] if value.plan is not None else []
+    return "\n".join(lines + [f"warning: {warning}" for warning in value.warnings])
+
+
+def plan(value: PlanReply) -> str:
+    """The answer of `POST experiments/plan`."""
+    days = "" if value.days is None else f", about {value.days:.1f} days of new users"
+    return (
+        f"plan    {value.kpi} is {value.mean:.4g} over {value.units_of_history:,} users so far: "
+        f"{value.units:,} units{days}"
+        f"\npower   {value.power:.0%} of the {value.planned_units:,} planned units, which notice {value.detectable:.4g}"
+    )
+
+
+def stopped(value: ExperimentStoppedReply) -> str:
+    """The answer of `DELETE experiments/ID`."""
+    return f"{value.id} stopped at epoch {value.epoch}; its results stay"
