@@ -11,9 +11,7 @@ def fault_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("events / faults", f"{report['events']} / {report['faults']}"),
         ("acknowledged / refused", f"{report['acknowledged']} / {report['refused']}"),
         ("lost / doubled / out of order", f"{report['lost']} / {report['doubled']} / {report['out_of_order']}"),
-        ("unspooled: in the memory of a gateway that was killed, for how long", _lost_in_memory(report)),
-        ("from a gateway's taking an event to its commit, of all", _milliseconds(report["commit_ms"])),
-        ("never taken by a gateway, since it was killed before", str(report["unsent"])),
+        *_unspooled(report),
         ("faults by kind", _counts(report["by_fault"])),
         ("faults by victim", _counts(report["kills"])),
         ("not played here", "; ".join(f"{k}: {v}" for k, v in report["skipped"].items()) or "nothing"),
@@ -30,8 +28,16 @@ def _counts(found: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
 
 
-def _lost_in_memory(report: dict[str, Any]) -> str:
-    return f"{report['unspooled']} events; {_milliseconds(report['unspooled_ms'])}"
+def _unspooled(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What kills took before a commit; of runs before that was told by the gateways' clock, the number alone."""
+    if "commit_ms" not in report:
+        return [("never acknowledged when a gateway was killed", str(report["unspooled"]))]
+    return [
+        ("unspooled: in the memory of a gateway that was killed, for how long",
+         f"{report['unspooled']} events; {_milliseconds(report['unspooled_ms'])}"),
+        ("from a gateway's taking an event to its commit, of all", _milliseconds(report["commit_ms"])),
+        ("never taken by a gateway, since it was killed before", str(report["unsent"])),
+    ]  # fmt: skip
 
 
 def _milliseconds(found: dict[str, float]) -> str:
