@@ -34,12 +34,12 @@ def blocks(section: str) -> list[tuple[str, str]]:
 class Terminal:
     """A folder with two models and stored dialogues, in which the page's commands are typed."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, layers: int = 4, dialogues: int = 60, **env: str) -> None:
         self.folder = folder
-        tiny(folder / "my-teacher", layers=4, max_position_embeddings=256)
+        tiny(folder / "my-teacher", layers=layers, max_position_embeddings=256)
         tiny(folder / "my-student", layers=2, seed=1, max_position_embeddings=256)
         words, chance = " ".join(TEXT).split(), random.Random(7)
-        said = [" ".join(chance.choices(words, k=8)) for _ in range(60)]  # unlike each other, or few are kept
+        said = [" ".join(chance.choices(words, k=8)) for _ in range(dialogues)]  # unlike, or few are kept
         rows = [{"messages": [{"role": "user", "content": text}]} for text in said]
         (folder / "my-dialogues.jsonl").write_text("\n".join(map(json.dumps, rows)))
         self.env = {**on_free_ports(), "PYTHONPATH": str(ROOT), "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "20"}
