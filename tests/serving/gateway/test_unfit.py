@@ -91,3 +91,13 @@ def test_a_fit_candidate_of_an_unfit_student_gets_its_share_and_the_rest_is_the_
         assert found == {("teacher", "t1"), ("student", "v2")}
     with pytest.raises(StudentUnfit):
         route(document, ask("student"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_first_candidate_is_compared_with_the_teacher_that_stands_in(share: float) -> None:
+    slots = {"teacher": view("t1"), "student-a": view("v1"), "student-b": view("v2")}
+    default = {"teacher": 1 - share, "student": share}
+    document = doc(slots=slots, candidate="v2", candidate_share=0.5, candidate_step=0, default=default)
+    told = [route(document, ask(user=str(n))) for n in range(300)]
+    sides = {(found.version, found.rollout) for found in told if found.rollout is not None}
+    assert sides == {("t1", "v2:0:old"), ("v2", "v2:0:new")}

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from serving.up import goal
 from serving.up.config import UpConfig
-from serving.up.goal import OVERTIME_SECONDS, REPORT_SECONDS, failed, write_report
+from serving.up.goal import OVERTIME_SECONDS, REPORT_SECONDS, Goal, failed, write_report
 from serving.up.options import UpOptions
+from serving.up.show.figures import Figures
 from serving.up.supervise.process import Role
+from tests.deploy.fleet import Time, cut, register
 from understudy.state import StateDir
 
 SWAPPED = {"before": "v2", "after": "v3", "live_at": 1.0}
@@ -53,3 +55,19 @@ async def test_the_measurement_gets_what_is_left_of_the_time_out(
     report = json.loads((state_dir.run / "report.json").read_text())
     assert report["versions"] == {"before": "v2", "after": "v3"}
     assert "report.log" in report["why"]
+
+
+def test_a_system_that_begins_with_an_unfit_student_has_swapped_when_its_first_one_is_live(
+    state_dir: StateDir,
+) -> None:
+    cut(state_dir)
+    register(state_dir, "learned", 1)
+    fit = register(state_dir, "fit", 2)
+    clock = Time(0.0)
+    until = Goal(state_dir, timeout=100.0, after=10.0, clock=clock)
+    for unfit in ("v1", "v2"):
+        assert not until.over(Figures(unfit=unfit))
+    assert not until.over(Figures(stable=fit))
+    clock.at += 10
+    assert until.over(Figures(stable=fit))
+    assert (until.facts["before"], until.facts["after"]) == ("v2", fit)
