@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +33,8 @@ from understudy.files import is_ready, write_atomic, write_json
 from understudy.process.ports import reached
 from understudy.state import StateDir
 
+FOLLOW_SECONDS = 0.3
+Say = Callable[[str], None]
 QUESTION = {"model": "auto", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -100,8 +102,8 @@ def prepare(state: StateDir, found: LaunchPlan) -> None:
     }, mode=0o600)  # fmt: skip
 
 
-async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor) -> None:
-    """Start every role but the application; models are put into a fresh registry meanwhile.
+async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor, say: Say) -> None:
+    """Start every role but the application; models are put into a fresh registry meanwhile, and `say` is told how far.
 
     Raises:
         UnderstudyError: the models could not be registered.
@@ -110,22 +112,51 @@ async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor) -> N
         await supervisor.start(roles.redis_role(embedded(state, found.redis_port).command()))
     if roles.forks(found.engines):
         await supervisor.start(roles.fork_role(state))
-    begun = state.run / "installing"
-    if found.up.application and (begun.exists() or not any(map(is_ready, state.versions.glob("[!.]*")))):
-        begun.touch()
-        await install_models(state, found.up)
-        begun.unlink()
+    if found.up.application and lacks_models(state):
+        begun(state).touch()
+        await install_models(state, found.up, say)
+        begun(state).unlink()
     for role in roles.product_roles(state, found.config, found.engines):
         await supervisor.start(role)
 
 
-async def install_models(state: StateDir, up: UpConfig) -> None:
-    """Register the application's models; what a killed run had begun is gone on with."""
+def lacks_models(state: StateDir) -> bool:
+    """Whether the application has still to bring its models: it never did, or was killed before it had brought all."""
+    return begun(state).exists() or not any(map(is_ready, state.versions.glob("[!.]*")))
+
+
+def begun(state: StateDir) -> Path:
+    """The file that stands while the application brings its models."""
+    return state.run / "installing"
+
+
+async def install_models(state: StateDir, up: UpConfig, say: Say) -> None:
+    """Have the application register its models, and tell each line of what it prints."""
     log = state.logs / "install.log"
-    code = await run_once(application.installing(state, up), state.logs, up.install_seconds)
+    telling = asyncio.create_task(follow(log, lambda line: say(f"models: {line}")))
+    try:
+        code = await run_once(application.installing(state, up), state.logs, up.install_seconds)
+    finally:
+        telling.cancel()
     if code != 0:
-        last = (log.read_text("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
+        last = last_line(log) or "no output"
         raise UnderstudyError(f"the models of `{up.application}` could not be registered: {last} (log: {log})")
+
+
+async def follow(log: Path, say: Say) -> None:
+    """Tell the last line of a log whenever it is another one, until cancelled."""
+    told = last_line(log)
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        if (line := last_line(log)) not in ("", told):
+            say(line)
+            told = line
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log; empty without one."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.is_file() else []
+    return lines[-1] if lines else ""
 
 
 async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, seconds: float) -> None:

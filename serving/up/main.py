@@ -127,7 +127,7 @@ class Up:
         if traffic.exists():
             traffic.replace(traffic.with_suffix(".jsonl.1"))
         with self._console.status("starting Redis, engines, gateway, worker, controller and trainer ..."):
-            await launch.start(self._state, plan, supervisor)
+            await launch.start(self._state, plan, supervisor, self._say)
             await launch.first_reply(plan, supervisor, self._state.logs, min(plan.up.ready_seconds, self._left))
         self._ready = True
         ready = time.monotonic() - self._began
@@ -148,6 +148,9 @@ class Up:
         if goal is None:
             return 0
         return await self._report({**goal.facts, "ready": ready}, plan, supervisor)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
 
     async def _show(self, figures: LiveFigures, plan: launch.LaunchPlan, goal: Goal | None) -> None:
         """Draw until the goal is reached; without a goal until cancelled."""

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.up.launch import first_reply, plan
+from serving.up.config import UpConfig
+from serving.up.launch import begun, first_reply, install_models, lacks_models, plan
 from serving.up.options import UpOptions
+from tests.deploy.fleet import teacher
 from tests.serving.up.server import served
-from understudy.errors import ConfigError
+from understudy.errors import ConfigError, UnderstudyError
 from understudy.state import StateDir
 
 
@@ -77,3 +79,37 @@ def test_a_swap_is_not_waited_for_where_nobody_brings_the_questions(tmp_path: Pa
     with pytest.raises(ConfigError, match=r"--until-swap.*up\.application is null"):
         plan(UpOptions(StateDir(tmp_path / "state"), config=file, until_swap=True))
     assert plan(UpOptions(StateDir(tmp_path / "state"), config=file)).up.application is None
+
+
+BRINGS = """
+import sys, time
+print("fetching", flush=True)
+time.sleep(1.5)
+print("cutting", flush=True)
+sys.exit(int("--fails" in sys.argv))
+"""
+
+
+async def test_what_the_application_does_to_bring_its_models_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bringing").mkdir()
+    (tmp_path / "bringing" / "__init__.py").touch()
+    (tmp_path / "bringing" / "install.py").write_text(BRINGS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    state, told = StateDir(tmp_path / "state"), []
+    for folder in (state.run, state.logs):
+        folder.mkdir(parents=True)
+    await install_models(state, UpConfig(application="bringing"), told.append)
+    assert told[0] == "models: fetching"
+    with pytest.raises(UnderstudyError, match=r"could not be registered: cutting .*install\.log"):
+        await install_models(state, UpConfig(application="bringing", application_options={"fails": 1}), told.append)
+
+
+def test_models_are_brought_until_all_are_there(state_dir: StateDir) -> None:
+    state_dir.run.mkdir(parents=True, exist_ok=True)
+    assert lacks_models(state_dir)
+    teacher(state_dir)
+    assert not lacks_models(state_dir)
+    begun(state_dir).touch()
+    assert lacks_models(state_dir), "a start was killed while models came, and the next one does not go on"
