@@ -221,7 +221,11 @@ class Experiment(_ExperimentPart):
     @property
     def serves(self) -> dict[str, str]:
         """What each arm serves; nothing in a layer that does not say who answers."""
-        return {name: arm.serve or name for name, arm in self.arms.items()} if self.layer == "arm" else {}
+        return {name: self.serve(name) for name in self.arms} if self.layer == "arm" else {}
+
+    def serve(self, arm: str) -> str:
+        """What one of the arms serves, in the layer that says who answers."""
+        return self.arms[arm].serve or arm
 
     def shares_after(self, hours: float) -> dict[str, float]:
         """Shares when it has run for so long."""

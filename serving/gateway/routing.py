@@ -140,7 +140,7 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     name = serve = None
     for experiment, one in holding:
         if experiment.layer == "arm":
-            name, serve = experiment.id, experiment.serves[one.arm]
+            name, serve = experiment.id, experiment.serve(one.arm)
     if serve is None:
         serve = assign(DEFAULT_SEED, unit, document.default)
         divided = serve == "student" or document.default.get("student", 0) == 0
@@ -227,7 +227,7 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
                 experiment,
                 PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted),
             )
-    return [found[layer] for layer in sorted(found)]
+    return list(found.values()) if len(found) < 2 else [found[layer] for layer in sorted(found)]
 
 
 def _holds(when: When, ask: Ask, alias: str | None) -> bool:
@@ -235,6 +235,8 @@ def _holds(when: When, ask: Ask, alias: str | None) -> bool:
         return False
     if when.tenant is not None and when.tenant != ask.tenant:
         return False
+    if not when.header:
+        return True
     given = ask.headers or {}
     return all(given.get(name.lower()) == value for name, value in when.header.items())
 
