@@ -130,12 +130,13 @@ class Experiments:
         """
         plan, state = self._find(name)
         try:
-            counted = self._sources.arms(name)
+            counted, returning = self._sources.arms(name), self._sources.returning(name)
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
         run = self._conductor.deployment.state.experiments.get(name)
         shares = {} if run is None else {phase.number: phase.shares for phase in run.phases}
-        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time())
+        known = {number: returning.get(number, 0) for number in shares}
+        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known)
 
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
@@ -33,13 +34,18 @@ def results(
     ratios: Mapping[str, CellRatio],
     lines: Mapping[str, CountedPhases],
     at: float,
+    returning: Mapping[int, int] = MappingProxyType({}),
 ) -> ExperimentResultsReply:
-    """Of an experiment at the time `at`; `shares` by phase, those of the file where a phase is not there."""
+    """Of an experiment at the time `at`; `shares` by phase, those of the file where a phase is not there.
+
+    `returning`: of each phase the units that another had before; what is not there is not known.
+    """
     wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
     own = experiment.shares
 
     def units(until: float = math.inf, of: CountedPhases = phases) -> list[PhaseUnits]:
-        return [phase_units(wanted, ratios, shares.get(n, own), arms, until) for n, arms in of.items()]
+        found = [(n, phase_units(wanted, ratios, shares.get(n, own), arms, until)) for n, arms in of.items()]
+        return [replace(one, returning=returning.get(n)) for n, one in found]
 
     hours = looks((part for arms in phases.values() for part in arms.values()), LOOKS)
     began = (hours[0] - 1) * HOUR if hours else None
@@ -51,7 +57,7 @@ def results(
     return ExperimentResultsReply.model_validate(
         {
             "id": experiment.id, "state": state, "decision": found.decision, "why": found.why,
-            "arms": {arm: {"units": n} for arm, n in found.units.items()},
+            "arms": {arm: {"units": n, "fell_back": _fell_back(phases, arm)} for arm, n in found.units.items()},
             "planned_units": experiment.stop.planned_units, "reached_units": sum(found.units.values()),
             "days": days, "max_days": experiment.stop.max_days,
             "sample_ratio": {
@@ -67,6 +73,11 @@ def results(
             "looks": _looks(experiment, [(hour, units(hour)) for hour in hours]),
         }
     )  # fmt: skip
+
+
+def _fell_back(phases: CountedPhases, arm: str) -> int:
+    parts = (part for arms in phases.values() for part in arms.get(arm, {}).values())
+    return round(sum(part.get("fell_back#", 0.0) for part in parts))
 
 
 def _with_margin(pair: dict[str, Any], experiment: Experiment) -> dict[str, Any]:

@@ -113,6 +113,11 @@ class Sources:
         self._need()
         return self._kpis.arms(experiment)
 
+    def returning(self, experiment: str) -> dict[int, int]:
+        """Of each phase of an experiment the units that another phase had before."""
+        self._need()
+        return self._kpis.returning(experiment)
+
     def arms_before(self) -> list[dict[int, dict[str, float]]]:
         """Sums over distinct users of each arm by hour of first exposure, whatever decided for it."""
         self._need()

@@ -14,7 +14,7 @@ class ArmUnits(ControlReply):
 
     units: int
     fell_back: int | None = None
-    """Of these, units that another arm answered at least once, and that count for their own all the same."""
+    """Units that another version answered at least once in a phase, added up over phases; they count for their arm."""
 
 
 class FixedInterval(ControlReply):

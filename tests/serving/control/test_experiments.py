@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from fastapi.testclient import TestClient
 from ab.assignment import bucket, choose
 from ab.commands import assign
 from ab.experiment import Experiment
+from ab.running.phases import Phase, assigned
+from feedback.events import Exposure
 from feedback.store.keys import RedisKeys
 from serving.control.sources import Sources
 from serving.gateway.routing import Ask, route
 from tests.deploy.fleet import World, cut, register, teacher
+from tests.feedback.applying import Applier
 from tests.serving.control.conftest import ROOT, client
 from understudy.state import StateDir
 
@@ -171,3 +175,26 @@ def test_an_arm_of_an_unfit_student_is_applied_with_a_warning(state_dir: StateDi
     with client(world, sources) as admin:
         (said,) = put(admin).json()["warnings"]
         assert said.startswith("v1 is not fit yet")
+
+
+def test_results_tell_distinct_units_over_phases_and_who_fell_back(admin: TestClient, redis_url: str) -> None:
+    """Two phases with the same users, of whom a fifth moved: each is one unit."""
+    put(admin)
+    put(admin, arms={"teacher": 0.3, "student": 0.7})
+    phases = [Phase.model_validate(one) for one in admin.get("/experiments/a").json()["phases"]]
+    file = Experiment.model_validate({"id": "a", "arms": HALVES})
+    said = []
+    for phase in phases:
+        for n in range(1_000):
+            arm = str(assigned(file, phase, f"user-{n}").arm)
+            fell_back = phase.number == 2 and n < 10
+            said.append(Exposure(
+                id=f"{n}-{phase.number}", session=f"s{n}", at=time.time(), unit=f"user-{n}", experiment="a",
+                phase=phase.number, arm=arm, bucket=0.0, epoch=1, fell_back=fell_back,
+            ))  # fmt: skip
+    Applier(redis_url).events(said)
+    found = admin.get("/experiments/a/results").json()
+    assert found["reached_units"] == pytest.approx(1_000, abs=1)
+    assert sum(arm["fell_back"] for arm in found["arms"].values()) == 10
+    assert found["sample_ratio"]["verdict"] == "fits"
+    assert [sum(phase["units"].values()) for phase in found["phases"]] == [1_000, 1_000]
