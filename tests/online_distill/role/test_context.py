@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from deploy.engines.knowledge import Knowledge
+from deploy.routing.document import EXTERNAL
+from online_distill.data.encoding import Encoded
 from online_distill.role.context import Context, Stopped
+from online_distill.teacher.cache import Memory
+from online_distill.teacher.spoken import TextScorer
 
 
 def test_progress_is_told_to_the_rounds(context: Context) -> None:
@@ -32,3 +38,21 @@ def test_a_stage_has_a_folder_of_its_round_and_reads_what_earlier_ones_said(cont
     assert later.summary("select") == {"n": 5}
     with pytest.raises(KeyError, match="score"):
         later.summary("score")
+
+
+def test_targets_of_an_external_teacher_are_kept_under_what_it_is_not_under_where_it_is(context: Context) -> None:
+    def memory(**told: Any) -> Memory | None:
+        known = Knowledge(teacher=EXTERNAL, **told)
+        return replace(context, round=replace(context.round, teacher=EXTERNAL), knowledge=known).memory()
+
+    first, other, narrow = (
+        memory(identity="external-a"), memory(identity="external-b"), memory(identity="external-a", width=5),
+    )  # fmt: skip
+    assert first is not None
+    assert other is not None
+    assert narrow is not None
+    text = Encoded([0, 7, 8, 9], 2)
+    first.remember(text, TextScorer(top_k=20).score([text])[0])
+    assert (first.holds(text), other.holds(text), narrow.holds(text)) == (True, False, False)
+    assert memory() is None
+    assert memory(identity="external-a", level="text") is None
