@@ -40,9 +40,9 @@ def similarity(one: str, other: str) -> float:
 
 
 def token_f1(a: list[str], b: list[str]) -> float:
-    """F1 of two bags of tokens."""
+    """F1 of two bags of tokens; 1 for two without any, such as texts of signs alone."""
     common = sum((Counter(a) & Counter(b)).values())
-    return 2 * common / (len(a) + len(b))
+    return 2 * common / (len(a) + len(b)) if a or b else 1.0
 
 
 def grams(text: str) -> Counter[str]:

@@ -117,3 +117,8 @@ def test_what_counts_as_code_name_and_copy() -> None:
 def test_evidence_takes_time_that_grows_with_the_text_alone() -> None:
     for part in ("a", "1", "1.", "a-1-", "1,", "蓝色", "A ", " 1. "):
         expect_linear(lambda text: evidence(text, text, text + "x"), (part,), ("",))
+
+
+def test_texts_without_a_single_word_are_compared_all_the_same() -> None:
+    assert not evidence("Where is it?", "%%%%", "!!!")
+    assert not evidence("", "", "")
