@@ -7,6 +7,7 @@ goes on: fetch, convert and import, cut.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         print(*found, sep="\n", end="\n" * bool(found))
         return 1 if found else 0
     state = StateDir(options.state)
+    os.environ["TQDM_DISABLE"] = "1"  # libraries draw bars of their own; the steps are told already
     try:
         versions = install(state, options.layers, engines_of(state), told)
     except UnderstudyError as error:

@@ -63,6 +63,18 @@ def test_too_little_memory_and_a_wrong_file_of_dialogues_are_said_before_anythin
     assert list(install.lacking(SAMPLE, state_dir, 0)) == []
 
 
+def test_it_tells_its_steps_and_nothing_else(file: Path, state_dir: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = "import examples.smollm2.fetch as f, sys; f.SHA256 = sys.argv.pop(1); import examples.smollm2.install as i"
+    command = [PYTHON[0], "-c", f"{steps}; sys.exit(i.main())", fetch.SHA256]
+    given = [*command, "--state", str(state_dir.root), "--layers", "3"]
+    done = subprocess.run(given, env=environment(), capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    told = [line.partition(",")[0] for line in done.stdout.splitlines()]
+    assert told[:2] == ["reading", "dequantising"]
+    assert told[-1] == "teacher t1"
+    assert "it/s" not in done.stderr
+
+
 def test_it_is_checked_as_up_checks_it_and_takes_the_settings_of_up(state_dir: StateDir, tmp_path: Path) -> None:
     command = [*PYTHON, "examples.smollm2.install", "--check", "--state", str(state_dir.root), "--layers", "8"]
     given = [*command, "--prompts", str(tmp_path / "none.jsonl")]
