@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ab.matched import Matched
+from bench import rollouts
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.loop import TARGETS, asked
@@ -173,15 +174,7 @@ def statistics(report: Report) -> str:
         f"{report['units']:,} units, alpha {report['alpha']:g}. Experiments in which any look leaves the truth out:",
         table(rows, ("base rate", "shares", "true effect", "always valid", "fixed horizon, peeked at")),
         table(figures, ("figure", "measured")),
-        "A canary's guardrails beside the rule of the first loop (three standard errors on requests). A/A rollouts of "
-        "four steps from 1 to 100 %, 100 looks, 5 % failures, that are taken back by chance:",
-        table([(str(row["asks"]), f"{row['icc']:g}", f"{row['deployed']:.3f}", f"{row['first']:.3f}")
-               for row in report["false_rollbacks"]],
-              ("requests a user", "correlation of a user's requests", "deployed", "first loop")),
-        "Requests of a worse candidate until it is taken back, four stable ones beside each, two a user:",
-        table([(f"{row['base']:.0%}", f"{100 * row['worse']:.0f} points", row["rule"],
-                *("never" if row[q] is None else f"{row[q]:,}" for q in ("p50", "p95"))) for row in report["caught"]],
-              ("failures of the stable version", "worse by", "rule", "median", "95 %")),
+        *rollouts.page(report, table),
     ])  # fmt: skip
 
 

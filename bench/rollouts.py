@@ -1,13 +1,16 @@
 """Rollouts simulated on the deployed guardrails: false rollbacks, and requests until a bad candidate is taken back.
 
 Users fail with a rate of their own (beta, by intra-class correlation) and ask several times; a look judges all users
-so far. Beside the deployed rule stands that of the first loop, kept here alone: three standard errors on requests.
+so far, by all guardrails. Beside the deployed rule stands that of the first loop, kept here alone: three standard
+errors on requests, on abnormal ends.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,117 +18,259 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ab.guardrails import Guardrail
-from ab.sequential.effects import Side
-from ab.sequential.moments import Moments
-from ab.sequential.rollout import breach, watched
+from ab.sequential.rollout import ALPHA, PLANNED
+from bench.looks import SUMS, by_step, harm_at
+from bench.simulating import Floats
+from deploy.life.config import DEFAULT_GUARDRAILS
 
 STEPS = (0.01, 0.05, 0.25, 0.95)
 """At 100 % a twentieth of the users stays on the former version."""
-LOOKS = 100
-RAILS = 8
-"""Guardrails among which the error is shared; the simulated one is the first of them."""
+LOOKS, PER_LOOK = 100, 10
+HEAVY, TIMES = 0.1, 9
+"""A tenth of the users ask nine times as often, and so send half of all requests."""
+LATE = 10.0
+"""Looks that a KPI takes to come, on average."""
+BURST, LENGTH = 0.3, 4
+"""What fails in a burst, and how many looks one takes."""
 FIRST_Z, FIRST_INCREASE, FIRST_LEAST = 3.0, 0.02, 20
 """Of the rule of the first loop: standard errors, increase of failures allowed, requests on each side."""
-KPI = "abnormal_termination"
-ROWS = (
-    Guardrail(kpi=KPI, max_increase=0.0),
-    *(Guardrail(kpi=f"other {i}", max_increase=0.0) for i in range(RAILS - 1)),
-)
-UserSums = NDArray[np.float64]
+KPI, SLOW, EVEN, SENT = "abnormal_termination", "latency_p99", "similarity", "takeover"
+RAILS = (*DEFAULT_GUARDRAILS, Guardrail(kpi=SENT, max_increase=0.0))
 
 
-class Users:
-    """Failures of users who ask `asks` times each, with correlation `icc` between a user's own requests."""
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Users who ask `asks` times with correlation `icc`, and what is not even about them."""
 
-    def __init__(self, rng: np.random.Generator, asks: int, icc: float) -> None:
-        self._rng, self._asks, self._spread = rng, asks, 1 / icc - 1
+    asks: int
+    icc: float
+    base: float = 0.05
+    heavy: bool = False
+    bursts: bool = False
+    days: bool = False
+    late: bool = False
 
-    def sums(self, users: int, rate: float) -> UserSums:
-        """(users, sum of failures, sum of their squares) of so many users."""
-        own = self._rng.beta(rate * self._spread, (1 - rate) * self._spread, users)
-        failed = self._rng.binomial(self._asks, own)
-        return np.array([users, failed.sum(), (failed * failed).sum()], dtype=float)
-
-    def side(self, counts: UserSums) -> Side:
-        """As the deployed code holds them: each user a numerator and a denominator."""
-        n, total, squares = int(counts[0]), float(counts[1]), float(counts[2])
-        if not n:
-            return Side()
-        asks = self._asks
-        products = ((squares, total * asks, 0), (total * asks, n * asks * asks, 0), (0, 0, 0))
-        # A user shows the outcome with one failure or more; with few failures a user nearly each is one of its own.
-        shown = min(n, round(total))
-        return Side(Moments.from_sums(n, (total, n * asks, 0), products), shown, n, True)
+    @property
+    def words(self) -> str:
+        """What is not even."""
+        told = {"heavy users": self.heavy, "bursts": self.bursts, "day cycles": self.days, "late KPIs": self.late}
+        return ", ".join(name for name, true in told.items() if true) or "even"
 
 
-def rollout(users: Users, rates: tuple[float, float], per_look: int, looks: int = LOOKS) -> Iterator[list[UserSums]]:
-    """After each look the sums of every step so far, stable and candidate: (2, 3) a step."""
-    steps: list[UserSums] = []
-    for look in range(looks):
-        step = look * len(STEPS) // looks
-        if step == len(steps):
-            steps.append(np.zeros((2, 3)))
-        others = max(1, round(per_look * (1 - STEPS[step]) / STEPS[step]))
-        steps[step][0] += users.sums(others, rates[0])
-        steps[step][1] += users.sums(per_look, rates[1])
-        yield steps
+def drawn(rng: np.random.Generator, traffic: Traffic, users: Floats, rates: Floats, kpi: str = KPI) -> Floats:
+    """(looks, arms, sums) of `users` (looks, arms) who fail at `rates` (looks, arms)."""
+    kinds = [(1 - HEAVY, traffic.asks), (HEAVY, TIMES * traffic.asks)] if traffic.heavy else [(1.0, traffic.asks)]
+    left, found = users.astype(int), np.zeros((*users.shape, len(SUMS)))
+    for number, (share, asks) in enumerate(kinds):
+        last = number == len(kinds) - 1
+        m = left if last else rng.binomial(left, share)
+        left = left - m
+        found += _even(rng, traffic, m, asks) if kpi == EVEN else _failing(rng, traffic, m, asks, rates, kpi == SENT)
+    return found
 
 
-def deployed(users: Users, steps: list[UserSums]) -> bool:
-    """Whether the deployed guardrails take the candidate back."""
-    arms = [(users.side(step[0]), users.side(step[1])) for step in steps]
-    return breach(watched(ROWS, {KPI: arms})) is not None
+def _failing(
+    rng: np.random.Generator, traffic: Traffic, m: NDArray[np.int64], asks: int, rates: Floats, sent: bool
+) -> Floats:
+    """Users by how often they failed: a multinomial of the beta-binomial's probabilities is the same as one by one."""
+    k, different = np.arange(asks + 1), np.unique(rates)
+    chances = np.stack([_chances(asks, float(p), traffic.icc) for p in different])[np.searchsorted(different, rates)]
+    counts = rng.multinomial(m, chances).astype(float)
+    if sent and traffic.late:
+        counts = _late(rng, counts)
+    x, xx = counts @ k, counts @ (k * k)
+    shown, missed = counts[..., 1:].sum(axis=-1), counts[..., :-1].sum(axis=-1)
+    return np.stack([m, x, m * asks, xx, x * asks, m * asks * asks, shown, missed], axis=-1)
 
 
-def first(asks: int, steps: list[UserSums]) -> bool:
-    """Whether the rule of the first loop does: requests as if each were a user, all steps pooled."""
-    old, new = np.sum(steps, axis=0)
-    n0, n1 = old[0] * asks, new[0] * asks
-    p0, p1 = old[1] / n0, new[1] / n1
-    error = math.sqrt(p0 * (1 - p0) / max(1, n0 - 1) + p1 * (1 - p1) / max(1, n1 - 1))
+@cache
+def _chances(asks: int, rate: float, icc: float) -> Floats:
+    """Of 0 to `asks` failures of a user: the beta-binomial distribution."""
+    a, b = rate * (1 / icc - 1), (1 - rate) * (1 / icc - 1)
+    log = [
+        math.lgamma(asks + 1) - math.lgamma(k + 1) - math.lgamma(asks - k + 1) + math.lgamma(k + a)
+        + math.lgamma(asks - k + b) for k in range(asks + 1)
+    ]  # fmt: skip
+    found = np.exp(np.array(log) - max(log))
+    return np.asarray(found / found.sum())
+
+
+def _late(rng: np.random.Generator, counts: Floats) -> Floats:
+    """Outcomes that come later, in the step of their reply: a user counts without until then."""
+    seen = np.zeros_like(counts)
+    seen[..., 0] = counts.sum(axis=-1)
+    quarter = len(counts) // len(STEPS)
+    for look, arm, k in zip(*np.nonzero(counts[..., 1:]), strict=True):
+        waits = rng.geometric(1 / LATE, int(counts[look, arm, k + 1])) - 1
+        end = (look // quarter + 1) * quarter
+        arrive = look + waits
+        arrive = arrive[arrive < end]
+        np.add.at(seen, (arrive, arm, k + 1), 1.0)
+        np.add.at(seen, (arrive, arm, 0), -1.0)
+    return seen
+
+
+def _even(rng: np.random.Generator, traffic: Traffic, m: NDArray[np.int64], asks: int) -> Floats:
+    """Similarities: of each user a normal sum, whose mean and variance over users are drawn as such."""
+    mean, spread = asks * 0.8, math.sqrt(asks * 0.03 * (1 + (asks - 1) * traffic.icc))
+    x = m * mean + np.sqrt(m) * spread * rng.standard_normal(m.shape)
+    apart = np.where(m > 1, spread**2 * rng.chisquare(np.maximum(m - 1, 1)), 0.0)
+    xx = apart + np.divide(x * x, m, out=np.zeros_like(x), where=m > 0)
+    return np.stack([m, x, m * asks, xx, x * asks, m * asks * asks, m, m], axis=-1)
+
+
+def even_rollout(rng: np.random.Generator, traffic: Traffic) -> Mapping[str, Floats]:
+    """A rollout of an equal candidate from 1 to 100 %: by KPI (steps, looks, arms, sums)."""
+    steps = np.arange(LOOKS) * len(STEPS) // LOOKS
+    share = np.array(STEPS)[steps]
+    day = 1 + 0.5 * np.sin(np.arange(LOOKS) * 2 * np.pi / 24 + rng.uniform(0, 2 * np.pi)) if traffic.days else 1.0
+    users = np.stack([PER_LOOK * (1 - share) / share, np.full(LOOKS, float(PER_LOOK))], axis=1)
+    users = np.maximum(1, rng.poisson(users * np.broadcast_to(day, LOOKS)[:, None])) if traffic.days else np.ceil(users)
+    increments = {}
+    for rail in RAILS:
+        base = 0.005 if rail.kpi == SLOW else traffic.base
+        rates = np.full(LOOKS, base) * np.where(np.broadcast_to(day, LOOKS) > 1, 1.5, 1.0)
+        for begin in rng.integers(0, LOOKS, 3) if traffic.bursts else ():
+            rates[begin : begin + LENGTH] = BURST
+        increments[rail.kpi] = drawn(rng, traffic, users, np.stack([rates, rates], axis=1), rail.kpi)
+    for kpi in ("exact", "facts"):
+        increments[kpi] = _turned(increments[kpi])
+    return {kpi: by_step(found, steps) for kpi, found in increments.items()}
+
+
+def _turned(sums: Floats) -> Floats:
+    """Of successes instead of failures."""
+    n, x, y, xx, xy, yy, shown, missed = np.moveaxis(sums, -1, 0)
+    return np.stack([n, y - x, y, yy - 2 * xy + xx, yy - xy, yy, missed, shown], axis=-1)
+
+
+def first_at(sums: Floats) -> int | None:
+    """The look at which the rule of the first loop says harm: requests as if each were a user, all steps pooled."""
+    whole = sums.sum(axis=0)
+    (x0, n0), (x1, n1) = ((whole[:, arm, 1], whole[:, arm, 2]) for arm in (0, 1))
+    p0, p1 = x0 / n0, x1 / n1
+    error = np.sqrt(p0 * (1 - p0) / np.maximum(1, n0 - 1) + p1 * (1 - p1) / np.maximum(1, n1 - 1))
     worse = p1 - p0
-    return bool(min(n0, n1) >= FIRST_LEAST and worse > FIRST_INCREASE and worse > FIRST_Z * error)
+    harm = (np.minimum(n0, n1) >= FIRST_LEAST) & (worse > FIRST_INCREASE) & (worse > FIRST_Z * error)
+    return int(harm.argmax()) if harm.any() else None
+
+
+MAIN = 3
+"""Of the cases those that are drawn in full; of the others a quarter."""
+CASES = (
+    *(Traffic(asks, icc) for asks, icc in ((2, 0.05), (10, 0.1), (10, 0.3))),
+    *(Traffic(2, 0.05, base) for base in (0.01, 0.1, 0.3)),
+    Traffic(2, 0.1, heavy=True), Traffic(2, 0.05, bursts=True), Traffic(2, 0.05, days=True),
+    Traffic(2, 0.05, late=True),
+    Traffic(2, 0.1, heavy=True, bursts=True, days=True, late=True),
+)  # fmt: skip
 
 
 def false_rollbacks(runs: int, seed: int) -> list[dict[str, Any]]:
-    """A/A rollouts from 1 to 100 % that are taken back, by requests a user and their correlation."""
+    """A/A rollouts from 1 to 100 % that any guardrail takes back, by traffic."""
     rows = []
-    for asks, icc in ((2, 0.05), (10, 0.1), (10, 0.3)):
-        rng = np.random.default_rng([seed, asks, int(icc * 100)])
-        users, taken = Users(rng, asks, icc), {"deployed": 0, "first": 0}
-        for _ in track(range(runs), description=f"A/A rollouts, {asks} a user", transient=True):
-            out = {"deployed": False, "first": False}
-            for steps in rollout(users, (0.05, 0.05), per_look=10):
-                out["deployed"] = out["deployed"] or deployed(users, steps)
-                out["first"] = out["first"] or first(asks, steps)
-            for rule, gone in out.items():
-                taken[rule] += gone
-        rows.append({"asks": asks, "icc": icc, **{rule: n / runs for rule, n in taken.items()}})
+    for number, traffic in enumerate(CASES):
+        rng, taken = np.random.default_rng([seed, number]), {"deployed": 0, "first": 0}
+        drawn_of = runs if number < MAIN else max(1, runs // 4)
+        for _ in track(range(drawn_of), description=f"A/A rollouts, {traffic.words}", transient=True):
+            sums = even_rollout(rng, traffic)
+            taken["deployed"] += harm_at(RAILS, sums) is not None
+            taken["first"] += first_at(sums[KPI]) is not None
+        told = {"asks": traffic.asks, "icc": traffic.icc, "base": traffic.base, "traffic": traffic.words}
+        rows.append({"runs": drawn_of, **told, **{rule: n / drawn_of for rule, n in taken.items()}})
     return rows
 
 
 def caught(runs: int, seed: int) -> list[dict[str, Any]]:
     """Requests of a worse candidate, at one in five, until it is taken back: by base rate and points lost."""
-    rows, asks, per_look = [], 2, 5
-    for base, points in ((0.05, 0.1), (0.05, 0.03), (0.01, 0.03), (0.1, 0.03), (0.3, 0.1)):
+    rows, traffic, per_look, most = [], Traffic(2, 0.05), 5, 8_000
+    looks = most // (per_look * traffic.asks)
+    users = np.stack([np.full(looks, 4.0 * per_look), np.full(looks, float(per_look))], axis=1)
+    cases = [(base, points) for base in (0.05, 0.01, 0.1, 0.3) for points in (0.1, 0.03)]
+    for base, points in cases:
         rng = np.random.default_rng([seed, int(base * 100), int(points * 100)])
-        users = Users(rng, asks, 0.05)
-        ends = {"deployed": [math.inf] * runs, "first": [math.inf] * runs}
-        for run in track(range(runs), description=f"{points:.0%} worse than {base:.0%}", transient=True):
-            sums = np.zeros((2, 3))
-            for look in range(1, 6_000 // (per_look * asks) + 1):
-                sums[0] += users.sums(4 * per_look, base)
-                sums[1] += users.sums(per_look, base + points)
-                for rule, gone in (("deployed", deployed(users, [sums])), ("first", first(asks, [sums]))):
-                    if gone:
-                        ends[rule][run] = min(ends[rule][run], look * per_look * asks)
-                if max(ends["deployed"][run], ends["first"][run]) < math.inf:
-                    break
+        rates = np.stack([np.full(looks, base), np.full(looks, base + points)], axis=1)
+        ends: dict[str, list[float]] = {"deployed": [], "first": []}
+        for _ in track(range(runs), description=f"{points:.0%} worse than {base:.0%}", transient=True):
+            sums = by_step(drawn(rng, traffic, users, rates), np.zeros(looks, dtype=np.int64))
+            for rule, look in (("deployed", harm_at(RAILS, {KPI: sums})), ("first", first_at(sums))):
+                ends[rule].append(math.inf if look is None else (look + 1) * per_look * traffic.asks)
         rows += [
             {"rule": rule, "base": base, "worse": points, **{f"p{q}": _quantile(found, q) for q in (50, 95)}}
             for rule, found in ends.items()
         ]
     return rows
+
+
+def paired(runs: int, seed: int) -> list[dict[str, Any]]:
+    """Prompts until 3 points fewer replies pass a check: both versions asked on each, and each asked on half of them.
+
+    Both differ on `apart` of the prompts by chance alone, each way half; what is worse comes on top.
+    """
+    rows, points, base, per_look, looks = [], 0.03, 0.1, 10, 1_000
+    for apart in (0.02, 0.1):
+        rng = np.random.default_rng([seed, 5, int(apart * 100)])
+        one, two = [], []
+        for _ in track(range(runs), description="paired", transient=True):
+            lost = rng.binomial(per_look, apart / 2 + points, looks).cumsum()
+            won = rng.binomial(per_look, apart / 2, looks).cumsum()
+            one.append(_paired_end(lost, won, np.arange(1, looks + 1) * per_look))
+            users = np.full((looks, 2), per_look / 2)
+            rates = np.stack([np.full(looks, base), np.full(looks, base + points)], axis=1)
+            sums = by_step(drawn(rng, Traffic(1, 0.05), users, rates), np.zeros(looks, dtype=np.int64))
+            look = harm_at(RAILS, {KPI: sums})
+            two.append(math.inf if look is None else (look + 1.0) * per_look)
+        rows.append({
+            "worse": points, "apart": apart, "base": base,
+            "one_prompt": {f"p{q}": _quantile(one, q) for q in (50, 95)},
+            "own_prompts": {f"p{q}": _quantile(two, q) for q in (50, 95)},
+        })  # fmt: skip
+    return rows
+
+
+def _paired_end(lost: NDArray[np.int64], won: NDArray[np.int64], n: NDArray[np.int64]) -> float:
+    """Prompts until the mean difference lies above 0; a user each, and 20 discordant prompts at the least."""
+    mean = (lost - won) / n
+    error = np.sqrt(np.maximum(0.0, ((lost + won) / n - mean * mean) / (n - 1)))
+    x = 4 * n * _rho2()
+    multiple = np.sqrt(2 * (x + 1) / x * np.log1p(np.sqrt(x + 1) / (ALPHA / len(RAILS)) / 2))
+    harm = (lost + won >= 20) & (mean > multiple * error)
+    return float(n[harm.argmax()]) if harm.any() else math.inf
+
+
+def _rho2() -> float:
+    log = math.log(2 * ALPHA / len(RAILS))
+    return (-2 * log + math.log(1 - 2 * log)) / PLANNED
+
+
+def page(report: Mapping[str, Any], table: Callable[[list[tuple[str, ...]], tuple[str, ...]], str]) -> list[str]:
+    """What the page of benchmarks says of rollouts."""
+    return [
+        "A canary's guardrails, all of them together, beside the rule of the first loop (three standard errors on "
+        "requests, on abnormal ends alone). A/A rollouts of four steps from 1 to 100 %, 100 looks, that are taken back "
+        "by chance:",
+        table([(f"{row['runs']:,}", str(row["asks"]), f"{row['icc']:g}", f"{row['base']:.0%}", row["traffic"],
+                f"{row['deployed']:.3f}", f"{row['first']:.3f}") for row in report["false_rollbacks"]],
+              ("rollouts", "requests a user", "correlation of a user's requests", "failures", "traffic", "deployed",
+               "first loop")),
+        "Heavy users are a tenth that sends half. Bursts are three spans of four looks in which 30 % fail, or are "
+        "slow, on both sides. In a day's cycle the number of users rises and falls by half, and in the busy half they "
+        "fail half as often again. Late KPIs come ten looks after their reply on average, in the same step.",
+        "Requests of a worse candidate until it is taken back, four stable ones beside each, two a user:",
+        table([(f"{row['base']:.0%}", f"{100 * row['worse']:.0f} points", row["rule"],
+                *(_told(row[q]) for q in ("p50", "p95"))) for row in report["caught"]],
+              ("failures of the stable version", "worse by", "rule", "median", "95 %")),
+        "Prompts until a candidate whose replies pass a check 3 points less often is taken back, 10 % failing before: "
+        "both versions asked on each (not deployed; twice the copies), or each version on half of them:",
+        table([(f"{row['apart']:.0%}", *(_told(row[how][q]) for how in ("one_prompt", "own_prompts")
+                                        for q in ("p50", "p95"))) for row in report["paired"]],
+              ("prompts on which the two differ by chance", "one prompt, median", "95 %", "own prompts, median",
+               "95 %")),
+    ]  # fmt: skip
+
+
+def _told(value: float | None) -> str:
+    return "never" if value is None else f"{value:,.0f}"
 
 
 def _quantile(found: list[float], q: int) -> float | None:

@@ -23,15 +23,14 @@ from ab.sequential.effects import OUTCOMES, Side, effect
 from ab.sequential.judging import judge
 from ab.sequential.planning import plan
 from ab.sequential.sample_ratio import ALARM, p_sequential
-from bench.rollouts import caught, false_rollbacks
-from bench.simulating import simulate
+from bench.rollouts import caught, false_rollbacks, paired
+from bench.simulating import Floats, simulate
 
 LOOKS = 10_000
 EVERY = 4
 """Units between two looks."""
 ALPHA = 0.05
 ASKED = Primary(kpi="k", test="two_sided")
-Floats = NDArray[np.float64]
 
 
 class Simulated:
@@ -190,7 +189,7 @@ def sample_ratio(runs: int, seed: int) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[int, int], Any]] = {
     "peeking": peeking, "power": power, "clustered": clustered, "sample_ratio": sample_ratio,
-    "false_rollbacks": false_rollbacks, "caught": caught,
+    "false_rollbacks": false_rollbacks, "caught": caught, "paired": paired,
 }  # fmt: skip
 
 
@@ -205,7 +204,7 @@ def show(report: dict[str, Any]) -> None:
         errors = (f"{row['error']:.3f}", f"{row['naive']:.3f}")
         table.add_row(f"{row['base']:g}", shares, f"{row['effect']:g}", *errors)
     Console().print(table)
-    for name in ("power", "clustered", "sample_ratio", "false_rollbacks", "caught"):
+    for name in ("power", "clustered", "sample_ratio", "false_rollbacks", "caught", "paired"):
         Console().print(name.replace("_", " "), report[name])
 
 

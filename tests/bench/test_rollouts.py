@@ -5,15 +5,50 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.rollouts import Users, caught, false_rollbacks
+from bench.rollouts import EVEN, KPI, SENT, Traffic, caught, drawn, even_rollout, false_rollbacks, paired
+
+FLAT = np.full((40, 2), 500.0)
 
 
 def test_users_fail_at_the_rate_and_with_the_correlation_asked_for() -> None:
-    counts = Users(np.random.default_rng(1), asks=10, icc=0.3).sums(20_000, 0.05)
-    n, total, squares = counts
-    assert total / n / 10 == pytest.approx(0.05, rel=0.05)
-    variance = squares / n - (total / n) ** 2
+    sums = drawn(np.random.default_rng(1), Traffic(10, 0.3), FLAT, np.full((40, 2), 0.05))
+    n, x, y, xx, xy, yy, shown, missed = sums.sum(axis=(0, 1))
+    assert (n, y, yy, xy) == (40_000, 400_000, 4_000_000, 10 * x)
+    assert x / y == pytest.approx(0.05, rel=0.05)
+    variance = xx / n - (x / n) ** 2
     assert variance == pytest.approx(10 * 0.05 * 0.95 * (1 + 9 * 0.3), rel=0.05)
+    assert 0 < shown < missed < n
+
+
+def test_similarities_have_the_mean_and_the_spread_of_users_asked_for() -> None:
+    sums = drawn(np.random.default_rng(1), Traffic(4, 0.5), FLAT, FLAT, EVEN)
+    n, x, _, xx, *_ = sums.sum(axis=(0, 1))
+    assert x / n == pytest.approx(4 * 0.8, rel=0.01)
+    assert xx / n - (x / n) ** 2 == pytest.approx(4 * 0.03 * (1 + 3 * 0.5), rel=0.05)
+
+
+def test_heavy_users_are_a_tenth_and_send_half() -> None:
+    sums = drawn(np.random.default_rng(1), Traffic(2, 0.1, heavy=True), FLAT, np.full((40, 2), 0.05))
+    n, _, y, *_ = sums.sum(axis=(0, 1))
+    assert y == pytest.approx(n * (0.9 * 2 + 0.1 * 18), rel=0.05)
+
+
+def test_late_kpis_are_the_same_users_whose_outcome_comes_later() -> None:
+    users, rates = np.full((100, 2), 50.0), np.full((100, 2), 0.2)
+    cases = (Traffic(2, 0.05), Traffic(2, 0.05, late=True))
+    first, then = (drawn(np.random.default_rng(2), one, users, rates, SENT) for one in cases)
+    assert (first[..., 0] == then[..., 0]).all()
+    shown = [sums[:24, :, 6].sum(axis=1).cumsum() for sums in (first, then)]
+    assert (shown[1] <= shown[0]).all()
+    assert shown[1][5] < 0.7 * shown[0][5]
+
+
+def test_each_side_of_a_rollout_has_the_share_of_its_step() -> None:
+    sums = even_rollout(np.random.default_rng(3), Traffic(2, 0.05, bursts=True, days=True))
+    old, new = sums[KPI][:, -1, :, 0].T
+    assert new / (new + old) == pytest.approx([0.01, 0.05, 0.25, 0.9], rel=0.2)
+    assert set(sums) > {"exact", "latency_p99", SENT}
+    assert sums["exact"][0, -1, 0, 1] / sums["exact"][0, -1, 0, 2] > 0.7
 
 
 def test_by_user_equal_candidates_stay_and_by_request_they_do_not() -> None:
@@ -23,6 +58,11 @@ def test_by_user_equal_candidates_stay_and_by_request_they_do_not() -> None:
 
 
 def test_worse_candidates_are_caught_within_their_bounds() -> None:
-    found = {(row["base"], row["worse"]): row for row in caught(8, seed=3) if row["rule"] == "deployed"}
+    found = {(row["base"], row["worse"]): row for row in caught(20, seed=3) if row["rule"] == "deployed"}
     assert found[0.05, 0.1]["p95"] <= 600
     assert found[0.05, 0.03]["p95"] <= 4_000
+
+
+def test_both_versions_on_one_prompt_need_far_fewer_prompts() -> None:
+    for row in paired(20, seed=3):
+        assert 3 * row["one_prompt"]["p50"] < row["own_prompts"]["p50"]

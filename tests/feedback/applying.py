@@ -21,12 +21,12 @@ LEASE, FIELD, APPLIED = "us:lease", "t:0", "us:applied"
 class Applier:
     """Applies to the Redis at `url`; `kpis` reads what came of it."""
 
-    def __init__(self, url: str, config: KpisConfig | None = None) -> None:
+    def __init__(self, url: str, config: KpisConfig | None = None, spool: str = "spool") -> None:
         self.client = connect(url)
         self.kpis = KpiStore(self.client)
         self.config = config or KpisConfig()
         self._script = self.client.register_script(source("staging", "rows", "targets", "effects"))
-        self._number = 0
+        self._spool, self._number = spool, 0
         self.client.set(LEASE, "owner")
 
     def commands(self, batch: Sequence[list[list[Any]]]) -> tuple[int, int, str]:
@@ -34,7 +34,7 @@ class Applier:
         rows = []
         for commands in batch:
             self._number += 1
-            rows.append([f"{self._number}-0", "spool", self._number, commands])
+            rows.append([f"{self._number}-0", self._spool, self._number, commands])
         arguments = ["owner", FIELD, json.dumps(rows), settings(KEYS, self.config)]
         applied, faulty, why = self._script([LEASE, KEYS.cursors, APPLIED, KEYS.counters], arguments)
         return int(applied), int(faulty), why.decode()

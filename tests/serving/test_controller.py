@@ -30,14 +30,13 @@ from tests.waiting import eventually
 
 def count(control: Control, version: str, replies: int) -> None:
     """What the workers would have counted of a version."""
-    side = [on(version, n) for n in range(replies)]
-    Applier(control.redis_url).events(side)
+    Applier(control.redis_url).events([on(version, n, new=True) for n in range(replies)])
 
 
-def on(version: str, n: int) -> Exchange:
-    """A good reply to a user of the candidate, in its first step."""
-    rollout = trial(version, 0, new=True)
-    return exchange(n, unit=f"u{n}", arm="student", assigned="student", version=version, rollout=rollout)
+def on(candidate: str, n: int, *, new: bool, status: int = 200) -> Exchange:
+    """A reply to a user of one side of a canary, in its first step."""
+    rollout, version = trial(candidate, 0, new=new), candidate if new else "v2"
+    return exchange(n, unit=f"u{n}", arm="student", version=version, rollout=rollout, status=status)
 
 
 @pytest.fixture(autouse=True)
@@ -225,6 +224,29 @@ def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(contr
     assert next(v for v in listed if v["version"] == version)["decided_by"] == "exposures"
     assert FileAuditLog(control.state.audit).verify().entries > 0
     assert json.loads(control.understudy("rounds", "show", "--json").stdout)["id"] == 1
+
+
+def test_a_candidate_that_fails_its_users_is_taken_back_and_says_between_what_bounds(control: Control) -> None:
+    """Sums of users in Redis, a controller that looks at them, and what its records say."""
+    live = control.status().live.student
+    version = round_at_gate(control.state, 0.3, 0.0, True)
+    eventually(lambda: (rollout := control.status().rollout) is not None and rollout.step == 0)
+    good = [on(version, n, new=False) for n in range(60)]
+    workers = Applier(control.redis_url, spool="of those users")
+    workers.events(good)
+    eventually(lambda: (now := control.status().rollout) is not None and now.guardrails["error_rate"].users == [60, 0])
+    assert control.status().live.student == live
+    workers.events([on(version, 100 + n, new=True, status=503) for n in range(12)])
+    eventually(lambda: control.status().rollout is None)
+    assert control.status().live.student == live
+    told = next(one for one in control.call("GET", "/rollouts").json()["rollouts"] if one["version"] == version)
+    assert (told["state"], told["decided_by"]) == ("rolled_back", "guardrail")
+    assert told["history"][-1]["why"].startswith(
+        "error_rate 1.000 of 12 users against 0.000 of 60: worse by at least 0."
+    )
+    page = control.understudy("versions", version).stdout
+    row = next(line.split() for line in page.splitlines() if line.startswith("error_rate"))
+    assert (row[:4], row[-1]) == (["error_rate", "0.000", "1.000", "60/12"], "harm")
 
 
 def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(

@@ -52,6 +52,13 @@ def test_a_stream_and_a_plain_reply_are_captured_alike(serve: Serve, engine: Mak
     assert plain.id != streamed.id
 
 
+def test_an_event_says_on_which_side_of_a_canary_its_unit_is_and_what_is_slow() -> None:
+    decision = replace(DECISION, rollout="v3:1:new", slow_after=0.75, fell_back=True)
+    found = assemble(replace(RAW, decision=decision))
+    assert (found.rollout, found.slow_after, found.fell_back) == ("v3:1:new", 0.75, True)
+    assert (assemble(RAW).rollout, assemble(RAW).slow_after, assemble(RAW).fell_back) == (None, None, False)
+
+
 def test_the_captured_text_is_what_the_client_sent(serve: Serve, engine: Make) -> None:
     running = serve(document({"teacher": engine("teacher")}))
     running.client.chat("<|end|> hello")
