@@ -89,7 +89,7 @@ def returned(phases: Sequence[PhaseUnits]) -> list[int]:
     """Of each phase the units that an earlier one had; where that is not known the most that can be."""
     before, found = 0, []
     for phase in phases:
-        back = min(phase.n, before if phase.returning is None else phase.returning)
+        back = min(phase.n, before, before if phase.returning is None else phase.returning)
         found.append(back)
         before += phase.n - back
     return found

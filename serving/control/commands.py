@@ -18,6 +18,7 @@ from ab.files import read_experiment
 from serving.control import printing
 from serving.control.client import Admin
 from serving.control.pages import experiment as experiment_pages
+from serving.control.pages.plot import plot
 from serving.control.pages.results import results_page
 from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
@@ -185,6 +186,7 @@ def experiment(argv: list[str]) -> int:
     made = _parser("experiment", about, "experiment apply docs/experiment.yaml")
     made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
     made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
+    made.add_argument("--plot", type=Path, metavar="FILE.png", help="results: draw the effect and its interval, too")
     options = _spoken(made).parse_args(argv)
     if options.action != "list" and not options.name:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
@@ -202,6 +204,8 @@ def experiment(argv: list[str]) -> int:
     if options.action == "show":
         return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, experiment_pages.experiment)
     answer = admin.get(f"/experiments/{options.name}/results")
+    if options.plot:
+        plot(ExperimentResultsReply.model_validate(answer), options.plot)
     return _show(options, answer, ExperimentResultsReply, results_page)
 
 
