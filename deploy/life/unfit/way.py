@@ -77,7 +77,7 @@ def missing(steps: Sequence[WayStep], config: GateConfig) -> Missing:
     wanted, rows = config.fit_agreement, config.fit_rows
     if not better:
         none = "no round has made it better yet, so nothing says how long it takes"
-        return Missing(wanted, rows, None, None, f"{wanted:.2f} of the teacher's tokens are asked for; {none}")
+        return Missing(wanted, rows, None, None, f"{wanted:.2f} of the teacher's tokens; {none}")
     last, latest = better[-1], better[-LATEST:]
     lacks = [f"{wanted - last.lower:.2f} of the teacher's tokens"] if last.lower < wanted else []
     lacks += [f"{rows - last.n} held-out prompts"] if last.n < rows else []
