@@ -27,7 +27,7 @@ from rich.console import Console
 from bench.real import models_of, serving
 from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, lengths
 from bench.real.exam import RealExam
-from bench.real.prompts import apart, drawn, instructions, of_dialogues
+from bench.real.prompts import INSTRUCTIONS, apart, data_folder, drawn, instructions, of_dialogues
 from bench.real.replies import KeptReplies
 from bench.real.telling import show
 from deploy.life.config import GateConfig
@@ -80,6 +80,9 @@ def learn(
     replies = KeptReplies(state.root.parent / "replies.jsonl", registry.path(versions[0]), encoder)
     judge = of_dialogues(options.judge, encoder, options.longest)
     train = apart(of_dialogues(options.train, encoder, options.longest), judge)
+    if not instructions(encoder, options.longest):
+        told = f"no general slice: {data_folder()} holds no {INSTRUCTIONS}; UNDERSTUDY_DATA names the folder that does"
+        Console(stderr=True).print(told, highlight=False, markup=False, soft_wrap=True)
     slices = {
         "dialogues": drawn(judge, options.judged, "judged"),
         "general": drawn(instructions(encoder, options.longest), options.judged, "judged"),
