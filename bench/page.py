@@ -211,7 +211,7 @@ def rounds(report: Report) -> str:
         table(list(notes.items()), ("recipe", "what it sets")),
         f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "
         "which had other work; the number of steps is fixed, so that this changes no figure. Not run: rounds of five "
-        "minutes, three seeds, and the recipes that are not in the table.",
+        "minutes, 1,000 judged prompts, other seeds, and the recipes that are not in the table; LoRA is not built.",
     ])  # fmt: skip
 
 

@@ -113,6 +113,13 @@ def hidden_states(model: Any, tokens: Tensor) -> Tensor:
     return states
 
 
+def layer_states(model: Any, tokens: Tensor) -> tuple[Tensor, ...]:
+    """States (n, length, d) after each layer; the last are those before the head."""
+    found = model.get_decoder()(input_ids=tokens, use_cache=False, output_hidden_states=True)
+    states: tuple[Tensor, ...] = found.hidden_states[1:]
+    return states
+
+
 def reply_positions(spans: Sequence[tuple[int, int]], width: int) -> list[int]:
     """Flat indices, in a batch padded to `width`, of the states that predict tokens start..end-1 of each text."""
     return [row * width + at - 1 for row, (start, end) in enumerate(spans) for at in range(start, end)]

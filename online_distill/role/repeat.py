@@ -27,7 +27,7 @@ from online_distill.role.stages.export import export_weights
 from online_distill.teacher.targets import load_all
 from online_distill.train.checkpoint import weights_digest
 from online_distill.train.learner import Taken
-from online_distill.train.plan import data_digest, read_plan
+from online_distill.train.plan import data_digest, read_plan, recipe_of
 from online_distill.train.recipe import Recipe
 from online_distill.train.repeat import first_difference, repeat
 from online_distill.train.trajectory import TRAJECTORY, read_trajectory
@@ -121,7 +121,7 @@ def read_round(rounds: RoundStore, number: int) -> RecordedRound:
         raise Conflict(f"round {number} was trained by a release that did not write down how; begin a new one")
     distil = rounds.folder(number, "distil")
     steps, _ = read_trajectory(distil / TRAJECTORY)
-    recipe = Recipe(**read_plan(distil).recipe)
+    recipe = recipe_of(read_plan(distil))
     return RecordedRound(this, rounds.folder(number, "score"), distil, recipe, steps)
 
 

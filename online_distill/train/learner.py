@@ -19,11 +19,12 @@ from online_distill.losses.buckets import teacher_buckets
 from online_distill.losses.coarse import coarse_loss
 from online_distill.losses.usable import faults
 from online_distill.teacher.targets import Scored
-from online_distill.train.order import is_replay, mean_weight
+from online_distill.train.order import counted, is_replay, mean_weight
 from online_distill.train.parent import with_parent
 from online_distill.train.recipe import Recipe
 from online_distill.train.screen import screened
 from online_distill.train.weights.average import Average
+from online_distill.train.weights.hold import Hold
 from online_distill.train.weights.pull import Pull
 
 
@@ -69,6 +70,7 @@ class Learner:
         self.model = models.load(folder, self.device).train()
         self._recipe, self._mean_weight = recipe, mean_weight
         self._pull, self._average = Pull(self.model, recipe.pull), Average(self.model, recipe.ema)
+        self._hold = Hold(self.model, recipe.hold)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
         groups = [
@@ -86,17 +88,19 @@ class Learner:
     def loss(self, items: Sequence[Scored]) -> tuple[Tensor, float, int]:
         """(loss to differentiate, unweighted nats a token, reply tokens) of one batch.
 
-        Each row of the sum has its sample's weight, once; the divisor is the number of tokens times the mean
-        weight of the whole set, so a weight of 3 counts three times one of 1 in every batch. Rows that cannot be
-        learned from (see `faults`) count nowhere.
+        Each row of the sum has its sample's weight, once, replay the recipe's as well; the divisor is the number of
+        tokens times the mean weight of the whole set, so a weight of 3 counts three times one of 1 in every batch.
+        Rows that cannot be learned from (see `faults`) count nowhere. To it comes how far replay's hidden states
+        have strayed (see `Hold`).
         """
         entries = self.model.config.vocab_size
         ids = torch.cat([torch.from_numpy(item.top.ids) for item in items]).to(self.device, torch.int64)
         top = torch.cat([torch.from_numpy(item.top.logprobs) for item in items]).to(self.device)
-        weights = torch.cat([torch.full((len(item.top.ids),), item.weight) for item in items]).to(self.device)
+        counts = [torch.full((len(item.top.ids),), counted(item, self._recipe)) for item in items]
+        weights = torch.cat(counts).to(self.device)
         sound = faults(ids, top, entries) == 0
         count = int(sound.sum())
-        hidden = self._hidden(items)
+        hidden, strayed = self._hidden(items)
         if count < len(hidden):
             hidden, ids, top, weights = hidden[sound], ids[sound], top[sound], weights[sound]
         total, rows = coarse_loss(
@@ -104,22 +108,30 @@ class Learner:
             kind=self._recipe.divergence, temperature=self._recipe.temperature, skew=self._recipe.skew,
             vocabulary=entries, dtype=torch.bfloat16,
         )  # fmt: skip
-        return total / (max(1, count) * self._mean_weight), float(rows.sum()) / max(1, count), count
+        loss = total / (max(1, count) * self._mean_weight) + self._recipe.hold * strayed
+        return loss, float(rows.sum()) / max(1, count), count
 
-    def _hidden(self, items: Sequence[Scored]) -> Tensor:
-        """Hidden states (reply tokens, d) before each reply token, in the order of the items.
+    def _hidden(self, items: Sequence[Scored]) -> tuple[Tensor, Tensor]:
+        """Hidden states (reply tokens, d) before each reply token, in the order of the items, and how far replay's
+        have strayed from the parent's.
 
         New rows and replay, of other lengths each, are padded apart where a step is put together from both.
         """
-        parts = [list(part) for _, part in groupby(items, is_replay)] if self._recipe.replay_share else [items]
-        return torch.cat([self._states(part) for part in parts])
+        apart = self._recipe.replay_share or self._recipe.hold
+        parts = [list(part) for _, part in groupby(items, is_replay)] if apart else [items]
+        states, strayed = zip(*map(self._states, parts), strict=True)
+        return torch.cat(states), sum(strayed, torch.zeros((), device=self.device))
 
-    def _states(self, items: Sequence[Scored]) -> Tensor:
+    def _states(self, items: Sequence[Scored]) -> tuple[Tensor, Tensor]:
         tokens = models.pad([item.tokens.tolist() for item in items], self.device)
         spans = [(item.start, len(item.tokens)) for item in items]
         at = torch.tensor(models.reply_positions(spans, tokens.shape[1]), device=self.device)
         with self._autocast():
-            return models.hidden_states(self.model, tokens).flatten(0, 1)[at]
+            states = models.layer_states(self.model, tokens)
+            strayed = torch.zeros((), device=self.device)
+            if self._recipe.hold and is_replay(items[0]):
+                strayed = self._hold.strayed(states, tokens, [end for _, end in spans])
+        return states[-1].flatten(0, 1)[at], strayed
 
     def nats(self, items: Sequence[Scored]) -> float:
         """Unweighted nats a reply token under the weights as they are; nothing changes."""

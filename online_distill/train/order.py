@@ -23,6 +23,11 @@ def is_replay(item: Scored) -> bool:
     return item.weight <= REPLAY_WEIGHT
 
 
+def counted(item: Scored, recipe: Recipe) -> float:
+    """How much a row counts: by its own weight, and replay by the recipe's as well."""
+    return item.weight * (recipe.replay_weight if is_replay(item) else 1.0)
+
+
 def epoch_batches(lengths: Sequence[int], batch_tokens: int, seed: int | str, epoch: int) -> list[list[int]]:
     """Indices of one epoch in shuffled batches of similar length; each sample exactly once."""
     rng = random.Random(f"{seed}/{epoch}")
@@ -85,5 +90,5 @@ def mean_weight(items: Sequence[Scored], recipe: Recipe) -> float:
     total = 0.0
     for share, chosen in parts_of(items, recipe.replay_share):
         rows = sum(len(items[i].top.ids) for i in chosen)
-        total += share * sum(items[i].weight * len(items[i].top.ids) for i in chosen) / rows
+        total += share * sum(counted(items[i], recipe) * len(items[i].top.ids) for i in chosen) / rows
     return total

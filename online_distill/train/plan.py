@@ -15,6 +15,8 @@ from online_distill.train.recipe import Recipe
 from understudy.files import read_json, write_json
 
 PLAN = "plan.json"
+FORMER = {"replay_weight": 1.0, "hold": 0.0}
+"""What a recipe without these keys, of an earlier release, did."""
 
 
 class RunPlan(BaseModel):
@@ -66,6 +68,11 @@ def make_plan(folder: Path, items: Sequence[Scored], recipe: Recipe) -> RunPlan:
     plan = RunPlan(data=data, recipe=settings, anew=anew)
     write_json(folder / PLAN, plan.model_dump(mode="json"))
     return plan
+
+
+def recipe_of(plan: RunPlan) -> Recipe:
+    """The recipe of a stored plan, of an earlier release, too."""
+    return Recipe(**{**FORMER, **plan.recipe})
 
 
 def read_plan(folder: Path) -> RunPlan:

@@ -29,7 +29,7 @@ class Recipe(Section):
     """Of AdamW."""
     warmup_steps: int = Field(default=10, ge=0)
     """Steps in which the learning rate rises."""
-    clip_norm: float = Field(default=1.0, gt=0)
+    clip_norm: float = Field(default=0.25, gt=0)
     """Longest gradient; a longer one is scaled down."""
     batch_tokens: int = Field(default=768, gt=0)
     """Padded tokens in one step."""
@@ -47,6 +47,13 @@ class Recipe(Section):
     """Decay of the average of the weights that becomes the candidate; 0: the last weights do."""
     replay_share: float = Field(default=0.5, ge=0, lt=1)
     """Of the tokens of every step, replay (rows of weight 1); 0: rows come as often as there are of them."""
+    replay_weight: float = Field(default=9.0, gt=0)
+    """How much a row of replay counts, beside hard rows that count by their own weight, which is 3 as a rule."""
+    hold: float = Field(default=0.6, ge=0)
+    """How much replay's hidden states are held to the parent's, at each layer and token; 0: not at all.
+
+    Needs a copy of the parent beside the student, and another pass of replay through it at each step.
+    """
     parent_share: float = Field(default=0.0, ge=0, lt=1)
     """Of the targets of replay, the parent's own distribution: a KL to the parent; 0: the teacher's alone."""
     seed: int = 0

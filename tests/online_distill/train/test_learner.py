@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from online_distill import models
 from online_distill.teacher.targets import Scored, TopK
 from online_distill.train.learner import Learner
+from online_distill.train.weights.hold import Hold
 from tests.online_distill.train.targets import random_targets
 from tests.online_distill.world import quick_config
 
@@ -21,7 +23,7 @@ BROKEN = 5
 
 @pytest.fixture
 def learner(student: Path) -> Learner:
-    return Learner(student, quick_config().recipe, mean_weight=1.0)
+    return Learner(student, quick_config(replay_weight=1.0).recipe, mean_weight=1.0)
 
 
 def with_rows(item: Scored, ids: object = None, logprobs: object = None) -> Scored:
@@ -111,3 +113,26 @@ def test_parts_that_are_padded_apart_give_the_same_loss(student: Path) -> None:
     )
     assert apart[0].item() == pytest.approx(together[0].item(), rel=1e-3)
     assert apart[1:] == (pytest.approx(together[1], rel=1e-3), together[2])
+
+
+def test_replay_is_held_to_the_parents_states_and_hard_rows_are_not(student: Path) -> None:
+    def strayed(hold: float, weight: float) -> float:
+        items, learner = random_targets(4, weight=weight), Learner(student, quick_config(hold=hold).recipe, 1.0)
+        for _ in range(4):
+            learner.step(items, 1.0, 0.0)
+        tokens = models.pad([item.tokens.tolist() for item in items], learner.device)
+        states = models.layer_states(learner.model, tokens)
+        return Hold(models.load(student), 1.0).strayed(states, tokens, [len(item.tokens) for item in items]).item()
+
+    assert strayed(100.0, weight=1.0) < 0.8 * strayed(0.0, weight=1.0)
+    assert strayed(100.0, weight=3.0) == strayed(0.0, weight=3.0)
+
+
+def test_replay_counts_by_the_recipes_weight_and_its_own(student: Path) -> None:
+    [item] = random_targets(1)
+    light, heavy = (
+        Learner(student, quick_config(replay_weight=weight).recipe, mean_weight=1.0) for weight in (1.0, 2.5)
+    )
+    assert heavy.loss([item])[0].item() == pytest.approx(2.5 * light.loss([item])[0].item(), rel=1e-5)
+    [hard] = random_targets(1, weight=3.0)
+    assert heavy.loss([hard])[0].item() == light.loss([hard])[0].item()

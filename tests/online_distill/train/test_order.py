@@ -50,9 +50,12 @@ def test_a_share_of_rows_that_are_not_there_changes_nothing() -> None:
 
 def test_an_epoch_and_a_weight_are_those_of_the_mix() -> None:
     total = sum(len(item.tokens) for item in ITEMS)
-    plain, mixed = quick_config(replay_share=0.0).recipe, quick_config(replay_share=0.5, batch_tokens=1024).recipe
+    plain, mixed = (
+        quick_config(replay_weight=1.0, replay_share=share, batch_tokens=1024).recipe for share in (0.0, 0.5)
+    )
     assert epoch_tokens(ITEMS, plain)[0] == total
     assert epoch_tokens(ITEMS, mixed)[0] == 2 * sum(len(item.tokens) for item in ITEMS[:20])
     assert mean_weight(ITEMS, mixed) == 2.0
+    assert mean_weight(ITEMS, mixed.model_copy(update={"replay_weight": 3.0})) == 3.0
     rows = [len(item.top.ids) for item in ITEMS]
     assert mean_weight(ITEMS, plain) == pytest.approx((3 * sum(rows[:20]) + sum(rows[20:])) / sum(rows))

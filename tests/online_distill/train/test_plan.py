@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from online_distill.train.plan import RunPlan, data_digest, make_plan, why_anew
+from online_distill.train.plan import RunPlan, data_digest, make_plan, recipe_of, why_anew
 from online_distill.train.recipe import Recipe
 from tests.online_distill.train.targets import random_targets
 from tests.online_distill.world import quick_config
@@ -21,6 +21,14 @@ def test_a_plan_holds_while_recipe_and_targets_do() -> None:
     recipe = Recipe()
     assert why_anew(plan(recipe), "d1", recipe.model_dump(mode="json")) == ""
     assert why_anew(plan(recipe), "d2", recipe.model_dump(mode="json")) == "the targets are others"
+
+
+def test_a_plan_of_an_earlier_release_is_repeated_as_it_was_trained() -> None:
+    now = Recipe(hold=2.0, replay_weight=5.0)
+    assert recipe_of(plan(now)) == now
+    stored = {key: value for key, value in now.model_dump().items() if key not in ("hold", "replay_weight")}
+    former = recipe_of(RunPlan(data="d1", recipe=stored))
+    assert (former.hold, former.replay_weight) == (0.0, 1.0)
 
 
 OTHER = {
