@@ -33,5 +33,5 @@ class Hold:
         real = torch.arange(tokens.shape[1], device=tokens.device) < ends
         with torch.no_grad():
             wanted = models.layer_states(self._parent, tokens)
-        pairs = [(now[real].float(), then[real].float()) for now, then in zip(states, wanted, strict=True)]
-        return torch.stack([(now - then).square().sum() / then.square().sum() for now, then in pairs]).mean()
+        pairs = [(own[real].float(), its[real].float()) for own, its in zip(states, wanted, strict=True)]
+        return torch.stack([(own - its).square().sum() / its.square().sum() for own, its in pairs]).mean()
