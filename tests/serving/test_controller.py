@@ -231,12 +231,12 @@ def test_a_candidate_that_fails_its_users_is_taken_back_and_says_between_what_bo
     live = control.status().live.student
     version = round_at_gate(control.state, 0.3, 0.0, True)
     eventually(lambda: (rollout := control.status().rollout) is not None and rollout.step == 0)
-    good = [on(version, n, new=False) for n in range(60)]
+    good = [on(version, 1000 + n, new=False) for n in range(60)]
     workers = Applier(control.redis_url, spool="of those users")
     workers.events(good)
     eventually(lambda: (now := control.status().rollout) is not None and now.guardrails["error_rate"].users == [60, 0])
     assert control.status().live.student == live
-    workers.events([on(version, 100 + n, new=True, status=503) for n in range(12)])
+    workers.events([on(version, 2000 + n, new=True, status=503) for n in range(12)])
     eventually(lambda: control.status().rollout is None)
     assert control.status().live.student == live
     told = next(one for one in control.call("GET", "/rollouts").json()["rollouts"] if one["version"] == version)
