@@ -1,6 +1,6 @@
 """docs/your-models.md, way 3, pasted: an API with a key teaches a student of one's own, and the key is nowhere.
 
-Real processes of every role; the API is played by a model of this machine, or at full counts by a real engine of vLLM.
+Real processes of every role; the API is played by a model of this machine.
 """
 
 from __future__ import annotations
