@@ -121,8 +121,13 @@ def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -
     )
     for model in ("teacher", "student"):
         eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
-    eventually(lambda: all(slot.ready for slot in settled.status().slots.values()), 120, "every slot")
-    assert not set(engines.values()) & {slot.pid for slot in settled.status().slots.values()}
+
+    def new() -> bool:
+        slots = settled.status().slots
+        return all(slot.ready and slot.pid != engines[name] for name, slot in slots.items())
+
+    eventually(new, 120, "new engines in every slot")
+    assert [post(settled.gateway, model).status_code for model in ("teacher", "student")] == [200, 200]
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:

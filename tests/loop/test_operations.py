@@ -96,7 +96,7 @@ def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, 
 
         def counted() -> bool:
             arms = json.loads(understudy(settled, "experiment", "results", "half", "--json").stdout)["arms"]
-            return {arm: row["exposures"] for arm, row in arms.items()} == wanted
+            return {arm: row["units"] for arm, row in arms.items()} == wanted
 
         eventually(counted, 60, f"{wanted} exposures")
     finally:

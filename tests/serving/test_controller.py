@@ -19,7 +19,6 @@ from deploy.rounds.store import FileRounds
 from deploy.routing.stores import open_routing
 from feedback.events import Exchange
 from feedback.kpis.names import trial
-from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from tests.deploy.fleet import register, round_at_gate
 from tests.feedback.applying import Applier
@@ -145,11 +144,12 @@ def test_experiments_apply_show_count_and_stop(control: Control, tmp_path: Path)
     file.write_text("id: student-25\nunti: user\n", "utf-8")
     refused = control.understudy("experiment", "apply", str(file))
     assert (refused.returncode, "did you mean `unit`" in refused.stderr) == (2, True)
-    client = redis.Redis.from_url(control.redis_url)
-    client.hset(f"{RedisKeys('us:').exposures}student-25", "student", 3)
+    asked = {"arm": "student", "assigned": "student", "experiment": "student-25"}
+    users = [exchange(3000 + n, unit=f"half {n}", session=f"half {n}", **asked) for n in range(3)]
+    Applier(control.redis_url, spool="of an experiment").events(users)
     results = control.call("GET", "/experiments/student-25/results").json()
-    assert results["decision"] == "not yet"
-    assert results["arms"]["student"]["exposures"] == 3
+    assert results["decision"] == "keep running"
+    assert results["arms"]["student"]["units"] == 3
     assert control.understudy("experiment", "stop", "student-25").returncode == 0
     assert "stopped" in control.understudy("experiment", "list").stdout
 

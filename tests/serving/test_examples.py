@@ -16,9 +16,12 @@ from understudy.commands import COMMANDS, Command
 
 ENDLESS = {"up", "serve", "engine", "worker", "train", "controller"}
 """Roles; their own tests start them with the words of their examples."""
-ELSEWHERE = {"bench", "replay", "rounds repeat", "doctor", "models check", "models import", "models cut", "init"}
-"""Measurements; what asks for a gateway or a finished round, or says what this machine lacks; and what asks for a
-model of one's own, which the test of their page brings."""
+ELSEWHERE = {
+    "bench", "replay", "rounds repeat", "doctor", "models check", "models import", "models cut", "init",
+    "experiment plan",
+}  # fmt: skip
+"""Measurements; what asks for a gateway, a finished round or figures of the past, or says what this machine lacks; and
+what asks for a model of one's own, which the test of their page brings."""
 
 
 def shown(command: Command, capsys: pytest.CaptureFixture[str]) -> list[str]:

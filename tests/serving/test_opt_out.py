@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.engines.findings import FILE as FINDINGS
 from feedback.kpis.store import KpiStore
 from feedback.store.connection import connect
 from feedback.store.server import RedisServer, free_port
@@ -26,6 +27,8 @@ ASKED = "the amber canoe waits behind lighthouse seventy"
 SAID = "琥珀色的独木舟停在第七十号灯塔后面"
 FIRST, LAST = "what else?", "and at last?"
 WHO = "somebody-who-opted-out"
+PROBES = f"state/registry/{FINDINGS}"
+"""What the teacher answers to the controller's own probes, and this one says the same to everybody."""
 PIECE = 12
 """Successive characters of which none may lie anywhere."""
 
@@ -102,6 +105,7 @@ def test_a_request_that_forbids_capture_leaves_no_trace(
         assert not opted_out or asked(teacher, ASKED) + asked(student, ASKED) == 4
     connect(own_redis.url).save()
     if opted_out:
-        assert traces(tmp_path, (ASKED, SAID, WHO)) == []
+        assert traces(tmp_path, (ASKED, WHO)) == []
+        assert set(traces(tmp_path, (SAID,))) <= {PROBES}
     teacher.stop()
     student.stop()

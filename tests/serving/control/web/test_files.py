@@ -23,6 +23,7 @@ from tests.feedback.applying import Applier
 from tests.serving.control.conftest import TOKEN
 from tests.serving.control.test_results import FILE, traffic
 from tests.serving.up.server import served
+from understudy.process.scratch import SHORT
 
 NEEDS = pytest.mark.skipif(
     not (shutil.which("chromedriver") and shutil.which("chromium")),
@@ -47,7 +48,7 @@ def test_the_charting_library_keeps_its_notice(admin: TestClient) -> None:
 
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
-    """Debian's Chromium without a window, which notes every request."""
+    """Debian's Chromium without a window, which notes every request; its socket's path has to be short."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
     for one in (
@@ -59,7 +60,7 @@ def browser() -> Iterator[webdriver.Chrome]:
     ):
         options.add_argument(one)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    with tempfile.TemporaryDirectory(prefix="c", ignore_cleanup_errors=True) as home:
+    with tempfile.TemporaryDirectory(prefix="understudy-", dir=SHORT, ignore_cleanup_errors=True) as home:
         places = {"HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
         service = webdriver.ChromeService(str(shutil.which("chromedriver")), env={**os.environ, **places})
         made = webdriver.Chrome(options, service)
