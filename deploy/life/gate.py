@@ -74,6 +74,16 @@ class GateDecision:
         return {**told, **self.figures}
 
 
+def unusable(evaluation: Evaluation, fingerprint: bool) -> list[Refusal]:
+    """Why no slot could serve the candidate, whatever it says."""
+    found = []
+    if not evaluation.candidate_finite:
+        found.append(Refusal("finite", "the candidate has weights that are not finite"))
+    if not fingerprint:
+        found.append(Refusal("fingerprint", f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"))
+    return found
+
+
 def decide(
     evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True, former: Former | None = None
 ) -> GateDecision:
@@ -83,12 +93,7 @@ def decide(
     this evaluation.
     """
     hard, general = evaluation.of("hard"), evaluation.of("general")
-    refusals: list[Refusal] = []
-    if not evaluation.candidate_finite:
-        refusals.append(Refusal("finite", "the candidate has weights that are not finite"))
-    if not fingerprint:
-        why = f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"
-        refusals.append(Refusal("fingerprint", why))
+    refusals = unusable(evaluation, fingerprint)
     refusals += _rows(len(hard), len(general), config)
     gain = gain_of(hard, config)
     lost, lost_facts = matched(general, exact), matched(general, facts)

@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 from ab.shares import Share
 from ab.summary import Stat
-from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
-from deploy.life.gate import LEAST, Refusal, few, gain_of, slice_figures
+from deploy.life.gate import LEAST, Refusal, few, gain_of, slice_figures, unusable
 
 FIT = "says the teacher's tokens as often as is asked for"
 FitnessEvent = Literal["gate_passed", "learned", "gate_failed"]
@@ -59,43 +58,36 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
     `live`: a version that went live meanwhile, beside which no child of an unfit student is judged.
     """
     general = evaluation.of("general")
-    gain, shown = gain_of(general, config), slice_figures(general, gain_of(general, config), config.alpha)
+    hard, gain = evaluation.of("hard"), gain_of(general, config)
     agreement = Stat.of([row.candidate.agreement for row in general])
     exact = Share(sum(row.candidate.exact for row in general), len(general))
     lower = agreement.mean - NormalDist().inv_cdf(1 - config.alpha) * agreement.error
-    unusable = _unusable(evaluation, fingerprint, live)
+    barred = unusable(evaluation, fingerprint)
+    if live:
+        barred.append(
+            Refusal("live", f"{live} is live by now, and a child of an unfit student is not compared with it")
+        )
     if len(general) < LEAST["general"]:
-        unusable.append(Refusal("rows", f"{len(general)} held-out general prompts, fewer than {LEAST['general']}"))
+        barred.append(Refusal("rows", f"{len(general)} held-out general prompts, fewer than {LEAST['general']}"))
     lacking = _lacking(len(general), lower, exact.interval(config.alpha)[0], config)
-    event: FitnessEvent = "gate_failed" if unusable else "gate_passed"
-    if not unusable and lacking:
+    event: FitnessEvent = "gate_failed" if barred else "gate_passed"
+    if not barred and lacking:
         event = "learned" if gain is not None and gain.lower > 0 else "gate_failed"
-    if event == "gate_failed" and not unusable and gain is not None:
+    if event == "gate_failed" and not barred and gain is not None:
         why = f"no better than its parent: agreement {gain.before:.3f} -> {gain.after:.3f}, at least {gain.lower:+.4f}"
         lacking = [Refusal("better", why)]
     figures = {
-        "general": shown,
-        "hard": slice_figures(evaluation.of("hard"), gain_of(evaluation.of("hard"), config), config.alpha),
+        "general": slice_figures(general, gain, config.alpha),
+        "hard": slice_figures(hard, gain_of(hard, config), config.alpha),
         "fitness": {
             "event": event, "n": len(general), "before": None if gain is None else gain.before,
             "agreement": agreement.mean, "lower": lower, "exact": exact.value, "wanted": config.fit_agreement,
             "wanted_exact": config.fit_exact, "wanted_rows": config.fit_rows,
         },
     }  # fmt: skip
-    counts = {name: len(evaluation.of(name)) for name in ("hard", "general")}
+    counts = {"hard": len(hard), "general": len(general)}
     said = few(counts["hard"], counts["general"], config) if event == "gate_passed" else ""
-    return Fitness(event, tuple(unusable or lacking), figures, counts, said)
-
-
-def _unusable(evaluation: Evaluation, fingerprint: bool, live: str) -> list[Refusal]:
-    found = []
-    if not evaluation.candidate_finite:
-        found.append(Refusal("finite", "the candidate has weights that are not finite"))
-    if not fingerprint:
-        found.append(Refusal("fingerprint", f"the candidate has no {FINGERPRINT_FILE}, so no slot could verify it"))
-    if live:
-        found.append(Refusal("live", f"{live} is live by now, and a child of an unfit student is not compared with it"))
-    return found
+    return Fitness(event, tuple(barred or lacking), figures, counts, said)
 
 
 def _lacking(n: int, agreement: float, exact: float, config: GateConfig) -> list[Refusal]:
