@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     console = Console(stderr=True, highlight=False)
 
     def bad_row(number: int, why: str) -> None:
-        console.print(f"{options.file}:{number}: skipped: {why}", markup=False, style="yellow")
+        console.print(f"{options.file}:{number}: skipped: {why}", markup=False, style="yellow", soft_wrap=True)
 
     if not options.file.is_file():
         raise UnderstudyError(f"{options.file} does not exist: give a JSONL file, plain or .gz, of rows with messages")

@@ -112,11 +112,11 @@ async def write_report(
         code = await measure(options.state, plan, stored, out, max(left, REPORT_SECONDS))
     if code != 0:
         why = f"the measurement failed (logs: report.log and questions.log in {options.state.logs})"
-        console.print(why, style="red", markup=False)
+        console.print(why, style="red", markup=False, soft_wrap=True)
         leave(options, failed(why, facts))
         return False
     ok = bool(read_json(out)["ok"])
-    console.print(f"report: {out}", markup=False)
+    console.print(f"report: {out}", markup=False, soft_wrap=True)
     return ok
 
 

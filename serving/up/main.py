@@ -92,7 +92,7 @@ class Up:
         ledger = Ledger(self._state.run)
         left = ledger.reap()
         if left:
-            self._console.print(f"ended what a killed run had left: {', '.join(left)}")
+            self._console.print(f"ended what a killed run had left: {', '.join(left)}", markup=False, soft_wrap=True)
         with Scratch(self._state).holding("up"):
             return await self._run(ledger)
 
@@ -204,7 +204,7 @@ class Lines:
         known = set(self._seen)
         for event in now.events:
             if event not in known:
-                self._console.print(event, markup=False)
+                self._console.print(event, markup=False, soft_wrap=True)
         self._seen = now.events
         if time.monotonic() - self._printed >= LINE:
             self._console.print(line(now), markup=False, soft_wrap=True)
