@@ -312,7 +312,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "outage-redis": (
         "The bus away for minutes",
-        "understudy bench outage --bus redis --minutes 4 --rate 50 --json docs/benchmarks/outage-redis.json",
+        "understudy bench outage --bus redis --json docs/benchmarks/outage-redis.json",
         outage,
     ),
 }
