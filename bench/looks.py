@@ -29,17 +29,19 @@ def by_step(increments: Floats, steps: NDArray[np.int64]) -> Floats:
     ])  # fmt: skip
 
 
-def harm_at(rails: Sequence[Guardrail], sums: Mapping[str, Floats]) -> int | None:
+def harm_at(rails: Sequence[Guardrail], sums: Mapping[str, Floats], *, fresh: bool = False) -> int | None:
     """The first look at which any guardrail says harm; None: none does.
 
-    `sums`: by KPI (steps, looks, arms, sums).
+    `sums`: by KPI (steps, looks, arms, sums). `fresh`: as if every step had users of its own, which is not deployed.
 
     Raises:
         AssertionError: the deployed guardrails say otherwise there, or at the last look.
     """
     counted = [rail for rail in rails if rail.kpi in sums]
-    found = np.logical_or.reduce([_harm(rail, sums[rail.kpi], ALPHA / len(rails)) for rail in counted])
+    found = np.logical_or.reduce([_harm(rail, sums[rail.kpi], ALPHA / len(rails), fresh) for rail in counted])
     first = int(found.argmax()) if found.any() else None
+    if fresh:
+        return first
     for look in {len(found) - 1, first if first is not None else len(found) - 1}:
         arms = {kpi: [(side(kpi, step[look, 0]), side(kpi, step[look, 1])) for step in of] for kpi, of in sums.items()}
         assert (breach(watched(rails, arms)) is not None) == bool(found[look]), look
@@ -59,7 +61,7 @@ def _binary(kpi: str) -> bool:
     return kpi != "similarity"
 
 
-def _harm(rail: Guardrail, sums: Floats, alpha: float) -> NDArray[np.bool_]:
+def _harm(rail: Guardrail, sums: Floats, alpha: float, fresh: bool) -> NDArray[np.bool_]:
     """By look."""
     old, new = (_ArmFigures(rail.kpi, sums[:, :, arm]) for arm in (0, 1))
     sign = -1.0 if rail.max_decrease is not None else 1.0
@@ -68,12 +70,21 @@ def _harm(rail: Guardrail, sums: Floats, alpha: float) -> NDArray[np.bool_]:
         error = np.sqrt(old.variance / old.n + new.variance / new.n)
         cautious = np.sqrt(old.cautious / old.n + new.cautious / new.n)
         worse, enough = sign * (new.ratio - old.ratio), old.enough & new.enough
-        apart = _beyond(worse, error, cautious, enough, weight, alpha, rail.edge)
+        alike = _alike(old.n + new.n, fresh)
+        apart = _beyond(worse, error, cautious, enough, weight, alike, alpha, rail.edge)
         if rail.max_ratio is None:
             return apart
         weight = np.where(new.n > 1, new.n, 0.0)
         errors = np.sqrt(new.variance / new.n), np.sqrt(new.cautious / new.n)
-        return apart & _beyond(new.ratio - TAIL, *errors, new.enough, weight, alpha, 0.0)
+        return apart & _beyond(new.ratio - TAIL, *errors, new.enough, weight, _alike(new.n, fresh), alpha, 0.0)
+
+
+def _alike(n: Floats, fresh: bool) -> Floats | None:
+    """How much the errors of two steps correlate at most, (steps, steps, looks), by their users (steps, looks).
+
+    None where they are not asked about, or there is one step alone.
+    """
+    return None if fresh or len(n) == 1 else np.sqrt(np.minimum(n[:, None], n) / np.maximum(n[:, None], n))
 
 
 class _ArmFigures:
@@ -96,9 +107,10 @@ class _ArmFigures:
 
 
 def _beyond(
-    worse: Floats, error: Floats, cautious: Floats, enough: NDArray[np.bool_], weight: Floats, alpha: float, edge: float
-) -> NDArray[np.bool_]:
-    """Looks at which steps together lie beyond the edge; all but the last (looks,) are (steps, looks)."""
+    worse: Floats, error: Floats, cautious: Floats, enough: NDArray[np.bool_], weight: Floats, alike: Floats | None,
+    alpha: float, edge: float,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Looks at which steps together lie beyond the edge; `alike` is that of `_alike`, other arrays (steps, looks)."""
     known = np.isfinite(cautious) & (weight > 0)
     weight = np.where(known | ~known.any(axis=0), weight, 0.0)
     total = weight.sum(axis=0)
@@ -106,7 +118,13 @@ def _beyond(
     share = weight / total
 
     def together(values: Floats) -> Floats:
-        return np.asarray(np.sqrt(np.sum(np.where(used, share * values, 0.0) ** 2, axis=0)))
+        mine = np.where(used, share * values, 0.0)
+        variance = np.sum(mine**2, axis=0)
+        if alike is not None:
+            for later in range(1, len(mine)):
+                both = np.where(used[:later] & used[later], alike[later, :later], 0.0)
+                variance += 2 * mine[later] * np.sum(both * mine[:later], axis=0)
+        return np.asarray(np.sqrt(variance))
 
     value, wide = np.sum(np.where(used, share * worse, 0.0), axis=0), together(cautious)
     narrow = together(error)

@@ -16,6 +16,7 @@ from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.loop import TARGETS, asked
 from bench.real import telling
+from bench.simulating import took
 from trials.system import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
@@ -175,6 +176,7 @@ def statistics(report: Report) -> str:
         table(rows, ("base rate", "shares", "true effect", "always valid", "fixed horizon, peeked at")),
         table(figures, ("figure", "measured")),
         *rollouts.page(report, table),
+        took(report["seconds"]),
     ])  # fmt: skip
 
 

@@ -25,6 +25,10 @@ from deploy.life.config import DEFAULT_GUARDRAILS
 
 STEPS = (0.01, 0.05, 0.25, 0.95)
 """At 100 % a twentieth of the users stays on the former version."""
+HELD = (0.25, 0.25, 0.25, 0.25)
+"""Steps that move nobody, so that what they find wrong by chance stays wrong."""
+POOL = 2_000
+"""Users of a rollout whose users are the same in every step."""
 LOOKS, PER_LOOK = 100, 10
 HEAVY, TIMES = 0.1, 9
 """A tenth of the users ask nine times as often, and so send half of all requests."""
@@ -49,11 +53,16 @@ class Traffic:
     bursts: bool = False
     days: bool = False
     late: bool = False
+    returning: bool = False
+    shares: tuple[float, ...] = STEPS
 
     @property
     def words(self) -> str:
         """What is not even."""
-        told = {"heavy users": self.heavy, "bursts": self.bursts, "day cycles": self.days, "late KPIs": self.late}
+        told = {
+            "heavy users": self.heavy, "bursts": self.bursts, "day cycles": self.days, "late KPIs": self.late,
+            "the same users in every step": self.returning, "each step at 25 %": self.shares == HELD,
+        }  # fmt: skip
         return ", ".join(name for name, true in told.items() if true) or "even"
 
 
@@ -121,8 +130,10 @@ def _even(rng: np.random.Generator, traffic: Traffic, m: NDArray[np.int64], asks
 
 def even_rollout(rng: np.random.Generator, traffic: Traffic) -> Mapping[str, Floats]:
     """A rollout of an equal candidate from 1 to 100 %: by KPI (steps, looks, arms, sums)."""
-    steps = np.arange(LOOKS) * len(STEPS) // LOOKS
-    share = np.array(STEPS)[steps]
+    steps = np.arange(LOOKS) * len(traffic.shares) // LOOKS
+    if traffic.returning:
+        return _stepwise(_returning(rng, traffic), steps)
+    share = np.array(traffic.shares)[steps]
     day = 1 + 0.5 * np.sin(np.arange(LOOKS) * 2 * np.pi / 24 + rng.uniform(0, 2 * np.pi)) if traffic.days else 1.0
     users = np.stack([PER_LOOK * (1 - share) / share, np.full(LOOKS, float(PER_LOOK))], axis=1)
     users = np.maximum(1, rng.poisson(users * np.broadcast_to(day, LOOKS)[:, None])) if traffic.days else np.ceil(users)
@@ -133,9 +144,39 @@ def even_rollout(rng: np.random.Generator, traffic: Traffic) -> Mapping[str, Flo
         for begin in rng.integers(0, LOOKS, 3) if traffic.bursts else ():
             rates[begin : begin + LENGTH] = BURST
         increments[rail.kpi] = drawn(rng, traffic, users, np.stack([rates, rates], axis=1), rail.kpi)
-    for kpi in ("exact", "facts"):
-        increments[kpi] = _turned(increments[kpi])
-    return {kpi: by_step(found, steps) for kpi, found in increments.items()}
+    return _stepwise(increments, steps)
+
+
+def _returning(rng: np.random.Generator, traffic: Traffic) -> dict[str, Floats]:
+    """By KPI (looks, arms, sums) of users who ask once in every step, at some look, each with habits that stay."""
+    asks, icc, number = traffic.asks, traffic.icc, len(traffic.shares)
+    arms = rng.random(POOL) < np.array(traffic.shares)[:, None]
+    looks = rng.integers(0, LOOKS // number, (number, POOL)) + np.arange(number)[:, None] * (LOOKS // number)
+    at = (2 * looks + arms).ravel()
+
+    def summed(values: Floats | None = None) -> Floats:
+        weights = None if values is None else values.ravel()
+        return np.bincount(at, weights, minlength=2 * LOOKS).reshape(LOOKS, 2).astype(float)
+
+    n, found = summed(), {}
+    for rail in RAILS:
+        base = 0.005 if rail.kpi == SLOW else traffic.base
+        if rail.kpi == EVEN:
+            own, rest = rng.standard_normal(POOL), rng.standard_normal((number, POOL))
+            k = asks * (0.8 + math.sqrt(0.03 * icc) * own) + math.sqrt(asks * 0.03 * (1 - icc)) * rest
+            shown = missed = n
+        else:
+            habits = rng.beta(base * (1 / icc - 1), (1 - base) * (1 / icc - 1), POOL)
+            k = rng.binomial(asks, habits, (number, POOL)).astype(float)
+            shown, missed = summed((k > 0).astype(float)), summed((k < asks).astype(float))
+        x = summed(k)
+        found[rail.kpi] = np.stack([n, x, n * asks, summed(k * k), x * asks, n * asks * asks, shown, missed], axis=-1)
+    return found
+
+
+def _stepwise(increments: dict[str, Floats], steps: NDArray[np.int64]) -> Mapping[str, Floats]:
+    turned = {kpi: _turned(found) if kpi in ("exact", "facts") else found for kpi, found in increments.items()}
+    return {kpi: by_step(found, steps) for kpi, found in turned.items()}
 
 
 def _turned(sums: Floats) -> Floats:
@@ -148,36 +189,41 @@ def first_at(sums: Floats) -> int | None:
     """The look at which the rule of the first loop says harm: requests as if each were a user, all steps pooled."""
     whole = sums.sum(axis=0)
     (x0, n0), (x1, n1) = ((whole[:, arm, 1], whole[:, arm, 2]) for arm in (0, 1))
-    p0, p1 = x0 / n0, x1 / n1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p0, p1 = x0 / n0, x1 / n1
     error = np.sqrt(p0 * (1 - p0) / np.maximum(1, n0 - 1) + p1 * (1 - p1) / np.maximum(1, n1 - 1))
     worse = p1 - p0
     harm = (np.minimum(n0, n1) >= FIRST_LEAST) & (worse > FIRST_INCREASE) & (worse > FIRST_Z * error)
     return int(harm.argmax()) if harm.any() else None
 
 
-MAIN = 3
-"""Of the cases those that are drawn in full; of the others a quarter."""
 CASES = (
     *(Traffic(asks, icc) for asks, icc in ((2, 0.05), (10, 0.1), (10, 0.3))),
     *(Traffic(2, 0.05, base) for base in (0.01, 0.1, 0.3)),
     Traffic(2, 0.1, heavy=True), Traffic(2, 0.05, bursts=True), Traffic(2, 0.05, days=True),
     Traffic(2, 0.05, late=True),
     Traffic(2, 0.1, heavy=True, bursts=True, days=True, late=True),
+    *(Traffic(asks, icc, returning=True) for asks, icc in ((2, 0.05), (10, 0.1), (10, 0.3))),
+    Traffic(10, 0.3, returning=True, shares=HELD),
 )  # fmt: skip
 
 
 def false_rollbacks(runs: int, seed: int) -> list[dict[str, Any]]:
-    """A/A rollouts from 1 to 100 % that any guardrail takes back, by traffic."""
+    """A/A rollouts from 1 to 100 % that any guardrail takes back, by traffic.
+
+    `fresh`: where users come back, those that the same guardrails take back when they believe each step's users new.
+    """
     rows = []
     for number, traffic in enumerate(CASES):
         rng, taken = np.random.default_rng([seed, number]), {"deployed": 0, "first": 0}
-        drawn_of = runs if number < MAIN else max(1, runs // 4)
-        for _ in track(range(drawn_of), description=f"A/A rollouts, {traffic.words}", transient=True):
+        for _ in track(range(runs), description=f"A/A rollouts, {traffic.words}", transient=True):
             sums = even_rollout(rng, traffic)
             taken["deployed"] += harm_at(RAILS, sums) is not None
             taken["first"] += first_at(sums[KPI]) is not None
+            if traffic.returning:
+                taken["fresh"] = taken.get("fresh", 0) + (harm_at(RAILS, sums, fresh=True) is not None)
         told = {"asks": traffic.asks, "icc": traffic.icc, "base": traffic.base, "traffic": traffic.words}
-        rows.append({"runs": drawn_of, **told, **{rule: n / drawn_of for rule, n in taken.items()}})
+        rows.append({"runs": runs, **told, **{rule: n / runs for rule, n in taken.items()}})
     return rows
 
 
@@ -250,12 +296,14 @@ def page(report: Mapping[str, Any], table: Callable[[list[tuple[str, ...]], tupl
         "requests, on abnormal ends alone). A/A rollouts of four steps from 1 to 100 %, 100 looks, that are taken back "
         "by chance:",
         table([(f"{row['runs']:,}", str(row["asks"]), f"{row['icc']:g}", f"{row['base']:.0%}", row["traffic"],
-                f"{row['deployed']:.3f}", f"{row['first']:.3f}") for row in report["false_rollbacks"]],
+                *("" if row.get(rule) is None else f"{row[rule]:.3f}" for rule in ("deployed", "fresh", "first")))
+               for row in report["false_rollbacks"]],
               ("rollouts", "requests a user", "correlation of a user's requests", "failures", "traffic", "deployed",
-               "first loop")),
+               "deployed, if it took all users for new", "first loop")),
         "Heavy users are a tenth that sends half. Bursts are three spans of four looks in which 30 % fail, or are "
         "slow, on both sides. In a day's cycle the number of users rises and falls by half, and in the busy half they "
-        "fail half as often again. Late KPIs come ten looks after their reply on average, in the same step.",
+        "fail half as often again. Late KPIs come ten looks after their reply on average, in the same step. Where the "
+        f"users are the same in every step, {POOL:,} of them ask in each, at rates of their own that stay.",
         "Requests of a worse candidate until it is taken back, four stable ones beside each, two a user:",
         table([(f"{row['base']:.0%}", f"{100 * row['worse']:.0f} points", row["rule"],
                 *(_told(row[q]) for q in ("p50", "p95"))) for row in report["caught"]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ Floats = NDArray[np.float64]
 
 def simulate(
     name: str, description: str, drawn: str, quick: int, argv: list[str],
-    measure: Callable[[int, int], dict[str, Any]], show: Callable[[dict[str, Any]], None],
+    measure: Callable[..., dict[str, Any]], show: Callable[[dict[str, Any]], None], parts: Collection[str] = (),
 ) -> int:  # fmt: skip
     """Read `--runs`, `--seed`, `--quick` (at most `quick` runs) and `--json`; report, in that file too, and show.
 
-    `drawn` says what a run draws; `measure` takes runs and seed.
+    `drawn` says what a run draws; `measure` takes runs and seed, and where there are `parts` those that are wanted:
+    `--parts` takes the others from the file.
     """
     parser = argparse.ArgumentParser(
         prog=f"understudy bench {name}",
@@ -31,12 +32,29 @@ def simulate(
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help=f"{quick} {drawn} each")
     parser.add_argument("--json", type=Path, help="write the report here")
+    if parts:
+        parser.add_argument("--parts", help=f"these alone, by comma, the others as in --json FILE: {','.join(parts)}")
     options = parser.parse_args(argv)
     runs = min(options.runs, quick) if options.quick else options.runs
     if runs < 1:
         parser.error("--runs must be at least 1")
-    report: dict[str, Any] = {"runs": runs, "seed": options.seed, **measure(runs, options.seed)}
+    report: dict[str, Any] = {"runs": runs, "seed": options.seed}
+    if parts and options.parts:
+        chosen = options.parts.split(",")
+        former = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
+        if not set(chosen) <= set(parts) or {**former, **report} != former:
+            parser.error(f"--parts takes some of {', '.join(parts)}, and --json a report of as many runs and that seed")
+        found = measure(runs, options.seed, chosen)
+        report = {**former, **found, "seconds": {**former.get("seconds", {}), **found["seconds"]}}
+    else:
+        report |= measure(runs, options.seed)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     show(report)
     return 0
+
+
+def took(seconds: Mapping[str, float]) -> str:
+    """How long the parts of a report took, in words."""
+    each = ", ".join(f"{name.replace('_', ' ')} {of:.0f}" for name, of in seconds.items())
+    return f"It took {sum(seconds.values()) / 60:.1f} minutes of one core; in seconds by part: {each}."

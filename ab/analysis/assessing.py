@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ab.experiment import Experiment, Primary
 from ab.guardrails import Guardrail
 from ab.sequential.decision import Comparison, ExperimentResult, SampleRatio, decide
-from ab.sequential.effects import Effect, Side, combined, effect, share_beyond
+from ab.sequential.effects import Effect, Side, combined, effect, returned, share_beyond
 from ab.sequential.judging import KpiFinding, RailFinding, judge, watch
 from ab.sequential.sample_ratio import p_fixed, p_sequential
 
@@ -79,20 +79,14 @@ def sample_ratio(phases: Sequence[PhaseUnits]) -> SampleRatio:
 def distinct(phases: Sequence[PhaseUnits], arms: Sequence[str]) -> dict[str, int]:
     """Units by arm; of those who came back in a later phase as many are taken away, in equal shares of that phase."""
     found: Counter[str] = Counter(dict.fromkeys(arms, 0))
-    for phase, back in zip(phases, returned(phases), strict=True):
+    for phase, back in zip(phases, _returned(phases), strict=True):
         for arm, n in phase.units.items():
             found[arm] += n - round(back * n / phase.n) if phase.n else 0
     return dict(found)
 
 
-def returned(phases: Sequence[PhaseUnits]) -> list[int]:
-    """Of each phase the units that an earlier one had; where that is not known the most that can be."""
-    before, found = 0, []
-    for phase in phases:
-        back = min(phase.n, before, before if phase.returning is None else phase.returning)
-        found.append(back)
-        before += phase.n - back
-    return found
+def _returned(phases: Sequence[PhaseUnits]) -> list[int]:
+    return returned([phase.n for phase in phases], [phase.returning for phase in phases])
 
 
 def _comparison(
@@ -124,5 +118,5 @@ def whole_effect(phases: Sequence[PhaseUnits], arms: tuple[str, str], column: Co
     parts = [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases]
     if len(parts) == 1:
         return parts[0]
-    shares = [back / phase.n if phase.n else 0.0 for phase, back in zip(phases, returned(phases), strict=True)]
+    shares = [back / phase.n if phase.n else 0.0 for phase, back in zip(phases, _returned(phases), strict=True)]
     return combined(parts, [round(share * part.n) for share, part in zip(shares, parts, strict=True)])

@@ -188,15 +188,25 @@ def above(new: Side, level: float) -> Effect:
     return Effect(new.ratio - level, error, new.n, level, new.ratio, new.enough, cautious, float(new.n))
 
 
-def combined(parts: Sequence[Effect], returned: Sequence[int] = ()) -> Effect:
+def returned(units: Sequence[int], known: Sequence[int | None] = ()) -> list[int]:
+    """Of the units of each phase those that an earlier one had, too; where that is not `known` the most that can be."""
+    before, found = 0, []
+    for n, told in zip(units, known or [None] * len(units), strict=True):
+        back = min(n, before, before if told is None else told)
+        found.append(back)
+        before += n - back
+    return found
+
+
+def combined(parts: Sequence[Effect], again: Sequence[int] = ()) -> Effect:
     """One effect of several phases, weighted as Cochran, Mantel and Haenszel do (n0 n1 / (n0 + n1)); never pooled.
 
     Pooling over a ramp compares early units of one arm with late ones of the other (Simpson's paradox). Phases with
-    fewer than two units an arm are left out. `returned` says how many units of each phase an earlier one had, too:
-    their values may be the same again, so the errors of two phases correlate by at most returned / sqrt(n n'), and
-    that is taken for granted. Without it phases count as independent.
+    fewer than two units an arm are left out. `again` says how many units of each phase an earlier one had, too (see
+    `returned`): their values may be the same again, so the errors of two phases correlate by at most
+    again / sqrt(n n'), and that is taken for granted. Without it phases count as independent.
     """
-    back = list(returned) or [0] * len(parts)
+    back = list(again) or [0] * len(parts)
     pairs = [(part, n) for part, n in zip(parts, back, strict=True) if math.isfinite(part.error) and part.weight > 0]
     usable = [part for part, _ in pairs]
     total = sum(part.weight for part in usable)
@@ -210,16 +220,16 @@ def combined(parts: Sequence[Effect], returned: Sequence[int] = ()) -> Effect:
     def spread(errors: Iterable[float]) -> float:
         mine = [weight * error for weight, error in zip(share, errors, strict=True)]
         variance = sum(one * one for one in mine)
-        for later, (part, again) in enumerate(pairs):
-            for earlier in range(later):
-                alike = min(1.0, again / math.sqrt(part.n * usable[earlier].n))
+        for later, (part, shared) in enumerate(pairs):
+            for earlier, other in enumerate(usable[:later]):
+                alike = min(shared, part.n, other.n) / math.sqrt(part.n * other.n)
                 variance += 2 * alike * mine[later] * mine[earlier]
         return math.sqrt(variance)
 
     return Effect(
         mean(part.value for part in usable),
         spread(part.error for part in usable),
-        sum(max(0, part.n - again) for part, again in pairs),
+        sum(max(0, part.n - shared) for part, shared in pairs),
         mean(part.old for part in usable),
         mean(part.new for part in usable),
         any(part.enough for part in usable),

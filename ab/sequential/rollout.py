@@ -2,7 +2,8 @@
 
 Every guardrail is a one-sided confidence sequence; together they err once in 1 / `ALPHA` rollouts at most. A step of
 the rollout is a phase: effects are computed within it and then combined, since traffic changes from step to step and
-so do the shares.
+so do the shares. Users come back from step to step and nobody counts how many, so as many as can be are taken for the
+same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ab.guardrails import Guardrail
-from ab.sequential.effects import Effect, Side, above, combined, effect
+from ab.sequential.effects import Effect, Side, above, combined, effect, returned
 from ab.sequential.judging import RailFinding, watch
 
 ALPHA = 0.01
@@ -68,8 +69,8 @@ def _watched(rail: Guardrail, steps: Sequence[TwoArms], alpha: float) -> Watched
 
 def _found(rail: Guardrail, parts: Sequence[Effect], alpha: float, users: tuple[int, int]) -> Watched:
     """Steps with too few users for any error are left out while another has enough."""
-    known = [part for part in parts if math.isfinite(part.cautious)]
-    whole = combined(known or parts)
+    used = [part for part in parts if math.isfinite(part.cautious)] or parts
+    whole = combined(used, returned([part.n for part in used]))
     # Where nothing varies, as when every reply fails, the cautious error of a yes or no still does.
     error = whole.error if whole.error > 0 else whole.cautious
     whole = replace(whole, error=error, n=whole.informative)

@@ -12,7 +12,7 @@ from bench.rollouts import KPI, RAILS, Traffic, drawn, even_rollout
 STEPS = np.repeat([0, 1], 30)
 
 
-@pytest.mark.parametrize("rates", [(0.0, 1.0), (0.0, 0.5), (0.05, 0.3), (0.3, 0.7), (0.05, 0.05)])
+@pytest.mark.parametrize("rates", [(0.0, 1.0), (0.0, 0.5), (0.05, 0.3), (0.3, 0.7), (0.05, 0.05), (0.05, 0.2)])
 def test_the_first_look_that_harms_is_that_of_the_deployed_code(rates: tuple[float, float]) -> None:
     each = np.clip(np.array(rates), 1e-9, 1 - 1e-9)
     users = np.stack([np.full(60, 12.0), np.full(60, 3.0)], axis=1)
@@ -25,6 +25,8 @@ def test_the_first_look_that_harms_is_that_of_the_deployed_code(rates: tuple[flo
     looks = [look for look in range(60) if deployed(look)]
     assert harm_at(RAILS, sums) == (looks[0] if looks else None)
     assert bool(looks) == (rates[0] < rates[1])
+    in_the_first_step = rates != (0.05, 0.2)
+    assert (harm_at(RAILS, sums, fresh=True) == harm_at(RAILS, sums)) is in_the_first_step
 
 
 @pytest.mark.parametrize("kpi", [rail.kpi for rail in RAILS])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.rollouts import EVEN, KPI, SENT, Traffic, caught, drawn, even_rollout, false_rollbacks, paired
+from bench.rollouts import EVEN, HELD, KPI, SENT, Traffic, caught, drawn, even_rollout, false_rollbacks, paired
 
 FLAT = np.full((40, 2), 500.0)
 
@@ -49,6 +49,20 @@ def test_each_side_of_a_rollout_has_the_share_of_its_step() -> None:
     assert new / (new + old) == pytest.approx([0.01, 0.05, 0.25, 0.9], rel=0.2)
     assert set(sums) > {"exact", "latency_p99", SENT}
     assert sums["exact"][0, -1, 0, 1] / sums["exact"][0, -1, 0, 2] > 0.7
+
+
+@pytest.mark.parametrize("kpi", [KPI, EVEN])
+def test_users_who_return_keep_their_habits(kpi: str) -> None:
+    """Over rollouts the figures of two steps move together, as those of users who are new in each step do not."""
+    figures = {}
+    for returning in (True, False):
+        rng, traffic = np.random.default_rng(6), Traffic(10, 0.3, returning=returning, shares=HELD)
+        drawn_all = [even_rollout(rng, traffic)[kpi][:, -1, 1] for _ in range(120)]
+        figures[returning] = np.array([[x / y for _, x, y, *_ in steps[:2]] for steps in drawn_all])
+        mean = 0.8 if kpi == EVEN else 0.05
+        assert figures[returning].mean() == pytest.approx(mean, rel=0.1)
+    assert np.corrcoef(figures[True].T)[0, 1] > 0.5
+    assert abs(np.corrcoef(figures[False].T)[0, 1]) < 0.3
 
 
 def test_by_user_equal_candidates_stay_and_by_request_they_do_not() -> None:

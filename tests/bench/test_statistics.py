@@ -46,3 +46,18 @@ def test_the_report_has_every_part(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {"peeking", "power", "clustered", "sample_ratio"} <= set(report)
     assert report["power"]["width_ratio"]["two_sided"] == pytest.approx(1.5486, abs=1e-3)
     assert "always valid" in capsys.readouterr().out
+    assert set(report["seconds"]) == set(statistics.PARTS) < set(report)
+
+
+def test_one_part_alone_takes_the_others_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "s.json"
+    before = {name: [] for name in statistics.PARTS} | {"runs": 2, "seed": 7, "seconds": {"power": 5.0, "paired": 6.0}}
+    file.write_text(json.dumps(before))
+    assert main(["--runs", "2", "--json", str(file), "--parts", "power"]) == 0
+    after = json.loads(file.read_text())
+    assert (after["power"]["promised"], after["paired"], after["seconds"]["paired"]) == (0.8, [], 6.0)
+    assert after["seconds"]["power"] != 5.0
+    for wrong in (["--runs", "2", "--parts", "smile"], ["--runs", "3", "--parts", "power"]):
+        with pytest.raises(SystemExit):
+            main([*wrong, "--json", str(file)])
+        assert "--parts takes some of peeking, power" in capsys.readouterr().err

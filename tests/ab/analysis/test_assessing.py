@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ab.analysis.assessing import Column, PhaseUnits, assess, columns, distinct, returned, sample_ratio
+from ab.analysis.assessing import Column, PhaseUnits, assess, columns, distinct, sample_ratio
 from ab.experiment import Experiment
 from ab.sequential.effects import Side, UnitFigure
 
@@ -63,7 +63,6 @@ def test_users_who_come_back_in_each_phase_are_one_observation() -> None:
 
 def test_what_is_not_known_of_returning_units_is_taken_at_its_worst() -> None:
     phases = [phase(Side.counted(50, 40), Side.counted(50, 40)), phase(Side.counted(150, 100), Side.counted(50, 40))]
-    assert returned(phases) == [0, 100]
     assert distinct(phases, ("teacher", "student")) == {"teacher": 50 + 75, "student": 50 + 25}
     known = [phases[0], phase(Side.counted(150, 100), Side.counted(50, 40), returning=20)]
     assert sum(distinct(known, ("teacher", "student")).values()) == 280

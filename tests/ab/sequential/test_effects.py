@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ab.sequential.effects import Effect, Side, UnitFigure, above, combined, effect
+from ab.sequential.effects import Effect, Side, UnitFigure, above, combined, effect, returned
 from ab.summary import Stat
 
 
@@ -99,6 +99,22 @@ def test_phases_are_combined_and_never_pooled() -> None:
     assert combined([]).n == 0
     lone = Effect(math.nan, math.inf, 3, 0.0, 0.0, False)
     assert combined([first, lone]).value == pytest.approx(first.value)
+
+
+def test_what_is_not_known_of_returning_units_is_taken_at_its_worst() -> None:
+    assert returned([100, 200, 50]) == [0, 100, 50]
+    assert returned([100, 200, 50], [None, 20, 30]) == [0, 20, 30]
+    assert returned([100, 200], [0, 0]) == [0, 0]
+    assert returned([]) == []
+
+
+def test_two_phases_share_no_more_units_than_either_has() -> None:
+    """Of 1,000 units that came back at most ten were among the ten of the first phase."""
+    few, many = (effect(Side.plain([0.0, 1.0] * n), Side.plain([0.0, 1.0] * n)) for n in (3, 500))
+    both, apart = combined([few, many], returned([few.n, many.n])), combined([few, many])
+    shares = [part.weight / (few.weight + many.weight) for part in (few, many)]
+    mine = [share * part.error for share, part in zip(shares, (few, many), strict=True)]
+    assert both.error**2 - apart.error**2 == pytest.approx(2 * math.sqrt(few.n / many.n) * mine[0] * mine[1])
 
 
 def test_a_known_level_has_no_error_of_its_own() -> None:

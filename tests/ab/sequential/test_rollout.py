@@ -71,6 +71,20 @@ def test_a_day_on_which_both_fail_more_is_no_harm_of_the_candidate() -> None:
     assert said(abnormal_termination=pooled) is not None
 
 
+def test_users_who_come_back_in_every_step_are_no_new_evidence() -> None:
+    """600 A/A rollouts of four steps with the same users, whose habits stay: the error covers the spread."""
+    rng = np.random.default_rng(4)
+    seen, errors = [], []
+    for _ in range(600):
+        old, new = rng.beta(0.12, 2.3, (2, 300))
+        steps = [(Side.plain(rng.binomial(10, old) / 10), Side.plain(rng.binomial(10, new) / 10)) for _ in range(4)]
+        found = watched(RAILS[:1], {"abnormal_termination": steps})[0]
+        seen.append(found.effect.value)
+        errors.append(found.effect.error)
+    spread = float(np.std(seen))
+    assert spread < np.mean(errors) < 1.3 * spread
+
+
 def test_the_more_guardrails_share_the_error_the_more_each_needs() -> None:
     """Harm just beyond the limit of one guardrail alone is not yet harm among a hundred."""
     arms = [(Side.counted(1_000, 50), Side.counted(1_000, 94))]
