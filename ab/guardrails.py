@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+TAILS: Mapping[str, str] = {"latency_p99": "latency", "ttft_p99": "ttft"}
+"""KPIs whose `max_ratio`, live, asks if more than 1 % of requests take longer than it times a P99; and of what."""
 
 
 class Guardrail(BaseModel):
@@ -30,6 +35,11 @@ class Guardrail(BaseModel):
     def edge(self) -> float:
         """How much worse it may be; of a ratio, new less limit times old may not be above 0."""
         return self.max_increase or self.max_decrease or 0.0
+
+    @property
+    def of_tail(self) -> bool:
+        """Whether it asks of the slowest requests, by a limit that is frozen when a phase begins."""
+        return self.max_ratio is not None and self.kpi in TAILS
 
     @property
     def words(self) -> str:

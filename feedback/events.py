@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ab.experiment import ExperimentLayer
 from understudy.ids import stable_id
 
 EXCHANGES = "understudy.exchanges"
@@ -67,6 +68,9 @@ class PhaseArm(BaseModel):
     experiment: str
     phase: int = 0
     arm: str
+    layer: ExperimentLayer = "arm"
+    slow: dict[str, float] = Field(default_factory=dict)
+    """Of an exchange: seconds beyond which it is slow in that phase, by KPI of a latency guardrail."""
 
 
 class Exposure(Event):

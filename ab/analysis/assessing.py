@@ -8,35 +8,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ab.experiment import Experiment, Primary
 from ab.guardrails import Guardrail
 from ab.sequential.decision import Comparison, ExperimentResult, SampleRatio, decide
-from ab.sequential.effects import Effect, Side, combined, effect, returned, share_beyond
-from ab.sequential.judging import KpiFinding, RailFinding, judge, watch
+from ab.sequential.effects import Effect, Side, above, combined, effect, returned
+from ab.sequential.judging import KpiFinding, RailFinding, judge, watch, watch_tail
 from ab.sequential.sample_ratio import p_fixed, p_sequential
 
 Column = tuple[str, str | None]
 """A KPI and the covariate that explains part of it."""
-TAILS = ("latency_p99", "ttft_p99")
-"""KPIs whose guardrail asks if more than `BEYOND` of the requests take longer than its ratio times a frozen P99."""
 BEYOND = 0.01
+"""Of requests, that may take longer than a latency guardrail's ratio times a frozen P99."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseUnits:
     """Units of one phase by arm, and of each arm and KPI those that have a value.
 
-    Of a KPI of `TAILS` a side holds requests that took too long, over requests, `clusters` of users being its units;
-    their users are in `tail_users`. `returning`: units that an earlier phase had, too; None: not known.
+    Of a KPI of `tails` a side holds requests that took longer than a limit that was frozen, over requests.
+    `returning`: units that an earlier phase had, too; None: not known. `live`: whether arms that follow the live
+    version were served by the one that is live now.
     """
 
     shares: Mapping[str, float]
     units: Mapping[str, int]
     sides: Mapping[tuple[str, Column], Side]
-    tail_users: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    tails: frozenset[str] = frozenset()
     returning: int | None = None
+    live: bool = True
 
     @property
     def n(self) -> int:
@@ -65,7 +66,11 @@ def assess(experiment: Experiment, phases: Sequence[PhaseUnits], days: float | N
     first, *others = map(str, experiment.arms)
     alpha = experiment.stop.alpha / max(1, len(others))
     pairs = [_comparison(experiment, phases, (first, other), alpha) for other in others]
-    return decide(experiment, distinct(phases, (first, *others)), sample_ratio(phases), pairs, days)
+    live = [phase for phase in phases if phase.live]
+    of_live = (
+        None if len(live) == len(phases) else [_comparison(experiment, live, (first, other), alpha) for other in others]
+    )
+    return decide(experiment, distinct(phases, (first, *others)), sample_ratio(phases), pairs, days, of_live)
 
 
 def sample_ratio(phases: Sequence[PhaseUnits]) -> SampleRatio:
@@ -98,9 +103,9 @@ def _comparison(
         return judge(asked, whole_effect(phases, arms, (asked.kpi, asked.covariate)), alpha, planned)
 
     def watched(rail: Guardrail) -> RailFinding:
-        if rail.kpi in TAILS:
-            tails = [share_beyond(p.side(new, rail.kpi), BEYOND, p.tail_users.get((new, rail.kpi), 0)) for p in phases]
-            return watch(rail, combined(tails), alpha, planned)
+        if rail.of_tail and all(rail.kpi in phase.tails for phase in phases):
+            beyond = _whole(phases, [above(phase.side(new, rail.kpi), BEYOND) for phase in phases])
+            return watch_tail(rail, beyond, whole_effect(phases, arms, (rail.kpi, None)), alpha, planned)
         return watch(rail, whole_effect(phases, arms, (rail.kpi, None), rail.max_ratio or 1.0), alpha, planned)
 
     return Comparison(
@@ -115,7 +120,10 @@ def _comparison(
 def whole_effect(phases: Sequence[PhaseUnits], arms: tuple[str, str], column: Column, times: float = 1.0) -> Effect:
     """Of two arms over all phases; one phase alone is as it is."""
     old, new = arms
-    parts = [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases]
+    return _whole(phases, [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases])
+
+
+def _whole(phases: Sequence[PhaseUnits], parts: Sequence[Effect]) -> Effect:
     if len(parts) == 1:
         return parts[0]
     shares = [back / phase.n if phase.n else 0.0 for phase, back in zip(phases, _returned(phases), strict=True)]

@@ -44,6 +44,10 @@ class Phase(BaseModel):
     namespace: Range = (0.0, 1.0)
     holdout: float = 0.0
     force: dict[str, str] = Field(default_factory=dict)
+    ratios: dict[str, float] = Field(default_factory=dict)
+    """By KPI of a latency guardrail: how many times the first arm's P99 is slow."""
+    slow: dict[str, float] = Field(default_factory=dict)
+    """By KPI of `ratios`: seconds beyond which a request is slow, frozen as soon as that P99 is known."""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -129,7 +133,7 @@ def begun(experiment: Experiment, number: int = 0) -> Phase:
     """The phase of an experiment that has just begun, as its file says."""
     return Phase(
         number=number, arms=cumulated(experiment.shares), namespace=experiment.namespace,
-        holdout=experiment.holdout, force=experiment.force,
+        holdout=experiment.holdout, force=experiment.force, ratios=_ratios(experiment),
     )  # fmt: skip
 
 
@@ -145,16 +149,23 @@ def following(last: Phase | None, experiment: Experiment, hours: float, versions
     arms = last.arms if _alike(last.shares, shares) else moved(last.arms, shares)
     wanted = {
         "arms": arms, "versions": dict(versions), "namespace": experiment.namespace,
-        "holdout": experiment.holdout, "force": experiment.force,
+        "holdout": experiment.holdout, "force": experiment.force, "ratios": _ratios(experiment),
     }  # fmt: skip
-    named = {"arms": "shares", "namespace": "namespace", "holdout": "holdout", "force": "testers"}
+    named = {
+        "arms": "shares", "namespace": "namespace", "holdout": "holdout", "force": "testers",
+        "ratios": "limits of latency",
+    }  # fmt: skip
     changed = [named[key] for key in named if getattr(last, key) != wanted[key]]
     if last.versions != wanted["versions"]:
         changed += [f"{arm} serves {now}" for arm, now in versions.items() if last.versions.get(arm) != now]
     if not changed and last.until is None:
         return None
     why = ", ".join(changed) or "applied again"
-    return last.model_copy(update={**wanted, "number": last.number + 1, "until": None, "why": why})
+    return last.model_copy(update={**wanted, "number": last.number + 1, "until": None, "slow": {}, "why": why})
+
+
+def _ratios(experiment: Experiment) -> dict[str, float]:
+    return {rail.kpi: rail.max_ratio for rail in experiment.guardrails if rail.of_tail and rail.max_ratio is not None}
 
 
 def _alike(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

@@ -49,15 +49,15 @@ class ExperimentResult:
 
 
 def decide(experiment: Experiment, units: Mapping[str, int], ratio: SampleRatio, found: Sequence[Comparison],
-           days: float | None = None) -> ExperimentResult:  # fmt: skip
-    """The first row of the table that holds decides.
+           days: float | None = None, live: Sequence[Comparison] | None = None) -> ExperimentResult:  # fmt: skip
+    """The first row of the table that holds decides; `live`: what was found on phases of the live version, if not all.
 
     | row | decision |
     |---|---|
     | units arrive in other shares than asked for | sample-ratio alarm |
     | a guardrail or the primary KPI is worse beyond its limit, in any arm | stop for harm |
     | too few units for an interval on the primary KPI | not enough data |
-    | an arm has proven what was asked, and all its guardrails are safe | ship |
+    | an arm has proven what was asked on the live version, and all its guardrails are safe there | ship |
     | it can no longer be proven, or planned units or days are reached | stop for futility |
     | else | keep running |
     """
@@ -78,11 +78,13 @@ def decide(experiment: Experiment, units: Mapping[str, int], ratio: SampleRatio,
         return result("keep running" if found else "not enough data", "the file names no primary KPI to decide on")
     if all(pair.primary is None or pair.primary.verdict == "too few" for pair in judged):
         return result("not enough data", "; ".join(_few(pair, units) for pair in judged))
-    for pair in judged:
-        if pair.primary is not None and pair.primary.verdict == "proven" and _safe(pair):
+    for pair in judged if live is None else live:
+        if _ships(pair):
             return result("ship", _said(pair, experiment.primary))
     first = judged[0]
     text = _said(first, experiment.primary)
+    if any(map(_ships, judged)):
+        text += "; that is not yet shown on the live version alone, which its arm follows"
     if all(pair.primary is not None and pair.primary.verdict == "excluded" for pair in judged):
         return result("stop for futility", f"what was asked can no longer be shown: {text}")
     if over := _over(experiment, units, days):
@@ -104,8 +106,9 @@ def _harm(pair: Comparison, asked: Primary | None) -> str | None:
     return _said(pair, asked) if harmed else None
 
 
-def _safe(pair: Comparison) -> bool:
-    return all(rail.verdict == "safe" for rail in pair.guardrails)
+def _ships(pair: Comparison) -> bool:
+    proven = pair.primary is not None and pair.primary.verdict == "proven"
+    return proven and all(rail.verdict == "safe" for rail in pair.guardrails)
 
 
 def _few(pair: Comparison, units: Mapping[str, int]) -> str:

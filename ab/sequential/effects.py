@@ -172,14 +172,6 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     return Effect(value, error, n, old.ratio, new.ratio, old.enough and new.enough, cautious, old.n * new.n / n)
 
 
-def share_beyond(side: Side, allowed: float, users: int) -> Effect:
-    """The share of requests of `side` less the share `allowed`; `users` made them, groups of whom are its units."""
-    if side.n < 2:
-        return Effect(math.nan, math.inf, users, allowed, side.ratio, False, math.inf)
-    error, cautious = (math.sqrt(variance / side.n) for variance in (side.linear()[0], side.cautious))
-    return Effect(side.ratio - allowed, error, users, allowed, side.ratio, side.enough, cautious, float(users))
-
-
 def above(new: Side, level: float) -> Effect:
     """How far the ratio of one arm lies above a level that is known; its weight is that of even arms so precise."""
     if new.n < 2:

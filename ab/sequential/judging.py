@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ab.experiment import Primary
@@ -116,6 +116,21 @@ def watch(rail: Guardrail, effect: Effect, alpha: float, planned: int) -> RailFi
     if not effect.error > 0 or (not effect.enough and verdict != "harm"):
         verdict = "too few"
     return RailFinding(rail.kpi, rail.words, worse, lower, upper, edge, verdict)
+
+
+def watch_tail(rail: Guardrail, beyond: Effect, apart: Effect, alpha: float, planned: int) -> RailFinding:
+    """What a guardrail on the slowest requests says: `beyond` is the new arm's share of slow requests less its limit.
+
+    `apart` is that share less the old arm's. Harm needs both, each at the whole level (intersection-union), since what
+    slows both arms down is not the new one's doing. An arm of which hardly any request is slow has too few outcomes for
+    its own error, and is judged by the cautious one.
+    """
+    if not beyond.enough and math.isfinite(beyond.cautious):
+        beyond = replace(beyond, error=max(beyond.error, beyond.cautious), enough=True)
+    found = watch(rail, beyond, alpha, planned)
+    if found.verdict == "harm" and watch(rail, apart, alpha, planned).verdict != "harm":
+        return replace(found, verdict="open")
+    return found
 
 
 def significant(findings: Iterable[KpiFinding], alpha: float) -> frozenset[str]:

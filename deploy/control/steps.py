@@ -116,7 +116,9 @@ def begin_phases(context: ControlContext) -> None:
     state, settings = as_run(deployment.state, deployment.settings), deployment.settings
     active = merged(settings.router.experiments, context.experiments.all())
     at = round(deployment.clock(), 3)
-    runs, pin, began = advanced(state, active, share(state, settings.rollout), at, deployment.elapsed())
+    runs, pin, began = advanced(
+        state, active, share(state, settings.rollout), at, deployment.elapsed(), deployment.evidence.p99
+    )
     if (runs, pin) == (deployment.state.experiments, deployment.state.pinned):
         return
     told = [(name, runs[name].phases[-1]) for name in began]

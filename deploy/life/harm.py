@@ -22,8 +22,8 @@ class Evidence(Protocol):
         """What its users and the stable version's did, by step; None while it cannot be had."""
         ...
 
-    def p99(self, version: str) -> float | None:
-        """Seconds within which 99 of 100 replies of a version came; None where nobody knows."""
+    def p99(self, version: str, of: str = "latency") -> float | None:
+        """Seconds within which 99 of 100 replies of a version came, or their first bytes (`ttft`); None: not known."""
         ...
 
 
@@ -34,7 +34,7 @@ class NoEvidence:
         """None."""
         return None
 
-    def p99(self, version: str) -> float | None:
+    def p99(self, version: str, of: str = "latency") -> float | None:
         """None."""
         return None
 

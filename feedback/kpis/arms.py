@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from ab.analysis.assessing import Column, PhaseUnits
+from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from feedback.kpis.figures import Sums, added
 from feedback.kpis.ratios import CellRatio, side
@@ -25,7 +26,7 @@ def phase_units(
     sides: dict[tuple[str, Column], Side] = {
         (arm, (kpi, None)): found for arm, of in sums.items() for kpi, ratio in ratios if (found := side(of, ratio)).n
     }
-    return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides)
+    return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides, tails=frozenset(TAILS))
 
 
 def looks(arms: Iterable[Hourly], most: int) -> list[int]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
+from ab.experiment import ExperimentLayer
+from ab.guardrails import TAILS
 from feedback.events import Exchange, Exposure, Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
-from feedback.kpis.ratios import products
+from feedback.kpis.ratios import products, tails
 from feedback.kpis.sketch import group_of, key_of
 from feedback.kpis.trials import judged, live_cells, pair_cells
 from feedback.store.keys import RedisKeys
@@ -23,13 +25,14 @@ from understudy.ids import short_hash
 
 RedisCommand = list[Any]
 DAY = 86_400.0
+LAYERS: tuple[ExperimentLayer, ...] = get_args(ExperimentLayer)
 OWN = 8
 """Characters of its hash by which a session knows its exchanges again."""
 
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
     """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
-    ratios = judged(config).values()
+    ratios = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values())]
     summed = sorted({*pairs(config), *products(ratios)})
     return json.dumps(
         {
@@ -97,6 +100,11 @@ def cells(exchange: Exchange) -> dict[str, float]:
     if "latency" in values:
         seconds = values["latency"]
         found |= {"replies": 1.0, "latency": seconds, "latency2": seconds * seconds}
+    for one in exchange.counts_for:
+        for kpi, limit in one.slow.items():
+            if (taken := values.get(TAILS.get(kpi, ""))) is not None:
+                ratio = tails(one.layer)[kpi]
+                found |= {str(ratio.below): 1.0, ratio.above: float(taken > limit)}
     return found | live_cells(exchange)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ab.experiment import ExperimentLayer
+from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from ab.sequential.moments import Moments
 from feedback.kpis.config import KpisConfig
@@ -44,6 +46,14 @@ def ratios(config: KpisConfig) -> dict[str, CellRatio]:
     sent = {name: CellRatio(f"{name}.s", f"{name}.n", name != "rating") for name in FEEDBACK}
     declared = {name: CellRatio(f"{name}.s", f"{name}.n", False) for name in config.declared}
     return {**sent, **declared, **RATIOS}
+
+
+def tails(layer: ExperimentLayer) -> dict[str, CellRatio]:
+    """By KPI of a latency guardrail: requests slower than a phase's limit, of those that were timed against it.
+
+    A request can count for one experiment of each layer, and each has limits of its own.
+    """
+    return {kpi: CellRatio(f"slow.{of}.{layer}", f"timed.{of}.{layer}") for kpi, of in TAILS.items()}
 
 
 def products(wanted: Iterable[CellRatio]) -> set[tuple[str, str]]:

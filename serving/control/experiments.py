@@ -10,7 +10,8 @@ from ab.experiment import Experiment
 from ab.sequential.effects import Side
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
-from deploy.life.running.experiments import pinned_versions
+from deploy.life.document import as_run
+from deploy.life.running.experiments import of_live, pinned_versions
 from deploy.life.state import ExperimentRun
 from feedback.kpis.arms import history
 from serving.control.replies.experiments import (
@@ -133,10 +134,14 @@ class Experiments:
             counted, returning = self._sources.arms(name), self._sources.returning(name)
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
-        run = self._conductor.deployment.state.experiments.get(name)
+        deployment = self._conductor.deployment
+        now = as_run(deployment.state, deployment.settings)
+        run = now.experiments.get(name)
         shares = {} if run is None else {phase.number: phase.shares for phase in run.phases}
+        phases = {} if run is None else {phase.number: phase for phase in run.phases}
+        live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
-        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known)
+        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
 
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))

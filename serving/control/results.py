@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from ab.sequential.judging import judge
 from ab.sequential.outlook import outlook
 from ab.sequential.sample_ratio import ALARM
 from feedback.kpis.arms import Hourly, looks, phase_units
-from feedback.kpis.ratios import CellRatio
+from feedback.kpis.ratios import CellRatio, tails
 from serving.control.replies.results import ExperimentResultsReply
 
 HOUR = 3600.0
@@ -35,17 +35,19 @@ def results(
     lines: Mapping[str, CountedPhases],
     at: float,
     returning: Mapping[int, int] = MappingProxyType({}),
+    live: Collection[int] | None = None,
 ) -> ExperimentResultsReply:
     """Of an experiment at the time `at`; `shares` by phase, those of the file where a phase is not there.
 
-    `returning`: of each phase the units that another had before; what is not there is not known.
+    `returning`: of each phase the units that another had before; what is not there is not known. `live`: phases in
+    which arms that follow the live version were served by the one that is live now; None: all.
     """
     wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
-    own = experiment.shares
+    own, known = experiment.shares, {**ratios, **tails(experiment.layer)}
 
     def units(until: float = math.inf, of: CountedPhases = phases) -> list[PhaseUnits]:
-        found = [(n, phase_units(wanted, ratios, shares.get(n, own), arms, until)) for n, arms in of.items()]
-        return [replace(one, returning=returning.get(n)) for n, one in found]
+        found = [(n, phase_units(wanted, known, shares.get(n, own), arms, until)) for n, arms in of.items()]
+        return [replace(one, returning=returning.get(n), live=live is None or n in live) for n, one in found]
 
     hours = looks((part for arms in phases.values() for part in arms.values()), LOOKS)
     began = (hours[0] - 1) * HOUR if hours else None

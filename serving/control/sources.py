@@ -86,10 +86,10 @@ class Sources:
         found: Phases | None = self._fresh("trial", candidate, lambda: self._kpis.trial(candidate))
         return found
 
-    def p99(self, version: str) -> float | None:
+    def p99(self, version: str, of: str = "latency") -> float | None:
         """See `deploy.life.harm.Evidence`; at most a second old."""
         found = self._fresh("p99", version, lambda: self._kpis.quantiles("version", version)) or {}
-        return found["latency"]["p99"].value if "latency" in found else None
+        return found[of]["p99"].value if of in found else None
 
     def _fresh(self, what: str, of: str, read: Callable[[], Any]) -> Any:
         """What `read` says, or said within the last second; None while it cannot be had."""

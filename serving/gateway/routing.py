@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ab.assignment import assign, bucket
-from ab.experiment import Arm, Experiment, Unit, When
+from ab.experiment import Arm, Experiment, ExperimentLayer, Unit, When
 from ab.running.phases import assigned, begun
 from deploy.routing.document import RoutingDocument, SlotView
 from feedback.kpis.names import trial
@@ -66,6 +66,9 @@ class PartTaken:
     bucket: float
     counted: bool
     """False of testers, and of users who had to be derived from the session: they are left out of the test."""
+    layer: ExperimentLayer = "arm"
+    slow: Mapping[str, float] = field(default_factory=dict)
+    """Seconds beyond which a request is slow in the phase, by KPI of a latency guardrail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,7 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
             counted = not place.forced and not (derived and experiment.unit == "user")
             found[experiment.layer] = (
                 experiment,
-                PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted),
+                PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted, experiment.layer, phase.slow),
             )
     return list(found.values()) if len(found) < 2 else [found[layer] for layer in sorted(found)]
 

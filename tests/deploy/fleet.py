@@ -88,8 +88,8 @@ class FakeEvidence:
     def trial(self, candidate: str) -> Phases | None:
         return None if self.away else self.trials.get(candidate, {})
 
-    def p99(self, version: str) -> float | None:
-        return self.timings.get(version)
+    def p99(self, version: str, of: str = "latency") -> float | None:
+        return self.timings.get(version if of == "latency" else f"{version}:{of}")
 
     def count(self, candidate: str, phase: str, side: str, users: int, bad: Mapping[str, float]) -> None:
         """The sums of users who are alike but for the share `bad` of them, see `World.evidence`."""

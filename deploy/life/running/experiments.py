@@ -6,9 +6,10 @@ canary, a promotion and a rollback begin one, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ab.experiment import Experiment
+from ab.guardrails import TAILS
 from ab.running.phases import Phase, following
 from deploy.life.state import ControlState, ExperimentRun, Pin
 
@@ -16,14 +17,18 @@ PHASES = 200
 """Of an experiment, kept; the oldest go first, and what was counted in them stays."""
 HOUR = 3600.0
 PINNED = "student:"
+P99 = Callable[[str, str], float | None]
+"""Seconds within which 99 of 100 replies of a version came, or their first bytes (`ttft`); None where nobody knows."""
 
 
 def advanced(
-    state: ControlState, active: Iterable[Experiment], share: float, at: float, elapsed: float
-) -> tuple[dict[str, ExperimentRun], Pin | None, list[str]]:
+    state: ControlState, active: Iterable[Experiment], share: float, at: float, elapsed: float,
+    p99: P99 = lambda version, of: None,
+) -> tuple[dict[str, ExperimentRun], Pin | None, list[str]]:  # fmt: skip
     """The runs as they are to be now, the version that is pinned, and ids of experiments whose phase began.
 
-    `share` is the candidate's, `at` the time for readers, `elapsed` the clock by which a ramp counts.
+    `share` is the candidate's, `at` the time for readers, `elapsed` the clock by which a ramp counts; `p99` is frozen
+    in a phase as soon as it is known.
     """
     runs, began, pin = dict(state.experiments), [], None
     held = {experiment.id: experiment for experiment in active}
@@ -36,7 +41,7 @@ def advanced(
         if phase is not None:
             began.append(name)
             run = run.model_copy(update={"phases": _begun(run.phases, phase.model_copy(update={"since": at}), at)})
-        runs[name] = run
+        runs[name] = _timed(experiment, run, state, p99)
     for name, run in runs.items():
         if name not in held and run.active:
             ended = (*run.phases[:-1], *(_ended(phase, at) for phase in run.phases[-1:]))
@@ -47,6 +52,28 @@ def advanced(
 def served(experiment: Experiment, run: ExperimentRun, state: ControlState, share: float) -> dict[str, str]:
     """What each arm serves, such as `v2`, or `v2, 10% v3` while a candidate takes its share of the student's units."""
     return {arm: _served(serve, run, state, share) for arm, serve in experiment.serves.items()}
+
+
+def of_live(experiment: Experiment, phase: Phase | None, state: ControlState) -> bool:
+    """Whether every arm that follows was served, in a phase, by the version that it follows now, and by it alone."""
+    follows = {"student": state.stable, "candidate": state.canary.version if state.canary else state.stable}
+    wanted = {arm: follows[serve] for arm, serve in experiment.serves.items() if serve in follows}
+    return not wanted or (phase is not None and all(phase.versions.get(arm) == now for arm, now in wanted.items()))
+
+
+def _timed(experiment: Experiment, run: ExperimentRun, state: ControlState, p99: P99) -> ExperimentRun:
+    """With the limits of latency of the present phase that are known by now: its ratio times the first arm's P99.
+
+    Of an arm that a candidate has a share of it is the stable version's; in a layer that changes nothing the stable
+    one's, or the teacher's where no student answers.
+    """
+    phase = run.phases[-1]
+    first = phase.versions.get(next(iter(experiment.arms)), state.stable or state.teacher).partition(",")[0]
+    found = {kpi: p99(first, TAILS[kpi]) for kpi in phase.ratios if kpi not in phase.slow}
+    known = {kpi: round(phase.ratios[kpi] * seconds, 3) for kpi, seconds in found.items() if seconds}
+    if not known:
+        return run
+    return run.model_copy(update={"phases": (*run.phases[:-1], phase.model_copy(update={"slow": phase.slow | known}))})
 
 
 def pinned_versions(experiment: Experiment) -> list[str]:

@@ -74,8 +74,10 @@ def assemble(raw: RawExchange) -> Exchange:
     return Exchange(**{
         **given,
         "id": exchange_id(raw.request_id),
-        "experiments": tuple(PhaseArm(experiment=one.experiment, phase=one.phase, arm=one.arm)
-                             for one in raw.decision.taken if one.counted),
+        "experiments": tuple(
+            PhaseArm(experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=dict(one.slow))
+            for one in raw.decision.taken if one.counted
+        ),
         "api": "chat" if raw.chat else "completions",
         "messages": messages if isinstance(messages, list) else [],
         "params": {key: value for key, value in body.items() if key not in TEXT_PARAMS},

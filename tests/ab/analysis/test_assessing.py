@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ab.analysis.assessing import Column, PhaseUnits, assess, columns, distinct, sample_ratio
-from ab.experiment import Experiment
-from ab.sequential.effects import Side, UnitFigure
+from ab.experiment import Experiment, Primary
+from ab.sequential.effects import Side
 
 RIGHT: Column = ("right", None)
 FILE = Experiment.model_validate(
@@ -87,17 +88,61 @@ def test_one_phase_is_the_plain_result() -> None:
     assert sample_ratio([one]).p_fixed == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("slow", "verdict"), [(0.002, "safe"), (0.01, "open"), (0.03, "harm")])
-def test_a_tail_is_harm_when_more_than_one_per_cent_of_the_requests_take_too_long(slow: float, verdict: str) -> None:
-    rng = np.random.default_rng(8)
-    counts = rng.poisson(800, 128)
-    groups = Side.of(UnitFigure(float(rng.binomial(n, slow)), float(n), binary=True) for n in counts)
-    tail: Column = ("latency_p99", None)
-    sides = {("student", tail): groups, ("teacher", RIGHT): Side.counted(5_000, 4_000)}
-    sides[("student", RIGHT)] = Side.counted(5_000, 4_000)
+TAIL: Column = ("latency_p99", None)
+
+
+def timed(new: tuple[int, int], old: tuple[int, int] = (4_000, 0), **more: object) -> PhaseUnits:
+    """Users of each arm, and how many of them had a slow request; all else is equal."""
+    same = Side.counted(5_000, 4_000)
+    sides = {("teacher", RIGHT): same, ("student", RIGHT): same}
+    sides |= {("teacher", TAIL): Side.counted(*old), ("student", TAIL): Side.counted(*new)}
     units = {"teacher": 5_000, "student": 5_000}
-    seen = PhaseUnits(FILE.shares, units, sides, {("student", "latency_p99"): 5_000})
-    assert assess(FILE, [seen]).comparisons[0].guardrails[0].verdict == verdict
+    return PhaseUnits(FILE.shares, units, sides, frozenset({"latency_p99"}), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ((4_000, 8), (4_000, 8), "safe"), ((4_000, 40), (4_000, 0), "safe"), ((4_000, 40), (4_000, 40), "open"),
+        ((4_000, 8), (4_000, 120), "harm"), ((4_000, 120), (4_000, 120), "open"), ((4_000, 0), (60, 0), "open"),
+        ((4_000, 0), (0, 0), "too few"),
+    ],
+)  # fmt: skip
+def test_a_tail_is_safe_below_one_per_cent_of_the_requests_and_harm_beyond_it_and_the_other_arm(
+    old: tuple[int, int], new: tuple[int, int], verdict: str
+) -> None:
+    """An arm of which nobody was slow is safe on a few hundred users; a burst that slows both down harms nothing."""
+    assert assess(FILE, [timed(new, old)]).comparisons[0].guardrails[0].verdict == verdict
+
+
+def watched(seen: PhaseUnits) -> str:
+    return assess(FILE, [seen]).comparisons[0].guardrails[0].verdict
+
+
+def test_what_rows_say_of_a_tail_is_the_ratio_of_their_means() -> None:
+    """Rows bring a figure of each user, and no limit was frozen."""
+    rng = np.random.default_rng(8)
+    for times, verdict in ((1.0, "safe"), (2.0, "harm")):
+        sides = {("teacher", TAIL): Side.plain(rng.normal(1.0, 0.2, 2_000))}
+        sides[("student", TAIL)] = Side.plain(rng.normal(times, 0.2, 2_000))
+        seen = PhaseUnits(FILE.shares, {"teacher": 2_000, "student": 2_000}, sides)
+        assert watched(seen) == verdict
+
+
+def test_an_arm_that_follows_ships_on_phases_of_the_live_version_alone() -> None:
+    asked = {"kpi": "right", "test": "superiority"}
+    file = FILE.model_copy(update={"guardrails": (), "primary": Primary.model_validate(asked)})
+    better, same = (phase(Side.counted(3_000, 2_400), Side.counted(3_000, n), returning=0) for n in (2_600, 2_400))
+    assert assess(file, [better]).decision == "ship"
+    former = assess(file, [replace(better, live=False)])
+    assert former.decision == "keep running"
+    assert "not yet shown on the live version" in former.why
+    assert former.comparisons[0].primary is not None
+    assert former.comparisons[0].primary.verdict == "proven"
+    assert assess(file, [replace(better, live=False), replace(better, live=True)]).decision == "ship"
+    assert assess(file, [replace(better, live=False), same]).decision != "ship"
+    worse = phase(Side.counted(3_000, 2_400), Side.counted(3_000, 2_000), live=False)
+    assert assess(file, [worse]).decision == "stop for harm"
 
 
 def test_without_units_or_phases_nothing_is_concluded() -> None:

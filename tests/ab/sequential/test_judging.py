@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from ab.experiment import Primary
 from ab.guardrails import Guardrail
 from ab.sequential.bounds import ConfidenceSequence
-from ab.sequential.effects import Effect, Side, effect
-from ab.sequential.judging import judge, significant, watch
+from ab.sequential.effects import Effect, Side, above, effect
+from ab.sequential.judging import judge, significant, watch, watch_tail
 
 N = 10_000
 
@@ -112,3 +113,23 @@ def test_another_figure_needs_twenty_units_of_each_arm_before_harm() -> None:
     old = Side.plain([3.0, 4.0, 5.0] * 300)
     assert judge(asked, effect(old, Side.plain([0.0, 0.1] * 9)), 0.05, 4_000).verdict == "too few"
     assert judge(asked, effect(old, Side.plain([0.0, 0.1] * 10)), 0.05, 4_000).verdict == "harm"
+
+
+TAIL = Guardrail(kpi="latency_p99", max_ratio=1.3)
+
+
+def test_an_arm_at_its_limit_is_seldom_called_safe_however_often_one_looks() -> None:
+    """Just 1 % of the requests are slow, looked at after every 50 users: 200 experiments, at most 5 % and its error."""
+    rng, said = np.random.default_rng(11), 0
+    for _ in range(200):
+        slow = rng.binomial(50, 0.01, 40).cumsum()
+        parts = [above(Side.counted(50 * (at + 1), int(k)), 0.01) for at, k in enumerate(slow)]
+        said += any(watch_tail(TAIL, part, part, 0.05, N).verdict == "safe" for part in parts)
+    assert said / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_slow_requests_are_no_harm_of_an_arm_beside_which_the_other_is_as_slow() -> None:
+    beyond = above(Side.counted(4_000, 200), 0.01)
+    for old, verdict in ((20, "harm"), (200, "open")):
+        apart = effect(Side.counted(4_000, old), Side.counted(4_000, 200))
+        assert watch_tail(TAIL, beyond, apart, 0.05, N).verdict == verdict

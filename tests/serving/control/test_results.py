@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from feedback.events import Exchange, Kpi
+from feedback.events import Exchange, Kpi, PhaseArm
 from feedback.store.config import RedisConfig
 from serving.control.app import create_app
 from serving.control.pages.results import results_page
@@ -148,3 +148,54 @@ def test_a_plan_from_what_was_counted_stands_beside_what_is_applied(admin: TestC
     enough = admin.put("/experiments/e", json={**FILE, "stop": {"planned_units": plan["units"]}}).json()
     assert enough["warnings"] == []
     assert admin.post("/experiments/plan", json={**FILE, "primary": {"kpi": "click"}}).status_code == 400
+
+
+SHIPS: dict[str, Any] = {
+    **FILE, "primary": {"kpi": "first_response_correct", "test": "superiority"},
+    "guardrails": [{"kpi": "latency_p99", "max_ratio": 1.5}], "stop": {"planned_units": 2_000},
+}  # fmt: skip
+
+
+def timed(users: int, slow: float, limit: float) -> list[Any]:
+    """Traffic of phase 1, in which the student is right more often and a share `slow` of its users waits beyond."""
+    chance = random.Random(7)
+    found = []
+    for one in traffic(users, {"teacher": 0.6, "student": 0.9}, {"teacher": 0.0, "student": 0.0}):
+        if isinstance(one, Exchange):
+            late = one.arm == "student" and chance.random() < slow
+            part = PhaseArm(experiment="e", phase=1, arm=one.arm, slow={"latency_p99": limit})
+            one = one.model_copy(update={"experiments": (part,), "seconds": 2 * limit if late else limit / 2})
+        found.append(one)
+    return found
+
+
+def test_a_guardrail_on_the_slowest_requests_ships_stops_or_waits_for_its_limit(
+    admin: TestClient, redis_url: str, world: World
+) -> None:
+    world.known.timings["external"] = 0.8
+    assert admin.put("/experiments/e", json=SHIPS).status_code == 200
+    shown = admin.get("/experiments/e").json()["phases"][0]
+    limit = shown["slow"]["latency_p99"]
+    assert limit == pytest.approx(1.5 * 0.8)
+    Applier(redis_url).events(timed(1_200, 0.0, limit))
+    reply = admin.get("/experiments/e/results").json()
+    rail = reply["comparisons"][0]["guardrails"][0]
+    assert (reply["decision"], rail["verdict"], rail["limit"]) == ("ship", "safe", "max_ratio 1.5")
+
+
+def test_slow_requests_of_the_new_arm_are_harm(look: Any) -> None:
+    reply, page = look(timed(1_200, 0.2, 1.2), **{key: SHIPS[key] for key in ("primary", "guardrails", "stop")})
+    assert reply["decision"] == "stop for harm"
+    assert page.startswith("stop for harm: student: latency_p99 is worse by")
+
+
+def test_an_arm_that_follows_does_not_ship_on_phases_of_a_former_version(
+    admin: TestClient, redis_url: str, world: World
+) -> None:
+    assert admin.put("/experiments/e", json={**SHIPS, "guardrails": []}).status_code == 200
+    Applier(redis_url).events(timed(1_200, 0.0, 1.2))
+    assert admin.get("/experiments/e/results").json()["decision"] == "ship"
+    world.conductor.deployment.change(stable="v9")
+    later = admin.get("/experiments/e/results").json()
+    assert later["decision"] == "keep running"
+    assert "not yet shown on the live version" in later["why"]

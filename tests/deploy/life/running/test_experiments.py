@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ab.experiment import Experiment
-from deploy.life.running.experiments import PHASES, advanced, current
+from deploy.life.running.experiments import PHASES, advanced, current, of_live
 from deploy.life.state import CanaryState, ControlState, Operation, OperationOutcome
 
 HALVES = {"teacher": 0.5, "student": 0.5}
@@ -107,3 +107,47 @@ def test_a_run_whose_beginning_was_lost_goes_on_by_the_time_of_its_phase() -> No
     runs, _, began = advanced(state.model_copy(update={"experiments": lost}), [ramp], 0.0, 100.0 + 3700.0, 7.0)
     assert began == ["e"]
     assert runs["e"].phases[-1].shares == {"teacher": 0.1, "student": 0.9}
+
+
+def test_what_is_slow_is_frozen_when_a_phase_begins_or_as_soon_as_it_is_known() -> None:
+    rails = [{"kpi": "latency_p99", "max_ratio": 1.5}, {"kpi": "ttft_p99", "max_ratio": 2.0}]
+    file, known = made(guardrails=rails), dict[tuple[str, str], float]()
+
+    def timed(state: ControlState, share: float = 0.0, experiment: Experiment = file) -> ControlState:
+        runs, _, _ = advanced(state, [experiment], share, 100.0, 0.0, lambda version, of: known.get((version, of)))
+        return state.model_copy(update={"experiments": runs})
+
+    def slow(state: ControlState) -> list[dict[str, float]]:
+        return [phase.slow for phase in state.experiments["e"].phases]
+
+    state = timed(LIVE)
+    assert slow(state) == [{}]
+    known["t1", "latency"] = 2.0  # the first arm is the teacher
+    known["v1", "latency"] = 9.0
+    state = timed(state)
+    assert slow(state) == [{"latency_p99": 3.0}]
+    known["t1", "latency"], known["t1", "ttft"] = 4.0, 0.5
+    state = timed(state)
+    assert slow(state) == [{"latency_p99": 3.0, "ttft_p99": 1.0}], "what is frozen stays"
+    state = timed(state.model_copy(update={"stable": "v2"}))
+    assert slow(state)[1:] == [{"latency_p99": 6.0, "ttft_p99": 1.0}]
+    other = made(guardrails=[{"kpi": "latency_p99", "max_ratio": 2.0}])
+    state = timed(state, experiment=other)
+    assert (slow(state)[2:], told(state)[-1]) == ([{"latency_p99": 8.0}], (3, "limits of latency"))
+    assert "latency" not in str(timed(LIVE, experiment=made()).experiments["e"].phases[0].slow)
+    seen = made(layer="observe", arms={"a": 0.5, "b": 0.5}, guardrails=rails[:1])
+    assert slow(timed(LIVE, experiment=seen)) == [{"latency_p99": 13.5}]
+
+
+def test_a_phase_is_of_the_live_version_when_every_arm_that_follows_was_served_by_it_alone() -> None:
+    file = made()
+    state = then(LIVE, file)
+    state = then(state.model_copy(update={"canary": CanaryState(version="v2", step=0)}), file, share=0.1)
+    pure, mixed = state.experiments["e"].phases
+    assert (of_live(file, pure, state), of_live(file, mixed, state), of_live(file, None, state)) == (True, False, False)
+    later = state.model_copy(update={"canary": None, "stable": "v2"})
+    assert not of_live(file, pure, later)
+    pinned = made(arms={"teacher": 0.5, "student:v1": 0.5})
+    assert of_live(pinned, None, later)
+    asked = made(arms={"teacher": 0.5, "candidate": 0.5})
+    assert of_live(asked, pure.model_copy(update={"versions": {"teacher": "t1", "candidate": "v2"}}), state)
