@@ -69,7 +69,7 @@ class Terminal:
             # On a loaded machine an engine that is ready may miss a beat: 503 says so, and to try again.
             eventually(lambda: told.append(self.run(words)) or told, 120, "an answer of each model")
             return told[0]
-        return "".join(self.command(shlex.split(line)) for line in text.splitlines())
+        return "".join(self.command(shlex.split(line)) for line in text.replace("\\\n", " ").splitlines())
 
     def command(self, words: list[str]) -> str:
         """One command; those on files alone in this process, which has loaded torch already."""

@@ -44,10 +44,8 @@ class Taught:
         """Every block of the page; returns what each said."""
         said = []
         for language, text in blocks(SECTION):
-            if language == "yaml":
-                (self.terminal.folder / "understudy.yaml").write_text(text.replace(PLACE, self.api.url))
-            elif not text.startswith("export "):  # the environment of the terminal
-                said.append(self.terminal.type(language, text))
+            if not text.startswith("export "):  # the environment of the terminal
+                said.append(self.terminal.type(language, text.replace(PLACE, self.api.url)))
         return said
 
     def ask(self, model: str) -> httpx.Response:
@@ -70,7 +68,8 @@ def test_an_api_teaches_a_student_by_the_page_alone_and_its_key_is_nowhere(taugh
     terminal = taught.terminal
     said = taught.paste()
     assert said[0].startswith("v1 registered")
-    assert [line.split()[0] for line in said[2].splitlines() if line.split()][:1] == ["teacher"]
+    assert "understudy.yaml written" in said[1]
+    assert [line.split()[0] for line in said[3].splitlines() if line.split()][:1] == ["teacher"]
     assert "tokens  " in said[-1]
     eventually(lambda: terminal.status()["learning"].get("by") == "text", 150, "what the API gives")
     assert "by the teacher's text alone: the teacher tells no log-pro" in terminal.run(["understudy", "status"])
