@@ -35,10 +35,13 @@ def test_rows_of_a_file_are_measured_and_a_wrong_one_is_named(
 ) -> None:
     data, out = tmp_path / "rows.jsonl", tmp_path / "out.json"
     data.write_text('{"text": "call 13812345678", "values": [[5, 16, "phone"]]}\n{"text": "hi"}\n')
-    assert main(["--data", str(data), "--json", str(out)]) == 0
+    assert main(["--data", str(data), "--json", str(out), "--quick", "--against", "no.such"]) == 0
     assert json.loads(out.read_text())["recall"] == [
         {"kind": "phone", "language": "en", "n": 1, "found": 1, "recall": 1.0}
     ]
+    speed = json.loads(out.read_text())["speed"]
+    assert [(row["language"], row["length"]) for row in speed] == [("en", 500), ("en", 8000), ("zh", 500), ("zh", 8000)]
+    assert all(0 < row["p50"] <= row["p99"] and row["other"] is None for row in speed)
     assert "us a text" in capsys.readouterr().out
     data.write_text('{"text": 1, "values": [[5]]}\n')
     with pytest.raises(UsageError, match="line 1"):

@@ -1,6 +1,7 @@
 """Personal values of a text: what each detector finds, without overlaps, in order.
 
-What a text lacks is looked for first: a detector runs only where there is a word or a digit that it needs.
+What a text lacks is looked for first, all of it in one pass (`reading.py`): a detector runs only where there is a word
+or a digit that it needs.
 """
 
 from __future__ import annotations
@@ -10,76 +11,126 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import numpy as np
+
+from feedback.privacy.detect import names as naming
+from feedback.privacy.detect import places as placing
 from feedback.privacy.detect.labels import Labels
 from feedback.privacy.detect.names import names
-from feedback.privacy.detect.numbers import numbers
-from feedback.privacy.detect.personal import CARD_NEAR, LONG_DATA, PLAIN, RULES, UNPLAIN
+from feedback.privacy.detect.numbers import crowded, numbers
+from feedback.privacy.detect.personal import CARD_NEAR, LONG_DATA, PLAIN, RULES
 from feedback.privacy.detect.places import places
-from feedback.privacy.detect.secrets import secrets
+from feedback.privacy.detect.reading import Reading
+from feedback.privacy.detect.rules import Rule
+from feedback.privacy.detect.secrets import TAILS, secrets
 from feedback.privacy.detect.shapes import Found
-from feedback.privacy.detect.spelled import numerals_as_digits, spelled
+from feedback.privacy.detect.signs import SLOTS, Signs, units
+from feedback.privacy.detect.spelled import ITEMS, numerals_as_digits, spelled
+from feedback.privacy.detect.spelled import SIGNS as SPELLED
 
 STEP, REACH, BACK = 16_384, 4096, 64
 """Characters of a text that are searched at once, and how far beyond and before them a value is looked for."""
 LONG = 512
 CRUMB = 2
 """Characters of a value, left by others, that say nothing."""
-RULES_OF_ASCII = tuple(rule.without_others() for rule in RULES if rule.in_ascii)
-"""The rules for a text of ASCII, which needs not be asked for words that are not."""
-CAPITAL = re.compile("[A-Z]")
+RULE_WORDS = {word for rule in RULES for word in (*rule.needs, *rule.also, *rule.anchors)}
+SIGNS = Signs({
+    *RULE_WORDS, *CARD_NEAR, *TAILS, *SPELLED,
+    *naming.TAILS_OF_HAN, *naming.TAILS_OF_SELF, *naming.SIGNS_OF_STRONG, *naming.TAILS_OF_STRONG,
+    *naming.SIGNS_OF_WEAK, *placing.SIGNS_OF_LATIN, *placing.TAILS_OF_LATIN, *placing.SIGNS_OF_HAN,
+    *placing.DOORS, *placing.TAILS_OF_HAN, *placing.OF_A_PERSON, *ITEMS,
+})  # fmt: skip
+"""All words that the detectors look for."""
+OF_WORD: dict[str, list[int]] = {}
+"""The places in `RULES` of those that are not tried without some word."""
+for _place, _rule in enumerate(RULES):
+    for _word in _rule.needs or _rule.anchors:
+        OF_WORD.setdefault(_word, []).append(_place)
+WORDLESS = tuple(
+    (place, rule.digits, *rule.many) for place, rule in enumerate(RULES) if not rule.needs and not rule.anchors
+)
+IS_UNPLAIN = np.zeros(SLOTS, np.bool_)
+IS_UNPLAIN[list(PLAIN)] = True
+HALF_LONG = re.compile(rf"[A-Za-z0-9+/_-]{{{LONG // 2}}}")
+"""Of which long data hold one at a place that is a multiple of its length."""
 
 
 def plain(text: str) -> str:
     """`text` as the rules read it: without characters that show nothing, letters and digits of one width."""
-    return text if text.isascii() or UNPLAIN.search(text) is None else text.translate(PLAIN)
+    if text.isascii():
+        return text
+    for character in {text[at] for at in IS_UNPLAIN[units(text)].nonzero()[0].tolist()}:
+        if (code := ord(character)) in PLAIN:
+            text = text.replace(character, PLAIN[code])
+    return text
+
+
+def read(text: str) -> Reading:
+    """A `plain` text as all detectors want it."""
+    return Reading(text, SIGNS)
 
 
 def find(text: str) -> list[Found]:
     """The personal values of a `plain` text, none overlapping another, in order."""
-    lower = _lower(text)
-    found = [*_by_rules(text, lower), *_in_parts(text, lower)]
+    reading = read(text)
+    found = [*_by_rules(reading), *_in_parts(reading)]
     return _apart(found) if found else found
 
 
-def _in_parts(text: str, lower: str) -> Iterator[Found]:
+def _in_parts(reading: Reading) -> Iterator[Found]:
     """What the detectors find, asked for `STEP` characters at once."""
+    text = reading.text
+    if len(text) <= STEP:
+        yield from _detected(reading)
+        return
     for at in range(0, len(text), STEP):
         first, last = max(0, at - BACK), min(len(text), at + STEP + REACH)
-        for one in _detected(text[first:last], lower[first:last]):
+        for one in _detected(read(text[first:last])):
             if at <= one.start + first < at + STEP:
                 yield Found(one.start + first, one.end + first, one.kind)
 
 
-def _by_rules(text: str, lower: str) -> Iterator[Found]:
-    digits = sum(map(text.count, "0123456789"))
-    for rule in [rule for rule in (RULES_OF_ASCII if lower.isascii() else RULES) if rule.wanted(lower, digits)]:
-        for match in matches(rule.pattern, text):
+def _by_rules(reading: Reading) -> Iterator[Found]:
+    text = reading.text
+    digits = sum(map(text.count, "0123456789")) if reading.digits else 0
+    tried = {place for word in reading.near for place in OF_WORD.get(word, ())}
+    tried.update(
+        place for place, least, sign, many in WORDLESS if digits >= least and (not many or text.count(sign) >= many)
+    )
+    for place in sorted(tried):
+        rule = RULES[place]
+        if not rule.wanted(reading, digits) or (rule.kind == "EXPIRY" and not reading.holds(CARD_NEAR)):
+            continue
+        for match in _matches_of(rule, reading):
             start, end = match.span(match.lastindex or 0)
             value = text[start:end]
-            if not value.startswith("<") and rule.valid(value) and (rule.kind != "EXPIRY" or _of_card(lower)):
+            if not value.startswith("<") and rule.valid(value):
                 yield Found(start, end, rule.kind)
-    if digits and len(text) >= LONG:
+    if digits and len(text) >= LONG and any(HALF_LONG.match(text, at) for at in range(0, len(text), LONG // 2)):
         yield from (Found(*match.span(), "DATA") for match in matches(LONG_DATA, text))
 
 
-def _of_card(lower: str) -> bool:
-    return any(word in lower for word in CARD_NEAR)
+def _matches_of(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    if not rule.within:
+        yield from matches(rule.pattern, reading.text)
+        return
+    for start, end in rule.parts(reading):
+        yield from rule.pattern.finditer(reading.text, start, end)
 
 
-def _detected(text: str, lower: str) -> Iterator[Found]:
-    digits = text if text.isascii() else numerals_as_digits(text)
-    yield from secrets(digits, lower)
-    held: list[Labels] = []
-
-    def labels() -> Labels:
-        if not held:
-            held.append(Labels.of(lower))
-        return held[0]
-
-    yield from numbers(digits, labels)
-    yield from spelled(text, lower, labels)
-    yield from names(text, lower)
-    yield from places(text, lower)
+def _detected(reading: Reading) -> Iterator[Found]:
+    text, digits, numerals = reading.text, reading.digits, reading.numerals()
+    plain_digits = text
+    if numerals:
+        plain_digits = numerals_as_digits(text)
+        digits = sorted((*digits, *numerals))
+    yield from secrets(reading, plain_digits)
+    labels = Labels(reading.lower)
+    if crowded(digits):
+        yield from numbers(plain_digits, labels)
+    yield from spelled(reading, labels)
+    yield from names(reading)
+    yield from places(reading)
 
 
 def _apart(found: Iterable[Found]) -> list[Found]:
@@ -108,14 +159,6 @@ def _free(one: Found, taken: list[Found]) -> list[Found]:
 
 def _start(one: Found) -> int:
     return one.start
-
-
-def _lower(text: str) -> str:
-    """In lower case, character by character, so that places stay."""
-    if not text.isascii() and CAPITAL.search(text) is None:
-        return text
-    lower = text.lower()
-    return lower if len(lower) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
 def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 Meaning = Literal["phone", "card", "account", "id", "ssn", "shop", "amount", "hotline"]
@@ -65,13 +66,21 @@ LABELS: dict[Meaning, str] = {
 MEANINGS: dict[str, Meaning] = {
     word.strip(): meaning for meaning, words in LABELS.items() for word in words.split(",") if word.strip()
 }
-OF_HAN = tuple(word for word in MEANINGS if not word.isascii())
-OF_ASCII = tuple(word for word in MEANINGS if word.isascii())
+BY_END: dict[str, list[str]] = {}
+"""Words by their last two characters, the longest first."""
+BY_START: dict[str, list[str]] = {}
+"""Words by their first two characters, the longest first."""
+for word in sorted(MEANINGS, key=len, reverse=True):
+    BY_END.setdefault(word[-2:], []).append(word)
+    BY_START.setdefault(word[:2], []).append(word)
 WHOSE = 8
 """Characters before a place in which it is told whose it is."""
 REACH = 40
 """Characters before a number in which its label is looked for."""
-BREAK = re.compile(r"[。！!；;\n]|(?<!\bno)(?<!\btel)(?<!\bnum)(?<!\bacct)(?<!\bacc)(?<!\bref)(?<!\bmob)(?<!\bph)\.\s")
+BREAK = re.compile(
+    r"[。！!；;\n.](?:(?<!\.)|(?<!\bno\.)(?<!\btel\.)(?<!\bnum\.)(?<!\bacct\.)(?<!\bacc\.)(?<!\bref\.)(?<!\bmob\.)"
+    r"(?<!\bph\.)\s)"
+)
 """What ends the sentence, and with it the say of a label."""
 OF_A_PERSON = re.compile(r"我(?!们|店|司)|本人|\bm(?:y|e|ine)\b|\bI\b", re.I)
 OF_A_PLACE = re.compile(
@@ -80,6 +89,7 @@ OF_A_PLACE = re.compile(
     r"[)）]?的?(?:联系|订餐|预订)?(?:电话号码|电话|号码)\s{0,2}(?:是|为|[:：])?\s{0,2}$"
 )
 """What names a place where people go, and its telephone; its own where the number is no mobile's."""
+NUMBER_OF = re.compile("电话|号码")
 UNIT = re.compile(
     r"(?:\.\d{1,2})?\s{0,2}(?:元|块|美元|美金|欧元|英镑|日元|人民币|万|亿|[%％]|积分|次|个|件|条|人|米|公里|字节"
     r"|毫秒|秒|吨|股"
@@ -108,26 +118,12 @@ class Labels:
     """The labels of one text; `lower` is the text in lower case."""
 
     lower: str
-    present: tuple[str, ...]
+    _begun: dict[int, int] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, lower: str) -> Labels:
-        """Look for all of them once."""
-        words = OF_ASCII if lower.isascii() else MEANINGS
-        return cls(lower, tuple(word for word in words if word in lower))
-
-    def before(self, start: int) -> tuple[Meaning | None, int]:
-        """What the nearest label in the sentence before `start` says, and where it ends.
-
-        Of two that end alike the longer one.
-        """
-        low = self.sentence(start)
-        found: tuple[int, int, str] = (-1, 0, "")
-        for word in self.present:
-            at = self._last(word, low, start)
-            if at >= 0:
-                found = max(found, (at + len(word), len(word), word))
-        return (MEANINGS[found[2]], found[0]) if found[2] else (None, -1)
+    def before(self, start: int) -> Meaning | None:
+        """What the nearest label in the sentence before `start` says, of two that end alike the longer one."""
+        found = next(self._ending(start), None)
+        return None if found is None else MEANINGS[found[0]]
 
     def after(self, end: int) -> Meaning | None:
         """What a label says that follows, as in `13812345678 is my order number`."""
@@ -135,34 +131,40 @@ class Labels:
         if joined is None:
             return None
         at = joined.end()
-        fitting = [word for word in self.present if self.lower.startswith(word, at)]
-        return MEANINGS[max(fitting, key=len)] if fitting else None
+        words = BY_START.get(self.lower[at : at + 2], ())
+        return next((MEANINGS[word] for word in words if self.lower.startswith(word, at)), None)
 
     def of_a_shop(self, start: int) -> bool:
         """Whether the sentence before `start` speaks of a business's own number, and of no person's behind that."""
-        low = self.sentence(start)
-        places = [(self._last(word, low, start), len(word)) for word in self.present if MEANINGS[word] == "hotline"]
-        ends = [at + length for at, length in places if at >= 0]
-        return bool(ends) and not OF_A_PERSON.search(self.lower, max(ends), start)
+        last = next((end for word, end in self._ending(start) if MEANINGS[word] == "hotline"), None)
+        return last is not None and not OF_A_PERSON.search(self.lower, last, start)
 
     def of_a_place(self, start: int) -> bool:
         """Whether what stands right before `start` names the telephone of a place, and nobody's beside it."""
+        if not NUMBER_OF.search(self.lower, max(0, start - 12), start):
+            return False
         found = OF_A_PLACE.search(self.lower, self.sentence(start), start)
         return found is not None and not OF_A_PERSON.search(self.lower, max(0, found.start() - WHOSE), start)
 
     def sentence(self, start: int) -> int:
         """Where the sentence begins in which `start` is, `REACH` before it at the earliest."""
-        low = max(0, start - REACH)
-        for found in BREAK.finditer(self.lower, low, start):
-            low = found.end()
+        low = self._begun.get(start)
+        if low is None:
+            low = max(0, start - REACH)
+            for found in BREAK.finditer(self.lower, low, start):
+                low = found.end()
+            self._begun[start] = low
         return low
 
-    def _last(self, word: str, low: int, high: int) -> int:
-        """Where `word` begins the last time as a word of its own; -1: nowhere."""
-        at = self.lower.rfind(word, low, high)
-        while at >= 0 and not self._whole(word, at):
-            at = self.lower.rfind(word, low, at)
-        return at
+    def _ending(self, high: int) -> Iterator[tuple[str, int]]:
+        """Whole words of the sentence before `high` with their ends, the last first and of two the longer one."""
+        low = self.sentence(high)
+        lower = self.lower
+        for end in range(high, low + 1, -1):
+            for word in BY_END.get(lower[end - 2 : end], ()):
+                at = end - len(word)
+                if at >= low and lower.startswith(word, at) and self._whole(word, at):
+                    yield word, end
 
     def _whole(self, word: str, at: int) -> bool:
         if not word.isascii():

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from feedback.privacy.detect.reading import Reading, Tails
 from feedback.privacy.detect.shapes import Found
-from feedback.privacy.detect.windows import found_around
+from feedback.privacy.detect.windows import around, found_around
 
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭"
@@ -92,46 +93,88 @@ NOT_CALLED = frozenset(
     april may june july august september october november december i my your our support service
     """.split()  # noqa: SIM905 - a list of three hundred lines reads worse
 )
-SIGNS_OF_HAN = (
-    "叫", "名", "本人", "我姓", "贵姓", "收货人", "收件人", "寄件人", "联系人", "持卡人", "预订人", "入住人",
-    "签收人", "代收人", "取件人", "下单人", "购买人", "申请人", "投保人", "落款", "昵称", "乘客", "患者",
-    "署名",
-)  # fmt: skip
-SIGNS_OF_SELF = ("我是", "这里是", "这边是")
-SIGNS_OF_STRONG = (
-    "name", " called ", "known as", "call me", "recipient", "cardholder", "consignee", "addressee", "attn",
-    "attention", "signed", "signature", "sincerely", "regards", "passenger", "made out",
-)  # fmt: skip
-SIGNS_OF_WEAK = (
+_NAMED = f"(?:[{SURNAMES}{DOUBLE.replace('|', '')}a-z]|[{HAN}]{{1,8}}[·•])"
+"""How a name begins."""
+_FORMED = rf"(?:{FORM}[{HAN}a-z]|[{SURNAMES}])"
+"""What follows the word of a form: as well what is a name there alone."""
+TAILS_OF_HAN: Tails = {
+    "叫": re.compile(rf"做?[：:\s]{{0,2}}{_NAMED}"),
+    "名": re.compile(rf"(?:叫[：:\s]{{0,2}}|[：:\s]{{0,2}}){_NAMED}|[字称]?{_FORMED}"),
+    "本人": re.compile(rf"姓|叫?[：:\s]{{0,2}}{_NAMED}"),
+    "我姓": None,
+    "贵姓": None,
+    **dict.fromkeys((
+        "收货人", "收件人", "寄件人", "联系人", "持卡人", "预订人", "入住人", "签收人", "代收人", "取件人", "下单人",
+        "购买人", "申请人", "投保人", "落款", "昵称", "乘客", "患者", "署名",
+    ), re.compile(rf"(?:姓名|名字|名称|户名)?{_FORMED}")),
+}  # fmt: skip
+TAILS_OF_SELF: Tails = dict.fromkeys(("我是", "这里是", "这边是"), re.compile(f"[{SURNAMES}]"))
+_IS = r"\s{0,2}(?:is|was|'s|[:=：]|->)"
+
+
+def _after_those_who(words: str) -> re.Pattern[str]:
+    those = ("i am", "i'm", "he is", "people", "they", "friends")
+    return re.compile("(?:" + "|".join(f"(?<={one}{words})" for one in those) + r")\s")
+
+
+_ENDED = re.compile(r"\s?[:：,]")
+TAILS_OF_STRONG: Tails = {
+    "name": re.compile(
+        rf"{_IS}|d\s|\s(?:on (?:the|my) (?:card|account|order|booking)|here){_IS}"
+        r"|(?:(?<=full name)|(?<=cardholder name)|(?<=recipient name)|(?<=customer name)|(?<=contact name)"
+        r"|(?<=billing name)|(?<=shipping name)|(?<=passenger name))\s?[:：]?\s"
+        r"|(?:(?<=under the name)|(?<=in the name)|(?<=by the name))(?: of)?:?\s"
+    ),
+    " called": _after_those_who(" called"),
+    "known as": _after_those_who(" known as"),
+    "call me": re.compile(r"(?<=they call me)\s"),
+    "made out": re.compile(r" to\s"),
+    "signed": re.compile(r"\s?[:：,]| by\s?[:：,]"),
+    **dict.fromkeys((
+        "recipient", "cardholder", "consignee", "addressee", "attn", "attention", "signature", "sincerely", "regards",
+        "passenger",
+    ), _ENDED),
+}  # fmt: skip
+SIGNS_OF_STRONG = frozenset({" called ", *TAILS_OF_STRONG} - {" called"})
+SIGNS_OF_WEAK = frozenset((
     "i am ", "i'm ", "this is ", "mr ", "mr.", "mrs", " ms ", "ms. ", "miss ", " dr ", "dr. ", "prof",
     "cheers,", "thanks,", "regards,", "sincerely,", "signed,", "dear ",
-)  # fmt: skip
-"""Words of which each pattern holds one; around these alone it is looked for."""
+))  # fmt: skip
+"""Around these words alone each pattern is looked for."""
+CAPITAL = re.compile("[A-Z\u00c0-\u00de]")
+"""How a part of a Latin name begins."""
+SHORTEST_WEAK = 3
+"""Characters of what introduces a name weakly, at least."""
 
 
-def names(text: str, lower: str) -> Iterator[Found]:
+def names(reading: Reading) -> Iterator[Found]:
     """Names that are introduced as such."""
-    if not text.isascii():
-        yield from _of_han(text)
-    for match in found_around(STRONG, text, lower, SIGNS_OF_STRONG, 24, 40):
+    text = reading.text
+    if not reading.ascii:
+        yield from _of_han(reading)
+    for match in found_around(STRONG, reading, SIGNS_OF_STRONG, TAILS_OF_STRONG, 24, 40):
         yield from _after_strong(text, match)
-    for match in found_around(WEAK, text, lower, SIGNS_OF_WEAK, 2, 4):
-        found = LATIN.match(text, match.end())
-        if found is not None and _called(
-            found.group(), match.group().strip().lower(), text[found.end() : found.end() + 12]
-        ):
-            yield Found(*found.span(), "NAME")
+    for start, end in around(reading.words, SIGNS_OF_WEAK, 2, 4):
+        if CAPITAL.search(text, start + SHORTEST_WEAK, end + 1) is None:
+            continue
+        for match in WEAK.finditer(text, start, end):
+            found = LATIN.match(text, match.end())
+            if found is not None and _called(
+                found.group(), match.group().strip().lower(), text[found.end() : found.end() + 12]
+            ):
+                yield Found(*found.span(), "NAME")
 
 
-def _of_han(text: str) -> Iterator[Found]:
-    for match in found_around(OF_HAN, text, text, SIGNS_OF_HAN, 8, 12):
+def _of_han(reading: Reading) -> Iterator[Found]:
+    text = reading.text
+    for match in found_around(OF_HAN, reading, TAILS_OF_HAN, TAILS_OF_HAN, 8, 12):
         pattern = SURNAME if match["surname"] else NAME
         found = pattern.match(text, match.end())
         if found is None and match["form"] and (other := ANY_HAN.match(text, match.end())):
             found = None if NO_NAME.search(other.group()) else other
         if found is not None and not NO_NAME.match(found.group()):
             yield Found(*found.span(), "NAME")
-    for match in found_around(WHO, text, text, SIGNS_OF_SELF, 0, 5):
+    for match in found_around(WHO, reading, TAILS_OF_SELF, TAILS_OF_SELF, 0, 5):
         if not NO_PERSON.match(match["name"]):
             yield Found(*match.span("name"), "NAME")
 

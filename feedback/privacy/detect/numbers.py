@@ -7,7 +7,7 @@ label beside a cluster (`labels.py`) says more than its shape: what it calls the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from feedback.privacy.detect.checks import calendar_day
@@ -21,6 +21,8 @@ CLUSTER = re.compile(rf"\d(?:[{BETWEEN}]{{0,3}}\d)*[Xx]?")
 RUN = re.compile(r"\d+")
 LEAST = 6
 """Digits of a cluster that can be a person's number."""
+WIDEST = 4 * (LEAST - 1)
+"""Characters from the first of so many digits to the last, at most."""
 WINDOW = 8
 """Groups of one number at most."""
 EXTENSION = re.compile(r"\s{0,2}(?:ext\.?|extension|x|转|分机)\s{0,2}\d{1,6}(?!\d)", re.I)
@@ -36,13 +38,18 @@ LABELLED: dict[Meaning, tuple[str, int, int]] = {
 """What a label makes of a number of so many digits."""
 
 
-def numbers(text: str, labels: Callable[[], Labels]) -> Iterator[Found]:
-    """The personal numbers of `text`, in order; `labels` is asked for when a number is long enough to matter."""
+def numbers(text: str, labels: Labels) -> Iterator[Found]:
+    """The personal numbers of `text`, in order."""
     for match in CLUSTER.finditer(text):
         if match.end() - match.start() >= LEAST:
             groups = _groups(text, match.start(), match.end())
             if sum(end - start for start, end in groups) >= LEAST:
-                yield from _of_cluster(text, groups, labels())
+                yield from _of_cluster(text, groups, labels)
+
+
+def crowded(places: Sequence[int]) -> bool:
+    """Whether so many of the digits at `places`, in order, are near enough for a personal number."""
+    return any(last - first <= WIDEST for first, last in zip(places, places[LEAST - 1 :], strict=False))
 
 
 def _groups(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -77,8 +84,13 @@ def _of_cluster(text: str, groups: Sequence[tuple[int, int]], labels: Labels) ->
 def _at(text: str, groups: Sequence[tuple[int, int]], at: int, labels: Labels) -> tuple[Found | None, int]:
     """What begins with group `at`, and how many groups it takes; a group alone where nothing does."""
     start = groups[at][0]
-    label, _ = labels.before(start) if at == 0 or _alone(text, groups, at) else (None, -1)
-    for count in range(min(WINDOW, len(groups) - at), 0, -1):
+    lengths = tuple(end - begin for begin, end in groups[at : at + WINDOW])
+    asked = (at == 0 or _alone(text, groups, at)) and sum(lengths) >= LEAST
+    label = labels.before(start) if asked else None
+    any_shape = label in LABELLED or "+" in text[max(0, start - 2) : start] or text.startswith("00", start)
+    for count in range(len(lengths), 0, -1):
+        if not any_shape and lengths[:count] not in SHAPES:
+            continue
         window = _window(text, groups[at : at + count])
         kind = _kind(window, label)
         if kind is not None and _spared(text, groups, at, count, kind, label, labels):

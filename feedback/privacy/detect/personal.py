@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from feedback.privacy.detect.checks import iban
+from feedback.privacy.detect.reading import PROVINCES
 from feedback.privacy.detect.rules import ipv6, mailbox, mixed, rule, with_digit
 
 LATIN = "A-Za-z0-9\u00c0-\u024f"
@@ -19,7 +20,6 @@ LEFT, RIGHT = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 IS = r"(?:\s{0,3}(?:\bis\b|\bwas\b|\bare\b|[:：=]|是|为|叫)){1,2}\s{0,3}"
 MAYBE_IS = rf"(?:{IS}|\s{{0,3}})"
 TOKEN = r"(?:(?:api|access|secret|private|session|auth)[ _-]?(?:access[ _-]?)?key|secret|token|密钥|令牌)"
-PLATE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 AT = (
     r"(?:\s{0,2}[\[({（【<]\s?(?:at|@|艾特|圈a)\s?[\])}）】>]\s{0,2}|\s{1,2}(?:at|@|艾特)\s{1,2}|\s{0,2}(?:艾特"
     r"|圈a|＠)\s{0,2})"
@@ -45,7 +45,12 @@ HANDLE = r"@?[A-Za-z0-9][\w.\-]{2,31}"
 RULES = (
     rule("KEY", "-----begin", rf"-----BEGIN {PEM}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END {PEM}-----)?", flags=0),
     rule("DATA", "base64,", r"(?<=;base64,)[A-Za-z0-9+/=_-]+", flags=0),
-    rule("URL", "://", r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+"),
+    rule(
+        "URL",
+        "://",
+        r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+",
+        hint=r"://[^\s/@:]{0,64}:[^\s/@]{1,128}@",
+    ),
     rule(
         "KEY",
         "sk-|sk_|rk_|akia|asia|ghp_|gho_|ghu_|ghs_|ghr_|github_pat_|glpat-|hf_|npm_|ya29|xox|aiza|ltai|0x|bc1",
@@ -58,9 +63,22 @@ RULES = (
     ),
     rule("KEY", "eyj", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", flags=0),
     rule("KEY", "hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}", flags=0),
-    rule("KEY", "bearer|basic", r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)"),
-    rule("KEY", "=", r"[?&][\w.-]*(?:token|key|sig|signature|secret|auth|credential)=([^\s&#\"'<>]{6,})", mixed),
-    rule("KEY", "key|secret|token|密钥|令牌", TOKEN + r"\\*[\"']?" + IS + r"\\*[\"']?([A-Za-z0-9._~+/-]{8,}=*)", mixed),
+    rule("KEY", "bearer|basic", r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)", number=True),
+    rule(
+        "KEY",
+        "=",
+        r"[?&][\w.-]*(?:token|key|sig|signature|secret|auth|credential)=([^\s&#\"'<>]{6,})",
+        mixed,
+        number=True,
+    ),
+    rule(
+        "KEY",
+        "key|secret|token|密钥|令牌",
+        TOKEN + r"\\*[\"']?" + IS + r"\\*[\"']?([A-Za-z0-9._~+/-]{8,}=*)",
+        mixed,
+        number=True,
+        tail=r"\\*[\"']?\s{0,3}(?:is|was|are|[:：=]|是|为|叫)",
+    ),
     rule(
         "EMAIL",
         "@|%40",
@@ -76,11 +94,14 @@ RULES = (
         rf"@(?:[{LATIN}{HAN}-]{{1,63}}(?:[.。．][{LATIN}{HAN}-]{{1,63}}){{0,3}}[.。．](?:中国|公司|网络|中文网"
         rf"|公益|政务|在线|网址|集团|我爱你|商城|网店|手机|佛山|广东|香港|台湾|澳门|新加坡|xn--[a-z0-9]{{4,20}}"
         rf"|[A-Za-z]{{2,24}}))",
+        within=400,
     ),
     rule(
         "EMAIL",
         "@",
         rf"(?<![{LATIN}_.%+-])({LOCAL}\s{{1,2}}@\s{{1,2}}[{LATIN}-]{{1,40}}(?:\s?\.\s?[A-Za-z]{{2,24}}){{1,3}})",
+        hint=r"@\s(?<=\s@\s)",
+        within=400,
     ),
     rule(
         "EMAIL",
@@ -101,6 +122,7 @@ RULES = (
         " at ",
         rf"(?<![{LATIN}_.%+-])({LOCAL}\sat\s{PROVIDERS}(?:{DOT}[A-Za-z]{{2,10}}){{1,2}})" + RIGHT,
         also="mail|outlook|live|yahoo|icloud| me.| mac.|proton|aol|gmx|qq|163|126|sina|sohu|yeah|139|189|aliyun",
+        hint=rf"at\s{PROVIDERS}",
     ),
     rule(
         "EMAIL",
@@ -108,6 +130,7 @@ RULES = (
         rf"(?:邮箱|邮件|e-?mail"
         rf"|mail)[^\n]{{0,12}}?(?<![{LATIN}])([{LATIN}][{LATIN}_.-]{{1,40}}#[{LATIN}-]{{1,30}}(?:\.[A-Za-z]{{2,10}}){{1,2}})",
         also="mail|邮",
+        within=160,
     ),
     rule(
         "ID",
@@ -121,11 +144,15 @@ RULES = (
         + MAYBE_IS
         + r"((?=[A-Z0-9 -]{0,9}\d)[A-Z]{0,3}[- ]?\d(?:[ -]?[A-Z0-9]){4,17})"
         + RIGHT,
+        number=True,
+        within=128,
     ),
     rule(
         "ID",
         "qq|扣扣|企鹅|q号|加q",
         LEFT + r"(?:加?QQ(?:号码?|号| number| id)?|扣扣号?|企鹅号?|q号|加q)" + MAYBE_IS + r"(\d{5,11})" + RIGHT,
+        number=True,
+        within=64,
     ),
     rule(
         "ID",
@@ -133,11 +160,14 @@ RULES = (
         r"(?:微信号?|(?<![a-z])(?:wechat|weixin|vx|wx|v信)|薇信|威信)(?:号|账号| ?id| account| number| handle)?"
         r"(?:" + IS + r"|(?<=[号d]) ?| {1,2}(?=\w{0,18}[\d_-]))@?([A-Za-z][A-Za-z0-9_-]{5,19})" + RIGHT,
         lambda value: value.lower() not in ("payment", "wechat", "official"),
+        within=64,
     ),
     rule(
         "ID",
         "微信|vx|wechat|wx|v信",
         r"(?:微信号?|vx|wechat|wx|v信)(?:号|账号| ?id| number)?" + MAYBE_IS + r"(1[3-9]\d{9}|\d{6,11})" + RIGHT,
+        number=True,
+        within=64,
     ),
     rule(
         "ID",
@@ -146,11 +176,14 @@ RULES = (
         r"| username| account| name)?|(?:微博|抖音|小红书|钉钉)(?:号|账号|id|ID))"
         r"(?:" + IS + r"|\s(?=@))(" + HANDLE + r")" + RIGHT,
         lambda value: bool(re.search(r"[\d_@]", value)),
+        within=128,
     ),
     rule(
         "SSN",
         "ssn|social security",
         r"\b(?:SSN|social security(?: number| no\.?)?)" + MAYBE_IS + r"(\d{3}[ -]?\d{2}[ -]?\d{4})" + RIGHT,
+        number=True,
+        within=64,
     ),
     rule(
         "IBAN",
@@ -158,6 +191,7 @@ RULES = (
         LEFT + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?" + RIGHT,
         lambda value: iban(value.replace("-", "")),
         digits=10,
+        hint=r"\d\d(?<=[a-z][a-z]\d\d)(?:[ -]?[a-z0-9]{4}){2}",
     ),
     rule(
         "IBAN", "iban", r"\bIBAN(?: number| no\.?)?" + MAYBE_IS + r"([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,8})" + RIGHT
@@ -165,9 +199,11 @@ RULES = (
     rule(
         "PLATE",
         "",
-        rf"(?<![{HAN}])?([{PLATE}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,5}}\d)[A-Z0-9]{{5,6}}"
-        rf"|[{PLATE}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,4}}\d)[A-Z0-9]{{4}}[挂学警港澳领])" + RIGHT,
+        rf"(?<![{HAN}])?([{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,5}}\d)[A-Z0-9]{{5,6}}"
+        rf"|[{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,4}}\d)[A-Z0-9]{{4}}[挂学警港澳领])" + RIGHT,
         digits=1,
+        within=16,
+        anchors="|".join(province + letter for province in PROVINCES for letter in "abcdefghjklmnpqrstuvwxyz"),
     ),
     rule(
         "PLATE",
@@ -178,10 +214,21 @@ RULES = (
         + r"((?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,2})"
         + RIGHT,
         lambda value: with_digit(value) and 4 <= len(re.sub(r"\W", "", value)) <= 8,
+        number=True,
+        within=96,
+        anchors=" reg| tag",
     ),
-    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?::[0-9A-F]{2}){5}(?![0-9A-F:-])", many=(":", 5)),
-    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?:-[0-9A-F]{2}){5}(?![0-9A-F:-])", many=("-", 5)),
-    rule("MAC", "", LEFT + r"[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}" + RIGHT, mixed, digits=3, many=(".", 2)),
+    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?::[0-9A-F]{2}){5}(?![0-9A-F:-])", many=(":", 5), hint=":[0-9a-f]{2}:"),
+    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?:-[0-9A-F]{2}){5}(?![0-9A-F:-])", many=("-", 5), hint="-[0-9a-f]{2}-"),
+    rule(
+        "MAC",
+        "",
+        LEFT + r"[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}" + RIGHT,
+        mixed,
+        digits=3,
+        many=(".", 2),
+        hint=r"\.[0-9a-f]{4}\.",
+    ),
     rule(
         "IP",
         "",
@@ -190,6 +237,7 @@ RULES = (
         ipv6,
         digits=1,
         many=(":", 3),
+        hint=":[0-9a-f]{0,4}:",
     ),
     rule(
         "EXPIRY",
@@ -198,6 +246,8 @@ RULES = (
         r"|时间)?)(?: (?:date|on|in))?"
         + MAYBE_IS
         + r"((?:0[1-9]|1[0-2])\s?[/-]\s?(?:20)?[2-4]\d|20[2-4]\d年(?:0?[1-9]|1[0-2])月)(?![/\d-])",
+        number=True,
+        within=96,
     ),
     rule(
         "BIRTH",
@@ -208,17 +258,18 @@ RULES = (
         + r"((?:19|20)\d\d[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d"
         r"|[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d|\d{1,2}(?:st|nd|rd"
         r"|th)? (?:of )?[A-Z][a-z]{2,8},? (?:19|20)\d\d|(?:19|20)\d{6})",
+        number=True,
+        within=96,
+        anchors="d.o.b|d.ob|do.b",
     ),
 )
 LONG_DATA = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{512,}={0,2}")
 """Embedded files without a word that says so."""
-CARD_NEAR = ("card", "cvv", "cvc", "visa", "mastercard", "amex", "卡", "安全码")
+CARD_NEAR = frozenset(("card", "cvv", "cvc", "visa", "mastercard", "amex", "卡", "安全码"))
 """What makes a month and a year the end of a card."""
 UNSEEN = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF])
 """Characters that show nothing -> nothing."""
 WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code).isalnum() or chr(code) in "＠．－＿＋＃"}
 """Full-width letters, digits and what joins them -> ASCII; the rules know the other signs."""
-PLAIN: dict[int, int | None] = {**UNSEEN, **WIDE}
-"""For `str.translate`: how the rules read a text."""
-UNPLAIN = re.compile("[" + "".join(re.escape(chr(code)) for code in PLAIN) + "]")
-"""Any character that `PLAIN` changes."""
+PLAIN: dict[int, str] = dict.fromkeys(UNSEEN, "") | {code: chr(plain) for code, plain in WIDE.items()}
+"""How the rules read a character."""

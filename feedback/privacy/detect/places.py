@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from feedback.privacy.detect.reading import Reading, Tails
 from feedback.privacy.detect.shapes import Found
-from feedback.privacy.detect.windows import found_around
+from feedback.privacy.detect.windows import around, found_around
 
 HAN = "\u4e00-\u9fff"
 INTRO = re.compile(
@@ -37,8 +38,6 @@ DOOR = re.compile(
     rf"[{HAN}]{{2,20}}(?:路|街|大道|巷|弄|胡同|村|小区|花园|苑|新村|社区)[{HAN}\d\-]{{0,24}}?\d{{1,5}}(?:号楼|栋"
     rf"|幢|单元|号院|号)[{HAN}\d\-]{{0,12}}?\d{{2,5}}(?:室|房|户|号)"
 )
-OF_A_PERSON = re.compile(r"姓名|收件|收货|联系人|手机|邮编|下单人|[我本]人")
-"""Of which a form with an address of a person has one."""
 NOT_OURS = re.compile(
     r"(?:酒店|餐馆|餐厅|饭店|景点|门店|商场|店铺|医院|银行|学校|博物馆|公园|它|该店|本店|机场|车站|退货|仓库"
     r"|商家)[^，,。]{0,10}$"
@@ -79,42 +78,87 @@ REST = re.compile(
     r"|[A-Z0-9][\w'’\-#/]{0,20}(?:(?<=\b[A-Z])\.|(?<=\b[A-Z][a-z])\.)?)){0,14}"
 )
 """Words of an address that follow: numbers, and what has a capital."""
-SIGNS_OF_LATIN = (
-    " address", "address:", "live", "living", "reside", "stay", "moved", "moving", "ship", "deliver", "send",
-    "mail", "forward", "post", "redirect", "dispatch", "residence", "pick ", "bring", "drop", "courier",
-)  # fmt: skip
-SIGNS_OF_HAN = (
+_LIVE = re.compile(r"(?:s|ing)?(?: now| over| in apartment \w+)? (?:at|in|to|on)\s")
+_SEND = re.compile(
+    r"(?:ed)?(?: it| them| this| that| the (?:package|parcel|order|item|replacement|box)| my (?:order|package|parcel)"
+    r"| everything)?(?: off)? (?:to|at)\s"
+)
+TAILS_OF_LATIN: Tails = {
+    "address": re.compile(r"(?<= address)|\s{0,2}[:：=]| to\s"),
+    **dict.fromkeys(("live", "living", "reside", "stay", "moved"), _LIVE),
+    **dict.fromkeys((
+        "ship", "deliver", "send", "mail", "forward", "post", "redirect", "dispatch", "drop", "bring", "courier",
+    ), _SEND),
+    "moving": re.compile(r" to\s"),
+    "residence": re.compile(r"(?: is|:)\s"),
+    "pick ": re.compile(r"(?:it|me) up (?:at|from)\s"),
+}  # fmt: skip
+SIGNS_OF_LATIN = frozenset({" address", "address:", *TAILS_OF_LATIN} - {"address"})
+REACH = 130
+"""Characters behind a word with its tail up to the first digit of the street, at most."""
+SIGNS_OF_HAN = frozenset((
     "地址", "住址", "住在", "家住", "现住", "我住", "寄", "送", "发到", "发往", "快递到", "投递到", "家在",
     "我在", "人在", "公司在", "所在地", "居住地", "户籍", "搬到", "常住",
-)  # fmt: skip
-"""Words of which each pattern holds one; around these alone it is looked for."""
+))  # fmt: skip
+"""Around these words alone each pattern is looked for."""
+DOORS = frozenset("室户房号")
+HOUSE = re.compile(rf"\d(?:号楼|栋|幢|单元|号院|号)[{HAN}\d\-]{{0,12}}?\d{{2,5}}(?:室|房|户|号)")
+"""How a way down to a door ends."""
+_HERE = frozenset(who + where for who in "我家现人前直司奶妈们在还" for where in "在住")
+"""The last character of who, and the first of where."""
+_OWN = ("收货", "收件", "邮寄", "寄件", "寄送", "配送", "家庭", "居住", "联系", "通讯", "通信", "送货", "寄货",
+        "账单", "户籍",
+        "取件", "上门", "安装", "常用", "默认", "详细", "现在", "公司")  # fmt: skip
+TAILS_OF_HAN: Tails = {
+    "地址": re.compile(
+        "(?:" + "|".join(f"(?<={own}地址)" for own in (*_OWN, "退货人", *"我的家们新里")) + ")"
+        r"|(?:(?<![\s\S]地址)|(?<=[\s，,；;。]地址)|(?<=详细地址))\s{0,2}(?:[:：]|是|为)"
+    ),
+    **dict.fromkeys(
+        ("住址", "常住地", "所在地", "居住地", "户籍地", "搬到", "寄到", "送到", "发到", "递到", "货到", "餐到", "寄往",
+         "发往", "送往", *_HERE),
+    ),
+}  # fmt: skip
+OF_A_PERSON = frozenset(("姓名", "收件", "收货", "联系人", "手机", "邮编", "下单人", "我人", "本人"))
+"""Of which a form with an address of a person has one."""
 
 
-def places(text: str, lower: str) -> Iterator[Found]:
+def places(reading: Reading) -> Iterator[Found]:
     """Addresses that are introduced as somebody's, and those that go down to a door."""
-    if not text.isascii():
-        yield from _of_han(text)
-    for match in found_around(EN_INTRO, text, lower, SIGNS_OF_LATIN, 24, 48):
-        street = STREET.match(text, match.end())
-        rest = street and REST.match(text, street.end())
-        if rest:
-            yield Found(match.end(), rest.end(), "ADDRESS")
+    text = reading.text
+    if not reading.ascii:
+        yield from _of_han(reading)
+    if not reading.digits:
+        return
+    begun = [at for at, end in reading.begun(TAILS_OF_LATIN) if reading.digit_within(end, end + REACH)]
+    if not begun:
+        return
+    for start, stop in around(reading.words, SIGNS_OF_LATIN, 24, 48):
+        if any(start <= at < stop for at in begun):
+            for match in EN_INTRO.finditer(text, start, stop):
+                street = STREET.match(text, match.end())
+                rest = street and REST.match(text, street.end())
+                if rest:
+                    yield Found(match.end(), rest.end(), "ADDRESS")
 
 
-def _of_han(text: str) -> Iterator[Found]:
-    for match in found_around(INTRO, text, text, SIGNS_OF_HAN, 8, 16):
+def _of_han(reading: Reading) -> Iterator[Found]:
+    text = reading.text
+    for match in found_around(INTRO, reading, SIGNS_OF_HAN, TAILS_OF_HAN, 8, 16):
+        if match["form"] and (
+            not reading.holds(OF_A_PERSON) or NOT_OURS.search(text, max(0, match.start() - 24), match.start())
+        ):
+            continue
         start = match.end()
         found = END.search(text, start, start + LONGEST)
         end = found.start() if found else min(len(text), start + LONGEST)
         value = text[start:end].rstrip("，, 、的")
-        if match["form"] and (
-            not OF_A_PERSON.search(text) or NOT_OURS.search(text, max(0, match.start() - 24), match.start())
-        ):
-            continue
         if _is_place(value, bool(match["own"])):
             yield Found(start, start + len(value), "ADDRESS")
-    for match in found_around(DOOR, text, text, ("室", "户", "房", "号"), 60, 1):
-        yield Found(*match.span(), "ADDRESS")
+    if reading.digits and HOUSE.search(text, reading.digits[0]):
+        for first, last in around(reading.words, DOORS, 60, 1):
+            for match in DOOR.finditer(text, first, last):
+                yield Found(*match.span(), "ADDRESS")
 
 
 def _is_place(value: str, own: bool) -> bool:
@@ -123,12 +167,3 @@ def _is_place(value: str, own: bool) -> bool:
     if len(value) < 5 or re.match(r"[不没错怎哪多什吗有变能可写填已]", value):
         return False
     return (marks >= 2 and number) or (own and marks >= 1 and (number or marks >= 2)) or marks >= 4
-
-
-def _of_latin(text: str) -> Iterator[Found]:
-    for match in EN_INTRO.finditer(text):
-        street = STREET.match(text, match.end())
-        if street is None:
-            continue
-        rest = REST.match(text, street.end())
-        yield Found(match.end(), rest.end() if rest else street.end(), "ADDRESS")

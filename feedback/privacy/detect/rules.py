@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+
+from feedback.privacy.detect.reading import Reading, Tails
+from feedback.privacy.detect.windows import around
 
 
 def no_word(text: str) -> bool:
@@ -92,41 +95,43 @@ class Rule:
     kind: str
     pattern: re.Pattern[str]
     """Its time grows with the text alone: where a repetition begins is fixed or what it takes is bounded."""
-    needs: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
     """Words in lower case of which a text that holds such a value has one; none: any may."""
-    also: tuple[str, ...] = ()
+    also: frozenset[str] = frozenset()
     """Others of which it has one as well."""
     digits: int = 0
     """Digits that it has at least."""
     many: tuple[str, int] = ("", 0)
     """A sign, and how many of them it has at least."""
     valid: Callable[[str], bool] = _always
+    number: bool = False
+    """Whether there is a digit in it, of whatever script."""
+    hint: re.Pattern[str] | None = None
+    """What a text with such a value holds, in lower case: sooner searched for than the pattern."""
 
-    @property
-    def in_ascii(self) -> bool:
-        """Whether a text of ASCII may hold one."""
-        return self.kind != "PLATE" or bool(self.needs)
+    tails: Tails = field(default_factory=dict)
+    """Of its needs, each of which is in a match with what follows it there."""
+    within: int = 0
+    """Characters of a match at most; 0: any number, or none of its words need be in it."""
+    anchors: frozenset[str] = frozenset()
+    """With `within`: words of which each match holds one, so that it is looked for around these alone."""
 
-    def without_others(self) -> Rule:
-        """The same rule for texts of ASCII alone."""
-        needs, also = (tuple(word for word in words if word.isascii()) for words in (self.needs, self.also))
-        return replace(self, needs=needs, also=also)
-
-    def wanted(self, lower: str, digits: int) -> bool:
+    def wanted(self, reading: Reading, digits: int) -> bool:
         """Whether a text with so many digits may hold such a value."""
         return (
             digits >= self.digits
-            and lower.count(self.many[0]) >= self.many[1]
-            and (not self.needs or _any(self.needs, lower))
-            and (not self.also or _any(self.also, lower))
+            and (not self.number or bool(reading.digits))
+            and (not self.many[1] or reading.lower.count(self.many[0]) >= self.many[1])
+            and (not self.needs or reading.holds(self.needs))
+            and (not self.also or reading.holds(self.also))
+            and (self.hint is None or self.hint.search(reading.seen) is not None)
+            and (not self.tails or bool(reading.begun(self.tails)))
         )
 
-
-def _any(words: tuple[str, ...], text: str) -> bool:
-    for word in words:  # noqa: SIM110 - a generator takes three times as long
-        if word in text:
-            return True
-    return False
+    def parts(self, reading: Reading) -> list[tuple[int, int]]:
+        """(start, end) of the parts of the text in which all matches are, for one with `within`."""
+        parts = around(reading.near, self.anchors, self.within, self.within)
+        return [part for part in parts if reading.digit_within(*part)] if self.number else parts
 
 
 def rule(
@@ -139,6 +144,15 @@ def rule(
     digits: int = 0,
     many: tuple[str, int] = ("", 0),
     flags: int = re.IGNORECASE,
+    number: bool = False,
+    hint: str = "",
+    tail: str = "",
+    within: int = 0,
+    anchors: str = "",
 ) -> Rule:
-    words, others = tuple(filter(None, needs.split("|"))), tuple(filter(None, also.split("|")))
-    return Rule(kind, re.compile(pattern, flags), words, others, digits, many, valid)
+    words, others, held = (frozenset(filter(None, one.split("|"))) for one in (needs, also, anchors))
+    tails: Tails = dict.fromkeys(words, re.compile(tail)) if tail else {}
+    hinted, held = re.compile(hint) if hint else None, words | held if within else frozenset()
+    return Rule(
+        kind, re.compile(pattern, flags), words, others, digits, many, valid, number, hinted, tails, within, held
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from feedback.privacy.detect.reading import Reading, Tails
 from feedback.privacy.detect.shapes import Found
 from feedback.privacy.detect.windows import found_around
 
@@ -19,12 +20,27 @@ LABEL = (
     r"|原)?密码|密语|暗号|暗语|口令|验证码|安全码|校验码"
     r"|动态码|短信码|门禁码|密保答案|助记词)"
 )
-WORDS = (
-    "pass", "pwd", "pw", "pin", "cvv", "cvc", "code", "otp", "phrase", "secret answer", "maiden",
-    "密码", "密语", "暗号", "暗语", "口令", "验证码", "安全码", "校验码", "动态码", "短信码",
-    "门禁码", "密保", "助记词",
-)  # fmt: skip
-"""Of which a text with a label has one."""
+TAILS: Tails = {
+    "pass": re.compile("w(?:or)?d|code|phrase| phrase"),
+    "pwd": re.compile("(?<![a-z]pwd)"),
+    "pw": re.compile(r"(?<![a-z]pw)\s?[:：=]"),
+    "pin": re.compile("(?<![a-z]pin)"),
+    "cvv": re.compile("(?<![a-z]cvv)"),
+    "cvc": re.compile("(?<![a-z]cvc)"),
+    "otp": re.compile("(?<![a-z]otp)"),
+    "code": re.compile(
+        "(?<=securitycode)|(?<=security.code)|(?<=verificationcode)|(?<=verification.code)|(?<=one-time code)"
+        "|(?<=access code)|(?<=login code)|(?<=door code)|(?<=gate code)"
+    ),
+    "phrase": re.compile("(?<=passphrase)|(?<=pass phrase)|(?<=secret phrase)|(?<=recovery phrase)|(?<=seed phrase)"),
+    "secret answer": None,
+    "maiden": re.compile(" name"),
+    **dict.fromkeys((
+        "密码", "密语", "暗号", "暗语", "口令", "验证码", "安全码", "校验码", "动态码", "短信码", "门禁码",
+        "密保", "助记词",
+    )),
+}  # fmt: skip
+"""Of which a label holds one."""
 LABELS = re.compile(LABEL, re.I)
 IS = (
     r"(?:\s{0,3}(?:\bis\b|\bwas\b|\bare\b|\bto\b|[:：=]|是|为|设置?成了?|设置?为|改成了?|改为|换成了?|叫做?"
@@ -97,9 +113,9 @@ NO_HAN_END = re.compile(r"(?:的|吗|呢|么|了吗|吧)$")
 HAN_TAIL = re.compile(r"(?:了|啦|哦|哈|啊|呀|谢谢|麻烦|请|帮我|可以).*$")
 
 
-def secrets(text: str, lower: str) -> Iterator[Found]:
-    """Values that a word calls a secret."""
-    for label in found_around(LABELS, text, lower, WORDS, 20, 20):
+def secrets(reading: Reading, text: str) -> Iterator[Found]:
+    """Values that a word calls a secret; `text` is the reading's with numerals as digits."""
+    for label in found_around(LABELS, reading, TAILS, TAILS, 20, 20):
         found = _value(text, label.end()) or _phrase(text, label) or _han_phrase(text, label.end())
         if found is not None:
             yield Found(*found, "SECRET")

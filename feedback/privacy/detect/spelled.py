@@ -7,17 +7,16 @@ are is asked of the same table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from feedback.privacy.detect.labels import Labels
 from feedback.privacy.detect.numbers import numbers
+from feedback.privacy.detect.reading import NUMERALS, Reading
 from feedback.privacy.detect.shapes import Found
 
-NUMERALS = str.maketrans("零〇洞一幺壹二两贰三叁四肆五伍六陆七柒拐八捌九玖", "000111222334455667778899")
-_NUMERAL = "零〇洞一幺壹二两贰三叁四肆五伍六陆七柒拐八捌九玖"
-SPOKEN = re.compile(rf"[{_NUMERAL}\d](?:[ 、，,\-]?[{_NUMERAL}\d]){{3,}}")
-HAN_NUMERAL = re.compile(f"[{_NUMERAL}]{{2}}")
+AS_DIGITS = str.maketrans(NUMERALS, "000111222334455667778899")
+SPOKEN = re.compile(rf"[{NUMERALS}\d](?:[ 、，,\-]?[{NUMERALS}\d]){{3,}}")
+HAN_NUMERAL = re.compile(f"[{NUMERALS}]{{2}}")
 UNITS = {
     "zero": "0", "oh": "0", "o": "0", "nought": "0", "one": "1", "two": "2", "three": "3", "four": "4",
     "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -38,10 +37,16 @@ TENS = {
 }
 TIMES = {"double": 2, "triple": 3, "treble": 3}
 _WORD = "|".join((*UNITS, *TEENS, *TENS, *TIMES, "hundred", "plus", "dash"))
+LEAST = 4
+"""Numbers in a row that may be one number."""
 WORDS = re.compile(rf"\b(?:{_WORD}|\d{{1,4}})(?:[\s,.\-–]{{1,3}}(?:{_WORD}|\d{{1,4}})\b){{3,40}}", re.I)
 ONE = re.compile(rf"{_WORD}|\d+", re.I)
 SIGNS = ("double", "triple", "oh ", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "zero")
-"""Of which a number said in words has one."""
+"""Of which a number said in words has two."""
+ITEMS = frozenset({*UNITS, *TEENS, *TENS, *TIMES, "hundred", "plus", "dash"} - {"o"})
+BETWEEN = re.compile(r"[\s,.\-–o]{1,7}")
+"""What stands between two of them, with one `o` at most."""
+TWO_O = re.compile(r"o[\s,.\-–]{1,3}o\b")
 
 
 def numerals_as_digits(text: str) -> str:
@@ -52,29 +57,69 @@ def numerals_as_digits(text: str) -> str:
 
 
 def _as_digits(match: re.Match[str]) -> str:
-    plain = match.group().translate(NUMERALS)
+    plain = match.group().translate(AS_DIGITS)
     return plain.replace("、", "-").replace("，", "-").replace(",", "-") if not match.group().isascii() else plain
 
 
-def spelled(text: str, lower: str, labels: Callable[[], Labels]) -> Iterator[Found]:
+def spelled(reading: Reading, labels: Labels) -> Iterator[Found]:
     """Personal numbers in English words: their digits, put in their place, are one wherever they would be one."""
-    if sum(sign in lower for sign in SIGNS) < 2:
+    if sum(sign in reading.words for sign in SIGNS) < 2:
         return
-    for match in WORDS.finditer(text):
+    for match in _said(reading):
         digits = _digits(match.group())
         if len(digits) < 7 or match.group().isdigit():
             continue
         # The label stands before, so the digits are judged at the place where the words begin.
-        start = labels().sentence(match.start())
-        line = text[start : match.start()] + digits
-        of_line = Labels.of(line.lower())
-        for found in numbers(line, partial(_given, of_line)):
+        start = labels.sentence(match.start())
+        line = reading.text[start : match.start()] + digits
+        for found in numbers(line, Labels(line.lower())):
             if found.end == len(line):
                 yield Found(match.start(), match.end(), found.kind)
 
 
-def _given(labels: Labels) -> Labels:
-    return labels
+def _said(reading: Reading) -> Iterator[re.Match[str]]:
+    """Matches of `WORDS`, of which the text is searched only where four numbers may follow each other."""
+    text, seen = reading.text, reading.seen
+    if TWO_O.search(seen):
+        yield from WORDS.finditer(text)
+        return
+    spans = sorted((*_whole(reading), *_runs(reading.digits)))
+    first = 0
+    while first < len(spans):
+        last, count = first, 1
+        while last + 1 < len(spans) and BETWEEN.fullmatch(seen, spans[last][1], spans[last + 1][0]):
+            count += 1 + ("o" in seen[spans[last][1] : spans[last + 1][0]])
+            last += 1
+        start, end = spans[first][0], spans[last][1]
+        count += ("o" in seen[max(0, start - 4) : start]) + ("o" in seen[end : end + 4])
+        if count >= LEAST:
+            end += 5
+            while end < len(text) and (text[end - 1].isalnum() or text[end - 1] == "_"):
+                end += 1
+            yield from WORDS.finditer(text, max(0, start - 5), end)
+        first = last + 1
+
+
+def _whole(reading: Reading) -> Iterator[tuple[int, int]]:
+    seen = reading.seen
+    for word, places in reading.near.items():
+        if word in ITEMS:
+            for at in places:
+                end = at + len(word)
+                if not (seen[at - 1 : at].isalnum() or seen[end : end + 1].isalnum()):
+                    yield at, end
+
+
+def _runs(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = last = -2
+    for at in digits:
+        if at != last + 1:
+            if start >= 0:
+                yield start, last + 1
+            start = at
+        last = at
+    if start >= 0:
+        yield start, last + 1
 
 
 def _digits(words: str) -> str:

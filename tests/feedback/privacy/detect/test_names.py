@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from feedback.privacy.detect.finding import plain, read
 from feedback.privacy.detect.names import names
 
 
@@ -23,4 +24,4 @@ from feedback.privacy.detect.names import names
     ],
 )
 def test_a_name_is_found_where_it_is_introduced(text: str, expected: list[str]) -> None:
-    assert [text[found.start : found.end] for found in names(text, text.lower())] == expected
+    assert [text[found.start : found.end] for found in names(read(plain(text)))] == expected

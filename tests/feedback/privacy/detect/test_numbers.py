@@ -9,7 +9,7 @@ from feedback.privacy.detect.numbers import numbers
 
 
 def kinds(text: str) -> list[str]:
-    return [found.kind for found in numbers(text, lambda: Labels.of(text.lower()))]
+    return [found.kind for found in numbers(text, Labels(text.lower()))]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from re._parser import parse  # type: ignore[import-not-found]
+
 import pytest
 
-from feedback.privacy.detect.finding import find, plain
+from feedback.privacy.detect.finding import find, plain, read
 from feedback.privacy.detect.personal import RULES
 from feedback.privacy.detect.rules import Rule
 from tests.feedback.linear import expect_linear
@@ -88,9 +90,15 @@ def test_all_detectors_together_take_time_that_grows_with_the_text_alone() -> No
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_no_text_with_a_value_is_passed_over(rule: Rule) -> None:
     for text, _ in CASES:
-        read = plain(text)
-        if any(rule.valid(match.group(match.lastindex or 0)) for match in rule.pattern.finditer(read)):
-            assert rule.wanted(read.lower(), sum(c.isdigit() for c in read))
-            if read.isascii():
-                assert rule.in_ascii
-                assert rule.without_others().wanted(read.lower(), sum(c.isdigit() for c in read))
+        reading = read(plain(text))
+        digits = sum(map(text.count, "0123456789"))
+        for match in rule.pattern.finditer(reading.text):
+            if rule.valid(match.group(match.lastindex or 0)):
+                assert rule.wanted(reading, digits)
+                parts = rule.parts(reading) if rule.within else [(0, len(text))]
+                assert any(start <= match.start() and match.end() < end + 1 for start, end in parts)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.within], ids=lambda rule: rule.kind)
+def test_a_match_is_no_longer_than_the_parts_that_are_searched(rule: Rule) -> None:
+    assert parse(rule.pattern.pattern, rule.pattern.flags).getwidth()[1] < rule.within - 1

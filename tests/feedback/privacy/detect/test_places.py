@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from feedback.privacy.detect.finding import plain, read
 from feedback.privacy.detect.places import places
 
 
@@ -20,4 +21,4 @@ from feedback.privacy.detect.places import places
     ],
 )
 def test_an_address_is_found_where_it_is_somebodys(text: str, expected: list[str]) -> None:
-    assert [text[found.start : found.end] for found in places(text, text.lower())] == expected
+    assert [text[found.start : found.end] for found in places(read(plain(text)))] == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from feedback.privacy.detect.finding import plain, read
 from feedback.privacy.detect.secrets import secrets
 
 
@@ -24,4 +25,4 @@ from feedback.privacy.detect.secrets import secrets
     ],
 )
 def test_a_secret_is_what_no_sentence_goes_on_with(text: str, expected: list[str]) -> None:
-    assert [text[found.start : found.end] for found in secrets(text, text.lower())] == expected
+    assert [text[found.start : found.end] for found in secrets(read(plain(text)), text)] == expected

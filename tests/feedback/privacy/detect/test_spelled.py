@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feedback.privacy.detect.finding import read
 from feedback.privacy.detect.labels import Labels
 from feedback.privacy.detect.spelled import numerals_as_digits, spelled
 
@@ -14,7 +15,7 @@ def test_numerals_become_digits_in_their_places_and_words_stay_words() -> None:
 
 def test_a_number_in_words_is_one_where_its_digits_would_be() -> None:
     text = "call me at four one five, double five five, twenty six seventy one"
-    found = list(spelled(text, text, lambda: Labels.of(text)))
+    found = list(spelled(read(text), Labels(text)))
     assert [(text[one.start : one.end], one.kind) for one in found] == [(text[11:], "PHONE")]
     order = "order number four one five five five five two six seven one"
-    assert list(spelled(order, order, lambda: Labels.of(order))) == []
+    assert list(spelled(read(order), Labels(order))) == []

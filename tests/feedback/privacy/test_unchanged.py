@@ -1,0 +1,52 @@
+"""What is found is what was found before finding was made fast: the former detectors are the oracle."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from feedback.privacy.detect.finding import STEP, find, plain
+from feedback.privacy.redact import Redactor
+from tests.feedback.privacy.oracle import finding as former
+from tests.feedback.privacy.oracle.redactor import Redactor as Former
+from tests.feedback.privacy.planting import planted
+from trials.turns import turns
+
+COUNT = 20_000 if os.environ.get("UNDERSTUDY_FULL") == "1" else 600
+SEED = int(os.environ.get("UNDERSTUDY_SEED", "1"))
+
+
+def spans(text: str) -> list[tuple[int, int, str]]:
+    return [(one.start, one.end, one.kind) for one in find(plain(text))]
+
+
+def spans_before(text: str) -> list[tuple[int, int, str]]:
+    return [(one.start, one.end, one.kind) for one in former.find(former.plain(text))]
+
+
+def test_planted_values_are_found_where_they_were_and_get_the_same_surrogates() -> None:
+    found = 0
+    for text in planted(COUNT, SEED):
+        assert spans(text) == spans_before(text), repr(text)
+        redactor, before = Redactor(), Former()
+        value = {"content": text, "arguments": {text[:12]: text[12:]}}
+        assert redactor.value(value) == before.value(value), repr(text)
+        found += sum(redactor.found.values())
+    assert found > COUNT, "what was planted holds hardly a value"
+
+
+def test_turns_as_people_write_them_keep_what_they_kept() -> None:
+    for name in ("en", "zh"):
+        stretches = turns(name).stretches(500, SEED)
+        for _ in range(COUNT // 8):
+            text = next(stretches)
+            assert spans(text) == spans_before(text), repr(text)
+
+
+def test_texts_longer_than_a_step_keep_what_they_kept() -> None:
+    pieces = itertools.cycle(planted(300, SEED + 1))
+    for _ in range(3):
+        text = ""
+        while len(text) < 2 * STEP:
+            text += next(pieces)
+        assert spans(text) == spans_before(text)

@@ -1,0 +1,73 @@
+"""What people write, for measurements that depend on it: real turns where the shared data lie on this machine.
+
+Without them turns are made by seed from the wordings of `trials/personal.py`; `Turns.source` says which it was.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from feedback.texts import language
+from trials.personal import generated
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = ("dialogues.jsonl.gz", "instructions.jsonl")
+MADE = 6000
+"""Turns that are made where there are no real ones."""
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Turns of one language, in an order that has nothing to do with their origin."""
+
+    source: str
+    texts: tuple[str, ...]
+
+    def stretches(self, length: int, seed: int = 0) -> Iterator[str]:
+        """Successive turns joined and cut to `length` characters; no turn comes twice before all have come."""
+        chance = random.Random(seed)
+        held = ""
+        while True:
+            for text in chance.sample(self.texts, len(self.texts)):
+                held = f"{held}\n{text}" if held else text
+                if len(held) >= length:
+                    yield held[:length]
+                    held = ""
+
+
+@cache
+def turns(spoken: Language) -> Turns:
+    """All turns of a language."""
+    folder = Path(os.environ.get("UNDERSTUDY_DATA") or ROOT.parent / "shared" / "data")
+    found = sorted({text for name in FILES for text in _told(folder / name, spoken)})
+    if found:
+        return Turns("shared data", tuple(found))
+    made = (row.text for row in generated(0, MADE))
+    return Turns("generated", tuple(sorted({text for text in made if language(text) == spoken})))
+
+
+def _told(file: Path, spoken: Language) -> Iterator[str]:
+    if not file.is_file():
+        return
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["lang"] == spoken:
+                yield from _contents(row)
+
+
+def _contents(row: dict[str, Any]) -> Iterator[str]:
+    if "prompt" in row:
+        yield row["prompt"]
+    for message in row.get("messages", ()):
+        if message["role"] in ("user", "assistant") and isinstance(message.get("content"), str):
+            yield message["content"]
