@@ -16,6 +16,7 @@ from deploy.life.config import RolloutConfig
 from deploy.life.deployment import Deployment
 from deploy.registry.config import RegistryConfig
 from deploy.registry.manifest import OWN
+from deploy.rounds.forgetting import TARGETS
 from deploy.rounds.record import Round
 from deploy.routing.documents_file import KEPT
 from understudy.errors import Unavailable
@@ -131,7 +132,7 @@ def _drop_round(folder: StateDir, number: int) -> bool:
 
 def _drop_targets(folder: StateDir, before: float) -> None:
     """Remove cached targets that nobody used since `before`: they are those of texts that went with their rounds."""
-    for path in (folder.rounds / "kept" / "targets").glob("??/*"):
+    for path in (folder.rounds / TARGETS).glob("*/*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < before:
                 path.unlink()

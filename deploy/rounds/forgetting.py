@@ -1,7 +1,7 @@
 """What rounds keep of a tenant, taken away when the tenant is purged; and which versions learned from it.
 
-Rows are sealed, so the destroyed key has made them unreadable already. This removes them, with what was made of
-them: the teacher's targets (tokens are texts in another alphabet) and the masked prompts that lead clusters. A
+Rows and targets are sealed, so the destroyed key has made them unreadable already. This removes them, with what was
+made of them: the teacher's targets (tokens are texts in another alphabet) and the masked prompts that lead clusters. A
 round under way that draws on the tenant is to be ended by the caller; weights that learned stay as they are.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from understudy.files import read_json, write_atomic, write_json
+from understudy.ids import stable_id
 
 ROWS = ("select/train.jsonl", "select/holdout.jsonl")
 TOLD = ("select/clusters.json", "select/summary.json")
@@ -23,6 +24,8 @@ RESERVOIR = "kept/reservoir.jsonl"
 DAMAGED = ".damaged"
 """Ending of a reservoir that could not be read, of whatever tenants; nothing reads it again."""
 TARGETS = "kept/targets"
+FORMER = "??"
+"""Folders of targets as a release before this one kept them, of all tenants and unsealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def forget_rounds(root: Path, tenant: str) -> Forgotten:
         if gone:
             touched.append(int(folder.name))
             rows += gone
-            for shard in folder.glob("score/*.npz"):
+            for shard in folder.glob("score/shard-*"):
                 shard.unlink(missing_ok=True)
     rows += _without_rows(root / RESERVOIR, tenant)
     leaders = _leaders(root / RESERVOIR, tenant)
@@ -68,9 +71,15 @@ def forget_rounds(root: Path, tenant: str) -> Forgotten:
             _without_prompts(folder / name, tenant, leaders)
     gone = _without_leaders(root / RESERVOIR, tenant)
     (root / RESERVOIR).with_suffix(DAMAGED).unlink(missing_ok=True)
-    if rows:
-        shutil.rmtree(root / TARGETS, ignore_errors=True)
+    shutil.rmtree(targets_of(root / TARGETS, tenant), ignore_errors=True)
+    for folder in (root / TARGETS).glob(FORMER):
+        shutil.rmtree(folder, ignore_errors=True)
     return Forgotten(tuple(touched), rows, gone)
+
+
+def targets_of(folder: Path, tenant: str) -> Path:
+    """Where in `folder` the targets of a tenant's texts are kept from round to round."""
+    return folder / stable_id("tenant", tenant)
 
 
 def draws_on(root: Path, number: int, tenant: str) -> bool:

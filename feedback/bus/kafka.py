@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import takewhile
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -24,7 +25,7 @@ from kafka.errors import (
 
 from feedback.bus.config import KafkaConfig
 from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors, servers_of
-from feedback.bus.kafka_tail import highest_of
+from feedback.bus.kafka_tail import LogEnds, highest_of
 from feedback.bus.protocol import Held, Numbered, Place, Published, Received
 
 ACKNOWLEDGE_SECONDS = 10.0
@@ -48,6 +49,7 @@ class KafkaBus:
         self._access = connection(config or KafkaConfig())
         self._topics = KafkaTopics(self._servers, partitions, self._access)
         self._acked: dict[Place, tuple[str, int]] = {}
+        self._ends = LogEnds(partial(highest_of, self._servers, self._access))
         self._producer: KafkaProducer | None = None
         self._consumer: KafkaConsumer | None = None
         self._buffers: dict[TopicPartition, deque[Received]] = {}
@@ -72,11 +74,21 @@ class KafkaBus:
         return Published(fits[-1].number, "ok")
 
     def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
-        """See `Bus.held`: whether what was acknowledged is still in the log, after each change of the leader."""
+        """See `Bus.held`: whether what was acknowledged is still in the log, after each change of the leader.
+
+        A partition whose end is not read yet cannot be asked.
+        """
         with kafka_errors(self._servers):
             topics = sorted({topic for topic, _ in places})
-            lives = self._topics.epochs([topic for topic in topics if self._topics.ensure(topic)])
-            return {place: self._told(spool, place, lives[place]) for place in places if place in lives}
+            found = self._topics.epochs([topic for topic in topics if self._topics.ensure(topic)])
+        lives = {place: found[place] for place in places if place in found}
+        doubtful = {place: life for place, life in lives.items() if self._acked.get(place, (life, 0))[0] != life}
+        read = self._ends.highest(spool, doubtful)
+        for place, number in read.items():
+            self._acked[place] = (lives[place], min(self._acked[place][1], number))
+        for place in doubtful.keys() - read.keys():
+            del lives[place]
+        return {place: Held(life, self._acked.get(place, ("", 0))[1] or None) for place, life in lives.items()}
 
     def skip(self, topic: str, partition: int, spool: str, number: int) -> None:
         """See `Bus.skip`: the log has no numbers of its own."""
@@ -92,16 +104,6 @@ class KafkaBus:
         """See `Bus.bound`; asks the topic itself, where it can be asked."""
         with kafka_errors(self._servers):
             return max(1, self._topics.ensure(topic) - RECORD)
-
-    def _told(self, spool: str, place: Place, life: str) -> Held:
-        if place not in self._acked:
-            return Held(life, None)
-        seen, number = self._acked[place]
-        if seen != life:
-            found = highest_of(self._servers, self._access, place, spool)
-            number = min(number, found) if found else 0
-            self._acked[place] = (life, number)
-        return Held(life, number or None)
 
     def _send(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> None:
         producer = self._writer()

@@ -86,7 +86,7 @@ class Bus(Protocol):
         ...
 
     def held(self, spool: str, places: Sequence[Place]) -> dict[Place, Held]:
-        """What the bus holds of `spool` in each of `places` now; without those that cannot be asked.
+        """What the bus holds of `spool` in each of `places` now; without those that cannot be asked, which wait.
 
         Raises:
             understudy.errors.Unavailable: the bus is away.

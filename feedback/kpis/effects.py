@@ -123,8 +123,7 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}
     values |= {name: float(said) for name, said in ((EXACT, verdict.exact), (FACTS, verdict.facts)) if said is not None}
     values["quality_gap"] = verdict.quality_teacher - verdict.quality_student
-    groups = [f"version:{verdict.student}", "arm:student", f"shadow:{verdict.student}:{verdict.teacher}"]
-    commands = sums(keys, groups, values)
+    commands = sums(keys, [f"version:{verdict.student}", "arm:student"], values)
     if verdict.rollout and verdict.unit:
         # No arm stands in the place: the user need not have been served there.
         place = _place("", verdict.student, (), verdict.rollout)

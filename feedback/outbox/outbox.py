@@ -53,6 +53,7 @@ take longer than half of it, twice as long as the last one: on a slow disk most 
 TOPIC_OF: dict[type[Event], str] = {
     Exchange: EXCHANGES, Exposure: EXPOSURES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS,
 }  # fmt: skip
+OnRefusal = Callable[[], None]
 Assemble = Callable[[Any], Event | None]
 """Makes the event of a raw item, in the outbox's thread; None means there is nothing to keep."""
 
@@ -65,6 +66,7 @@ class _Item:
     topic: str = ""
     key: str = ""
     done: Future[None] | None = None
+    refused: OnRefusal | None = None
 
 
 class Outbox:
@@ -104,13 +106,14 @@ class Outbox:
         self._thread.start()
         self._producer.start()
 
-    def put(self, item: Any, size: int = 0) -> bool:
+    def put(self, item: Any, size: int = 0, refused: OnRefusal | None = None) -> bool:
         """Take an event, or whatever `assemble` makes one of; never blocks. False: dropped and counted.
 
         `size` is roughly what the item holds in memory, in bytes; what is not above `event_bytes` is
-        taken for an event that is not.
+        taken for an event that is not. `refused` is called, in the outbox's thread, where the spool has no room for
+        what was taken.
         """
-        return self._offer(_Item(item, size, self._clock()))
+        return self._offer(_Item(item, size, self._clock(), refused=refused))
 
     def put_durable(self, event: Event, timeout: float = 5.0) -> None:
         """Take an event and return once it is on disk. Blocks: call it in a thread.
@@ -229,6 +232,8 @@ class Outbox:
             self.stored += 1
             self._delays.add(self._clock() - item.at)
         else:
+            if item.refused is not None:
+                item.refused()
             self.dropped["spool"] += 1
         if item.done is None:
             return

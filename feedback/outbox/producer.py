@@ -41,6 +41,8 @@ class Producer:
         self._bus = bus
         self._keep = keep
         self._lanes: dict[Place, Lane] = {}
+        self._silent: set[Place] = set()
+        """Partitions that cannot be asked what they hold; what is sent there might pass events that they lost."""
         self._asked: float | None = None
         self._pause, self._until = 0.05, 0.0
         self._heard = 0.0
@@ -133,7 +135,7 @@ class Producer:
         for place, last in places.items():
             lane = self._lanes[place]
             late = self._closing.is_set() and time.monotonic() > self._end
-            if lane.sent >= last or late or lane.until > now:
+            if lane.sent >= last or late or lane.until > now or place in self._silent:
                 continue
             try:
                 progress |= self._send(place, lane)
@@ -144,7 +146,7 @@ class Producer:
         if failed is not None:
             self._fail(failed)
         else:
-            self.up = all(lane.until <= now for lane in self._lanes.values())
+            self.up = not self._silent and all(lane.until <= now for lane in self._lanes.values())
         return progress
 
     def _open_lanes(self, places: dict[Place, int]) -> None:
@@ -161,6 +163,7 @@ class Producer:
         if self._asked is not None and now - self._asked < due:
             return
         answers = self._bus.held(self._spool.id, places)
+        self._silent = {place for place in places if place not in answers}
         # Silence in between does not count: a server that was stopped meanwhile has put nothing on its disk.
         self._heard += min(now - self._asked, 2 * QUIET_SECONDS) if self._asked is not None else 0.0
         self._asked = now

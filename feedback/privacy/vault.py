@@ -79,8 +79,8 @@ class Vault:
         if not texts:
             return clear
         hidden = event.model_dump_json(exclude_none=True, include=texts).encode()
-        sealed = self._encrypt(event.tenant, event.id, hidden)
-        return clear[:-1] + b',"sealed":"' + sealed + b'"}'
+        identity, body = self._encrypt(event.tenant, event.id, hidden)
+        return clear[:-1] + f',"sealed":"{identity}.'.encode() + base64.b64encode(body) + b'"}'
 
     def open(self, kind: type[T], raw: bytes | str) -> T:
         """The event of what `seal` gave, or of JSON that was never sealed.
@@ -100,8 +100,28 @@ class Vault:
         sealed = fields.pop("sealed", None)
         if sealed is None:
             return fields
-        hidden = self._decrypt(tenant, str(fields.get("id")), str(sealed))
-        return fields | _object(hidden)
+        identity, _, text = str(sealed).partition(".")
+        try:
+            body = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise _changed(str(fields.get("id"))) from None
+        return fields | _object(self._decrypt(tenant, str(fields.get("id")), identity, body))
+
+    def seal_bytes(self, tenant: str, at: float, name: str, raw: bytes) -> bytes:
+        """Bytes that were made of a text of `tenant` at `at` (seconds since the epoch), under their name.
+
+        Raises:
+            Purged: the text was before its tenant was purged.
+        """
+        self._refuse(tenant, at)
+        identity, body = self._encrypt(tenant, name, raw)
+        return f"{identity}.".encode() + body
+
+    def open_bytes(self, tenant: str, at: float, name: str, sealed: bytes) -> bytes:
+        """What `seal_bytes` was given; raises as `open` does."""
+        self._refuse(tenant, at)
+        identity, _, body = sealed.partition(b".")
+        return self._decrypt(tenant, name, identity.decode("ascii", "replace"), body)
 
     def salted(self, tenant: str, text: str) -> str:
         """96 bits in hex that tell whether two texts of a tenant are the same, to whoever has its key alone."""
@@ -113,24 +133,26 @@ class Vault:
         if isinstance(at, int | float) and at <= until:
             raise Purged(f"the tenant {tenant} was purged after this happened")
 
-    def _encrypt(self, tenant: str, name: str, text: bytes) -> bytes:
+    def _encrypt(self, tenant: str, name: str, text: bytes) -> tuple[str, bytes]:
+        """(id of the key, what it made of the text)."""
         key = self.keys.key(tenant)
         salt = os.urandom(SALT)
-        body = _cipher(key.secret, salt).encrypt(NONCE, text, name.encode())
-        return f"{key.id}.".encode() + base64.b64encode(salt + body)
+        return key.id, salt + _cipher(key.secret, salt).encrypt(NONCE, text, name.encode())
 
-    def _decrypt(self, tenant: str, name: str, sealed: str) -> bytes:
-        identity, _, text = sealed.partition(".")
+    def _decrypt(self, tenant: str, name: str, identity: str, raw: bytes) -> bytes:
         key = self.keys.known(tenant)
         if key is None or key.id != identity:
             if tenant in self.keys.tombstones():
                 raise Purged(f"the key of the tenant {tenant} was destroyed by a purge")
             raise Sealed(f"the key {identity} of the tenant {tenant} is not in {self.keys.folder}; is it shared?")
         try:
-            raw = base64.b64decode(text, validate=True)
             return _cipher(key.secret, raw[:SALT]).decrypt(NONCE, raw[SALT:], name.encode())
-        except (binascii.Error, InvalidTag):
-            raise Sealed(f"the text of {name} is not what was sealed") from None
+        except InvalidTag:
+            raise _changed(name) from None
+
+
+def _changed(name: str) -> Sealed:
+    return Sealed(f"the text of {name} is not what was sealed")
 
 
 def _object(raw: bytes | str) -> dict[str, Any]:

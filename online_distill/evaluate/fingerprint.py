@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from deploy.engines.fingerprint import FINGERPRINT_FILE, Fingerprint, Probe, difference, write_fingerprint
 from online_distill import models
@@ -28,6 +30,7 @@ PROBES = 4
 LENGTH = 24
 """Tokens of a probe."""
 RANDOM_CANDIDATES = 32
+MIXED_CANDIDATES = 48
 
 
 def logprobs(model: Any, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -44,6 +47,15 @@ def random_prompts(vocabulary: int, count: int, seed: int = 0) -> list[list[int]
     """Reproducible token sequences; rare contexts, in which any two models differ."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, vocabulary, (count, LENGTH), generator=generator).tolist()  # type: ignore[no-any-return]
+
+
+def mixed_prompts(texts: Sequence[NDArray[np.int32]], count: int = MIXED_CANDIDATES, seed: int = 0) -> list[list[int]]:
+    """Tokens of all texts at random, each text's (n,) int32: what a version learned shows there, and nothing of what
+    anybody wrote, for a fingerprint goes with its version and is never purged."""
+    if not texts:
+        return []
+    drawn = np.random.default_rng(seed).choice(np.concatenate(texts), (count, LENGTH))
+    return drawn.tolist()  # type: ignore[no-any-return]
 
 
 def record(

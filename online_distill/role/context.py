@@ -84,7 +84,7 @@ class Context:
     unfit: bool = False
     """Whether the parent only learns, so that the round waits for no more rows than its judgement needs."""
     vault: Vault | None = None
-    """Under whose keys the rows lie on disk; None: as they are."""
+    """Under whose keys rows and targets lie on disk; None: as they are."""
     stopped: Callable[[], bool] = field(default=lambda: False)
     clock: Clock = monotonic
 
@@ -102,14 +102,14 @@ class Context:
         return self.round.stages[stage].summary
 
     def memory(self) -> Memory | None:
-        """Targets of earlier rounds' texts; None where none are kept, or nothing names the teacher.
+        """Targets of earlier rounds' texts; None where none are kept, nothing names the teacher, or there are no keys.
 
         Nor are any kept of text alone: they cost nothing, and would stand in the way of better ones.
         """
         named = self.knowledge.identity if self.round.teacher == EXTERNAL else self.round.teacher
-        if self.config.cache_mb == 0 or not named or self.knowledge.level == "text":
+        if self.config.cache_mb == 0 or not named or self.vault is None or self.knowledge.level == "text":
             return None
-        cache = TargetCache(self.rounds.kept / "targets", self.config.cache_mb * 1_000_000)
+        cache = TargetCache(self.rounds.kept / "targets", self.config.cache_mb * 1_000_000, self.vault)
         return Memory(cache, named, self.top_k)
 
     def texts(self, rows: Sequence[Row], encoder: Encoder) -> list[Text]:

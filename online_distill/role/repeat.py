@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from rich.progress import Progress as Bar
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds, RoundStore
+from feedback.privacy.vault import FOLDER, Vault
 from online_distill import models
 from online_distill.libraries import libraries
 from online_distill.progress import Progress
 from online_distill.role.stages.export import export_weights
-from online_distill.teacher.targets import load_all
+from online_distill.teacher.targets import Scored, load_all
 from online_distill.train.checkpoint import weights_digest
 from online_distill.train.learner import Taken
 from online_distill.train.plan import data_digest, read_plan, recipe_of
@@ -87,16 +89,17 @@ def repeat_round(state: StateDir, number: int, progress: Progress) -> dict[str, 
         IntegrityError: the parent's files are not those of its manifest.
     """
     began, registry = time.monotonic(), Registry(state)
-    told = read_round(FileRounds(state), number)
+    told, vault = read_round(FileRounds(state), number), Vault(state.spool / FOLDER)
     registry.verify(told.round.parent)
     models.prepare(told.recipe.threads)
     differs = _differences(told.summary.get("libraries", {}), libraries(models.pick_device(told.recipe.device)))
     found: dict[str, Any] = {"round": number, "equal": False, "steps": len(told.steps), "libraries": differs}
-    changed = changed_inputs(told)
+    items = load_all(told.score, vault)
+    changed = changed_inputs(told, items)
     if changed:
         return {**found, "why": "; ".join(changed), "seconds": round(time.monotonic() - began, 3)}
     parent = registry.path(told.round.parent)
-    learner = repeat(parent, load_all(told.score), told.recipe, told.steps, progress)
+    learner = repeat(parent, items, told.recipe, told.steps, progress)
     ours = {"weights": weights_digest(learner.weights())}
     theirs = {"weights": told.summary["weights"]}
     if "export" in told.round.stages:
@@ -125,10 +128,10 @@ def read_round(rounds: RoundStore, number: int) -> RecordedRound:
     return RecordedRound(this, rounds.folder(number, "score"), distil, recipe, steps)
 
 
-def changed_inputs(told: RecordedRound) -> list[str]:
-    """What of the folder is no longer what the round was trained by, each with a name."""
+def changed_inputs(told: RecordedRound, items: Sequence[Scored]) -> list[str]:
+    """What of the folder, and of the targets in it, is no longer what the round was trained by, each with a name."""
     found, plan = [], read_plan(told.distil)
-    if data_digest(load_all(told.score)) != told.summary["data"]:
+    if data_digest(items) != told.summary["data"]:
         found.append("the targets are others than those that the round was trained on")
     if plan.digest() != told.summary["plan"]:
         found.append("the plan is another than the one that the round was trained by")

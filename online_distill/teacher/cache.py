@@ -1,7 +1,9 @@
 """Targets that were asked for before: a bounded store of files, found again by teacher, tokens and k.
 
-A file that is damaged counts as absent. Those that nobody has used for longest go first. diskcache was considered:
-it keeps small values in SQLite, which one writer locks; here each value is a file that is whole or not at all.
+A tenant has a folder of its own, its files are sealed under its key, and their names are hashed under it, so that
+nobody else can try what was asked. A file that is damaged counts as absent. Those that nobody has used for longest go
+first. diskcache was considered: it keeps small values in SQLite, which one writer locks; here each value is a file
+that is whole or not at all.
 """
 
 from __future__ import annotations
@@ -12,13 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from deploy.rounds.forgetting import targets_of
+from feedback.privacy.vault import Purged, Sealed, Vault
 from online_distill.data.encoding import Encoded
-from online_distill.teacher.targets import TopK
+from online_distill.teacher.targets import PackedTopK, TopK, packed, unpacked
+from online_distill.teacher.texts import Text
 
-SEAL = 32
-"""Bytes of the SHA-256 that a file begins with."""
 EMPTIED = 0.9
 """Share of the bound that is left when the store is emptied."""
 
@@ -31,40 +35,45 @@ def text_key(teacher: str, text: Encoded, k: int) -> str:
 
 
 class TargetCache:
-    """Targets in files of a folder, `limit` bytes of them at most after `prune`. One process writes at a time."""
+    """Targets in files of `folder`, `limit` bytes of them at most after `prune`. One process writes at a time."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder, self._limit = folder, limit
+    def __init__(self, folder: Path, limit: int, vault: Vault) -> None:
+        self._folder, self._limit, self._vault = folder, limit, vault
 
-    def has(self, key: str) -> bool:
+    def has(self, tenant: str, key: str) -> bool:
         """Whether there is a file; `get` says whether it is sound."""
-        return self._path(key).is_file()
+        return self._path(tenant, key).is_file()
 
-    def get(self, key: str) -> TopK | None:
-        """The targets, which count as used now; None where there are none, or what there is is damaged."""
-        path = self._path(key)
+    def get(self, tenant: str, at: float, key: str) -> TopK | None:
+        """The targets, which count as used now; None where there are none, or nobody can read them.
+
+        `at`: when the tenant's exchange happened (seconds since the epoch), as a purge looks at it.
+        """
+        path = self._path(tenant, key)
         try:
-            raw = path.read_bytes()
-            found = _unpacked(raw)
-        except (OSError, ValueError):
+            raw = self._vault.open_bytes(tenant, at, key, path.read_bytes())
+            found = unpacked(msgspec.msgpack.decode(raw, type=PackedTopK))
+        except (OSError, ValueError, Sealed, Purged):
             with suppress(OSError):
                 path.unlink()
             return None
         os.utime(path)
         return found
 
-    def put(self, key: str, top: TopK) -> None:
-        """Keep targets."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        # Not synced to the disk: what a power cut leaves of it is damaged, and found to be.
-        draft.write_bytes(_packed(top))
-        draft.replace(path)
+    def put(self, tenant: str, at: float, key: str, top: TopK) -> None:
+        """Keep targets, but those of a tenant that was purged meanwhile."""
+        with suppress(Purged):
+            raw = self._vault.seal_bytes(tenant, at, key, msgspec.msgpack.encode(packed(top)))
+            path = self._path(tenant, key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{os.getpid()}")
+            # Not synced to the disk: what a power cut leaves of it is damaged, and found to be.
+            draft.write_bytes(raw)
+            draft.replace(path)
 
     def prune(self) -> int:
         """Let go of those that were used least recently where there are too many; returns how many went."""
-        found = [(path, path.stat()) for path in self._folder.glob("??/*")]
+        found = [(path, path.stat()) for path in self._folder.glob("*/*")]
         size, gone = sum(state.st_size for _, state in found), 0
         if size <= self._limit:
             return 0
@@ -75,8 +84,8 @@ class TargetCache:
             size, gone = size - state.st_size, gone + 1
         return gone
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / key
+    def _path(self, tenant: str, key: str) -> Path:
+        return targets_of(self._folder, tenant) / self._vault.salted(tenant, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +96,19 @@ class Memory:
     teacher: str
     k: int
 
-    def holds(self, text: Encoded) -> bool:
+    def holds(self, text: Text) -> bool:
         """Whether the targets of a text are at hand, unless they are damaged."""
-        return self.cache.has(text_key(self.teacher, text, self.k))
+        return self.cache.has(text.tenant, self._key(text.encoded))
 
-    def recall(self, text: Encoded) -> TopK | None:
+    def recall(self, text: Text) -> TopK | None:
         """The targets of a text, one row for each token of its reply; None where they have to be asked for."""
-        found = self.cache.get(text_key(self.teacher, text, self.k))
-        return found if found is not None and len(found.ids) == len(text.tokens) - text.start else None
+        encoded = text.encoded
+        found = self.cache.get(text.tenant, text.at, self._key(encoded))
+        return found if found is not None and len(found.ids) == len(encoded.tokens) - encoded.start else None
 
-    def remember(self, text: Encoded, top: TopK) -> None:
-        """Keep the targets of a text."""
-        self.cache.put(text_key(self.teacher, text, self.k), top)
+    def remember(self, text: Text, learned: Encoded, top: TopK) -> None:
+        """Keep the targets of what is learned instead of a text, which is the text itself where it could be forced."""
+        self.cache.put(text.tenant, text.at, self._key(learned), top)
 
-
-def _packed(top: TopK) -> bytes:
-    shape = np.array(top.ids.shape, np.int32).tobytes()
-    body = shape + top.ids.astype(np.int32).tobytes() + top.logprobs.astype(np.float32).tobytes()
-    return hashlib.sha256(body).digest() + body
-
-
-def _unpacked(raw: bytes) -> TopK:
-    """The inverse of `_packed`; raises ValueError for what is not one."""
-    if hashlib.sha256(raw[SEAL:]).digest() != raw[:SEAL]:
-        raise ValueError("damaged")
-    rows, k = np.frombuffer(raw, np.int32, 2, SEAL)
-    numbers = np.frombuffer(raw, np.int32, offset=SEAL + 8).reshape(2, rows, k)
-    return TopK(numbers[0].copy(), numbers[1].copy().view(np.float32))
+    def _key(self, encoded: Encoded) -> str:
+        return text_key(self.teacher, encoded, self.k)

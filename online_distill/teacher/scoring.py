@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from feedback.privacy.vault import Vault
 from online_distill.data.encoding import Encoded
 from online_distill.progress import Progress
 from online_distill.teacher.cache import Memory
 from online_distill.teacher.replies import ReplyScorer
 from online_distill.teacher.scorer import Scorer
-from online_distill.teacher.targets import Scored, TopK, load_all, save_shard
+from online_distill.teacher.targets import SHARDS, Scored, TopK, load_all, save_shard
 from online_distill.teacher.texts import Text
 from understudy.clock import Clock, monotonic
 from understudy.errors import BadRequest
@@ -34,10 +33,10 @@ class Scoring:
 
     def __init__(
         self, folder: Path, scorer: Scorer | ReplyScorer, seconds: float, *, batch: int, least: int,
-        clock: Clock = monotonic, memory: Memory | None = None,
+        clock: Clock = monotonic, memory: Memory | None = None, vault: Vault | None = None,
     ) -> None:  # fmt: skip
         self._folder, self._give, self._batch, self._least = folder, _giver(scorer), batch, least
-        self._seconds, self._clock, self._memory = seconds, clock, memory
+        self._seconds, self._clock, self._memory, self._vault = seconds, clock, memory, vault
         before = read_json(folder / SPENT) if (folder / SPENT).is_file() else {}
         self._spent, self._asked = float(before.get("seconds", 0.0)), int(before.get("asked", 0))
         self._shard: list[Scored] = []
@@ -45,7 +44,7 @@ class Scoring:
 
     def run(self, texts: Sequence[Text], progress: Progress) -> dict[str, Any]:
         """Score until all is done or time is up; `least` texts in any case."""
-        known = {item.key for item in load_all(self._folder)}
+        known = {item.key for item in load_all(self._folder, self._vault)}
         try:
             left = self._recalled([text for text in texts if text.key not in known])
             done = self._run(left, len(texts) - len(left), progress)
@@ -61,16 +60,12 @@ class Scoring:
         """Those that have to be asked for; the targets of the others are at hand."""
         left = []
         for text in texts:
-            top = None if self._memory is None else self._memory.recall(text.encoded)
+            top = None if self._memory is None else self._memory.recall(text)
             if top is None:
                 left.append(text)
             else:
-                self._keep(text, text.encoded, top)
+                self._shard.append(text.scored(text.encoded, top))
         return left
-
-    def _keep(self, text: Text, learned: Encoded, top: TopK) -> None:
-        tokens = np.array(learned.tokens, np.int32)
-        self._shard.append(Scored(text.key, tokens, learned.start, text.weight, top))
 
     def _run(self, left: Sequence[Text], done: int, progress: Progress) -> int:
         began, first, total = self._clock(), self._spent, done + len(left)
@@ -95,16 +90,16 @@ class Scoring:
             self._refused += 1
             return 0
         for text, (learned, top) in zip(batch, found, strict=True):
-            self._keep(text, learned, top)
+            self._shard.append(text.scored(learned, top))
             if self._memory is not None:
-                self._memory.remember(learned, top)
+                self._memory.remember(text, learned, top)
         self._asked += len(batch)
         return len(batch)
 
     def _flush(self) -> None:
         if self._shard:
-            number = len(list(self._folder.glob("shard-*.npz"))) + 1
-            save_shard(self._folder / f"shard-{number:05d}.npz", self._shard)
+            number = len(list(self._folder.glob(SHARDS))) + 1
+            save_shard(self._folder / SHARDS.replace("*", f"{number:05d}"), self._shard, self._vault)
             self._shard = []
         write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent, "asked": self._asked})
 

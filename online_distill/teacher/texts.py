@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoded, Encoder
 from online_distill.data.rows import Row
+from online_distill.teacher.targets import Scored, TopK
 
 STUDENT_OFFSET = 0.3
 """Student texts begin after this share of the teacher texts: where time is short, teacher texts come first."""
@@ -26,6 +29,14 @@ class Text:
     """What was asked, for a teacher that answers anew."""
     known: bool = False
     """Whether the parent is asked for the targets, which gives this text itself."""
+    tenant: str = "default"
+    at: float = 0.0
+    """Seconds since the epoch, when the tenant's exchange happened."""
+
+    def scored(self, learned: Encoded, top: TopK) -> Scored:
+        """The targets of what is learned instead of this text, which is the text itself where it could be forced."""
+        tokens = np.array(learned.tokens, np.int32)
+        return Scored(self.key, tokens, learned.start, self.weight, top, self.tenant, self.at)
 
     @property
     def row(self) -> str:
@@ -54,8 +65,11 @@ def texts_of(rows: Sequence[Row], encoder: Encoder, config: DataConfig, *, stude
             sides = [("teacher", row.teacher_text, row.teacher_tokens, place)]
             if student_texts and row.role == "hard" and row.student_text.strip() not in ("", row.teacher_text.strip()):
                 sides.append(("student", row.student_text, None, place + STUDENT_OFFSET))
-            for side, text, logged, at in sides:
-                encoded = encoder.encode(row.messages, text, cut=row.cut, logged=logged, **limits)
+            for side, said, logged, turn in sides:
+                encoded = encoder.encode(row.messages, said, cut=row.cut, logged=logged, **limits)
                 if encoded is not None:
-                    ordered.append((at, Text(f"{row.id}/{side}", encoded, row.weight, row.messages, row.known)))
+                    text = Text(
+                        f"{row.id}/{side}", encoded, row.weight, row.messages, row.known, row.tenant, row.at
+                    )  # fmt: skip
+                    ordered.append((turn, text))
     return [text for _, text in sorted(ordered, key=lambda item: (item[0], item[1].key))]

@@ -39,7 +39,7 @@ class Metrics:
         """By (arm, version, status); arm and version are empty where none was reached."""
         self.ttft: dict[str, Histogram] = {}
         self.exposures: Counter[tuple[str, str]] = Counter()
-        """Units by (experiment, arm)."""
+        """Units by (experiment, arm); one that the spool had no room for counts again when it is told again."""
         self.events: Counter[str] = Counter()
         """fallback, reroute, cancelled, truncated, capture_dropped, ..."""
         self.failures: Counter[tuple[str, str]] = Counter()

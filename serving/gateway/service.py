@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from deploy.routing.document import EXTERNAL
@@ -34,8 +35,11 @@ MAX_EXPOSURES = 100_000
 class ExchangeSink(Protocol):
     """The part of `feedback.outbox.outbox.Outbox` that the gateway uses."""
 
-    def put(self, item: Any, size: int = 0) -> bool:
-        """Take a record without waiting; False when it had to be dropped."""
+    def put(self, item: Any, size: int = 0, refused: Callable[[], None] | None = None) -> bool:
+        """Take a record without waiting; False when it had to be dropped.
+
+        `refused` is called, from a thread, where that turns out later.
+        """
         ...
 
     def put_durable(self, event: Event, timeout: float = 5.0) -> None:
@@ -52,10 +56,13 @@ class Exposures:
 
     def __init__(self, limit: int = MAX_EXPOSURES) -> None:
         self._seen: OrderedDict[tuple[str, int, str], bool] = OrderedDict()
+        self._untold: deque[tuple[str, int, str]] = deque(maxlen=limit)
         self._limit = limit
 
     def new(self, one: PartTaken, unit: str, fell_back: bool) -> bool:
         """Whether this is the unit's first request in the phase, or the first on which another version stood in."""
+        while self._untold:
+            self._seen.pop(self._untold.popleft(), None)
         key = (one.experiment, one.phase, unit)
         known = self._seen.get(key)
         if known is not None:
@@ -68,8 +75,8 @@ class Exposures:
         return True
 
     def forget(self, one: PartTaken, unit: str) -> None:
-        """It could not be said, so the unit's next request says it."""
-        self._seen.pop((one.experiment, one.phase, unit), None)
+        """It could not be said, so the unit's next request says it. Any thread may call this."""
+        self._untold.append((one.experiment, one.phase, unit))
 
 
 class Gateway:
@@ -135,9 +142,10 @@ class Gateway:
                 session=ask.session, tenant=ask.tenant, at=time.time(), unit=decision.unit, experiment=one.experiment,
                 phase=one.phase, arm=one.arm, bucket=one.bucket, epoch=epoch, fell_back=decision.fell_back,
             )  # fmt: skip
-            if self.capture and self.outbox is not None and not self.outbox.put(event):
+            again = partial(self.exposures.forget, one, decision.unit)
+            if self.capture and self.outbox is not None and not self.outbox.put(event, refused=again):
                 self.metrics.events["exposure_dropped"] += 1
-                self.exposures.forget(one, decision.unit)
+                again()
             elif not decision.fell_back:
                 self.metrics.exposures[one.experiment, one.arm] += 1
 

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
+from feedback.privacy.vault import FOLDER, Vault
 from online_distill import models
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
@@ -51,6 +52,7 @@ def begin_round(root: Path) -> Context:
     return Context(
         round=rounds.current() or rounds.begin("v1", "t1", "test"), rounds=rounds, registry=registry,
         config=quick_config(), source=source, make_scorer=lambda this: LocalScorer(registry.path(this.teacher)),
+        vault=Vault(StateDir(root).spool / FOLDER),
     )  # fmt: skip
 
 

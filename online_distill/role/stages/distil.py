@@ -22,7 +22,7 @@ def distil_stage(context: Context) -> StageOutcome:
     """Targets -> a trained checkpoint. The parent is verified before its weights are read."""
     config, parent = context.config, context.round.parent
     context.registry.verify(parent)
-    items = load_all(context.folder("score"))
+    items = load_all(context.folder("score"), context.vault)
     scored = context.summary("score")
     took = float(scored.get("score_seconds", 0.0)) + float(scored.get("known_seconds", 0.0))
     seconds = training_seconds(config.budget_seconds, took)

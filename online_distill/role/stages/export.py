@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from online_distill import models
-from online_distill.evaluate.fingerprint import record
+from online_distill.evaluate.fingerprint import mixed_prompts, record
 from online_distill.role.context import Context, StageOutcome
 from online_distill.teacher.targets import load_all
 from online_distill.train.checkpoint import CHECKPOINT, trained_weights
@@ -17,7 +17,7 @@ from understudy.files import is_ready, mark_ready, sha256_file
 
 MODEL = "model"
 PROBE_TEXTS = 48
-"""Texts of the round among which probes are sought that tell the version from its parent."""
+"""Texts of the round of whose tokens probes are made that tell the version from its parent."""
 
 
 def export_stage(context: Context) -> StageOutcome:
@@ -28,8 +28,8 @@ def export_stage(context: Context) -> StageOutcome:
     _write_weights(context, parent, folder)
     separation = None
     if models.finite(models.load(folder)):
-        texts = [item.tokens.tolist() for item in load_all(context.folder("score"))[:PROBE_TEXTS]]
-        separation = record(folder, parent, folder / FINGERPRINT_FILE, texts).separation
+        tokens = [item.tokens for item in load_all(context.folder("score"), context.vault)[:PROBE_TEXTS]]
+        separation = record(folder, parent, folder / FINGERPRINT_FILE, mixed_prompts(tokens)).separation
     sha = sha256_file(folder / "model.safetensors")
     return StageOutcome(
         {

@@ -32,6 +32,7 @@ def score_stage(context: Context) -> StageOutcome:
             least=config.min_train,
             clock=context.clock,
             memory=memory,
+            vault=context.vault,
         )
         summary = scoring.run(texts, context.progress("score"))
     if memory is not None:
@@ -53,6 +54,6 @@ def _by_parent(context: Context, texts: Sequence[Text]) -> tuple[dict[str, Any],
     context.registry.verify(parent)
     device = models.pick_device(config.device)
     with closing(LocalScorer(context.registry.path(parent), top_k=context.top_k, device=device)) as scorer:
-        kept = score_known(context.folder("score"), scorer, known, context.progress("score"))
+        kept = score_known(context.folder("score"), scorer, known, context.progress("score"), context.vault)
     told = {"known": len(kept), "known_seconds": round(context.clock() - began, 3)}
     return told, [text for text in texts if text.key not in kept]

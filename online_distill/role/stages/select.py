@@ -97,7 +97,7 @@ def _costs(rows: list[Row], encoder: Encoder, context: Context) -> Counter[str]:
     """Texts that the teacher has to be asked for, by id of the row; a row that does not fit is not in it."""
     memory, costs, free = context.memory(), Counter[str](), context.knowledge.level == "text"
     for text in context.texts(rows, encoder):
-        asked = not (free or text.known or (memory is not None and memory.holds(text.encoded)))
+        asked = not (free or text.known or (memory is not None and memory.holds(text)))
         costs[text.row] += int(asked)
     return costs
 

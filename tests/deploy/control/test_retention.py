@@ -45,7 +45,7 @@ def test_of_old_rounds_only_the_summaries_stay(world: World) -> None:
 def test_targets_go_with_the_texts_that_they_were_made_of(world: World) -> None:
     ended_rounds(world, 3)
     began = {one.id: one.started for one in FileRounds(world.state).all()}
-    shard = world.state.rounds / "1" / "score" / "shard-0.npz"
+    shard = world.state.rounds / "1" / "score" / "shard-0.targets"
     shard.parent.mkdir(exist_ok=True)
     shard.write_bytes(b"tokens")
     cached = [world.state.rounds / "kept" / "targets" / "ab" / name for name in ("abold", "abnew")]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from deploy.registry.manifest import Manifest
-from deploy.rounds.forgetting import draws_on, forget_rounds, learned_from
+from deploy.rounds.forgetting import draws_on, forget_rounds, learned_from, targets_of
 
 
 def fill(root: Path, number: int, *tenants: str) -> Path:
@@ -15,7 +15,7 @@ def fill(root: Path, number: int, *tenants: str) -> Path:
     lines = [json.dumps({"id": str(n), "tenant": tenant}) for n, tenant in enumerate(tenants)]
     (folder / "select" / "train.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "score").mkdir()
-    (folder / "score" / "shard-0.npz").write_bytes(b"targets")
+    (folder / "score" / "shard-0.targets").write_bytes(b"targets")
     return folder
 
 
@@ -28,7 +28,10 @@ def version(name: str, parent: str | None, created: float, round_: int | None, *
 def test_rows_targets_and_prompts_go_and_those_of_others_stay(tmp_path: Path) -> None:
     with_both, others = fill(tmp_path, 1, "acme", "other"), fill(tmp_path, 2, "other")
     head = {"schema_version": 1, "leaders": ["ours to hide", "theirs", "of nobody"], "owners": ["acme", "other"]}
-    (tmp_path / "kept" / "targets").mkdir(parents=True)
+    cached = [targets_of(tmp_path / "kept" / "targets", tenant) for tenant in ("acme", "other")]
+    former = tmp_path / "kept" / "targets" / "ab"
+    for folder in (*cached, former):
+        folder.mkdir(parents=True)
     (tmp_path / "kept" / "reservoir.jsonl").write_text(json.dumps(head) + '\n{"tenant": "acme"}\n{"tenant": "other"}\n')
     summary = {"largest_clusters": [{"prompt": "ours to"}, {"prompt": "theirs"}, {"prompt": ""}]}
     (others / "select" / "summary.json").write_text(json.dumps(summary))
@@ -41,9 +44,11 @@ def test_rows_targets_and_prompts_go_and_those_of_others_stay(tmp_path: Path) ->
     assert (json.loads(left)["leaders"], rows) == (["", "theirs", "of nobody"], ['{"tenant": "other"}'])
     told = json.loads((others / "select" / "summary.json").read_text())["largest_clusters"]
     assert [entry["prompt"] for entry in told] == ["", "theirs", ""]
-    assert not (tmp_path / "kept" / "targets").exists()
+    assert [folder.exists() for folder in (*cached, former)] == [False, True, False]
     assert not (tmp_path / "kept" / "reservoir.damaged").exists()
+    cached[0].mkdir()
     assert forget_rounds(tmp_path, "acme").rows == 0
+    assert not cached[0].exists(), "though its rows went with their rounds"
     assert forget_rounds(tmp_path / "nowhere", "acme").rounds == ()
 
 

@@ -29,7 +29,7 @@ def test_a_verdict_counts_its_similarity_and_each_check_that_ran() -> None:
     assert counted["version:v1"] == {
         "similarity": 0.25, "hard": 1, "quality_gap": 0.25, "failed_semantic": 0, "failed_tone": 1,
     }  # fmt: skip
-    assert set(counted) == {"version:v1", "arm:student", "shadow:v1:t1"}
+    assert set(counted) == {"version:v1", "arm:student"}
 
 
 def test_a_verdict_counts_exact_replies_and_facts_where_they_were_looked_at() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+from feedback.events import Verdict
+from feedback.kpis.effects import verdict_effects
 from feedback.kpis.forgetting import forget_tenant, forget_versions
+from feedback.kpis.names import trial
 from tests.feedback.applying import KEYS, Applier, feedback
 from tests.feedback.factory import exchange
 
@@ -59,3 +62,27 @@ def test_the_sums_of_versions_that_are_gone_go_and_those_of_their_arm_and_of_oth
     assert applier.kpis.quantiles("version", "v1") == {}
     assert not [*applier.client.scan_iter("*version:v1"), *applier.client.scan_iter("*version:v1:*")]
     assert forget_versions(applier.client, KEYS, ["v1", "v7"]) == []
+
+
+def test_the_sums_of_a_canary_go_with_its_version_and_those_of_others_stay(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    for n, version in enumerate(("v1", "v11")):
+        applier.events([
+            exchange(
+                10 * n + part, unit=f"u{n}{part}", arm="student", version=version,
+                rollout=trial(version, step, new=new),
+            )
+            for part, (step, new) in enumerate([(0, True), (0, False), (1, True)])
+        ])  # fmt: skip
+        pair = Verdict(
+            id=f"p{n}", session="s", at=NOW, exchange="e", teacher="t1", student=version, similarity=0.5, unit="u",
+            rollout=trial(version, 0, new=True, copies=True),
+        )  # fmt: skip
+        assert applier.commands([verdict_effects(KEYS, pair)]) == (1, 0, "")
+    others = applier.kpis.trial("v11")
+    assert len(others) == len(applier.kpis.trial("v1")) == 3
+    assert forget_versions(applier.client, KEYS, ["v1"]) == ["v1"]
+    assert applier.kpis.trial("v1") == {}
+    assert applier.kpis.trial("v11") == others
+    names = [key.decode() for key in applier.client.scan_iter(f"{KEYS.prefix}kpi:*")]
+    assert [name for name in names if "v1" in name.split(":")] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 import redis
 
 from feedback.events import EXCHANGES
@@ -79,6 +80,31 @@ def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_
     outbox.put(exchange(2, session="s"))
     eventually(lambda: [e.response_id for e in read(redis_url)] == ["resp-2"])
     assert outbox.stats()["bus_up"]
+
+
+def test_a_partition_that_cannot_be_asked_waits_alone(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of Kafka, the end of whose log cannot be read after its leader changed."""
+    bus, silent = bus_at(redis_url), {(EXCHANGES, 0)}
+    ask = bus.held
+    monkeypatch.setattr(
+        bus, "held", lambda spool, places: ask(spool, [place for place in places if place not in silent])
+    )
+    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
+    producer = Producer(spool, bus, keep=6.0)
+    spool.append([Entry(EXCHANGES, part, "s", b"{}") for part in (0, 1)])
+    producer.start()
+    try:
+        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 1, "", 9)] == [b"{}"])
+        eventually(lambda: not producer.up)
+        assert (producer.pending(), bus.read(EXCHANGES, 0, "", 9)) == (1, [])
+        silent.clear()
+        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 0, "", 9)] == [b"{}"])
+        eventually(lambda: producer.up)
+    finally:
+        producer.close(1)
+        spool.close()
 
 
 def test_a_partition_that_fails_holds_up_no_other(tmp_path: Path, redis_url: str) -> None:

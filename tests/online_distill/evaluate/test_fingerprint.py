@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deploy.engines.fingerprint import Fingerprint, difference, read_fingerprint
 from online_distill import models
-from online_distill.evaluate.fingerprint import SEPARATION, TOLERANCE, logprobs, main, record
+from online_distill.evaluate.fingerprint import SEPARATION, TOLERANCE, logprobs, main, mixed_prompts, record
 from tests.online_distill.world import make_model, quick_config
 from understudy.errors import IntegrityError
 
@@ -45,6 +47,16 @@ def test_a_first_version_has_probes_without_a_parent(tmp_path: Path) -> None:
     assert found.separation is None
     assert found.probes[0].prompt == tuple(own[0])
     assert max(probe_gaps(model, found)) < TOLERANCE / 10
+
+
+def test_probes_are_made_of_what_was_said_and_repeat_none_of_it() -> None:
+    texts = [np.arange(start, start + 40, dtype=np.int32) for start in (100, 200, 300)]
+    made = mixed_prompts(texts)
+    assert {token for prompt in made for token in prompt} <= {token for text in texts for token in text.tolist()}
+    runs = [sum(b == a + 1 for a, b in pairwise(prompt)) for prompt in made]
+    assert (len(made), {len(prompt) for prompt in made}, max(runs) < 4) == (48, {24}, True)
+    assert made == mixed_prompts(texts)
+    assert mixed_prompts([]) == []
 
 
 def test_a_parent_without_probabilities_proves_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from online_distill.data.encoding import Encoded
 from online_distill.role.context import Context, Stopped
 from online_distill.teacher.cache import Memory
 from online_distill.teacher.spoken import TextScorer
+from online_distill.teacher.texts import Text
 
 
 def test_progress_is_told_to_the_rounds(context: Context) -> None:
@@ -51,8 +52,10 @@ def test_targets_of_an_external_teacher_are_kept_under_what_it_is_not_under_wher
     assert first is not None
     assert other is not None
     assert narrow is not None
-    text = Encoded([0, 7, 8, 9], 2)
-    first.remember(text, TextScorer(top_k=20).score([text])[0])
+    text = Text("row/teacher", Encoded([0, 7, 8, 9], 2), 1.0)
+    first.remember(text, text.encoded, TextScorer(top_k=20).score([text.encoded])[0])
     assert (first.holds(text), other.holds(text), narrow.holds(text)) == (True, False, False)
     assert memory() is None
     assert memory(identity="external-a", level="text") is None
+    context = replace(context, vault=None)
+    assert memory(identity="external-a") is None

@@ -20,6 +20,7 @@ from deploy.routing.document import EXTERNAL, RoutingDocument
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.privacy.vault import FOLDER, Vault
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from online_distill.role.trainer import Trainer
@@ -97,7 +98,7 @@ def test_a_round_takes_what_the_api_gives(taught: Taught, api: PlayedApi, level:
     done = FileRounds(taught.state).get(1)
     assert (done.state, done.teacher, done.candidate) == ("gate", EXTERNAL, "v2")
     assert done.stages["score"].summary["learned_by"] == level
-    items = load_all(FileRounds(taught.state).folder(1, "score"))
+    items = load_all(FileRounds(taught.state).folder(1, "score"), Vault(taught.state.spool / FOLDER))
     soft = [item for item in items if (item.top.logprobs[:, 1] > -50).any()]
     assert bool(soft) is (level == "replies")
     assert not any(item.key.endswith("/student") for item in items)

@@ -41,10 +41,10 @@ def test_a_finished_round_gives_the_same_bits(finished: Context, capsys: pytest.
 
 
 def test_a_changed_target_is_told(finished_copy: Context, capsys: pytest.CaptureFixture[str]) -> None:
-    shard = sorted(finished_copy.folder("score").glob("shard-*.npz"))[0]
-    items = load_shard(shard)
+    shard = sorted(finished_copy.folder("score").glob("shard-*.targets"))[0]
+    items = load_shard(shard, finished_copy.vault)
     items[0].top.logprobs[0, 0] -= 1e-3
-    save_shard(shard, items)
+    save_shard(shard, items, finished_copy.vault)
     code, found = repeated(finished_copy, capsys)
     assert (code, found["equal"]) == (1, False)
     assert found["why"] == "the targets are others than those that the round was trained on"

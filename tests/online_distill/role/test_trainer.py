@@ -17,6 +17,7 @@ from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.privacy.vault import FOLDER, Vault
 from online_distill.role.trainer import Trainer
 from online_distill.teacher.targets import load_all
 from tests.online_distill.role.conftest import SETTINGS
@@ -87,7 +88,9 @@ def test_a_student_of_another_tokenizer_learns_by_text_alone(
     scored, judged = done.stages["score"].summary, done.stages["evaluate"].summary
     assert (scored["learned_by"], scored["seconds_per_text"]) == ("text", 0.0)
     assert "t1 and v1 differ in tokenizer.json" in scored["not_more"]
-    assert not any(item.key.endswith("/student") for item in load_all(FileRounds(state_dir).folder(1, "score")))
+    items = load_all(FileRounds(state_dir).folder(1, "score"), Vault(state_dir.spool / FOLDER))
+    assert items
+    assert not any(item.key.endswith("/student") for item in items)
     assert list(FileRounds(state_dir).kept.glob("targets/*/*")) == []
     assert judged["general"]["candidate"] > judged["general"]["parent"] + 0.1
     said = read_knowledge(state_dir)

@@ -61,5 +61,5 @@ def test_it_stands_behind_the_shards_of_the_round(student: Path, tmp_path: Path)
     given = texts(student)
     score_known(tmp_path, LocalScorer(student, top_k=5), given, silent)
     item = load_all(tmp_path)[0]
-    save_shard(tmp_path / "shard-00002.npz", [type(item)("hard/teacher", item.tokens, item.start, 3.0, item.top)])
+    save_shard(tmp_path / "shard-00002.targets", [type(item)("hard/teacher", item.tokens, item.start, 3.0, item.top)])
     assert next(item.key for item in load_all(tmp_path)) == "hard/teacher"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from feedback.privacy.vault import Vault
 from online_distill.data.encoding import Encoded
 from online_distill.progress import silent
 from online_distill.teacher.cache import Memory, TargetCache
@@ -72,7 +73,7 @@ def test_a_refused_text_costs_itself_alone(tmp_path: Path) -> None:
 
 
 def test_what_the_teacher_was_asked_in_an_earlier_round_costs_neither_time_nor_a_request(tmp_path: Path) -> None:
-    memory = Memory(TargetCache(tmp_path / "targets", 10**6), "t1", 3)
+    memory = Memory(TargetCache(tmp_path / "targets", 10**6, Vault(tmp_path / "keys")), "t1", 3)
     first, second = Teacher(), Teacher()
     summary = Scoring(tmp_path / "1", first, 99.0, batch=2, least=1, clock=lambda: first.now, memory=memory).run(
         TEXTS[:20], silent

@@ -126,7 +126,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Killed:
     shards, folder = root / "shards", root / "folder"
     for made in (shards, folder):
         made.mkdir()
-    save_shard(shards / "shard-00001.npz", random_targets(60))
+    save_shard(shards / "shard-00001.targets", random_targets(60))
     command = [sys.executable, "-c", RUN, str(folder), str(student), str(shards)]
     ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
     assert ended.returncode == -signal.SIGKILL

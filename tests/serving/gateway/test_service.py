@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from deploy.routing.document import RoutingDocument, SlotView
+from feedback.bus.config import BusConfig
+from feedback.bus.opening import open_bus
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from feedback.store.config import RedisConfig
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.routing import Ask, PartTaken
 from serving.gateway.service import SMALL, Exposures, Gateway
 from serving.gateway.snapshot import Snapshot
+from tests.waiting import eventually
 
 
 def gateway(**settings: int) -> Gateway:
@@ -36,6 +45,26 @@ def test_of_very_many_units_the_oldest_is_forgotten_first() -> None:
     assert [exposures.new(one, unit, False) for unit in ("a", "b", "a", "c")] == [True, True, False, True]
     assert not exposures.new(one, "a", False)
     assert exposures.new(one, "b", False)
+
+
+def test_an_exposure_that_the_spool_drops_is_told_by_the_unit_s_next_request(tmp_path: Path) -> None:
+    """An outbox whose spool is full already; room comes with a larger one."""
+    nowhere = open_bus(BusConfig(url="redis://127.0.0.1:1/0"), RedisConfig())
+    full, roomy = (
+        Outbox(tmp_path, name, nowhere, OutboxConfig(spool_bytes=n)) for name, n in (("a", 1), ("b", 1 << 20))
+    )
+    one = gateway()
+    ask = Ask("auto", "s", "r")
+    decision = replace(one.decide(ask), unit="ada", taken=(PartTaken("e", 1, "student", 0.5, True),))
+    one.outbox = full
+    full.start()
+    one.exposed(decision, ask, 1)
+    eventually(lambda: full.stats()["dropped"]["spool"] == 1)
+    one.outbox = roomy
+    for _ in range(2):
+        one.exposed(decision, ask, 1)
+    assert roomy.stats()["queued"] == 1, "told again, and not once more"
+    full.close(0.2)
 
 
 def test_the_router_passes_an_arm_that_is_down_only_while_the_other_one_is_not() -> None:

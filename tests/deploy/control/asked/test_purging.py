@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
 import pytest
 
 from ab.experiment import Experiment
@@ -19,15 +21,19 @@ from feedback.kpis.effects import settings
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import ANCHOR, Pool
-from feedback.privacy.vault import Purged
+from feedback.privacy.vault import Purged, Vault
 from feedback.shadow.jobs import Jobs, push
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from online_distill.data.clusters import Clusters
+from online_distill.data.encoding import Encoded
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row, read_rows, write_rows
+from online_distill.teacher.cache import Memory, TargetCache
+from online_distill.teacher.targets import TopK, save_shard
+from online_distill.teacher.texts import Text
 from serving.control.sources import Sources
 from tests.deploy.fleet import Time, World, actions
 from tests.feedback.factory import exchange, hard
@@ -63,11 +69,25 @@ def planted() -> list[str]:
     return [f"{' '.join(chance.sample(WORDS, 9))} number {n}" for n in range(PLANTED)]
 
 
+def tokens(text: str) -> np.ndarray:
+    """A token for each character."""
+    return np.array([crc32(character.encode()) >> 1 for character in text], np.int32)
+
+
+def targets(n: int, text: str) -> Text:
+    return Text(f"{n}/teacher", Encoded(tokens(text).tolist(), 2), 1.0, tenant="acme", at=100.0)
+
+
 def on_disk(folder: Path, sentences: list[str]) -> list[str]:
-    """Files under `folder` with `WINDOW` successive characters of a sentence."""
+    """Files under `folder` with the first `WINDOW` bytes of as many characters of a sentence, as text or `tokens`."""
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
-    pieces = [s[at : at + WINDOW].encode() for s in sentences for at in range(0, len(s) - WINDOW)]
-    return [str(path.relative_to(folder)) for path, raw in files.items() if any(piece in raw for piece in pieces)]
+    windows = [s[at : at + WINDOW] for s in sentences for at in range(0, len(s) - WINDOW)]
+    begin = {raw[:WINDOW] for window in windows for raw in (window.encode(), tokens(window).tobytes())}
+    return [
+        str(path.relative_to(folder))
+        for path, raw in files.items()
+        if any(raw[at : at + WINDOW] in begin for at in range(len(raw)))
+    ]
 
 
 def sample(n: int, text: str, tenant: str = "acme") -> Row:
@@ -112,8 +132,26 @@ def fill(world: World, outbox: Outbox, url: str, sentences: list[str]) -> Pool:
     Reservoir(clusters, rows).save(world.state.rounds / "kept" / "reservoir.jsonl", vault)
     Reservoir(clusters, rows).save(world.state.rounds / "kept" / "reservoir.damaged")
     write_json(folder / "clusters.json", {"clusters": [{"led": stored(leader, vault)} for leader in clusters.led]})
+    fill_targets(world, vault, [targets(n, text) for n, text in enumerate(sentences)])
     eventually(lambda: outbox.stats()["pending"] == 0)
     return pool
+
+
+def fill_targets(world: World, vault: Vault, texts: list[Text]) -> None:
+    """Leave the teacher's targets of the texts in the round and among those that are kept, its tokens the texts'."""
+    memory = Memory(TargetCache(world.state.rounds / "kept" / "targets", 10**6, vault), "t1", 1)
+    scored, score = [], world.state.rounds / "1" / "score"
+    for text in texts:
+        ids = np.array(text.encoded.tokens[text.encoded.start :], np.int32)[:, None]
+        top = TopK(ids, np.full(ids.shape, -1.0, np.float32))
+        memory.remember(text, text.encoded, top)
+        scored.append(text.scored(text.encoded, top))
+    assert all(map(memory.holds, texts))
+    save_shard(score / "shard-00001.targets", scored, vault)
+    former = [score / "shard-00001.npz", world.state.rounds / "kept" / "targets" / "ab" / "abcd"]
+    for path in former:  # as a version wrote them that did not seal
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(scored[0].tokens.tobytes())
 
 
 def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
@@ -123,7 +161,7 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
     pool = fill(world, outbox, own_redis.url, sentences)
     kept = world.state.rounds / "kept" / "reservoir.jsonl"
     places = on_disk(tmp_path, sentences)
-    assert {Path(place).name for place in places} == {"holdout.jsonl", "reservoir.damaged"}
+    assert {Path(place).name for place in places} == {"holdout.jsonl", "reservoir.damaged", "shard-00001.npz", "abcd"}
     sealed = outbox.vault.seal(exchange(1, tenant="acme", at=100.0))
     sources = Sources(Config({"redis": {"url": own_redis.url}}), RedisConfig(url=own_redis.url))
     done = purge_tenant(

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deploy.engines.fingerprint import read_fingerprint
 from online_distill import models
 from online_distill.role.context import Context
 from online_distill.role.stages.export import MODEL, export_stage
+from online_distill.teacher.targets import load_all
 from online_distill.train.checkpoint import CHECKPOINT, trained_weights
 from tests.online_distill.world import quick_config
 from understudy.files import is_ready, read_json
@@ -33,6 +35,14 @@ def test_the_candidate_lies_between_its_parent_and_the_trained_weights(finished_
     for name, value in after.items():
         expected = (1 - share) * before[name] + share * trained[name]
         torch.testing.assert_close(value, expected, rtol=1e-2, atol=1e-4)
+
+
+def test_the_fingerprint_repeats_no_text_of_the_round(finished_copy: Context) -> None:
+    texts = [item.tokens.tolist() for item in load_all(finished_copy.folder("score"), finished_copy.vault)]
+    known = {tuple(text[at : at + 4]) for text in texts for at in range(len(text) - 3)}
+    probes = read_fingerprint(finished_copy.folder("export") / MODEL).probes
+    assert len(probes) == 4
+    assert not known & {probe.prompt[at : at + 4] for probe in probes for at in range(len(probe.prompt) - 3)}
 
 
 def test_weights_that_were_written_are_not_written_again(finished_copy: Context) -> None:

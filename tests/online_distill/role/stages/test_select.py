@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from dataclasses import replace
 
+from deploy.rounds.leading import prompt_of
 from feedback.events import HardSample
 from online_distill.data.reservoir import load_reservoir
-from online_distill.data.rows import read_rows
+from online_distill.data.rows import Row, read_rows
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.role.stages.select import RESERVOIR, select_stage
@@ -20,18 +20,20 @@ def of(student: str, samples: list[HardSample]) -> list[HardSample]:
     return [sample.model_copy(update={"student": student}) for sample in samples]
 
 
+def drawn(context: Context, part: str) -> list[Row]:
+    return read_rows(context.folder("select") / f"{part}.jsonl", context.vault)
+
+
 def next_round(context: Context, source: ListSource) -> Context:
     context.rounds.finish(context.round.id, "gate", {}, "rejected")
     return replace(context, round=context.rounds.begin("v1", "t1", "again"), source=source)
 
 
 def test_held_out_rows_are_never_trained_on(finished: Context) -> None:
-    folder = finished.folder("select")
-    train, held = ((folder / name).read_text() for name in ("train.jsonl", "holdout.jsonl"))
+    train, held = drawn(finished, "train"), drawn(finished, "holdout")
     assert held
-    assert not set(held.splitlines()) & set(train.splitlines())
-    assert '"weight":3.0' in train
-    assert '"role":"anchor"' in train
+    assert not {row.exchange for row in held} & {row.exchange for row in train}
+    assert {(row.role, row.weight) for row in train} == {("hard", 3.0), ("anchor", 1.0)}
 
 
 def test_the_summary_says_what_was_drawn_and_why(finished: Context) -> None:
@@ -41,7 +43,8 @@ def test_the_summary_says_what_was_drawn_and_why(finished: Context) -> None:
     table = json.loads((finished.folder("select") / "clusters.json").read_text())["clusters"]
     assert summary["clusters"] == len(table) >= 2
     assert sum(entry.get("train_hard_fresh", 0) for entry in table) == summary["train_hard"]
-    assert any("order #" in entry["led"]["prompt"] for entry in table)
+    assert finished.vault is not None
+    assert any("order #" in prompt_of(entry, finished.vault) for entry in table)
     assert summary["student_texts"] > 0
 
 
@@ -53,7 +56,7 @@ def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(f
     train, held = summary["drawn"]["train"], summary["drawn"]["holdout"]
     assert train["hard_fresh"] >= train["hard_old"] > 0
     assert held["hard_fresh"] >= held["hard_old"] > 0
-    rows = read_rows(later.folder("select") / "train.jsonl")
+    rows = drawn(later, "train")
     assert {row.exchange for row in rows if row.why == "fresh"} <= {sample.exchange for sample in fresh}
     assert not any(row.student_text for row in rows if row.id in {sample.id for sample in others})
 
@@ -62,7 +65,7 @@ def test_own_text_that_is_too_old_is_not_learned_from_and_counted(context: Conte
     old = make_samples(30)
     new = [s.model_copy(update={"at": 8 * 86_400.0}) for s in make_samples(30, start=100)]
     summary = select_stage(replace(context, source=ListSource([*old, *new], make_samples(60, start=1000)))).summary
-    rows = read_rows(context.folder("select") / "train.jsonl")
+    rows = drawn(context, "train")
     assert summary["left_out"]["student_text_too_old"] == 30
     assert {row.at > 100 for row in rows if row.student_text} == {True}
     assert summary["student_texts_from"] == 8 * 86_400.0
@@ -70,24 +73,25 @@ def test_own_text_that_is_too_old_is_not_learned_from_and_counted(context: Conte
 
 
 def test_replay_and_judged_rows_outlive_the_pool(finished_copy: Context) -> None:
-    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR)
-    judged = {r.exchange for r in read_rows(finished_copy.folder("select") / "holdout.jsonl") if r.role == "anchor"}
+    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR, vault=finished_copy.vault)
+    judged = {r.exchange for r in drawn(finished_copy, "holdout") if r.role == "anchor"}
     assert judged
     later = next_round(finished_copy, ListSource([*make_samples(60), *make_samples(60, start=200)], []))
     summary = select_stage(later).summary
     assert summary["drawn"]["train"]["anchor_kept"] > 20
-    rows = read_rows(later.folder("select") / "holdout.jsonl")
+    rows = drawn(later, "holdout")
     assert judged <= {row.exchange for row in rows if row.role == "anchor"}
-    assert len(load_reservoir(later.rounds.kept / RESERVOIR).rows) >= len(kept.rows)
+    assert len(load_reservoir(later.rounds.kept / RESERVOIR, vault=later.vault).rows) >= len(kept.rows)
 
 
 def test_the_same_stage_again_gives_the_same_rows(finished_copy: Context) -> None:
-    folder = finished_copy.folder("select")
-    before = (folder / "train.jsonl").read_text().replace('"why":"replay"', '"why":"kept"')
+    before = [
+        row.model_copy(update={"why": "kept"}) if row.why == "replay" else row for row in drawn(finished_copy, "train")
+    ]
     again = replace(finished_copy, round=finished_copy.rounds.get(1))
     shutil.rmtree(finished_copy.folder("distil"))
     select_stage(again)
-    assert Counter((folder / "train.jsonl").read_text().splitlines()) == Counter(before.splitlines())
+    assert sorted(drawn(again, "train"), key=lambda row: row.id) == sorted(before, key=lambda row: row.id)
 
 
 def test_what_a_purged_tenant_left_with_the_trainer_goes(finished_copy: Context) -> None:
@@ -97,7 +101,7 @@ def test_what_a_purged_tenant_left_with_the_trainer_goes(finished_copy: Context)
 
     later = next_round(finished_copy, Purging(make_samples(160), []))
     select_stage(later)
-    drawn = {row.exchange for row in load_reservoir(later.rounds.kept / RESERVOIR).rows}
+    drawn = {row.exchange for row in load_reservoir(later.rounds.kept / RESERVOIR, vault=later.vault).rows}
     assert not drawn & {sample.exchange for sample in make_samples(60, start=1000)}
 
 
@@ -127,17 +131,17 @@ def test_no_failure_of_the_live_student_is_no_round(context: Context) -> None:
 
 
 def test_what_a_former_teacher_said_is_neither_learned_nor_judged_by(finished_copy: Context) -> None:
-    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR)
+    kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR, vault=finished_copy.vault)
     assert {row.teacher for row in kept.rows} == {"t1"}
     finished_copy.rounds.finish(finished_copy.round.id, "gate", {}, "rejected")
     now = [s.model_copy(update={"teacher": "t2"}) for s in (*make_samples(60, start=200), *make_samples(60, start=900))]
     source = ListSource([*make_samples(60), *now[:60]], [*now[60:], *make_samples(40, start=2000)])
     later = replace(finished_copy, round=finished_copy.rounds.begin("v1", "t2", "upgraded"), source=source)
     summary = select_stage(later).summary
-    rows = [row for part in ("train", "holdout") for row in read_rows(later.folder("select") / f"{part}.jsonl")]
+    rows = [row for part in ("train", "holdout") for row in drawn(later, part)]
     assert rows
     assert {row.teacher for row in rows} == {"t2"}
-    assert {row.teacher for row in load_reservoir(later.rounds.kept / RESERVOIR).rows} == {"t2"}
+    assert {row.teacher for row in load_reservoir(later.rounds.kept / RESERVOIR, vault=later.vault).rows} == {"t2"}
     assert summary["left_out"]["former_teacher"] == len(kept.rows) + 60 + 40
 
 
@@ -155,8 +159,7 @@ def test_what_is_nearly_a_held_out_prompt_is_not_trained_on(context: Context) ->
     source = ListSource([*make_samples(60), *twins[:20]], [*make_samples(60, start=1000), *twins[20:]])
     summary = select_stage(replace(context, source=source)).summary
     sides = {
-        part: [row for row in read_rows(context.folder("select") / f"{part}.jsonl") if "kettle" in str(row.messages)]
-        for part in ("train", "holdout")
+        part: [row for row in drawn(context, part) if "kettle" in str(row.messages)] for part in ("train", "holdout")
     }
     assert sides["holdout"]
     assert sides["train"] == []
