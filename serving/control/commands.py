@@ -40,6 +40,8 @@ from understudy.state import DEFAULT_STATE
 
 M = TypeVar("M", bound=BaseModel)
 WHAT = ("promotion", "learning", "student")
+ON_FILES = ("plan", "assign", "analyse")
+"""Of `experiment`, each a command of its own."""
 
 
 def status(argv: list[str]) -> int:
@@ -181,13 +183,18 @@ def _newest(admin: Admin) -> int:
 
 
 def experiment(argv: list[str]) -> int:
-    """List, show, apply, results, stop."""
-    about = "Experiments of the running system; `experiment assign FILE --units FILE` works on files alone."
+    """List, show, apply, results, stop; what other commands do is named here, too."""
+    about = (
+        "Experiments of the running system. `plan FILE`, `assign FILE --units FILE` and `analyse FILE --data ROWS` "
+        "work on files and have a --help of their own."
+    )
     made = _parser("experiment", about, "experiment apply docs/experiment.yaml")
-    made.add_argument("action", choices=("list", "show", "apply", "results", "stop"))
-    made.add_argument("name", nargs="?", help="apply: the file; show, results, stop: the id")
+    made.add_argument("action", choices=("list", "show", "apply", "results", "stop", *ON_FILES))
+    made.add_argument("name", nargs="?", help="apply, plan, assign, analyse: the file; show, results, stop: the id")
     made.add_argument("--plot", type=Path, metavar="FILE.png", help="results: draw the effect and its interval, too")
     options = _spoken(made).parse_args(argv)
+    if options.action in ON_FILES:
+        raise UsageError(f"options come last: `understudy experiment {options.action} FILE ...`")
     if options.action != "list" and not options.name:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
     admin = _speaking(options)

@@ -50,6 +50,16 @@ def test_the_bound_of_pairs_that_all_agree_is_that_of_a_share_of_none() -> None:
     assert loss_bound(0, 0, 400) == pytest.approx(Z * Z / (400 + Z * Z), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("lost", "won", "n", "alpha", "bound"),
+    [(28, 25, 618, 0.05, 0.0247), (25, 28, 618, 0.05, 0.0148), (7, 1, 21, 0.025, 0.517), (1, 7, 21, 0.025, -0.026)],
+)
+def test_the_bound_is_tango_s(lost: int, won: int, n: int, alpha: float, bound: float) -> None:
+    """`PropCIs::scoreci.mp(25, 28, 618, 0.90)` in R, and 1, 7 of 21 pairs at 95 %: Fagerland, Lydersen and Laake,
+    Statistics in Medicine 33 (2014) 2850-2875, airway hyper-responsiveness."""
+    assert loss_bound(lost, won, n, alpha) == pytest.approx(bound, abs=5.1e-5 if n == 618 else 5.1e-4)
+
+
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(62, 500))
 def test_the_bound_grows_with_what_is_lost_and_falls_with_what_is_won(lost: int, won: int, n: int) -> None:
     bound = loss_bound(lost, won, n)
@@ -81,7 +91,17 @@ def test_the_bound_covers_the_true_loss_in_at_least_its_share_of_runs() -> None:
     assert covered / 2000 >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
+@pytest.mark.parametrize(
+    ("lost", "won", "p"), [(7, 0, 0.015625), (12, 5, 0.143463134765625), (20, 4, 0.00154387950897)]
+)
+def test_harm_is_half_of_mcnemar_s_exact_test(lost: int, won: int, p: float) -> None:
+    """statsmodels 0.14.6: `mcnemar([[0, lost], [won, 0]], exact=True).pvalue`, which asks about both sides."""
+    assert harm(lost, won) == pytest.approx(p / 2)
+
+
 def test_holm_rejects_step_by_step() -> None:
+    """The first as statsmodels 0.14.6 does: `multipletests([0.01, 0.013, 0.03, 0.04, 0.2], 0.05, "holm")`."""
+    assert holm({"a": 0.01, "b": 0.013, "c": 0.03, "d": 0.04, "e": 0.2}) == ("a",)
     assert holm({"a": 0.01, "b": 0.02, "c": 0.5}) == ("a", "b")
     assert holm({"a": 0.02, "b": 0.02, "c": 0.02}) == ()
     assert holm({}) == ()

@@ -4,7 +4,9 @@ const EVERY = 5000;
 const COLOURS = ["#1f5fbf", "#b3561e", "#23834b", "#7a3fb0"];
 const of = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("token") || "";
-let plot = null;
+let plot = null; // the chart, and what it is of: as long as that stays, new looks are put into it
+let drawn = "";
+let latest = 0; // an answer that comes after that of a later look is not shown
 
 async function ask(path) {
   const answer = await fetch("/admin/v1" + path, { headers: { authorization: "Bearer " + token }, cache: "no-store" });
@@ -48,63 +50,105 @@ function chart(found) {
   const arms = Object.keys(found.looks);
   const times = arms.length ? found.looks[arms[0]].map((look) => look.at) : [];
   const primary = found.comparisons.map((pair) => pair.primary).find((one) => one);
+  const data = times.length && primary ? points(found, arms, times, primary) : null;
   of("chart").dataset.looks = times.length;
-  of("chart").dataset.units = arms.length && times.length ? found.looks[arms[0]].at(-1).units : 0;
+  of("chart").dataset.units = times.length ? found.looks[arms[0]].at(-1).units : 0;
+  of("empty").hidden = data !== null;
+  of("empty").textContent = primary ? "no unit yet, so there is nothing to draw" : "the file names no primary KPI, so there is nothing to draw";
+  const wanted = data ? JSON.stringify([found.id, arms, primary.kpi, isShare(primary), of("chart").clientWidth]) : "";
+  if (plot && wanted === drawn) return plot.setData(data);
   if (plot) plot.destroy();
-  plot = null;
-  if (!times.length || !primary) return;
+  plot = data ? new uPlot(options(arms, primary), data, of("chart")) : null;
+  drawn = wanted;
+}
+
+function points(found, arms, times, primary) {
   const scale = isShare(primary) ? 100 : 1;
+  const margin = scale * primary.margin * (primary.test === "superiority" ? 1 : -1);
   const column = (arm, name) => found.looks[arm].map((look) => (look[name] == null ? null : scale * look[name]));
-  const margin = primary.margin ? times.map(() => scale * primary.margin * (primary.test === "superiority" ? 1 : -1)) : times.map(() => 0);
-  const data = [times, margin];
+  return [times, times.map(() => margin), ...arms.flatMap((arm) => ["lower", "effect", "upper"].map((name) => column(arm, name)))];
+}
+
+function options(arms, primary) {
   const series = [{}, { label: primary.margin ? "margin" : "no effect", stroke: "#7a8699", dash: [6, 4], points: { show: false } }];
   const bands = [];
   arms.forEach((arm, n) => {
     const stroke = COLOURS[n % COLOURS.length];
-    data.push(column(arm, "lower"), column(arm, "effect"), column(arm, "upper"));
     series.push({ label: arm + " lower", stroke, width: 0.5 }, { label: arm, stroke, width: 2 }, { label: arm + " upper", stroke, width: 0.5 });
     bands.push({ series: [series.length - 1, series.length - 3], fill: stroke + "22" });
   });
-  const label = "effect on " + primary.kpi + (scale > 1 ? ", points" : "");
-  const options = { width: of("chart").clientWidth || 900, height: 320, series, bands, axes: [{}, { label }] };
-  plot = new uPlot(options, data, of("chart"));
+  const label = "effect on " + primary.kpi + (isShare(primary) ? ", points" : "");
+  return { width: of("chart").clientWidth || 900, height: 320, series, bands, axes: [{}, { label }] };
+}
+
+const when = (seconds) => (seconds == null ? null : new Date(1000 * seconds).toISOString().slice(0, 16).replace("T", " "));
+
+function counts(found) {
+  const arms = Object.entries(found.arms).map(([arm, one]) =>
+    arm + " " + one.units + (one.fell_back ? ", " + one.fell_back + " of them answered by another arm" : "")).join("; ");
+  const days = found.days == null ? "" : ", day " + found.days.toFixed(1) + " of " + found.max_days;
+  const ratio = found.sample_ratio;
+  return found.reached_units + " of " + found.planned_units + " planned units" + days + " (" + arms + "); shares " +
+    (ratio.verdict === "fits" ? "as asked for" : "NOT as asked for") + ", p " + ratio.p_sequential.toPrecision(3);
+}
+
+function phases(found) {
+  const several = found.phases.length > 1;
+  of("phases").hidden = of("phases-title").hidden = !several;
+  if (!several) return;
+  const arms = [...new Set(found.phases.flatMap((one) => Object.keys(one.shares)))];
+  const cell = (one, arm) => (arm in one.shares ? one.shares[arm] + ": " + (one.units[arm] || 0) : null);
+  fill(of("phases"), ["phase", "since (UTC)", ...arms], found.phases.map((one) => [one.number, when(one.since), ...arms.map((arm) => cell(one, arm))]));
 }
 
 function show(found) {
   of("main").hidden = false;
   of("answer").textContent = found.decision + ": " + found.why;
   of("answer").dataset.decision = found.decision;
+  of("ended").hidden = found.state === "active";
   fill(of("kpis"), ["KPI", "is", "arms", "effect", "interval", "limit", "verdict"], found.comparisons.flatMap(kpis));
-  const arms = Object.entries(found.arms).map(([arm, one]) => arm + " " + one.units).join(", ");
-  const ratio = found.sample_ratio;
-  of("units").textContent = found.reached_units + " of " + found.planned_units + " planned units (" + arms + "); shares " +
-    (ratio.verdict === "fits" ? "as asked for" : "NOT as asked for") + ", p " + ratio.p_sequential.toPrecision(3);
+  of("units").textContent = counts(found);
   of("outlook").replaceChildren(...found.outlook.map((line) => element("li", line)));
+  phases(found);
   const rows = Object.entries(found.business).flatMap(([line, all]) => all.filter((one) => one.n).map((one) => {
     const share = one.kpi !== "session_turns";
     const missing = one.missing == null ? null : one.missing === 0 ? "narrow enough" : one.missing + " users an arm missing";
     return [line, one.kpi, one.arm, figure(one.effect, share), one.percent == null ? null : signed(one.percent, 1) + " %", interval(one, share), missing];
   }));
+  of("business").hidden = of("business-title").hidden = !rows.length;
   fill(of("business"), ["line", "KPI", "arm", "effect", "per cent", "95 % interval", "width"], rows);
   chart(found);
 }
 
+function list(experiments, wanted) {
+  const layers = [...new Set(experiments.map((one) => one.layer))];
+  const link = (one) => element("a", one.id + (one.state === "active" ? "" : " (" + one.state + ")"),
+    { href: "#" + encodeURIComponent(one.id), ...(one.id === wanted ? { "aria-current": "page" } : {}) });
+  of("list").replaceChildren(...layers.map((layer) => {
+    const row = element("p", "layer " + layer + ": ");
+    row.append(...experiments.filter((one) => one.layer === layer).flatMap((one) => [link(one), " "]));
+    return row;
+  }));
+}
+
 async function look() {
   if (!token) return;
+  const mine = ++latest;
   try {
     const { experiments } = await ask("/experiments");
     const wanted = decodeURIComponent(location.hash.slice(1)) || (experiments[0] || {}).id;
-    of("list").replaceChildren(...experiments.map((one) =>
-      element("a", one.id + (one.state === "active" ? "" : " (" + one.state + ")"),
-        { href: "#" + encodeURIComponent(one.id), ...(one.id === wanted ? { "aria-current": "page" } : {}) })));
+    const found = wanted ? await ask("/experiments/" + encodeURIComponent(wanted) + "/results").catch((error) => error) : null;
+    if (mine !== latest) return;
+    list(experiments, wanted);
     of("door").hidden = true;
-    if (!wanted) { of("said").textContent = "no experiment was applied yet"; return; }
-    show(await ask("/experiments/" + encodeURIComponent(wanted) + "/results"));
-    of("said").textContent = "";
+    if (found instanceof Error) throw found;
+    of("said").textContent = found ? "" : "no experiment was applied yet";
+    if (found) show(found); else of("main").hidden = true;
   } catch (error) {
-    of("said").textContent = error.message;
+    if (mine !== latest) return;
+    of("main").hidden = true; // what is shown is known now, or it is not shown
+    of("said").textContent = error.status ? error.message : "the control plane does not answer; this page goes on asking";
     if (error.status === 401) { sessionStorage.removeItem("token"); token = ""; of("door").hidden = false; }
-    if (error.status === 503) of("main").hidden = true;
   }
 }
 
@@ -115,5 +159,9 @@ of("door").addEventListener("submit", (event) => {
   look();
 });
 addEventListener("hashchange", look);
-look();
-setInterval(look, EVERY);
+
+async function follow() {
+  await look();
+  setTimeout(follow, EVERY);
+}
+follow();

@@ -50,6 +50,15 @@ def test_places_in_a_layer_are_growthbook_s_namespaces(unit: str, name: str, wit
     assert takes_part(unit, name, (0.4, 1.0), 0.0) is not within
 
 
+@pytest.mark.parametrize(
+    ("unit", "within"),
+    [("用户一", False), ("naïve café", False), ("😀", False), ("user-😀-7", True), ("𝒳𝒴", True), ("a\ud83dé", True)],
+)
+def test_places_beyond_ascii_are_growthbook_s_too(unit: str, within: bool) -> None:
+    """`inNamespace(unit, ["层😀", 0, 0.5])` of the npm package @growthbook/growthbook 1.6.1 in Node 20."""
+    assert takes_part(unit, "层😀", (0.0, 0.5), 0.0) is within
+
+
 def test_a_range_that_another_takes_is_refused_and_what_is_free_is_named() -> None:
     running = [made("low", namespace=[0, 0.4]), made("high", namespace=[0.7, 0.9])]
     assert [one.id for one in rivals(made("new", namespace=[0.3, 0.8]), running)] == ["low", "high"]

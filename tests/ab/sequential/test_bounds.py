@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ab.sequential.bounds import ConfidenceSequence, fixed
+from ab.sequential.effects import Side, effect
 
 
 @pytest.mark.parametrize(("sides", "alpha", "ratio"), [(2, 0.05, 1.5486), (1, 0.05, 1.6895)])
@@ -17,6 +18,32 @@ def test_at_the_planned_units_it_is_wider_than_a_fixed_horizon_by_the_known_rati
     sequence = ConfidenceSequence(alpha, 45_000, sides)  # type: ignore[arg-type]
     once = fixed(0.0, 1.0, alpha, sides)  # type: ignore[arg-type]
     assert sequence.multiple(45_000) / once.upper == pytest.approx(ratio, abs=1e-4)
+
+
+def test_the_boundary_of_a_sum_is_confseq_s() -> None:
+    """confseq's unit tests, whose values are those of a reference implementation in R: variance 100, tuned to it,
+    alpha 0.05. Its `rho` is one over the square of ours; its one-sided mixture is exact, ours a bound on it."""
+    two, one = (ConfidenceSequence(0.05, 100, sides) for sides in (2, 1))  # type: ignore[arg-type]
+    assert 1 / two.rho2 == pytest.approx(12.60056, abs=1e-5)
+    assert 10 * two.multiple(100) == pytest.approx(30.35209, abs=1e-5)
+    assert 27.66071 <= 10 * one.multiple(100) <= 1.01 * 27.66071
+
+
+OLD = [0.0, 1.5, 2.25, 3.0, 0.5, 1.0, 4.0, 2.0, 0.0, 1.0, 2.5, 3.5]
+NEW = [1.0, 2.5, 2.0, 4.5, 1.5, 3.0, 5.0, 0.5, 2.0, 3.5]
+
+
+def test_one_look_is_statsmodels() -> None:
+    """statsmodels 0.14.6: `CompareMeans(DescrStatsW(NEW), DescrStatsW(OLD))`, all with `usevar="unequal"`:
+    `zconfint_diff(0.05)` and `ztest_ind()`; one-sided `zconfint_diff(0.05, "larger")` and `ztest_ind("larger",
+    value=-1)`, which asks whether NEW is less than 1 worse."""
+    found = effect(Side.plain(OLD), Side.plain(NEW))
+    both = fixed(found.value, found.error, 0.05)
+    assert (both.lower, both.upper, both.p) == pytest.approx(
+        (-0.3981591491512553, 1.9564924824845884, 0.19458822306178)
+    )
+    one = fixed(found.value, found.error, 0.05, 1, null=-1.0)
+    assert (one.lower, one.p) == pytest.approx((-0.20887630428933131, 0.0015288143850345826))
 
 
 def test_it_is_narrowest_near_the_planned_units() -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from ab.sequential.bounds import fixed
 from ab.sequential.effects import Effect, Side, UnitFigure, above, combined, effect, returned
 from ab.summary import Stat
 
@@ -18,6 +19,35 @@ def test_plain_figures_give_the_difference_of_means_with_its_unpooled_error() ->
     assert found.value == pytest.approx(b.mean - a.mean)
     assert found.error == pytest.approx(math.sqrt(a.var / a.n + b.var / b.n))
     assert found.n == 9
+
+
+SESSIONS = [2, 1, 4, 3, 2, 5, 1, 2, 3, 1, 2, 6, 2, 1, 3, 4, 1, 2, 5, 2, 1, 3, 2, 4]
+ORDERS = [1, 0, 2, 1, 0, 4, 1, 1, 2, 0, 0, 3, 1, 1, 2, 3, 1, 1, 4, 0, 1, 2, 2, 4]
+BEFORE = [1, 0, 1, 1, 1, 3, 0, 1, 2, 0, 0, 3, 1, 0, 1, 2, 1, 0, 3, 0, 1, 1, 2, 2]
+"""Sessions, orders and orders of the time before of 24 users, twelve of each arm."""
+
+
+@pytest.mark.parametrize(
+    ("over", "covariates", "value", "lower", "upper", "p", "near"),
+    [
+        ([1] * 24, [0] * 24, 0.5833333333333333, -0.4390391154665803, 1.6057057821332468, 0.2634417204830060, 1e-12),
+        (SESSIONS, [0] * 24, 0.2645833333333333, 0.0541028112428415, 0.4750638554238251, 0.0137487567653801, 1e-12),
+        ([1] * 24, BEFORE, 0.4898710865561691, 0.0055781980141255, 0.9741639750982127, 0.0474189128099734, 1e-3),
+    ],
+    ids=["mean", "ratio", "cuped"],
+)
+def test_effects_are_tea_tasting_s(
+    over: list[int], covariates: list[int], value: float, lower: float, upper: float, p: float, near: float
+) -> None:
+    """tea-tasting 1.14.0, on these columns with `variant` 0 and 1: `Mean("orders", use_t=False, equal_var=False)`,
+    `RatioOfMeans("orders", "sessions", ...)` and `Mean("orders", covariate="before", ...)`.
+
+    Its theta takes the difference between the arms for part of the covariate's spread, ours does not: 1 in n of it.
+    """
+    units = [UnitFigure(float(a), float(b), float(x)) for a, b, x in zip(ORDERS, over, covariates, strict=True)]
+    found = effect(Side.of(units[:12]), Side.of(units[12:]))
+    once = fixed(found.value, found.error, 0.05)
+    assert (found.value, once.lower, once.upper, once.p) == pytest.approx((value, lower, upper, p), abs=near)
 
 
 def test_halves_add_to_the_whole() -> None:

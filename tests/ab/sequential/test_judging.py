@@ -133,3 +133,11 @@ def test_slow_requests_are_no_harm_of_an_arm_beside_which_the_other_is_as_slow()
     for old, verdict in ((20, "harm"), (200, "open")):
         apart = effect(Side.counted(4_000, old), Side.counted(4_000, 200))
         assert watch_tail(TAIL, beyond, apart, 0.05, N).verdict == verdict
+
+
+def test_equivalence_at_one_look_is_two_one_sided_tests() -> None:
+    """statsmodels 0.14.6: the larger p of `ztest_ind("larger", "unequal", -2)` and `("smaller", "unequal", 2)`."""
+    old = Side.plain([0.0, 1.5, 2.25, 3.0, 0.5, 1.0, 4.0, 2.0, 0.0, 1.0, 2.5, 3.5])
+    new = Side.plain([1.0, 2.5, 2.0, 4.5, 1.5, 3.0, 5.0, 0.5, 2.0, 3.5])
+    found = judge(Primary(kpi="k", test="equivalence", margin=2.0), effect(old, new), 0.05, 100)
+    assert found.fixed.p == pytest.approx(0.021056916555456107)

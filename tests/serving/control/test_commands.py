@@ -125,6 +125,8 @@ def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) 
         said("pool", "purge")
     with pytest.raises(UsageError, match="needs an ID"):
         said("experiment", "stop")
+    with pytest.raises(UsageError, match="understudy experiment analyse FILE"):
+        said("experiment", "--json", "analyse", "e.yaml")
     assert said("pool", "purge", "--tenant", "acme").startswith("removed 0 samples of acme")
 
 

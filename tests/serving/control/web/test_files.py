@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from feedback.events import Exposure
+from feedback.store.server import RedisServer
 from serving.control.app import create_app
 from serving.control.sources import Sources
 from serving.control.web.files import ADDRESS, FILES
@@ -102,3 +105,63 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
         assert [url for url in urls if not url.startswith((f"{base}/", "data:", "chrome"))] == []
         wrong = [row for row in browser.get_log("browser") if row["level"] == "SEVERE" and "401" not in row["message"]]
         assert wrong == []
+
+
+def exposed(name: str, phase: int, arm: str, n: int) -> list[Exposure]:
+    """Units of a phase of an experiment that were routed to an arm."""
+    return [
+        Exposure(id=f"{name}-{phase}-{arm}-{k}", session=f"s{k}", at=time.time(), unit=f"{arm}-{k}", experiment=name,
+                 phase=phase, arm=arm, bucket=0.0, epoch=1) for k in range(n)
+    ]  # fmt: skip
+
+
+@NEEDS
+def test_each_state_of_an_experiment_is_told_in_a_browser(
+    world: World, sources: Sources, admin: TestClient, redis_server: RedisServer, redis_url: str,
+    browser: webdriver.Chrome,
+) -> None:  # fmt: skip
+    """In layers and phases, with an alarm and ended, without units, and while nothing can be read."""
+    halves = {"arms": {"left": 0.5, "right": 0.5}, "layer": "observe", "primary": {"kpi": "rating"}}
+    assert admin.put("/experiments/e", json=FILE).status_code == 200
+    assert admin.put("/experiments/e", json={**FILE, "arms": {"teacher": 0.4, "student": 0.6}}).status_code == 200
+    assert admin.put("/experiments/lopsided", json={"id": "lopsided", **halves}).status_code == 200
+    Applier(redis_url).events([
+        *exposed("e", 1, "teacher", 20), *exposed("e", 1, "student", 20), *exposed("e", 2, "student", 9),
+        *exposed("lopsided", 1, "left", 900), *exposed("lopsided", 1, "right", 300),
+    ])  # fmt: skip
+    assert admin.delete("/experiments/lopsided").status_code == 200
+    assert admin.put("/experiments/idle", json={"id": "idle", **halves}).status_code == 200
+    wait = WebDriverWait(browser, PATIENCE)
+
+    def text(name: str) -> str:
+        return browser.find_element(By.ID, name).text
+
+    def opened(name: str, begins: str) -> None:
+        browser.execute_script(f"location.hash = '{name}'")
+        wait.until(lambda b: text("answer").startswith(begins))
+
+    with served(create_app(world.conductor, sources, TOKEN)) as base:
+        browser.get(f"{base}{ADDRESS}#e")
+        browser.find_element(By.ID, "token").send_keys(TOKEN)
+        browser.find_element(By.CSS_SELECTOR, "#door button").click()
+        opened("e", "not enough data")
+        assert [row.text for row in browser.find_elements(By.CSS_SELECTOR, "#list p")] == [
+            "layer arm: e", "layer observe: idle lopsided (stopped)",
+        ]  # fmt: skip
+        assert len(browser.find_elements(By.CSS_SELECTOR, "#phases tr")) == 3
+        assert "0.6: 9" in text("phases")
+        opened("lopsided", "sample-ratio alarm: units do not arrive in the shares asked for")
+        assert "NOT as asked for" in text("units")
+        assert "It is stopped" in text("ended")
+        assert text("phases") == text("phases-title") == ""
+        opened("idle", "not enough data: no unit has been exposed")
+        assert text("empty").startswith("no unit yet")
+        assert browser.find_elements(By.CSS_SELECTOR, "#chart canvas") == []
+        browser.execute_script("location.hash = 'nobody'")
+        wait.until(lambda b: "there is no experiment 'nobody'" in text("said"))
+        assert not browser.find_element(By.ID, "main").is_displayed(), "what another one says is not shown for it"
+        redis_server.stop()
+        browser.execute_script("location.hash = 'e'")
+        wait.until(lambda b: text("said").startswith("no decision on e: its counts cannot be read"))
+        assert not browser.find_element(By.ID, "main").is_displayed()
+    wait.until(lambda b: text("said").startswith("the control plane does not answer"))
