@@ -14,6 +14,8 @@ PRODUCT = ("understudy", "ab", "feedback", "deploy", "serving", "online_distill"
 PACKAGES = (*PRODUCT, "demo", "examples", "bench", "trials")
 LONGEST_MODULE = 350
 FULLEST_FOLDER = 14
+LARGEST_HOT_PATH = 1200
+"""Lines of `serving/gateway/http/`, which is all that is written by hand of HTTP."""
 ALIKE = {"bench"}
 """Folders that are lists of alike things, such as commands, kinds, losses."""
 TESTED_AS = {
@@ -66,6 +68,11 @@ def test_no_module_is_longer_than_one_can_hold_in_mind() -> None:
         if (lines := len((ROOT / path).read_text("utf-8").splitlines())) > LONGEST_MODULE
     }
     assert long == {}
+
+
+def test_http_that_is_written_by_hand_stays_small() -> None:
+    files = (ROOT / "serving/gateway/http").glob("*.py")
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= LARGEST_HOT_PATH
 
 
 def test_no_folder_is_a_flat_list_of_unlike_modules() -> None:

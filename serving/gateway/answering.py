@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from ab.experiment import Arm
 from deploy.engines.names import MODELS
 from deploy.routing.document import EXTERNAL, RoutingDocument, SlotView
-from serving.gateway.http.upstream import Connection, Endpoint, Upstreams
+from serving.gateway.http.upstream import Connection
 from serving.gateway.http.wire import Headers
+from serving.gateway.pool.endpoint import Endpoint
+from serving.gateway.pool.upstreams import Upstreams
 from understudy.clock import Clock
 
 FRESH = 5.0

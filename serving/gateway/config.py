@@ -18,6 +18,9 @@ CONTROL_TOKENS = (
 )  # fmt: skip
 """Special tokens of the chat templates in wide use, and of the demo models."""
 
+FILES = 64
+"""Descriptors set aside for files, pipes and listeners."""
+
 
 class ApiKey(Section):
     """A key that clients may use: the HMAC of it, never itself, and whose traffic it is."""
@@ -47,6 +50,14 @@ class GatewayConfig(Section):
     """Longest head of a request."""
     max_concurrent: int = Field(default=1024, gt=0)
     """Completion requests in flight, from the end of their head on; one more gets 429."""
+    max_connections: int | None = Field(default=None, gt=0)
+    """Connections of clients open at once; one more gets 503. None, and at most: a third of the descriptors that the
+    process may open, 64 of them set aside for files, so that every client may have an engine and every engine be idle.
+    """
+    max_connections_per_address: int | None = Field(default=None, gt=0)
+    """From one address; None: half of all. Behind a proxy, which has one address, as many as of all."""
+    half_close: bool = False
+    """Whether a client that closed its sending side may still read; else it has gone, and its engine request ends."""
     max_choices: int = Field(default=128, gt=0)
     """Largest `n`; each choice costs as much as a request."""
     head_seconds: float = Field(default=10, gt=0)
@@ -79,6 +90,13 @@ class GatewayConfig(Section):
     """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()
     """None: any bearer is accepted."""
+
+    def connections(self, descriptors: int) -> tuple[int, int]:
+        """How many connections of clients there may be, in all and from one address, by the process's `descriptors`."""
+        room = max(1, (descriptors - FILES) // 3)
+        most = room if self.max_connections is None else min(room, self.max_connections)
+        each = max(1, most // 2) if self.max_connections_per_address is None else self.max_connections_per_address
+        return most, min(most, each)
 
     @model_validator(mode="after")
     def _keyed(self) -> Self:

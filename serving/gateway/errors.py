@@ -23,10 +23,38 @@ class StageTimeout(UnderstudyError):
     status, kind, code = 503, "timeout_error", "stage_timeout"
 
 
+class UnknownEncoding(UnderstudyError):
+    """A body in a content coding."""
+
+    status, kind, code = 415, "invalid_request_error", "unsupported_content_encoding"
+
+
+def check_encoding(given: str) -> None:
+    """Refuse a body that is encoded.
+
+    Raises:
+        UnknownEncoding: the field `content-encoding` says so.
+    """
+    if given and given.strip().lower() != "identity":
+        raise UnknownEncoding("send the body without a content-encoding: none is known here")
+
+
 class BadGateway(UnderstudyError):
     """The engine could not be reached, or broke off before it answered."""
 
     status, kind, code = 502, "server_error", "upstream_error"
+
+
+class EngineFailed(UnderstudyError):
+    """An engine answered 5xx by something else than JSON: its status passes, and when to come again."""
+
+    kind, code = "server_error", "upstream_error"
+
+    def __init__(self, status: int, lines: list[bytes]) -> None:
+        """`lines`: header lines of the engine's that pass, with their ends."""
+        super().__init__(f"the engine answered {status}")
+        self.status = status
+        self.lines = lines
 
 
 class GatewayTimeout(UnderstudyError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import signal
@@ -23,11 +24,12 @@ from serving.gateway.completion.request import endpoints
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.endpoint import ReadLimits
-from serving.gateway.http.protocol import GatewayProtocol, protocol_factory
+from serving.gateway.http.protocol import GatewayProtocol
 from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build
 from understudy.config import Config
 from understudy.errors import ConfigError
+from understudy.process import descriptors
 from understudy.process.ports import bound
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -82,6 +84,7 @@ def run(
     Raises:
         ConfigError: the port is in use, or a key of an engine is missing.
     """
+    descriptors.raise_limit()
     settings = config.section(GatewayConfig)
     host = options.host or settings.host
     listener = listen(host, settings.port if options.port is None else options.port)
@@ -141,10 +144,11 @@ class Server(uvicorn.Server):
 def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server:
     """The server of a gateway, ready to serve on a socket; completion requests go through `stages`."""
     settings = parts.gateway.config
-    limits = ReadLimits(settings.max_head, settings.head_seconds, settings.body_seconds)
+    limits = ReadLimits(settings.max_head, settings.head_seconds, settings.body_seconds, settings.half_close)
+    hot = endpoints(parts.gateway, stages)
     config = uvicorn.Config(
         build_app(parts.gateway, kpis, parts.embeddings),
-        http=cast(Any, protocol_factory(limits, endpoints(parts.gateway, stages))),
+        http=cast(Any, functools.partial(GatewayProtocol, limits, hot, parts.gateway.admission)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -110,6 +110,22 @@ def resolve(document: RoutingDocument, name: str) -> tuple[str, str | None]:
     raise ModelNotFound(f"the model `{name}` does not exist; use one of: {known}", param="model")
 
 
+def check_model(document: RoutingDocument, name: str) -> None:
+    """Whether there is a model of that name now, whatever else a request says.
+
+    Raises:
+        ModelNotFound: there is none.
+    """
+    target, _ = resolve(document, name)
+    version = target.partition(":")[2]
+    if version and version != document.unfit and document.slot_of(version, "student") is None:
+        raise _not_loaded(version)
+
+
+def _not_loaded(version: str) -> ModelNotFound:
+    return ModelNotFound(f"the version `{version}` is not loaded; see GET /v1/models", param="model")
+
+
 def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Decision:
     """Decide arm, version and slot; `avoid` is an arm that has just failed.
 
@@ -132,7 +148,7 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
     if slot is not None and version is not None:
         return Decision(arm, version, slot, arm, unit, derived)
     if arm == "student" and target != "student":
-        raise ModelNotFound(f"the version `{version}` is not loaded; see GET /v1/models", param="model")
+        raise _not_loaded(str(version))
     raise NoArm(f"the {arm} is not ready; try again, or use the model `{AUTO}`")
 
 

@@ -16,14 +16,16 @@ from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.failures import Failures
-from serving.gateway.http.upstream import Upstreams
+from serving.gateway.http.admission import Admission
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
+from serving.gateway.pool.upstreams import Upstreams
 from serving.gateway.retry import RetryBudget
 from serving.gateway.routing import Ask, Decision, NoArm, PartTaken, route
 from serving.gateway.snapshot import Snapshot
 from understudy.clock import Clock, monotonic
 from understudy.ids import stable_id
+from understudy.process import descriptors
 
 log = logging.getLogger("understudy.gateway")
 
@@ -103,6 +105,7 @@ class Gateway:
         self.upstreams = Upstreams(config.reuse_seconds, clock)
         self.answering = Answering(self.upstreams, clock)
         self.metrics = Metrics()
+        self.admission = Admission(*config.connections(descriptors.limit()))
         self.failures = Failures(self.metrics, clock)
         self.keys = ApiKeys(config.key_secret, config.api_keys)
         self.budget = RetryBudget(config.retry_share)

@@ -8,9 +8,11 @@ passes, duplicated spaces, unknown fields and escapes included.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,31 +23,55 @@ from understudy.errors import BadRequest, TooLarge
 HIGHEST, LOWEST = 0, 9
 """Priorities that a client may give; engines serve lower numbers first, and shadow requests come after all of them."""
 MAX_MESSAGES = 100_000
+"""Messages that are parsed; what looks like one inside a text is none."""
 LONG = 64 << 10
 _MODEL = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
 _NULL = msgspec.Raw(b"null")
+_DIGITS = frozenset(bytes([byte]) for byte in b"-0123456789")
+"""What a number in JSON begins with."""
+MISSING = "missing_required_parameter"
+"""OpenAI's code."""
 
 
 class Message(msgspec.Struct, gc=False):
-    """What routing needs of a message; the rest stays in the raw bytes."""
+    """What routing needs of a message; the rest stays in the raw bytes, and a role that is no text is the engine's."""
 
-    role: str = ""
+    role: msgspec.Raw = _NULL
     content: msgspec.Raw = _NULL
 
 
-class _CompletionFields(msgspec.Struct):
+class _Counted(Message, gc=False):
+    """A message of a body in which there may be too many."""
+
+    made: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        _Counted.made += 1
+        if _Counted.made > MAX_MESSAGES:
+            raise TooLarge(f"the body has more than {MAX_MESSAGES} messages")
+
+
+class _Named(msgspec.Struct):
     model: str
+
+
+class _CompletionFields(_Named):
     user: msgspec.Raw = _NULL
-    stream: bool | None = None
-    n: int | float | None = None
-    priority: int | float | None = None
+    n: msgspec.Raw = _NULL
+    priority: msgspec.Raw = _NULL
 
 
 class _Chat(_CompletionFields, kw_only=True):
     messages: list[Message]
 
 
+class _ManyMessages(_CompletionFields, kw_only=True):
+    messages: list[_Counted]
+
+
+_named = msgspec.json.Decoder(_Named)
 _chat = msgspec.json.Decoder(_Chat)
+_many = msgspec.json.Decoder(_ManyMessages)
 _completion = msgspec.json.Decoder(_CompletionFields)
 
 
@@ -55,8 +81,7 @@ class Body:
 
     model: str
     user: str | None
-    stream: bool
-    messages: list[Message]
+    messages: Sequence[Message]
     parts: tuple[memoryview, ...]
 
     def with_model(self, model: str) -> bytes:
@@ -74,26 +99,49 @@ class BodyParser:
     def parse(self, raw: bytes, chat: bool) -> Body:
         """Parse the body of a chat completion (`chat`) or completion, in time linear in its size.
 
+        A field that neither routing nor a limit needs is the engine's to judge.
+
         Raises:
             BadRequest: not JSON, not UTF-8, or a field that routing needs has the wrong type or value.
             TooLarge: more messages, brackets, strings or control tokens than can be read in time.
         """
-        if len(raw) > MAX_MESSAGES and raw.count(b"{") > MAX_MESSAGES:
-            raise TooLarge(f"the body has more than {MAX_MESSAGES} objects")
         try:
-            given = (_chat if chat else _completion).decode(raw)
+            given = _decoder(raw, chat).decode(raw)
             if not raw.isascii():
                 raw.decode()
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise _refusal(error) from None
-        if given.n is not None and given.n > self._max_choices:
-            raise BadRequest(f"`n` must be at most {self._max_choices} here (gateway.max_choices)", param="n")
-        if given.priority is not None and not HIGHEST <= given.priority <= LOWEST:
-            raise BadRequest(f"`priority` must be between {HIGHEST} and {LOWEST}", param="priority")
-        messages = given.messages if isinstance(given, _Chat) else []
+            raise _refusal(str(error)) from None
+        if given.n is not _NULL and not _within(given.n, -math.inf, self._max_choices):
+            raise BadRequest(f"`n` must be a number up to {self._max_choices} here (gateway.max_choices)", param="n")
+        if given.priority is not _NULL and not _within(given.priority, HIGHEST, LOWEST):
+            raise BadRequest(f"`priority` must be a number between {HIGHEST} and {LOWEST}", param="priority")
+        messages = given.messages if isinstance(given, _Chat | _ManyMessages) else ()
         if chat:
             raw = self._tokens.neutralised(raw)
-        return Body(given.model, _text(given.user), bool(given.stream), messages, split_model(raw))
+        return Body(given.model, _text(given.user), messages, split_model(raw))
+
+
+def model_of(raw: bytes) -> str | None:
+    """The model that a body names which may not be parsed; None where it names none."""
+    try:
+        return _named.decode(raw).model
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _decoder(raw: bytes, chat: bool) -> msgspec.json.Decoder[Any]:
+    if not chat:
+        return _completion
+    if len(raw) <= MAX_MESSAGES or raw.count(b"{") <= MAX_MESSAGES:
+        return _chat
+    _Counted.made = 0
+    return _many
+
+
+def _within(value: msgspec.Raw, least: float, most: float) -> bool:
+    """Whether `value` is null or a number between the two; engines take a text such as "-5" for one, too."""
+    given = bytes(value)
+    return given == b"null" or (given[:1] in _DIGITS and least <= float(given) <= most)
 
 
 def _text(value: msgspec.Raw) -> str | None:
@@ -102,16 +150,18 @@ def _text(value: msgspec.Raw) -> str | None:
     return msgspec.json.decode(given, type=str) or None if given[:1] == b'"' else None
 
 
-def _refusal(error: Exception) -> BadRequest:
-    text = str(error) or "too deeply nested"
-    if "missing required field `model`" in text:
-        return BadRequest("you must provide a model: auto, teacher, student or an alias", param="model")
-    if "`$.model`" in text:
+def _refusal(said: str) -> BadRequest:
+    """What to tell a client of a body that `said`, the parser's words, is about."""
+    if said.startswith("Object missing required field `model`"):
+        message = "you must provide a model parameter: auto, teacher, student or an alias"
+        return BadRequest(message, param="model", code=MISSING)
+    if said.startswith("Object missing required field `messages`"):
+        return BadRequest("Missing required parameter: 'messages'.", param="messages", code=MISSING)
+    if "`$.model`" in said:
         return BadRequest("`model` must be a string: auto, teacher, student or an alias", param="model")
-    match = re.search(r"`\$\.(\w+)", text)
-    missing = re.search(r"required field `(\w+)`", text)
-    name = match.group(1) if match else missing.group(1) if missing else None
-    return BadRequest(f"the body is not what this endpoint takes: {text}", param=name)
+    if "`$.messages" in said:
+        return BadRequest("`messages` must be an array of objects", param="messages")
+    return BadRequest("the body of your request could not be parsed: it must be one JSON object in UTF-8")
 
 
 def split_model(raw: bytes) -> tuple[memoryview, ...]:
@@ -130,18 +180,22 @@ def split_model(raw: bytes) -> tuple[memoryview, ...]:
     return around(raw, "model")
 
 
-def conversation_hash(key: str, messages: list[Message]) -> str:
+def conversation_hash(key: str, messages: Iterable[Message]) -> str:
     """Session of a conversation that names none: the key and the messages up to the first of a user.
 
     A text that is not LONG counts the same however it is escaped.
     """
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16)
     for message in messages:
-        digest.update(b"\x1e" + message.role.encode("utf-8", "surrogatepass") + b"\x1f")
-        content = bytes(message.content)
-        if len(content) < LONG and content[:1] == b'"' and b"\\" in content:
-            content = msgspec.json.encode(msgspec.json.decode(content, type=str))
-        digest.update(content)
-        if message.role == "user":
+        role = _unescaped(message.role)
+        digest.update(b"\x1e" + role.strip(b'"') + b"\x1f" + _unescaped(message.content))
+        if role == b'"user"':
             break
     return digest.hexdigest()
+
+
+def _unescaped(value: msgspec.Raw) -> bytes:
+    given = bytes(value)
+    if len(given) < LONG and given[:1] == b'"' and b"\\" in given:
+        return msgspec.json.encode(msgspec.json.decode(given, type=str))
+    return given

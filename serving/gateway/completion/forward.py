@@ -1,7 +1,7 @@
 """Asks engines on behalf of one request, until one begins its reply.
 
 Before that the request may move: to where the version lives now (409), or to the other arm (connect error,
-broken off, 5xx, too slow), once and within the retry budget. After it, never.
+broken off, 5xx, 429, a key that is refused, too slow), once and within the retry budget. After it, never.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from typing import Protocol
 from deploy.routing.document import EXTERNAL
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.completion.masking import MaskedKey
-from serving.gateway.errors import BadGateway, GatewayTimeout
+from serving.gateway.errors import BadGateway, EngineFailed, GatewayTimeout
 from serving.gateway.http import wire
-from serving.gateway.http.upstream import Connection, Endpoint
+from serving.gateway.http.upstream import Connection
 from serving.gateway.http.wire import Headers
+from serving.gateway.pool.endpoint import Endpoint
 from serving.gateway.routing import Decision, NoArm, route
 from understudy.errors import Unavailable, UnderstudyError
 
 PATHS = {True: b"/chat/completions", False: b"/completions"}
 """Below an engine's base URL, by whether it is a chat."""
-REFUSED = frozenset({401, 403, 429})
+KEY_REFUSED = frozenset({401, 403})
+REFUSED = KEY_REFUSED | {429}
 """Statuses below 500 by which an engine refuses us, not the client's request."""
 log = logging.getLogger("understudy.gateway")
 
@@ -58,7 +60,7 @@ class Forward:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reroutes = 0
-        self._fell_back = False
+        self._fell_back = self._reused = False
         self._masked: MaskedKey | None = None
         """Strikes the key of somebody else's engine out of its reply."""
         self._last = 0.0
@@ -71,12 +73,16 @@ class Forward:
         endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
         body, key = context.body.with_model(slot.model), gateway.key_for(decision)
         self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
+        path = endpoint.address.prefix.encode() + PATHS[context.chat]
+        if context.head.query:
+            path += b"?" + context.head.query
         head = wire.engine_head(
-            endpoint.address.prefix.encode() + PATHS[context.chat], endpoint.address.host_header,
-            key, decision.version, context.request_id, len(body), context.head.headers,
+            path, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
+            context.head.headers,
         )  # fmt: skip
         self._set_timer(gateway.config.first_byte_seconds)
         connection = endpoint.idle()
+        self._reused = connection is not None
         if connection is not None:
             self._connection = connection
             connection.start(self, head + body)
@@ -139,10 +145,10 @@ class Forward:
         if connection is not None:
             connection.abort()
 
-    def _lost(self, cause: str, error: UnderstudyError) -> None:
-        """No reply will come from this engine."""
+    def _lost(self, cause: str, error: UnderstudyError, stale: bool = False) -> None:
+        """No reply will come from this engine; `stale`: perhaps for no more than the age of a connection."""
         self._drop()
-        if self._endpoint is not None:
+        if self._endpoint is not None and not stale:
             self._endpoint.failed()
         self._note(cause, error.message)
         if not self._fall_back():
@@ -211,18 +217,32 @@ class Forward:
         if status == 409 and decision.version != EXTERNAL:
             self._wrong_version()
             return
-        if status >= 500 or status in REFUSED:
-            self._note(f"engine_{status}", f"the engine of the {decision.arm} answered {status}")
-        if status >= 500 and self._fall_back():
-            return
-        if status >= 500 and not has_type(headers, b"application/json"):
-            self._drop()
-            self._receiver.no_reply(BadGateway(f"the engine answered {status}"))
+        if status >= 400 and self._refused(decision.arm, status, headers):
             return
         self._last = self._gateway.clock()
         if has_type(headers, b"text/event-stream"):
             self._set_timer(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
+
+    def _refused(self, arm: str, status: int, headers: Headers) -> bool:
+        """Whether an engine's refusal is none of the client's doing, and is dealt with: its own words do not pass."""
+        if status < 500 and status not in REFUSED:
+            return False
+        keyless = status in KEY_REFUSED
+        hint = f": it refuses our key (engines.{arm}.api_key_env)" if keyless else ""
+        self._note(f"engine_{status}", f"the engine of the {arm} answered {status}{hint}")
+        if self._fall_back():
+            return True
+        if keyless:
+            error: UnderstudyError = BadGateway(f"the engine of the {arm} refuses the gateway's key; tell its operator")
+        elif status >= 500 and not has_type(headers, b"application/json"):
+            later = [name + b": " + value + b"\r\n" for name, value in headers if name == b"retry-after"]
+            error = EngineFailed(status, later)
+        else:
+            return False
+        self._drop()
+        self._receiver.no_reply(error)
+        return True
 
     def on_body(self, data: bytes) -> None:
         """Bytes of the reply."""
@@ -241,7 +261,8 @@ class Forward:
         """The engine broke off."""
         self._connection = None
         if self._receiver.waiting:
-            self._lost("broke_off", BadGateway(f"the engine broke off before its reply: {describe(error)}"))
+            broke = BadGateway(f"the engine broke off before its reply: {describe(error)}")
+            self._lost("broke_off", broke, stale=self._reused)
         else:
             why = f"the engine broke off within its reply: {describe(error)}"
             self._note("broke_off_within_reply", why)
@@ -273,7 +294,7 @@ class Forward:
 
 def has_type(headers: Headers, kind: bytes) -> bool:
     """Whether a reply says that its body is of `kind`."""
-    return any(name == b"content-type" and value.startswith(kind) for name, value in headers)
+    return any(name == b"content-type" and value.lower().startswith(kind) for name, value in headers)
 
 
 def describe(error: BaseException) -> str:

@@ -10,15 +10,17 @@ import logging
 import time
 from collections.abc import Awaitable, Mapping
 
+from serving.gateway.body.joining import joined
 from serving.gateway.completion.capture import RawExchange, record, wants
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.completion.forward import Forward
 from serving.gateway.completion.life import AFTER, LifeEvent, LifeState
+from serving.gateway.completion.refusal import EngineRefusal
 from serving.gateway.completion.stages import STAGES, Stages, too_large
-from serving.gateway.errors import StageTimeout
+from serving.gateway.errors import EngineFailed, StageTimeout
 from serving.gateway.http import wire
 from serving.gateway.http.endpoint import ClientConnection, HotEndpoint, RequestHead
-from serving.gateway.http.reply import ClientReply, EngineRefusal
+from serving.gateway.http.reply import ClientReply
 from serving.gateway.http.wire import Headers
 from serving.gateway.service import SMALL, Gateway
 from understudy.errors import UnderstudyError
@@ -28,7 +30,6 @@ log = logging.getLogger("understudy.gateway")
 QUEUED, READING, ASKING = LifeState.QUEUED, LifeState.READING, LifeState.ASKING
 REPLYING, OVER = LifeState.REPLYING, LifeState.OVER
 TURN, WHOLE, REPLY, END = LifeEvent.TURN, LifeEvent.WHOLE, LifeEvent.REPLY, LifeEvent.END
-RETRY_AFTER = b"retry-after: 1\r\n"
 CANCELLED = 499
 """Status under which a request is counted whose client went away before the reply began."""
 
@@ -53,7 +54,7 @@ class Completion:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "_connection", "_context", "_forward", "_gateway", "_life", "_parts", "_refusal", "_reply", "_size", "_stages",
+        "_body", "_connection", "_context", "_forward", "_gateway", "_life", "_refusal", "_reply", "_size", "_stages",
         "_waiting_for", "_whole", "disconnected", "http10", "keep_alive",
     )  # fmt: skip
     message_event = _NobodyWaits()
@@ -70,7 +71,7 @@ class Completion:
         self._context = RequestContext(gateway, head)
         self._life = QUEUED
         self._refusal: UnderstudyError | None = None
-        self._parts: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._size = 0
         self._waiting_for: asyncio.Task[None] | None = None
         self._forward: Forward | None = None
@@ -98,7 +99,7 @@ class Completion:
         if self._refusal is not None or self._life is OVER:
             return
         gateway = self._gateway
-        self._parts.append(part)
+        self._body = joined(self._body, part)
         self._size += len(part)
         gateway.buffered += len(part)
         try:
@@ -113,7 +114,7 @@ class Completion:
 
     def _forget_body(self) -> None:
         self._gateway.buffered -= self._size
-        self._size, self._parts = 0, []
+        self._size, self._body = 0, b""
 
     def body_complete(self) -> None:
         """The last byte of the request is here."""
@@ -173,8 +174,7 @@ class Completion:
             self.fail(self._refusal)
             return
         self._gateway.budget.earn()
-        self._context.raw = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
+        self._context.raw, self._body = bytes(self._body), b""
         self._advance(None)
 
     def _advance(self, deadline: float | None) -> None:
@@ -278,8 +278,10 @@ class Completion:
         if self._forward is None and error.status >= 500:
             self._note(error.code, error.message)
         extra = self._our_lines()
-        if error.status in (429, 503):
-            extra.append(RETRY_AFTER)
+        if isinstance(error, EngineFailed):
+            extra += error.lines
+        elif error.status in (429, 503):
+            extra.append(wire.RETRY_AFTER)
         body = wire.error_bytes(error)
         data = wire.reply_bytes(error.status, body, extra, close=not self.keep_alive)
         self._connection.transport.write(data)

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from serving.gateway.body.parser import conversation_hash
+from serving.gateway.body.parser import conversation_hash, model_of
 from serving.gateway.completion.context import RequestContext
-from serving.gateway.errors import TooMany
+from serving.gateway.errors import TooMany, check_encoding
 from serving.gateway.keys import bearer_of
-from serving.gateway.routing import Ask
-from understudy.errors import TooLarge
+from serving.gateway.routing import Ask, check_model
+from understudy.errors import BadRequest, TooLarge
 
 HeadStage = Callable[[RequestContext], None]
 RequestStage = Callable[[RequestContext], Awaitable[None] | None]
@@ -37,6 +37,11 @@ def size(context: RequestContext) -> None:
 def too_large(context: RequestContext) -> TooLarge:
     """The refusal of a body above the limit."""
     return TooLarge(f"the body is above {context.gateway.config.max_body} bytes (gateway.max_body)")
+
+
+def encoding(context: RequestContext) -> None:
+    """Refuse a body that is encoded: what routing needs of it could not be read."""
+    check_encoding(context.header(b"content-encoding"))
 
 
 def key(context: RequestContext) -> None:
@@ -57,7 +62,12 @@ def limits(context: RequestContext) -> None:
 def parse(context: RequestContext) -> None:
     """Read of the body, and of the head, what routing may know."""
     chat = context.chat
-    context.body = body = context.gateway.parser.parse(context.raw, chat)
+    try:
+        context.body = body = context.gateway.parser.parse(context.raw, chat)
+    except BadRequest:
+        if (model := model_of(context.raw)) is not None:
+            check_model(context.gateway.snapshot.document, model)
+        raise
     session = context.header(b"x-understudy-session")
     derived = not session
     if derived:
@@ -84,7 +94,7 @@ def route(context: RequestContext) -> None:
 class Stages:
     """What is done when the head is read and it is the request's turn, and when the body is there, too."""
 
-    head: tuple[HeadStage, ...] = (size, key, limits)
+    head: tuple[HeadStage, ...] = (size, encoding, key, limits)
     whole: tuple[RequestStage, ...] = (parse, route)
 
 

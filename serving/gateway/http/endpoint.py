@@ -13,18 +13,22 @@ from understudy.errors import UnderstudyError
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """How large a head may be, in bytes, and how long a client may take, in seconds."""
+    """How large a head may be, in bytes, how long a client may take, in seconds, and whether it may half-close."""
 
     max_head: int
     head_seconds: float
     body_seconds: float
+    half_close: bool = False
+    """Whether a client that closed its sending side may still read; else it has gone."""
 
 
 class RequestHead(NamedTuple):
     """The head of a request."""
 
     path: bytes
-    """Without its query."""
+    """Without its query, and without escapes."""
+    query: bytes
+    """As it was sent, without its question mark."""
     headers: Headers
     """Names in lower case."""
     keep_alive: bool
@@ -44,11 +48,6 @@ class HotRequest(Protocol):
     @property
     def response_complete(self) -> bool:
         """Whether it is over."""
-        ...
-
-    @property
-    def http10(self) -> bool:
-        """Whether its client speaks HTTP/1.0."""
         ...
 
     @property

@@ -1,49 +1,60 @@
 """uvicorn's HTTP protocol with some endpoints taken over; everything else stays ASGI.
 
 What uvicorn does well is kept: keep-alive, pipelining, graceful stop, the ASGI side. Added are limits
-on the head and on how long a client may take to send a request, and answers that are error objects.
+on connections, on the head and on how long a client may take to send a request, and answers that are error objects.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.gateway.http import wire
+from serving.gateway.http import head, wire
+from serving.gateway.http.admission import Admission
 from serving.gateway.http.client_state import AFTER, HALF_CLOSED, WITHIN, ClientEvent, ClientState
 from serving.gateway.http.endpoint import HotEndpoint, HotRequest, ReadLimits, RequestHead
-from serving.gateway.http.errors import HeadTooLarge, Malformed, Stopping, TooSlow
+from serving.gateway.http.errors import HeadTooLarge, Malformed, Stopping, TooManyConnections, TooSlow, Unreadable
 from understudy.errors import UnderstudyError
 
 OPENED, HEAD, UPGRADE, BODY = ClientState.OPENED, ClientState.HEAD, ClientState.UPGRADE, ClientState.BODY
-BETWEEN, LINGERING, CUT, CLOSED = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CUT, ClientState.CLOSED
+BETWEEN, LINGERING, CLOSED = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CLOSED
+ENDED, CUT = ClientState.ENDED, ClientState.CUT
 BEGIN, HEAD_READ, REQUEST_READ = ClientEvent.BEGIN, ClientEvent.HEAD_READ, ClientEvent.REQUEST_READ
 UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
+LONG_HEAD = "the request's head is too large (gateway.max_head)"
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending before it is cut off; closing at once could eat our answer."""
-PROBE_SECONDS = 0.5
-"""How often a client that closed its sending side is probed for having gone altogether."""
-PROBE = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """One client connection."""
+    """One client connection; `endpoints` by path are asked for POST alone."""
 
-    def __init__(self, limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint], **kwargs: Any) -> None:
+    def __init__(
+        self, limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint], admission: Admission, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self._limits = limits
         self._endpoints = endpoints
+        self._admission = admission
+        self._address: str | None = None
+        """What it counts under among the connections; None until it is let in."""
         self._state = OPENED
         self._reading: HotRequest | None = None
         """The last request whose head was read; None where it is for ASGI."""
         self._active: HotRequest | None = None
         """The request whose turn it is; None where none is under way, or one for ASGI."""
         self._head_size = 0
+        """Bytes of the head that were told; the trailers of its body count, too."""
+        self._untold = 0
+        """Bytes that came in whole pieces since anything was told."""
+        self._hosts = 0
+        self._coding = b""
+        self._held = False
+        """Whether a request that is read waits for the client to read earlier replies."""
         self._deadline: asyncio.TimerHandle | None = None
 
     @property
@@ -55,22 +66,27 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch(self._limits.head_seconds)
+        address = self.client[0] if self.client else ""
+        if self._admission.enter(address):
+            self._address = address
+            self._watch(self._limits.head_seconds)
+        else:
+            error = TooManyConnections("too many connections are open; try again shortly (gateway.max_connections)")
+            transport.write(wire.reply_bytes(error.status, wire.error_bytes(error), [wire.RETRY_AFTER], close=True))
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
-        before = self._state
-        if before is LINGERING:
+        if self._state is LINGERING:
             return
         self._unset_keepalive_if_required()
+        self._untold += len(data)
         self._parse(data)
-        if before is HEAD and self._state is HEAD:
-            self._head_size += len(data)
-            if self._head_size > self._limits.max_head:
-                self._refuse(head_too_large())
+        if self._untold > self._limits.max_head and self._state in WITHIN:
+            self._refuse(HeadTooLarge(LONG_HEAD))
         if self._state in WITHIN:
             if self._deadline is None:
                 self._watch(self._limits.head_seconds)
-        elif self._deadline is not None and self._state is BETWEEN:
+        elif self._deadline is not None and self._state is BETWEEN and not self._held:
             self._unwatch()
 
     def _parse(self, data: bytes) -> None:
@@ -78,7 +94,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
             ours = error.__context__  # what a callback raised
-            self._refuse(ours if isinstance(ours, HeadTooLarge) else Malformed("this is not a valid HTTP request"))
+            self._refuse(ours if isinstance(ours, Unreadable) else Malformed("this is not a valid HTTP request"))
         except httptools.HttpParserUpgrade as stopped:
             self._ignore_upgrade(data[stopped.args[0] :])
 
@@ -98,12 +114,18 @@ class GatewayProtocol(HttpToolsProtocol):
         self._parse(b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *lines, b"", b""]) + rest)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client may close its sending side and still read; whether it does, a probe finds out."""
+        """A client that closes its sending side has gone, unless `half_close` says that it may still read."""
         self._state = AFTER[self._state, ClientEvent.EOF]
-        if self._active is None:
+        if self.cycle is None or self.cycle.response_complete:
             return False
-        self._check_end(self._active)
-        self._probe()
+        active = self._active
+        if active is None:
+            self.cycle.keep_alive = False
+            return self._limits.half_close and self._state is ENDED
+        if self._limits.half_close or (self._state is CUT and active.reading):
+            self._check_end(active)
+        else:
+            self.transport.abort()
         return True
 
     def _check_end(self, request: HotRequest) -> None:
@@ -116,6 +138,8 @@ class GatewayProtocol(HttpToolsProtocol):
         self._state = AFTER[self._state, ClientEvent.LOST]
         self._unwatch()
         self._unset_keepalive_if_required()
+        if self._address is not None:
+            self._admission.leave(self._address)
         active, self._active = self._active, None
         queued: Any = [cycle for cycle, app in self.pipeline if app is None]
         for request in queued if active is None else [active, *queued]:
@@ -130,43 +154,78 @@ class GatewayProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._active is not None:
             self._active.resume()
+        elif self._held:
+            self._held = False
+            self._unwatch()
+            if self._state in WITHIN:
+                self._watch(self._limits.head_seconds)
+            self.flow.resume_reading()
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # it reads nothing, so it would never be closed
+        else:
+            super().timeout_keep_alive_handler()
 
     # llhttp
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._state = AFTER[self._state, BEGIN]
-        self._head_size = 0
+        self._head_size = self._untold = self._hosts = 0
+        self._coding = b""
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         self._measure(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
         self._measure(len(name) + len(value))
+        if self._state is not HEAD:
+            return  # a trailer: what it says came too late to be acted on
+        name = name.lower()
+        if name in head.WATCHED:
+            self._watched(name, value.strip().lower())
+        self.headers.append((name, value))
+
+    def _watched(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect":
+            self.expect_100_continue = value == b"100-continue"
+        else:
+            self._coding = b", ".join(filter(None, (self._coding, value)))
 
     def _measure(self, size: int) -> None:
+        self._untold = 0
         self._head_size += size
         if self._head_size > self._limits.max_head:
-            raise head_too_large()
+            raise HeadTooLarge(LONG_HEAD)
 
     def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        head.check(version, self._hosts, self._coding)
         if self.parser.should_upgrade():
             self._state = AFTER[self._state, ClientEvent.OFFER_UPGRADE]
             return
         self._state = AFTER[self._state, HEAD_READ]
         if self._state is LINGERING:
             return
-        path = self.url.partition(b"?")[0]
+        http10 = version == "1.0"
+        if http10:
+            self.expect_100_continue = False  # it knows no interim reply
+        if self.url[:1] != b"/":
+            self.url = head.origin_form(self.url)
+        path, _, query = self.url.partition(b"?")
+        path = head.plain(path)
         endpoint = self._endpoints.get(path)
         if endpoint is None or self.parser.get_method() != b"POST":
             self._reading = None
             super().on_headers_complete()
             return
-        http10 = self.parser.get_http_version() == "1.0"
         keep_alive = not http10 and self.parser.should_keep_alive()
-        request = endpoint(self, RequestHead(path, self.headers, keep_alive, http10, self.expect_100_continue))
+        request = endpoint(self, RequestHead(path, query, self.headers, keep_alive, http10, self.expect_100_continue))
         self._reading = request
         previous, self.cycle = self.cycle, request  # type: ignore[assignment]
         if previous is None or previous.response_complete:
@@ -176,8 +235,13 @@ class GatewayProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((request, None))  # type: ignore[arg-type]
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Begin the request whose turn it is; without an application it is one of ours."""
-        if app is None:
+        """Begin the request whose turn it is, once the client has room for its reply; without an app it is ours."""
+        if self.flow.write_paused:
+            self.pipeline.append((cycle, app))
+            self._held = True
+            self.flow.pause_reading()
+            self._watch(self._limits.body_seconds)
+        elif app is None:
             self._active = cycle
             cycle.take_turn()
             self._check_end(cycle)
@@ -185,6 +249,7 @@ class GatewayProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
+        self._untold = 0
         if self._reading is not None:
             self._reading.feed(body)
         else:
@@ -247,14 +312,6 @@ class GatewayProtocol(HttpToolsProtocol):
             self._active.break_off(Stopping("the gateway stops; try again"))
         self.transport.close()
 
-    def _probe(self) -> None:
-        active = self._active
-        if active is None or not active.waiting or self.transport.is_closing():
-            return
-        if not active.http10:
-            self.transport.write(PROBE)
-            self.loop.call_later(PROBE_SECONDS, self._probe)
-
     # time
 
     def _watch(self, seconds: float) -> None:
@@ -269,7 +326,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._deadline = None
         limits = self._limits
-        if self._state is OPENED or self._state is LINGERING:
+        if self._held or self._state is OPENED or self._state is LINGERING:
             self.transport.abort()
         elif self._active is not None and not self._active.reading:
             self._watch(limits.head_seconds)  # a pipelined request, which we do not read yet
@@ -285,13 +342,3 @@ class GatewayProtocol(HttpToolsProtocol):
             self._active.break_off(error)
         else:
             self._refuse(error)
-
-
-def head_too_large() -> HeadTooLarge:
-    """The refusal of a head above the limit."""
-    return HeadTooLarge("the request's head is too large (gateway.max_head)")
-
-
-def protocol_factory(limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint]) -> Callable[..., asyncio.Protocol]:
-    """What uvicorn's `Config(http=...)` takes; `endpoints` by path are asked for POST alone."""
-    return functools.partial(GatewayProtocol, limits, endpoints)

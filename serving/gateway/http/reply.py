@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
-
-import msgspec
 
 from serving.gateway.http import wire
 from serving.gateway.http.events import EventGate
 from serving.gateway.http.wire import Headers
 
 _BODILESS = frozenset({204, 304})
-_TOO_LONG = re.compile(rb"maximum (context|model) length")
-"""In vLLM's refusals of a prompt that does not fit."""
-_SHORT = 16 << 10
 
 
 class ClientReply:
@@ -37,8 +31,9 @@ class ClientReply:
         self._framed_by_engine = length is not None or b"transfer-encoding" in names
         self._sized = length is not None or status in _BODILESS
         self._chunked = not self._sized and not http10
-        self.sse = names.get(b"content-type", b"").startswith(b"text/event-stream")
-        self._gate = EventGate() if self.sse and not self._sized else None
+        self.sse = names.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        plain = names.get(b"content-encoding", b"identity") == b"identity"
+        self._gate = EventGate() if self.sse and plain and not self._sized else None
         self.keep_alive = keep_alive and (self._sized or self._chunked)
         self._begin(ours, headers, length)
 
@@ -90,41 +85,3 @@ class ClientReply:
         self._write(b"data: " + error + b"\n\n")
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
-
-
-class EngineRefusal(ClientReply):
-    """A short 400, kept back until it is whole: a prompt that is too long gets the code that clients look for."""
-
-    @staticmethod
-    def fits(status: int, headers: Headers) -> bool:
-        """Whether a reply is one."""
-        return status == 400 and any(
-            name == b"content-length" and value.isdigit() and int(value) <= _SHORT for name, value in headers
-        )
-
-    def _begin(self, ours: list[bytes], headers: Headers, length: bytes | None) -> None:
-        self._kept: list[bytes] = []
-        self._head = ours, headers
-
-    def _write(self, data: bytes) -> None:
-        self._kept.append(data)
-
-    def end(self) -> None:
-        """The engine's reply is complete."""
-        body = coded(b"".join(self._kept))
-        super()._begin(*self._head, b"%d" % len(body))
-        self._transport.write(body)
-
-
-def coded(body: bytes) -> bytes:
-    """An error object with the code `context_length_exceeded` where that is what it says; any other as it is."""
-    if _TOO_LONG.search(body) is None:
-        return body
-    try:
-        given = msgspec.json.decode(body, type=dict[str, dict[str, msgspec.Raw]])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return body
-    if "error" not in given:
-        return body
-    given["error"]["code"] = msgspec.Raw(b'"context_length_exceeded"')
-    return msgspec.json.encode(given)

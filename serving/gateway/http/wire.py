@@ -18,10 +18,13 @@ HOP = frozenset({
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _TO_ENGINE_DROP = HOP | _FRAMING | {
     b"host", b"expect", b"authorization", b"proxy-authorization", b"cookie", b"api-key", b"x-api-key",
-    b"accept-encoding", b"x-request-id", b"content-type",
+    b"accept-encoding", b"x-request-id", b"content-type", b"content-encoding",
 }  # fmt: skip
 _TO_CLIENT_DROP = HOP | _FRAMING | {b"x-request-id", b"server", b"set-cookie"}
+_ONLY = frozenset({b"keep-alive", b"close", b"Keep-Alive"})
+"""What `connection` says alone in nearly every message."""
 OURS = b"x-understudy-"
+RETRY_AFTER = b"retry-after: 1\r\n"
 _MEANT = VERSION_HEADER.encode() + b": "
 STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in http.HTTPStatus}
 
@@ -32,7 +35,7 @@ def status_line(status: int) -> bytes:
 
 
 def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, length: int, given: Headers) -> bytes:
-    """Head of the request to an engine. The client's credentials and our own headers stay here.
+    """Head of the request to an engine. The client's credentials, our own headers and its `connection`'s stay here.
 
     The body has been read as JSON, so it is sent as JSON, whatever a client such as plain curl called it.
     """
@@ -44,19 +47,25 @@ def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, 
     ]
     if key:
         lines.append(b"authorization: Bearer " + key.encode())
+    drop = _with_named(_TO_ENGINE_DROP, given)
     for name, value in given:
-        if name not in _TO_ENGINE_DROP and not name.startswith(OURS):
+        if name not in drop and not name.startswith(OURS):
             lines.append(name + b": " + value)
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def passed_headers(given: Headers) -> list[bytes]:
     """Header lines of an engine's reply that the client gets; framing and names of ours are set by us."""
-    return [
-        name + b": " + value + b"\r\n"
-        for name, value in given
-        if name not in _TO_CLIENT_DROP and not name.startswith(OURS)
-    ]
+    drop = _with_named(_TO_CLIENT_DROP, given)
+    return [name + b": " + value + b"\r\n" for name, value in given if name not in drop and not name.startswith(OURS)]
+
+
+def _with_named(drop: frozenset[bytes], given: Headers) -> frozenset[bytes]:
+    """`drop` and the fields that `connection` names: they are for the next hop alone (RFC 9110, 7.6.1)."""
+    for name, value in given:
+        if name == b"connection" and value not in _ONLY:
+            drop = drop | {token.strip().lower() for token in value.split(b",")}
+    return drop
 
 
 def error_object(message: str, kind: str, param: str | None, code: str | None) -> bytes:

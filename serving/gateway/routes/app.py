@@ -28,7 +28,9 @@ OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = None) -> FastAPI:
     """The ASGI application beside the completion endpoints, which the protocol takes over."""
-    app = FastAPI(title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     _add_errors(app)
     _add_probes(app, gateway)
     _add_refusals(app)
@@ -106,7 +108,11 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
 
 
 def _gauges(gateway: Gateway) -> dict[str, float]:
-    gauges = {"epoch": float(gateway.snapshot.document.epoch)}
+    admission = gateway.admission
+    gauges = {
+        "epoch": float(gateway.snapshot.document.epoch), "connections": float(admission.open),
+        "connections_refused": float(admission.refused),
+    }  # fmt: skip
     if gateway.outbox is not None:
         for name, value in gateway.outbox.stats().items():
             if isinstance(value, dict):

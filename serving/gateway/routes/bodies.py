@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import Request
 
+from serving.gateway.body.joining import joined
+from serving.gateway.errors import check_encoding
 from serving.gateway.service import Gateway
 from understudy.errors import TooLarge
 
@@ -14,12 +16,14 @@ async def read_body(request: Request, gateway: Gateway, most: int, what: str) ->
     Raises:
         TooLarge: it is above `most` bytes.
         TooBusy: it is long, and the gateway holds too many bytes.
+        UnknownEncoding: it is encoded.
     """
-    parts: list[bytes] = []
+    check_encoding(request.headers.get("content-encoding", ""))
+    body: bytes | bytearray = b""
     size = 0
     try:
         async for part in request.stream():
-            parts.append(part)
+            body = joined(body, part)
             size += len(part)
             gateway.buffered += len(part)
             if size > most:
@@ -27,4 +31,4 @@ async def read_body(request: Request, gateway: Gateway, most: int, what: str) ->
             gateway.check_room(size)
     finally:
         gateway.buffered -= size
-    return b"".join(parts)
+    return bytes(body)

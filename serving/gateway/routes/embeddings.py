@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
@@ -17,6 +18,7 @@ from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import BadGateway, GatewayTimeout, TooMany
 from understudy.errors import BadRequest
 
+log = logging.getLogger("understudy.gateway")
 CONNECTIONS = 64
 """Requests under way at once; one more waits `gateway.connect_seconds`, then gets 429."""
 _PASSED = ("content-type", "content-length", "content-encoding", "retry-after")
@@ -64,14 +66,18 @@ class Embeddings:
             raise GatewayTimeout("the engine for embeddings did not begin its answer in time") from None
         except httpx.HTTPError as error:
             raise BadGateway(f"the engine for embeddings did not answer: {type(error).__name__}") from None
+        if answer.status_code in (401, 403):
+            await answer.aclose()
+            log.warning("the engine for embeddings answered %d: it refuses our key", answer.status_code)
+            raise BadGateway("the engine for embeddings refuses the gateway's key; tell its operator")
         headers = {name: answer.headers[name] for name in _PASSED if name in answer.headers}
         return StreamingResponse(_chunks(answer, self._key), answer.status_code, headers)
 
     def _spliced(self, body: bytes) -> bytes:
         try:
             _decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise BadRequest(f"the body is not what this endpoint takes: {error}", param="model") from None
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise BadRequest("the body must be one JSON object that names a model", param="model") from None
         return self._model.join(split_model(body))
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from serving.controller import build
 from serving.doctor import external_engine_faults
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
-from serving.gateway.http.upstream import parse_url
+from serving.gateway.pool.endpoint import parse_url
 from serving.gateway.routes.embeddings import Embeddings
 from serving.replay import address
 from serving.worker import EngineDirectory

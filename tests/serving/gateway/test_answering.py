@@ -9,7 +9,7 @@ import pytest
 
 from serving.gateway import answering
 from serving.gateway.answering import AGAIN, FRESH, Answering
-from serving.gateway.http.upstream import Upstreams
+from serving.gateway.pool.upstreams import Upstreams
 from tests.serving.gateway.conftest import document
 from tests.serving.gateway.upstream import Engine, response, run, says
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 
 import msgspec
@@ -11,7 +12,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from serving.gateway.body.parser import BodyParser, Message, conversation_hash, split_model
+from serving.gateway.body.parser import (
+    MAX_MESSAGES,
+    BodyParser,
+    Message,
+    conversation_hash,
+    model_of,
+    split_model,
+)
 from serving.gateway.config import CONTROL_TOKENS
 from understudy.errors import BadRequest, TooLarge
 
@@ -96,7 +104,7 @@ def test_prompts_of_completions_pass_as_they_are() -> None:
     raw = b'{"model":"m","prompt":"<|user|> hello","stream":true,"user":"u"}'
     body = PARSER.parse(raw, chat=False)
     assert body.with_model("m") == raw
-    assert (body.stream, body.user) == (True, "u")
+    assert body.user == "u"
 
 
 @pytest.mark.parametrize(
@@ -112,13 +120,59 @@ def test_what_cannot_be_read_is_refused(raw: bytes) -> None:
         PARSER.parse(raw, chat=True)
 
 
+@pytest.mark.parametrize("text", ["{" * 110_000, "{}" * 60_000, '{\\"a\\":' * 110_000])
+def test_braces_within_a_text_are_no_messages(text: str) -> None:
+    raw = b'{"model":"m","messages":[{"role":"user","content":"%s"}]}' % text.encode()
+    assert PARSER.parse(raw, chat=True).with_model("m") == raw
+
+
+def test_messages_are_counted_as_they_are_parsed() -> None:
+    raw = b'{"model":"m","messages":[%s{}],"tools":[%s{}]}'
+    within = raw % (b"{}," * (MAX_MESSAGES - 1), b"{}," * MAX_MESSAGES)
+    for _ in range(2):  # one body's messages do not count against another's
+        assert len(PARSER.parse(within, chat=True).messages) == MAX_MESSAGES
+        with pytest.raises(TooLarge, match="messages"):
+            PARSER.parse(raw % (b"{}," * MAX_MESSAGES, b""), chat=True)
+
+
+@pytest.mark.parametrize(
+    "field", [b'"stream":"yes"', b'"temperature":"hot"', b'"user":7', b'"tools":{}', b'"messages":[{"role":7}]'],
+)  # fmt: skip
+def test_a_field_that_routing_does_not_need_is_the_engines_to_judge(field: bytes) -> None:
+    messages = b"" if b"messages" in field else b',"messages":[]'
+    raw = b'{"model":"m",%s%s}' % (field, messages)
+    assert PARSER.parse(raw, chat=True).with_model("m") == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "param", "code"),
+    [(b'{"messages":[]}', "model", "missing_required_parameter"),
+     (b'{"model":"m"}', "messages", "missing_required_parameter"), (b'{"model":7}', "model", "invalid_request"),
+     (b'{"model":"m","messages":7}', "messages", "invalid_request"),
+     (b'{"model":"m","messages":[7]}', "messages", "invalid_request"), (b"{", None, "invalid_request"),
+     (b"[]", None, "invalid_request"), (b'{"model":"\xff","messages":[]}', None, "invalid_request"),
+     (b'{"model":"m","x":' + b"[" * 100_000, None, "invalid_request")],
+)  # fmt: skip
+def test_a_refusal_names_the_parameter_and_never_quotes_the_parser(raw: bytes, param: str | None, code: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        PARSER.parse(raw, chat=True)
+    assert (refused.value.param, refused.value.code) == (param, code)
+    assert not re.search(r"\$|byte|malformed|Expected|Object|decode|codec|recurs|nested", refused.value.message)
+
+
+def test_a_model_is_known_of_a_body_that_lacks_another_field() -> None:
+    assert model_of(b'{"model":"m","messages":7}') == "m"
+    assert model_of(b'{"model":7}') is None
+    assert model_of(b"{") is None
+
+
 def test_a_conversation_is_known_by_its_beginning() -> None:
     def said(role: str, content: str) -> Message:
-        return Message(role, msgspec.Raw(content.encode()))
+        return Message(msgspec.Raw(f'"{role}"'.encode()), msgspec.Raw(content.encode()))
 
     start = [said("system", '"s"'), said("user", '"你好"')]
     longer = [*start, said("assistant", '"a"'), said("user", '"b"')]
-    escaped = [start[0], said("user", r'"\u4f60\u597d"')]
+    escaped = [start[0], said("us\\u0065r", r'"\u4f60\u597d"')]
     assert conversation_hash("k", start) == conversation_hash("k", longer) == conversation_hash("k", escaped)
     assert conversation_hash("k", start) != conversation_hash("other", start)
     assert conversation_hash("k", start) != conversation_hash("k", [start[0], said("user", '"您好"')])

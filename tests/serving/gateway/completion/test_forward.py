@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -28,13 +30,15 @@ def following(
     return make
 
 
-@pytest.mark.parametrize("how", ["refuses", "resets", "500", "slow", "garbage"])
+@pytest.mark.parametrize("how", ["refuses", "resets", "500", "slow", "garbage", "401", "403", "429"])
 def test_the_other_arm_answers_when_an_engine_fails_before_its_first_byte(serve: Serve, engine: Make, how: str) -> None:
     teacher, student = engine("teacher"), engine("student")
     experiment = Experiment(id="e", arms={"student": 1.0})
     running = serve(document({"teacher": teacher, "student": student}, experiments=(experiment,)), first_byte_seconds=2)
     scripts = {"resets": says("reset"), "500": says(response(b"{}", "500 Internal Server Error")),
-               "slow": says(60.0), "garbage": says(b"not http\r\n\r\n", 0.2)}  # fmt: skip
+               "slow": says(60.0), "garbage": says(b"not http\r\n\r\n", 0.2),
+               "401": says(response(b"{}", "401 Unauthorized")), "403": says(response(b"{}", "403 Forbidden")),
+               "429": says(response(b"{}", "429 Too Many Requests"))}  # fmt: skip
     student.script = scripts.get(how)
     if how == "refuses":
         student.stop()
@@ -121,3 +125,83 @@ def test_a_version_that_stays_away_is_refused_in_bounded_time(serve: Serve, engi
     status, headers, body = running.client.chat(model="student")
     assert (status, body["error"]["code"], headers["retry-after"]) == (503, "version_changing", "1")
     assert len(student.seen) == 4
+
+
+LEAK = b'{"error":{"message":"Incorrect API key provided: sk-pro****1234","code":"invalid_api_key"}}'
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_an_engine_that_refuses_our_key_is_our_fault_and_its_words_stay_here(
+    serve: Serve, engine: Make, status: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher = engine("teacher", script=says(response(LEAK, status, extra="www-authenticate: Bearer\r\n")))
+    running = serve(document({"teacher": teacher}))
+    got, headers, body = running.client.chat()
+    assert (got, body["error"]["code"]) == (502, "upstream_error")
+    assert "sk-pro" not in str(body)
+    assert "www-authenticate" not in headers
+    assert any("refuses our key" in record.message for record in caplog.records)
+    assert b"sk-pro" not in running.client.send("GET", "/metrics")[2]
+
+
+def test_a_429_passes_where_no_other_arm_may_answer(serve: Serve, engine: Make) -> None:
+    busy = response(b'{"error":{"message":"slow down"}}', "429 Too Many Requests", extra="retry-after: 7\r\n")
+    teacher, student = engine("teacher"), engine("student", script=says(busy))
+    running = serve(document({"teacher": teacher, "student": student}, default={"student": 1.0}), retry_share=0.0)
+    for model in ("student", "auto"):  # by name; and past the budget
+        status, headers, body = running.client.chat(model=model)
+        assert (status, headers["retry-after"], body["error"]["message"]) == (429, "7", "slow down")
+    assert not teacher.seen
+
+
+@pytest.mark.parametrize("kind", ["text/html", "APPLICATION/JSON"])
+def test_a_5xx_keeps_its_status_and_retry_after_and_passes_only_as_json(serve: Serve, engine: Make, kind: str) -> None:
+    page = response(b"{}" if "JSON" in kind else b"<html>", "529 Busy", kind=kind, extra="retry-after: 9\r\n")
+    running = serve(document({"teacher": engine("teacher", script=says(page))}))
+    status, headers, body = running.client.chat()
+    assert (status, headers["retry-after"]) == (529, "9")
+    assert body == {} if "JSON" in kind else body["error"]["code"] == "upstream_error"
+
+
+@pytest.mark.parametrize("base", ["", "/v1", "/v1beta/openai", "/api/v3", "/compatible-mode/v1/"])
+def test_an_engine_is_asked_below_its_own_path(serve: Serve, engine: Make, base: str) -> None:
+    teacher = engine("teacher")
+    meant = document({"teacher": teacher})
+    slots = {"teacher": meant.slots["teacher"].model_copy(update={"url": teacher.url + base})}
+    running = serve(meant.model_copy(update={"slots": slots}))
+    assert running.client.chat()[0] == 200
+    assert teacher.seen[0].path == (base.rstrip("/") or "/v1") + "/chat/completions"
+
+
+def test_an_engine_that_closes_after_each_reply_without_saying_so_is_asked_anew(serve: Serve, engine: Make) -> None:
+    teacher, student = engine("teacher"), engine("student")
+    quiet = response(b'{"id":"x"}')
+    ended = threading.Event()
+
+    async def closes(seen: object, writer: asyncio.StreamWriter) -> None:
+        writer.write(quiet)
+        await writer.drain()
+        writer.transport.close()
+        ended.set()
+
+    teacher.script = closes
+    running = serve(document({"teacher": teacher, "student": student}))
+    for _ in range(300):
+        ended.clear()
+        assert running.client.chat()[2] == {"id": "x"}
+        assert ended.wait(5)
+    assert running.gateway.metrics.failures == {}
+    assert not running.gateway.upstreams.down(teacher.url)
+
+
+def test_a_connection_that_ends_under_a_request_puts_no_endpoint_aside(serve: Serve, engine: Make) -> None:
+    """It may have been stale: the request may not be sent twice, and the engine is not to blame."""
+    teacher = engine("teacher")
+    running = serve(document({"teacher": teacher}))
+    assert running.client.chat()[0] == 200
+    teacher.script = says("reset")
+    assert running.client.chat()[0] == 502
+    assert not running.gateway.upstreams.down(teacher.url)
+    assert len(teacher.seen) == 2
+    assert running.client.chat()[0] == 502  # on a connection of its own
+    assert running.gateway.upstreams.down(teacher.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from ab.experiment import Experiment
 from ab.running.phases import Phase
+from deploy.engines.external import ExternalEngine
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually
@@ -192,7 +194,10 @@ def test_only_the_models_value_changes_in_the_body(serve: Serve, engine: Make) -
     ("path", "body", "status", "code"),
     [
         ("/v1/chat/completions", b"{", 400, "invalid_request"),
-        ("/v1/chat/completions", b'{"messages":[]}', 400, "invalid_request"),
+        ("/v1/chat/completions", b'{"messages":[]}', 400, "missing_required_parameter"),
+        ("/v1/chat/completions", b'{"model":"teacher"}', 400, "missing_required_parameter"),
+        ("/v1/chat/completions", b'{"model":"gpt-9"}', 404, "model_not_found"),
+        ("/v1/chat/completions", b'{"model":"student:v9"}', 404, "model_not_found"),
         ("/v1/chat/completions", b'{"model":"gpt-9","messages":[]}', 404, "model_not_found"),
         ("/v1/chat/completions", b'{"model":"student:v9","messages":[]}', 404, "model_not_found"),
         ("/v1/completions", b'{"model":7}', 400, "invalid_request"),
@@ -217,6 +222,24 @@ def test_a_body_without_a_model_is_told_to_name_one(serve: Serve) -> None:
     error = json.loads(raw)["error"]
     assert (status, error["param"]) == (400, "model")
     assert error["message"].startswith("you must provide a model")
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/feedback", "/v1/embeddings"])
+def test_a_body_in_a_content_coding_is_refused_as_one(serve: Serve, engine: Make, path: str) -> None:
+    running = serve(document(both(engine)), embeddings=ExternalEngine(url="http://127.0.0.1:9", model="e"))
+    raw = json.dumps({"model": "teacher", "messages": []}).encode()
+    status, _, reply = running.client.send("POST", path, gzip.compress(raw), {"content-encoding": "gzip"})
+    assert (status, json.loads(reply)["error"]["code"]) == (415, "unsupported_content_encoding")
+    status, _, _ = running.client.send("POST", "/v1/chat/completions", raw, {"content-encoding": "Identity"})
+    assert status == 200
+
+
+def test_a_query_passes_to_the_engine(serve: Serve, engine: Make) -> None:
+    engines = both(engine)
+    running = serve(document(engines))
+    raw = b'{"model":"student","messages":[]}'
+    assert running.client.send("POST", "/v1/chat/completions?api-version=2024%2D10&x=", raw)[0] == 200
+    assert engines["student"].seen[0].path == "/v1/chat/completions?api-version=2024%2D10&x="
 
 
 @pytest.mark.parametrize(("name", "value"), [("priority", -1000), ("priority", 10), ("n", 129)])

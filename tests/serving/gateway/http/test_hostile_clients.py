@@ -50,7 +50,8 @@ def test_a_pipelined_request_is_asked_for_its_body_too(gateway: Running, teacher
     assert end == "eof"
 
 
-def test_a_body_that_can_never_be_complete_is_refused_at_once(gateway: Running, teacher: Engine) -> None:
+def test_a_body_that_can_never_be_complete_is_refused_at_once(serve: Serve, teacher: Engine) -> None:
+    gateway = serve(document({"teacher": teacher}), half_close=True)
     teacher.delay = 0.1
     for first in (b"", request()):
         got, end = talk(gateway.port, [first + request()[:-5]], until=None, half_close=True)
@@ -64,8 +65,7 @@ CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: 
 
 @pytest.mark.parametrize(
     "parts",
-    [[CHUNKED, b"ffffffffffffffffff\r\n"], [CHUNKED, b"5\n{....\n0\n\n"], [CHUNKED + b"1\r\n{", b"zz"],
-     [CHUNKED.replace(b"chunked", b"xchunked"), b"0\r\n\r\n"]],
+    [[CHUNKED, b"ffffffffffffffffff\r\n"], [CHUNKED, b"5\n{....\n0\n\n"], [CHUNKED + b"1\r\n{", b"zz"]],
 )  # fmt: skip
 def test_framing_that_goes_wrong_within_a_body_is_answered(gateway: Running, parts: list[bytes]) -> None:
     got, end = talk(gateway.port, parts, until=None)

@@ -15,6 +15,7 @@ from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
 from tests.waiting import eventually
 
 Serve = Callable[..., Running]
+HEALTH = b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 def test_a_head_and_a_body_may_come_in_any_pieces(gateway: Running) -> None:
@@ -121,21 +122,35 @@ def test_a_client_that_drips_its_request_is_cut_off(serve: Serve, teacher: Engin
     assert talk(gateway.port, [], until=None)[1] in ("eof", "reset")
 
 
-def test_a_half_closed_client_still_gets_its_reply(gateway: Running, teacher: Engine) -> None:
+@pytest.mark.parametrize("first", [b"", HEALTH])
+def test_a_client_that_may_half_close_still_gets_its_replies(serve: Serve, teacher: Engine, first: bytes) -> None:
+    gateway = serve(document({"teacher": teacher}), half_close=True)
     teacher.delay = 0.3
-    got, end = talk(gateway.port, [request()], until=None, half_close=True)
-    assert b"HTTP/1.1 200 OK" in got
+    got, end = talk(gateway.port, [first + request()], until=None, half_close=True)
+    assert (got.count(b"HTTP/1.1 "), got.count(b"HTTP/1.1 200 OK")) == ((2, 2) if first else (1, 1))
     assert got.endswith(b"}")
     assert end == "eof"
+    got, end = talk(gateway.port, [HEALTH], until=None, half_close=True)
+    assert (got[:15], end) == (b"HTTP/1.1 200 OK", "eof")
 
 
-@pytest.mark.parametrize("body", [BODY, STREAM])
-def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: Engine, body: bytes) -> None:
-    steps = [] if body is BODY else [SSE_HEAD]
-    teacher.script = says(*steps, *[chunk(event("x")), 0.05] * 200) if steps else says(60.0)
-    with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
-        sock.sendall(request(body))
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("state", ["before the head", "silent", "flowing"])
+def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: Engine, state: str, half: bool) -> None:
+    """Nothing is written to it meanwhile by which its leaving would show."""
+    begun = SSE_HEAD + chunk(event("begun"))
+    teacher.script = says(*{
+        "before the head": [60.0], "silent": [begun, 60.0], "flowing": [begun, *[chunk(event("x")), 0.05] * 2000],
+    }[state])  # fmt: skip
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=SECONDS) as sock:
+        sock.sendall(request(STREAM))
         eventually(lambda: teacher.seen)
+        got = b""
+        while state != "before the head" and b"begun" not in got:
+            got += sock.recv(65536)
+        if half:
+            sock.shutdown(socket.SHUT_WR)
+            assert teacher.closed.wait(SECONDS)
     assert teacher.closed.wait(SECONDS)
     eventually(lambda: gateway.spool.raw)
     assert gateway.spool.exchanges[0].finish_reason == "cancelled"

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import openai
 import pytest
 
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.raw import STREAM, request, talk
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
-from tests.waiting import eventually
 
 
 def test_a_stream_is_passed_event_by_event(gateway: Running, teacher: Engine) -> None:
@@ -67,22 +65,19 @@ def test_the_engines_own_refusal_passes_unchanged(serve: Serve, engine: Make) ->
     assert running.spool.exchanges[0].finish_reason == "refused"
 
 
-@pytest.mark.parametrize(
-    "said",
-    ["This model's maximum context length is 2048 tokens. However, you requested 1 output tokens",
-     "The decoder prompt (length 9) is longer than the maximum model length of 8."],
-)  # fmt: skip
-def test_a_prompt_that_is_too_long_gets_the_code_that_clients_look_for(serve: Serve, engine: Make, said: str) -> None:
-    engines = both(engine)
-    error = {"message": said, "type": "BadRequestError", "param": "input_text", "code": 400}
-    engines["teacher"].script = says(response(json.dumps({"error": error}).encode(), "400 Bad Request"))
-    running = serve(document(engines))
-    with (
-        openai.OpenAI(base_url=f"http://127.0.0.1:{running.port}/v1", api_key="any", max_retries=0) as client,
-        pytest.raises(openai.BadRequestError) as refused,
-    ):
-        client.chat.completions.create(model="teacher", messages=[{"role": "user", "content": "x"}])
-    assert refused.value.code == "context_length_exceeded"
-    assert refused.value.body == {**error, "code": "context_length_exceeded"}
-    eventually(lambda: running.spool.raw)
-    assert running.spool.exchanges[0].finish_reason == "refused"
+def test_a_stream_is_known_however_its_type_is_spelled(gateway: Running, teacher: Engine) -> None:
+    head = SSE_HEAD.replace(b"text/event-stream", b"Text/Event-Stream")
+    teacher.script = says(head, chunk(event("whole")), 0.1, "close")
+    got, _ = talk(gateway.port, [request(STREAM)], until=None)
+    assert b'"upstream_broken"' in got
+
+
+def test_a_stream_that_the_engine_encodes_is_not_held_back(gateway: Running, teacher: Engine) -> None:
+    head = SSE_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+    teacher.script = says(head, chunk(b"\x1f\x8b first"), 60.0)
+    got, _ = talk(gateway.port, [request(STREAM)], until=b"first")
+    assert got.endswith(b"first\r\n")
+    teacher.script = says(head, chunk(b"\x1f\x8b second"), 0.1, "close")
+    got, _ = talk(gateway.port, [request(STREAM)], until=None)
+    assert b"error" not in got
+    assert not got.endswith(b"0\r\n\r\n")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from serving.gateway.http.upstream import FAILURES_5XX, FIRST_PAUSE, Upstreams
+import pytest
+
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import request, talk
 from tests.serving.gateway.upstream import Engine, response, says
@@ -71,29 +72,25 @@ def test_a_stale_connection_is_not_used_again(serve: Serve, engine: Make) -> Non
     assert teacher.connections == 2
 
 
-def test_the_replica_with_the_least_to_do_is_asked_and_one_that_failed_only_if_all_did() -> None:
-    now = [0.0]
-    upstreams = Upstreams(4.0, lambda: now[0])
-    urls = "http://127.0.0.1:1, http://127.0.0.1:2"
-    first, second = (upstreams.pick(url.strip()) for url in urls.split(","))
-    first.outstanding = 1
-    assert upstreams.pick(urls) is second
-    second.failed()
-    assert upstreams.pick(urls) is first
-    assert not upstreams.down(urls)
-    first.failed()
-    assert upstreams.pick(urls) is second
-    assert upstreams.down(urls)
-    now[0] += FIRST_PAUSE
-    assert not upstreams.down(urls)
+@pytest.mark.parametrize(("said", "used"), [("timeout=30, max=9", 1), ("timeout=2", 1), ("timeout=1", 2), ("max=5", 1)])
+def test_an_engine_says_how_long_it_keeps_a_connection(serve: Serve, engine: Make, said: str, used: int) -> None:
+    teacher = engine("teacher", script=says(response(b"{}", extra=f"keep-alive: {said}\r\n")))
+    running = serve(document({"teacher": teacher}))
+    for _ in range(2):
+        assert running.client.chat()[0] == 200
+    assert teacher.connections == used
 
 
-def test_an_engine_that_keeps_answering_5xx_counts_as_failed_until_it_answers_well() -> None:
-    endpoint = Upstreams(4.0, lambda: 0.0).pick("http://127.0.0.1:1")
-    for _ in range(FAILURES_5XX - 1):
-        endpoint.answered(500)
-    assert not endpoint.down
-    endpoint.answered(500)
-    assert endpoint.down
-    endpoint.answered(200)
-    assert not endpoint.down
+def test_trailers_and_fields_of_the_hop_reach_no_client(gateway: Running, teacher: Engine) -> None:
+    teacher.script = says(
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: X-Hop , keep-alive\r\n"
+        b"x-hop: 1\r\nx-end: 2\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"2\r\n{}\r\n0\r\ncontent-type: text/html\r\nx-late: 3\r\n\r\n"
+    )
+    got, _ = talk(gateway.port, [request(extra=b"connection: x-mine\r\nx-mine: 1\r\nx-other: 2\r\n")], b"0\r\n\r\n")
+    assert got.count(b"content-type") == 1
+    assert b"x-end: 2" in got
+    assert b"x-hop" not in got.lower()
+    assert b"x-late" not in got
+    seen = teacher.seen[0].headers
+    assert ("x-mine" in seen, seen["x-other"]) == (False, "2")

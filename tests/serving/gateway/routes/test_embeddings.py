@@ -52,6 +52,15 @@ def test_the_engines_refusal_passes_unchanged(serve: Serve, engine: Make) -> Non
     assert (status, raw, headers["retry-after"]) == (429, refusal, "7")
 
 
+def test_an_engine_that_refuses_our_key_is_our_fault(serve: Serve, engine: Make) -> None:
+    said = b'{"error":{"message":"Incorrect API key provided: sk-em****"}}'
+    embedder = engine("embedder", script=says(response(said, "401 Unauthorized")))
+    running = serve(document({}), embeddings=external(embedder.url))
+    status, _, raw = running.client.send("POST", "/v1/embeddings", RAW)
+    assert (status, json.loads(raw)["error"]["code"]) == (502, "upstream_error")
+    assert b"sk-em" not in raw
+
+
 @pytest.mark.parametrize("body", [b"{", b'{"input":"x"}', b'{"model":7,"input":"x"}', b"[]", b"\xff"])
 def test_a_wrong_body_reaches_no_engine(serve: Serve, engine: Make, body: bytes) -> None:
     embedder = engine("embedder")
