@@ -68,10 +68,17 @@ def _rules(config: Config, keys: RedisKeys) -> dict[str, tuple[str, str]]:
         keys.targets: ("KPI targets", f"{days}, {kpis.target_bytes >> 20} MiB"),
         keys.early: ("early feedback", f"{days}, {kpis.early_bytes >> 20} MiB"),
         keys.rows: ("KPI rows of users", f"{kpis.row_bytes >> 20} MiB; a user's places {kpis.row_places}"),
+        keys.exposures: ("exposed users", "a number by arm and phase of each experiment, all"),
+        keys.places: ("KPI places", "names of arms, versions and phases that rows refer to, all"),
+        keys.sketches: (
+            "latency sketches",
+            f"of arms and experiments all; of a version until {days} after its weights went",
+        ),
         f"{keys.prefix}kpi:": (
             "KPI sums",
             f"of arms and experiments all; of a version until {days} after its weights went",
         ),
+        keys.spent: ("spending", "a number by day and purpose, all"),
         keys.prefix: ("routing, leases", "the newest document; beats and leases expire"),
     }
 

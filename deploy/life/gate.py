@@ -43,8 +43,8 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class GateDecision:
-    """`passed` when nothing refuses; and all figures that were looked at, as JSON."""
+class Assessed:
+    """What was made of a candidate; and all figures that were looked at, as JSON."""
 
     refusals: tuple[Refusal, ...]
     figures: dict[str, Any]
@@ -55,12 +55,8 @@ class GateDecision:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing refuses."""
         return not self.refusals
-
-    @property
-    def event(self) -> Literal["gate_passed", "gate_failed"]:
-        """Of a version's life."""
-        return "gate_passed" if self.passed else "gate_failed"
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -72,6 +68,16 @@ class GateDecision:
         refused_by = [refusal.clause for refusal in self.refusals]
         told = {"passed": self.passed, "reasons": list(self.reasons), "refused_by": refused_by, "few": self.few}
         return {**told, **self.figures}
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision(Assessed):
+    """Of the gate."""
+
+    @property
+    def event(self) -> Literal["gate_passed", "gate_failed"]:
+        """Of a version's life."""
+        return "gate_passed" if self.passed else "gate_failed"
 
 
 def unusable(evaluation: Evaluation, fingerprint: bool) -> list[Refusal]:

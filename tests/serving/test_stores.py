@@ -35,6 +35,29 @@ def test_every_store_is_listed_with_its_size(redis_url: str, tmp_path: Path) -> 
     assert len(table(list(stores.values()))) == len(stores)
 
 
+def test_the_page_on_privacy_names_what_doctor_shows(redis_url: str, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    shown = {one.name for one in all_stores(Config({"redis": {"url": redis_url}}), StateDir(tmp_path))}
+    assert {"experiments", "exposed users", "rounds", "targets"} <= shown
+    assert [name for name in sorted(shown) if not any(name in row for row in rows)] == []
+
+
+def test_each_key_of_redis_belongs_to_one_store(redis_url: str, tmp_path: Path) -> None:
+    client, keys = connect(redis_url), RedisKeys()
+    for name in (
+        f"{keys.exposures}e",
+        keys.places,
+        keys.spent,
+        f"{keys.sketches}arm:teacher",
+        f"{keys.kpis}arm:teacher",
+    ):
+        client.hset(name, "field", 1)
+    stores = {one.name: one.items for one in all_stores(Config({"redis": {"url": redis_url}}), StateDir(tmp_path))}
+    wanted = ("exposed users", "KPI places", "spending", "latency sketches", "KPI sums", "routing, leases")
+    assert [stores[name] for name in wanted] == [1, 1, 1, 1, 1, 0]
+
+
 def test_without_redis_the_files_are_listed_still(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [one.name for one in all_stores(Config({"redis": {"url": "redis://127.0.0.1:1/0"}}), StateDir(tmp_path))]
     assert "spools" in names

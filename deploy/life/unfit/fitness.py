@@ -8,7 +8,6 @@ perhaps, refuses nobody by itself. A comparison with NaN is false, so each is pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -17,38 +16,26 @@ from ab.shares import Share
 from ab.summary import Stat
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
-from deploy.life.gate import LEAST, Refusal, few, gain_of, slice_figures, unusable
+from deploy.life.gate import LEAST, Assessed, Refusal, few, gain_of, slice_figures, unusable
 
 FIT = "says the teacher's tokens as often as is asked for"
 FitnessEvent = Literal["gate_passed", "learned", "gate_failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fitness:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitness(Assessed):
     """`event` is one of a version's life; `refusals` say why it is not fit, or not even better."""
 
     event: FitnessEvent
-    refusals: tuple[Refusal, ...]
-    figures: dict[str, Any]
-    rows: Mapping[str, int]
-    """Number of rows by slice."""
-    few: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether it is fit."""
         return self.event == "gate_passed"
 
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """In words."""
-        return tuple(refusal.why for refusal in self.refusals)
-
     def summary(self) -> dict[str, Any]:
         """As JSON, for the round's record."""
-        refused_by = [refusal.clause for refusal in self.refusals]
-        told = {"passed": self.passed, "reasons": list(self.reasons), "refused_by": refused_by, "few": self.few}
-        return {**told, **self.figures, **({"why": FIT} if self.passed else {})}
+        return Assessed.summary(self) | ({"why": FIT} if self.passed else {})
 
 
 def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True, live: str = "") -> Fitness:
@@ -87,7 +74,7 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
     }  # fmt: skip
     counts = {"hard": len(hard), "general": len(general)}
     said = few(counts["hard"], counts["general"], config) if event == "gate_passed" else ""
-    return Fitness(event, tuple(barred or lacking), figures, counts, said)
+    return Fitness(tuple(barred or lacking), figures, counts, said, event=event)
 
 
 def _lacking(n: int, agreement: float, exact: float, config: GateConfig) -> list[Refusal]:
