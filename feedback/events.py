@@ -69,8 +69,8 @@ class PhaseArm(BaseModel):
     phase: int = 0
     arm: str
     layer: ExperimentLayer = "arm"
-    slow: dict[str, float] = Field(default_factory=dict)
-    """Of an exchange: seconds beyond which it is slow in that phase, by KPI of a latency guardrail."""
+    slow: tuple[tuple[str, float], ...] = ()
+    """Of an exchange: KPIs of latency guardrails, each with the seconds beyond which it is slow in that phase."""
 
 
 class Exposure(Event):

@@ -17,6 +17,7 @@ from feedback.events import Exchange, Exposure, Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
+from feedback.kpis.paired import SCORED, group_of_pairs, score_cells
 from feedback.kpis.ratios import products, tails
 from feedback.kpis.sketch import group_of, key_of
 from feedback.kpis.trials import judged, live_cells, pair_cells
@@ -32,7 +33,7 @@ OWN = 8
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
     """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
-    ratios = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values())]
+    ratios = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values()), *SCORED]
     summed = sorted({*pairs(config), *products(ratios)})
     return json.dumps(
         {
@@ -101,7 +102,7 @@ def cells(exchange: Exchange) -> dict[str, float]:
         seconds = values["latency"]
         found |= {"replies": 1.0, "latency": seconds, "latency2": seconds * seconds}
     for one in exchange.counts_for:
-        for kpi, limit in one.slow.items():
+        for kpi, limit in one.slow:
             if (taken := values.get(TAILS.get(kpi, ""))) is not None:
                 ratio = tails(one.layer)[kpi]
                 found |= {str(ratio.below): 1.0, ratio.above: float(taken > limit)}
@@ -118,7 +119,7 @@ def feedback_effects(keys: RedisKeys, kpi: Kpi) -> list[RedisCommand]:
 
 
 def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
-    """What a verdict adds to the student's version and arm, and to the canary that it is evidence for."""
+    """What a verdict adds to the student's version and arm, to the canary and to experiments it is evidence for."""
     values = {"similarity": verdict.similarity, "hard": float(bool(verdict.failed))}
     values |= {f"failed_{kind}": float(kind in verdict.failed) for kind in verdict.checked}
     values |= {name: float(said) for name, said in ((EXACT, verdict.exact), (FACTS, verdict.facts)) if said is not None}
@@ -128,6 +129,10 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
         # No arm stands in the place: the user need not have been served there.
         place = _place("", verdict.student, (), verdict.rollout)
         commands.append(["pair", verdict.tenant, short_hash(verdict.unit), place, verdict.at, pair_cells(verdict)])
+    scores = score_cells(verdict) if verdict.unit else {}
+    for one in verdict.experiments if scores else ():
+        place = _place("", verdict.student, (), group_of_pairs(one.experiment, one.phase, verdict.student))
+        commands.append(["pair", verdict.tenant, short_hash(verdict.unit), place, verdict.at, scores])
     return commands
 
 

@@ -56,7 +56,7 @@ class KpiStore:
             for kpi, of in sorted(counts.items())
         }
 
-    def cohorts(self, kind: By, within: str = "") -> dict[str, dict[int, dict[str, float]]]:
+    def cohorts(self, kind: By | Literal["paired"], within: str = "") -> dict[str, dict[int, dict[str, float]]]:
         """Sums over distinct users by group and hour of first exposure (hours since the epoch); see `figures.Sums`.
 
         Experiments are named `<id>:<arm>:<phase>`. Cohorts of a group add; a user is in one of them. Only groups whose
@@ -88,6 +88,14 @@ class KpiStore:
             arm, _, phase = group.removeprefix(f"{experiment}:").rpartition(":")
             found[int(phase)][arm] = hours
         return dict(sorted(found.items()))
+
+    def paired(self, experiment: str) -> dict[int, dict[str, dict[str, float]]]:
+        """{phase: {student's version: sums}} of the shadow pairs of an experiment's units."""
+        found: dict[int, dict[str, dict[str, float]]] = defaultdict(dict)
+        for group, hours in self.cohorts("paired", f"{experiment}:").items():
+            version, _, phase = group.removeprefix(f"{experiment}:").rpartition(":")
+            found[int(phase)][version] = added(hours.values())
+        return dict(found)
 
     def figures(self, kind: By, wanted: dict[str, Figure]) -> dict[str, dict[str, Estimate]]:
         """The figures `wanted` of each group, over distinct users."""

@@ -22,7 +22,7 @@ from serving.control.replies.experiments import (
     PlanReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
-from serving.control.results import results
+from serving.control.results import results, same_prompts
 from serving.control.sources import Sources
 from understudy.errors import BadRequest, Conflict, NotFound, Unavailable
 
@@ -132,6 +132,7 @@ class Experiments:
         plan, state = self._find(name)
         try:
             counted, returning = self._sources.arms(name), self._sources.returning(name)
+            pairs = self._sources.paired(name)
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
         deployment = self._conductor.deployment
@@ -141,7 +142,8 @@ class Experiments:
         phases = {} if run is None else {phase.number: phase for phase in run.phases}
         live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
-        return results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
+        found = results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
+        return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs))})
 
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))

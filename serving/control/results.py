@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -12,12 +12,15 @@ from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
 from ab.analysis.business import BUSINESS, DAYS, business
 from ab.analysis.replies import told
 from ab.experiment import Experiment
+from ab.running.phases import Phase
 from ab.sequential.judging import judge
 from ab.sequential.outlook import outlook
+from ab.sequential.pairs import paired
 from ab.sequential.sample_ratio import ALARM
 from feedback.kpis.arms import Hourly, looks, phase_units
+from feedback.kpis.paired import PairedSums, pairs_of
 from feedback.kpis.ratios import CellRatio, tails
-from serving.control.replies.results import ExperimentResultsReply
+from serving.control.replies.results import ExperimentResultsReply, PairedResult
 
 HOUR = 3600.0
 LOOKS = 120
@@ -75,6 +78,21 @@ def results(
             "looks": _looks(experiment, [(hour, units(hour)) for hour in hours]),
         }
     )  # fmt: skip
+
+
+def same_prompts(experiment: Experiment, phases: Mapping[int, Phase], counted: PairedSums) -> Iterator[PairedResult]:
+    """What shadow pairs say of each further arm: both arms' replies to one prompt, where one of them is the teacher."""
+    first, *others = (str(arm) for arm in experiment.arms)
+    alpha = experiment.stop.alpha / max(1, len(others))
+    for other in others:
+        if of := pairs_of(experiment, (first, other), phases, counted):
+            found = paired(of, alpha, experiment.stop.planned_units)
+            numbers = {"effect": found.effect.value, "lower": found.always.lower, "upper": found.always.upper,
+                       "split": found.split}  # fmt: skip
+            yield PairedResult(
+                old=first, new=other, prompts=found.prompts, users=found.units, differing=found.differing,
+                better=found.ahead, p=found.always.p, verdict=found.verdict, **_finite(numbers),
+            )  # fmt: skip
 
 
 def _fell_back(phases: CountedPhases, arm: str) -> int:

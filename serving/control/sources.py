@@ -113,6 +113,11 @@ class Sources:
         self._need()
         return self._kpis.arms(experiment)
 
+    def paired(self, experiment: str) -> dict[int, dict[str, dict[str, float]]]:
+        """Sums over distinct users of an experiment's shadow pairs by phase and student's version."""
+        self._need()
+        return self._kpis.paired(experiment)
+
     def returning(self, experiment: str) -> dict[int, int]:
         """Of each phase of an experiment the units that another phase had before."""
         self._need()

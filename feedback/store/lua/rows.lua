@@ -1,6 +1,6 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
 -- Follows staging. A row holds, for each place (arm, version, phases of experiments each with the
--- unit's arm, side of a canary) where its unit was served or exposed, when that was first and what was counted
+-- unit's arm, side of a canary or pairs of an experiment) where its unit was served or exposed, when that was first and what was counted
 -- (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
 -- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
 -- its former part out of these and puts the new one in.
@@ -30,7 +30,7 @@ local function groups_of(id)
       values[#values + 1] = 'experiment:' .. one[1] .. ':' .. one[3]
       rows[#rows + 1] = values[#values] .. ':' .. string.format('%d', one[2])
     end
-    if side ~= '' then rows[#rows + 1] = 'rollout:' .. side end
+    if side ~= '' then rows[#rows + 1] = (side:sub(1, 7) == 'paired:' and '' or 'rollout:') .. side end
     found = { values = values, rows = rows, arm = arm, version = version, phases = phases }
     places[id] = found
   end

@@ -21,6 +21,7 @@ def results_page(value: ExperimentResultsReply) -> str:
     parts = (
         _answer(value),
         _table(value.comparisons),
+        _paired(value),
         _units(value),
         _outlook(value),
         _phases(value),
@@ -58,6 +59,19 @@ def _rail(one: GuardrailResult, arms: str) -> tuple[str | None, ...]:
     return (
         one.kpi, "guardrail", arms, _signed(one.worse), interval(one.lower, one.upper, False), one.limit, one.verdict,
     )  # fmt: skip
+
+
+def _paired(value: ExperimentResultsReply) -> Iterator[str]:
+    for one in value.paired:
+        head = f"same prompts   on {one.prompts:,} prompts of {one.users:,} users both replied; "
+        head += f"the replies score differently on {one.differing:,}, {one.new} higher on {one.better:,}"
+        if one.verdict == "too few" or one.effect is None or one.lower is None or one.upper is None:
+            yield f"{head}: too few to say anything before 20 differ"
+            continue
+        more = "higher" if one.effect >= 0 else "lower"
+        text = f"{head}: the quality of {one.new} is {abs(one.effect):.4f} {more} than that of {one.old}, "
+        text += f"between {one.lower:+.4f} and {one.upper:+.4f} ({one.verdict})"
+        yield text if one.split is None else f"{text}; a split test would need {one.split:.1f} times the prompts"
 
 
 def _units(value: ExperimentResultsReply) -> Iterator[str]:

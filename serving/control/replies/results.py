@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from serving.control.replies.base import ControlReply
 
 Decided = Literal["keep running", "ship", "stop for harm", "stop for futility", "sample-ratio alarm", "not enough data"]
@@ -93,6 +95,26 @@ class BusinessResult(ControlReply):
     n: int
 
 
+class PairedResult(ControlReply):
+    """Shadow pairs of an experiment's units: the quality of the new arm's reply less the old one's, on one prompt."""
+
+    old: str
+    new: str
+    prompts: int
+    users: int
+    differing: int
+    """Prompts on which the two replies score differently; nothing is said below 20."""
+    better: int
+    """Of these those on which the new arm's scores more."""
+    effect: float | None
+    lower: float | None
+    upper: float | None
+    p: float
+    split: float | None
+    """How many times as many prompts a split test needs for an interval as narrow."""
+    verdict: Literal["better", "worse", "open", "too few"]
+
+
 class PhaseResult(ControlReply):
     """A time in which nobody changed shares or versions."""
 
@@ -127,6 +149,8 @@ class ExperimentResultsReply(ControlReply):
     max_days: float
     sample_ratio: SampleRatioResult
     comparisons: list[ArmComparison]
+    paired: list[PairedResult] = Field(default_factory=list)
+    """What both arms reply to the same prompts, by further arm; of arms that shadow traffic does not compare none."""
     outlook: list[str]
     """What would have to happen for the answer to change."""
     phases: list[PhaseResult]

@@ -75,7 +75,9 @@ def assemble(raw: RawExchange) -> Exchange:
         **given,
         "id": exchange_id(raw.request_id),
         "experiments": tuple(
-            PhaseArm(experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=dict(one.slow))
+            PhaseArm(
+                experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=tuple(one.slow.items())
+            )
             for one in raw.decision.taken if one.counted
         ),
         "api": "chat" if raw.chat else "completions",

@@ -6,7 +6,7 @@ import json
 
 from feedback.events import Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.effects import exchange_effects, exchange_values, feedback_effects, settings, verdict_effects
+from feedback.kpis.effects import cells, exchange_effects, exchange_values, feedback_effects, settings, verdict_effects
 from feedback.store.keys import RedisKeys
 from tests.feedback.factory import exchange
 
@@ -79,3 +79,16 @@ def test_the_products_of_every_figure_are_summed() -> None:
     products = {(a, b) for a, b, _ in told["pairs"]}
     assert {("latency", "latency2"), ("smile.n", "smile.s"), ("click.s", "replies")} <= products
     assert all(a <= b for a, b in products)
+
+
+def test_a_request_is_timed_against_the_limits_of_each_experiment_that_it_counts_for() -> None:
+    one = PhaseArm(experiment="a", phase=1, arm="student", slow=(("latency_p99", 0.4), ("ttft_p99", 0.2)))
+    two = PhaseArm(experiment="b", phase=1, arm="left", layer="observe", slow=(("latency_p99", 0.6),))
+    timed = {"slow.latency.arm": 1.0, "timed.latency.arm": 1.0, "slow.ttft.arm": 0.0, "timed.ttft.arm": 1.0,
+             "slow.latency.observe": 0.0, "timed.latency.observe": 1.0}  # fmt: skip
+    said = cells(exchange(1, experiments=(one, two), seconds=0.5, ttft=0.1))
+    assert {name: value for name, value in said.items() if name.startswith(("slow", "timed"))} == timed
+    failed = cells(exchange(1, experiments=(one, two), seconds=9.0, status=503))
+    assert not any(name.startswith(("slow", "timed")) for name in failed)
+    known = {name for pair in json.loads(settings(KEYS, KpisConfig()))["pairs"] for name in pair[:2]}
+    assert set(timed) <= known

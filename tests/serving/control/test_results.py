@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from feedback.events import Exchange, Kpi, PhaseArm
+from feedback.events import Exchange, Kpi, PhaseArm, Verdict
+from feedback.kpis.effects import verdict_effects
 from feedback.store.config import RedisConfig
+from feedback.store.keys import RedisKeys
 from serving.control.app import create_app
 from serving.control.pages.results import results_page
 from serving.control.replies.results import ExperimentResultsReply
@@ -163,7 +165,7 @@ def timed(users: int, slow: float, limit: float) -> list[Any]:
     for one in traffic(users, {"teacher": 0.6, "student": 0.9}, {"teacher": 0.0, "student": 0.0}):
         if isinstance(one, Exchange):
             late = one.arm == "student" and chance.random() < slow
-            part = PhaseArm(experiment="e", phase=1, arm=one.arm, slow={"latency_p99": limit})
+            part = PhaseArm(experiment="e", phase=1, arm=one.arm, slow=(("latency_p99", limit),))
             one = one.model_copy(update={"experiments": (part,), "seconds": 2 * limit if late else limit / 2})
         found.append(one)
     return found
@@ -199,3 +201,30 @@ def test_an_arm_that_follows_does_not_ship_on_phases_of_a_former_version(
     later = admin.get("/experiments/e/results").json()
     assert later["decision"] == "keep running"
     assert "not yet shown on the live version" in later["why"]
+
+
+def test_pairs_on_the_same_prompts_stand_beside_the_split_test(admin: TestClient, redis_url: str, world: World) -> None:
+    assert admin.put("/experiments/e", json=SHIPS).status_code == 200
+    chance, applier = random.Random(3), Applier(redis_url)
+    student = str(world.conductor.deployment.state.stable)
+    said = [
+        Verdict(
+            id=f"d{n}", session="s", at=NOW, exchange=f"x{n}", teacher="external", student=student, unit=f"u{n // 2}",
+            similarity=0.9, checked=("quality",), quality_teacher=(score := chance.uniform(0.2, 0.9)),
+            quality_student=score - chance.choice((0.0, 0.0, 0.04)),
+            experiments=(PhaseArm(experiment="e", phase=1, arm="teacher"),),
+        )
+        for n in range(600)
+    ]  # fmt: skip
+    applier.commands([verdict_effects(RedisKeys(), one) for one in said])
+    reply = admin.get("/experiments/e/results").json()
+    (pairs,) = reply["paired"]
+    assert (pairs["prompts"], pairs["users"], pairs["verdict"], pairs["better"]) == (600, 300, "worse", 0)
+    assert 150 < pairs["differing"] < 250
+    assert pairs["upper"] < 0
+    assert pairs["split"] > 50
+    page = results_page(ExperimentResultsReply.model_validate(reply))
+    line = next(line for line in page.splitlines() if line.startswith("same prompts"))
+    assert "on 600 prompts of 300 users both replied" in line
+    assert "the quality of student is 0.01" in line
+    assert f"a split test would need {pairs['split']:.1f} times the prompts" in line

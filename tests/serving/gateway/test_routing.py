@@ -241,10 +241,12 @@ def test_where_there_is_no_student_at_all_its_arm_has_fallen_back() -> None:
 
 
 def test_the_phase_of_the_document_decides_who_is_where() -> None:
-    phase = Phase(number=4, arms={"teacher": (), "student": ((0.0, 1.0),)}, force={"tester": "teacher"})
+    phase = Phase(number=4, arms={"teacher": (), "student": ((0.0, 1.0),)}, force={"tester": "teacher"},
+                  slow={"latency_p99": 1.5})  # fmt: skip
     document = doc(experiments=(trial(),), phases={"e": phase})
     decisions = [route(document, ask(user=str(n))) for n in range(50)]
     assert {(d.arm, d.taken[0].phase, d.taken[0].counted) for d in decisions} == {("student", 4, True)}
+    assert (decisions[0].taken[0].layer, decisions[0].taken[0].slow) == ("arm", {"latency_p99": 1.5})
     tester = route(document, ask(user="tester"))
     assert (tester.arm, tester.taken[0].counted) == ("teacher", False)
 
