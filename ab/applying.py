@@ -35,8 +35,9 @@ def refusal(new: Experiment, running: Sequence[Experiment]) -> str | None:
         left = free(new, running)
         share = sum(high - low for low, high in left)
         ranges = ", ".join(f"[{low:g}, {high:g}]" for low, high in left)
-        rest = f"; {share:.1%} of its units are free: give `namespace: {ranges}`" if left else "; no unit of it is free"
-        return f"it would take units of {names} in the layer `{new.layer}`{rest}"
+        full = f"no unit of it is free: give {names} a smaller `namespace`, or stop it"
+        rest = f"{share:.1%} of its units are free: give `namespace: {ranges}`" if left else full
+        return f"it would take units of {names} in the layer `{new.layer}`; {rest}"
     if others := mixed_units(new, running):
         names = ", ".join(f"`{one.id}` (unit: {one.unit})" for one in others)
         return f"its unit is the {new.unit}, and it would hold of the same requests as {names}: give it the same unit"

@@ -15,11 +15,13 @@ MEANS = {
     "click": ("is clicked", "often"),
 }
 """What an arm does, by the KPI's name."""
+ROLES = ("teacher", "student", "candidate")
+"""Arms that are somebody; any other is a name."""
 
 
 def sentence(arms: tuple[str, str], found: KpiFinding | None, asked: Primary | None) -> str:
     """Such as "the student answers right 0.4 points less often than the teacher, between -1.9 and +1.1"."""
-    old, new = (f"the {arm}" if arm.isalpha() else arm for arm in arms)
+    old, new = (f"the {arm}" if arm in ROLES else f"`{arm}`" for arm in arms)
     if found is None or asked is None:
         return f"{new} against {old}"
     if not math.isfinite(found.effect.value):

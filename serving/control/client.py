@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +24,12 @@ DEADLINE = 930.0
 
 
 class Refused(UnderstudyError):
-    """The control plane said no; the message is its own."""
+    """The control plane said no; message, type, code and parameter are its own."""
+
+    def __init__(self, message: str, told: Mapping[str, Any] | None = None) -> None:
+        given = told or {}
+        super().__init__(message, param=given.get("param"), code=given.get("code"))
+        self.kind = given.get("type", self.kind)
 
 
 class NotRunning(UnderstudyError):
@@ -67,7 +73,9 @@ class Admin:
             raise Refused(f"{self._url} is no control plane: it answered {response.status_code} without JSON") from None
         if response.is_error:
             told = value.get("error") if isinstance(value, dict) else None
-            raise Refused(str(told["message"]) if isinstance(told, dict) else f"{response.status_code}: {value}")
+            if isinstance(told, dict):
+                raise Refused(str(told["message"]), told)
+            raise Refused(f"{response.status_code}: {value}")
         return value
 
 

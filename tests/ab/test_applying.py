@@ -42,7 +42,7 @@ def test_one_that_would_take_units_of_another_is_refused_with_the_share_that_is_
     assert "20.0% of its units are free: give `namespace: [0.3, 0.5]`" in why
     full = refusal(made("new"), [made("all")])
     assert full is not None
-    assert full.endswith("no unit of it is free")
+    assert full.endswith("no unit of it is free: give `all` a smaller `namespace`, or stop it")
     assert refusal(made("new", namespace=[0.3, 0.5]), [made("low", namespace=[0, 0.3])]) is None
 
 

@@ -44,5 +44,6 @@ def test_it_reads_as_a_sentence(finding: KpiFinding, margin: float, text: str) -
     assert sentence(("teacher", "student"), finding, Primary(kpi=finding.kpi, margin=margin)) == text
 
 
-def test_an_arm_with_a_version_has_no_article_and_no_primary_is_no_effect() -> None:
-    assert sentence(("teacher", "student:v3"), None, None) == "student:v3 against the teacher"
+def test_an_arm_that_is_a_name_is_quoted_and_no_primary_is_no_effect() -> None:
+    assert sentence(("teacher", "student:v3"), None, None) == "`student:v3` against the teacher"
+    assert sentence(("left", "right"), None, None) == "`right` against `left`"

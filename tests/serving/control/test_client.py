@@ -20,7 +20,8 @@ from understudy.state import StateDir
 
 async def answer(request: Request) -> Response:
     if request.headers["authorization"] != "Bearer sesame":
-        return JSONResponse({"error": {"message": "wrong token"}}, 401)
+        told = {"message": "wrong token", "type": "invalid_request_error", "param": "token", "code": "invalid_api_key"}
+        return JSONResponse({"error": told}, 401)
     if request.url.path.endswith("/plain"):
         return PlainTextResponse("hello")
     return JSONResponse({"query": dict(request.query_params)})
@@ -53,8 +54,10 @@ def test_address_and_token_come_from_the_state_directory_or_before_it_from_the_e
         with pytest.raises(Refused, match="without JSON"):
             Admin(state.root).get("/plain")
         monkeypatch.setenv(ENV, "another")
-        with pytest.raises(Refused, match=r"^wrong token$"):
+        with pytest.raises(Refused, match=r"^wrong token$") as refusal:
             Admin(state.root).get("/kpis")
+        told = refusal.value
+        assert (told.kind, told.code, told.param) == ("invalid_request_error", "invalid_api_key", "token")
         (nobody,) = free_ports(1)
         monkeypatch.setenv(URL_ENV, f"http://127.0.0.1:{nobody}")
         with pytest.raises(NotRunning, match=str(nobody)):
