@@ -111,7 +111,7 @@ def _gauges(gateway: Gateway) -> dict[str, float]:
     admission = gateway.admission
     gauges = {
         "epoch": float(gateway.snapshot.document.epoch), "connections": float(admission.open),
-        "connections_refused": float(admission.refused),
+        "connections_refused": float(admission.refused), "buffered_bytes": float(gateway.buffered),
     }  # fmt: skip
     if gateway.outbox is not None:
         for name, value in gateway.outbox.stats().items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from deploy.routing.stores import open_routing
+from feedback.store.server import free_port
 from serving.gateway.metrics import Metrics
 from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
@@ -125,6 +128,73 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
         process.send_signal(signal.SIGCONT)
         process.terminate()
         assert process.wait(30) == 0
+
+
+def gauge(client: Client, name: str) -> float:
+    """A value of a gateway's metrics."""
+    text = client.send("GET", "/metrics")[2].decode()
+    return float(text.partition(f"\nunderstudy_gateway_{name} ")[2].partition("\n")[0])
+
+
+def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_files(
+    engine: Make, tmp_path: Path, state_dir: StateDir
+) -> None:
+    teacher = engine("teacher", version="t1")
+    routing = open_routing(state_dir, None)
+    routing.documents.publish(document({"teacher": teacher}, epoch=1))
+    config = tmp_path / "u.yaml"
+    config.write_text("gateway: {port: 0}\n", "utf-8")
+    process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (128, 256))
+    idle: list[socket.socket] = []
+    try:
+        eventually(lambda: bool(routing.beats.gateways()))
+        port = int(routing.beats.gateways()[0].url.rpartition(":")[2])
+        idle.extend(socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(400))
+        assert idle[-1].recv(65536).startswith(b"HTTP/1.1 503")
+        for _ in range(3):
+            other = http.client.HTTPConnection("127.0.0.1", port, 30, ("127.0.0.2", 0))
+            other.request("POST", "/v1/chat/completions", b'{"model":"teacher","messages":[]}')
+            assert other.getresponse().status == 200
+            other.close()
+        routing.documents.publish(document({"teacher": teacher}, epoch=2))
+        eventually(lambda: routing.beats.gateways()[0].epoch == 2)  # read from a file, told in another
+    finally:
+        for sock in idle:
+            sock.close()
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_body_of_tiny_chunks_holds_no_more_than_twice_its_bytes(engine: Make, tmp_path: Path, loop: object) -> None:
+    teacher = engine("teacher")
+    config = tmp_path / "u.yaml"
+    config.write_text(
+        f"engines: {{teacher: {{url: '{teacher.url}', model: m}}}}\ngateway: {{body_seconds: 600}}\n", "utf-8"
+    )
+    port = free_port()
+    process = start_gateway(config, tmp_path, "--port", str(port))
+    client, size, held = Client(port, Metrics()), 2_000_000, []
+    try:
+        eventually(lambda: client.send("GET", "/ready")[0] == 200)
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+        before = resident(process.pid)
+        for _ in range(2):
+            held.append(socket.create_connection(("127.0.0.1", port), timeout=60))
+            held[-1].sendall(head + chunk(b"  ") * (size // 2))
+        eventually(lambda: gauge(client, "buffered_bytes") == 2 * size)
+        assert resident(process.pid) - before < 2 * 2 * size
+        for sock in held:
+            sock.close()
+        eventually(lambda: gauge(client, "buffered_bytes") == 0)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has now."""
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 
 def start_gateway(config: Path, folder: Path, *more: str, **env: str) -> subprocess.Popen[bytes]:
