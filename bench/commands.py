@@ -13,7 +13,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "one turn of the loop from a fresh state: time, agreement, swap, the arms",
     ),
     "swap": ("bench.swap:main", "swaps and rollbacks under streams: failures, gaps, seconds to follow, memory"),
-    "gateway": ("bench.gateway:main", "the request path beside nginx in one run"),
+    "gateway": ("bench.gateway.main:main", "the request path beside nginx in one run, bare and with everything on"),
     "round": (
         "bench.distil_round:main",
         "one round without engines: agreement and facts before and after",

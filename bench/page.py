@@ -14,6 +14,7 @@ from ab.matched import Matched
 from bench import rollouts
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
+from bench.gateway import telling as carrying
 from bench.loop import TARGETS, asked
 from bench.real import telling
 from bench.simulating import took
@@ -91,15 +92,8 @@ def swap(report: Report) -> str:
 
 
 def gateway(report: Report) -> str:
-    """The request path beside nginx."""
-    rows = [
-        (workload, name, f"{r['per_second']:.0f}", "" if r["of_nginx"] is None else f"{r['of_nginx']:.2f}",
-         f"{r['p50']:.2f}", f"{r['p99']:.2f}", f"{r['cpu_us']:.0f}", f"{r['rss_mb']:.0f}", str(r["errors"]))
-        for workload, found in report["workloads"].items()
-        for name, r in found.items()
-    ]  # fmt: skip
-    head = ("workload", "candidate", "per s", "of nginx", "p50 ms", "p99 ms", "CPU us", "RSS MB", "errors")
-    return table(rows, head)
+    """The request path beside its peers."""
+    return carrying.about(report) + "\n\n" + table(carrying.rows(report), carrying.HEAD)
 
 
 def losses(report: Report) -> str:

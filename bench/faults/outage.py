@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.faults.steady import SteadyLoad, percentiles
-from bench.gateway import running
+from bench.gateway.processes import running
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import EXCHANGES

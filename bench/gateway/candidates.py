@@ -1,0 +1,161 @@
+"""Who stands between load and engine: nobody, nginx, a bare ASGI proxy, the gateway bare and with everything on.
+
+The engine of short replies is nginx with a fixed reply, which is compiled and needs no compiler on the machine; that of
+streams is a small event loop that writes the events one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+
+from bench.gateway.processes import last_core, running
+from bench.gateway.requests import KEY
+from feedback.store.server import RedisServer, free_port
+from understudy.errors import UsageError
+
+REPLY = {"id": "chatcmpl-0", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+    {"index": 0, "message": {"role": "assistant", "content": "x" * 300}, "finish_reason": "stop"}]}  # fmt: skip
+EVENT = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [
+    {"index": 0, "delta": {"content": " token"}, "finish_reason": None}]}  # fmt: skip
+PEERS = ("nginx", "asgi")
+"""Whom `--peers` knows."""
+SECRET = "a secret of the benchmark"
+ALL_ON = """
+redis: {{url: "{redis}"}}
+bus: {{max_stream_bytes: 1073741824}}
+outbox: {{spool_bytes: 1073741824}}
+gateway:
+  key_secret: {secret}
+  api_keys: [{{hmac: {mac}, tenant: bench}}]
+router:
+  experiments:
+    - {{id: halves, unit: user, arms: {{teacher: 0.5, student: 0.5}}, primary: {{kpi: rating, test: two_sided}}}}
+"""
+
+
+def names(peers: list[str]) -> list[str]:
+    """All candidates in their order.
+
+    Raises:
+        UsageError: a peer is not known, or cannot be run here.
+    """
+    unknown = set(peers) - set(PEERS)
+    if unknown:
+        raise UsageError(f"`--peers` knows {', '.join(PEERS)}, not {', '.join(sorted(unknown))}")
+    if "asgi" in peers and importlib.util.find_spec("aiohttp") is None:
+        raise UsageError("the peer `asgi` needs aiohttp, which comes with the extra `cpu` or `gpu`: leave it out")
+    return ["direct", *(peer for peer in PEERS if peer in peers), "understudy", "understudy-all"]
+
+
+@contextmanager
+def upstreams(folder: Path, events: int) -> Iterator[dict[bool, int]]:
+    """Ports of the engines, by whether they stream."""
+    ports = {False: free_port(), True: free_port()}
+    config = folder / "upstream.conf"
+    config.write_text(nginx_config(folder, ports[False], f"return 200 '{json.dumps(REPLY)}';"))
+    code = f"from bench.gateway.candidates import stream_upstream; stream_upstream({ports[True]}, {events})"
+    short = running(["nginx", "-c", str(config)], ports[False], last_core())
+    stream = running([sys.executable, "-c", code], ports[True], last_core())
+    with short, stream:
+        yield ports
+
+
+@contextmanager
+def candidate(name: str, folder: Path, upstream: int) -> Iterator[tuple[int, psutil.Process | None]]:
+    """A candidate before `upstream` on the first core: its port and process."""
+    if name == "direct":
+        yield upstream, None
+        return
+    port = free_port()
+    with ExitStack() as stack:
+        command = _command(name, folder, port, upstream, stack)
+        yield port, stack.enter_context(running(command, port, {min(os.sched_getaffinity(0))}, folder))
+
+
+def _command(name: str, folder: Path, port: int, upstream: int, stack: ExitStack) -> list[str]:
+    if name == "nginx":
+        config = folder / "proxy.conf"
+        config.write_text(nginx_config(folder, port, "proxy_pass http://up;", upstream))
+        return ["nginx", "-c", str(config)]
+    if name == "asgi":
+        return [sys.executable, "-c", f"from bench.gateway.asgi import serve; serve({port}, {upstream})"]
+    config = folder / "gateway.yaml"
+    engine = f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"
+    text = f"engines: {{teacher: {engine}, student: {engine}}}\n"
+    if name == "understudy-all":
+        mac = hmac.new(SECRET.encode(), KEY.encode(), hashlib.sha256).hexdigest()
+        text += ALL_ON.format(redis=_redis(folder / "redis", stack), secret=SECRET, mac=mac)
+    config.write_text(text)
+    state = folder / f"state-{port}"
+    return [
+        sys.executable, "-m", "understudy", "serve", "--config", str(config), "--port", str(port), "--gateway-only",
+        *(("--state", str(state)) if name == "understudy-all" else ()),
+    ]  # fmt: skip
+
+
+def _redis(folder: Path, stack: ExitStack) -> str:
+    folder.mkdir(exist_ok=True)
+    server = RedisServer(folder, durable=False)
+    url = server.start()
+    stack.callback(server.stop)
+    if server.pid is not None:
+        subprocess.run(
+            ["taskset", "-a", "-cp", str(max(last_core())), str(server.pid)], check=True, capture_output=True
+        )
+    return url
+
+
+def nginx_config(folder: Path, port: int, action: str, upstream: int | None = None) -> str:
+    """A configuration of one worker in the foreground."""
+    servers = f"upstream up {{ server 127.0.0.1:{upstream}; keepalive 256; }}" if upstream else ""
+    return f"""daemon off; worker_processes 1; pid {folder}/{port}.pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; keepalive_requests 1000000000;
+  client_body_buffer_size 128k; client_max_body_size 8m;
+  {servers}
+  server {{ listen 127.0.0.1:{port} backlog=4096; default_type application/json;
+    location / {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; {action} }} }} }}
+"""
+
+
+def stream_upstream(port: int, events: int) -> None:
+    """Serve streams of so many events, each a write of its own."""
+    import uvloop
+
+    event = f"data: {json.dumps(EVENT)}\n\n".encode()
+    part = b"%x\r\n%b\r\n" % (len(event), event)
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                asked = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"content-length: *(\d+)", asked, re.IGNORECASE)
+                await reader.readexactly(int(length.group(1)) if length else 0)
+                writer.write(head)
+                for _ in range(events):
+                    writer.write(part)
+                    await asyncio.sleep(0)
+                writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096, limit=1 << 20)
+        await server.serve_forever()
+
+    uvloop.run(run())

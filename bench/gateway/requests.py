@@ -1,0 +1,82 @@
+"""Bodies of completions that differ from each other as those of people do, and the wrk script that sends them.
+
+Half hold digits, a quarter is Chinese; the unit of each request is its own, so that nothing is looked up twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from trials.turns import turns
+
+BODIES = {512: 512, 8 << 10: 256, 64 << 10: 64}
+"""Bytes of a body, roughly -> how many different ones are sent in turn."""
+UNIT = "0000000000"
+"""What stands for a request's number in a body."""
+PATH = "/v1/chat/completions"
+KEY = "a key of the benchmark"
+SCRIPT = """
+local heads, tails, at, sent = {}, {}, 0, 0
+local headers = {["content-type"] = "application/json", ["authorization"] = "Bearer %(key)s"}
+function init(args)
+  for line in io.lines("%(bodies)s") do
+    local whole = wrk.format("POST", "%(path)s", headers, line)
+    local place = string.find(whole, "%(unit)s", 1, true)
+    heads[#heads + 1] = string.sub(whole, 1, place - 1)
+    tails[#tails + 1] = string.sub(whole, place + #"%(unit)s")
+  end
+end
+function request()
+  at, sent = at %% #heads + 1, sent + 1
+  return heads[at] .. string.format("%%010d", sent) .. tails[at]
+end
+%(pause)s
+function done(s, l, r)
+  local e = s.errors
+  io.write(string.format("RES %%d %%d %%d %%d %%d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99),
+    e.status + e.connect + e.read + e.timeout))
+end
+"""
+
+
+def bodies(size: int, stream: bool, count: int | None = None) -> list[bytes]:
+    """`count` different bodies of roughly `size` bytes, the same ones in each run."""
+    count = count or BODIES[size]
+    english, chinese = turns("en").stretches(size), turns("zh").stretches(max(1, size // 3))
+    return [
+        _body(next(chinese if number % 4 == 1 else english), number % 4 in (1, 2), stream) for number in range(count)
+    ]
+
+
+def _body(text: str, digits: bool, stream: bool) -> bytes:
+    if not digits:
+        text = re.sub(r"\d", "", text)
+    elif re.search(r"\d", text) is None:
+        text += " 3"
+    body = {"model": "auto", "user": f"unit-{UNIT}", "messages": [{"role": "user", "content": text}], "stream": stream}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def source() -> str:
+    """Where the texts are from."""
+    return " and ".join(sorted({turns("en").source, turns("zh").source}))
+
+
+def script(folder: Path, size: int, stream: bool, pause: float) -> Path:
+    """Write a wrk script that waits `pause` milliseconds after each reply."""
+    lines = folder / f"bodies-{size}-{stream}.jsonl"
+    if not lines.exists():
+        lines.write_bytes(b"\n".join(bodies(size, stream)) + b"\n")
+    waiting = f"function delay() return {max(1, round(pause))} end" if pause >= 0.5 else ""
+    path = folder / "load.lua"
+    path.write_text(SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "pause": waiting}, "utf-8")
+    return path
+
+
+def sample(size: int = 512) -> Iterator[bytes]:
+    """A few of them, for whoever looks whether a candidate answers."""
+    return islice(iter(bodies(size, False, 4)), 4)

@@ -1,0 +1,42 @@
+"""What the gateway benchmark refuses before it starts anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.commands import main
+from bench.gateway import telling
+from bench.gateway.load import GatewayResult
+from bench.gateway.main import ratios
+from understudy.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program can be found."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_an_unknown_peer_is_named() -> None:
+    with pytest.raises(UsageError, match="litellm"):
+        main(["gateway", "--peers", "nginx,litellm", "--quick"])
+
+
+def test_a_missing_program_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(UsageError, match=r"`nginx`.*scripts/system-packages"):
+        main(["gateway", "--quick"])
+
+
+def test_a_row_with_a_drop_is_void_and_shares_are_of_nginx() -> None:
+    kept = GatewayResult(50.0, 1.0, 2.0, 30.0, 20.0, 1.0, 0, 0, 9)
+    lossy = replace(kept, dropped=1)
+    nginx = replace(kept, per_second=100.0, p50=0.5, cpu_loop=5.0, cpu_others=0.0)
+    report = ratios({"w": {"direct": nginx, "nginx": nginx, "understudy": kept, "understudy-all": lossy}})
+    rows = report["workloads"]["w"]
+    assert (rows["understudy"]["of_nginx"], rows["understudy"]["cpu_of_nginx"]) == (0.5, 10.0)
+    assert rows["understudy"]["added_p50"] == 0.5
+    assert (rows["understudy-all"]["per_second"], rows["understudy-all"]["of_nginx"]) == (0.0, None)
+    assert [row[2:4] for row in telling.rows(report)[2:]] == [("50", "0.500"), ("void", "")]
