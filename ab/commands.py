@@ -67,13 +67,15 @@ def analyse(argv: list[str]) -> int:
         "Judge an experiment on rows of its units: effects, always-valid intervals, a decision and why.",
         "understudy experiment analyse docs/examples/experiment.yaml --data docs/examples/rows.jsonl",
     )
-    parser.add_argument("file", type=Path, help="experiment file (YAML)")
+    parser.add_argument("file", type=Path, help="experiment file (YAML), or what `experiment show --json` printed")
     parser.add_argument(
         "--data", type=Path, required=True, metavar="ROWS",
-        help='JSONL (or .gz): {"unit", "arm", "t"?, KPI: value or [numerator, denominator], ...}',
+        help='JSONL (or .gz): {"unit", "arm", "t"?, "phase"?, KPI: value or [numerator, denominator], ...}, or what '
+        "`experiment export` wrote (.csv, .parquet)",
     )  # fmt: skip
     given = parser.parse_args(argv)
-    tally = ArmTally(read_experiment(given.file))
+    experiment = read_applied(given.file)
+    tally = ArmTally(experiment, {phase.number: phase.shares for phase in experiment.phases})
     for part in read_rows(given.data, tally.kpis):
         tally.add(part)
     return _print(as_json(tally.result(), tally))
@@ -104,7 +106,7 @@ def plan(argv: list[str]) -> int:
     for part in read_rows(given.data, tally.kpis):
         tally.add(part)
     asked = experiment.primary
-    arms = tally.units if asked is not None else ()
+    arms = tally.arms if asked is not None else ()
     past = sum((tally.side(arm, asked.kpi, asked.covariate) for arm in arms if asked is not None), Side())
     try:
         return _print(foreseen(experiment, past, given.units_per_day, given.change, given.power))

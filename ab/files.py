@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import importlib
 import json
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 import yaml
 from pydantic import ValidationError
@@ -73,10 +75,13 @@ def read_units(path: Path) -> Iterator[str]:
 PART_BYTES = 16 << 20
 """Rows of about so many bytes are held in memory at a time."""
 PARTS = 256
+PACKED = {".gz": 10, ".parquet": 20}
+"""Times that a file of this kind grows when it is read, at most."""
+BATCH = 10_000
 
 
 def read_rows(path: Path, kpis: Collection[str]) -> Iterator[list[UnitRow]]:
-    """Rows of a JSONL file (plain or .gz), in parts that each hold all rows of their units.
+    """Rows of a JSONL (plain or .gz), CSV or Parquet file, in parts that each hold all rows of their units.
 
     A file of more than `PART_BYTES` is first dealt out by unit into temporary files, so that memory does not depend
     on its length; about its size is needed in the temporary folder for that time.
@@ -85,33 +90,79 @@ def read_rows(path: Path, kpis: Collection[str]) -> Iterator[list[UnitRow]]:
         UsageError: unreadable, or a line that is no row, with its number.
     """
     try:
-        size = path.stat().st_size * (10 if path.suffix == ".gz" else 1)
+        size = path.stat().st_size * PACKED.get(path.suffix, 1)
         parts = min(PARTS, -(-size // PART_BYTES))
         if parts <= 1:
             yield list(_rows(path, kpis))
             return
         with ExitStack() as held:
             files = [held.enter_context(tempfile.TemporaryFile()) for _ in range(parts)]
-            with _opened(path) as lines:
+            with _lines(path) as lines:
                 for number, line in enumerate(lines, 1):
                     if row := _row(path, number, line, kpis):
                         files[zlib.crc32(row.unit.encode()) % parts].write(b"%d\t%b" % (number, line.rstrip() + b"\n"))
             for file in files:
                 file.seek(0)
                 yield [_again(path, line, kpis) for line in file]
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the rows {path}: {error}") from None
 
 
 def _rows(path: Path, kpis: Collection[str]) -> Iterator[UnitRow]:
-    with _opened(path) as lines:
+    with _lines(path) as lines:
         for number, line in enumerate(lines, 1):
             if row := _row(path, number, line, kpis):
                 yield row
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[bytes]]:
+    """Rows as lines of JSON, whatever the file holds."""
+    if path.suffix == ".parquet":
+        yield map(_folded, _of_parquet(path))
+    elif path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as text:
+            yield map(_folded, csv.DictReader(text, strict=True))
+    else:
+        with cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as lines:
+            yield iter(lines)
+
+
+def _of_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ModuleNotFoundError:
+        raise UsageError("Parquet needs pyarrow: install the extra `experiments`, or give .csv or .jsonl") from None
+    try:
+        with parquet.ParquetFile(str(path)) as file:
+            for batch in file.iter_batches(BATCH):
+                yield from batch.to_pylist()
+    except arrow.ArrowException as error:
+        raise UsageError(f"cannot read the rows {path}: {error}") from None
+
+
+def _folded(row: Mapping[Any, Any]) -> bytes:
+    """A row of a table as a line of JSON: `KPI.yes` and `KPI.of` are a share, `KPI.sum` and `KPI.of` a ratio."""
+    given = {name: value for name, value in row.items() if isinstance(name, str) and value not in (None, "")}
+    folded: dict[str, Any] = {}
+    for name, value in given.items():
+        kpi, dot, part = name.rpartition(".")
+        if name in ("unit", "arm"):
+            folded[name] = value
+        elif dot and part in ("yes", "sum") and f"{kpi}.of" in given:
+            pair = _figure(value), _figure(given[f"{kpi}.of"])
+            folded[kpi] = pair if part == "sum" else {"yes": pair[0], "of": pair[1]}
+        elif not (dot and part == "of"):
+            folded[name] = int(value) if name == "phase" and str(value).isdecimal() else _figure(value)
+    return json.dumps(folded).encode()
+
+
+def _figure(value: Any) -> Any:
+    """A number, where it is one; CSV holds texts alone."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _row(path: Path, number: int, line: bytes, kpis: Collection[str]) -> UnitRow | None:

@@ -107,7 +107,7 @@ def wait_to_lead(lease: Lease, stop: threading.Event) -> bool:
 
 def build(config: Config, state: StateDir, redis: RedisConfig) -> tuple[Conductor, Sources]:
     """Conductor and sources over a state directory."""
-    sources = Sources(config, redis)
+    sources = Sources(config, redis, state)
     shadow, engines = config.section(ShadowConfig), config.section(EnginesConfig)
     settings = Settings(
         router=config.section(RouterConfig),

@@ -41,6 +41,8 @@ def _of_files(config: Config, state: StateDir) -> Iterator[StoreUse]:
     kept = f"{outbox.keep_seconds:g} s after the bus took an event; {outbox.spool_bytes >> 20} MiB each at most"
     yield StoreUse("spools", "spool/*.db", sum(map(file_bytes, spools)), len(spools), kept)
     yield _folder("tenants' keys", state.spool / FOLDER, state, "until `understudy pool purge`; tombstones stay")
+    spilled = f"{config.section(KpisConfig).spill_bytes >> 20} MiB a tenant, the oldest file goes; a purge"
+    yield _folder("spilled rows of users", state.rows, state, spilled)
     yield _folder("targets", state.rounds / "kept", state, "`trainer.cache_mb` of targets; a bounded reservoir of rows")
     yield _folder("Redis", state.redis, state, "log and image of what is listed below; written anew as it grows")
     yield _folder("logs", state.logs, state, f"{LOG_BYTES >> 20} MiB of each role, and one former log")
@@ -67,7 +69,10 @@ def _rules(config: Config, keys: RedisKeys) -> dict[str, tuple[str, str]]:
         keys.verdicts: ("verdicts", "the latest 500, without text"),
         keys.targets: ("KPI targets", f"{days}, {kpis.target_bytes >> 20} MiB"),
         keys.early: ("early feedback", f"{days}, {kpis.early_bytes >> 20} MiB"),
-        keys.rows: ("KPI rows of users", f"{kpis.row_bytes >> 20} MiB; a user's places {kpis.row_places}"),
+        keys.rows: (
+            "KPI rows of users",
+            f"{kpis.tenant_row_bytes >> 20} MiB a tenant, {kpis.row_bytes >> 20} in all; places {kpis.row_places}",
+        ),
         keys.exposures: ("exposed users", "a number by arm and phase of each experiment, all"),
         keys.places: ("KPI places", "names of arms, versions and phases that rows refer to, all"),
         keys.sketches: (

@@ -163,12 +163,13 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     bus = open_bus(config.section(BusConfig), redis)
     event_bytes = config.section(OutboxConfig).event_bytes
     outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
+    settings = replace(settings, metered=EXTERNAL, rows=state.rows)
     documents = open_routing(state, redis.url, redis.prefix).documents
     client, engines = connect(redis.url), config.section(EnginesConfig)
     cap = engines.teacher.daily_tokens if engines.teacher else None
     spending = Spending(client, RedisKeys(redis.prefix), cap)
     directory = EngineDirectory(documents, engines, config.section(RouterConfig), engine_key(state), spending)
-    worker = Worker(bus, client, outbox, directory, replace(settings, metered=EXTERNAL))
+    worker = Worker(bus, client, outbox, directory, settings)
     outbox.start()
     for finding in await asyncio.to_thread(bus_findings, config.section(BusConfig), redis, event_bytes):
         log.warning("%s", finding)

@@ -48,6 +48,11 @@ class StateDir:
         return self.root / "spool"
 
     @property
+    def rows(self) -> Path:
+        """Rows of users that Redis has no room for."""
+        return self.root / "rows"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

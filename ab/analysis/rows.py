@@ -1,7 +1,8 @@
 """Rows of an experiment, one or more for each unit, into sums of each unit. Pure.
 
-A row is {"unit", "arm", "t"?, KPI: value, ...}; a value is a number, or [numerator, denominator] of a ratio KPI. A
-value that is missing, null or not finite counts for nothing, and the last is counted.
+A row is {"unit", "arm", "t"?, "phase"?, KPI: value, ...}; a value is a number, [numerator, denominator] of a ratio KPI,
+or {"yes": n, "of": m}, of m occasions those that were a yes. A value that is missing, null or not finite counts for
+nothing, and the last is counted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ Ratio = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """One row: `t` orders the rows of a unit; 0 where there is none."""
+    """One row: `t` orders the rows of a unit within a `phase`; 0 where there is none. `answers`: KPIs of yes or no."""
 
     unit: str
     arm: str
     t: float
     values: Mapping[str, Ratio]
     not_finite: int
+    phase: int = 0
+    answers: frozenset[str] = frozenset()
 
 
 def parse(line: bytes | str, kpis: Collection[str]) -> UnitRow:
@@ -41,6 +44,9 @@ def parse(line: bytes | str, kpis: Collection[str]) -> UnitRow:
     moment = raw.get("t", 0)
     if not _number(moment) or not math.isfinite(moment):
         raise ValueError(f'"t" is {moment!r}; it takes seconds as a number')
+    phase = raw.get("phase", 0)
+    if isinstance(phase, bool) or not isinstance(phase, int) or phase < 0:
+        raise ValueError(f'"phase" is {phase!r}; it takes a whole number')
     values, wrong = {}, 0
     for kpi in kpis:
         given = raw.get(kpi)
@@ -51,7 +57,8 @@ def parse(line: bytes | str, kpis: Collection[str]) -> UnitRow:
             values[kpi] = pair
         else:
             wrong += 1
-    return UnitRow(unit, arm, float(moment), values, wrong)
+    answers = frozenset(kpi for kpi in values if isinstance(raw[kpi], dict))
+    return UnitRow(unit, arm, float(moment), values, wrong, phase, answers)
 
 
 def _name(raw: Mapping[str, Any], key: str) -> str:
@@ -72,35 +79,47 @@ def _pair(kpi: str, given: Any) -> Ratio:
         return float(given), 1.0
     if isinstance(given, list) and len(given) == 2 and all(map(_number, given)):
         return float(given[0]), float(given[1])
-    raise ValueError(f'"{kpi}" is {given!r}; it takes a number or [numerator, denominator]')
+    if isinstance(given, dict) and set(given) == {"yes", "of"} and all(map(_number, given.values())):
+        return float(given["yes"]), float(given["of"])
+    raise ValueError(f'"{kpi}" is {given!r}; it takes a number, [numerator, denominator] or {{"yes", "of"}}')
 
 
 @dataclass(frozen=True, slots=True)
 class UnitSums:
-    """One unit: its arm, and of each KPI its sums; `switched` when later rows name another arm, which are left out."""
+    """One unit in one phase: its arm, and of each KPI its sums.
+
+    `switched` when later rows name another arm, which are left out; `again` when an earlier phase had the unit, too.
+    """
 
     arm: str
     values: Mapping[str, UnitFigure]
     switched: bool
+    phase: int = 0
+    again: bool = False
 
 
 def by_unit(rows: Iterable[UnitRow]) -> Iterator[UnitSums]:
-    """Units of rows that lie in memory; each unit is analysed up to the row in which its arm changes."""
+    """Units of rows that lie in memory, by phase; each is analysed up to the row in which its arm changes."""
     found: dict[str, list[UnitRow]] = {}
     for row in rows:
         found.setdefault(row.unit, []).append(row)
     for mine in found.values():
         ordered = sorted(mine, key=lambda row: row.t) if len(mine) > 1 else mine
-        arm = ordered[0].arm
-        change = next((at for at, row in enumerate(ordered) if row.arm != arm), len(ordered))
-        yield UnitSums(arm, _sums(ordered[:change]), change < len(ordered))
+        for again, phase in enumerate(dict.fromkeys(row.phase for row in ordered)):
+            yield _of_phase([row for row in ordered if row.phase == phase], again > 0)
+
+
+def _of_phase(rows: list[UnitRow], again: bool) -> UnitSums:
+    arm = rows[0].arm
+    change = next((at for at, row in enumerate(rows) if row.arm != arm), len(rows))
+    return UnitSums(arm, _sums(rows[:change]), change < len(rows), rows[0].phase, again)
 
 
 def _sums(rows: list[UnitRow]) -> dict[str, UnitFigure]:
     found: dict[str, UnitFigure] = {}
     for row in rows:
         for kpi, (numerator, denominator) in row.values.items():
-            binary = denominator == 1.0 and numerator in (0.0, 1.0)
+            binary = kpi in row.answers or (denominator == 1.0 and numerator in (0.0, 1.0))
             one = found.get(kpi, UnitFigure(0.0, 0.0, binary=True))
             found[kpi] = UnitFigure(
                 one.numerator + numerator, one.denominator + denominator, binary=one.binary and binary

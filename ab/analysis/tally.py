@@ -14,13 +14,18 @@ from ab.sequential.effects import Side, UnitFigure
 
 
 class ArmTally:
-    """Sums over units, arm by arm and KPI by KPI; parts add, so that memory does not depend on the rows."""
+    """Sums over units, by phase, arm and KPI; parts add, so that memory does not depend on the rows.
 
-    def __init__(self, experiment: Experiment) -> None:
+    `shares` of the phases that rows name; of one that is not there those of the file.
+    """
+
+    def __init__(self, experiment: Experiment, shares: Mapping[int, Mapping[str, float]] | None = None) -> None:
         self.experiment = experiment
-        self.units: Counter[str] = Counter(dict.fromkeys(experiment.arms, 0))
         self.switched = self.not_finite = 0
-        self._sides: dict[tuple[str, Column], Side] = {}
+        self._shares = shares or {}
+        self._units: dict[int, Counter[str]] = {}
+        self._returning: Counter[int] = Counter()
+        self._sides: dict[int, dict[tuple[str, Column], Side]] = {}
         self._columns = columns(experiment)
 
     @property
@@ -28,9 +33,16 @@ class ArmTally:
         """Names of all columns that the file asks for."""
         return frozenset(name for column in self._columns for name in column if name)
 
+    @property
+    def arms(self) -> list[str]:
+        """Those of the file, and what else rows name."""
+        return list(
+            dict.fromkeys([*map(str, self.experiment.arms), *(arm for of in self._units.values() for arm in of)])
+        )
+
     def add(self, rows: Iterable[UnitRow]) -> None:
         """Count the units of these rows; all rows of a unit come in one call."""
-        found: dict[tuple[str, Column], list[UnitFigure]] = {}
+        found: dict[tuple[int, str, Column], list[UnitFigure]] = {}
 
         def counted() -> Iterable[UnitRow]:
             for row in rows:
@@ -38,25 +50,35 @@ class ArmTally:
                 yield row
 
         for unit in by_unit(counted()):
-            self.units[unit.arm] += 1
+            units = self._units.setdefault(unit.phase, Counter(dict.fromkeys(self.experiment.arms, 0)))
+            units[unit.arm] += 1
             self.switched += unit.switched
+            self._returning[unit.phase] += unit.again
             for column in self._columns:
                 if value := _value(unit.values, column):
-                    found.setdefault((unit.arm, column), []).append(value)
-        for key, units in found.items():
-            self._sides[key] = self._sides.get(key, Side()) + Side.of(units)
+                    found.setdefault((unit.phase, unit.arm, column), []).append(value)
+        for (phase, arm, column), figures in found.items():
+            sides = self._sides.setdefault(phase, {})
+            sides[arm, column] = sides.get((arm, column), Side()) + Side.of(figures)
 
     def result(self, days: float | None = None) -> ExperimentResult:
         """What the units counted so far say."""
-        return assess(self.experiment, [self.phase()], days)
+        return assess(self.experiment, self.phases(), days)
 
-    def phase(self) -> PhaseUnits:
-        """The units counted so far; rows know of one phase."""
-        return PhaseUnits(self.experiment.shares, dict(self.units), dict(self._sides))
+    def phases(self) -> list[PhaseUnits]:
+        """The units counted so far; rows that name no phase are of one."""
+        none: Counter[str] = Counter(dict.fromkeys(self.experiment.arms, 0))
+        return [
+            PhaseUnits(
+                self._shares.get(n, self.experiment.shares), dict(self._units.get(n, none)),
+                dict(self._sides.get(n, {})), returning=self._returning[n],
+            )
+            for n in sorted(self._units) or [0]
+        ]  # fmt: skip
 
     def side(self, arm: str, kpi: str, covariate: str | None = None) -> Side:
-        """Units of an arm that have a value of the KPI."""
-        return self._sides.get((arm, (kpi, covariate)), Side())
+        """Units of an arm that have a value of the KPI; one who came in several phases is one in each."""
+        return sum((phase.side(arm, kpi, covariate) for phase in self.phases()), Side())
 
 
 def _value(values: Mapping[str, UnitFigure], column: Column) -> UnitFigure | None:

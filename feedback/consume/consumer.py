@@ -19,6 +19,8 @@ from feedback.bus.protocol import Bus, Place, Received
 from feedback.consume.meter import Meter
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import settings
+from feedback.rows.calling import RowScript
+from feedback.rows.files import RowFiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
@@ -71,12 +73,13 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 class Consumer:
     """One worker's share of the partitions of `topics`. Used by one thread; blocks for short times.
 
-    `told`: what the verbs must know, see `feedback.kpis.effects.settings`; empty: by the defaults.
+    `told`: what the verbs must know, see `feedback.kpis.effects.settings`; empty: by the defaults. `files`: where
+    spilled rows of users lie.
     """
 
     def __init__(
         self, bus: Bus, client: Client, keys: RedisKeys, topics: Sequence[str], effects: Effects, bury: Bury,
-        told: str = "",
+        told: str = "", files: RowFiles | None = None,
     ) -> None:  # fmt: skip
         self._bus = bus
         self._redis = client
@@ -91,7 +94,7 @@ class Consumer:
         self._owned: dict[tuple[str, int], str] = {}
         self._renewed = self._kept = 0.0
         self._measured = 0.0
-        self._apply = client.register_script(source("staging", "rows", "targets", "effects"))
+        self._apply = RowScript(client, ("staging", "rows", "targets", "effects"), files)
         self._waiting: set[Place] = set()
         self._meter = Meter()
         self._alive = client.register_script(ALIVE)

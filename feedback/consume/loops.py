@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +29,8 @@ from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from feedback.privacy.vault import Purged
+from feedback.rows.files import RowFiles, installed
+from feedback.rows.spilling import RowBounds, Spill
 from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Jobs, push
 from feedback.shadow.loop import ShadowLoop
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 TOPICS = (EXCHANGES, EXPOSURES, KPIS)
 IDLE = 0.15
+SPILL = 1.0
+"""Seconds between two looks at how much room rows take."""
 LEASE_MARGIN = 10.0
 """Seconds that a job's lease outlasts its deadline."""
 
@@ -53,6 +58,8 @@ class WorkerConfig:
     pool: PoolConfig = field(default_factory=PoolConfig)
     kpis: KpisConfig = field(default_factory=KpisConfig)
     prefix: str = "us:"
+    rows: Path | None = None
+    """Folder of the rows of users that Redis has no room for; None: there they stay."""
     metered: str = ""
     """Version of the teacher whose tokens somebody else counts; empty: none."""
 
@@ -74,8 +81,11 @@ class Worker:
         self._stop = threading.Event()
         self._fault: Exception | None = None
         told = settings(self._keys, config.kpis)
-        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told)
-        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault, told)
+        files = RowFiles(config.rows) if config.rows is not None else None
+        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told, files)
+        self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault, told, files)
+        bounds = RowBounds(config.kpis.tenant_row_bytes, config.kpis.row_bytes, config.kpis.spill_bytes)
+        self._spill = None if files is None else Spill(client, self._keys, files, bounds)
         pool = Pool(client, config.prefix, config.pool, outbox.vault)
         checks = build(config.shadow) if checks is None else checks
         self.shadow = ShadowLoop(
@@ -91,11 +101,14 @@ class Worker:
         loop = asyncio.get_running_loop()
         thread = threading.Thread(target=self._consume_until_stopped, args=(loop, stop), name="consumer", daemon=True)
         thread.start()
+        spilling = threading.Thread(target=self._spill_until_stopped, name="spill", daemon=True)
+        spilling.start()
         try:
             await self.shadow.run(stop)
         finally:
             self._stop.set()
             await asyncio.to_thread(thread.join, 3.0)
+            await asyncio.to_thread(spilling.join, 3.0)
         if self._fault is not None:
             raise UnderstudyError(f"consumption ended: {self._fault!r}; see the log") from self._fault
 
@@ -159,6 +172,22 @@ class Worker:
             log.exception("consumption ended")
             self._fault = error
             loop.call_soon_threadsafe(stop.set)
+
+    def _spill_until_stopped(self) -> None:
+        """Keep rows within their bounds, as the one worker that owns the first partition."""
+        if self._spill is None:
+            return
+        if not installed():
+            log.info("without the extra `experiments` rows of users stay in Redis: see `kpis.tenant_row_bytes`")
+            return
+        while not self._stop.is_set():
+            taken = 0
+            try:
+                if (TOPICS[0], 0) in self._consumer.owned:
+                    taken = self._spill.step()
+            except (OSError, UnderstudyError) as error:
+                log.warning("rows of users stay in Redis: %s", error)
+            self._stop.wait(0.0 if taken else SPILL)
 
     def _consume(self) -> None:
         pause = IDLE

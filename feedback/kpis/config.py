@@ -25,5 +25,10 @@ class KpisConfig(Section):
     """Bytes of Redis for feedback that came before what it names; the oldest goes first, counted."""
     row_bytes: int = Field(default=1 << 30, gt=0)
     """Bytes of Redis for the rows of users, about 300 each; beyond it users that are new have no row, counted."""
+    tenant_row_bytes: int = Field(default=512 << 20, gt=0)
+    """Bytes of Redis for the rows of one tenant's users. Before it the rows that changed longest ago go into Parquet
+    files of the state directory, and come back to change; without the extra `experiments` new users get none."""
+    spill_bytes: int = Field(default=4 << 30, gt=0)
+    """Bytes of disk for one tenant's rows in such files; beyond it the oldest file goes, counted."""
     row_places: int = Field(default=64, gt=2)
     """Versions and experiments in which one user is followed; of older ones the arm's part is kept, counted."""

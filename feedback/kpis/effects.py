@@ -37,11 +37,13 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
     summed = sorted({*pairs(config), *products(ratios)})
     return json.dumps(
         {
-            "places": keys.places, "rows": keys.rows, "users": keys.users, "cohorts": keys.cohorts, "sums": keys.kpis,
+            "places": keys.places, "rows": keys.rows, "spilled": keys.spilled, "users": keys.users,
+            "cohorts": keys.cohorts, "sums": keys.kpis,
             "targets": keys.targets, "early": keys.early, "days": keys.target_days, "bytes": keys.kpi_bytes,
             "counters": keys.counters, "exposed": keys.exposures, "former": keys.former_targets,
             "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
-            "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes, "row_bytes": config.row_bytes,
+            "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes,
+            "row_bytes": config.row_bytes, "tenant_bytes": config.tenant_row_bytes,
             "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in summed],
             "missed": sorted([one.above, one.below, one.missed] for one in ratios if one.binary and one.below),
         }

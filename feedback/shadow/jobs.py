@@ -13,9 +13,10 @@ from typing import Any
 
 from feedback.events import Exchange
 from feedback.privacy.vault import Purged, Sealed, Vault
+from feedback.rows.calling import RowScript
+from feedback.rows.files import RowFiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
-from feedback.store.scripts import source
 
 ATTEMPTS = 3
 """Times that a job is taken after the worker that held it died."""
@@ -51,15 +52,18 @@ def push(keys: RedisKeys, identity: str, stored: str, now: float, deadline: floa
 class Jobs:
     """The queue; blocking calls that raise Unavailable while Redis is away."""
 
-    def __init__(self, client: Client, keys: RedisKeys, lease: float, vault: Vault, told: str) -> None:
-        """`told`: what the verbs of a job's effects must know, see `feedback.kpis.effects.settings`."""
+    def __init__(
+        self, client: Client, keys: RedisKeys, lease: float, vault: Vault, told: str, files: RowFiles | None = None
+    ) -> None:
+        """`told`: what the verbs of a job's effects must know, see `feedback.kpis.effects.settings`; `files`: where
+        spilled rows of users lie."""
         self._redis = client
         self._told = told
         self._keys = keys
         self._lease = lease
         self._vault = vault
         self._claim = client.register_script(CLAIM)
-        self._finish = client.register_script(source("staging", "rows", "finish"))
+        self._finish = RowScript(client, ("staging", "rows", "finish"), files)
 
     def claim(self, now: float) -> Job | None:
         """The next job, held until `now` + lease; None when there is none."""

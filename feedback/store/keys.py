@@ -89,6 +89,11 @@ class RedisKeys:
         return f"{self.prefix}kpi:rows:"
 
     @property
+    def spilled(self) -> str:
+        """Hash: tenant -> JSON of the files that hold spilled rows of its units, see `feedback.rows.files`."""
+        return f"{self.prefix}kpi:spilled"
+
+    @property
     def users(self) -> str:
         """Prefix of the sums over distinct units: + `version:v1:<hour of first exposure>`."""
         return f"{self.prefix}kpi:users:"

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -28,6 +29,7 @@ from serving.control.replies.experiments import (
     ExperimentsReply,
     ExperimentStoppedReply,
     PlanReply,
+    UnitRowReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
 from serving.control.replies.rounds import RoundAbortedReply, RoundReport, RoundRequestedReply, RoundsReply
@@ -283,6 +285,10 @@ def _experiments(experiments: Experiments) -> APIRouter:
     @router.delete("/{name}")
     def stop(who: Who, name: str, why: ShortText | None = None) -> ExperimentStoppedReply:
         return experiments.stop(name, who.noted(why))
+
+    @router.get("/{name}/rows", response_class=StreamingResponse, responses={200: {"model": UnitRowReply}})
+    def rows(who: Who, name: str) -> StreamingResponse:
+        return StreamingResponse(experiments.rows(name, who.noted()), media_type="application/x-ndjson")
 
     @router.get("/{name}/results")
     def results(name: str) -> ExperimentResultsReply:

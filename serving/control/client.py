@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +50,23 @@ class Admin:
     def get(self, path: str, **query: Any) -> Any:
         """The JSON value of a GET; query values of None are left out."""
         return self.call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def lines(self, path: str) -> Iterator[str]:
+        """The lines of a GET, as they come; raises as `call`, and NotRunning where it ends in the middle."""
+        url = f"{self._url.rstrip('/')}/admin/v1{path}"
+        headers = {"authorization": f"Bearer {self._token}", **self._who}
+        timeout = httpx.Timeout(10, read=DEADLINE)
+        try:
+            with httpx.stream("GET", url, headers=headers, timeout=timeout, trust_env=False) as response:
+                if response.is_error:
+                    response.read()
+                    told = response.json()["error"]
+                    raise Refused(str(told["message"]), told)
+                yield from response.iter_lines()
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise NotRunning(f"no answer, or no more of it, from {self._url} ({error}); try again") from None
+        except (ValueError, KeyError, TypeError):
+            raise Refused(f"{self._url} is no control plane of this release") from None
 
     def call(self, method: str, path: str, **more: Any) -> Any:
         """The JSON value of a call.

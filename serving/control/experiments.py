@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from ab.analysis.plans import ENOUGH_POWER, foreseen
 from ab.applying import changes, refusal, warnings
@@ -14,6 +17,7 @@ from deploy.life.document import as_run
 from deploy.life.running.experiments import of_live, pinned_versions
 from deploy.life.state import ExperimentRun
 from feedback.kpis.arms import history
+from feedback.kpis.exporting import columns
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
@@ -145,6 +149,20 @@ class Experiments:
         found = results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
         return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs))})
 
+    def rows(self, name: str, noted: Noted) -> Iterator[str]:
+        """Its units' rows as lines of JSON: the columns, a line for each unit and phase, and how many there were.
+
+        Raises:
+            NotFound: no such experiment.
+            Unavailable: the rows cannot be read.
+        """
+        self._find(name)
+        rows = self._sources.rows(name)
+        context = self._conductor.context
+        with context.lock:
+            context.deployment.change(notes=(("experiment.exported", "operator", {"id": name, **noted}),))
+        return _lines(columns(self._sources.ratios), rows)
+
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))
 
@@ -211,6 +229,15 @@ class Experiments:
             raise Conflict(
                 f"{wanted.id} has exposures, and {keys} would change: stop it and use another id", param="id"
             )
+
+
+def _lines(names: list[str], rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    count = 0
+    yield json.dumps({"columns": names}) + "\n"
+    for row in rows:
+        count += 1
+        yield json.dumps(row, ensure_ascii=False) + "\n"
+    yield json.dumps({"rows": count}) + "\n"
 
 
 def _shown(experiment: Experiment, state: ExperimentState, run: ExperimentRun | None) -> ExperimentReply:

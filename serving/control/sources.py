@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,7 @@ from deploy.engines.external import external_engines
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
+from feedback.kpis.exporting import experiment_rows
 from feedback.kpis.figures import figures
 from feedback.kpis.forgetting import forget_tenant, forget_versions
 from feedback.kpis.names import counted
@@ -26,6 +27,8 @@ from feedback.kpis.store import By, KpiStore
 from feedback.kpis.trials import Phases
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
+from feedback.privacy.vault import FOLDER, Vault
+from feedback.rows.files import RowFiles
 from feedback.shadow.forgetting import forget_pairs
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
@@ -35,6 +38,7 @@ from serving.control.dead import Dead
 from understudy.clock import monotonic
 from understudy.config import Config
 from understudy.errors import Unavailable
+from understudy.state import StateDir
 
 TOLD = ("feedback", "exchanges_", "targets_", "kpi_", "dead_")
 """Counters shown beside the KPIs begin so."""
@@ -45,7 +49,10 @@ FRESH = 1.0
 class Sources:
     """Readers over one Redis; without one every method raises Unavailable."""
 
-    def __init__(self, config: Config, redis: RedisConfig) -> None:
+    def __init__(self, config: Config, redis: RedisConfig, state: StateDir | None = None) -> None:
+        """`state`: where spilled rows of users and the tenants' keys lie."""
+        self._files = None if state is None else RowFiles(state.rows)
+        self._vault = None if state is None else Vault(state.spool / FOLDER)
         self.kpi_names = counted(config.section(KpisConfig))
         """Every KPI that is counted."""
         self.ratios = ratios(config.section(KpisConfig))
@@ -123,6 +130,17 @@ class Sources:
         self._need()
         return self._kpis.returning(experiment)
 
+    def rows(self, experiment: str) -> Iterator[dict[str, Any]]:
+        """Every unit of an experiment and phase; see `feedback.kpis.exporting`.
+
+        Raises:
+            Unavailable: Redis is away, at once or in the middle, or spilled rows cannot be read.
+        """
+        client, keys = self._need(), RedisKeys(self._prefix)
+        if self._vault is None:
+            raise Unavailable("rows are exported where the state directory is")
+        return experiment_rows(client, keys, self._files, experiment, self.ratios, self._vault.salted)
+
     def arms_before(self) -> list[dict[int, dict[str, float]]]:
         """Sums over distinct users of each arm by hour of first exposure, whatever decided for it."""
         self._need()
@@ -147,6 +165,8 @@ class Sources:
         """
         client, keys = self._need(), RedisKeys(self._prefix)
         forget_tenant(client, keys, tenant)
+        if self._files is not None:
+            self._files.forget(tenant)
         forget_pairs(client, keys, tenant)
         removed = self._pool.purge(tenant, until)
         with contextlib.suppress(redis.RedisError):  # one that writes it anew already, or may not: texts are sealed

@@ -10,9 +10,10 @@ from feedback.events import Exchange, Exposure, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
 from feedback.kpis.store import KpiStore
+from feedback.rows.calling import RowScript
+from feedback.rows.files import RowFiles
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
-from feedback.store.scripts import source
 
 KEYS = RedisKeys()
 LEASE, FIELD, APPLIED = "us:lease", "t:0", "us:applied"
@@ -21,11 +22,13 @@ LEASE, FIELD, APPLIED = "us:lease", "t:0", "us:applied"
 class Applier:
     """Applies to the Redis at `url`; `kpis` reads what came of it."""
 
-    def __init__(self, url: str, config: KpisConfig | None = None, spool: str = "spool") -> None:
+    def __init__(
+        self, url: str, config: KpisConfig | None = None, spool: str = "spool", files: RowFiles | None = None
+    ) -> None:
         self.client = connect(url)
         self.kpis = KpiStore(self.client)
         self.config = config or KpisConfig()
-        self._script = self.client.register_script(source("staging", "rows", "targets", "effects"))
+        self._script = RowScript(self.client, ("staging", "rows", "targets", "effects"), files)
         self._spool, self._number = spool, 0
         self.client.set(LEASE, "owner")
 

@@ -46,7 +46,7 @@ class World:
 
     async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 60) -> None:
         """Run a worker until the condition holds; fails after `limit` seconds."""
-        config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config)
+        config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config, rows=self.rows)
         worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config, self.checks)
         stop = asyncio.Event()
         task = asyncio.create_task(worker.run(stop))
@@ -62,6 +62,7 @@ class World:
         return [self.gateway.vault.open(Verdict, e.value) for e in rows]
 
     bus_url = ""
+    rows: Path | None = None
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 -- KEYS: lease, cursors (hash), applied (hash: spool -> highest number), counters (hash; `bus.lost`: numbers left out)
 -- ARGV: owner, cursor field, JSON [[position, spool, number, [[command, ...], ...]], ...], JSON settings
 -- A command is a verb, or one of the Redis commands that staging knows. Returns {events applied, place in the batch of
--- the event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed.
+-- the event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed;
+-- {-2, 0, rows to be read from files first}: nothing changed either (ARGV[5] and so on, see rows).
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1, 0, '' } end
 
 -- push a shadow job unless the queue is full: jobs zset, payloads hash, counters, id, payload, score, bound
@@ -38,6 +39,8 @@ for place, entry in ipairs(cjson.decode(ARGV[3])) do
   end
   reached = position
 end
+local lacked = lacking_rows()
+if lacked then return lacked end
 hset(KEYS[2], ARGV[2], reached)
 keep_event()
 commit()

@@ -18,4 +18,10 @@ for _, store in ipairs({ 'targets', 'early' }) do
   redis.call('HDEL', S.days, name)
 end
 forget(S.rows .. tenant, 'rows')
+local files = redis.call('HGET', S.spilled, tenant)
+if files then -- a number higher, so that nobody takes what he read in them for a row
+  local told = cjson.decode(files)
+  for _, one in ipairs(told.files) do gone = gone + one[3] end
+  redis.call('HSET', S.spilled, tenant, string.format('{"n":%d,"files":[]}', told.n + 1))
+end
 return gone

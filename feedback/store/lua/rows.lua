@@ -49,6 +49,23 @@ local function place_id(text)
   return id
 end
 
+-- Rows that lie in files: a tenant's field of S.spilled says in which. Whoever calls tells in ARGV[5] what he found there
+-- ({tenant: [that field, {unit: place of the row's text in ARGV, or 0}]}); what he does not is lacking, and is the answer.
+local found_in_files = cjson.decode(ARGV[5] or '{}')
+
+-- a unit's row as text or false, and what of it Redis holds
+local function row_of(tenant, unit)
+  local raw = hget(S.rows .. tenant, unit)
+  if raw then return raw, raw end
+  local files = hget(S.spilled, tenant)
+  if not files or string.sub(files, -3) == '[]}' then return false, false end
+  local told = found_in_files[tenant]
+  local at = told and told[1] == files and told[2][unit]
+  if at then return at > 0 and ARGV[at], false end
+  lack(tenant, files, unit)
+  return false, false
+end
+
 local function within(id, group)
   for _, one in ipairs(groups_of(id).rows) do
     if one == group then return true end
@@ -163,12 +180,12 @@ local ROW = 90 -- bytes that Redis takes for a row beside its text
 -- Returns false, and changes nothing, where no row may begin.
 local function change_row(tenant, unit, id, first, delta)
   local key, place = S.rows .. tenant, tostring(id)
-  local raw = hget(key, unit)
+  local raw, held = row_of(tenant, unit)
   local row = raw and cmsgpack.unpack(raw) or {}
   local part = row[place]
   if not part then
     if not first then return false end
-    if (not raw and number(S.bytes, 'rows') >= S.row_bytes) then
+    if (not raw and number(S.bytes, 'rows') >= S.row_bytes) or (not raw and number(S.bytes, key) >= S.tenant_bytes) then
       add(S.counters, 'kpi_rows_refused', 1)
       return false
     end
@@ -190,9 +207,9 @@ local function change_row(tenant, unit, id, first, delta)
     part[2][cell] = value ~= 0 and value or nil
   end
   for group, old in pairs(before) do replace_total(group, old, total(row, group)) end
-  local text = cmsgpack.pack(row)
+  local text = cmsgpack.pack(row, math.floor(now / 60)) -- when it changed, so that those that do not may be spilled
   hset(key, unit, text)
-  local bytes = #text - (raw and #raw or -ROW - #unit)
+  local bytes = #text - (held and #held or -ROW - #unit)
   add(S.bytes, 'rows', bytes)
   add(S.bytes, key, bytes)
   return true
@@ -200,7 +217,7 @@ end
 
 -- a unit that counts for a phase: tenant, unit, place, when, cells that are 1 once and for all
 function verbs.exposed(tenant, unit, place, at, marks)
-  local id, raw = place_id(place), hget(S.rows .. tenant, unit)
+  local id, raw = place_id(place), row_of(tenant, unit)
   local part = raw and cmsgpack.unpack(raw)[tostring(id)]
   local new = {}
   for cell in pairs(marks) do new[cell] = not (part and part[2][cell]) and 1 or nil end

@@ -117,6 +117,25 @@ local function commit()
   read, complete, batch, batch_calls = {}, {}, {}, {}
 end
 
+-- Rows that must be read from files before anything may change (see rows): {tenant: {its files, units, units as a set}}.
+local lacking = {}
+
+local function lack(tenant, files, unit)
+  local one = lacking[tenant] or { files, {}, {} }
+  lacking[tenant] = one
+  if not one[3][unit] then
+    one[2][#one[2] + 1], one[3][unit] = unit, true
+  end
+end
+
+-- what a call answers then, having changed nothing; nil where nothing is lacking
+local function lacking_rows()
+  if next(lacking) == nil then return nil end
+  local told = {}
+  for tenant, one in pairs(lacking) do told[tenant] = { one[1], one[2] } end
+  return { -2, 0, cjson.encode(told) }
+end
+
 local verbs = {}
 local ENOUGH = {} -- what a verb returns to leave out the commands of the event that follow it
 

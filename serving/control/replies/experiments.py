@@ -50,6 +50,18 @@ class ExperimentAppliedReply(ControlReply):
     """Null: nothing can be planned; a warning says why."""
 
 
+class UnitRowReply(ControlReply):
+    """One of the lines in which users' rows are sent, between one with `columns` and one with `rows`, their number."""
+
+    unit: str
+    """A hash under the tenant's key."""
+    arm: str
+    phase: int
+    t: float
+    """First exposure in the phase, seconds since 1970."""
+    fell_back: bool
+
+
 class ExperimentStoppedReply(ControlReply):
     """An experiment that takes part until `epoch`; what it counted stays."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from feedback.dead.box import DeadLetters
 from feedback.events import EXCHANGES, Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects
+from feedback.rows.spilling import BEGIN
 from feedback.shadow.config import ShadowConfig
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
@@ -205,3 +207,31 @@ async def test_a_fault_of_ours_ends_the_worker_aloud(world: World, monkeypatch: 
     monkeypatch.setattr(worker._consumer, "step", lambda: 1 / 0)
     with pytest.raises(UnderstudyError, match="ZeroDivisionError"):
         await worker.run(asyncio.Event())
+
+
+async def test_a_worker_spills_what_exceeds_a_tenants_bound_and_reads_it_back(world: World, tmp_path: Path) -> None:
+    """Between the share of the bound at which rows are spilled and the bound itself there is room for two batches."""
+    pytest.importorskip("duckdb")
+    world.config, world.rows = KpisConfig(tenant_row_bytes=120_000), tmp_path / "rows"
+
+    def sums(cell: str) -> float:
+        return sum(hour[cell] for hour in world.kpis.cohorts("arm").get("teacher", {}).values())
+
+    def room() -> bool:
+        return world.kpis.held()["rows"] <= 120_000 * BEGIN
+
+    async def come(name: str, users: range) -> None:
+        before = sums("requests")
+        for n in users:
+            world.gateway.put(exchange(n, response_id=f"{name}-{n}", unit=f"u{n}", shadow=False))
+        await world.work(lambda: sums("requests") == before + len(users) and room())
+
+    await come("first", users=range(450))
+    for start in (450, 500, 550):
+        await come("first", users=range(start, start + 50))
+    assert world.kpis.counters()["kpi_rows_spilled"] > 0
+    assert list((tmp_path / "rows").rglob("*.parquet"))
+    for start in (0, 50, 100):
+        await come("again", users=range(start, start + 50))
+    assert sums("users") == 600, "who came again is the same user"
+    assert "kpi_rows_refused" not in world.kpis.counters()

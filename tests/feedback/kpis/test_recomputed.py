@@ -150,7 +150,7 @@ def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tupl
                 row["replies"] += 1
                 row["latency"] += one.seconds
                 row["latency2"] += one.seconds**2
-            place = (one.arm, one.version, one.counts_for)
+            place = (one.arm, one.version, str(one.counts_for))
             if (group, one.session, place) not in seen:
                 seen.add((group, one.session, place))
                 row["sessions"] += 1

@@ -28,9 +28,9 @@ def world(state_dir: StateDir) -> World:
 
 
 @pytest.fixture
-def sources(redis_url: str) -> Sources:
+def sources(redis_url: str, state_dir: StateDir) -> Sources:
     """What the control plane reads from an empty Redis."""
-    return Sources(Config({"kpis": {"declared": ["smile"]}}), RedisConfig(url=redis_url))
+    return Sources(Config({"kpis": {"declared": ["smile"]}}), RedisConfig(url=redis_url), state_dir)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What `feedback/rows/` promises, on a real Redis and real files."""
