@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ab.matched import Matched
-from bench import rollouts
+from bench import rollouts, shadow
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.gateway import telling as carrying
@@ -170,6 +170,7 @@ def statistics(report: Report) -> str:
         table(rows, ("base rate", "shares", "true effect", "always valid", "fixed horizon, peeked at")),
         table(figures, ("figure", "measured")),
         *rollouts.page(report, table),
+        *shadow.page(report, table),
         took(report["seconds"]),
     ])  # fmt: skip
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from ab.guardrails import Guardrail
-from ab.sequential.rollout import ALPHA, PLANNED
 from bench.looks import SUMS, by_step, harm_at
 from bench.simulating import Floats
 from deploy.life.config import DEFAULT_GUARDRAILS
@@ -242,51 +241,10 @@ def caught(runs: int, seed: int) -> list[dict[str, Any]]:
             for rule, look in (("deployed", harm_at(RAILS, {KPI: sums})), ("first", first_at(sums))):
                 ends[rule].append(math.inf if look is None else (look + 1) * per_look * traffic.asks)
         rows += [
-            {"rule": rule, "base": base, "worse": points, **{f"p{q}": _quantile(found, q) for q in (50, 95)}}
+            {"rule": rule, "base": base, "worse": points, **{f"p{q}": quantile(found, q) for q in (50, 95)}}
             for rule, found in ends.items()
         ]
     return rows
-
-
-def paired(runs: int, seed: int) -> list[dict[str, Any]]:
-    """Prompts until 3 points fewer replies pass a check: both versions asked on each, and each asked on half of them.
-
-    Both differ on `apart` of the prompts by chance alone, each way half; what is worse comes on top.
-    """
-    rows, points, base, per_look, looks = [], 0.03, 0.1, 10, 1_000
-    for apart in (0.02, 0.1):
-        rng = np.random.default_rng([seed, 5, int(apart * 100)])
-        one, two = [], []
-        for _ in track(range(runs), description="paired", transient=True):
-            lost = rng.binomial(per_look, apart / 2 + points, looks).cumsum()
-            won = rng.binomial(per_look, apart / 2, looks).cumsum()
-            one.append(_paired_end(lost, won, np.arange(1, looks + 1) * per_look))
-            users = np.full((looks, 2), per_look / 2)
-            rates = np.stack([np.full(looks, base), np.full(looks, base + points)], axis=1)
-            sums = by_step(drawn(rng, Traffic(1, 0.05), users, rates), np.zeros(looks, dtype=np.int64))
-            look = harm_at(RAILS, {KPI: sums})
-            two.append(math.inf if look is None else (look + 1.0) * per_look)
-        rows.append({
-            "worse": points, "apart": apart, "base": base,
-            "one_prompt": {f"p{q}": _quantile(one, q) for q in (50, 95)},
-            "own_prompts": {f"p{q}": _quantile(two, q) for q in (50, 95)},
-        })  # fmt: skip
-    return rows
-
-
-def _paired_end(lost: NDArray[np.int64], won: NDArray[np.int64], n: NDArray[np.int64]) -> float:
-    """Prompts until the mean difference lies above 0; a user each, and 20 discordant prompts at the least."""
-    mean = (lost - won) / n
-    error = np.sqrt(np.maximum(0.0, ((lost + won) / n - mean * mean) / (n - 1)))
-    x = 4 * n * _rho2()
-    multiple = np.sqrt(2 * (x + 1) / x * np.log1p(np.sqrt(x + 1) / (ALPHA / len(RAILS)) / 2))
-    harm = (lost + won >= 20) & (mean > multiple * error)
-    return float(n[harm.argmax()]) if harm.any() else math.inf
-
-
-def _rho2() -> float:
-    log = math.log(2 * ALPHA / len(RAILS))
-    return (-2 * log + math.log(1 - 2 * log)) / PLANNED
 
 
 def page(report: Mapping[str, Any], table: Callable[[list[tuple[str, ...]], tuple[str, ...]], str]) -> list[str]:
@@ -306,21 +264,17 @@ def page(report: Mapping[str, Any], table: Callable[[list[tuple[str, ...]], tupl
         f"users are the same in every step, {POOL:,} of them ask in each, at rates of their own that stay.",
         "Requests of a worse candidate until it is taken back, four stable ones beside each, two a user:",
         table([(f"{row['base']:.0%}", f"{100 * row['worse']:.0f} points", row["rule"],
-                *(_told(row[q]) for q in ("p50", "p95"))) for row in report["caught"]],
+                *(told(row[q]) for q in ("p50", "p95"))) for row in report["caught"]],
               ("failures of the stable version", "worse by", "rule", "median", "95 %")),
-        "Prompts until a candidate whose replies pass a check 3 points less often is taken back, 10 % failing before: "
-        "both versions asked on each (not deployed; twice the copies), or each version on half of them:",
-        table([(f"{row['apart']:.0%}", *(_told(row[how][q]) for how in ("one_prompt", "own_prompts")
-                                        for q in ("p50", "p95"))) for row in report["paired"]],
-              ("prompts on which the two differ by chance", "one prompt, median", "95 %", "own prompts, median",
-               "95 %")),
     ]  # fmt: skip
 
 
-def _told(value: float | None) -> str:
+def told(value: float | None) -> str:
+    """A number of prompts or requests; None: it never happened."""
     return "never" if value is None else f"{value:,.0f}"
 
 
-def _quantile(found: list[float], q: int) -> float | None:
+def quantile(found: list[float], q: int) -> float | None:
+    """The `q`th per cent of `found`; None where that is infinite."""
     value = sorted(found)[min(len(found) - 1, math.ceil(q / 100 * len(found)) - 1)]
     return value if math.isfinite(value) else None

@@ -24,7 +24,8 @@ from ab.sequential.effects import OUTCOMES, Side, effect
 from ab.sequential.judging import judge
 from ab.sequential.planning import plan
 from ab.sequential.sample_ratio import ALARM, p_sequential
-from bench.rollouts import caught, false_rollbacks, paired
+from bench.rollouts import caught, false_rollbacks
+from bench.shadow import paired
 from bench.simulating import Floats, simulate
 
 LOOKS = 10_000
