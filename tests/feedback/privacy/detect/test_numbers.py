@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from feedback.privacy.detect.labels import Labels
-from feedback.privacy.detect.numbers import numbers
+from feedback.privacy.detect.numbers import CLUSTER, LEAST, crowded, numbers
 
 
 def kinds(text: str) -> list[str]:
@@ -66,3 +68,15 @@ def test_a_business_is_no_person_and_a_person_who_asks_one_is() -> None:
 )
 def test_a_landline_right_behind_a_place_is_the_places(text: str, expected: list[str]) -> None:
     assert kinds(text) == expected
+
+
+@given(st.text("12 -.(a", max_size=40))
+def test_digits_of_a_number_are_near_each_other(text: str) -> None:
+    most = max((sum(map(str.isdigit, found.group())) for found in CLUSTER.finditer(text)), default=0)
+    assert crowded([at for at, character in enumerate(text) if character.isdigit()]) or most < LEAST
+
+
+def test_digits_that_are_far_apart_are_no_number_and_as_far_as_a_number_allows_are() -> None:
+    apart = "1 - 3 - 8 - 0 - 0 - 1"
+    assert crowded([at for at, character in enumerate(apart) if character.isdigit()])
+    assert not crowded([0, 4, 8, 12, 16, 21])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from feedback.privacy.detect.finding import read
 from feedback.privacy.detect.labels import Labels
-from feedback.privacy.detect.spelled import numerals_as_digits, spelled
+from feedback.privacy.detect.spelled import WORDS, _said, numerals_as_digits, spelled
 
 
 def test_numerals_become_digits_in_their_places_and_words_stay_words() -> None:
@@ -19,3 +22,13 @@ def test_a_number_in_words_is_one_where_its_digits_would_be() -> None:
     assert [(text[one.start : one.end], one.kind) for one in found] == [(text[11:], "PHONE")]
     order = "order number four one five five five five two six seven one"
     assert list(spelled(read(order), Labels(order))) == []
+
+
+PARTS = ("one", "two", "o", "oh", "double", "12", "345", "6", "67890", "plus", "phone", "other", "x", "tone", "七")
+GAPS = (" ", "  ", "-", ". ", ", ", " – ", "\n", "", ":", "    ", "_")
+
+
+@given(st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(GAPS)), max_size=14))
+def test_parts_alone_are_searched_and_all_is_found_that_the_whole_text_holds(parts: list[tuple[str, str]]) -> None:
+    text = "".join(part + gap for part, gap in parts)
+    assert [found.span() for found in _said(read(text))] == [found.span() for found in WORDS.finditer(text)]
