@@ -25,6 +25,9 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running = System(turned.state, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
     try:
         running.wait_ready()
+        for one in running.admin.get("/experiments").raise_for_status().json()["experiments"]:
+            if one["state"] == "active":  # as the experimenter of the turn left it
+                running.admin.delete(f"/experiments/{one['id']}").raise_for_status()
         yield running
     finally:
         code = running.stop()

@@ -12,17 +12,13 @@ import httpx
 import openai
 import pytest
 
+from tests.loop.experimenter import understudy
 from tests.loop.turn import FULL
 from tests.waiting import eventually
 from trials.swaps import measure
 from trials.system import ROOT, System
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1800)]
-
-
-def understudy(system: System, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "understudy", *words, "--state", str(system.state)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def ask(system: System, model: str, text: str = "我的订单什么时候到？") -> openai.types.chat.ChatCompletion:
@@ -35,7 +31,7 @@ def ask(system: System, model: str, text: str = "我的订单什么时候到？"
 def test_rollback_from_a_second_terminal_brings_back_the_previous_version(settled: System) -> None:
     before = settled.status()
     previous = before.previous[0]
-    done = understudy(settled, "rollback", "--json")
+    done = understudy(settled.state, "rollback", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["from"], answer["to"]) == (before.live.student, previous)
@@ -53,9 +49,9 @@ def test_rollback_from_a_second_terminal_brings_back_the_previous_version(settle
 
 
 def test_a_rollback_freezes_promotion_until_it_is_resumed(settled: System) -> None:
-    understudy(settled, "rollback")
+    understudy(settled.state, "rollback")
     assert "promotion" in settled.status().frozen
-    assert understudy(settled, "resume", "promotion").returncode == 0
+    assert understudy(settled.state, "resume", "promotion").returncode == 0
     assert "promotion" not in settled.status().frozen
 
 
@@ -82,7 +78,7 @@ def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, 
                     "stop: {alpha: 0.05, planned_units: 1000}\n", "utf-8")  # fmt: skip
     users = tmp_path / "users.txt"
     users.write_text("".join(f"用户-{n}\n" for n in range(20)), "utf-8")
-    assert understudy(settled, "experiment", "apply", str(file)).returncode == 0
+    assert understudy(settled.state, "experiment", "apply", str(file)).returncode == 0
     offline = subprocess.run(
         [sys.executable, "-m", "understudy", "experiment", "assign", str(file), "--units", str(users)],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
@@ -95,12 +91,12 @@ def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, 
         wanted = {arm: list(expected.values()).count(arm) for arm in ("teacher", "student")}
 
         def counted() -> bool:
-            arms = json.loads(understudy(settled, "experiment", "results", "half", "--json").stdout)["arms"]
+            arms = json.loads(understudy(settled.state, "experiment", "results", "half", "--json").stdout)["arms"]
             return {arm: row["units"] for arm, row in arms.items()} == wanted
 
         eventually(counted, 60, f"{wanted} exposures")
     finally:
-        assert understudy(settled, "experiment", "stop", "half").returncode == 0
+        assert understudy(settled.state, "experiment", "stop", "half").returncode == 0
     eventually(lambda: arm_and_experiment(settled, "用户-1")[1] is None, 10, "the end of the experiment")
 
 
@@ -114,7 +110,7 @@ def arm_and_experiment(system: System, user: str, no_capture: str = "0") -> tupl
 
 
 def test_an_unknown_version_is_refused_with_a_clear_error(settled: System) -> None:
-    done = understudy(settled, "promote", "v999")
+    done = understudy(settled.state, "promote", "v999")
     assert done.returncode == 1
     assert "v999" in done.stderr
     with pytest.raises(openai.NotFoundError, match="v999"):

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from serving.up.goal import OVERTIME_SECONDS
+from tests.loop.experimenter import Experimenter
 from trials.system import ROOT, on_free_ports
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -30,17 +31,20 @@ SMALL = {
 """A shorter round on fewer samples; at full counts `up` keeps its own settings."""
 BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200", "UNDERSTUDY_TRAINER__NICE": "0"}
 """As much work in the round where other tests take their share of the machine."""
+USERS = {"UNDERSTUDY_UP__USERS": "600"}
+"""So many that an experiment on them can say something."""
 BEGUN = pytest.StashKey["Turn"]()
 
 
 @dataclass(frozen=True)
 class Turned:
-    """A finished `up --until-swap`: its state directory, exit code, output and report."""
+    """A finished `up --until-swap`: its state directory, exit code, output and report, and what an experimenter saw."""
 
     state: Path
     code: int
     output: str
     report: dict[str, Any]
+    looks: dict[str, list[dict[str, Any]]]
 
 
 class Turn:
@@ -55,17 +59,21 @@ class Turn:
         ]  # fmt: skip
         with self._log.open("wb") as out:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env={**on_free_ports(), **settings}, stdout=out, stderr=out
+                command, cwd=ROOT, env={**on_free_ports(), **USERS, **settings}, stdout=out, stderr=out
             )
+        self._experimenter = Experimenter(self._state, folder)
 
     def result(self) -> Turned:
         """Wait for its end."""
         code = self._process.wait(TURN_SECONDS + OVERTIME_SECONDS)
+        self._experimenter.end()
         found = json.loads(self._report.read_text()) if self._report.exists() else {}
-        return Turned(self._state, code, self._log.read_text("utf-8", "replace"), found)
+        output = self._log.read_text("utf-8", "replace") + self._experimenter.refused
+        return Turned(self._state, code, output, found, self._experimenter.looks)
 
     def end(self) -> None:
         """Stop it where nobody has waited for it."""
+        self._experimenter.end()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)
