@@ -16,6 +16,9 @@ from typing import Any
 from feedback.events import Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects, settings
+from feedback.kpis.figures import product
+from feedback.kpis.ratios import products, ratios
+from feedback.kpis.store import KpiStore
 from feedback.store.connection import Client, connect
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
@@ -34,8 +37,11 @@ def main(argv: list[str]) -> int:
     made.add_argument("--events", type=int, default=20_000, help="exchanges, a third of them with feedback")
     made.add_argument("--quick", action="store_true", help="2,000 of them")
     made.add_argument("--json", type=Path, help="write the result here")
+    made.add_argument("--users", type=int, help="read the sums of an experiment of so many users instead")
+    made.add_argument("--days", type=int, default=90, help="over which these came, in hourly cohorts of two arms")
     options = made.parse_args(argv)
-    found = measure(2000 if options.quick else options.events)
+    count = 2000 if options.quick else options.events
+    found = read(options.users, options.days) if options.users else measure(count)
     for name, value in found.items():
         print(f"{name:<24}{value:,}")
     if options.json:
@@ -60,6 +66,37 @@ def measure(count: int) -> dict[str, Any]:
     return {
         "exchanges": count, "us_an_event_of_64": many, "us_an_event_alone": alone,
         "bytes_an_exchange": round(held / (count + 200)),
+    }  # fmt: skip
+
+
+def read(users: int, days: int) -> dict[str, Any]:
+    """Seconds in which what `experiment results` stands on is read: every cohort of an experiment, in five phases."""
+    cells = sorted({cell for one in ratios(KpisConfig()).values() for cell in (one.above, one.below) if cell})
+    wanted = products(ratios(KpisConfig()).values())
+    each = users / (days * 24 * 2)
+    fields = dict.fromkeys(cells, each) | {f"{cell}#": round(each) for cell in cells}
+    fields |= {product(a, b): each for a, b in wanted} | {"users": round(each)}
+    with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder:
+        server = RedisServer(Path(folder), durable=False)
+        server.start()
+        try:
+            client = connect(server.url, 30)
+            for hour in range(days * 24):
+                pipe = client.pipeline(transaction=False)
+                for arm in ("teacher", "student"):
+                    name = f"experiment:e:{arm}:{1 + 5 * hour // (days * 24)}:{hour}"
+                    pipe.hset(KEYS.cohorts, name, 1)
+                    pipe.hset(KEYS.users + name, mapping=fields)
+                pipe.execute()
+            started = time.perf_counter()
+            found = KpiStore(client).arms("e")
+            seconds = time.perf_counter() - started
+        finally:
+            server.stop()
+    held = [sums for arms in found.values() for hours in arms.values() for sums in hours.values()]
+    return {
+        "users": round(sum(sums["users"] for sums in held)), "cohorts": len(held), "sums_a_cohort": len(fields),
+        "seconds_to_read": round(seconds, 3),
     }  # fmt: skip
 
 
