@@ -15,6 +15,7 @@ def changes(old: Experiment, new: Experiment) -> list[str]:
         "seed": (old.hash_seed, new.hash_seed),
         "when": (old.when, new.when),
         "layer": (old.layer, new.layer),
+        "switches": (list(old.switches), list(new.switches)),
     }
     return [key for key, (before, after) in pairs.items() if before != after]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,10 @@ from ab.analysis.plans import foreseen
 from ab.analysis.replies import as_json
 from ab.analysis.tally import ArmTally
 from ab.files import read_applied, read_experiment, read_game, read_rows, read_units
-from ab.running.phases import AppliedExperiment, Phase, assigned, begun
+from ab.running.phases import AppliedExperiment, Phase, assigned, begun, buckets
 from ab.sequential.effects import Side
+from ab.shapley import adds_up
 from understudy.errors import UsageError
-
-DRIFT = 1e-9
-"""Shapley values add up to the whole within rounding."""
 
 
 def assign(argv: list[str]) -> int:
@@ -40,6 +39,8 @@ def assign(argv: list[str]) -> int:
     for unit in read_units(given.units):
         found = assigned(experiment, phase, unit)
         line: dict[str, Any] = {"unit": unit, "bucket": found.bucket, "arm": found.arm}
+        if experiment.switches:
+            line["buckets"] = buckets(experiment, unit)
         if found.forced:
             line["forced"] = True
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -128,8 +129,8 @@ def attribute(argv: list[str]) -> int:
     parser.add_argument("file", type=Path, help='{"players": ["a", "b"], "values": {"": 0, "a": 1, "b": 2, "a,b": 4}}')
     game = read_game(parser.parse_args(argv).file)
     found = game.shapley()
-    total = sum(one.value for one in found.values())
-    if abs(total - game.total) > DRIFT * max(1.0, abs(game.total)):
+    total = math.fsum(one.value for one in found.values())
+    if not adds_up((one.value for one in found.values()), game.total, max(abs(x) for x, _ in game.values.values())):
         raise UsageError(f"the contributions add up to {total:g}, the whole is {game.total:g}")
     values = {name: {"value": one.value, "lower": one.lower, "upper": one.upper} for name, one in found.items()}
     return _print({"shapley": values, "sum": total})

@@ -15,7 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from ab import switches as factorial
 from ab.guardrails import Guardrail
+from ab.switches import Switch
 
 Arm = Literal["teacher", "student"]
 """Who can answer."""
@@ -26,8 +28,9 @@ Better = Literal["higher", "lower"]
 LOWER = ("abnormal_termination", "takeover", "latency", "ttft")
 """First words of the names of KPIs of which less is better."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-SERVES = re.compile(rf"teacher|student|candidate|student:{NAME}")
-"""What an arm can serve: the teacher, the live student, one version of it, the candidate."""
+SERVES = re.compile(rf"teacher|student|stable|candidate|student:{NAME}")
+"""What an arm can serve: the teacher, the live student (with a candidate's share of it, or `stable`, without), one
+version of it, the candidate."""
 
 
 class _ExperimentPart(BaseModel):
@@ -102,7 +105,8 @@ class ArmShare(_ExperimentPart):
     share: float = Field(ge=0, le=1)
     """Of the units."""
     serve: str = ""
-    """teacher, student (the live one), student:VERSION (that one) or candidate; default: the arm's name."""
+    """teacher, student (the live one), stable (that, and never a candidate), student:VERSION or candidate; default: the
+    arm's name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -113,7 +117,7 @@ class ArmShare(_ExperimentPart):
     @classmethod
     def _something_to_serve(cls, serve: str) -> str:
         if serve and not SERVES.fullmatch(serve):
-            raise ValueError("an arm serves teacher, student, student:VERSION or candidate")
+            raise ValueError("an arm serves teacher, student, stable, student:VERSION or candidate")
         return serve
 
     @model_serializer
@@ -143,6 +147,11 @@ class Experiment(_ExperimentPart):
     """What it changes. Experiments of different layers hold at once, and are independent."""
     namespace: tuple[float, float] = (0.0, 1.0)
     """The part of its layer's units that it may take, from and below; default: all."""
+    switches: dict[Switch, float] = Field(default_factory=dict)
+    """In the place of arms: serving switches, each with the share of the units that have it on, by a hash of its own.
+
+    Every crossing of them is an arm, so that a change can be attributed to its switches.
+    """
     arms: dict[str, ArmShare]
     """Share of each arm; together 1. Their order is part of the assignment."""
     when: When = When()
@@ -164,6 +173,25 @@ class Experiment(_ExperimentPart):
     shadow: ShadowRate = ShadowRate()
     """How much of it is replayed on the other arm."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _crossed(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("switches"), dict) or value.get("arms"):
+            return value
+        given = {name: share for name, share in value["switches"].items() if isinstance(share, int | float)}
+        return {**value, "arms": _arms_of(given)} if given else value
+
+    @field_validator("switches")
+    @classmethod
+    def _switched(cls, given: dict[Switch, float], info: ValidationInfo) -> dict[Switch, float]:
+        if len(given) > factorial.MOST:
+            raise ValueError(f"takes {factorial.MOST} switches at most")
+        if not all(0 < share < 1 for share in given.values()):
+            raise ValueError("each switch takes the share of units that have it on, between 0 and 1, such as 0.5")
+        if given and info.data.get("layer") != "arm":
+            raise ValueError("they say who answers, so they hold in the layer `arm`")
+        return given
+
     @field_validator("namespace")
     @classmethod
     def _a_range(cls, given: tuple[float, float]) -> tuple[float, float]:
@@ -178,6 +206,10 @@ class Experiment(_ExperimentPart):
             raise ValueError("needs at least one arm")
         _adds_up({name: arm.share for name, arm in arms.items()})
         layer = info.data.get("layer")
+        if switches := info.data.get("switches"):
+            if list(arms.items()) != list(_arms_of(switches).items()):
+                raise ValueError("`switches` stand in the place of arms: leave `arms` out")
+            return arms
         for name, arm in arms.items():
             if not re.fullmatch(rf"{NAME}(:{NAME})?", name):
                 raise ValueError(f"{name!r} is no name of an arm; use letters, digits, dot, dash and underscore")
@@ -200,6 +232,8 @@ class Experiment(_ExperimentPart):
     @classmethod
     def _in_order(cls, ramp: tuple[RampStep, ...], info: ValidationInfo) -> tuple[RampStep, ...]:
         arms = info.data.get("arms", {})
+        if ramp and info.data.get("switches"):
+            raise ValueError("switches have no ramp: apply the file again with other shares")
         for step, former in zip(ramp, (None, *ramp), strict=False):
             _adds_up(step.arms)
             if arms and step.arms.keys() != arms.keys():
@@ -237,6 +271,14 @@ class Experiment(_ExperimentPart):
         """Names of the KPIs that the file uses."""
         judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
         return [part.kpi for part in judged] + [guardrail.kpi for guardrail in self.guardrails]
+
+
+def _arms_of(switches: dict[Switch, float]) -> dict[str, ArmShare]:
+    """The cells of a factorial as arms."""
+    return {
+        name: ArmShare(share=share, serve=factorial.serves(name, switches))
+        for name, share in factorial.cells({str(switch): share for switch, share in switches.items()}).items()
+    }
 
 
 def _adds_up(shares: dict[str, float]) -> None:

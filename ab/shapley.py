@@ -7,7 +7,7 @@ All 2^k coalitions are needed; with standard errors the values, being linear in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
@@ -15,6 +15,8 @@ from typing import Any
 
 PLAYERS = 10
 """More would need more than 1,024 values."""
+DRIFT = 1e-9
+"""Shapley values add up to the whole within rounding."""
 Coalition = frozenset[str]
 
 
@@ -77,15 +79,23 @@ class Game:
         return self.values[frozenset(self.players)][0] - self.values[frozenset()][0]
 
     def _of(self, player: str) -> tuple[float, float]:
-        k = len(self.players)
-        terms: list[float] = []
-        variance = 0.0
-        for some in _coalitions([one for one in self.players if one != player]):
-            weight = 1 / (k * math.comb(k - 1, len(some)))
-            with_it, without = self.values[frozenset((*some, player))], self.values[frozenset(some)]
-            terms.append(weight * (with_it[0] - without[0]))
-            variance += weight * weight * (with_it[1] ** 2 + without[1] ** 2)
-        return math.fsum(terms), math.sqrt(variance)
+        weighed = [(weight, *self.values[some]) for some, weight in weights(self.players, player).items()]
+        variance = math.fsum((weight * error) ** 2 for weight, _, error in weighed)
+        return math.fsum(weight * value for weight, value, _ in weighed), math.sqrt(variance)
+
+
+def weights(players: Sequence[str], player: str) -> dict[Coalition, float]:
+    """What each coalition's value counts in the contribution of `player`; they add up to 0."""
+    k, found = len(players), dict[Coalition, float]()
+    for some in _coalitions([one for one in players if one != player]):
+        weight = 1 / (k * math.comb(k - 1, len(some)))
+        found[frozenset((*some, player))], found[frozenset(some)] = weight, -weight
+    return found
+
+
+def adds_up(contributions: Iterable[float], whole: float, largest: float) -> bool:
+    """Whether contributions are the whole but for rounding, in a game whose `largest` value is that."""
+    return abs(math.fsum(contributions) - whole) <= DRIFT * max(1.0, abs(largest))
 
 
 def _coalitions(players: Iterable[str]) -> Iterable[tuple[str, ...]]:

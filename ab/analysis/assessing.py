@@ -104,7 +104,7 @@ def _comparison(
 
     def watched(rail: Guardrail) -> RailFinding:
         if rail.of_tail and all(rail.kpi in phase.tails for phase in phases):
-            beyond = _whole(phases, [above(phase.side(new, rail.kpi), BEYOND) for phase in phases])
+            beyond = over_phases(phases, [above(phase.side(new, rail.kpi), BEYOND) for phase in phases])
             return watch_tail(rail, beyond, whole_effect(phases, arms, (rail.kpi, None)), alpha, planned)
         return watch(rail, whole_effect(phases, arms, (rail.kpi, None), rail.max_ratio or 1.0), alpha, planned)
 
@@ -120,10 +120,11 @@ def _comparison(
 def whole_effect(phases: Sequence[PhaseUnits], arms: tuple[str, str], column: Column, times: float = 1.0) -> Effect:
     """Of two arms over all phases; one phase alone is as it is."""
     old, new = arms
-    return _whole(phases, [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases])
+    return over_phases(phases, [effect(phase.side(old, *column), phase.side(new, *column), times) for phase in phases])
 
 
-def _whole(phases: Sequence[PhaseUnits], parts: Sequence[Effect]) -> Effect:
+def over_phases(phases: Sequence[PhaseUnits], parts: Sequence[Effect]) -> Effect:
+    """One effect of those within the phases; users who came back are one observation, see `combined`."""
     if len(parts) == 1:
         return parts[0]
     shares = [back / phase.n if phase.n else 0.0 for phase, back in zip(phases, _returned(phases), strict=True)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
+from ab.analysis.attribution import KpiAttribution, attributions
 from ab.analysis.tally import ArmTally
 from ab.sequential.decision import Comparison, ExperimentResult
 from ab.sequential.judging import KpiFinding, RailFinding
+from ab.switches import members
 
 
 def as_json(result: ExperimentResult, tally: ArmTally) -> dict[str, Any]:
@@ -24,7 +27,26 @@ def as_json(result: ExperimentResult, tally: ArmTally) -> dict[str, Any]:
     }
     if len(parts) > 1:
         reply["comparisons"] = parts
+    if switches := tally.experiment.switches:
+        reply["attribution"] = [attributed(one, switches) for one in attributions(tally.experiment, tally.phases())]
     return reply
+
+
+def attributed(found: KpiAttribution, switches: Iterable[str]) -> dict[str, Any]:
+    """A KPI's change and what each switch contributed; `players` and `values` are what `understudy attribute` reads."""
+    parts = {
+        name: {"value": one.value, "lower": _finite(one.lower), "upper": _finite(one.upper)}
+        for name, one in found.contributions.items()
+    }
+    order, effect = list(switches), found.effect
+    values = {",".join(one for one in order if one in members(name)): [_finite(value), _finite(error)]
+              for name, (value, error) in found.cells.items()}  # fmt: skip
+    change = {"effect": effect.value, "lower": found.change.lower, "upper": found.change.upper, "p": found.change.p}
+    return {
+        "kpi": found.kpi, "n": effect.n, "change": {name: _finite(value) for name, value in change.items()},
+        "attributed": bool(parts), "why": found.why, "shapley": parts, "sum": found.total if parts else None,
+        "players": order, "values": values,
+    }  # fmt: skip
 
 
 def told(pair: Comparison, significant: frozenset[str]) -> dict[str, Any]:

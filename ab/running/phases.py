@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ab import switches as factorial
 from ab.assignment import bucket
 from ab.experiment import Experiment
 from ab.running.layers import Range, takes_part
@@ -38,7 +39,9 @@ class Phase(BaseModel):
     why: str = ""
     """What began it, in a few words."""
     arms: dict[str, tuple[Range, ...]]
-    """Intervals of the bucket by arm."""
+    """Intervals of the bucket by arm; none where switches say it."""
+    switches: dict[str, dict[str, tuple[Range, ...]]] = Field(default_factory=dict)
+    """Of each switch the intervals of its own bucket in which it is on, and off."""
     versions: dict[str, str] = Field(default_factory=dict)
     """What each arm served, such as `v2`, or `v2, 10% v3` with a candidate."""
     namespace: Range = (0.0, 1.0)
@@ -52,7 +55,9 @@ class Phase(BaseModel):
     @property
     def shares(self) -> dict[str, float]:
         """Share of each arm."""
-        return {arm: math.fsum(high - low for low, high in parts) for arm, parts in self.arms.items()}
+        if self.switches:
+            return factorial.cells({name: _length(parts[factorial.ON]) for name, parts in self.switches.items()})
+        return {arm: _length(parts) for arm, parts in self.arms.items()}
 
 
 class AppliedExperiment(Experiment):
@@ -117,7 +122,19 @@ def assigned(experiment: Experiment, phase: Phase, unit: str) -> Assignment:
         return Assignment(bucket=position, arm=forced, forced=True)
     if not takes_part(unit, experiment.layer, phase.namespace, phase.holdout):
         return Assignment(bucket=position, arm=None)
+    if phase.switches:
+        return Assignment(bucket=position, arm=_cell(experiment, phase, unit))
     return Assignment(bucket=position, arm=arm_at(phase.arms, position))
+
+
+def buckets(experiment: Experiment, unit: str) -> dict[str, float]:
+    """Where a unit falls by the hash of each switch."""
+    return {name: bucket(factorial.seed_of(experiment.hash_seed, name), unit) for name in experiment.switches}
+
+
+def _cell(experiment: Experiment, phase: Phase, unit: str) -> str:
+    places = buckets(experiment, unit)
+    return factorial.cell(name for name, parts in phase.switches.items() if arm_at(parts, places[name]) == factorial.ON)
 
 
 def arm_at(arms: Intervals, position: float) -> str:
@@ -132,9 +149,14 @@ def arm_at(arms: Intervals, position: float) -> str:
 def begun(experiment: Experiment, number: int = 0) -> Phase:
     """The phase of an experiment that has just begun, as its file says."""
     return Phase(
-        number=number, arms=cumulated(experiment.shares), namespace=experiment.namespace,
-        holdout=experiment.holdout, force=experiment.force, ratios=_ratios(experiment),
+        number=number, arms={} if experiment.switches else cumulated(experiment.shares),
+        switches={name: cumulated(_states(share)) for name, share in experiment.switches.items()},
+        namespace=experiment.namespace, holdout=experiment.holdout, force=experiment.force, ratios=_ratios(experiment),
     )  # fmt: skip
+
+
+def _states(share: float) -> dict[str, float]:
+    return {factorial.ON: share, factorial.OFF: 1 - share}
 
 
 def following(last: Phase | None, experiment: Experiment, hours: float, versions: Mapping[str, str]) -> Phase | None:
@@ -146,13 +168,19 @@ def following(last: Phase | None, experiment: Experiment, hours: float, versions
     if last is None:
         first = begun(experiment, 1).model_copy(update={"versions": dict(versions), "why": "applied"})
         return first if shares == experiment.shares else first.model_copy(update={"arms": cumulated(shares)})
-    arms = last.arms if _alike(last.shares, shares) else moved(last.arms, shares)
+    anew = begun(experiment)
+    kept = last if list(last.switches) == list(anew.switches) else anew
+    arms, switches = kept.arms, kept.switches
+    if switches:
+        switches = {name: _switched(switches[name], share) for name, share in experiment.switches.items()}
+    elif not _alike(last.shares, shares):
+        arms = moved(arms, shares)
     wanted = {
-        "arms": arms, "versions": dict(versions), "namespace": experiment.namespace,
+        "arms": arms, "switches": switches, "versions": dict(versions), "namespace": experiment.namespace,
         "holdout": experiment.holdout, "force": experiment.force, "ratios": _ratios(experiment),
     }  # fmt: skip
     named = {
-        "arms": "shares", "namespace": "namespace", "holdout": "holdout", "force": "testers",
+        "arms": "shares", "switches": "shares", "namespace": "namespace", "holdout": "holdout", "force": "testers",
         "ratios": "limits of latency",
     }  # fmt: skip
     changed = [named[key] for key in named if getattr(last, key) != wanted[key]]
@@ -166,6 +194,12 @@ def following(last: Phase | None, experiment: Experiment, hours: float, versions
 
 def _ratios(experiment: Experiment) -> dict[str, float]:
     return {rail.kpi: rail.max_ratio for rail in experiment.guardrails if rail.of_tail and rail.max_ratio is not None}
+
+
+def _switched(old: dict[str, tuple[Range, ...]], share: float) -> dict[str, tuple[Range, ...]]:
+    """Intervals of a switch that is to be on for `share`, which differ from the `old` ones by as little as can be."""
+    states = _states(share)
+    return old if _alike({state: _length(parts) for state, parts in old.items()}, states) else moved(old, states)
 
 
 def _alike(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

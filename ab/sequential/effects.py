@@ -9,7 +9,7 @@ denominators of 1 this is the mean with its unpooled variance, ddof 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -170,6 +170,28 @@ def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     cautious = math.sqrt(times * times * old.cautious / old.n + new.cautious / new.n)
     n = old.n + new.n
     return Effect(value, error, n, old.ratio, new.ratio, old.enough and new.enough, cautious, old.n * new.n / n)
+
+
+def contrast(sides: Mapping[str, Side], weights: Mapping[str, float]) -> Effect:
+    """The sum of the sides' ratios times `weights`, which add up to 0 or name one side; all count for their units.
+
+    `old` and `new` are those of what counts negative and positive. As a mean over all units of their influence it has
+    the same sequences as a difference of two arms; with two sides and weights of -1 and 1 it is that. NaN with an
+    infinite error where a side has below two units.
+    """
+    n = sum(side.n for side in sides.values())
+    if any(side.n < 2 for side in sides.values()):
+        return Effect(math.nan, math.inf, n, math.nan, math.nan, False, math.inf)
+    parts = [(weights.get(name, 0.0), side) for name, side in sides.items()]
+
+    def spread(variance: Callable[[Side], float]) -> float:
+        return math.sqrt(math.fsum(weight * weight * variance(side) / side.n for weight, side in parts if weight))
+
+    old, new = (math.fsum(abs(w) * s.ratio for w, s in parts if sign * w > 0) for sign in (-1, 1))
+    return Effect(
+        new - old, spread(lambda side: side.linear()[0]), n, old, new, all(side.enough for side in sides.values()),
+        spread(lambda side: side.cautious), 1 / math.fsum(1 / side.n for side in sides.values()),
+    )  # fmt: skip
 
 
 def above(new: Side, level: float) -> Effect:

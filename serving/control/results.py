@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
+from ab.analysis.attribution import attributions
 from ab.analysis.business import BUSINESS, DAYS, business
-from ab.analysis.replies import told
+from ab.analysis.replies import attributed, told
 from ab.experiment import Experiment
 from ab.running.phases import Phase
 from ab.sequential.judging import judge
@@ -70,6 +71,7 @@ def results(
             },
             "comparisons": [_with_margin(told(pair, found.significant), experiment) for pair in found.comparisons],
             "outlook": outlook(experiment, found),
+            "attribution": [attributed(one, experiment.switches) for one in attributions(experiment, seen)],
             "phases": [
                 {"number": n, "since": min(map(min, filter(None, arms.values()))) * HOUR, "shares": phase.shares,
                  "units": phase.units} for (n, arms), phase in zip(phases.items(), seen, strict=True)

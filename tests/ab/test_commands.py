@@ -132,3 +132,25 @@ def test_attribute_prints_each_player_and_their_sum(tmp_path: Path, capsys: pyte
     file.write_text('{"players": ["a", "b"], "values": {"": 1}}', "utf-8")
     with pytest.raises(UsageError, match="3 coalitions have no value"):
         attribute([str(file)])
+
+
+def test_a_factorial_of_rows_is_attributed_to_its_switches(capsys: pytest.CaptureFixture[str]) -> None:
+    """The example of docs/statistics.md; its chances are 0.86, 0.86, 0.66 and 0.74 in 600 units each."""
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+    assert analyse([str(examples / "attribution.yaml"), "--data", str(examples / "factorial.jsonl")]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["attribution"]
+    assert (told["attributed"], told["n"]) == (True, 2400)
+    assert told["shapley"]["routing"]["value"] == pytest.approx(-0.16, abs=0.06)
+    assert told["shapley"]["routing"]["upper"] < 0
+    assert told["shapley"]["candidate"]["lower"] < 0.04 < told["shapley"]["candidate"]["upper"]
+    assert told["sum"] == pytest.approx(told["change"]["effect"])
+
+
+def test_assign_tells_the_bucket_of_each_switch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, units = tmp_path / "e.yaml", tmp_path / "units.txt"
+    file.write_text("id: x\nswitches: {routing: 0.5, candidate: 0.5}\n", "utf-8")
+    units.write_text("ann\nbob\ncem\ndan\n", "utf-8")
+    assert assign([str(file), "--units", str(units)]) == 0
+    for line in map(json.loads, capsys.readouterr().out.splitlines()):
+        on = [name for name, bucket in line["buckets"].items() if bucket < 0.5]
+        assert line["arm"] == ("+".join(on) or "none")

@@ -88,6 +88,8 @@ def _served(serve: str, run: ExperimentRun, state: ControlState, share: float) -
         return state.teacher
     if serve == "candidate":
         return candidate or stable
+    if serve == "stable":
+        return stable
     if serve.startswith(PINNED):
         version = serve.removeprefix(PINNED)
         return stable if run.fallen or version in state.bad else version

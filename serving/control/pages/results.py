@@ -24,6 +24,7 @@ def results_page(value: ExperimentResultsReply) -> str:
         _paired(value),
         _units(value),
         _outlook(value),
+        _attribution(value),
         _phases(value),
         _business(value),
     )
@@ -89,6 +90,16 @@ def _outlook(value: ExperimentResultsReply) -> Iterator[str]:
     if value.outlook:
         yield "what would change the answer"
         yield from (f"  {line}" for line in value.outlook)
+
+
+def _attribution(value: ExperimentResultsReply) -> Iterator[str]:
+    for one in value.attribution:
+        change = f"{_signed(one.change.effect)}, between {interval(one.change.lower, one.change.upper, False)}"
+        yield f"attribution of {one.kpi}: {one.why}" if one.why else f"attribution of {one.kpi} ({change})"
+        if one.attributed:
+            rows = [(name, _signed(part.value), interval(part.lower, part.upper, False))
+                    for name, part in one.shapley.items()]  # fmt: skip
+            yield table(("switch", "contribution", "interval"), [*rows, ("sum", _signed(one.sum), "")])
 
 
 def _phases(value: ExperimentResultsReply) -> Iterator[str]:

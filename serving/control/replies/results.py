@@ -115,6 +115,41 @@ class PairedResult(ControlReply):
     verdict: Literal["better", "worse", "open", "too few"]
 
 
+class ChangeResult(ControlReply):
+    """A KPI with all switches on less that with all off."""
+
+    effect: float | None
+    lower: float | None
+    upper: float | None
+    p: float | None
+
+
+class ContributionResult(ControlReply):
+    """A Shapley value with its always-valid interval."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+
+
+class KpiAttributionResult(ControlReply):
+    """What each switch of a factorial contributed to a KPI's change."""
+
+    kpi: str
+    n: int
+    """Units that have it."""
+    change: ChangeResult
+    attributed: bool
+    why: str
+    """Why nothing is attributed."""
+    shapley: dict[str, ContributionResult]
+    sum: float | None
+    """Of the contributions: the change."""
+    players: list[str]
+    values: dict[str, tuple[float | None, float | None]]
+    """Figure and standard error of each cell, by the switches that are on; with `players` what `attribute` reads."""
+
+
 class PhaseResult(ControlReply):
     """A time in which nobody changed shares or versions."""
 
@@ -153,6 +188,8 @@ class ExperimentResultsReply(ControlReply):
     """What both arms reply to the same prompts, by further arm; of arms that shadow traffic does not compare none."""
     outlook: list[str]
     """What would have to happen for the answer to change."""
+    attribution: list[KpiAttributionResult] = Field(default_factory=list)
+    """Of an experiment with switches."""
     phases: list[PhaseResult]
     business: dict[str, list[BusinessResult]]
     """By line of business; `all` is every one together."""

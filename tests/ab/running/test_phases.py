@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ab.assignment import BUCKETS, bucket, choose
 from ab.experiment import Experiment
-from ab.running.phases import Phase, arm_at, assigned, begun, cumulated, following, moved
+from ab.running.phases import Phase, arm_at, assigned, begun, buckets, cumulated, following, moved
 
 SHARES = {"teacher": 0.2, "student": 0.3, "candidate": 0.5}
 NEXT = {"teacher": 0.3, "student": 0.3, "candidate": 0.4}
@@ -130,3 +130,49 @@ def test_a_tester_is_given_her_arm_and_said_to_be_one() -> None:
     assert {unit: (one.arm, one.forced) for unit, one in found.items()} == {
         "ada": ("student", True), "bob": ("teacher", True),
     }  # fmt: skip
+
+
+def factorial(**given: Any) -> Experiment:
+    return Experiment.model_validate({"id": "f", "switches": {"routing": 0.5, "candidate": 0.2}, **given})
+
+
+def test_the_switches_of_a_factorial_are_on_independently_of_each_other() -> None:
+    """100,000 units: each cell within four standard errors of the product of its shares (0.0016)."""
+    experiment = factorial()
+    phase = begun(experiment, 1)
+    assert phase.shares == pytest.approx(experiment.shares)
+    found = [assigned(experiment, phase, f"user-{n}").arm for n in range(100_000)]
+    for name, share in phase.shares.items():
+        assert found.count(name) / 100_000 == pytest.approx(share, abs=0.0064)
+
+
+def test_a_changed_switch_moves_a_tenth_of_its_own_units_and_leaves_the_other_switch_alone() -> None:
+    first = advance(None, factorial())
+    assert first is not None
+    assert advance(first, factorial()) is None
+    later = factorial(switches={"routing": 0.6, "candidate": 0.2})
+    second = advance(first, later)
+    assert second is not None
+    assert (second.number, second.why) == (2, "shares")
+    units = [f"user-{n}" for n in range(5_000)]
+    pairs = [(str(assigned(factorial(), first, u).arm), str(assigned(later, second, u).arm)) for u in units]
+    moves = [pair for pair in pairs if pair[0] != pair[1]]
+    assert len(moves) / 5_000 == pytest.approx(0.1, abs=0.02)
+    assert {("candidate" in a, "candidate" in b) for a, b in moves} == {(False, False), (True, True)}
+    assert not [pair for pair in moves if "routing" in pair[0]]
+
+
+def test_an_experiment_that_becomes_a_factorial_or_ceases_to_be_one_begins_anew() -> None:
+    plain = advance(None, made(id="f"))
+    assert plain is not None
+    crossed = advance(plain, factorial())
+    assert crossed is not None
+    assert (crossed.arms, list(crossed.switches)) == ({}, ["routing", "candidate"])
+    back = advance(crossed, made(id="f"))
+    assert back is not None
+    assert (back.arms, back.switches) == (plain.arms, {})
+
+
+def test_each_switch_has_its_own_bucket() -> None:
+    found = buckets(factorial(), "ann")
+    assert found == {"routing": bucket("f:routing", "ann"), "candidate": bucket("f:candidate", "ann")}

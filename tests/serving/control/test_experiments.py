@@ -134,7 +134,7 @@ def test_the_example_of_the_documentation_applies_with_and_without_its_optional_
     assert admin.put("/experiments/student-half", json=plain).json()["warnings"] == []
     optional = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
     whole = yaml.safe_load("\n".join([*text.splitlines(), *optional]))
-    assert set(whole) == set(Experiment.model_fields) - {"secondary"}
+    assert set(whole) == set(Experiment.model_fields) - {"secondary", "switches"}
     answer = admin.put("/experiments/student-half", json=whole)
     assert answer.status_code == 200, answer.text
 

@@ -256,3 +256,27 @@ def test_a_user_who_had_to_be_derived_is_served_and_left_out() -> None:
     assert (found.unit_derived, found.taken[0].counted) == (True, False)
     session = route(doc(experiments=(trial(unit="session"),)), ask(user=None, session_derived=True))
     assert (session.unit_derived, session.taken[0].counted) == (True, True)
+
+
+def test_the_cells_of_a_factorial_answer_as_their_switches_say() -> None:
+    experiment = Experiment.model_validate({"id": "f", "switches": {"routing": 0.5, "candidate": 0.5}})
+    document = doc(candidate="v2", candidate_share=1.0, candidate_step=0, experiments=(experiment,))
+    wanted = {
+        "none": ("teacher", "t1"), "candidate": ("teacher", "t1"), "routing": ("student", "v1"),
+        "routing+candidate": ("student", "v2"),
+    }  # fmt: skip
+    seen = set()
+    for n in range(200):
+        found = route(document, ask(user=str(n)))
+        (part,) = found.taken
+        assert where(found) == wanted[part.arm]
+        assert (found.experiment, found.rollout, found.fell_back) == ("f", None, False)
+        seen.add(part.arm)
+    assert seen == set(wanted)
+
+
+def test_without_a_candidate_its_switch_means_the_stable_student() -> None:
+    experiment = Experiment.model_validate({"id": "f", "switches": {"candidate": 0.5}})
+    found = [route(doc(experiments=(experiment,)), ask(user=str(n))) for n in range(50)]
+    assert {where(one) for one in found} == {("student", "v1")}
+    assert {one.taken[0].arm for one in found} == {"none", "candidate"}

@@ -1,0 +1,59 @@
+"""Switches and the cells that they make."""
+
+from __future__ import annotations
+
+import pytest
+
+from ab.experiment import Experiment
+from ab.switches import cells, members, seed_of, serves
+
+
+def test_the_cells_are_all_crossings_with_the_product_of_their_shares() -> None:
+    found = cells({"routing": 0.5, "candidate": 0.2})
+    assert found == pytest.approx({"none": 0.4, "candidate": 0.1, "routing": 0.4, "routing+candidate": 0.1})
+    assert next(iter(found)) == "none"
+    assert [members(name) for name in found] == [
+        frozenset(), frozenset({"candidate"}), frozenset({"routing"}), frozenset({"routing", "candidate"}),
+    ]  # fmt: skip
+    assert len(cells({str(n): 0.5 for n in range(6)})) == 64
+
+
+def test_who_answers_follows_the_switches_that_there_are() -> None:
+    both = ("routing", "candidate")
+    assert [serves(cell, both) for cell in ("none", "candidate", "routing", "routing+candidate")] == [
+        "teacher", "teacher", "stable", "candidate",
+    ]  # fmt: skip
+    assert [serves(cell, ("routing",)) for cell in ("none", "routing")] == ["teacher", "student"]
+    assert [serves(cell, ("candidate",)) for cell in ("none", "candidate")] == ["stable", "candidate"]
+
+
+def test_each_switch_has_a_seed_of_its_own() -> None:
+    assert seed_of("e", "routing") != seed_of("e", "candidate")
+
+
+def test_switches_stand_in_the_place_of_arms() -> None:
+    made = Experiment.model_validate({"id": "e", "switches": {"routing": 0.5, "candidate": 0.5}})
+    assert made.serves == {
+        "none": "teacher", "candidate": "teacher", "routing": "stable", "routing+candidate": "candidate",
+    }  # fmt: skip
+    assert made.shares == dict.fromkeys(made.serves, 0.25)
+    assert Experiment.model_validate(made.model_dump(mode="json", exclude_none=True)) == made
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"switches": {"routing": 0.5}, "arms": {"teacher": 1.0}}, "leave `arms` out"),
+        ({"switches": {"routing": 1.0}}, "between 0 and 1"),
+        ({"switches": {"guard": 0.5}}, "routing"),
+        ({"switches": {"routing": 0.5}, "layer": "observe"}, "layer `arm`"),
+        (
+            {"switches": {"routing": 0.5}, "ramp": [{"hours": 1, "arms": {"none": 0.5, "routing": 0.5}}]},
+            "switches have no ramp",
+        ),
+        ({"switches": {}}, "arms"),
+    ],
+)
+def test_a_wrong_factorial_is_refused_with_why(given: dict[str, object], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Experiment.model_validate({"id": "e", **given})
