@@ -181,7 +181,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._measure(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._measure(len(name) + len(value))
+        self._measure(len(name) + len(value) + 4)
         if self._state is not HEAD:
             return  # a trailer: what it says came too late to be acted on
         name = name.lower()

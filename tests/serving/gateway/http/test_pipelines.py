@@ -39,6 +39,7 @@ def test_a_head_is_counted_over_all_its_pieces(serve: Serve, teacher: Engine) ->
         got, end = talk(gateway.port, [begun, *endless], until=None)
         assert end in ("eof", "reset")
         assert got.count(OK) <= 1
+        assert b"408" not in got  # at once, not when its time is over
 
 
 @pytest.fixture
