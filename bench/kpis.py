@@ -121,9 +121,10 @@ def _apply(client: Client, events: list[list[list[Any]]], batch: int) -> float:
     told = settings(KEYS, KpisConfig())
     before = _cpu(client)
     for at in range(0, len(events), batch):
+        after = str(at - batch) if at else ""
         rows = [[str(at), "", 0, commands] for commands in events[at : at + batch]]
         applied, faulty, why = script(
-            ["lease", KEYS.cursors, "applied", KEYS.counters], ["owner", "t:0", json.dumps(rows), told]
+            ["lease", KEYS.cursors, "applied", KEYS.counters], ["owner", "t:0", json.dumps([after, rows]), told]
         )
         if faulty or applied != len(rows):
             raise RuntimeError(f"an event could not be applied: {why}")

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 3.0
 BATCH = 64
+MOVED = -3
+"""What effects.lua answers where the batch does not begin at the stored position."""
 LOOK_SECONDS = 30.0
 """How often it is looked for partitions beyond the configured ones."""
 Effects = Callable[[str, Received], list[list[Any]]]
@@ -200,15 +202,19 @@ class Consumer:
         if not batch:
             return 0
         events = events[: len(batch)]
-        applied, faulty, why = self._store(topic, part, batch)
+        applied, faulty, why = self._store(topic, part, after, batch)
         if faulty:
             events = events[:faulty]
+            after = events[-2].position if faulty > 1 else after
             log.error("an event of %s:%d goes to the dead letters: %s", topic, part, why)
             instead = self._bury(topic, events[-1], why)
-            skipped, again, why = self._store(topic, part, [(events[-1], instead)])
+            skipped, again, why = self._store(topic, part, after, [(events[-1], instead)])
             if again:
                 raise UnderstudyError(f"Redis cannot count a dead letter: {why}; look at the keys named there")
             applied = skipped if skipped < 0 else applied + skipped
+        if applied == MOVED:
+            log.warning("%s:%d is read again from where Redis, which went back, says that it got", topic, part)
+            return 0
         if applied < 0:
             self._lost(topic, part)
             return 0
@@ -230,11 +236,13 @@ class Consumer:
             self._waiting.discard((topic, part))
         return batch
 
-    def _store(self, topic: str, part: int, batch: list[tuple[Received, list[list[Any]]]]) -> tuple[int, int, str]:
-        """Effects, numbers and position in one call; what effects.lua answers."""
+    def _store(
+        self, topic: str, part: int, after: str, batch: list[tuple[Received, list[list[Any]]]]
+    ) -> tuple[int, int, str]:
+        """Effects, numbers and position of what was read after `after` in one call; what effects.lua answers."""
         events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
         keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part), self._keys.counters]
-        told = json.dumps(events, ensure_ascii=False)
+        told = json.dumps([after, events], ensure_ascii=False)
         arguments = [self._owned[topic, part], f"{topic}:{part}", told, self._settings]
         with redis_errors():
             applied, faulty, why = self._apply(keys, arguments)

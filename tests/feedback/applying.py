@@ -34,11 +34,11 @@ class Applier:
 
     def commands(self, batch: Sequence[list[list[Any]]]) -> tuple[int, int, str]:
         """The answer of one call that applies the commands of several events."""
-        rows = []
+        rows, after = [], (self.client.hget(KEYS.cursors, FIELD) or b"").decode()
         for commands in batch:
             self._number += 1
             rows.append([f"{self._number}-0", self._spool, self._number, commands])
-        arguments = ["owner", FIELD, json.dumps(rows), settings(KEYS, self.config)]
+        arguments = ["owner", FIELD, json.dumps([after, rows]), settings(KEYS, self.config)]
         applied, faulty, why = self._script([LEASE, KEYS.cursors, APPLIED, KEYS.counters], arguments)
         return int(applied), int(faulty), why.decode()
 

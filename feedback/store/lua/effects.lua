@@ -1,11 +1,15 @@
 -- Apply the effects of consumed events, each number of a spool once, and store how far they go.
 -- Follows staging, rows and targets.
 -- KEYS: lease, cursors (hash), applied (hash: spool -> highest number), counters (hash; `bus.lost`: numbers left out)
--- ARGV: owner, cursor field, JSON [[position, spool, number, [[command, ...], ...]], ...], JSON settings
+-- ARGV: owner, cursor field, JSON [position after which the batch was read, [[position, spool, number, [[command, ...],
+-- ...]], ...]], JSON settings
 -- A command is a verb, or one of the Redis commands that staging knows. Returns {events applied, place in the batch of
 -- the event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed;
--- {-2, 0, rows to be read from files first}: nothing changed either (ARGV[5] and so on, see rows).
+-- {-2, 0, rows to be read from files first}: nothing changed either (ARGV[5] and so on, see rows); {-3}: nothing, since
+-- the batch does not begin at the cursor: a Redis that crashed meanwhile forgot its last moments.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1, 0, '' } end
+local after, batch = unpack(cjson.decode(ARGV[3]))
+if (redis.call('HGET', KEYS[2], ARGV[2]) or '') ~= after then return { -3, 0, '' } end
 
 -- push a shadow job unless the queue is full: jobs zset, payloads hash, counters, id, payload, score, bound
 local waiting, before
@@ -20,9 +24,9 @@ function verbs.push(jobs, payloads, counters, id, payload, score, bound)
   waiting = waiting + 1
 end
 
-local reached = hget(KEYS[2], ARGV[2]) or ''
+local reached = after
 local applied, faulty, fault = 0, 0, ''
-for place, entry in ipairs(cjson.decode(ARGV[3])) do
+for place, entry in ipairs(batch) do
   local position, spool, n = entry[1], entry[2], entry[3]
   local highest = number(KEYS[3], spool)
   if n == 0 or n > highest then

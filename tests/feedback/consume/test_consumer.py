@@ -22,6 +22,8 @@ from tests.feedback.child import event, expect_each_once, make_consumer
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
+CONSUMED_STATE = ("seen", RedisKeys().cursors, RedisKeys().applied(KPIS, 0), RedisKeys().counters)
+"""What tells how far a partition was consumed, and what came of it."""
 
 
 def test_an_owner_that_lost_its_lease_changes_nothing(redis_url: str, tmp_path: Path) -> None:
@@ -127,8 +129,37 @@ def test_an_event_that_comes_again_is_applied_once(redis_url: str) -> None:
     consumer = make_consumer(redis_url)
     consumer._lease()
     again = [(Received(str(n), "spool", n, "s", b"{}"), [["HINCRBY", "again", f"event {n}", 1]]) for n in range(1, 4)]
-    assert consumer._store(KPIS, 0, again)[0] == 3
-    assert consumer._store(KPIS, 0, again)[0] == 0
+    assert consumer._store(KPIS, 0, "", again)[0] == 3
+    assert consumer._store(KPIS, 0, "3", again)[0] == 0
     counts = redis.Redis.from_url(redis_url).hgetall("again")
     assert set(counts.values()) == {b"1"}
     assert len(counts) == 3
+
+
+def test_a_batch_that_was_read_before_redis_went_back_is_read_again_from_where_redis_is(redis_url: str) -> None:
+    """Its log was cut by a crash between the reading of the position and the effects; the bus went back nowhere."""
+    bus = open_bus(BusConfig(url=redis_url, partitions=2), RedisConfig())
+    whole = [Numbered(n, "会话", event(n).model_dump_json().encode()) for n in range(1, 101)]
+    bus.publish(KPIS, 0, "spool", whole)
+    client = redis.Redis.from_url(redis_url)
+    consumer = make_consumer(redis_url)
+    consumer._bus.forget = lambda *_: None  # type: ignore[method-assign]  # a bus of its own, which keeps its events
+    known = [client.dump(name) for name in CONSUMED_STATE]
+    assert consumer.step() == 64
+    reckon = consumer._effects
+
+    def gone_back(topic: str, received: Received) -> list[list[object]]:
+        if received.number == 65:
+            client.delete(*CONSUMED_STATE)
+            for name, value in zip(CONSUMED_STATE, known, strict=True):
+                if value is not None:
+                    client.restore(name, 0, value)
+        return reckon(topic, received)
+
+    consumer._effects = gone_back
+    assert consumer.step() == 0
+    assert client.hget(RedisKeys().cursors, f"{KPIS}:0") is None
+    consumer._effects = reckon
+    assert consumer.step() + consumer.step() == 100
+    assert client.hlen("seen") == 100
+    assert client.hget(RedisKeys().counters, "bus.lost") is None
