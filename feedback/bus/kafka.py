@@ -26,6 +26,7 @@ from kafka.errors import (
 from feedback.bus.config import KafkaConfig
 from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors, servers_of
 from feedback.bus.kafka_tail import LogEnds, highest_of
+from feedback.bus.kafka_writes import WriteStarts
 from feedback.bus.protocol import Held, Numbered, Place, Published, Received
 
 ACKNOWLEDGE_SECONDS = 10.0
@@ -54,6 +55,7 @@ class KafkaBus:
         self._consumer: KafkaConsumer | None = None
         self._buffers: dict[TopicPartition, deque[Received]] = {}
         self._next: dict[TopicPartition, str] = {}
+        self._starts: dict[TopicPartition, WriteStarts] = {}
         self._vain: dict[TopicPartition, tuple[float, float]] = {}
 
     def publish(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
@@ -107,6 +109,7 @@ class KafkaBus:
 
     def _send(self, topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> None:
         producer = self._writer()
+        began = str(batch[0].number).encode()
         try:
             futures = [
                 producer.send(
@@ -114,7 +117,7 @@ class KafkaBus:
                     partition=partition,
                     key=event.key.encode(),
                     value=event.value,
-                    headers=[("s", spool.encode()), ("n", str(event.number).encode())],
+                    headers=[("s", spool.encode()), ("n", str(event.number).encode()), ("f", began)],
                 )
                 for event in batch
             ]
@@ -224,6 +227,7 @@ class KafkaBus:
         self._buffers[place].clear()
         self._vain.pop(place, None)
         self._next[place] = after
+        self._starts[place] = WriteStarts(int(after) + 1 if after else 0)
         if after:
             self._consumer.seek(place, int(after) + 1)
         else:
@@ -242,7 +246,8 @@ class KafkaBus:
                 spool = head.get("s", b"").decode()
                 key = (record.key or b"").decode("utf-8", "replace")
                 at = (record.timestamp or 0) / 1000
-                received = Received(str(record.offset), spool, number, record.value or b"", key, at)
+                first = self._starts[place].first(record.offset, spool, number, int(head.get("f", b"0")))
+                received = Received(str(record.offset), spool, number, record.value or b"", key, at, first)
                 self._buffers[place].append(received)
 
     def _drop_writer(self) -> None:

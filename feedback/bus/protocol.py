@@ -68,6 +68,9 @@ class Received:
     """Session of the event; empty where who sent it gave none."""
     at: float = 0.0
     """Seconds since the epoch when the bus took it, by its own clock."""
+    first: int = 0
+    """The number with which the write began that it came by. Where numbers from there on were not read, that write
+    failed and comes again whole; numbers missing before it are gone for good. 0: so are all that are missing."""
 
 
 class Bus(Protocol):

@@ -240,7 +240,7 @@ class Consumer:
         self, topic: str, part: int, after: str, batch: list[tuple[Received, list[list[Any]]]]
     ) -> tuple[int, int, str]:
         """Effects, numbers and position of what was read after `after` in one call; what effects.lua answers."""
-        events = [[event.position, event.spool, event.number, commands] for event, commands in batch]
+        events = [[event.position, event.spool, event.number, commands, event.first] for event, commands in batch]
         keys = [self._keys.lease(topic, part), self._keys.cursors, self._keys.applied(topic, part), self._keys.counters]
         told = json.dumps([after, events], ensure_ascii=False)
         arguments = [self._owned[topic, part], f"{topic}:{part}", told, self._settings]

@@ -2,7 +2,7 @@
 -- Follows staging, rows and targets.
 -- KEYS: lease, cursors (hash), applied (hash: spool -> highest number), counters (hash; `bus.lost`: numbers left out)
 -- ARGV: owner, cursor field, JSON [position after which the batch was read, [[position, spool, number, [[command, ...],
--- ...]], ...]], JSON settings
+-- ...], number with which its write began], ...]], JSON settings
 -- A command is a verb, or one of the Redis commands that staging knows. Returns {events applied, place in the batch of
 -- the event that cannot be applied (0: none), why}; {-1} when the lease is not the owner's any more: nothing changed;
 -- {-2, 0, rows to be read from files first}: nothing changed either (ARGV[5] and so on, see rows); {-3}: nothing, since
@@ -29,7 +29,8 @@ local applied, faulty, fault = 0, 0, ''
 for place, entry in ipairs(batch) do
   local position, spool, n = entry[1], entry[2], entry[3]
   local highest = number(KEYS[3], spool)
-  if n == 0 or n > highest then
+  local torn = n > highest + 1 and (entry[5] or 0) > 0 and entry[5] < n  -- its write comes again whole
+  if n == 0 or n > highest and not torn then
     before = waiting
     local ok, why = try(entry[4])
     if not ok then

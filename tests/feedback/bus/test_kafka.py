@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from kafka.errors import KafkaTimeoutError
 
 from feedback.bus.config import BusConfig
 from feedback.bus.kafka import KafkaBus
@@ -65,4 +68,35 @@ def test_events_that_came_while_a_partition_was_not_read_are_no_stall(
     bus.publish(topic, 0, "s", events(2, 2))
     assert bus.lag(topic, 0, got[-1]) == 1
     assert bus._consumer is before
+    bus.close()
+
+
+@pytest.mark.kafka
+def test_events_of_a_write_say_with_which_number_it_began(kafka_servers: str) -> None:
+    """So that of one whose beginning failed the end is known for what it is."""
+    topic = f"{EXCHANGES}.{random_id()[:8]}"
+    bus = KafkaBus(kafka_servers, 1)
+    assert bus.publish(topic, 0, "s", events(1, 3)).highest == 3
+    writer = bus._writer()
+    send = writer.send
+
+    class Late:
+        def get(self, timeout: float) -> None:
+            raise KafkaTimeoutError("the broker was not heard")
+
+    def failing(*given: Any, headers: list[tuple[str, bytes]], **more: Any) -> Any:
+        return Late() if int(dict(headers)["n"]) < 6 else send(*given, headers=headers, **more)
+
+    writer.send = failing
+    with pytest.raises(Unavailable):
+        bus.publish(topic, 0, "s", events(4, 7))
+    assert bus.publish(topic, 0, "s", events(4, 7)).highest == 7
+    read: list[tuple[int, int]] = []
+
+    def all_read() -> bool:
+        read[:] = [(event.number, event.first) for event in bus.read(topic, 0, "", 99)]
+        return len(read) == 9
+
+    eventually(all_read, 30)
+    assert read == [(1, 1), (2, 1), (3, 1), (6, 4), (7, 4), (4, 4), (5, 4), (6, 4), (7, 4)]
     bus.close()

@@ -163,3 +163,22 @@ def test_a_batch_that_was_read_before_redis_went_back_is_read_again_from_where_r
     assert consumer.step() + consumer.step() == 100
     assert client.hlen("seen") == 100
     assert client.hget(RedisKeys().counters, "bus.lost") is None
+
+
+def test_the_end_of_a_write_whose_beginning_failed_waits_for_the_whole(redis_url: str) -> None:
+    consumer = make_consumer(redis_url)
+    consumer._lease()
+
+    def read(numbers: range, first: int, at: int) -> list[tuple[Received, list[list[object]]]]:
+        return [
+            (Received(str(at + place), "spool", n, b"", first=first), [["RPUSH", "applied", n]])
+            for place, n in enumerate(numbers)
+        ]
+
+    assert consumer._store(KPIS, 0, "", read(range(1, 11), 1, 1))[0] == 10
+    assert consumer._store(KPIS, 0, "10", read(range(15, 21), 11, 11))[0] == 0  # 11 to 14 did not arrive
+    assert consumer._store(KPIS, 0, "16", read(range(11, 21), 11, 17))[0] == 10
+    assert consumer._store(KPIS, 0, "26", read(range(25, 31), 25, 27))[0] == 6  # 21 to 24 are gone for good
+    client = redis.Redis.from_url(redis_url)
+    assert [int(n) for n in client.lrange("applied", 0, -1)] == [*range(1, 21), *range(25, 31)]
+    assert client.hget(RedisKeys().counters, "bus.lost") == b"4"
