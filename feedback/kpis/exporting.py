@@ -45,13 +45,16 @@ def experiment_rows(
 
 
 def _phases(found: Mapping[str, RowPart], groups: _Groups) -> Iterator[tuple[tuple[int, str], RowPart]]:
-    """What the parts of a unit add up to in each phase and arm."""
+    """What the parts of a unit add up to in each phase; of one that was in two arms of it up to the change."""
     merged: dict[tuple[int, str], RowPart] = {}
     for place, part in found.items():
         for key in groups.of(place):
+            counted = part.counted(groups.name(key))
+            if counted is None:
+                continue
             known = merged.get(key)
             cells = dict(known.cells) if known else {}
-            for cell, value in part.cells.items():
+            for cell, value in counted.items():
                 cells[cell] = cells.get(cell, 0.0) + value
             merged[key] = RowPart(min(part.first, known.first) if known else part.first, cells)
     return iter(sorted(merged.items()))
@@ -80,6 +83,11 @@ class _Groups:
         self._keys = keys
         self._experiment = experiment
         self._known: dict[str, list[tuple[int, str]]] = {}
+
+    def name(self, key: tuple[int, str]) -> str:
+        """Of the group of a phase's arm; see `rows.lua`."""
+        phase, arm = key
+        return f"experiment:{self._experiment}:{arm}:{phase}"
 
     def of(self, place: str) -> list[tuple[int, str]]:
         if place not in self._known:

@@ -120,9 +120,15 @@ class KpiStore:
 
     def returning(self, experiment: str) -> dict[int, int]:
         """Of each phase how many units an earlier or other phase of the experiment had, too."""
+        return self._by_phase(experiment, b"returning:")
+
+    def two_arms(self, experiment: str) -> dict[int, int]:
+        """Of each phase how many units came in a second arm, and count up to that moment, for the first alone."""
+        return self._by_phase(experiment, b"two_arms:")
+
+    def _by_phase(self, experiment: str, head: bytes) -> dict[int, int]:
         with redis_errors():
             counts = cast(dict[bytes, bytes], self._redis.hgetall(f"{self._keys.exposures}{experiment}"))
-        head = b"returning:"
         return {int(name.removeprefix(head)): int(n) for name, n in counts.items() if name.startswith(head)}
 
     def counters(self) -> dict[str, int]:

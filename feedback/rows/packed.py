@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,12 +13,17 @@ import msgspec
 class RowPart:
     """What was counted of a user at one place since `first` (seconds since the epoch).
 
-    `out`: groups that it does not count for, since the user has another arm of that phase already.
+    `kept`: of a user that has been in two arms of a phase, by group what still counts there: the cells up to the
+    change, or None, where the place gave it the other arm.
     """
 
     first: float
     cells: Mapping[str, float]
-    out: frozenset[str] = frozenset()
+    kept: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
+
+    def counted(self, group: str) -> Mapping[str, float] | None:
+        """What it counts for one of its place's groups; None: nothing, and the user is not one of the group."""
+        return self.kept.get(group, self.cells)
 
 
 def parts(text: bytes) -> dict[str, RowPart]:
@@ -29,9 +34,12 @@ def parts(text: bytes) -> dict[str, RowPart]:
     """
     found: dict[str, RowPart] = {}
     for place, part in _read(text)[0].items():
-        first, cells, *out = part
+        first, cells, *kept = part
         # An empty table of Lua is packed as an array.
-        found[str(place)] = RowPart(float(first), dict(cells or {}), frozenset(dict(out[0]) if out and out[0] else ()))
+        still = {
+            group: None if said is False else dict(said or {}) for group, said in dict(kept[0] if kept else {}).items()
+        }
+        found[str(place)] = RowPart(float(first), dict(cells or {}), still)
     return found
 
 

@@ -110,7 +110,8 @@ class RedisKeys:
 
     @property
     def exposures(self) -> str:
-        """Prefix of distinct units by experiment: + id; hash: arm -> units, `returning:<phase>` -> units."""
+        """Prefix of distinct units by experiment: + id; hash: arm -> units, `returning:<phase>`
+        and `two_arms:<phase>` -> units."""
         return f"{self.prefix}kpi:exposed:"
 
     @property

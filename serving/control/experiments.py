@@ -136,7 +136,7 @@ class Experiments:
         plan, state = self._find(name)
         try:
             counted, returning = self._sources.arms(name), self._sources.returning(name)
-            pairs = self._sources.paired(name)
+            pairs, divided = self._sources.paired(name), sum(self._sources.two_arms(name).values())
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
         deployment = self._conductor.deployment
@@ -147,7 +147,7 @@ class Experiments:
         live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
         found = results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
-        return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs))})
+        return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs)), "two_arms": divided})
 
     def rows(self, name: str, noted: Noted) -> Iterator[str]:
         """Its units' rows as lines of JSON: the columns, a line for each unit and phase, and how many there were.

@@ -130,6 +130,11 @@ class Sources:
         self._need()
         return self._kpis.returning(experiment)
 
+    def two_arms(self, experiment: str) -> dict[int, int]:
+        """Of each phase of an experiment the units that came in a second arm."""
+        self._need()
+        return self._kpis.two_arms(experiment)
+
     def rows(self, experiment: str) -> Iterator[dict[str, Any]]:
         """Every unit of an experiment and phase; see `feedback.kpis.exporting`.
 

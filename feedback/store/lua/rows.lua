@@ -1,7 +1,8 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
 -- Follows staging. A row holds, for each place (arm, version, phases of experiments each with the
 -- unit's arm, side of a canary or pairs of an experiment) where its unit was served or exposed, when that was first and what was counted
--- (`cells`); a group (an arm, a version, an arm of an experiment's phase) holds over its units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
+-- (`cells`), and by group, where the unit has been in two arms of a phase, what of that still counts for it (`kept`: the
+-- cells up to the change, or false); a group (an arm, a version, an arm of an experiment's phase) holds over its units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
 -- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
 -- its former part out of these and puts the new one in.
 local S = cjson.decode(ARGV[4] or '{}')
@@ -20,7 +21,7 @@ local function groups_of(id)
     if type(phases) ~= 'table' then -- an older release's: experiment, phase, arm assigned, perhaps a canary's side
       phases, side = p[3] ~= '' and { { p[3], p[4], p[5] } } or {}, p[6] or ''
     end
-    local values, rows = {}, {}
+    local values, rows, keys = {}, {}, {}
     if arm ~= '' then
       values[1] = 'arm:' .. arm
       if version ~= '' then values[2] = 'version:' .. version end
@@ -29,9 +30,10 @@ local function groups_of(id)
     for _, one in ipairs(phases) do
       values[#values + 1] = 'experiment:' .. one[1] .. ':' .. one[3]
       rows[#rows + 1] = values[#values] .. ':' .. string.format('%d', one[2])
+      keys[#keys + 1] = rows[#rows]
     end
     if side ~= '' then rows[#rows + 1] = (side:sub(1, 7) == 'paired:' and '' or 'rollout:') .. side end
-    found = { values = values, rows = rows, arm = arm, version = version, phases = phases }
+    found = { values = values, rows = rows, keys = keys, arm = arm, version = version, phases = phases }
     places[id] = found
   end
   return found
@@ -77,12 +79,14 @@ end
 local function total(row, group)
   local first, cells
   for id, part in pairs(row) do
-    if within(tonumber(id), group) then
+    local counted = part[2]
+    if part[3] and part[3][group] ~= nil then counted = part[3][group] end
+    if counted and within(tonumber(id), group) then
       if not cells then
         first, cells = part[1], {}
       end
       first = math.min(first, part[1])
-      for cell, value in pairs(part[2]) do cells[cell] = (cells[cell] or 0) + value end
+      for cell, value in pairs(counted) do cells[cell] = (cells[cell] or 0) + value end
     end
   end
   return cells and { first, cells }
@@ -154,14 +158,50 @@ local function fold(row)
   add(S.counters, 'kpi_rows_folded', 1)
 end
 
--- count a unit where a place is its first of an experiment, of an arm there, or of a phase after others
-local function expose(row, id)
-  for _, new in ipairs(groups_of(id).phases) do
+-- In a phase the first arm of a unit stands. Where a place would give it another one, or it has had two already, the
+-- place counts for none, and what the others count for the phase stays what it is at this moment. Returns by the place's
+-- phases which they are, nil where none is.
+local function divide(row, id)
+  local kept
+  for n, new in ipairs(groups_of(id).phases) do
+    local same, divided, before = {}, false, false
+    for other, part in pairs(row) do
+      local place = groups_of(tonumber(other))
+      for m, old in ipairs(place.phases) do
+        if old[1] == new[1] and old[2] == new[2] then
+          same[#same + 1] = { part, place.keys[m] }
+          before = before or (part[3] and part[3][place.keys[m]] ~= nil)
+          divided = divided or before or old[3] ~= new[3]
+        end
+      end
+    end
+    if divided then
+      kept = kept or {}
+      kept[groups_of(id).keys[n]] = false
+      if not before then
+        for _, one in ipairs(same) do
+          local cells = {}
+          for cell, value in pairs(one[1][2]) do cells[cell] = value end
+          one[1][3] = one[1][3] or {}
+          one[1][3][one[2]] = cells
+        end
+        add(S.exposed .. new[1], 'two_arms:' .. string.format('%d', new[2]), 1)
+      end
+    end
+  end
+  return kept
+end
+
+-- count a unit where a place is its first of an experiment, of an arm there, or of a phase after others; `kept`: of the
+-- place's phases those for which it does not count
+local function expose(row, id, kept)
+  for n, new in ipairs(groups_of(id).phases) do
     local experiment, phase, arm = new[1], new[2], new[3]
     local known, here, again = false, false, false
-    for other in pairs(row) do
-      for _, old in ipairs(groups_of(tonumber(other)).phases) do
-        if old[1] == experiment then
+    for other, part in pairs(row) do
+      local place = groups_of(tonumber(other))
+      for m, old in ipairs(place.phases) do
+        if old[1] == experiment and not (part[3] and part[3][place.keys[m]] == false) then
           known = true
           here = here or old[3] == arm
           again = again or old[2] == phase
@@ -169,8 +209,9 @@ local function expose(row, id)
       end
     end
     local key = S.exposed .. experiment
-    if not here then add(key, arm, 1) end
-    if known and not again then add(key, 'returning:' .. string.format('%d', phase), 1) end
+    local counts = not (kept and kept[groups_of(id).keys[n]] == false)
+    if counts and not here then add(key, arm, 1) end
+    if counts and known and not again then add(key, 'returning:' .. string.format('%d', phase), 1) end
   end
 end
 
@@ -182,7 +223,7 @@ local function change_row(tenant, unit, id, first, delta)
   local key, place = S.rows .. tenant, tostring(id)
   local raw, held = row_of(tenant, unit)
   local row = raw and cmsgpack.unpack(raw) or {}
-  local part = row[place]
+  local part, kept = row[place], nil
   if not part then
     if not first then return false end
     if (not raw and number(S.bytes, 'rows') >= S.row_bytes) or (not raw and number(S.bytes, key) >= S.tenant_bytes) then
@@ -192,13 +233,14 @@ local function change_row(tenant, unit, id, first, delta)
     local parts = 0
     for _ in pairs(row) do parts = parts + 1 end
     if parts >= S.row_places then fold(row) end
-    expose(row, id)
+    kept = divide(row, id)
+    expose(row, id, kept)
   end
   first = first and math.max(now - S.late, math.min(first, now))
   local before = {}
   for _, group in ipairs(groups_of(id).rows) do before[group] = total(row, group) or false end
   if not part then
-    part = { first, {} }
+    part = { first, {}, kept }
     row[place] = part
   end
   part[1] = math.min(part[1], first or part[1])
@@ -206,7 +248,10 @@ local function change_row(tenant, unit, id, first, delta)
     local value = (part[2][cell] or 0) + by
     part[2][cell] = value ~= 0 and value or nil
   end
-  for group, old in pairs(before) do replace_total(group, old, total(row, group)) end
+  for group, old in pairs(before) do
+    local new = total(row, group)
+    if new then replace_total(group, old, new) end -- a group for which the unit does not count keeps nothing of it
+  end
   local text = cmsgpack.pack(row, math.floor(now / 60)) -- when it changed, so that those that do not may be spilled
   hset(key, unit, text)
   local bytes = #text - (held and #held or -ROW - #unit)

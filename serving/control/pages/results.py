@@ -81,6 +81,8 @@ def _units(value: ExperimentResultsReply) -> Iterator[str]:
     for arm, one in value.arms.items():
         fell = f", {one.fell_back:,} of them answered by another arm" if one.fell_back else ""
         yield f"        {arm} {one.units:,}{fell}"
+    if value.two_arms:
+        yield f"        units in two arms {value.two_arms:,}: each counts for its first, up to the change"
     ratio = value.sample_ratio
     verdict = "as asked for" if ratio.verdict == "fits" else "ALARM: not in the shares asked for"
     yield f"shares  {verdict} (p {ratio.p_sequential:.3g} at every look together, {ratio.p_fixed:.3g} at this one)"

@@ -179,6 +179,8 @@ class ExperimentResultsReply(ControlReply):
     arms: dict[str, ArmUnits]
     planned_units: int
     reached_units: int
+    two_arms: int = 0
+    """Units that came in a second arm of a phase: each counts for its first alone, up to that moment."""
     days: float | None
     """Since the first exposure."""
     max_days: float

@@ -62,3 +62,14 @@ def test_a_place_of_an_older_release_is_read(redis_url: str) -> None:
     applier.commands([[["pair", "default", "u", place, time.time(), {"requests": 1}]]])
     (row,) = rows(applier)
     assert (row["arm"], row["phase"], row["requests"]) == ("student", 3, 1)
+
+
+def test_a_unit_in_two_arms_of_a_phase_is_one_row_up_to_the_change(redis_url: str) -> None:
+    applier, at = Applier(redis_url), time.time() - 50
+    arms = {arm: (PhaseArm(experiment="e", phase=1, arm=arm),) for arm in ("student", "teacher")}
+    applier.events(
+        exchange(n, unit="ada", at=at + n, arm=arm, version=f"v{n}", experiments=arms[arm])
+        for n, arm in enumerate(("student", "teacher", "student"))
+    )
+    (row,) = rows(applier)
+    assert (row["arm"], row["requests"], row["t"]) == ("student", 1, at)

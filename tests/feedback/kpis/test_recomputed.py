@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +18,12 @@ import pytest
 
 from feedback.events import Exchange, Exposure, Kpi, PhaseArm
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.figures import figures
+from feedback.kpis.exporting import experiment_rows
+from feedback.kpis.figures import added, figures
+from feedback.kpis.ratios import ratios
 from feedback.kpis.trials import judged
 from feedback.store.connection import connect
-from tests.feedback.applying import APPLIED, Applier, effects_of, feedback
+from tests.feedback.applying import APPLIED, KEYS, Applier, effects_of, feedback
 from tests.feedback.factory import exchange
 from tests.waiting import eventually
 
@@ -35,10 +37,14 @@ KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rat
 
 @dataclass
 class Traffic:
-    """A day and a half of sessions that move between arms, versions and experiments, and what was said of them."""
+    """A day and a half of sessions that move between arms, versions and experiments, and what was said of them.
+
+    `keeps`: a unit has one arm in a phase; else any each time.
+    """
 
     chance: random.Random
     now: float
+    keeps: bool = True
     events: list[Exchange | Exposure | Kpi] = field(default_factory=list)
 
     def make(self, count: int) -> list[Exchange | Exposure | Kpi]:
@@ -68,7 +74,7 @@ class Traffic:
         more: dict[str, Any] = {}
         style = self.chance.random()
         if style < 0.2:
-            more = {"experiment": "exp", "assigned": self.chance.choice((arm, "student"))}
+            more = {"experiment": "exp", "assigned": self._arm(unit, 0)}
         elif style < 0.6:
             more = {"experiments": self._phases(unit, session, at)}
         status = 503 if self.chance.random() < 0.05 else 200
@@ -88,9 +94,9 @@ class Traffic:
         )
 
     def _phases(self, unit: str, session: str, at: float) -> tuple[PhaseArm, ...]:
-        """Of one or two layers; a unit keeps its arm within a phase. Most are said by events, some only by replies."""
+        """Of one or two layers. Most are said by events, some only by replies."""
         phase = self.chance.randrange(1, 4)
-        found = [PhaseArm(experiment="exp", phase=phase, arm=("teacher", "student")[(sum(unit.encode()) + phase) % 2])]
+        found = [PhaseArm(experiment="exp", phase=phase, arm=self._arm(unit, phase))]
         if self.chance.random() < 0.5:
             found.append(PhaseArm(experiment="aa", phase=1, arm=("left", "right")[sum(unit.encode()) // 2 % 2]))
         for one in found:
@@ -101,6 +107,10 @@ class Traffic:
                     experiment=one.experiment, phase=one.phase, arm=one.arm, bucket=0.1, epoch=1, fell_back=fell_back,
                 ))  # fmt: skip
         return tuple(found) if self.chance.random() < 0.9 else ()
+
+    def _arm(self, unit: str, phase: int) -> str:
+        number = sum(unit.encode()) if self.keeps else self.chance.randrange(2)
+        return ("teacher", "student")[(number + phase) % 2]
 
     def _said(self, target: str, at: float) -> None:
         kpi = self.chance.choice(KPIS)
@@ -207,6 +217,35 @@ def test_rows_and_sums_agree_however_often_a_worker_is_killed_at_any_moment(redi
     applier = Applier(redis_url)
     apply_again(applier, events, 64)
     expect_all(applier, events)
+
+
+def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_url: str) -> None:
+    """Whatever the order: a unit is in one arm of a phase, and its row says what the sums hold of it."""
+    events = Traffic(random.Random(12), time.time(), keeps=False).make(EVENTS)
+    applier = Applier(redis_url)
+    applier.events(events, batch=50)
+    known = {name: ratio for name, ratio in ratios(applier.config).items() if ratio.binary or ratio.below is None}
+    rows = list(experiment_rows(applier.client, KEYS, None, "exp", known, lambda _, unit: unit))
+    assert len(rows) == len({(row["unit"], row["phase"]) for row in rows})
+    met: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for group, units in rows_of(events).items():
+        if group.startswith("experiment:exp:"):
+            _, _, arm, number = group.split(":")
+            for unit in units:
+                met[unit, int(number)].add(arm)
+    divided = Counter(number for (_, number), of in met.items() if len(of) > 1)
+    assert applier.kpis.two_arms("exp") == divided
+    assert divided.total() > 50
+    arms = applier.kpis.arms("exp")
+    wanted: dict[tuple[int, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in rows:
+        of = wanted[row["phase"], row["arm"]]
+        of["users"] += 1
+        for cell, name in (("requests", "requests"), ("click.s", "click.yes"), ("sessions", "takeover.of")):
+            of[cell] += row.get(name, 0.0)
+    for (phase, arm), sums in wanted.items():
+        held = added(arms[phase][arm].values())
+        assert {cell: held[cell] for cell in sums} == sums
 
 
 def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch: int) -> None:

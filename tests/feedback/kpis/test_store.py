@@ -11,9 +11,9 @@ import pytest
 
 from feedback.events import Exposure, PhaseArm
 from feedback.kpis.effects import sums
-from feedback.kpis.figures import figures
+from feedback.kpis.figures import added, figures
 from feedback.store.keys import RedisKeys
-from tests.feedback.applying import Applier
+from tests.feedback.applying import Applier, feedback
 from tests.feedback.factory import exchange
 
 KEYS = RedisKeys()
@@ -106,3 +106,88 @@ def test_figures_say_nothing_of_what_nobody_sent(redis_url: str) -> None:
         "click_through_rate", "latency_volatility", "abnormal_termination_rate", "session_turns", "human_takeover_rate",
     }  # fmt: skip
     assert (found["session_turns"].value, found["session_turns"].users) == (1.0, 4)
+
+
+def divided(redis_url: str, *more: Any) -> tuple[Applier, dict[str, dict[str, float]]]:
+    """Ada, student, comes as teacher in the middle of the phase; bob stays. Also the sums by arm of phase 1."""
+    applier = Applier(redis_url)
+    student, teacher = ((PhaseArm(experiment="exp", phase=1, arm=arm),) for arm in ("student", "teacher"))
+    at = time.time() - 500
+    applier.events([
+        exchange(1, unit="ada", session="a", at=at, arm="student", experiments=student),
+        feedback(1, 1.0, "resp-1", kpi="click", at=at),
+        exchange(2, unit="bob", session="b", at=at, arm="teacher", experiments=teacher),
+        exposure("ada", arm="teacher"),
+        exchange(3, unit="ada", session="a", at=at + 9, arm="teacher", experiments=teacher),
+        feedback(3, 1.0, "resp-3", kpi="click", at=at + 9),
+        exchange(4, unit="ada", session="a", at=at + 20, arm="student", experiments=student),
+        feedback(4, 1.0, "resp-4", kpi="click", at=at + 20),
+        exchange(5, unit="ada", session="a", at=at + 30, arm="student", version="v9", experiments=student),
+        *more,
+    ])  # fmt: skip
+    return applier, {arm: added(hours.values()) for arm, hours in applier.kpis.arms("exp")[1].items()}
+
+
+def test_a_unit_in_two_arms_of_a_phase_counts_for_the_first_up_to_the_change_and_is_counted(redis_url: str) -> None:
+    applier, arms = divided(redis_url, exchange(6, unit="bob", session="b", arm="teacher", at=time.time() - 400))
+    assert applier.kpis.two_arms("exp") == {1: 1}
+    assert applier.kpis.returning("exp") == {}
+    assert (arms["student"]["users"], arms["teacher"]["users"]) == (1, 1)
+    assert (arms["student"]["requests"], arms["student"]["click.n"]) == (1, 1), "what came later counts for neither"
+    assert (arms["teacher"]["requests"], arms["teacher"].get("click.n", 0)) == (1, 0)
+    assert applier.kpis.exposures("exp") == {arm: {"exposures": 1, "units": 1} for arm in ("student", "teacher")}
+    [(_, teacher)] = applier.kpis.cohorts("arm")["teacher"].items()
+    assert (teacher["users"], teacher["requests"]) == (2, 3), "outside the experiment all of it counts"
+
+
+def test_a_unit_in_two_arms_of_one_phase_counts_wholly_in_the_next(redis_url: str) -> None:
+    applier, _ = divided(redis_url, exposure("ada", 2, "teacher"))
+    assert {arm: added(hours.values())["users"] for arm, hours in applier.kpis.arms("exp")[2].items()} == {"teacher": 1}
+    assert applier.kpis.two_arms("exp") == {1: 1}
+    assert applier.kpis.returning("exp") == {2: 1}
+    assert applier.kpis.exposures("exp")["teacher"]["units"] == 2
+
+
+def test_clocks_that_jump_an_hour_do_not_say_which_arm_was_first(redis_url: str) -> None:
+    """Of two gateways one is an hour behind, one ahead: the order of arrival holds, and no exposure lies ahead."""
+    applier, now = Applier(redis_url), time.time()
+    applier.events([
+        exposure("ada", at=now), exposure("ada", arm="teacher", at=now - 3600),
+        exposure("bob", arm="teacher", at=now + 3600), exposure("bob", arm="teacher", at=now - 3600),
+    ])  # fmt: skip
+    arms = applier.kpis.arms("exp")[1]
+    assert {arm: added(hours.values())["users"] for arm, hours in arms.items()} == {"student": 1, "teacher": 1}
+    assert applier.kpis.two_arms("exp") == {1: 1}
+    hours = [hour for of in arms.values() for hour, sums in of.items() if sums["users"]]
+    assert max(hours) <= int(time.time() // 3600)
+    assert min(hours) == int((now - 3600) // 3600), "the earlier moment of the same arm stands"
+
+
+def test_gateways_that_see_a_change_at_different_times_count_each_unit_in_the_phase_of_its_epoch(
+    redis_url: str,
+) -> None:
+    """Phase 2 gives ada another arm; a gateway that is behind still says phase 1, before and after."""
+    applier = Applier(redis_url)
+    applier.events([
+        exposure("ada"), exposure("ada", 2, "teacher", epoch=4),
+        exposure("ada"), exposure("ada", 2, "teacher", epoch=4),
+    ])  # fmt: skip
+    users = {n: {arm: added(hours.values())["users"] for arm, hours in arms.items()}
+             for n, arms in applier.kpis.arms("exp").items()}  # fmt: skip
+    assert users == {1: {"student": 1}, 2: {"teacher": 1}}
+    assert (applier.kpis.two_arms("exp"), applier.kpis.returning("exp")) == ({}, {2: 1})
+
+
+def test_sums_of_two_workers_add(redis_url: str) -> None:
+    """Each worker has half of the users; together they say what one alone says of all."""
+
+    def said(users: range) -> list[Any]:
+        return [one for n in users for one in (exposure(f"u{n}", arm=("teacher", "student")[n % 2]),
+                                               exchange(n, unit=f"u{n}", session=f"s{n}"))]  # fmt: skip
+
+    first, second = Applier(redis_url, spool="one"), Applier(redis_url, spool="two")
+    first.events(said(range(20)))
+    second.client.hdel(KEYS.cursors, "t:0")  # of another partition
+    second.events(said(range(20, 60)))
+    assert first.kpis.exposures("exp") == {arm: {"exposures": 30, "units": 30} for arm in ("student", "teacher")}
+    assert sum(hours["users"] for hours in first.kpis.cohorts("arm")["teacher"].values()) == 60

@@ -11,7 +11,8 @@ from feedback.rows.packed import RowPart, changed, parts
 from tests.feedback.applying import Applier
 from tests.feedback.factory import exchange
 
-PACK = "return cmsgpack.pack({ ['1'] = { 5, {} }, ['12'] = { 7.25, { ['click.s'] = 2 }, { g = true } } }%s)"
+KEPT = "{ g = false, h = {}, i = { x = 1 } }"
+PACK = f"return cmsgpack.pack({{ ['1'] = {{ 5, {{}} }}, ['12'] = {{ 7.25, {{ ['click.s'] = 2 }}, {KEPT} }} }}%s)"
 
 
 @pytest.mark.parametrize(("more", "minute"), [("", 0), (", 29000000", 29_000_000)])
@@ -19,7 +20,12 @@ def test_parts_and_minute_of_a_row_of_this_release_and_of_the_one_before(
     redis_url: str, more: str, minute: int
 ) -> None:
     text = redis.Redis.from_url(redis_url).eval(PACK % more, 0)
-    assert parts(text) == {"1": RowPart(5.0, {}), "12": RowPart(7.25, {"click.s": 2}, frozenset({"g"}))}
+    assert parts(text) == {
+        "1": RowPart(5.0, {}),
+        "12": RowPart(7.25, {"click.s": 2}, {"g": None, "h": {}, "i": {"x": 1}}),
+    }
+    part = parts(text)["12"]
+    assert [part.counted(group) for group in "ghij"] == [None, {}, {"x": 1}, {"click.s": 2}]
     assert changed(text) == minute
 
 

@@ -275,3 +275,27 @@ def test_a_factorial_of_other_switches_is_refused_once_it_has_units(admin: TestC
     assert (answer.status_code, "`switches` would change" in answer.text) == (409, True)
     wrong = admin.put("/experiments/f", json={"id": "f", "switches": {"guard": 0.5}})
     assert (wrong.status_code, "switches" in wrong.text) == (422, True)
+
+
+def test_units_in_two_arms_are_shown_and_what_came_after_the_change_moves_nothing(
+    admin: TestClient, redis_url: str
+) -> None:
+    assert admin.put("/experiments/e", json={**SHIPS, "guardrails": []}).status_code == 200
+    applier = Applier(redis_url)
+    events = timed(1_200, 0.0, 1.2)
+    over = [
+        one.model_copy(update={"id": f"{one.id}-over", "arm": "student", "response_id": None,
+                               "experiments": (PhaseArm(experiment="e", phase=1, arm="student"),)})
+        for one in events if isinstance(one, Exchange) and one.arm == "teacher"
+    ]  # fmt: skip
+    looks = []
+    for part in (events, over[::2]):
+        applier.events(part)
+        looks.append(admin.get("/experiments/e/results").json())
+    before, after = looks
+    assert (before["two_arms"], after["two_arms"], after["reached_units"]) == (0, 600, 1_200)
+    for key in ("comparisons", "sample_ratio", "decision", "business"):
+        assert after[key] == before[key], key
+    pages = [results_page(ExperimentResultsReply.model_validate(one)) for one in looks]
+    told = "units in two arms 600: each counts for its first, up to the change"
+    assert [told in page for page in pages] == [False, True]
