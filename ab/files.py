@@ -72,9 +72,9 @@ def read_units(path: Path) -> Iterator[str]:
         raise UsageError(f"cannot read the units {path}: {error}") from None
 
 
-PART_BYTES = 16 << 20
+PART_BYTES = 4 << 20
 """Rows of about so many bytes are held in memory at a time."""
-PARTS = 256
+PARTS = 512
 PACKED = {".gz": 10, ".parquet": 20}
 """Times that a file of this kind grows when it is read, at most."""
 BATCH = 10_000

@@ -10,6 +10,7 @@ from typing import Any
 from ab.analysis.plans import ENOUGH_POWER, foreseen
 from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
+from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
@@ -35,6 +36,12 @@ class UnknownKpi(BadRequest):
     """A KPI that nobody counts."""
 
     status, code = 422, "unknown_kpi"
+
+
+class NoFigures(BadRequest):
+    """A KPI that is counted, though not by user: no result could come of it."""
+
+    status, code = 422, "no_figures"
 
 
 class Experiments:
@@ -63,6 +70,7 @@ class Experiments:
 
         Raises:
             UnknownKpi: it names one that nobody counts.
+            NoFigures: it asks of one that no user has by himself.
             Conflict: it would take units of another, pin a version that cannot be, or change what units are although
                 it has some.
             NotFound: it pins a version that there is not.
@@ -217,6 +225,11 @@ class Experiments:
             if kpi not in allowed:
                 names = ", ".join(allowed)
                 raise UnknownKpi(f"nobody counts the kpi {kpi!r}; use one of {names} (`kpis.declared` adds names)")
+        judged = [one.kpi for one in (wanted.primary, *wanted.secondary) if one is not None]
+        for kpi in (*judged, *(rail.kpi for rail in wanted.guardrails if not rail.of_tail)):
+            if kpi not in self._sources.ratios:
+                instead = f"; a guardrail on it takes `max_ratio`, such as {{kpi: {kpi}, max_ratio: 1.3}}"
+                raise NoFigures(f"no user has a {kpi} of his own to be judged by{instead if kpi in TAILS else ''}")
 
     def _check_split(self, wanted: Experiment) -> None:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,27 @@ def test_rows_that_do_not_fit_in_memory_give_the_same_answer(
     monkeypatch.setattr(files, "PART_BYTES", 10_000)
     analyse(given)
     assert _rounded(capsys.readouterr().out) == _rounded(whole)
+
+
+PEAK = """
+import sys
+from ab import commands, files
+files.PART_BYTES = 200_000
+commands.analyse(sys.argv[1:])
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)
+"""
+"""Prints the peak of its own memory in KiB; `ru_maxrss` would begin with that of the process that forked it."""
+
+
+def test_memory_does_not_depend_on_the_rows(tmp_path: Path) -> None:
+    """Ten times the units; held in memory those of this test would take 80 MB more."""
+    peaks = []
+    for units in (10_000, 100_000):
+        given = _experiment(tmp_path, _rows(units))
+        told = subprocess.run([sys.executable, "-c", PEAK, *given], capture_output=True, text=True, check=True)
+        assert sum(json.loads(told.stdout)["units"].values()) == units
+        peaks.append(1024 * int(told.stderr))
+    assert peaks[1] - peaks[0] < 20_000_000, peaks
 
 
 def _rounded(text: str) -> object:

@@ -42,6 +42,7 @@ def test_more_units_have_more_power_and_eighty_per_cent_at_those_named() -> None
         ({"primary": PRIMARY, "arms": {"teacher": 1.0}}, PAST, "two arms"),
         ({"primary": PRIMARY}, Side.counted(100, 100), "varies"),
         ({"primary": {"kpi": "right"}}, PAST, "change to notice"),
+        ({"primary": PRIMARY, "arms": None, "switches": {"routing": 0.5, "candidate": 0.5}}, PAST, "into 4 cells"),
     ],
 )
 def test_what_cannot_be_planned_says_why(changes: dict[str, Any], past: Side, why: str) -> None:

@@ -99,7 +99,26 @@ def test_a_kpi_that_nobody_counts_is_refused_with_what_is_allowed(admin: TestCli
     assert refused.status_code == 422
     for name in ("first_response_correct", "latency_p99", "smile", "kpis.declared"):
         assert name in refused.json()["error"]["message"]
-    assert all(put(admin, **given(kpi)).status_code == 200 for kpi in ("rating", "latency_p99", "smile"))
+    allowed = ("rating", "latency", "smile", *(("latency_p99",) if part == "guardrails" else ()))
+    assert all(put(admin, **given(kpi)).status_code == 200 for kpi in allowed)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"guardrails": [{"kpi": "latency_p99", "max_increase": 0.1}]}, "takes `max_ratio`"),
+        ({"guardrails": [{"kpi": "ttft", "max_ratio": 1.3}]}, "no user has a ttft"),
+        ({"primary": {"kpi": "latency_p99"}}, "takes `max_ratio`"),
+        ({"secondary": [{"kpi": "completion_tokens"}]}, "no user has a completion_tokens"),
+    ],
+)
+def test_a_kpi_for_which_no_data_can_come_is_refused_with_the_reason(
+    admin: TestClient, given: dict[str, Any], why: str
+) -> None:
+    refused = put(admin, **given)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "no_figures")
+    assert why in refused.json()["error"]["message"]
+    assert states(admin) == {}
 
 
 def test_a_split_changes_freely_until_it_has_exposures(admin: TestClient, redis_url: str) -> None:

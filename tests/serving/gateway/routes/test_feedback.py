@@ -47,10 +47,10 @@ DAY = 86_400.0
 @pytest.mark.parametrize(
     ("kpi", "right", "wrong"),
     [
-        ("click", ["0", "1", "true", "false", "1.0"], ["0.5", "2", "-1", "-1e12", "null", '"1"']),
+        ("click", ["0", "1", "true", "false", "1.0"], ["0.5", "2", "-1", "-1e12", "null", '"1"', "NaN", '"NaN"']),
         ("takeover", ["1"], ["1e12", "1" * 400, "[1]"]),
         ("rating", ["0", "10", "4.5"], ["400", "-0.1", "-1e12"]),
-        ("basket", ["-1e12", "1e12", "17.5"], ["1e13", "-1.1e12", "1" * 400, "1e999"]),
+        ("basket", ["-1e12", "1e12", "17.5"], ["1e13", "-1.1e12", "1" * 400, "1e999", "NaN", "-Infinity"]),
     ],
 )
 def test_a_kpis_value_is_within_its_range(serve: Serve, kpi: str, right: list[str], wrong: list[str]) -> None:
