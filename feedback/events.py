@@ -117,6 +117,8 @@ class Exchange(Event):
     """That decided who answers."""
     experiments: tuple[PhaseArm, ...] = ()
     """All phases that it counts for; testers and derived users count for none."""
+    line: str = ""
+    """Line of business, as `router.lines` names them; empty: none are named."""
     rollout: str | None = None
     """Side of a canary that the unit is on, whoever answered (`feedback.kpis.names.trial`); None: on neither."""
     slow_after: float | None = Field(default=None, ge=0, le=1e9)

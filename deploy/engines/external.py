@@ -92,7 +92,8 @@ def static_document(engines: External, router: RouterConfig) -> RoutingDocument:
     document = RoutingDocument(
         slots={slot: engines[role].slot for role, slot in places.items() if role in engines},
         stable=EXTERNAL if "student" in engines else None, default=router.default,
-        aliases=router.aliases, experiments=router.experiments, reason="configuration",
+        aliases=router.aliases, lines=tuple(router.lines.items()), experiments=router.experiments,
+        reason="configuration",
     )  # fmt: skip
     return as_configured(document, engines)
 

@@ -68,6 +68,7 @@ def build(
         previous=state.previous,
         default=settings.router.default,
         aliases=settings.router.aliases,
+        lines=tuple(settings.router.lines.items()),
         experiments=held,
         phases=current(state.experiments, (one.id for one in held)),
         shadow=settings.shadow,

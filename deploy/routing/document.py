@@ -5,12 +5,13 @@ Only the controller writes it (`deploy.routing.documents`); everybody else reads
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ab.applying import refusal
-from ab.experiment import Arm, Experiment
+from ab.experiment import NAME, Arm, Experiment, When
 from ab.running.phases import Phase
 from deploy.audit.heads import AuditHead
 from understudy.config import Section
@@ -20,6 +21,10 @@ SLOTS: tuple[SlotName, ...] = ("teacher", "student-a", "student-b")
 STUDENT_SLOTS: tuple[SlotName, ...] = ("student-a", "student-b")
 EXTERNAL = "external"
 """Version name of an engine that somebody else runs."""
+OTHER_LINE = "other"
+"""Line of business of requests that none of the named ones takes."""
+MOST_LINES = 8
+"""Of business: results keep sums for each of them, and a user's row a part."""
 
 
 def _teacher_alone() -> dict[Arm, float]:
@@ -35,6 +40,12 @@ class RouterConfig(Section):
     """Further model names: what each stands for (auto, teacher, student or student:VERSION)."""
     experiments: tuple[Experiment, ...] = ()
     """Experiments that apply from the start, in the format of docs/experiment.yaml."""
+    lines: dict[str, When] = Field(default_factory=dict)
+    """Lines of business, segments or intents by which results are told: up to eight names, each with its requests.
+
+    The conditions are those of an experiment's `when`, and look at requests of `auto`. The first that holds counts;
+    what none takes is of the line `other`.
+    """
     poll_seconds: float = Field(default=0.25, gt=0, le=1)
     """Between two looks for a new routing document."""
 
@@ -44,6 +55,19 @@ class RouterConfig(Section):
         for place, one in enumerate(value):
             if why := refusal(one, value[:place]):
                 raise ValueError(f"`{one.id}` cannot hold beside the others: {why}")
+        return value
+
+    @field_validator("lines")
+    @classmethod
+    def _few_and_named(cls, value: dict[str, When]) -> dict[str, When]:
+        if len(value) > MOST_LINES:
+            raise ValueError(f"takes {MOST_LINES} lines at most, these are {len(value)}")
+        for name in value:
+            if not re.fullmatch(NAME, name) or name in (OTHER_LINE, "all"):
+                raise ValueError(
+                    f"{name!r} cannot name a line: use letters, digits, dot, dash and underscore; `{OTHER_LINE}` and "
+                    "`all` are taken"
+                )
         return value
 
     @field_validator("default", mode="before")
@@ -150,6 +174,8 @@ class RoutingDocument(_Shared):
     """Up to three former stable versions, latest first."""
     default: dict[Arm, float] = Field(default_factory=_teacher_alone)
     aliases: dict[str, str] = Field(default_factory=dict)
+    lines: tuple[tuple[str, When], ...] = ()
+    """Lines of business; the first that holds of a request counts."""
     experiments: tuple[Experiment, ...] = ()
     phases: dict[str, Phase] = Field(default_factory=dict)
     """The phase of each experiment, by id; one that has none is in the first of its file."""

@@ -62,7 +62,7 @@ def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
     commands = sums(keys, groups, exchange_values(exchange))
     if sketched := _sketched(exchange):
         commands += [["add", f"{keys.sketches}{group}", sketched] for group in groups]
-    place = _place(exchange.arm, exchange.version, exchange.counts_for, exchange.rollout)
+    place = _place(exchange.arm, exchange.version, exchange.counts_for, exchange.rollout, exchange.line)
     target = short_hash(exchange.response_id) if exchange.response_id else ""
     session = short_hash(f"session:{exchange.session}")
     unit = short_hash(exchange.unit)
@@ -78,9 +78,10 @@ def exposure_effects(keys: RedisKeys, exposure: Exposure) -> list[RedisCommand]:
     return [["exposed", exposure.tenant, unit, place, exposure.at, {"fell_back": 1.0} if exposure.fell_back else {}]]
 
 
-def _place(arm: str, version: str, experiments: Iterable[PhaseArm], side: str | None) -> str:
-    """What the rows know a place by; see `rows.lua`."""
-    return json.dumps([arm, version, [[one.experiment, one.phase, one.arm] for one in experiments], side or ""])
+def _place(arm: str, version: str, experiments: Iterable[PhaseArm], side: str | None, line: str = "") -> str:
+    """What the rows know a place by; see `rows.lua`. A line of business is told of experiments alone."""
+    phases = [[one.experiment, one.phase, one.arm] for one in experiments]
+    return json.dumps([arm, version, phases, side or "", *([line] if line and phases else [])])
 
 
 def exchange_values(exchange: Exchange) -> dict[str, float]:

@@ -56,11 +56,11 @@ class KpiStore:
             for kpi, of in sorted(counts.items())
         }
 
-    def cohorts(self, kind: By | Literal["paired"], within: str = "") -> dict[str, dict[int, dict[str, float]]]:
+    def cohorts(self, kind: By | Literal["paired", "line"], within: str = "") -> dict[str, dict[int, dict[str, float]]]:
         """Sums over distinct users by group and hour of first exposure (hours since the epoch); see `figures.Sums`.
 
-        Experiments are named `<id>:<arm>:<phase>`. Cohorts of a group add; a user is in one of them. Only groups whose
-        names begin with `within`.
+        Experiments are named `<id>:<arm>:<phase>`, lines of business `<id>:<arm>:<phase>:<line>`, and by day instead of
+        hour. Cohorts of a group add; a user is in one of them. Only groups whose names begin with `within`.
         """
         found: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
         head = f"{kind}:{within}"
@@ -88,6 +88,18 @@ class KpiStore:
             arm, _, phase = group.removeprefix(f"{experiment}:").rpartition(":")
             found[int(phase)][arm] = hours
         return dict(sorted(found.items()))
+
+    def lines(self, experiment: str) -> dict[str, dict[int, dict[str, dict[int, dict[str, float]]]]]:
+        """{line: {phase: {arm: {first hour of a day: sums}}}} of an experiment's lines of business.
+
+        A user is in every line in which he asked something, with what he did there.
+        """
+        found: dict[str, dict[int, dict[str, dict[int, dict[str, float]]]]] = {}
+        for group, days in self.cohorts("line", f"{experiment}:").items():
+            rest, _, line = group.removeprefix(f"{experiment}:").rpartition(":")
+            arm, _, phase = rest.rpartition(":")
+            found.setdefault(line, {}).setdefault(int(phase), {})[arm] = days
+        return {line: dict(sorted(phases.items())) for line, phases in sorted(found.items())}
 
     def paired(self, experiment: str) -> dict[int, dict[str, dict[str, float]]]:
         """{phase: {student's version: sums}} of the shadow pairs of an experiment's units."""

@@ -145,6 +145,7 @@ class Experiments:
         try:
             counted, returning = self._sources.arms(name), self._sources.returning(name)
             pairs, divided = self._sources.paired(name), sum(self._sources.two_arms(name).values())
+            lines = self._sources.lines(name)
         except Unavailable as error:
             raise Unavailable(f"no decision on {name}: its counts cannot be read ({error.message})") from None
         deployment = self._conductor.deployment
@@ -154,7 +155,7 @@ class Experiments:
         phases = {} if run is None else {phase.number: phase for phase in run.phases}
         live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
-        found = results(plan, state, counted, shares, self._sources.ratios, {}, time.time(), known, live)
+        found = results(plan, state, counted, shares, self._sources.ratios, lines, time.time(), known, live)
         return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs)), "two_arms": divided})
 
     def rows(self, name: str, noted: Noted) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
 from ab.analysis.attribution import attributions
 from ab.analysis.business import BUSINESS, DAYS, business
+from ab.analysis.contributions import contributions
 from ab.analysis.replies import attributed, told
 from ab.experiment import Experiment
 from ab.running.phases import Phase
@@ -43,8 +44,9 @@ def results(
 ) -> ExperimentResultsReply:
     """Of an experiment at the time `at`; `shares` by phase, those of the file where a phase is not there.
 
-    `returning`: of each phase the units that another had before; what is not there is not known. `live`: phases in
-    which arms that follow the live version were served by the one that is live now; None: all.
+    `lines`: the same as `phases` of each line of business, by day instead of hour. `returning`: of each phase the units
+    that another had before; what is not there is not known. `live`: phases in which arms that follow the live version
+    were served by the one that is live now; None: all.
     """
     wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
     own, known = experiment.shares, {**ratios, **tails(experiment.layer)}
@@ -59,7 +61,7 @@ def results(
     seen = units()
     found = assess(experiment, seen, days)
     one_month = math.inf if began is None else began / HOUR + DAYS * 24
-    tables = {"all": units(one_month)} | {line: units(one_month, of) for line, of in sorted(lines.items())}
+    tables = {"all": units(one_month)} | {line: units(one_month, of) for line, of in lines.items()}
     return ExperimentResultsReply.model_validate(
         {
             "id": experiment.id, "state": state, "decision": found.decision, "why": found.why,
@@ -77,6 +79,7 @@ def results(
                  "units": phase.units} for (n, arms), phase in zip(phases.items(), seen, strict=True)
             ],
             "business": {line: _business(experiment, of) for line, of in tables.items()},
+            "contributions": _contributions(experiment, seen, {line: units(of=of) for line, of in lines.items()}),
             "looks": _looks(experiment, [(hour, units(hour)) for hour in hours]),
         }
     )  # fmt: skip
@@ -114,6 +117,16 @@ def _with_margin(pair: dict[str, Any], experiment: Experiment) -> dict[str, Any]
 def _business(experiment: Experiment, phases: Sequence[PhaseUnits]) -> list[dict[str, Any]]:
     rows = business(phases, [str(arm) for arm in experiment.arms], experiment.stop.planned_units)
     return [_finite({**asdict(row), "width": row.width}) for row in rows]
+
+
+def _contributions(
+    experiment: Experiment, whole: Sequence[PhaseUnits], lines: Mapping[str, Sequence[PhaseUnits]]
+) -> list[dict[str, Any]]:
+    asked = (*([experiment.primary] if experiment.primary else []), *experiment.secondary)
+    kpis = list(dict.fromkeys([*(one.kpi for one in asked), *BUSINESS]))
+    arms = [str(arm) for arm in experiment.arms]
+    found = contributions(whole, lines, arms, kpis, experiment.stop.planned_units)
+    return [{**asdict(one), "lines": [_finite(asdict(line)) for line in one.lines]} for one in found]
 
 
 def _looks(experiment: Experiment, seen: Sequence[tuple[int, Sequence[PhaseUnits]]]) -> dict[str, list[dict[str, Any]]]:

@@ -120,6 +120,11 @@ class Sources:
         self._need()
         return self._kpis.arms(experiment)
 
+    def lines(self, experiment: str) -> dict[str, dict[int, dict[str, dict[int, dict[str, float]]]]]:
+        """The same as `arms` by line of business and day of first exposure."""
+        self._need()
+        return self._kpis.lines(experiment)
+
     def paired(self, experiment: str) -> dict[int, dict[str, dict[str, float]]]:
         """Sums over distinct users of an experiment's shadow pairs by phase and student's version."""
         self._need()

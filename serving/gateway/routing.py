@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ab.assignment import assign, bucket
 from ab.experiment import Arm, Experiment, ExperimentLayer, Unit, When
 from ab.running.phases import assigned, begun
-from deploy.routing.document import RoutingDocument, SlotView
+from deploy.routing.document import OTHER_LINE, RoutingDocument, SlotView
 from feedback.kpis.names import trial
 from understudy.errors import NotFound, Unavailable
 
@@ -93,6 +93,8 @@ class Decision:
     """Every experiment that holds, the one that decided first."""
     fell_back: bool = False
     """Whether another version than the one meant answers."""
+    line: str = ""
+    """Line of business of a request of `auto`; empty where none are named."""
 
 
 def resolve(document: RoutingDocument, name: str) -> tuple[str, str | None]:
@@ -179,7 +181,7 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     slow_after = None if side is None else document.candidate_slow
     return Decision(
         arm, version, slot, meant, unit, derived, name, auto=True, rollout=side, slow_after=slow_after,
-        taken=taken, fell_back=arm != meant or (arm, version) != order[0],
+        taken=taken, fell_back=arm != meant or (arm, version) != order[0], line=line_of(document, ask, alias),
     )  # fmt: skip
 
 
@@ -247,6 +249,12 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
                 PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted, experiment.layer, phase.slow),
             )
     return list(found.values()) if len(found) < 2 else [found[layer] for layer in sorted(found)]
+
+
+def line_of(document: RoutingDocument, ask: Ask, alias: str | None) -> str:
+    """The first line of business that takes the request, else `other`; empty where none are named."""
+    named = (name for name, when in document.lines if _holds(when, ask, alias))
+    return next(named, OTHER_LINE) if document.lines else ""
 
 
 def _holds(when: When, ask: Ask, alias: str | None) -> bool:

@@ -1,8 +1,10 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
 -- Follows staging. A row holds, for each place (arm, version, phases of experiments each with the
--- unit's arm, side of a canary or pairs of an experiment) where its unit was served or exposed, when that was first and what was counted
--- (`cells`), and by group, where the unit has been in two arms of a phase, what of that still counts for it (`kept`: the
--- cells up to the change, or false); a group (an arm, a version, an arm of an experiment's phase) holds over its units how many there are, the sum of each cell, how many have it above 0 (`cell#`), and of each pair of `pairs` the
+-- unit's arm, side of a canary or pairs of an experiment, line of business) where its unit was served or exposed, when
+-- that was first and what was counted (`cells`), and by group, where the unit has been in two arms of a phase, what of
+-- that still counts for it (`kept`: the cells up to the change, or false); a group (an arm, a version, an arm of an
+-- experiment's phase, and of each line of business in it) holds over its units how many there are, the sum of each cell,
+-- how many have it above 0 (`cell#`), and of each pair of `pairs` the
 -- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
 -- its former part out of these and puts the new one in.
 local S = cjson.decode(ARGV[4] or '{}')
@@ -17,9 +19,9 @@ local function groups_of(id)
   local found = places[id]
   if not found then
     local p = cjson.decode(hget(S.places, '#' .. id))
-    local arm, version, phases, side = p[1], p[2], p[3], p[4]
+    local arm, version, phases, side, line = p[1], p[2], p[3], p[4], p[5] or ''
     if type(phases) ~= 'table' then -- an older release's: experiment, phase, arm assigned, perhaps a canary's side
-      phases, side = p[3] ~= '' and { { p[3], p[4], p[5] } } or {}, p[6] or ''
+      phases, side, line = p[3] ~= '' and { { p[3], p[4], p[5] } } or {}, p[6] or '', ''
     end
     local values, rows, keys = {}, {}, {}
     if arm ~= '' then
@@ -29,8 +31,10 @@ local function groups_of(id)
     end
     for _, one in ipairs(phases) do
       values[#values + 1] = 'experiment:' .. one[1] .. ':' .. one[3]
-      rows[#rows + 1] = values[#values] .. ':' .. string.format('%d', one[2])
+      local of = one[1] .. ':' .. one[3] .. ':' .. string.format('%d', one[2])
+      rows[#rows + 1] = 'experiment:' .. of
       keys[#keys + 1] = rows[#rows]
+      if line ~= '' then rows[#rows + 1] = 'line:' .. of .. ':' .. line end
     end
     if side ~= '' then rows[#rows + 1] = (side:sub(1, 7) == 'paired:' and '' or 'rollout:') .. side end
     found = { values = values, rows = rows, keys = keys, arm = arm, version = version, phases = phases }
@@ -39,7 +43,7 @@ local function groups_of(id)
   return found
 end
 
--- the number of a place by its JSON text [arm, version, [[experiment, phase, arm], ...], side of a canary]
+-- the number of a place by its JSON text [arm, version, [[experiment, phase, arm], ...], side of a canary, perhaps a line]
 local function place_id(text)
   local id = tonumber(hget(S.places, text) or nil)
   if not id then
@@ -78,9 +82,11 @@ end
 -- what the parts of a row that belong to a group add up to: {first, cells}, or nil
 local function total(row, group)
   local first, cells
+  local of = string.match(group, '^line:(.*):[^:]*$')
+  local key = of and 'experiment:' .. of or group -- a line has what counts for its experiment
   for id, part in pairs(row) do
     local counted = part[2]
-    if part[3] and part[3][group] ~= nil then counted = part[3][group] end
+    if part[3] and part[3][key] ~= nil then counted = part[3][key] end
     if counted and within(tonumber(id), group) then
       if not cells then
         first, cells = part[1], {}
@@ -92,8 +98,10 @@ local function total(row, group)
   return cells and { first, cells }
 end
 
+-- Sums of a line are kept by day, so that nine of them are fewer than those of their experiment by hour.
 local function cohort(group, first)
-  local name = group .. ':' .. string.format('%d', math.floor(first / 3600))
+  local hours = string.sub(group, 1, 5) == 'line:' and 24 or 1
+  local name = group .. ':' .. string.format('%d', math.floor(first / 3600 / hours) * hours)
   if not hget(S.cohorts, name) then hset(S.cohorts, name, 1) end
   return S.users .. name
 end

@@ -11,13 +11,14 @@ from serving.control.replies.results import (
     ExperimentResultsReply,
     GuardrailResult,
     KpiResult,
+    LineContributionsResult,
 )
 
 SHARE = 100.0
 
 
 def results_page(value: ExperimentResultsReply) -> str:
-    """One sentence; KPIs; units; what would change the answer; sample ratio; phases; the business table."""
+    """One sentence; KPIs; units; what would change the answer; sample ratio; phases; business table; contributions."""
     parts = (
         _answer(value),
         _table(value.comparisons),
@@ -27,6 +28,7 @@ def results_page(value: ExperimentResultsReply) -> str:
         _attribution(value),
         _phases(value),
         _business(value),
+        _contributions(value),
     )
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
 
@@ -129,13 +131,29 @@ def _business(value: ExperimentResultsReply) -> Iterator[str]:
         yield table(("line", "KPI", "arm", "effect", "per cent", "95 % interval", "width"), rows)
 
 
+def _contributions(value: ExperimentResultsReply) -> Iterator[str]:
+    rows: list[tuple[str | None, ...]] = []
+    for one in value.contributions:
+        share = is_share(one)
+        rows += [
+            (one.kpi, one.arm, line.line, f"{line.share:.1%}", figure(line.effect, share), figure(line.value, share),
+             interval(line.lower, line.upper, share))
+            for line in one.lines
+        ]  # fmt: skip
+        rows.append((one.kpi, one.arm, "composition", None, None, figure(one.composition, share), None))
+        rows.append((one.kpi, one.arm, "sum", None, None, figure(one.effect, share), None))
+    if rows:
+        yield "contributions of lines to the effects: where they come from, not why"
+        yield table(("KPI", "arm", "line", "share", "effect there", "contribution", "interval"), rows)
+
+
 def _narrow(one: BusinessResult) -> str | None:
     if one.missing is None:
         return None
     return "narrow enough" if one.missing == 0 else f"{one.missing:,} users an arm missing"
 
 
-def is_share(one: KpiResult) -> bool:
+def is_share(one: KpiResult | LineContributionsResult) -> bool:
     """Whether a KPI is shown in points."""
     return all(x is not None and abs(x) <= 1 for x in (one.old, one.new))
 

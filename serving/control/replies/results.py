@@ -95,6 +95,32 @@ class BusinessResult(ControlReply):
     n: int
 
 
+class LineContributionResult(ControlReply):
+    """What a line of business contributes: its share of the KPI's occasions times its effect, no cause."""
+
+    line: str
+    n: int
+    """Units that have the KPI there."""
+    share: float
+    effect: float
+    value: float
+    lower: float | None
+    upper: float | None
+
+
+class LineContributionsResult(ControlReply):
+    """Of a KPI between the first arm and another; lines and composition add up to the effect."""
+
+    kpi: str
+    arm: str
+    old: float
+    new: float
+    effect: float
+    lines: list[LineContributionResult]
+    composition: float
+    """What is left: another mix of lines in the arms, or of phases within a line."""
+
+
 class PairedResult(ControlReply):
     """Shadow pairs of an experiment's units: the quality of the new arm's reply less the old one's, on one prompt."""
 
@@ -195,5 +221,7 @@ class ExperimentResultsReply(ControlReply):
     phases: list[PhaseResult]
     business: dict[str, list[BusinessResult]]
     """By line of business; `all` is every one together."""
+    contributions: list[LineContributionsResult] = Field(default_factory=list)
+    """Of the lines of business to each KPI that is judged or in the business table."""
     looks: dict[str, list[EffectLook]]
     """The primary KPI of each further arm over time."""

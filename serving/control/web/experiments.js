@@ -101,6 +101,17 @@ function phases(found) {
   fill(of("phases"), ["phase", "since (UTC)", ...arms], found.phases.map((one) => [one.number, when(one.since), ...arms.map((arm) => cell(one, arm))]));
 }
 
+function contributions(found) {
+  const rows = found.contributions.flatMap((one) => {
+    const share = isShare(one);
+    const line = (part) => [one.kpi, one.arm, part.line, (100 * part.share).toFixed(1) + " %", figure(part.effect, share), figure(part.value, share), interval(part, share)];
+    const rest = (name, value) => [one.kpi, one.arm, name, null, null, figure(value, share), null];
+    return [...one.lines.map(line), rest("composition", one.composition), rest("sum", one.effect)];
+  });
+  of("contributions").hidden = of("contributions-title").hidden = !rows.length;
+  fill(of("contributions"), ["KPI", "arm", "line", "share", "effect there", "contribution", "interval"], rows);
+}
+
 function show(found) {
   of("main").hidden = false;
   of("answer").textContent = found.decision + ": " + found.why;
@@ -117,6 +128,7 @@ function show(found) {
   }));
   of("business").hidden = of("business-title").hidden = !rows.length;
   fill(of("business"), ["line", "KPI", "arm", "effect", "per cent", "95 % interval", "width"], rows);
+  contributions(found);
   chart(found);
 }
 

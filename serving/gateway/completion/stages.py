@@ -79,8 +79,10 @@ def parse(context: RequestContext) -> None:
 
 
 def _matchable(context: RequestContext) -> dict[str, str] | None:
-    """Headers by name, where an experiment looks at them."""
-    if not any(experiment.when.header for experiment in context.gateway.snapshot.document.experiments):
+    """Headers by name, where an experiment or a line of business looks at them."""
+    document = context.gateway.snapshot.document
+    asked = (*(experiment.when for experiment in document.experiments), *(when for _, when in document.lines))
+    if not any(when.header for when in asked):
         return None
     return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in context.head.headers}
 

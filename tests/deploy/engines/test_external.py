@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ab.experiment import When
 from deploy.engines.external import ExternalEngine, as_configured, check_keys, external_engines, static_document
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from understudy.config import Config
@@ -44,3 +45,7 @@ def test_a_variable_without_a_key_is_named(engines: dict[str, ExternalEngine], m
 def test_a_wrong_section_is_an_error_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match=r"engines\.teacher\.url"):
         external_engines(Config({"engines": {"teacher": {"url": "h:1", "model": "big"}}}))
+
+
+def test_lines_of_business_hold_without_a_controller() -> None:
+    assert static_document({}, RouterConfig(lines={"shop": When(alias="shop-bot")})).lines[0][0] == "shop"

@@ -50,6 +50,17 @@ def test_an_applied_experiment_replaces_a_configured_one_of_its_id() -> None:
     assert built(settings=settings, experiments=(applied,)).experiments == (given[1], applied)
 
 
+def test_lines_of_business_keep_their_order_and_another_order_routes_otherwise() -> None:
+    lines = {"shop": When(tenant="shop"), "all-else": When()}
+    one, turned = (
+        built(settings=Settings(router=RouterConfig(lines=dict(given))))
+        for given in (lines.items(), reversed(lines.items()))
+    )
+    assert one.lines == tuple(lines.items())
+    assert RoutingDocument.model_validate_json(one.model_dump_json()).lines == one.lines
+    assert not same(one, turned)
+
+
 def test_documents_route_alike_whatever_their_number_time_and_reason() -> None:
     one = built()
     assert same(one, one.model_copy(update={"epoch": 9, "created": 1.0, "reason": "x"}))

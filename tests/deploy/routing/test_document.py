@@ -49,3 +49,11 @@ def test_a_key_of_an_engine_is_never_written_or_shown() -> None:
 
 def test_a_field_of_a_later_release_is_passed_over() -> None:
     assert RoutingDocument.model_validate({"epoch": 3, "later": {"x": 1}}) == RoutingDocument(epoch=3)
+
+
+def test_lines_of_business_are_few_and_take_no_name_of_ours() -> None:
+    given = RouterConfig.model_validate({"lines": {"shop": {"tenant": "shop"}, "bank": {}}})
+    assert list(given.lines) == ["shop", "bank"]
+    for wrong in ({"all": {}}, {"other": {}}, {"a:b": {}}, {f"l{n}": {} for n in range(9)}, {"shop": {"tennant": "x"}}):
+        with pytest.raises(ValidationError, match="lines"):
+            RouterConfig.model_validate({"lines": wrong})

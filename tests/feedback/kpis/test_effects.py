@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from feedback.events import Kpi, PhaseArm, Verdict
 from feedback.kpis.config import KpisConfig
@@ -53,6 +54,15 @@ def test_a_user_is_named_by_a_hash_and_where_served_by_a_place() -> None:
     assert [len(name) for name in (unit, response, session, own)] == [16, 16, 16, 8]
     assert cells == {"requests": 1, "abnormal": 0, "replies": 1, "latency": 0.5, "latency2": 0.25}
     assert "王小明" not in str(commands)
+
+
+def test_a_line_of_business_is_told_where_there_is_an_experiment() -> None:
+    def place(**given: Any) -> list[Any]:
+        found: list[Any] = json.loads(exchange_effects(KEYS, exchange(1, version="t1", **given))[0][3])
+        return found
+
+    assert place(line="shop", experiment="exp") == ["teacher", "t1", [["exp", 0, "teacher"]], "", "shop"]
+    assert place(line="shop") == ["teacher", "t1", [], ""]
 
 
 def test_an_exchange_counts_for_every_phase_that_it_names() -> None:

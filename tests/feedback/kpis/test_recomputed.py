@@ -31,7 +31,7 @@ FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 EVENTS = 50_000 if FULL else 2500
 KILLED_EVENTS = 20_000 if FULL else 1000
 KILLS = 40 if FULL else 6
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rating")
 
 
@@ -90,6 +90,7 @@ class Traffic:
                 status=status,
                 seconds=seconds,
                 **more,
+                line=self.chance.choice(("", "shop", "bank")),
             )
         )
 
@@ -138,7 +139,8 @@ def standing(events: list[Exchange | Exposure | Kpi]) -> dict[tuple[str, str], f
 
 def groups_of(one: Exchange) -> list[str]:
     phases = [f"experiment:{part.experiment}:{part.arm}:{part.phase}" for part in one.counts_for]
-    return [f"arm:{one.arm}", f"version:{one.version}", *phases]
+    lines = [f"line:{p.experiment}:{p.arm}:{p.phase}:{one.line}" for p in one.counts_for if one.line]
+    return [f"arm:{one.arm}", f"version:{one.version}", *phases, *lines]
 
 
 def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
@@ -160,7 +162,7 @@ def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tupl
                 row["replies"] += 1
                 row["latency"] += one.seconds
                 row["latency2"] += one.seconds**2
-            place = (one.arm, one.version, str(one.counts_for))
+            place = (one.arm, one.version, str(one.counts_for), one.line if one.counts_for else "")
             if (group, one.session, place) not in seen:
                 seen.add((group, one.session, place))
                 row["sessions"] += 1
@@ -259,21 +261,23 @@ def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch
 def expect_all(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> None:
     """Everything that is counted is what the events say."""
     rows = rows_of(events)
-    kinds = ("arm", "version", "experiment")
+    kinds = ("arm", "version", "experiment", "line")
     found = {f"{k}:{g}": parts for k in kinds for g, parts in applier.kpis.cohorts(k).items()}  # type: ignore[arg-type]
     assert set(found) == set(rows)
     for group, units in rows.items():
-        expect_cohorts(found[group], units)
+        expect_cohorts(found[group], units, DAY if group.startswith("line:") else HOUR)
     check_exposures(applier, rows)
     check_figures(applier, rows)
     check_values(applier, events)
 
 
-def expect_cohorts(found: dict[int, dict[str, float]], units: dict[str, tuple[float, dict[str, float]]]) -> None:
-    """Users, sums, products and counts by hour of first exposure."""
+def expect_cohorts(
+    found: dict[int, dict[str, float]], units: dict[str, tuple[float, dict[str, float]]], span: int
+) -> None:
+    """Users, sums, products and counts by hour of first exposure, of lines of business by day."""
     hours: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for first, row in units.values():
-        cohort = hours[int(first // HOUR)]
+        cohort = hours[int(first // span) * span // HOUR]
         cohort["users"] += 1
         for a, x in row.items():
             cohort[a] += x

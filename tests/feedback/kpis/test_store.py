@@ -191,3 +191,34 @@ def test_sums_of_two_workers_add(redis_url: str) -> None:
     second.events(said(range(20, 60)))
     assert first.kpis.exposures("exp") == {arm: {"exposures": 30, "units": 30} for arm in ("student", "teacher")}
     assert sum(hours["users"] for hours in first.kpis.cohorts("arm")["teacher"].values()) == 60
+
+
+def test_a_user_is_in_each_line_of_business_with_what_was_asked_there(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    phase = (PhaseArm(experiment="exp", phase=2, arm="student:v1"),)
+    asked = [("ada", "shop"), ("ada", "shop"), ("ada", "bank"), ("bob", "bank"), ("eve", "")]
+    applier.events(
+        [exchange(n, unit=who, session=who, line=line, experiments=phase) for n, (who, line) in enumerate(asked)]
+        + [exchange(9, unit="ada", line="shop", experiments=(PhaseArm(experiment="exp2", phase=1, arm="a"),))]
+    )
+    found = applier.kpis.lines("exp")
+    assert {line: list(phases) for line, phases in found.items()} == {"bank": [2], "shop": [2]}
+    sums = {line: added(phases[2]["student:v1"].values()) for line, phases in found.items()}
+    assert [(sums[line]["users"], sums[line]["requests"]) for line in ("shop", "bank")] == [(1, 2), (2, 2)]
+    assert all(hour % 24 == 0 for phases in found.values() for hour in phases[2]["student:v1"])
+    whole = added(applier.kpis.arms("exp")[2]["student:v1"].values())
+    assert (whole["users"], whole["requests"]) == (3, 5)
+
+
+def test_a_line_of_business_has_of_a_unit_in_two_arms_what_its_experiment_has(redis_url: str) -> None:
+    applier = Applier(redis_url)
+    came = [("student", "shop"), ("student", "bank"), ("teacher", "shop"), ("student", "shop"), ("student", "late")]
+    applier.events(
+        exchange(n, unit="ada", session="a", arm="teacher", line=line,
+                 experiments=(PhaseArm(experiment="exp", phase=1, arm=arm),)) for n, (arm, line) in enumerate(came)
+    )  # fmt: skip
+    lines = applier.kpis.lines("exp")
+    found = {line: {arm: added(days.values()) for arm, days in of[1].items()} for line, of in lines.items()}
+    assert {line: {arm: (s["users"], s["requests"]) for arm, s in of.items()} for line, of in found.items()} == {
+        line: {"student": (1, 1)} for line in ("bank", "shop")
+    }

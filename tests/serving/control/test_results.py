@@ -299,3 +299,41 @@ def test_units_in_two_arms_are_shown_and_what_came_after_the_change_moves_nothin
     pages = [results_page(ExperimentResultsReply.model_validate(one)) for one in looks]
     told = "units in two arms 600: each counts for its first, up to the change"
     assert [told in page for page in pages] == [False, True]
+
+
+def test_lines_of_business_have_a_table_each_and_contribute_to_the_whole(look: Any) -> None:
+    """The student is worse in the shop, where a third of the users ask; it is as good in the bank."""
+    chance = random.Random(6)
+    events: list[Any] = []
+    for n in range(1_200):
+        arm, line = ("teacher", "student")[n % 2], "shop" if n % 3 == 0 else "bank"
+        part = (PhaseArm(experiment="e", phase=1, arm=arm),)
+        at = NOW - 3600.0 * (60 - n // 20)
+        events.append(exchange(n, unit=f"u{n}", session=f"s{n}", arm=arm, experiments=part, line=line, at=at))
+        said = float(chance.random() < (0.3 if (arm, line) == ("student", "shop") else 0.8))
+        events.append(feedback(n, said, f"session:s{n}", kpi="first_response_correct", at=NOW))
+    reply, page = look(events)
+    tables = {
+        line: next(row for row in rows if row["kpi"] == "first_response_correct")
+        for line, rows in reply["business"].items()
+    }
+    assert {line: row["n"] for line, row in tables.items()} == {"all": 1_200, "bank": 800, "shop": 400}
+    assert tables["shop"]["upper"] < -0.1
+    assert tables["bank"]["effect"] == pytest.approx(0.0, abs=0.1)
+    told = next(one for one in reply["contributions"] if one["kpi"] == "first_response_correct")
+    bank, shop = told["lines"]
+    assert (bank["line"], shop["line"]) == ("bank", "shop")
+    assert shop["share"] == pytest.approx(1 / 3, abs=0.01)
+    assert shop["value"] == pytest.approx(shop["share"] * tables["shop"]["effect"])
+    assert told["effect"] == pytest.approx(reply["comparisons"][0]["primary"]["effect"])
+    assert bank["value"] + shop["value"] + told["composition"] == pytest.approx(told["effect"])
+    assert abs(told["composition"]) < 0.01
+    lines = [line.split() for line in page.splitlines()]
+    assert ["first_response_correct", "student", "shop", "33.3%"] in [words[:4] for words in lines]
+    assert any(words[:3] == ["shop", "first_response_correct", "student"] for words in lines)
+    assert "contributions of lines to the effects: where they come from, not why" in page
+
+
+def test_without_lines_of_business_nothing_is_said_of_any(look: Any) -> None:
+    reply, page = look(traffic(60, {"teacher": 0.8, "student": 0.8}))
+    assert (list(reply["business"]), reply["contributions"], "contributions" in page) == (["all"], [], False)

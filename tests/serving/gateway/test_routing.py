@@ -280,3 +280,25 @@ def test_without_a_candidate_its_switch_means_the_stable_student() -> None:
     found = [route(doc(experiments=(experiment,)), ask(user=str(n))) for n in range(50)]
     assert {where(one) for one in found} == {("student", "v1")}
     assert {one.taken[0].arm for one in found} == {"none", "candidate"}
+
+
+LINES = (
+    ("shop", When(alias="bot")),
+    ("bank", When(header={"X-Line": "bank"})),
+    ("late", When(tenant="t")),
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "line"),
+    [
+        ("bot", {"tenant": "t", "headers": {"x-line": "bank"}}, "shop"),
+        ("auto", {"headers": {"x-line": "bank"}}, "bank"),
+        ("auto", {}, "other"),
+        ("teacher", {"headers": {"x-line": "bank"}}, ""),
+    ],
+)
+def test_a_request_is_of_the_first_line_that_takes_it(model: str, fields: dict[str, Any], line: str) -> None:
+    aliases = {"bot": "auto"}
+    assert route(doc(lines=LINES, aliases=aliases), ask(model, **fields)).line == line
+    assert route(doc(aliases=aliases), ask(model, **fields)).line == ""

@@ -16,7 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from feedback.events import Exposure
+from feedback.events import Exchange, Exposure
 from feedback.store.server import RedisServer
 from serving.control.app import create_app
 from serving.control.sources import Sources
@@ -76,7 +76,9 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
     world: World, sources: Sources, admin: TestClient, redis_url: str, browser: webdriver.Chrome
 ) -> None:
     assert admin.put("/experiments/e", json=FILE).status_code == 200
-    applier, events = Applier(redis_url), traffic(400, {"teacher": 0.9, "student": 0.5})
+    told = traffic(400, {"teacher": 0.9, "student": 0.5})
+    events = [one.model_copy(update={"line": "shop"}) if isinstance(one, Exchange) else one for one in told]
+    applier = Applier(redis_url)
     applier.events(events[: len(events) // 2])
     wait = WebDriverWait(browser, PATIENCE)
     with served(create_app(world.conductor, sources, TOKEN)) as base:
@@ -99,6 +101,10 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
         answer = browser.find_element(By.ID, "answer")
         assert (answer.get_dom_attribute("data-decision"), "less often" in answer.text) == ("stop for harm", True)
         assert "another id" in browser.find_element(By.ID, "outlook").text
+        assert "shop" in browser.find_element(By.ID, "business").text
+        rows = browser.find_element(By.ID, "contributions").text.splitlines()
+        assert any(row.startswith("first_response_correct student shop 100.0 % -") for row in rows), rows
+        assert "first_response_correct student composition - - +0.00 points -" in rows
         asked = [json.loads(row["message"])["message"] for row in browser.get_log("performance")]
         urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
         assert len(urls) > 6

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ab.experiment import Experiment
+from ab.experiment import Experiment, When
 from deploy.routing.document import SlotView
 from feedback.events import Exchange
 from serving.gateway.completion.capture import TAKEN, RawExchange, assemble, parse_reply
@@ -174,3 +174,11 @@ def test_counts_of_tokens_that_cannot_be_are_left_out() -> None:
         reply = b'{"usage":{"prompt_tokens":3,"completion_tokens":%s}}' % wrong.encode()
         parsed = parse_reply(reply, streamed=False)
         assert parsed.completion_tokens is None, wrong
+
+
+def test_an_event_says_of_which_line_of_business_a_header_makes_it(serve: Serve, engine: Make) -> None:
+    lines = (("bank", When(header={"X-Line": "bank"})),)
+    running = serve(document({"teacher": engine("teacher")}, lines=lines))
+    running.client.chat(headers={"x-line": "bank"})
+    running.client.chat()
+    assert [one.line for one in running.spool.exchanges] == ["bank", "other"]
