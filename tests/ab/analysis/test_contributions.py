@@ -45,6 +45,7 @@ def test_a_line_contributes_its_share_times_its_effect() -> None:
 def test_lines_without_an_effect_leave_a_change_of_the_mix_to_composition() -> None:
     """The student's users ask the bank, where more is taken over, twice as often; in neither line anything changed."""
     (found,) = reckoned({"shop": ((800, 80), (600, 60)), "bank": ((200, 100), (400, 200))})
+    assert [line.share for line in found.lines] == pytest.approx([0.7, 0.3]), "the mean of both arms"
     assert [line.value for line in found.lines] == pytest.approx([0.0, 0.0])
     assert found.effect == found.composition == pytest.approx(0.26 - 0.18)
 
