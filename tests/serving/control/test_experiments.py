@@ -89,6 +89,24 @@ def test_a_number_that_is_none_is_refused_and_nothing_is_published(admin: TestCl
     assert (admin.get("/status").json()["epoch"], states(admin)) == (epoch, {})
 
 
+@pytest.mark.parametrize(
+    ("half", "why"),
+    [
+        ('{"id": "a", "arms": {"teacher": 0.5', ""),
+        ('{"id": "a", "arms": {"teacher": 0.5}}', "arms"),
+        ('{"id": "a", "arms": {"teacher": 0.5, "student": {"serve": "student"}}}', "arms.student"),
+        ('{"id": "a", "arms": {"teacher": 0.5, "student": 0.5}, "primary": {"test": "superiority"}}', "primary.kpi"),
+    ],
+)
+def test_half_a_file_is_refused_by_path_and_the_running_one_goes_on(admin: TestClient, half: str, why: str) -> None:
+    assert put(admin).status_code == 200
+    running, epoch = admin.get("/experiments/a").json(), admin.get("/status").json()["epoch"]
+    refused = admin.put("/experiments/a", content=half)
+    assert refused.status_code in (400, 422)
+    assert why in refused.json()["error"]["message"]
+    assert (admin.get("/experiments/a").json(), admin.get("/status").json()["epoch"]) == (running, epoch)
+
+
 @pytest.mark.parametrize("part", ["primary", "secondary", "guardrails"])
 def test_a_kpi_that_nobody_counts_is_refused_with_what_is_allowed(admin: TestClient, part: str) -> None:
     def given(kpi: str) -> dict[str, Any]:
