@@ -182,3 +182,13 @@ def test_the_end_of_a_write_whose_beginning_failed_waits_for_the_whole(redis_url
     client = redis.Redis.from_url(redis_url)
     assert [int(n) for n in client.lrange("applied", 0, -1)] == [*range(1, 21), *range(25, 31)]
     assert client.hget(RedisKeys().counters, "bus.lost") == b"4"
+
+
+def test_a_lease_that_went_to_another_worker_is_not_given_back(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    consumer = make_consumer(redis_url)
+    consumer._lease()
+    client.set(RedisKeys().lease(KPIS, 0), "another")
+    consumer.release()
+    assert client.get(RedisKeys().lease(KPIS, 0)) == b"another"
+    assert client.get(RedisKeys().lease(KPIS, 1)) is None
