@@ -22,6 +22,14 @@ def test_answers_on_loopback_and_stops(tmp_path: Path) -> None:
     assert not server.alive()
 
 
+def test_what_it_answers_is_on_disk(tmp_path: Path) -> None:
+    """A kill cannot tell, since the kernel writes what it holds; a power cut would."""
+    server = RedisServer(tmp_path)
+    told = redis.Redis.from_url(server.start()).config_get("append*")
+    server.stop()
+    assert (told["appendonly"], told["appendfsync"]) == ("yes", "always")
+
+
 def test_the_server_of_a_state_directory_asks_for_a_password_that_only_its_owner_can_read(state_dir: StateDir) -> None:
     server = embedded(state_dir, free_port())
     assert embedded(state_dir, server.port).url == server.url
