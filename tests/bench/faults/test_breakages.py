@@ -35,7 +35,7 @@ BREAKAGES: dict[str, tuple[list[Change], str, str, tuple[str, str]]] = {
              "self._here[topic, part] = events[-1].position"),
             (CONSUMER, "        self._renewed = self._kept = 0.0\n",
              "        self._renewed = self._kept = 0.0\n        self._here = {}\n"),
-            (EFFECTS, "if n == 0 or n > highest then", "if true then"),
+            (EFFECTS, "if n == 0 or n > highest and not torn then", "if true then"),
         ],
         "kill", "doubled", FEW,
     ),
