@@ -30,7 +30,7 @@ REPORT: dict[str, Any] = {
 
 
 def test_a_distilled_student_goes_live_under_traffic_without_a_failed_request(turned: Turned) -> None:
-    assert turned.code == 0, turned.output[-4000:]
+    assert turned.code == 0, f"{turned.report.get('requests')} {turned.output[-4000:]}"
     report = turned.report
     assert report["ok"] is True
     assert report["versions"]["before"] != report["versions"]["after"]
