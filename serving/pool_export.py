@@ -7,11 +7,8 @@ captured. Who opted out is not in the pool, and what a purge removed cannot be o
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +20,10 @@ from feedback.pool.store import Pool
 from feedback.privacy.vault import FOLDER, Vault
 from feedback.store.connection import connect, find_redis
 from serving.control.client import system_user
+from serving.export_files import write_parquet, written_whole
 from understudy.clock import wall
 from understudy.config import load_config
-from understudy.errors import Unavailable, UnderstudyError
+from understudy.errors import Unavailable
 from understudy.state import DEFAULT_STATE, StateDir
 
 COLUMNS = (
@@ -67,17 +65,9 @@ def main(argv: list[str]) -> int:
 
 def export(path: Path, samples: Iterable[HardSample]) -> int:
     """Write the samples, whole or not at all, for their owner alone to read; returns how many."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     write = _parquet if path.suffix == ".parquet" else _lines
-    try:
-        draft.touch(mode=0o600)
-        count = write(draft, (sample.model_dump(mode="json", include=set(COLUMNS)) for sample in samples))
-        draft.replace(path)
-    except OSError as error:
-        raise UnderstudyError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
+    rows = (sample.model_dump(mode="json", include=set(COLUMNS)) for sample in samples)
+    return written_whole(path, lambda draft: write(draft, rows))
 
 
 def _lines(path: Path, rows: Iterator[dict[str, Any]]) -> int:
@@ -91,17 +81,11 @@ def _lines(path: Path, rows: Iterator[dict[str, Any]]) -> int:
 
 def _parquet(path: Path, rows: Iterator[dict[str, Any]]) -> int:
     """`messages` is JSON in a column of text, since its fields are the clients' own."""
-    try:
-        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ModuleNotFoundError:
-        raise UnderstudyError("Parquet needs pyarrow: install the extra `experiments`, or give a .jsonl") from None
-    kinds = {"at": arrow.float64(), "weight": arrow.float64(), "cut": arrow.bool_()}
-    kinds["kinds"] = arrow.list_(arrow.string())
-    schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])
-    count = 0
-    with parquet.ParquetWriter(str(path), schema) as writer:
-        while batch := list(islice(rows, BATCH)):
-            plain = [{**row, "messages": json.dumps(row["messages"], ensure_ascii=False)} for row in batch]
-            writer.write_table(arrow.Table.from_pylist(plain, schema=schema))
-            count += len(plain)
-    return count
+
+    def types(arrow: Any) -> dict[str, Any]:
+        kinds = {"at": arrow.float64(), "weight": arrow.float64(), "cut": arrow.bool_()}
+        kinds["kinds"] = arrow.list_(arrow.string())
+        return {name: kinds.get(name, arrow.string()) for name in COLUMNS}
+
+    plain = ({**row, "messages": json.dumps(row["messages"], ensure_ascii=False)} for row in rows)
+    return write_parquet(path, types, plain, BATCH, ".jsonl")

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from serving.control.client import Admin, NotRunning
-from understudy.errors import UnderstudyError, UsageError
+from serving.export_files import write_parquet, written_whole
+from understudy.errors import UsageError
 from understudy.state import DEFAULT_STATE
 
 BATCH = 10_000
@@ -52,18 +50,9 @@ def main(argv: list[str]) -> int:
 
 def export(path: Path, lines: Iterator[str]) -> int:
     """Write rows as the control plane sends them, whole or not at all, for their owner alone to read; how many."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     columns = json.loads(next(lines))["columns"]
     write = _parquet if path.suffix == ".parquet" else _csv
-    try:
-        draft.touch(mode=0o600)
-        count = write(draft, columns, _rows(lines))
-        draft.replace(path)
-    except OSError as error:
-        raise UnderstudyError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
+    return written_whole(path, lambda draft: write(draft, columns, _rows(lines)))
 
 
 def _rows(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
@@ -92,15 +81,8 @@ def _csv(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> 
 
 
 def _parquet(path: Path, columns: Sequence[str], rows: Iterator[dict[str, Any]]) -> int:
-    try:
-        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ModuleNotFoundError:
-        raise UnderstudyError("Parquet needs pyarrow: install the extra `experiments`, or give a .csv") from None
-    kinds = {"unit": arrow.string(), "arm": arrow.string(), "phase": arrow.int64(), "fell_back": arrow.bool_()}
-    schema = arrow.schema([(name, kinds.get(name, arrow.float64())) for name in columns])
-    count = 0
-    with parquet.ParquetWriter(str(path), schema) as writer:
-        while batch := list(islice(rows, BATCH)):
-            writer.write_table(arrow.Table.from_pylist(batch, schema=schema))
-            count += len(batch)
-    return count
+    def types(arrow: Any) -> dict[str, Any]:
+        kinds = {"unit": arrow.string(), "arm": arrow.string(), "phase": arrow.int64(), "fell_back": arrow.bool_()}
+        return {name: kinds.get(name, arrow.float64()) for name in columns}
+
+    return write_parquet(path, types, rows, BATCH, ".csv")
