@@ -1,0 +1,96 @@
+"""The text that is scored: compatibility forms, look-alikes, case, leet and spacing folded away, in linear time.
+
+Made on a copy; what a model is asked stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.guard.characters import Kind, characters
+
+MARKED = 3
+"""Invisible characters within words, or letters of another script in a Latin word, from which on that is a signal."""
+HAN = (0x4E00, 0xA000)
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]{1,8}")
+"""An emoji of a region's flag, whose letters are tags."""
+_TAG = re.compile("[\U000e0020-\U000e007e]+")
+_SPACED = re.compile(r"([ .\-_*|/])[^\s.\-_*|/]\1[^\s.\-_*|/]\1[^\s.\-_*|/]\1")
+"""Single characters between equal separators."""
+_RUN = re.compile(r"[^\s.\-_*|/](?:([ .\-_*|/])[^\n])(?:\1[^\n]){3,}")
+_BLANKS = re.compile(r" {2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text as it is scored."""
+
+    text: str
+    signals: tuple[str, ...] = ()
+    """Of `invisible`, `tags`, `bidi`, `lookalike`, `spaced`: what had to be taken away that hides words."""
+    hidden: str = ""
+    """Text that stood in tag characters, not folded yet."""
+
+
+def fold(text: str) -> Folded:
+    """`text` as it is scored. Lone surrogates count as a question mark."""
+    signals: tuple[str, ...] = ()
+    hidden = ""
+    if text.isascii():
+        table = characters()
+        plain = text.encode("ascii").translate(table.ascii, table.controls).decode("ascii")
+    else:
+        plain, signals, hidden = _folded(text)
+    if _SPACED.search(plain) is not None:
+        closed = _RUN.sub(lambda run: run[0][::2], plain)
+        if closed != plain:
+            plain, signals = closed, (*signals, "spaced")
+    if "  " in plain:
+        plain = _BLANKS.sub(" ", plain)
+    return Folded(plain, signals, hidden)
+
+
+def _folded(text: str) -> tuple[str, tuple[str, ...], str]:
+    table = characters()
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    kinds = table.kind.take(codes)
+    signals: tuple[str, ...] = ()
+    hidden = ""
+    if kinds.any():
+        present = set(np.flatnonzero(np.bincount(kinds)).tolist())
+        if Kind.TAG in present:
+            hidden = "".join(_TAG.findall(_FLAG.sub("", text)))
+            hidden = "".join(chr(ord(char) - 0xE0000) for char in hidden)
+        signals = _signals(codes, kinds, bool(hidden))
+        if Kind.EXPANDS in present:
+            expanded = text.translate(table.expansions)
+            codes = np.frombuffer(expanded.encode("utf-32-le", "surrogatepass"), np.uint32)
+    seen = table.fold.take(codes)
+    return seen[seen != 0].tobytes().decode("utf-32-le"), signals, hidden
+
+
+def _signals(codes: NDArray[np.uint32], kinds: NDArray[np.uint8], tags: bool) -> tuple[str, ...]:
+    """Names of what hides words in a text."""
+    found = []
+    letter = ((codes | 0x20) - 0x61 < 26) & (codes < 0x80)
+    joined = letter | ((codes >= HAN[0]) & (codes < HAN[1]))
+    within = np.zeros(len(codes), bool)
+    within[1:] = joined[:-1]
+    invisible = (kinds == Kind.INVISIBLE) | ((kinds == Kind.JOINER) & within)
+    if np.count_nonzero(invisible) >= MARKED:
+        found.append("invisible")
+    if tags:
+        found.append("tags")
+    if ((codes == 0x202D) | (codes == 0x202E)).any():
+        found.append("bidi")
+    alike = kinds == Kind.LOOKALIKE
+    beside = np.zeros(len(codes), bool)
+    beside[1:] |= letter[:-1]
+    beside[:-1] |= letter[1:]
+    if np.count_nonzero(alike & beside) >= MARKED:
+        found.append("lookalike")
+    return tuple(found)

@@ -1,0 +1,42 @@
+"""What the guard may say of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GuardVerdict(StrEnum):
+    """From harmless to worst; `worst` compares by that order."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    """Served, and kept from everything that learns."""
+    DEGRADE = "degrade"
+    """Answered by the pre-built reply; no model sees it."""
+
+
+ORDER = {verdict: place for place, verdict in enumerate(GuardVerdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class GuardJudgement:
+    """The verdict, and by which stage and score it came about."""
+
+    verdict: GuardVerdict = GuardVerdict.ALLOW
+    stage: str = ""
+    """Name of the stage that decided; empty where none had anything to say."""
+    score: float = float("-inf")
+    """Log-odds of an attack, the highest of all texts; minus infinity: nothing was scored."""
+    threshold: float = float("inf")
+    """That the score was held to."""
+    partial: bool = False
+    """Whether parts of a long text were not looked at."""
+
+
+def worst(one: GuardJudgement, other: GuardJudgement) -> GuardJudgement:
+    """The one that is worse, by verdict and then by score; partial where either is."""
+    first, second = sorted((one, other), key=lambda each: (ORDER[each.verdict], each.score))
+    if second.partial or not first.partial:
+        return second
+    return GuardJudgement(second.verdict, second.stage, second.score, second.threshold, True)
