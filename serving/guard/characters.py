@@ -35,7 +35,7 @@ _TAGS = range(0xE0000, 0xE0080)
 _JOINERS = (0x200C, 0x200D, 0xFE0E, 0xFE0F, 0xAD, 0x200E, 0x200F, 0x61C, 0xFEFF, *range(0xFE00, 0xFE0E))
 
 
-class Kind(IntEnum):
+class Oddity(IntEnum):
     """What is special about a character."""
 
     ORDINARY = 0
@@ -56,7 +56,7 @@ class Characters:
     fold: NDArray[np.uint32]
     """By code point, what it counts as; 0: nothing."""
     kind: NDArray[np.uint8]
-    """By code point, its `Kind`."""
+    """By code point, its `Oddity`."""
     expansions: dict[int, str]
     """What those count as that are several characters."""
     ascii: bytes
@@ -84,10 +84,10 @@ def characters() -> Characters:
         if len(seen) == 1 or len(seen) > LONGEST:
             fold[code] = ord(seen[0])
             if code > 0x7F and seen.isascii() and seen.isalpha() and char != seen:
-                kind[code] = Kind.LOOKALIKE
+                kind[code] = Oddity.LOOKALIKE
         elif seen:
             expansions[code] = seen
-            kind[code] = Kind.EXPANDS
+            kind[code] = Oddity.EXPANDS
         else:
             fold[code] = 0
     for code in (9, 10, 11, 12, 13, 0x85, 0x2028, 0x2029):
@@ -97,17 +97,17 @@ def characters() -> Characters:
     return Characters(fold, kind, expansions, bytes([*ascii_, *range(128, 256)]), controls)
 
 
-def _special(code: int) -> Kind | None:
+def _special(code: int) -> Oddity | None:
     if code in _TAGS:
-        return Kind.TAG
+        return Oddity.TAG
     if code in _BIDI:
-        return Kind.BIDI
+        return Oddity.BIDI
     if code in _JOINERS:
-        return Kind.JOINER
+        return Oddity.JOINER
     if 0xE0100 <= code < 0xE01F0 or code in (0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x3164, 0xFFA0, 0x034F):
-        return Kind.INVISIBLE
+        return Oddity.INVISIBLE
     if unicodedata.category(chr(code)) == "Cf":
-        return Kind.INVISIBLE
+        return Oddity.INVISIBLE
     return None
 
 

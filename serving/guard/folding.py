@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.guard.characters import Kind, characters
+from serving.guard.characters import Oddity, characters
 
 MARKED = 3
 """Invisible characters within words, or letters of another script in a Latin word, from which on that is a signal."""
@@ -62,11 +62,11 @@ def _folded(text: str) -> tuple[str, tuple[str, ...], str]:
     hidden = ""
     if kinds.any():
         present = set(np.flatnonzero(np.bincount(kinds)).tolist())
-        if Kind.TAG in present:
+        if Oddity.TAG in present:
             hidden = "".join(_TAG.findall(_FLAG.sub("", text)))
             hidden = "".join(chr(ord(char) - 0xE0000) for char in hidden)
         signals = _signals(codes, kinds, bool(hidden))
-        if Kind.EXPANDS in present:
+        if Oddity.EXPANDS in present:
             expanded = text.translate(table.expansions)
             codes = np.frombuffer(expanded.encode("utf-32-le", "surrogatepass"), np.uint32)
     seen = table.fold.take(codes)
@@ -80,14 +80,14 @@ def _signals(codes: NDArray[np.uint32], kinds: NDArray[np.uint8], tags: bool) ->
     joined = letter | ((codes >= HAN[0]) & (codes < HAN[1]))
     within = np.zeros(len(codes), bool)
     within[1:] = joined[:-1]
-    invisible = (kinds == Kind.INVISIBLE) | ((kinds == Kind.JOINER) & within)
+    invisible = (kinds == Oddity.INVISIBLE) | ((kinds == Oddity.JOINER) & within)
     if np.count_nonzero(invisible) >= MARKED:
         found.append("invisible")
     if tags:
         found.append("tags")
     if ((codes == 0x202D) | (codes == 0x202E)).any():
         found.append("bidi")
-    alike = kinds == Kind.LOOKALIKE
+    alike = kinds == Oddity.LOOKALIKE
     beside = np.zeros(len(codes), bool)
     beside[1:] |= letter[:-1]
     beside[:-1] |= letter[1:]
