@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
-from deploy.engines.address import api_base
+from deploy.engines.address import api_url
 from deploy.engines.client import BlockingEngineClient
 from deploy.engines.external import ExternalEngine
 from deploy.engines.findings import read_findings
@@ -164,7 +164,7 @@ def faults_of(setting: str, engine: ExternalEngine) -> Iterator[str]:
         on_key = f"is the key of `{setting}.api_key_env` right?"
         hints = {401: on_key, 403: on_key, 404: "is its path right, such as /v1?"}
         hint = hints.get(answer.status, "see its log")
-        yield f"`{setting}.url`: {api_base(engine.url)}{query.path} answers {answer.status}: {hint}"
+        yield f"`{setting}.url`: {api_url(engine.url, query.path)} answers {answer.status}: {hint}"
         return
     with contextlib.suppress(ValueError, LookupError, TypeError):  # a list that cannot be read proves nothing
         names = query.read(answer.text)

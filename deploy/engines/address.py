@@ -17,6 +17,12 @@ def api_base(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or API}"
 
 
+def api_url(url: str, path: str) -> str:
+    """Where `path` of the API of the engine at `url` is asked: a query of `url`, such as ?api-version=1, stays."""
+    query = urlsplit(url).query
+    return f"{api_base(url)}{path}?{query}" if query else api_base(url) + path
+
+
 def server_base(url: str) -> str:
     """Where health and metrics of the engine at `url` lie: the API's base without a last `/v1`."""
     return api_base(url).removesuffix(API)

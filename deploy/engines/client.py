@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from deploy.engines import queries
-from deploy.engines.address import api_base, server_base
+from deploy.engines.address import api_url, server_base
 from deploy.engines.queries import Answer, Meant, Query, understood
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
 from understudy.errors import BadRequest, Unavailable
@@ -156,12 +156,12 @@ class _BaseAddress:
 
     def __init__(self, url: str, key: str = "") -> None:
         self._key = key
-        self._url, self._api, self._server = url, str(httpx.URL(api_base(url))), server_base(url)
+        self._url, self._server = str(httpx.URL(url)), server_base(url)
 
     def request(self, query: Query[Any]) -> dict[str, Any]:
-        base = self._server if query.beside else self._api
+        url = self._server + query.path if query.beside else api_url(self._url, query.path)
         headers = {"x-request-id": random_id(), **query.headers}
-        return {"method": query.method, "url": base + query.path, "json": query.body, "headers": headers}
+        return {"method": query.method, "url": url, "json": query.body, "headers": headers}
 
     def answer(self, response: httpx.Response) -> Answer:
         """What came back; a key that an error repeats is not passed on."""

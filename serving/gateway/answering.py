@@ -69,7 +69,7 @@ class Answering:
             return "its last requests failed"
         if self._clock() - endpoint.answered_at < FRESH:
             return ""
-        place = (f"{endpoint.address.host}:{endpoint.address.port}{endpoint.address.prefix}", key)
+        place = (f"{endpoint.address.host}:{endpoint.address.port}{endpoint.address.target(b'').decode()}", key)
         known = self._known.get(place)
         if known is None or self._clock() - known.at >= (AGAIN if known.fault else FRESH):
             known = self._known[place] = ArmAnswer(self._clock(), await asked(endpoint, key))
@@ -101,7 +101,7 @@ async def asked(endpoint: Endpoint, key: str) -> str:
 def _head(endpoint: Endpoint, key: str) -> bytes:
     address = endpoint.address
     bearer = b"authorization: Bearer " + key.encode() + b"\r\n" if key else b""
-    line = b"GET " + address.prefix.encode() + MODELS.encode() + b" HTTP/1.1\r\nhost: " + address.host_header
+    line = b"GET " + address.target(MODELS.encode()) + b" HTTP/1.1\r\nhost: " + address.host_header
     return line + b"\r\naccept: application/json\r\n" + bearer + b"\r\n"
 
 

@@ -73,11 +73,9 @@ class Forward:
         endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
         body, key = context.body.with_model(slot.model), gateway.key_for(decision)
         self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
-        path = endpoint.address.prefix.encode() + PATHS[context.chat]
-        if context.head.query:
-            path += b"?" + context.head.query
+        target = endpoint.address.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
-            path, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
+            target, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
             context.head.headers,
         )  # fmt: skip
         self._set_timer(gateway.config.first_byte_seconds)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from serving.gateway.http.errors import Malformed, UnknownCoding, UnknownVersion
+from serving.gateway.http.errors import Malformed, UnknownCoding, UnknownVersion, Unreadable
 
 WATCHED = frozenset({b"expect", b"host", b"transfer-encoding"})
 """Fields that bear on how a request is read."""
+CODING, INVALID = "no transfer coding but chunked is known here", "this is not a valid HTTP request"
 
 
 def check(version: str, hosts: int, coding: bytes) -> None:
@@ -22,13 +23,16 @@ def check(version: str, hosts: int, coding: bytes) -> None:
         if hosts != 1:
             raise Malformed("a request of HTTP/1.1 has exactly one host field")
     elif version != "1.0":
-        if version[0] > "1":
-            raise UnknownVersion("HTTP/1.1 is spoken here")
-        raise Malformed("this is not a valid HTTP request")
+        raise UnknownVersion("HTTP/1.1 is spoken here") if version[0] > "1" else Malformed(INVALID)
     elif hosts > 1 or coding:
         raise Malformed("a request of HTTP/1.0 has one host field at most and no transfer coding")
     if coding and coding != b"chunked":
-        raise UnknownCoding("no transfer coding but chunked is known here")
+        raise UnknownCoding(CODING)
+
+
+def unparsed(why: str) -> Unreadable:
+    """What is said of a request at which llhttp stopped, by its own words: it knows no coding after `chunked`."""
+    return UnknownCoding(CODING) if why.endswith("`Transfer-Encoding` header value") else Malformed(INVALID)
 
 
 def origin_form(target: bytes) -> bytes:

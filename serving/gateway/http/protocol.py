@@ -94,7 +94,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
             ours = error.__context__  # what a callback raised
-            self._refuse(ours if isinstance(ours, Unreadable) else Malformed("this is not a valid HTTP request"))
+            self._refuse(ours if isinstance(ours, Unreadable) else head.unparsed(str(error)))
         except httptools.HttpParserUpgrade as stopped:
             self._ignore_upgrade(data[stopped.args[0] :])
 

@@ -23,12 +23,18 @@ FAILURES_5XX = 3
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an engine is. `prefix` is the path before /chat/completions, such as /v1."""
+    """Where an engine is: `prefix` is the path before /chat/completions (/v1), `query` goes with each request."""
 
     host: str
     port: int
     prefix: str
     tls: bool
+    query: str = ""
+
+    def target(self, path: bytes, query: bytes = b"") -> bytes:
+        """What stands in the request line for `path` of the API; the client's `query` follows our own."""
+        queries = b"&".join(filter(None, (self.query.encode(), query)))
+        return self.prefix.encode() + path + (b"?" + queries if queries else b"")
 
     @property
     def host_header(self) -> bytes:
@@ -41,7 +47,7 @@ def parse_url(url: str) -> Address:
     """Address of an engine's URL."""
     parts = urlsplit(api_base(url))
     tls = parts.scheme == "https"
-    return Address(parts.hostname or "", parts.port or (443 if tls else 80), parts.path, tls)
+    return Address(parts.hostname or "", parts.port or (443 if tls else 80), parts.path, tls, urlsplit(url).query)
 
 
 class Endpoint:

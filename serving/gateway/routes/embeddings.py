@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from fastapi.responses import Response, StreamingResponse
 
-from deploy.engines.address import api_base
+from deploy.engines.address import api_url
 from deploy.engines.external import ExternalEngine
 from deploy.engines.names import EMBEDDINGS
 from serving.gateway.body.parser import split_model
@@ -35,7 +35,7 @@ class Embeddings:
     """Passes requests to one engine that somebody else runs; `close` it at the end."""
 
     def __init__(self, engine: ExternalEngine, config: GatewayConfig) -> None:
-        self._url = api_base(engine.url) + EMBEDDINGS
+        self._url = api_url(engine.url, EMBEDDINGS)
         self._model = msgspec.json.encode(engine.model)
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
         self._key = engine.key

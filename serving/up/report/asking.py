@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from deploy.engines.address import api_base
+from deploy.engines.address import api_url
 from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
 from serving.up.report.demands import parts, states_all
 from serving.up.report.figures import ComparedReply, median
@@ -80,7 +80,7 @@ class Asker:
             "return_token_ids": True, **more,
         }  # fmt: skip
         headers = {"x-understudy-no-capture": "1"}
-        answer = await self._http.post(api_base(self._url) + CHAT, json=body, headers=headers)
+        answer = await self._http.post(api_url(self._url, CHAT), json=body, headers=headers)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
@@ -97,7 +97,7 @@ class Asker:
             "model": engine.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 1,
         }  # fmt: skip
-        answer = await self._http.post(api_base(engine.url) + COMPLETIONS, json=body, headers=engine.headers)
+        answer = await self._http.post(api_url(engine.url, COMPLETIONS), json=body, headers=engine.headers)
         rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
         own = [row[str(t)] for row, t in zip(rows, teacher.tokens, strict=True)]
         return tuple(one["rank"] == 1 for one in own), tuple(str(one.get("decoded_token") or "") for one in own)
@@ -133,7 +133,7 @@ class Asker:
     async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:
         began = time.perf_counter()
         body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
-        url, first = api_base(engine.url) + CHAT, 0.0
+        url, first = api_url(engine.url, CHAT), 0.0
         async with self._http.stream("POST", url, json={**body, "stream": True}, headers=engine.headers) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
@@ -149,7 +149,7 @@ class Asker:
             "temperature": 0,
             **more,
         }
-        answer = await self._http.post(api_base(engine.url) + CHAT, json=body, headers=engine.headers)
+        answer = await self._http.post(api_url(engine.url, CHAT), json=body, headers=engine.headers)
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
 
 

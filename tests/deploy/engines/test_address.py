@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.engines.address import api_base, server_base
+from deploy.engines.address import api_base, api_url, server_base
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,4 @@ from deploy.engines.address import api_base, server_base
 def test_v1_is_added_only_where_there_is_no_path(url: str, api: str, server: str) -> None:
     assert (api_base(url), server_base(url)) == (api, server)
     assert api_base(api) == api
+    assert (api_url(url, "/models"), api_url(api + "?k=1", "/models")) == (f"{api}/models", f"{api}/models?k=1")

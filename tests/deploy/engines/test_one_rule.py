@@ -123,6 +123,19 @@ def test_everybody_who_asks_finds_the_api(
     assert paths[-1] == base + last
 
 
+@pytest.mark.parametrize(
+    ("ask", "last"),
+    [(by_doctor, "/models"), (by_embeddings, "/embeddings"), (by_worker, "/chat/completions"),
+     (by_scorer, "/completions")],
+)  # fmt: skip
+def test_a_query_of_the_base_url_goes_with_every_request(
+    asked: tuple[str, list[str]], tmp_path: Path, ask: Callable[[str, Path], Any], last: str
+) -> None:
+    server, paths = asked
+    ask(f"{server}/openai/?api-version=2024-10-21", tmp_path)
+    assert paths[-1] == f"/openai{last}?api-version=2024-10-21"
+
+
 @pytest.mark.parametrize(("path", "base"), ADDRESSES)
 def test_the_gateway_finds_it_by_configuration_and_by_document_and_replay_finds_the_gateway(
     tmp_path: Path, path: str, base: str

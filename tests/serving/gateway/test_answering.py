@@ -48,6 +48,14 @@ def test_each_arm_is_asked_with_its_key_and_the_answer_is_kept_for_a_while(world
     assert len(teacher.seen) == 2
 
 
+def test_an_address_with_a_query_is_asked_with_it(world: World, engine: Make) -> None:
+    teacher = engine("teacher")
+    asked = document({"teacher": teacher})
+    view = asked.slots["teacher"].model_copy(update={"url": f"{teacher.url}/openai?api-version=1"})
+    assert run(world.loop, world.answering.faults(asked.model_copy(update={"slots": {"teacher": view}}), ""))
+    assert teacher.seen[0].path == "/openai/models?api-version=1"
+
+
 @pytest.mark.parametrize(
     ("script", "fault"),
     [

@@ -13,6 +13,7 @@ import pytest
 from ab.experiment import Experiment
 from ab.running.phases import Phase
 from deploy.engines.external import ExternalEngine
+from deploy.routing.document import RoutingDocument, SlotView
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually
@@ -240,6 +241,18 @@ def test_a_query_passes_to_the_engine(serve: Serve, engine: Make) -> None:
     raw = b'{"model":"student","messages":[]}'
     assert running.client.send("POST", "/v1/chat/completions?api-version=2024%2D10&x=", raw)[0] == 200
     assert engines["student"].seen[0].path == "/v1/chat/completions?api-version=2024%2D10&x="
+
+
+def test_a_query_of_the_engines_own_address_goes_before_the_clients(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher")
+    slot = SlotView(desired="t1", url=f"{teacher.url}/openai?api-version=1", model="m", version="t1", ready=True)
+    running = serve(RoutingDocument(epoch=1, slots={"teacher": slot}, teacher="t1"))
+    raw = b'{"model":"teacher","messages":[]}'
+    for query in ("", "?x=2"):
+        assert running.client.send("POST", f"/v1/chat/completions{query}", raw)[0] == 200
+    assert [seen.path for seen in teacher.seen] == [
+        "/openai/chat/completions?api-version=1", "/openai/chat/completions?api-version=1&x=2",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [("priority", -1000), ("priority", 10), ("n", 129)])

@@ -41,7 +41,18 @@ def test_http_1_0_needs_no_host(gateway: Running) -> None:
     assert (got[:15], end) == (b"HTTP/1.1 200 OK", "eof")
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"gzip, chunked", b"identity", b"xchunked"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        b"gzip",
+        b"gzip, chunked",
+        b"identity",
+        b"xchunked",
+        b"chunked, gzip",
+        b"chunked\r\ntransfer-encoding: gzip",
+        b"chunked, chunked",
+    ],
+)
 def test_a_transfer_coding_that_is_not_known_is_not_implemented(gateway: Running, coding: bytes) -> None:
     for path in (PATH, b"/v1/feedback"):
         sent = b"POST %b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: %b\r\n\r\n0\r\n\r\n" % (path, coding)
