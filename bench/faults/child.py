@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import sys
 import threading
 import time
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,6 @@ SEEN = "faults:seen"
 """Hash: event -> how often its effects were stored."""
 ORDER = "faults:order:"
 """+ session: a list of the events' places in it, in the order of their effects."""
-HANDS = 16
 PARTITIONS = 4
 
 
@@ -46,34 +46,24 @@ def gateway(bus_url: str, folder: str, name: str) -> None:
         Path(folder), name, open_bus(BusConfig(url=bus_url, partitions=PARTITIONS), RedisConfig()), OutboxConfig()
     )
     outbox.start()
-    lanes: list[queue.SimpleQueue[dict[str, Any]]] = [queue.SimpleQueue() for _ in range(HANDS)]
     said = threading.Lock()
 
     def tell(row: dict[str, Any]) -> None:
         with said:
             print(json.dumps(row), flush=True)
 
-    def hand(lane: queue.SimpleQueue[dict[str, Any]]) -> None:
-        while True:
-            row = lane.get()
-            at = time.monotonic()
-            tell({"id": row["id"], "at": at})
-            event = Kpi(id=row["id"], session=row["session"], at=time.time(), kpi="seq", value=float(row["seq"]))
-            try:
-                outbox.put_durable(event)
-                ok = True
-            except Unavailable:
-                ok = False
-            tell({"id": row["id"], "ok": ok, "seconds": time.monotonic() - at})
+    def ended(event: str, at: float, stored: Future[None]) -> None:
+        tell({"id": event, "ok": stored.exception() is None, "seconds": time.monotonic() - at})
 
-    for lane in lanes:
-        threading.Thread(target=hand, args=(lane,), daemon=True).start()
     for line in sys.stdin:
         row = json.loads(line)
-        if "session" in row:
-            lanes[int(row["session"].rpartition("-")[2]) % HANDS].put(row)
-        else:
+        if "session" not in row:
             tell(outbox.stats())
+            continue
+        at = time.monotonic()
+        tell({"id": row["id"], "at": at})
+        event = Kpi(id=row["id"], session=row["session"], at=time.time(), kpi="seq", value=float(row["seq"]))
+        outbox.store(event).add_done_callback(partial(ended, row["id"], at))
     outbox.close(1.0)
 
 

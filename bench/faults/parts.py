@@ -41,7 +41,8 @@ class Victim:
         if library:
             self._env |= {
                 "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                # Both are needed: the library's "fix" has waits of threads for each other end a second too late.
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             }  # fmt: skip
         self.process: subprocess.Popen[str] | None = None
 

@@ -1,7 +1,7 @@
 """From a request's end to the bus without the request waiting: queue -> spool -> producer thread.
 
 `put` is called on the event loop and only appends to a bounded queue. One thread assembles,
-redacts, numbers and stores; another publishes. What is assembled is committed 20 ms later at the
+redacts, numbers and stores; another publishes. What is assembled is committed 10 ms later at the
 latest, or, where the disk is slow, after twice the time of a commit, however much waits behind it.
 Every drop is counted by its reason.
 """
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 256
 """Events of one commit at most."""
-COMMIT_SECONDS = 0.02
+COMMIT_SECONDS = 0.01
 """How long a commit waits for further events to be assembled: what is in memory alone is lost in a kill. Where commits
 take longer than half of it, twice as long as the last one: on a slow disk most of the time still goes into events."""
 TOPIC_OF: dict[type[Event], str] = {
@@ -115,17 +115,21 @@ class Outbox:
         """
         return self._offer(_Item(item, size, self._clock(), refused=refused))
 
+    def store(self, event: Event) -> Future[None]:
+        """Take an event; never blocks. The future ends when the event is on disk, or with Unavailable: it is not."""
+        return self._stored(_Item(event, 0, self._clock(), done=_promise()))
+
     def put_durable(self, event: Event, timeout: float = 5.0) -> None:
-        """Take an event and return once it is on disk. Blocks: call it in a thread.
+        """Take an event and return once it is on disk. Blocks: not for an event loop, which awaits `store`.
 
         Raises:
             Unavailable: it could not be stored in `timeout` seconds.
         """
-        self._wait(_Item(event, 0, self._clock(), done=Future()), timeout)
+        _wait(self.store(event), timeout)
 
     def put_raw(self, topic: str, session: str, value: bytes, timeout: float = 5.0) -> None:
         """`put_durable` of bytes as they are, for dead letters."""
-        self._wait(_Item(value, len(value), self._clock(), topic=topic, key=session, done=Future()), timeout)
+        _wait(self._stored(_Item(value, len(value), self._clock(), topic=topic, key=session, done=_promise())), timeout)
 
     def stats(self) -> dict[str, Any]:
         """Counters and levels, for metrics and status."""
@@ -155,14 +159,11 @@ class Outbox:
         if not self._thread.is_alive() and not self._producer.alive():
             self._spool.close()
 
-    def _wait(self, item: _Item, timeout: float) -> None:
+    def _stored(self, item: _Item) -> Future[None]:
         assert item.done is not None
         if not self._offer(item):
-            raise Unavailable("the outbox is full; try again in a moment")
-        try:
-            item.done.result(timeout)
-        except TimeoutError:
-            raise Unavailable("the event was not stored in time; sending it again does no harm") from None
+            item.done.set_exception(Unavailable("the outbox is full; try again in a moment"))
+        return item.done
 
     def _offer(self, item: _Item) -> bool:
         config = self._config
@@ -281,6 +282,24 @@ class Outbox:
         if len(value) + OVERHEAD > self._config.event_bytes:
             raise TooLarge(f"an event may have {self._config.event_bytes} bytes at most")
         return value
+
+
+def late() -> Unavailable:
+    """What to say where an event was not stored in the time that its sender waits."""
+    return Unavailable("the event was not stored in time; sending it again does no harm")
+
+
+def _promise() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()  # who waits no more cannot take back what was put
+    return done
+
+
+def _wait(done: Future[None], timeout: float) -> None:
+    try:
+        done.result(timeout)
+    except TimeoutError:
+        raise late() from None
 
 
 def _json(event: Event) -> bytes:

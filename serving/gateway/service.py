@@ -6,6 +6,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol
 
@@ -44,8 +45,8 @@ class ExchangeSink(Protocol):
         """
         ...
 
-    def put_durable(self, event: Event, timeout: float = 5.0) -> None:
-        """Return once an event is on disk. Blocks, so it is called from a thread."""
+    def store(self, event: Event) -> Future[None]:
+        """Take an event without waiting; the future ends when it is on disk, or with Unavailable."""
         ...
 
     def stats(self) -> dict[str, Any]:

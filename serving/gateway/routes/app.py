@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from feedback.kpis.config import KpisConfig
+from feedback.outbox.outbox import late
 from serving.gateway.completion.context import CHAT, COMPLETIONS
 from serving.gateway.http import wire
 from serving.gateway.keys import bearer_of
@@ -23,6 +24,8 @@ from understudy import __version__
 from understudy.errors import NotFound, Unavailable, UnderstudyError
 
 MAX_FEEDBACK = 64 << 10
+STORE_SECONDS = 5.0
+"""How long feedback waits for its place on disk."""
 OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -46,7 +49,10 @@ def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = 
                 "feedback is not taken: this gateway has no bus that would carry it (set redis.url or bus.url), or its "
                 "spool could not be opened; its log says which", code="no_bus",
             )  # fmt: skip
-        await asyncio.to_thread(gateway.outbox.put_durable, event)
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(gateway.outbox.store(event)), STORE_SECONDS)
+        except TimeoutError:
+            raise late() from None
         gateway.metrics.events["feedback"] += 1
         return {"id": event.id, "object": "feedback", "accepted": True}
 

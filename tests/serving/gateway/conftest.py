@@ -7,6 +7,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,10 +66,14 @@ class Spool:
             self.raw.append(item)
         return not self.full
 
-    def put_durable(self, event: Any, timeout: float = 5.0) -> None:
+    def store(self, event: Any) -> Future[None]:
+        stored: Future[None] = Future()
         if self.full:
-            raise Unavailable("the outbox is full")
-        self.events.append(event)
+            stored.set_exception(Unavailable("the outbox is full"))
+        else:
+            self.events.append(event)
+            stored.set_result(None)
+        return stored
 
     def stats(self) -> dict[str, Any]:
         return {"queued": len(self.raw), "dropped": {"queue": 0}}

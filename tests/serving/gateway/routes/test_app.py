@@ -40,7 +40,7 @@ def test_ready_is_false_when_every_engine_is_dead_though_the_document_says_ready
 
 def test_a_fault_of_the_gateway_is_an_error_object(serve: Serve) -> None:
     running = serve()
-    running.spool.put_durable = None  # type: ignore[method-assign, assignment]
+    running.spool.store = None  # type: ignore[method-assign, assignment]
     body = b'{"response_id":"r","kpi":"click","value":1}'
     status, headers, raw = running.client.send("POST", "/v1/feedback", body)
     assert (status, headers["content-type"]) == (500, "application/json")
