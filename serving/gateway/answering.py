@@ -65,7 +65,7 @@ class Answering:
         return "" if "" in faults else faults[0]
 
     async def _fault_at(self, endpoint: Endpoint, key: str) -> str:
-        if endpoint.down:
+        if endpoint.open:
             return "its last requests failed"
         if self._clock() - endpoint.answered_at < FRESH:
             return ""

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from serving.breaker.config import EngineBreakerConfig
 from understudy.config import Section
 
 CONTROL_TOKENS = (
@@ -80,6 +81,8 @@ class GatewayConfig(Section):
     """How often a request is routed again because its engine holds another version now."""
     reroute_seconds: float = Field(default=5, gt=0)
     """For all of those tries together."""
+    engine_breaker: EngineBreakerConfig = EngineBreakerConfig()
+    """When an address of an engine is left alone."""
     drain_seconds: float = Field(default=4, ge=0)
     """How long running replies may go on after SIGTERM."""
     capture_bytes: int = Field(default=256 << 10, gt=0)

@@ -103,7 +103,7 @@ class Gateway:
         self.parser = BodyParser(config.control_tokens, config.max_choices)
         self.buffered = 0
         """Bytes of bodies held by requests that are not over."""
-        self.upstreams = Upstreams(config.reuse_seconds, clock)
+        self.upstreams = Upstreams(config.reuse_seconds, clock, config.engine_breaker)
         self.answering = Answering(self.upstreams, clock)
         self.metrics = Metrics()
         self.admission = Admission(*config.connections(descriptors.limit()))

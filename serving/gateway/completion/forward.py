@@ -18,6 +18,7 @@ from serving.gateway.errors import BadGateway, EngineFailed, GatewayTimeout
 from serving.gateway.http import wire
 from serving.gateway.http.upstream import Connection
 from serving.gateway.http.wire import Headers
+from serving.gateway.pool.call import Call
 from serving.gateway.pool.endpoint import Endpoint
 from serving.gateway.routing import Decision, NoArm, route
 from understudy.errors import Unavailable, UnderstudyError
@@ -55,7 +56,7 @@ class Forward:
         self._context = context
         self._gateway = context.gateway
         self._receiver = receiver
-        self._endpoint: Endpoint | None = None
+        self._call: Call | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +71,8 @@ class Forward:
         """Send the request to the engine of `decision`."""
         gateway, context, slot = self._gateway, self._context, decision.slot
         context.decision, context.epoch = decision, gateway.snapshot.document.epoch
-        endpoint = self._endpoint = gateway.upstreams.pick(slot.url)
+        endpoint = gateway.upstreams.pick(slot.url)
+        self._call = Call(endpoint)
         body, key = context.body.with_model(slot.model), gateway.key_for(decision)
         self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
         target = endpoint.address.target(PATHS[context.chat], context.head.query)
@@ -124,6 +126,8 @@ class Forward:
             if asyncio.current_task() is not self._task:  # given up in the moment in which it failed
                 return
             self._task = None
+            if self._call is not None:
+                self._call.unreachable()
             self._lost(
                 "unreachable", BadGateway(f"the engine of the {decision.arm} cannot be reached: {describe(error)}")
             )
@@ -136,6 +140,8 @@ class Forward:
         connection.start(self, data)
 
     def _drop(self) -> None:
+        if self._call is not None:
+            self._call.forget()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -145,9 +151,9 @@ class Forward:
 
     def _lost(self, cause: str, error: UnderstudyError, stale: bool = False) -> None:
         """No reply will come from this engine; `stale`: perhaps for no more than the age of a connection."""
+        if self._call is not None and not stale:
+            self._call.failed()
         self._drop()
-        if self._endpoint is not None and not stale:
-            self._endpoint.failed()
         self._note(cause, error.message)
         if not self._fall_back():
             self._receiver.no_reply(error)
@@ -210,15 +216,16 @@ class Forward:
         """Re-route, fall back, or let the reply begin."""
         decision = self._context.decision
         assert decision is not None
-        assert self._endpoint is not None
-        self._endpoint.answered(status)
+        streams = has_type(headers, b"text/event-stream")
+        assert self._call is not None
+        self._call.answered(status, streams)
         if status == 409 and decision.version != EXTERNAL:
             self._wrong_version()
             return
         if status >= 400 and self._refused(decision.arm, status, headers):
             return
         self._last = self._gateway.clock()
-        if has_type(headers, b"text/event-stream"):
+        if streams:
             self._set_timer(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
 
@@ -244,6 +251,8 @@ class Forward:
 
     def on_body(self, data: bytes) -> None:
         """Bytes of the reply."""
+        if self._call is not None:
+            self._call.first_byte()
         self._last = self._gateway.clock()
         if passed := data if self._masked is None else self._masked.feed(data):
             self._receiver.reply_body(passed)
@@ -262,6 +271,8 @@ class Forward:
             broke = BadGateway(f"the engine broke off before its reply: {describe(error)}")
             self._lost("broke_off", broke, stale=self._reused)
         else:
+            if self._call is not None:
+                self._call.failed()
             why = f"the engine broke off within its reply: {describe(error)}"
             self._note("broke_off_within_reply", why)
             self._receiver.reply_breaks(why)
@@ -284,6 +295,8 @@ class Forward:
         if left > 0:
             self._set_timer(left)
         elif not self._receiver.client_stalls():
+            if self._call is not None:
+                self._call.failed()
             self._drop()
             why = f"the engine was silent for {config.idle_seconds:g} s"
             self._note("silent_within_reply", why)

@@ -1,4 +1,4 @@
-"""One address of an engine: where it is, its idle connections, how much it has to do, and whether it failed lately."""
+"""One address of an engine: where it is, its idle connections, how much it has to do, and its breaker."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from deploy.engines.address import api_base
+from serving.breaker.config import EngineBreakerConfig
+from serving.breaker.machine import Breaker
+from serving.breaker.table import BreakerState
 from serving.gateway.http.upstream import Connection
 from understudy.clock import Clock
 
 MAX_IDLE = 256
 """Idle connections kept for each endpoint."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
-"""Seconds that an endpoint which failed is avoided: doubled by each further failure."""
-FAILURES_5XX = 3
-"""So many replies with 5xx in a row count as a failure of the endpoint."""
+DEFAULT_RULE = EngineBreakerConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,16 @@ def parse_url(url: str) -> Address:
 
 
 class Endpoint:
-    """One address: its idle connections, how much it has to do, and whether it failed lately."""
+    """One address: its idle connections, how much it has to do, and its breaker, which a `Call` tells how it went."""
 
-    def __init__(self, url: str, reuse_seconds: float, clock: Clock) -> None:
+    def __init__(self, url: str, reuse_seconds: float, clock: Clock, rule: EngineBreakerConfig = DEFAULT_RULE) -> None:
         self.address = parse_url(url)
         self.outstanding = 0
         self._idle: deque[Connection] = deque()
         self._reuse = reuse_seconds
-        self._clock = clock
-        self._failures = 0
-        self._errors_5xx = 0
-        self._down_until = 0.0
+        self.rule = rule
+        self.clock = clock
+        self.breaker = Breaker(rule, clock)
         self.answered_at = -math.inf
         """When it last began a reply with a status below 500, by the clock."""
         self._tls = ssl.create_default_context() if self.address.tls else None
@@ -70,7 +69,7 @@ class Endpoint:
         """A connection that was used just now and that the engine keeps open; any other is closed."""
         while self._idle:
             connection = self._idle.pop()
-            if self._clock() - connection.idle_since <= min(self._reuse, connection.keeps) and not connection.ended:
+            if self.clock() - connection.idle_since <= min(self._reuse, connection.keeps) and not connection.ended:
                 return connection
             connection.close()
         return None
@@ -87,7 +86,7 @@ class Endpoint:
 
     def release(self, connection: Connection) -> None:
         """Take back a connection whose reply is complete."""
-        connection.idle_since = self._clock()
+        connection.idle_since = self.clock()
         self._idle.append(connection)
         if len(self._idle) > MAX_IDLE:
             self._idle.popleft().close()
@@ -103,23 +102,11 @@ class Endpoint:
             self._idle.pop().close()
 
     @property
+    def open(self) -> bool:
+        """Whether it failed so lately that it is left alone where another can be asked."""
+        return self.breaker.state is BreakerState.OPEN
+
+    @property
     def down(self) -> bool:
-        """Whether it failed so lately that another should be asked."""
-        return self._failures > 0 and self._clock() < self._down_until
-
-    def failed(self) -> None:
-        """It refused a connection, broke one off before its reply, or was too slow."""
-        self._failures += 1
-        pause = min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)
-        self._down_until = self._clock() + pause
-
-    def answered(self, status: int) -> None:
-        """It began a reply."""
-        if status < 500:
-            self.answered_at = self._clock()
-            self._failures = self._errors_5xx = 0
-            return
-        self._errors_5xx += 1
-        if self._errors_5xx >= FAILURES_5XX:
-            self._errors_5xx = 0
-            self.failed()
+        """Whether another should be asked: it is open, or as many probes as may are under way."""
+        return not self.breaker.admits

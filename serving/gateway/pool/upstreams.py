@@ -1,26 +1,31 @@
-"""Engines by URL: of several replicas the one with the least to do, and none that failed lately if another did not."""
+"""Engines by URL: of several replicas the one with the least to do; where all fail, the one that failed least."""
 
 from __future__ import annotations
 
-from serving.gateway.pool.endpoint import Endpoint
+from serving.breaker.config import EngineBreakerConfig
+from serving.breaker.table import BreakerState
+from serving.gateway.pool.endpoint import DEFAULT_RULE, Endpoint
 from understudy.clock import Clock, monotonic
 
 
 class Upstreams:
     """Endpoints by URL. A slot's URL may name several replicas, separated by commas."""
 
-    def __init__(self, reuse_seconds: float, clock: Clock = monotonic) -> None:
+    def __init__(
+        self, reuse_seconds: float, clock: Clock = monotonic, rule: EngineBreakerConfig = DEFAULT_RULE
+    ) -> None:
+        self._rule = rule
         self._reuse = reuse_seconds
         self._clock = clock
         self._endpoints: dict[str, Endpoint] = {}
         self._groups: dict[str, list[Endpoint]] = {}
 
     def pick(self, urls: str) -> Endpoint:
-        """The endpoint of `urls` with the least to do; one that is down only if all are."""
+        """The endpoint of `urls` with the least to do; where all are down, the one that failed least."""
         group = self.group(urls)
         if len(group) == 1:
             return group[0]
-        return min(group, key=lambda endpoint: (endpoint.down, endpoint.outstanding))
+        return min(group, key=_reluctance)
 
     def group(self, urls: str) -> list[Endpoint]:
         """Every endpoint of `urls`."""
@@ -31,14 +36,25 @@ class Upstreams:
 
     def _endpoint(self, url: str) -> Endpoint:
         if url not in self._endpoints:
-            self._endpoints[url] = Endpoint(url, self._reuse, self._clock)
+            self._endpoints[url] = Endpoint(url, self._reuse, self._clock, self._rule)
         return self._endpoints[url]
 
     def down(self, urls: str) -> bool:
-        """Whether every endpoint of `urls` failed lately."""
+        """Whether every endpoint of `urls` is down."""
         return self.pick(urls).down
+
+    def opened(self) -> dict[str, str]:
+        """The endpoints whose breaker is not closed, by URL, with what it is."""
+        states = {url: endpoint.breaker.state for url, endpoint in self._endpoints.items()}
+        return {url: str(state) for url, state in states.items() if state is not BreakerState.CLOSED}
 
     def close(self) -> None:
         """Close what is idle."""
         for endpoint in self._endpoints.values():
             endpoint.close()
+
+
+def _reluctance(endpoint: Endpoint) -> tuple[bool, float, int]:
+    """How little one should ask `endpoint`."""
+    down = endpoint.down
+    return down, endpoint.breaker.badness if down else 0.0, endpoint.outstanding

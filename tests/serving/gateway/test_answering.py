@@ -9,6 +9,7 @@ import pytest
 
 from serving.gateway import answering
 from serving.gateway.answering import AGAIN, FRESH, Answering
+from serving.gateway.pool.call import Call
 from serving.gateway.pool.upstreams import Upstreams
 from tests.serving.gateway.conftest import document
 from tests.serving.gateway.upstream import Engine, response, run, says
@@ -92,8 +93,8 @@ def test_one_that_comes_back_is_seen_soon(world: World, engine: Make) -> None:
 def test_answers_to_clients_prove_it_and_failures_disprove_it_without_asking(world: World, engine: Make) -> None:
     teacher = engine("teacher")
     endpoint = world.upstreams.pick(teacher.url)
-    endpoint.answered(200)
+    Call(endpoint).answered(200, False)
     assert world.faults({"teacher": teacher})["teacher"] == ""
-    endpoint.failed()
+    Call(endpoint).unreachable()
     assert world.faults({"teacher": teacher})["teacher"] == "its last requests failed"
     assert teacher.seen == []

@@ -15,6 +15,7 @@ from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
+from serving.gateway.pool.call import Call
 from serving.gateway.routing import Ask, PartTaken
 from serving.gateway.service import SMALL, Exposures, Gateway
 from serving.gateway.snapshot import Snapshot
@@ -71,10 +72,10 @@ def test_the_router_passes_an_arm_that_is_down_only_while_the_other_one_is_not()
     one = gateway()
     ask = Ask("auto", "s", "r")
     assert one.decide(ask).arm == "student"
-    one.upstreams.pick("http://127.0.0.1:2").failed()
+    Call(one.upstreams.pick("http://127.0.0.1:2")).unreachable()
     assert one.decide(ask).arm == "teacher"
     assert one.decide(Ask("student", "s", "r")).arm == "student"
-    one.upstreams.pick("http://127.0.0.1:1").failed()
+    Call(one.upstreams.pick("http://127.0.0.1:1")).unreachable()
     assert one.decide(ask).arm == "student"
 
 

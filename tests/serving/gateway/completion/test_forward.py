@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 
@@ -197,11 +198,47 @@ def test_an_engine_that_closes_after_each_reply_without_saying_so_is_asked_anew(
 def test_a_connection_that_ends_under_a_request_puts_no_endpoint_aside(serve: Serve, engine: Make) -> None:
     """It may have been stale: the request may not be sent twice, and the engine is not to blame."""
     teacher = engine("teacher")
-    running = serve(document({"teacher": teacher}))
+    running = serve(document({"teacher": teacher}), engine_breaker={"calls": 3, "first_pause_seconds": 5})
     assert running.client.chat()[0] == 200
     teacher.script = says("reset")
     assert running.client.chat()[0] == 502
     assert not running.gateway.upstreams.down(teacher.url)
     assert len(teacher.seen) == 2
-    assert running.client.chat()[0] == 502  # on a connection of its own
+    for _ in range(2):
+        assert running.client.chat()[0] == 502  # on a connection of its own
     assert running.gateway.upstreams.down(teacher.url)
+
+
+def test_a_429_a_client_that_goes_and_a_few_failures_put_no_endpoint_aside(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher", script=says(response(b"{}", "429 Too Many Requests")))
+    running = serve(document({"teacher": teacher}), engine_breaker={"calls": 4})
+    for _ in range(8):
+        assert running.client.chat()[0] == 429
+    teacher.script = says(5.0)
+    for _ in range(8):
+        with socket.create_connection(("127.0.0.1", running.port)) as client:
+            body = b'{"model":"auto","messages":[]}'
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body)
+            asked = len(teacher.seen)
+            client.sendall(head + body)
+            eventually(lambda: len(teacher.seen) > asked)  # noqa: B023
+    eventually(lambda: running.gateway.metrics.in_flight == 0)
+    teacher.script = says(response(b"{}", "500 Internal Server Error"))
+    for failures in range(4):
+        assert running.gateway.upstreams.opened() == {}, failures
+        assert running.client.chat()[0] == 500
+    assert running.gateway.upstreams.opened() == {teacher.url: "open"}
+
+
+@pytest.mark.parametrize(("stream", "opens"), [(True, True), (False, False)])
+def test_slow_first_bytes_put_an_endpoint_aside_where_replies_stream(
+    serve: Serve, engine: Make, stream: bool, opens: bool
+) -> None:
+    teacher = engine("teacher", delay=0.1)
+    teacher.script = says(0.1, SSE_HEAD + chunk(event("a", finish="stop")) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+    teacher.script = teacher.script if stream else says(0.1, response(b"{}"))
+    rule = {"calls": 2, "slow_seconds": 0.05, "first_pause_seconds": 60, "longest_pause_seconds": 60}
+    running = serve(document({"teacher": teacher}), engine_breaker=rule)
+    for _ in range(2):
+        assert running.client.chat(stream=stream)[0] == 200
+    assert bool(running.gateway.upstreams.opened()) is opens

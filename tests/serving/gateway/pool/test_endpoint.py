@@ -7,18 +7,35 @@ import socket
 
 import pytest
 
-from serving.gateway.pool.endpoint import FAILURES_5XX, Endpoint
+from serving.breaker.table import BreakerState
+from serving.gateway.pool.call import Call
+from serving.gateway.pool.endpoint import Endpoint
 from serving.gateway.pool.upstreams import Upstreams
 
 
-def test_an_engine_that_keeps_answering_5xx_counts_as_failed_until_it_answers_well() -> None:
+def test_an_engine_that_keeps_answering_5xx_is_left_alone_until_it_answers_well() -> None:
     endpoint = Upstreams(4.0, lambda: 0.0).pick("http://127.0.0.1:1")
-    for _ in range(FAILURES_5XX - 1):
-        endpoint.answered(500)
+    for _ in range(endpoint.rule.calls - 1):
+        Call(endpoint).answered(500, False)
     assert not endpoint.down
-    endpoint.answered(500)
+    Call(endpoint).answered(500, False)
     assert endpoint.down
-    endpoint.answered(200)
+    assert endpoint.open
+    for _ in range(endpoint.rule.probes):
+        Call(endpoint).answered(200, False)
+        assert not endpoint.down
+    assert endpoint.breaker.state is BreakerState.CLOSED
+
+
+def test_after_its_pause_no_more_than_the_probes_are_let_through_at_once() -> None:
+    now = [0.0]
+    endpoint = Upstreams(4.0, lambda: now[0]).pick("http://127.0.0.1:1")
+    Call(endpoint).unreachable()
+    now[0] += endpoint.rule.first_pause_seconds
+    probes = [Call(endpoint) for _ in range(endpoint.rule.probes)]
+    assert endpoint.down
+    assert not endpoint.open
+    probes.pop().forget()
     assert not endpoint.down
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serving.gateway.pool.endpoint import FIRST_PAUSE
+from serving.gateway.pool.call import Call
+from serving.gateway.pool.endpoint import DEFAULT_RULE, Endpoint
 from serving.gateway.pool.upstreams import Upstreams
 
 
@@ -13,11 +14,31 @@ def test_the_replica_with_the_least_to_do_is_asked_and_one_that_failed_only_if_a
     first, second = (upstreams.pick(url.strip()) for url in urls.split(","))
     first.outstanding = 1
     assert upstreams.pick(urls) is second
-    second.failed()
+    Call(second).unreachable()
     assert upstreams.pick(urls) is first
     assert not upstreams.down(urls)
-    first.failed()
+    Call(first).unreachable()
     assert upstreams.pick(urls) is second
     assert upstreams.down(urls)
-    now[0] += FIRST_PAUSE
+    now[0] += DEFAULT_RULE.first_pause_seconds
     assert not upstreams.down(urls)
+
+
+def failing(endpoint: Endpoint, bad: int) -> None:
+    """Of a hundred calls so many fail, with those at the end that open it."""
+    for place in range(100):
+        Call(endpoint).answered(500 if place >= 100 - bad else 200, False)
+
+
+def test_where_all_are_open_the_least_bad_is_asked() -> None:
+    upstreams = Upstreams(4.0, lambda: 0.0)
+    urls = "http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3"
+    first, second, third = upstreams.group(urls)
+    failing(first, 100)
+    failing(second, 50)
+    Call(third).unreachable()
+    second.outstanding = 9
+    assert upstreams.down(urls)
+    assert upstreams.pick(urls) is second
+    assert set(upstreams.opened()) == set(urls.split(","))
+    assert set(upstreams.opened().values()) == {"open"}

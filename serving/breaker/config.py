@@ -1,0 +1,44 @@
+"""When breakers open and close."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from understudy.config import Section
+
+
+class BreakerRule(Section):
+    """Of any breaker; times in seconds."""
+
+    window_seconds: float = Field(default=30, gt=0)
+    """What happened longer ago does not count; what happened within half of it does."""
+    calls: int = Field(default=20, ge=1)
+    """Fewer calls in the window open nothing."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Of the calls in the window, so many must be bad for it to open."""
+    first_pause_seconds: float = Field(default=0.5, gt=0)
+    """From its opening until probes are let through; doubled by each probe that is bad."""
+    longest_pause_seconds: float = Field(default=5, gt=0)
+    """What the pause grows to."""
+    probes: int = Field(default=3, ge=1)
+    """Let through at once after the pause; so many must go well for it to close."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.longest_pause_seconds < self.first_pause_seconds:
+            raise ValueError("`longest_pause_seconds` must not be below `first_pause_seconds`")
+        return self
+
+
+class EngineBreakerConfig(BreakerRule):
+    """`gateway.engine_breaker`: one breaker for each address of an engine.
+
+    Bad are replies of 500 and above, connections broken off before the reply, no first byte in
+    `gateway.first_byte_seconds`, and slow first bytes of streamed replies. An address at which nobody listens is left
+    alone at once. Other refusals, clients that go away and connections that ended while idle do not count.
+    """
+
+    slow_seconds: float = Field(default=30, gt=0)
+    """A streamed reply whose first byte comes later counts as bad."""
