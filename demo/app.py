@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import sys
@@ -89,7 +90,10 @@ class Application:
     def __init__(self, options: argparse.Namespace, draw: AskNext) -> None:
         self._options, self._draw = options, draw
         self._random = random.Random(f"{options.seed}:{options.out.stat().st_size if options.out.exists() else 0}")
-        self._client = openai.AsyncOpenAI(base_url=options.url, api_key="demo", max_retries=0, timeout=REQUEST_SECONDS)
+        self._client = openai.AsyncOpenAI(
+            base_url=options.url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=0,
+            timeout=REQUEST_SECONDS,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 

@@ -67,7 +67,7 @@ engines:
 {sizes}
 
 gateway:
-  host: 127.0.0.1           # 0.0.0.0 lets other machines in; then configure api_keys, too
+  host: 127.0.0.1           # 0.0.0.0 lets other machines in, with keys of `understudy keys create`
   port: 8000                # your applications call http://127.0.0.1:8000/v1
   control_tokens:           # what marks turns in the chat templates, and is split inside messages
 {control}

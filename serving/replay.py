@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deploy.engines.address import api_base
+from deploy.engines.keys import known_own_key
 from deploy.engines.names import CHAT
 from serving.replay_rows import Prompt, Tally, prompts
 from understudy.errors import UnderstudyError
@@ -81,7 +82,8 @@ async def replay(
             await ask(client, prompt, options, tally)
             advance()
 
-    headers = {"authorization": f"Bearer {options.key}"} if options.key else {}
+    key = options.key or ("" if options.url else known_own_key(StateDir(options.state)))
+    headers = {"authorization": f"Bearer {key}"} if key else {}
     limits = httpx.Limits(max_connections=options.concurrency + 1)
     async with httpx.AsyncClient(base_url=url, timeout=SECONDS, headers=headers, limits=limits) as client:
         await asyncio.gather(*(lane(client) for _ in range(options.concurrency)))
@@ -160,7 +162,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--max-tokens", type=positive, default=64, help="of each reply (default: %(default)s)")
     made.add_argument("--strict", action="store_true", help="exit 1 where a row was skipped")
     made.add_argument("--url", help="base of the gateway (default: found in the state directory)")
-    made.add_argument("--key", default="", help="API key (default: none)")
+    made.add_argument(
+        "--key", default="", help="API key (default: of the system in the state directory, where --url names no other)"
+    )
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     made.add_argument("--config", type=Path, help="accepted for symmetry with other commands")
     made.add_argument("--json", action="store_true", help="print JSON, no progress bar")

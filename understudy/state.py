@@ -40,6 +40,11 @@ class StateDir:
         return self.registry / "audit.jsonl"
 
     @property
+    def clients(self) -> Path:
+        """Keys that clients may use: HMACs of them, and the secret under which they are hashed."""
+        return self.root / "clients"
+
+    @property
     def redis(self) -> Path:
         return self.root / "redis"
 
@@ -80,6 +85,11 @@ class StateDir:
     def admin_token(self) -> Path:
         """The control plane's token, readable by its owner alone."""
         return self.run / "admin.token"
+
+    @property
+    def own_key(self) -> Path:
+        """The key that `up` and what it runs show to the gateway; no client's."""
+        return self.run / "own.key"
 
     @property
     def engine_key(self) -> Path:

@@ -1,4 +1,7 @@
-"""The two keys of the engines, made on first use: one for those who ask, one for the agents alone."""
+"""The keys that processes of one system show each other, made on first use.
+
+Two of the engines, for those who ask and for the agents alone; one by which what `up` runs asks the gateway.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,19 @@ def known_engine_key(file: Path | None) -> str:
 def control_key(state: StateDir) -> str:
     """The agents' own key, for closing, loading and opening; `UNDERSTUDY_ENGINE_CONTROL_KEY` goes before."""
     return os.environ.get(CONTROL_KEY_VARIABLE) or kept_secret(state.run / "engine-control.key", _made)
+
+
+def own_key(state: StateDir) -> str:
+    """The key by which what `up` runs asks the gateway; no client's, and nobody has to know of it."""
+    return kept_secret(state.own_key, _made)
+
+
+def known_own_key(state: StateDir) -> str:
+    """The same key, for those who never make it; empty while there is none."""
+    try:
+        return state.own_key.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _made() -> str:

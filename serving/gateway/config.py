@@ -40,7 +40,7 @@ class GatewayConfig(Section):
     """
 
     host: str = "127.0.0.1"
-    """Address to listen on."""
+    """Address to listen on; beyond this machine only with keys, or with `allow_anybody`."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0: any free one."""
     max_body: int = Field(default=8 << 20, gt=0)
@@ -92,7 +92,9 @@ class GatewayConfig(Section):
     key_secret: str = Field(default="", repr=False)
     """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()
-    """None: any bearer is accepted."""
+    """Beside those of `understudy keys`, which need no restart. None of either: any bearer is accepted."""
+    allow_anybody: bool = False
+    """Whether a gateway that knows no key may listen beyond this machine, and so serve everybody; else none starts."""
 
     def connections(self, descriptors: int) -> tuple[int, int]:
         """How many connections of clients there may be, in all and from one address, by the process's `descriptors`."""

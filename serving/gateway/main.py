@@ -20,13 +20,14 @@ import uvicorn
 import uvloop
 
 from feedback.kpis.config import KpisConfig
+from serving.gateway.access.door import open_door
 from serving.gateway.completion.request import endpoints
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.endpoint import ReadLimits
 from serving.gateway.http.protocol import GatewayProtocol
 from serving.gateway.routes.app import build_app
-from serving.gateway.wiring import Parts, build
+from serving.gateway.wiring import Parts, build, known_keys
 from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.process import descriptors
@@ -82,16 +83,19 @@ def run(
     `follow`: a state directory is followed although none was named.
 
     Raises:
-        ConfigError: the port is in use, or a key of an engine is missing.
+        ConfigError: the port is in use, a key of an engine is missing, or the address is open to everybody.
     """
     descriptors.raise_limit()
     settings = config.section(GatewayConfig)
     host = options.host or settings.host
+    state = StateDir(options.state or DEFAULT_STATE)
+    ring = known_keys(state)
+    if refusal := open_door(host, settings, bool(settings.api_keys) or ring.asked):
+        raise ConfigError(refusal, param="gateway.host")
     listener = listen(host, settings.port if options.port is None else options.port)
     port = listener.getsockname()[1]
-    state = StateDir(options.state or DEFAULT_STATE)
     follow = follow or options.state is not None
-    parts = build(config, state, follow, f"http://{host}:{port}", f"gateway-{port}")
+    parts = build(config, state, follow, f"http://{host}:{port}", f"gateway-{port}", ring)
     try:
         uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
     finally:
@@ -166,9 +170,7 @@ async def serve(
 ) -> None:
     """Serve on `listener` until a signal, with `beside` open meanwhile."""
     server = server_of(parts, kpis)
-    following = None
-    if parts.follower is not None:
-        following = asyncio.create_task(parts.follower.run())
+    following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys) if one is not None]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     gc.collect()
@@ -178,8 +180,9 @@ async def serve(
         async with beside():
             await server.serve(sockets=[listener])
     finally:
-        if following is not None and parts.follower is not None:
-            following.cancel()
+        for task in following:
+            task.cancel()
+        if parts.follower is not None:
             await parts.follower.stop()
         parts.gateway.upstreams.close()
         if parts.embeddings is not None:

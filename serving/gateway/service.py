@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from deploy.routing.document import EXTERNAL
 from feedback.events import Event, Exposure
+from serving.gateway.access.ring import NO_RING, KeyRing
 from serving.gateway.answering import Answering
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
@@ -93,6 +94,7 @@ class Gateway:
         refresh: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock = monotonic,
         bus_known: Callable[[], bool] = lambda: True,
+        ring: KeyRing = NO_RING,
     ) -> None:
         self.config = config
         self.snapshot = snapshot
@@ -108,7 +110,7 @@ class Gateway:
         self.metrics = Metrics()
         self.admission = Admission(*config.connections(descriptors.limit()))
         self.failures = Failures(self.metrics, clock)
-        self.keys = ApiKeys(config.key_secret, config.api_keys)
+        self.keys = ApiKeys(config.key_secret, config.api_keys, ring)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
 

@@ -15,6 +15,7 @@ from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
+from serving.gateway.access.ring import NO_RING, KeyRing, RingFollower, read_ring
 from serving.gateway.bus import LateBus
 from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
@@ -22,7 +23,7 @@ from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from understudy.config import Config
-from understudy.errors import Conflict
+from understudy.errors import ConfigError, Conflict, IntegrityError
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -36,6 +37,7 @@ class Parts:
     follower: Follower | None
     outbox: Outbox | None
     embeddings: Embeddings | None = None
+    keys: RingFollower | None = None
 
 
 def named(engines: EnginesConfig) -> bool:
@@ -43,8 +45,8 @@ def named(engines: EnginesConfig) -> bool:
     return engines.teacher is not None or engines.student is not None
 
 
-def build(config: Config, state: StateDir, state_given: bool, url: str, name: str) -> Parts:
-    """Compose the gateway that listens at `url`; `name` is unique among those of a state directory.
+def build(config: Config, state: StateDir, state_given: bool, url: str, name: str, ring: KeyRing = NO_RING) -> Parts:
+    """Compose the gateway that listens at `url`; `name` is unique among those of a state directory, `ring` its keys.
 
     Engines of the configuration answer; a state directory that was given, or that alone there is, is followed,
     and its routing document stands in for them as soon as it has one.
@@ -62,16 +64,36 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
     if not follows:
-        return Parts(Gateway(settings, snapshot, outbox), None, outbox, embeddings)
+        return _parts(Gateway(settings, snapshot, outbox, ring=ring), None, outbox, embeddings, state, ring)
     redis = find_redis(config, state)
     routing = open_routing(state, redis.url, redis.prefix)
     _say(state, static, routing.documents.read() is not None)
     if not isinstance(bus, LateBus):
         follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
-        return Parts(Gateway(settings, snapshot, outbox, follower.refresh), follower, outbox, embeddings)
+        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring)
+        return _parts(gateway, follower, outbox, embeddings, state, ring)
     follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name, bus.look)
-    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=lambda: bus.known)
-    return Parts(gateway, follower, outbox, embeddings)
+    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=lambda: bus.known, ring=ring)
+    return _parts(gateway, follower, outbox, embeddings, state, ring)
+
+
+def _parts(
+    gateway: Gateway, follower: Follower | None, outbox: Outbox | None, embeddings: Embeddings | None,
+    state: StateDir, ring: KeyRing,
+) -> Parts:  # fmt: skip
+    return Parts(gateway, follower, outbox, embeddings, RingFollower(state, ring, gateway.keys.take))
+
+
+def known_keys(state: StateDir) -> KeyRing:
+    """The keys of clients in a state directory.
+
+    Raises:
+        ConfigError: they cannot be read, so that nobody can say who may ask.
+    """
+    try:
+        return read_ring(state)
+    except (OSError, IntegrityError) as error:
+        raise ConfigError(f"cannot read the keys of clients in {state.clients}: {error}") from None
 
 
 def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:

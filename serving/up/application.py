@@ -2,7 +2,8 @@
 
 Each of these runs in a process of its own, so that the product never imports the package:
 `NAME.install --state DIR` puts its models into a fresh registry; with `--check` it prints what it lacks, one a line.
-`NAME.app` sends traffic and writes what it saw, as serving/up/show/traffic.py reads it.
+`NAME.app` sends traffic and writes what it saw, as serving/up/show/traffic.py reads it. The key that the gateway knows
+it by is in OPENAI_API_KEY, where OpenAI's SDK looks for one.
 `NAME.questions --count N --out FILE` writes what the report asks, as serving/up/report/questions.py reads it.
 Each is given `up.application_options`, too.
 """
@@ -13,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.engines.keys import known_own_key
 from serving.up.config import UpConfig
 from serving.up.supervise.process import PYTHON, Role, environment
 from understudy.state import StateDir
@@ -21,6 +23,7 @@ NAME = "application"
 WAVE = 0
 """It stops before everything else."""
 CHECK_SECONDS = 60.0
+KEY_VARIABLE = "OPENAI_API_KEY"
 
 
 def lacking(state: StateDir, up: UpConfig) -> Iterator[str]:
@@ -45,7 +48,8 @@ def sending(state: StateDir, gateway: str, up: UpConfig) -> Role:
         "--rate", str(up.rate), "--stream-share", str(up.stream_share), "--users", str(up.users),
         "--warm-seconds", str(up.warm_seconds), "--drift-share", str(up.drift_share), *more(up),
     )  # fmt: skip
-    return Role(NAME, (*PYTHON, *words), WAVE)
+    key = known_own_key(state)
+    return Role(NAME, (*PYTHON, *words), WAVE, env={KEY_VARIABLE: key} if key else {})
 
 
 def asking(up: UpConfig, out: Path) -> Role:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
-from deploy.engines.keys import engine_key
+from deploy.engines.keys import engine_key, own_key
 from feedback.store.config import RedisConfig
 from feedback.store.server import embedded, free_port
 from serving.control.config import ControlConfig
@@ -95,6 +95,7 @@ def prepare(state: StateDir, found: LaunchPlan) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     require(state, list(found.ports), load_config(found.config))
     engine_key(state)
+    own_key(state)
     urls = {slot: found.engines.url(slot) for slot in found.engines.ports}
     write_json(state.addresses, {
         "gateway": found.gateway, "control": found.control, "redis": found.redis_url, "engines": urls,
@@ -159,14 +160,17 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else ""
 
 
-async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, seconds: float) -> None:
+async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, seconds: float, key: str = "") -> None:
     """Wait until both arms are ready and one request was answered; the teacher alone where no student may answer.
+
+    `key`: what the gateway is shown.
 
     Raises:
         NotReady: not within `seconds`; the message names what restarts.
     """
     end = time.monotonic() + seconds
-    async with httpx.AsyncClient(base_url=found.gateway, timeout=20) as client:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    async with httpx.AsyncClient(base_url=found.gateway, timeout=20, headers=headers) as client:
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
                 names = {row["id"] for row in (await client.get("/v1/models")).json()["data"]}

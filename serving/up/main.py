@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from deploy.engines.keys import known_own_key
 from deploy.life.config import GateConfig, RolloutConfig
 from feedback.store.config import RedisConfig
 from serving.up import application, launch, roles
@@ -128,7 +129,8 @@ class Up:
             traffic.replace(traffic.with_suffix(".jsonl.1"))
         with self._console.status("starting Redis, engines, gateway, worker, controller and trainer ..."):
             await launch.start(self._state, plan, supervisor, self._say)
-            await launch.first_reply(plan, supervisor, self._state.logs, min(plan.up.ready_seconds, self._left))
+            seconds = min(plan.up.ready_seconds, self._left)
+            await launch.first_reply(plan, supervisor, self._state.logs, seconds, known_own_key(self._state))
         self._ready = True
         ready = time.monotonic() - self._began
         self._console.print(greeting(plan, self._state.root, ready), markup=False, soft_wrap=True)

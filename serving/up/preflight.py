@@ -13,6 +13,8 @@ from deploy.routing.document import SLOTS, SlotName
 from serving.control.config import ControlConfig
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.obstacles import free_bytes
+from serving.gateway.access.door import open_door
+from serving.gateway.access.ring import read_ring
 from serving.gateway.config import GatewayConfig
 from serving.up import application
 from serving.up.config import UpConfig
@@ -72,6 +74,7 @@ def listeners(config: Config) -> list[Port]:
 def findings(state: StateDir, ports: list[Port], config: Config) -> Iterator[str]:
     """One sentence for everything that stands in the way; none when all is well."""
     yield from missing_packages()
+    yield from unlocked(state, config.section(GatewayConfig))
     up, engines = config.section(UpConfig), config.section(EnginesConfig)
     yield from missing_models(state, up)
     yield from too_little_memory(up.min_memory_mib)
@@ -89,6 +92,17 @@ def require(state: StateDir, ports: list[Port], config: Config) -> None:
     found = list(findings(state, ports, config))
     if found:
         raise NotReady("cannot start:\n  - " + "\n  - ".join(found))
+
+
+def unlocked(state: StateDir, gateway: GatewayConfig) -> Iterator[str]:
+    """A gateway that other machines reach needs keys."""
+    try:
+        keyed = bool(gateway.api_keys) or read_ring(state).asked
+    except (OSError, UnderstudyError) as error:
+        yield f"the keys of clients in {state.clients} cannot be read: {error}"
+        return
+    if refusal := open_door(gateway.host, gateway, keyed):
+        yield refusal
 
 
 def missing_packages() -> Iterator[str]:

@@ -63,8 +63,9 @@ async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: in
 class Asker:
     """A client of the gateway at `url` and of engines."""
 
-    def __init__(self, url: str, seconds: float = SECONDS) -> None:
-        """`seconds`: how long an answer may take."""
+    def __init__(self, url: str, seconds: float = SECONDS, key: str = "") -> None:
+        """`seconds`: how long an answer may take; `key`: what the gateway is shown."""
+        self._key = key
         limits = httpx.Limits(max_connections=4 * AT_ONCE)
         self._http = httpx.AsyncClient(timeout=seconds, limits=limits)
         self._url = url
@@ -80,6 +81,8 @@ class Asker:
             "return_token_ids": True, **more,
         }  # fmt: skip
         headers = {"x-understudy-no-capture": "1"}
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key}"
         answer = await self._http.post(api_url(self._url, CHAT), json=body, headers=headers)
         found: dict[str, Any] = answer.raise_for_status().json()
         return found

@@ -15,7 +15,7 @@ from typing import Any
 
 import redis
 
-from deploy.engines.keys import engine_key
+from deploy.engines.keys import engine_key, known_own_key
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing, open_routing
@@ -56,7 +56,7 @@ async def build(state: StateDir, config: Config, given: dict[str, Any], question
     rows = list(read_rows(state))
     routing = open_routing(state, config.section(RedisConfig).url, config.section(RedisConfig).prefix)
     documents = list(read_documents(state))
-    asker = Asker(str(read_json(state.addresses)["gateway"]))
+    asker = Asker(str(read_json(state.addresses)["gateway"]), key=known_own_key(state))
     try:
         engines = loaded(state, routing, ("teacher", given["before"], given["after"]))
         judged = await compare(asker, engines, questions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from deploy.engines.keys import own_key
 from serving.up import application
 from serving.up.config import UpConfig
 from serving.up.report.questions import read_questions
@@ -34,6 +35,13 @@ def test_its_traffic_is_sent_as_configured_and_written_where_the_view_reads_it(t
     assert options["--url"] == "http://127.0.0.1:8000/v1"
     assert options["--out"] == str(tmp_path / "run" / "traffic.jsonl")
     assert (options["--rate"], options["--users"]) == ("7.0", "3")
+
+
+def test_its_traffic_shows_the_key_that_the_gateway_knows_it_by(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    assert application.sending(state, "http://127.0.0.1:8000", UpConfig()).env == {}
+    key = own_key(state)
+    assert application.sending(state, "http://127.0.0.1:8000", UpConfig()).env == {"OPENAI_API_KEY": key}
 
 
 def test_each_of_its_processes_is_given_its_own_options(tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(
     looks = iter([{"auto"}, {"auto", "student:v1"}, {"auto", "teacher", "student:v1"}])
     now: set[str] = set()
     asked: list[tuple[str, bool]] = []
+    shown: set[str] = set()
 
     async def models(request: Request) -> Response:
+        shown.add(request.headers["authorization"])
         now.update(next(looks, {"student"}))
         return JSONResponse({"data": [{"id": name} for name in now]})
 
@@ -37,8 +39,9 @@ async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(
 
     routes = [Route("/v1/models", models), Route("/v1/chat/completions", chat, methods=["POST"])]
     with served(Starlette(routes=routes)) as url:
-        await first_reply(SimpleNamespace(gateway=url), SimpleNamespace(lives={}), tmp_path, 30.0)
+        await first_reply(SimpleNamespace(gateway=url), SimpleNamespace(lives={}), tmp_path, 30.0, "own-1")
     assert asked == [("student", True), ("teacher", True)]
+    assert shown == {"Bearer own-1"}
 
 
 @pytest.mark.parametrize("student", ["there is no student yet", "v1 is not fit yet: it learns and answers nobody"])

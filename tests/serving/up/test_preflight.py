@@ -8,6 +8,8 @@ import socket
 import pytest
 
 from deploy.routing.document import SLOTS
+from serving.gateway.access.key_file import create, path_of
+from serving.gateway.config import GatewayConfig
 from serving.up.config import UpConfig
 from serving.up.preflight import (
     NotReady,
@@ -17,6 +19,7 @@ from serving.up.preflight import (
     port_in_use,
     require,
     too_little_memory,
+    unlocked,
 )
 from understudy.config import Config
 from understudy.state import StateDir
@@ -74,6 +77,16 @@ def test_all_findings_come_at_once(state_dir: StateDir) -> None:
             )
     assert "control.port" in refused.value.message
     assert "min_memory_mib" in refused.value.message
+
+
+def test_a_gateway_that_others_reach_needs_a_key(state_dir: StateDir) -> None:
+    (said,) = unlocked(state_dir, GatewayConfig(host="0.0.0.0"))
+    assert "understudy keys create" in said
+    create(state_dir.clients, "shop")
+    assert list(unlocked(state_dir, GatewayConfig(host="0.0.0.0"))) == []
+    path_of(state_dir.clients).write_text("{", "utf-8")
+    (said,) = unlocked(state_dir, GatewayConfig(host="0.0.0.0"))
+    assert "cannot be read" in said
 
 
 def test_a_teacher_of_others_needs_no_port() -> None:
