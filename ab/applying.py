@@ -26,6 +26,9 @@ def warnings(new: Experiment, aliases: Mapping[str, str]) -> list[str]:
     alias = new.when.alias
     if alias is not None and aliases.get(alias) != "auto":
         found.append(f"no request takes part: `router.aliases` has no `{alias}` that stands for `auto`")
+    if new.covariates:
+        names = ", ".join(f"`{name}`" for name in new.covariates)
+        found.append(f"`results` judges without the covariate {names}: `experiment analyse` takes it of rows")
     return found
 
 

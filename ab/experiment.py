@@ -62,7 +62,7 @@ class Primary(_ExperimentPart):
     better: Better | None = None
     """Which way is better; without it the name of the KPI says."""
     covariate: str | None = None
-    """A KPI of the time before the experiment."""
+    """A KPI of the time before the experiment, which rows for `analyse` have; running results are judged without it."""
 
     @model_validator(mode="after")
     def _a_margin_where_one_is_needed(self) -> Primary:
@@ -265,6 +265,20 @@ class Experiment(_ExperimentPart):
         """Shares when it has run for so long."""
         over = [step.arms for step in self.ramp if step.hours <= hours]
         return {name: over[-1][name] for name in self.arms} if over else self.shares
+
+    @property
+    def covariates(self) -> list[str]:
+        """KPIs of the time before that its file names."""
+        judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
+        return list(dict.fromkeys(one.covariate for one in judged if one.covariate is not None))
+
+    def without_covariates(self) -> Experiment:
+        """The same, judged by the time of the experiment alone."""
+        plain = {"covariate": None}
+        return self.model_copy(update={
+            "primary": self.primary and self.primary.model_copy(update=plain),
+            "secondary": tuple(one.model_copy(update=plain) for one in self.secondary),
+        })  # fmt: skip
 
     @property
     def kpis(self) -> list[str]:

@@ -14,6 +14,7 @@ from deploy.life.harm import unknown
 from deploy.routing.document import RouterConfig
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.names import counted
+from feedback.kpis.ratios import figureless, ratios
 from serving.engine.config import EnginesConfig
 from understudy.config import SECTIONS, Config, load_config, section_kind
 
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def warnings(config: Config) -> list[str]:
-    """What is right in itself and yet will not work: keys that this environment lacks, KPIs that nobody counts."""
+    """What is right in itself and yet will not work: keys that this environment lacks, KPIs without figures."""
     keys = [
         f"`engines.{role}.api_key_env` names {engine.api_key_env}, which is not set here"
         for role, engine in config.section(EnginesConfig).external.items()
@@ -68,7 +69,14 @@ def warnings(config: Config) -> list[str]:
         for kpi in one.kpis
         if kpi not in names
     ]
-    return [*keys, *kpis, *unknown(config.section(RolloutConfig), config.section(KpisConfig))]
+    known = ratios(config.section(KpisConfig))
+    figures = [
+        f"the experiment {one.id} of `router.experiments` says nothing: {why}"
+        for one in config.section(RouterConfig).experiments
+        if all(kpi in names for kpi in one.kpis)
+        for why in figureless(one, known)
+    ]
+    return [*keys, *kpis, *figures, *unknown(config.section(RolloutConfig), config.section(KpisConfig))]
 
 
 def schema() -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ab.analysis.tails import TimedUnits, one_look
 from ab.experiment import Experiment, Primary
 from ab.guardrails import Guardrail
 from ab.sequential.decision import Comparison, ExperimentResult, SampleRatio, decide
@@ -28,14 +29,16 @@ class PhaseUnits:
     """Units of one phase by arm, and of each arm and KPI those that have a value.
 
     Of a KPI of `tails` a side holds requests that took longer than a limit that was frozen, over requests.
-    `returning`: units that an earlier phase had, too; None: not known. `live`: whether arms that follow the live
-    version were served by the one that is live now.
+    `timed`: single requests by arm and KPI of a latency guardrail, for one look. `returning`: units that an earlier
+    phase had, too; None: not known. `live`: whether arms that follow the live version were served by the one that is
+    live now.
     """
 
     shares: Mapping[str, float]
     units: Mapping[str, int]
     sides: Mapping[tuple[str, Column], Side]
     tails: frozenset[str] = frozenset()
+    timed: Mapping[tuple[str, str], TimedUnits] = field(default_factory=dict)
     returning: int | None = None
     live: bool = True
 
@@ -106,6 +109,12 @@ def _comparison(
         if rail.of_tail and all(rail.kpi in phase.tails for phase in phases):
             beyond = over_phases(phases, [above(phase.side(new, rail.kpi), BEYOND) for phase in phases])
             return watch_tail(rail, beyond, whole_effect(phases, arms, (rail.kpi, None)), alpha, planned)
+        if any((arm, rail.kpi) in phase.timed for phase in phases for arm in arms) and not any(
+            phase.side(arm, rail.kpi).n for phase in phases for arm in arms
+        ):
+            none = TimedUnits()
+            seen = [[phase.timed.get((arm, rail.kpi), none) for arm in arms] for phase in phases]
+            return one_look(rail, [(of_old, of_new) for of_old, of_new in seen], alpha)
         return watch(rail, whole_effect(phases, arms, (rail.kpi, None), rail.max_ratio or 1.0), alpha, planned)
 
     return Comparison(

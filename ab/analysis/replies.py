@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from ab.analysis.attribution import KpiAttribution, attributions
@@ -85,6 +86,7 @@ def _watch(rail: RailFinding) -> dict[str, Any]:
         "lower": _finite(rail.lower),
         "upper": _finite(rail.upper),
         "verdict": rail.verdict,
+        **({"fixed_horizon": asdict(rail.once)} if rail.once else {}),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,8 @@ def _pair(kpi: str, given: Any) -> Ratio:
 class UnitSums:
     """One unit in one phase: its arm, and of each KPI its sums.
 
-    `switched` when later rows name another arm, which are left out; `again` when an earlier phase had the unit, too.
+    `switched` when later rows name another arm, which are left out; `again` when an earlier phase had the unit, too;
+    `rows` are those that count.
     """
 
     arm: str
@@ -96,6 +97,13 @@ class UnitSums:
     switched: bool
     phase: int = 0
     again: bool = False
+    unit: str = ""
+    rows: Sequence[UnitRow] = ()
+
+    def single(self, kpi: str) -> list[float]:
+        """Values of those of its rows that are of one occasion each."""
+        found = (row.values.get(kpi) for row in self.rows)
+        return [pair[0] for pair in found if pair is not None and pair[1] == 1.0]
 
 
 def by_unit(rows: Iterable[UnitRow]) -> Iterator[UnitSums]:
@@ -112,7 +120,8 @@ def by_unit(rows: Iterable[UnitRow]) -> Iterator[UnitSums]:
 def _of_phase(rows: list[UnitRow], again: bool) -> UnitSums:
     arm = rows[0].arm
     change = next((at for at, row in enumerate(rows) if row.arm != arm), len(rows))
-    return UnitSums(arm, _sums(rows[:change]), change < len(rows), rows[0].phase, again)
+    kept = rows[:change]
+    return UnitSums(arm, _sums(kept), change < len(rows), kept[0].phase, again, kept[0].unit, kept)
 
 
 def _sums(rows: list[UnitRow]) -> dict[str, UnitFigure]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from ab.analysis.assessing import Column, PhaseUnits, assess, columns
 from ab.analysis.rows import UnitRow, by_unit
+from ab.analysis.tails import TimedUnits
 from ab.experiment import Experiment
+from ab.guardrails import TAILS
 from ab.sequential.decision import ExperimentResult
 from ab.sequential.effects import Side, UnitFigure
 
@@ -27,11 +29,13 @@ class ArmTally:
         self._returning: Counter[int] = Counter()
         self._sides: dict[int, dict[tuple[str, Column], Side]] = {}
         self._columns = columns(experiment)
+        self._tails = {rail.kpi: TAILS[rail.kpi] for rail in experiment.guardrails if rail.of_tail}
+        self._timed: dict[int, dict[tuple[str, str], TimedUnits]] = {}
 
     @property
     def kpis(self) -> frozenset[str]:
         """Names of all columns that the file asks for."""
-        return frozenset(name for column in self._columns for name in column if name)
+        return frozenset(name for column in self._columns for name in column if name) | set(self._tails.values())
 
     @property
     def arms(self) -> list[str]:
@@ -57,6 +61,10 @@ class ArmTally:
             for column in self._columns:
                 if value := _value(unit.values, column):
                     found.setdefault((unit.phase, unit.arm, column), []).append(value)
+            for kpi, of in self._tails.items():
+                if seconds := unit.single(of):
+                    timed = self._timed.setdefault(unit.phase, {})
+                    timed.setdefault((unit.arm, kpi), TimedUnits()).add(unit.unit, seconds)
         for (phase, arm, column), figures in found.items():
             sides = self._sides.setdefault(phase, {})
             sides[arm, column] = sides.get((arm, column), Side()) + Side.of(figures)
@@ -71,7 +79,7 @@ class ArmTally:
         return [
             PhaseUnits(
                 self._shares.get(n, self.experiment.shares), dict(self._units.get(n, none)),
-                dict(self._sides.get(n, {})), returning=self._returning[n],
+                dict(self._sides.get(n, {})), timed=self._timed.get(n, {}), returning=self._returning[n],
             )
             for n in sorted(self._units) or [0]
         ]  # fmt: skip

@@ -36,8 +36,23 @@ class KpiFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class TailLook:
+    """P99 of both arms and their ratio with its one-sided bounds, at a horizon that was fixed beforehand; `method`."""
+
+    old: float
+    new: float
+    ratio: float
+    lower: float
+    upper: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class RailFinding:
-    """A guardrail: how much worse (in the KPI's unit; of a ratio: new less limit times old), and both edges."""
+    """A guardrail: how much worse (in the KPI's unit; of a ratio: new less limit times old), and both edges.
+
+    `once`: what it stands on where it is no sequence and holds at one look alone.
+    """
 
     kpi: str
     limit: str
@@ -46,6 +61,7 @@ class RailFinding:
     upper: float
     edge: float
     verdict: GuardrailVerdict
+    once: TailLook | None = None
 
 
 def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFinding:

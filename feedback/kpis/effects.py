@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, get_args
 
+from ab.analysis.sketch import group_of, key_of
 from ab.experiment import ExperimentLayer
 from ab.guardrails import TAILS
 from feedback.events import Exchange, Exposure, Kpi, PhaseArm, Verdict
@@ -19,7 +20,6 @@ from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
 from feedback.kpis.paired import SCORED, group_of_pairs, score_cells
 from feedback.kpis.ratios import products, tails
-from feedback.kpis.sketch import group_of, key_of
 from feedback.kpis.trials import judged, live_cells, pair_cells
 from feedback.store.keys import RedisKeys
 from understudy.ids import short_hash

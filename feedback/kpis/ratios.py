@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ab.experiment import ExperimentLayer
+from ab.experiment import Experiment, ExperimentLayer
 from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from ab.sequential.moments import Moments
@@ -46,6 +46,15 @@ def ratios(config: KpisConfig) -> dict[str, CellRatio]:
     sent = {name: CellRatio(f"{name}.s", f"{name}.n", name != "rating") for name in FEEDBACK}
     declared = {name: CellRatio(f"{name}.s", f"{name}.n", False) for name in config.declared}
     return {**sent, **declared, **RATIOS}
+
+
+def figureless(experiment: Experiment, known: Collection[str]) -> Iterator[str]:
+    """Why no result could come of an experiment: KPIs that it is to be judged by and that no user has by himself."""
+    judged = [one.kpi for one in (experiment.primary, *experiment.secondary) if one is not None]
+    for kpi in (*judged, *(rail.kpi for rail in experiment.guardrails if not rail.of_tail)):
+        if kpi not in known:
+            instead = f"; a guardrail on it takes `max_ratio`, such as {{kpi: {kpi}, max_ratio: 1.3}}"
+            yield f"no user has a {kpi} of his own to be judged by{instead if kpi in TAILS else ''}"
 
 
 def tails(layer: ExperimentLayer) -> dict[str, CellRatio]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal, cast
 
+from ab.analysis.sketch import Quantile, quantiles
 from ab.summary import Stat
 from feedback.kpis.figures import Estimate, Figure, added, estimates
 from feedback.kpis.names import FORMER
-from feedback.kpis.sketch import Quantile, quantiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
 

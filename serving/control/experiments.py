@@ -10,7 +10,6 @@ from typing import Any
 from ab.analysis.plans import ENOUGH_POWER, foreseen
 from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
-from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
@@ -19,6 +18,7 @@ from deploy.life.running.experiments import of_live, pinned_versions
 from deploy.life.state import ExperimentRun
 from feedback.kpis.arms import history
 from feedback.kpis.exporting import columns
+from feedback.kpis.ratios import figureless
 from serving.control.replies.experiments import (
     ExperimentAppliedReply,
     ExperimentReply,
@@ -226,11 +226,8 @@ class Experiments:
             if kpi not in allowed:
                 names = ", ".join(allowed)
                 raise UnknownKpi(f"nobody counts the kpi {kpi!r}; use one of {names} (`kpis.declared` adds names)")
-        judged = [one.kpi for one in (wanted.primary, *wanted.secondary) if one is not None]
-        for kpi in (*judged, *(rail.kpi for rail in wanted.guardrails if not rail.of_tail)):
-            if kpi not in self._sources.ratios:
-                instead = f"; a guardrail on it takes `max_ratio`, such as {{kpi: {kpi}, max_ratio: 1.3}}"
-                raise NoFigures(f"no user has a {kpi} of his own to be judged by{instead if kpi in TAILS else ''}")
+        for why in figureless(wanted, self._sources.ratios):
+            raise NoFigures(why)
 
     def _check_split(self, wanted: Experiment) -> None:
         try:

@@ -27,6 +27,8 @@ from serving.control.replies.results import ExperimentResultsReply, PairedResult
 HOUR = 3600.0
 LOOKS = 120
 """Points of the chart at most."""
+NARROWER = "judged without the covariate {}, which narrows intervals of `experiment analyse` on rows that have it"
+"""Said of each covariate of the file."""
 CountedPhases = Mapping[int, Mapping[str, Hourly]]
 """{phase: {arm: {hour of first exposure: sums}}}"""
 
@@ -48,6 +50,7 @@ def results(
     that another had before; what is not there is not known. `live`: phases in which arms that follow the live version
     were served by the one that is live now; None: all.
     """
+    covariates, experiment = experiment.covariates, experiment.without_covariates()
     wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
     own, known = experiment.shares, {**ratios, **tails(experiment.layer)}
 
@@ -72,7 +75,7 @@ def results(
                 **asdict(found.sample_ratio), "verdict": "alarm" if found.sample_ratio.p_sequential < ALARM else "fits",
             },
             "comparisons": [_with_margin(told(pair, found.significant), experiment) for pair in found.comparisons],
-            "outlook": outlook(experiment, found),
+            "outlook": [*outlook(experiment, found), *map(NARROWER.format, covariates)],
             "attribution": [attributed(one, experiment.switches) for one in attributions(experiment, seen)],
             "phases": [
                 {"number": n, "since": min(map(min, filter(None, arms.values()))) * HOUR, "shares": phase.shares,

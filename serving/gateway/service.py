@@ -59,14 +59,20 @@ class Exposures:
     """Which units are known to have met which phase here; bounded, the oldest is forgotten first."""
 
     def __init__(self, limit: int = MAX_EXPOSURES) -> None:
-        self._seen: OrderedDict[tuple[str, int, str], bool] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, int, str], bool | None] = OrderedDict()
         self._untold: deque[tuple[str, int, str]] = deque(maxlen=limit)
         self._limit = limit
 
+    def met(self, one: PartTaken, unit: str) -> bool:
+        """Whether the unit has had a request in the phase, said or not."""
+        return (one.experiment, one.phase, unit) in self._seen
+
     def new(self, one: PartTaken, unit: str, fell_back: bool) -> bool:
-        """Whether this is the unit's first request in the phase, or the first on which another version stood in."""
+        """Whether it is to be said: the unit's first request in the phase, or the first that another answers."""
         while self._untold:
-            self._seen.pop(self._untold.popleft(), None)
+            key = self._untold.popleft()
+            if key in self._seen:
+                self._seen[key] = None
         key = (one.experiment, one.phase, unit)
         known = self._seen.get(key)
         if known is not None:
@@ -141,7 +147,11 @@ class Gateway:
     def exposed(self, decision: Decision, ask: Ask, epoch: int) -> None:
         """Say that a unit has met the phases that it counts for; what there is no room for its next request says."""
         for one in decision.taken:
-            if not one.counted or not self.exposures.new(one, decision.unit, decision.fell_back):
+            if not one.counted:
+                continue
+            if not self.exposures.met(one, decision.unit):
+                self.metrics.exposures[one.experiment, one.arm] += 1
+            if not self.exposures.new(one, decision.unit, decision.fell_back):
                 continue
             event = Exposure(
                 id=stable_id("exposure", one.experiment, str(one.phase), decision.unit, str(decision.fell_back)),
@@ -152,8 +162,6 @@ class Gateway:
             if self.capture and self.outbox is not None and not self.outbox.put(event, refused=again):
                 self.metrics.events["exposure_dropped"] += 1
                 again()
-            elif not decision.fell_back:
-                self.metrics.exposures[one.experiment, one.arm] += 1
 
     def key_for(self, decision: Decision) -> str:
         """The bearer key that the decision's engine asks for; empty when none is known."""

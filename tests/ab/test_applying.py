@@ -58,3 +58,9 @@ def test_what_cannot_match_is_said() -> None:
     new = made(when={"alias": "bot"}, primary={"kpi": "click"}, guardrails=[{"kpi": "click", "max_ratio": 2}])
     assert "no `bot`" in warnings(new, {"bot": "student"})[0]
     assert warnings(new, {"bot": "auto"}) == []
+
+
+def test_a_covariate_is_said_to_be_for_analysis_alone() -> None:
+    (said,) = warnings(made(primary={"kpi": "click", "covariate": "click_before"}), {})
+    assert "without the covariate `click_before`: `experiment analyse` takes it" in said
+    assert warnings(made(primary={"kpi": "click"}), {}) == []

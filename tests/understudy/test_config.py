@@ -128,6 +128,17 @@ def test_check_warns_of_a_kpi_that_nobody_counts(tmp_path, capsys) -> None:
     assert "warning" not in capsys.readouterr().out
 
 
+def test_check_warns_of_a_kpi_that_no_user_has_by_himself(tmp_path, capsys) -> None:
+    file = tmp_path / "given.yaml"
+    one = "{id: a, arms: {student: 1}, primary: {kpi: latency_p99}, guardrails: [{kpi: latency_p99, max_ratio: 2}]}"
+    file.write_text(f"router: {{experiments: [{one}]}}\n", "utf-8")
+    assert main(["config", "check", "--config", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert ("experiment a" in said, "no user has a latency_p99 of his own" in said, said.count("warning")) == (
+        True, True, 1,
+    )  # fmt: skip
+
+
 def test_a_key_that_was_renamed_is_refused_by_its_new_name(tmp_path: Path) -> None:
     now = "is called `rollout.guardrails` now"
     former = ("agreement_margin", "similarity_margin", "max_abnormal_increase", "max_latency_ratio", "min_samples")

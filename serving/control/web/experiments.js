@@ -92,6 +92,29 @@ function counts(found) {
     (ratio.verdict === "fits" ? "as asked for" : "NOT as asked for") + ", p " + ratio.p_sequential.toPrecision(3);
 }
 
+// Shadow pairs: what both arms replied to the same prompts.
+function pairs(one) {
+  const head = "same prompts: on " + one.prompts + " prompts of " + one.users + " users both replied; the replies score differently on " +
+    one.differing + ", " + one.new + " higher on " + one.better;
+  if (one.verdict === "too few" || one.effect == null || one.lower == null) return head + ": too few to say anything before 20 differ";
+  const said = head + ": the quality of " + one.new + " is " + signed(one.effect, 4) + " against that of " + one.old + ", between " +
+    signed(one.lower, 4) + " and " + signed(one.upper, 4) + " (" + one.verdict + ")";
+  return one.split == null ? said : said + "; a split test would need " + one.split.toFixed(1) + " times the prompts";
+}
+
+function evidence(found) {
+  of("two-arms").hidden = !found.two_arms;
+  of("two-arms").textContent = "units in two arms " + found.two_arms + ": each counts for its first, up to the change";
+  of("paired").hidden = !found.paired.length;
+  of("paired").replaceChildren(...found.paired.map((one) => element("li", pairs(one))));
+  const rows = found.attribution.flatMap((one) => [
+    ...Object.entries(one.shapley).map(([name, part]) => [one.kpi, name, figure(part.value, false), interval(part, false)]),
+    [one.kpi, "change", figure(one.change.effect, false), one.why || interval(one.change, false)],
+  ]);
+  of("attribution").hidden = of("attribution-title").hidden = !rows.length;
+  fill(of("attribution"), ["KPI", "switch", "contribution", "interval"], rows);
+}
+
 function phases(found) {
   const several = found.phases.length > 1;
   of("phases").hidden = of("phases-title").hidden = !several;
@@ -120,6 +143,7 @@ function show(found) {
   fill(of("kpis"), ["KPI", "is", "arms", "effect", "interval", "limit", "verdict"], found.comparisons.flatMap(kpis));
   of("units").textContent = counts(found);
   of("outlook").replaceChildren(...found.outlook.map((line) => element("li", line)));
+  evidence(found);
   phases(found);
   const rows = Object.entries(found.business).flatMap(([line, all]) => all.filter((one) => one.n).map((one) => {
     const share = one.kpi !== "session_turns";

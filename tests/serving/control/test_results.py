@@ -94,6 +94,14 @@ def test_a_student_that_answers_wrong_or_breaks_off_is_stopped_for_harm(look: An
     assert "begin with another id" in page
 
 
+def test_a_covariate_of_the_file_is_for_rows_alone_and_changes_no_running_result(look: Any) -> None:
+    events = traffic(600, {"teacher": 0.9, "student": 0.5})
+    with_one, _ = look(events, primary={**FILE["primary"], "covariate": "before"})
+    without, _ = look([])
+    assert with_one["comparisons"] == without["comparisons"]
+    assert "without the covariate before" in with_one["outlook"][-1]
+
+
 def test_a_guardrail_is_harm_whatever_the_primary_kpi_says(look: Any) -> None:
     reply, _ = look(traffic(600, {"teacher": 0.5, "student": 0.9}, {"teacher": 0.01, "student": 0.4}))
     assert (reply["decision"], "abnormal_termination" in reply["why"]) == ("stop for harm", True)
@@ -203,20 +211,23 @@ def test_an_arm_that_follows_does_not_ship_on_phases_of_a_former_version(
     assert "not yet shown on the live version" in later["why"]
 
 
-def test_pairs_on_the_same_prompts_stand_beside_the_split_test(admin: TestClient, redis_url: str, world: World) -> None:
-    assert admin.put("/experiments/e", json=SHIPS).status_code == 200
-    chance, applier = random.Random(3), Applier(redis_url)
-    student = str(world.conductor.deployment.state.stable)
-    said = [
+def same_prompts(world: World, count: int) -> list[Verdict]:
+    """Shadow pairs of users of phase 1, two each; on a third of the prompts the student's reply scores less."""
+    chance, student = random.Random(3), str(world.conductor.deployment.state.stable)
+    return [
         Verdict(
             id=f"d{n}", session="s", at=NOW, exchange=f"x{n}", teacher="external", student=student, unit=f"u{n // 2}",
             similarity=0.9, checked=("quality",), quality_teacher=(score := chance.uniform(0.2, 0.9)),
             quality_student=score - chance.choice((0.0, 0.0, 0.04)),
             experiments=(PhaseArm(experiment="e", phase=1, arm="teacher"),),
         )
-        for n in range(600)
+        for n in range(count)
     ]  # fmt: skip
-    applier.commands([verdict_effects(RedisKeys(), one) for one in said])
+
+
+def test_pairs_on_the_same_prompts_stand_beside_the_split_test(admin: TestClient, redis_url: str, world: World) -> None:
+    assert admin.put("/experiments/e", json=SHIPS).status_code == 200
+    Applier(redis_url).commands([verdict_effects(RedisKeys(), one) for one in same_prompts(world, 600)])
     reply = admin.get("/experiments/e/results").json()
     (pairs,) = reply["paired"]
     assert (pairs["prompts"], pairs["users"], pairs["verdict"], pairs["better"]) == (600, 300, "worse", 0)
@@ -233,14 +244,14 @@ def test_pairs_on_the_same_prompts_stand_beside_the_split_test(admin: TestClient
 RIGHT = {"none": 0.8, "candidate": 0.8, "routing": 0.3, "routing+candidate": 0.4}
 
 
-def crossed(users: int) -> list[Any]:
+def crossed(users: int, experiment: str = "e") -> list[Any]:
     """Users of the four cells in turn, each with one request and one judgement."""
     chance = random.Random(8)
     events: list[Exchange | Kpi] = []
     for n in range(users):
         cell = list(RIGHT)[n % 4]
-        part = (PhaseArm(experiment="e", phase=1, arm=cell),)
-        events.append(exchange(n, unit=f"u{n}", session=f"s{n}", experiment="e", experiments=part, at=NOW - 60))
+        part = (PhaseArm(experiment=experiment, phase=1, arm=cell),)
+        events.append(exchange(n, unit=f"u{n}", session=f"s{n}", experiments=part, at=NOW - 60))
         said = float(chance.random() < RIGHT[cell])
         events.append(feedback(n, said, f"session:s{n}", kpi="first_response_correct", at=NOW))
     return events

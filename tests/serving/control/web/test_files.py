@@ -17,6 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from feedback.events import Exchange, Exposure
+from feedback.kpis.effects import verdict_effects
+from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from serving.control.app import create_app
 from serving.control.sources import Sources
@@ -24,7 +26,7 @@ from serving.control.web.files import ADDRESS, FILES
 from tests.deploy.fleet import World
 from tests.feedback.applying import Applier
 from tests.serving.control.conftest import TOKEN
-from tests.serving.control.test_results import FILE, traffic
+from tests.serving.control.test_results import FILE, SHIPS, crossed, same_prompts, traffic
 from tests.serving.up.server import served
 from understudy.process.scratch import SHORT
 
@@ -113,10 +115,43 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
         assert wrong == []
 
 
-def exposed(name: str, phase: int, arm: str, n: int) -> list[Exposure]:
-    """Units of a phase of an experiment that were routed to an arm."""
+@NEEDS
+def test_pairs_units_in_two_arms_and_what_switches_did_are_told_in_a_browser(
+    world: World, sources: Sources, admin: TestClient, redis_url: str, browser: webdriver.Chrome
+) -> None:
+    assert admin.put("/experiments/e", json=SHIPS).status_code == 200
+    applier = Applier(redis_url)
+    applier.commands([verdict_effects(RedisKeys(), one) for one in same_prompts(world, 400)])
+    applier.events([*exposed("e", 1, "teacher", 30), *exposed("e", 1, "student", 30, "teacher")])
+    crossing = {"id": "x", "switches": {"routing": 0.5, "candidate": 0.5}, "namespace": [0.5, 1],
+                "primary": {"kpi": "first_response_correct"}, "stop": {"planned_units": 1_000}}  # fmt: skip
+    assert admin.put("/experiments/e", json={**SHIPS, "namespace": [0, 0.5]}).status_code == 200
+    assert admin.put("/experiments/x", json=crossing).status_code == 200
+    applier.events(crossed(800, "x"))
+    wait = WebDriverWait(browser, PATIENCE)
+    with served(create_app(world.conductor, sources, TOKEN)) as base:
+        browser.get(f"{base}{ADDRESS}#e")
+        browser.find_element(By.ID, "token").send_keys(TOKEN)
+        browser.find_element(By.CSS_SELECTOR, "#door button").click()
+        wait.until(lambda b: "on 400 prompts of 200 users" in b.find_element(By.ID, "paired").text)
+        told = admin.get("/experiments/e/results").json()["paired"][0]
+        assert "(worse)" in browser.find_element(By.ID, "paired").text
+        assert f"would need {told['split']:.1f} times the prompts" in browser.find_element(By.ID, "paired").text
+        assert browser.find_element(By.ID, "two-arms").text.startswith("units in two arms 30:")
+        assert not browser.find_element(By.ID, "attribution").is_displayed()
+        browser.execute_script("location.hash = 'x'")
+        wait.until(lambda b: "routing -0." in b.find_element(By.ID, "attribution").text)
+        rows = browser.find_element(By.ID, "attribution").text.splitlines()
+        assert [row.split()[1] for row in rows[1:]] == ["routing", "candidate", "change"]
+        assert not browser.find_element(By.ID, "paired").is_displayed()
+        assert not browser.find_element(By.ID, "two-arms").is_displayed()
+
+
+def exposed(name: str, phase: int, arm: str, n: int, units: str = "") -> list[Exposure]:
+    """Units of a phase of an experiment that were routed to an arm; `units`: those of which arm, else of this one."""
+    who = units or arm
     return [
-        Exposure(id=f"{name}-{phase}-{arm}-{k}", session=f"s{k}", at=time.time(), unit=f"{arm}-{k}", experiment=name,
+        Exposure(id=f"{name}-{phase}-{arm}-{k}", session=f"s{k}", at=time.time(), unit=f"{who}-{k}", experiment=name,
                  phase=phase, arm=arm, bucket=0.0, epoch=1) for k in range(n)
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from ddsketch import DDSketch
 
-from feedback.kpis.sketch import GROUPS, MAPPING, group_of, key_of, quantiles
+from ab.analysis.sketch import GROUPS, MAPPING, group_of, key_of, quantiles
 
 
 def counts_of(values: list[float], groups: int = GROUPS) -> Counter[tuple[int, int]]:

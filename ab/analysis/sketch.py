@@ -8,7 +8,7 @@ interval, in groups: a bootstrap by group by hash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,11 @@ def group_of(tenant: str, unit: str) -> int:
     return int(unit_fraction("sketch", tenant, unit) * GROUPS)
 
 
-def quantiles(counts: Mapping[tuple[int, int], int], wanted: tuple[float, ...]) -> list[Quantile]:
+KeyCounts = Mapping[tuple[int, int], int]
+"""How many values there are, by group of users and key."""
+
+
+def quantiles(counts: KeyCounts, wanted: tuple[float, ...]) -> list[Quantile]:
     """Quantiles of counts by (group, key); the same counts give the same intervals. Empty where there are none."""
     if not counts:
         return []
@@ -67,6 +71,30 @@ def quantiles(counts: Mapping[tuple[int, int], int], wanted: tuple[float, ...]) 
         else:
             lower, upper = np.quantile(_at(drawn, values, q), (0.025, 0.975))
             found.append(Quantile(value, float(lower), float(upper)))
+    return found
+
+
+def table(counts: KeyCounts, keys: Sequence[int]) -> np.ndarray:
+    """The counts as a table: all groups, those without values, too, by `keys`."""
+    column = {key: n for n, key in enumerate(keys)}
+    found = np.zeros((GROUPS, len(keys)))
+    for (group, key), n in counts.items():
+        found[group, column[key]] += n
+    return found
+
+
+def drawn(tables: Sequence[np.ndarray], keys: Sequence[int], q: float, draws: int) -> list[np.ndarray]:
+    """Of each table the quantile `q`: first of all its values, then of `draws` times the groups drawn again.
+
+    All tables are drawn alike, so users whom several of them hold stay together. NaN where a draw holds no value.
+    """
+    values = np.array([MAPPING.value(key) for key in keys])
+    chance = np.random.default_rng(0).multinomial(GROUPS, [1 / GROUPS] * GROUPS, size=draws)
+    weights = np.concatenate([np.ones((1, GROUPS)), chance])
+    found = []
+    for one in tables:
+        counts = weights @ one
+        found.append(np.where(counts.sum(axis=1) > 0, _at(counts, values, q), np.nan))
     return found
 
 
