@@ -54,7 +54,7 @@ class Breaker:
         """Seconds until an open one lets probes through; a clock that was set back begins the pause anew."""
         now = self._clock()
         self._opened = min(self._opened, now)
-        return self._opened + self._pause - now
+        return self._pause - (now - self._opened)
 
     @property
     def admits(self) -> bool:

@@ -95,7 +95,7 @@ class AnyCalls(RuleBasedStateMachine):
     @precondition(lambda self: self.state is OPEN)
     @rule()
     def the_pause_ends(self) -> None:
-        self.now += RULE.longest_pause_seconds
+        self.now += RULE.longest_pause_seconds + 1e-6
         assert self.breaker.state is HALF_OPEN
         self.seen()
 
