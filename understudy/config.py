@@ -25,6 +25,7 @@ from understudy.yaml_text import load_yaml
 SECTIONS: dict[str, str] = {
     "engines": "serving.engine.config:EnginesConfig",
     "gateway": "serving.gateway.config:GatewayConfig",
+    "guard": "serving.guard.config:GuardConfig",
     "router": "deploy.routing.document:RouterConfig",
     "control": "serving.control.config:ControlConfig",
     "redis": "feedback.store.config:RedisConfig",

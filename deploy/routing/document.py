@@ -14,6 +14,7 @@ from ab.applying import refusal
 from ab.experiment import NAME, Arm, Experiment, When
 from ab.running.phases import Phase
 from deploy.audit.heads import AuditHead
+from deploy.routing.guarding import GuardRules
 from understudy.config import Section
 
 SlotName = Literal["teacher", "student-a", "student-b"]
@@ -181,6 +182,8 @@ class RoutingDocument(_Shared):
     """The phase of each experiment, by id; one that has none is in the first of its file."""
     shadow: ShadowRates = ShadowRates()
     capture_rate: float = Field(default=1.0, ge=0, le=1)
+    guard: GuardRules | None = None
+    """Thresholds and modes of the guard over each gateway's own; None: none were set."""
     frozen: tuple[Literal["promotion", "learning", "student"], ...] = ()
     fence: int = 0
     """Number of the leader that wrote it; 0 without a lease."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from understudy.errors import UnderstudyError
 
 
@@ -61,3 +63,13 @@ class GatewayTimeout(UnderstudyError):
     """The engine did not begin its reply in time."""
 
     status, kind, code = 504, "timeout_error", "upstream_timeout"
+
+
+class Degraded(UnderstudyError):
+    """No engine is asked: the client gets the pre-built reply, which is no error to it; `cause` as its header says."""
+
+    status, kind, code = 200, "degraded", "degraded"
+
+    def __init__(self, cause: Literal["guard", "breaker", "deadline"]) -> None:
+        super().__init__(f"answered by the degraded reply ({cause})")
+        self.cause = cause

@@ -18,6 +18,7 @@ from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.failures import Failures
+from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.http.admission import Admission
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
@@ -101,6 +102,7 @@ class Gateway:
         clock: Clock = monotonic,
         bus_known: Callable[[], bool] = lambda: True,
         ring: KeyRing = NO_RING,
+        guard: GuardWatch | None = None,
     ) -> None:
         self.config = config
         self.snapshot = snapshot
@@ -119,6 +121,7 @@ class Gateway:
         self.keys = ApiKeys(config.key_secret, config.api_keys, ring)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
+        self.guard = guard
 
     @property
     def capture(self) -> bool:

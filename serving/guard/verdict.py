@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -32,11 +32,16 @@ class GuardJudgement:
     """That the score was held to."""
     partial: bool = False
     """Whether parts of a long text were not looked at."""
+    again: bool = False
+    """Whether it is degraded for texts alone that were degraded before, so that it counts no second time."""
 
 
 def worst(one: GuardJudgement, other: GuardJudgement) -> GuardJudgement:
     """The one that is worse, by verdict and then by score; partial where either is."""
-    first, second = sorted((one, other), key=lambda each: (ORDER[each.verdict], each.score))
+    if (ORDER[one.verdict], one.score) > (ORDER[other.verdict], other.score):
+        first, second = other, one
+    else:
+        first, second = one, other
     if second.partial or not first.partial:
         return second
-    return GuardJudgement(second.verdict, second.stage, second.score, second.threshold, True)
+    return replace(second, partial=True)

@@ -42,6 +42,7 @@ class RawExchange:
     at: float
     ttft: float | None
     seconds: float
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

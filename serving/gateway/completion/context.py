@@ -16,8 +16,8 @@ class RequestContext:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "announced", "ask", "began", "body", "chat", "counted", "decision", "epoch", "gateway", "given", "head", "key",
-        "raw", "request_id", "tenant",
+        "announced", "ask", "began", "body", "chat", "counted", "decision", "epoch", "flagged", "gateway", "given",
+        "head", "key", "raw", "request_id", "tenant",
     )  # fmt: skip
 
     body: Body
@@ -45,6 +45,8 @@ class RequestContext:
         """Where the request goes, or was sent last."""
         self.epoch = 0
         """Of the document that said so."""
+        self.flagged = False
+        """Whether the guard wants nothing learned from it."""
 
     def header(self, name: bytes) -> str:
         """The value of a header; empty without one."""

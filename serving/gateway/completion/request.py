@@ -11,14 +11,14 @@ import time
 from collections.abc import Awaitable, Mapping
 
 from serving.gateway.body.joining import joined
+from serving.gateway.completion.answer import answered, our_lines
 from serving.gateway.completion.capture import RawExchange, record, wants
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.completion.forward import Forward
 from serving.gateway.completion.life import AFTER, LifeEvent, LifeState
 from serving.gateway.completion.refusal import EngineRefusal
 from serving.gateway.completion.stages import STAGES, Stages, too_large
-from serving.gateway.errors import EngineFailed, StageTimeout
-from serving.gateway.http import wire
+from serving.gateway.errors import StageTimeout
 from serving.gateway.http.endpoint import ClientConnection, HotEndpoint, RequestHead
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.http.wire import Headers
@@ -224,7 +224,7 @@ class Completion:
         kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
         transport = self._connection.transport
         self._life = AFTER[self._life, REPLY]
-        self._reply = kind(transport, self._our_lines(), status, headers, self.keep_alive, self.http10)
+        self._reply = kind(transport, our_lines(self._context), status, headers, self.keep_alive, self.http10)
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:
@@ -277,31 +277,13 @@ class Completion:
             return
         if self._forward is None and error.status >= 500:
             self._note(error.code, error.message)
-        extra = self._our_lines()
-        if isinstance(error, EngineFailed):
-            extra += error.lines
-        elif error.status in (429, 503):
-            extra.append(wire.RETRY_AFTER)
-        body = wire.error_bytes(error)
-        data = wire.reply_bytes(error.status, body, extra, close=not self.keep_alive)
+        data, body = answered(self._context, error, close=not self.keep_alive)
         self._connection.transport.write(data)
         self._finish("error", error.status, body)
 
     def _note(self, cause: str, why: str) -> None:
         decision = self._context.decision
         self._gateway.failures.note("" if decision is None else decision.arm, cause, why)
-
-    def _our_lines(self) -> list[bytes]:
-        """Header lines of ours."""
-        echoed = wire.safe_header(self._context.header(b"x-request-id")) or self._context.request_id.encode()
-        lines = [b"x-request-id: " + echoed + b"\r\n"]
-        decision = self._context.decision
-        if decision is not None:
-            text = f"x-understudy-arm: {decision.arm}\r\nx-understudy-version: {decision.version}\r\n"
-            if decision.taken:
-                text += f"x-understudy-experiment: {','.join(one.experiment for one in decision.taken)}\r\n"
-            lines.append(text.encode())
-        return lines
 
     # the end
 
@@ -346,4 +328,5 @@ class Completion:
             chunks=(body,) if reply is None else tuple(reply.chunks),
             overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
             at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
+            flagged=context.flagged,
         ))  # fmt: skip

@@ -2,7 +2,7 @@
 
 A stage is a function of the request's context: it reads what earlier stages found, adds what it finds, and refuses by
 raising an error of `understudy.errors`, which the client gets as an OpenAI error object. To add one, write
-`def guard(context: RequestContext) -> None` and put it at its place into the tuple of `STAGES`; no other stage changes.
+`def quota(context: RequestContext) -> None` and put it at its place into the tuple of `STAGES`; no other stage changes.
 
 - `head` stages see the head alone, before the body is sent, and return at once.
 - `whole` stages see the body too. One that has to wait is an `async def`: the request waits, everybody else goes on.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from serving.gateway.body.parser import conversation_hash, model_of
 from serving.gateway.completion.context import RequestContext
+from serving.gateway.completion.guarding import guard
 from serving.gateway.errors import TooMany, check_encoding
 from serving.gateway.keys import bearer_of
 from serving.gateway.routing import Ask, check_model
@@ -97,7 +98,7 @@ class Stages:
     """What is done when the head is read and it is the request's turn, and when the body is there, too."""
 
     head: tuple[HeadStage, ...] = (size, encoding, key, limits)
-    whole: tuple[RequestStage, ...] = (parse, route)
+    whole: tuple[RequestStage, ...] = (parse, guard, route)
 
 
 STAGES = Stages()

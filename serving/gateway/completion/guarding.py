@@ -1,0 +1,68 @@
+"""The guard's stage: judges the texts of a request before it is routed, and does what the tenant's mode says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from deploy.routing.guarding import GuardMode
+from serving.gateway.completion.context import RequestContext
+from serving.gateway.errors import Degraded
+from serving.gateway.guarding.reading import texts_of
+from serving.gateway.guarding.watch import GuardWatch
+from serving.gateway.routing import check_model
+from serving.guard.cascade import ReadText, settled
+from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
+
+
+def guard(context: RequestContext) -> Awaitable[None] | None:
+    """Judge a request; one whose verdict is to degrade goes no further.
+
+    Raises:
+        Degraded: it is answered by the pre-built reply.
+        ModelNotFound: it asks for a model that there is not.
+    """
+    watch = context.gateway.guard
+    if watch is None:
+        return None
+    document = context.gateway.snapshot.document
+    watch.follow(document.guard)
+    mode = watch.mode(context.tenant)
+    if mode == "off":
+        return None
+    check_model(document, context.body.model)
+    texts = texts_of(context.raw, context.body.messages, context.chat)
+    deadline = watch.deadline()
+    if not watch.inline(texts):
+        return _in_turns(context, watch, mode, texts, deadline)
+    _settle(context, watch, mode, settled(watch.guard.work(texts, deadline, watch.clock)))
+    return None
+
+
+async def _in_turns(
+    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[ReadText], deadline: float
+) -> None:
+    """The same, in slices between which others run; then whoever else is asked."""
+    work = watch.guard.work(texts, deadline, watch.clock)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            judgement: GuardJudgement = end.value
+            break
+        await asyncio.sleep(0)
+    if watch.classifier is not None and judgement.verdict is not GuardVerdict.DEGRADE:
+        judgement = worst(judgement, await watch.classifier.judge(texts, deadline - watch.clock()))
+    _settle(context, watch, mode, judgement)
+
+
+def _settle(context: RequestContext, watch: GuardWatch, mode: GuardMode, judgement: GuardJudgement) -> None:
+    watch.settle(judgement, mode)
+    if mode != "enforce":
+        return
+    ask = context.ask
+    if judgement.verdict is GuardVerdict.DEGRADE:
+        raise Degraded("deadline" if judgement.stage == "deadline" else "guard")
+    if judgement.verdict is GuardVerdict.FLAG:
+        watch.quarantine(ask.tenant, ask.session)
+    context.flagged = watch.quarantined(ask.tenant, ask.session)

@@ -1,0 +1,78 @@
+"""The guard of one gateway: whose verdicts hold, which sessions learn nothing more, and who else is asked."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from deploy.routing.guarding import GuardMode, GuardRules
+from serving.gateway.guarding.classifier import Classifier
+from serving.guard.cascade import Guard, ReadText, ScoringModel, Thresholds
+from serving.guard.config import GuardConfig
+from serving.guard.verdict import GuardJudgement
+from understudy.clock import Clock
+
+MOST_SESSIONS = 50_000
+INLINE = 8_000
+"""Characters of a request up to which it is judged in one go; beyond, others run between slices."""
+_NO_RULES = GuardRules()
+
+
+class GuardWatch:
+    """Used by the event loop alone."""
+
+    def __init__(self, config: GuardConfig, model: ScoringModel, clock: Clock = time.monotonic) -> None:
+        self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
+        self.guard = Guard(model, self._own, config.remembered)
+        self.clock = clock
+        self.classifier = None if config.endpoint is None else Classifier(config.endpoint, config.remembered)
+        self._config = config
+        self._rules: GuardRules = _NO_RULES
+        self._quarantined: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def follow(self, rules: GuardRules | None) -> None:
+        """Take what a routing document says over this gateway's own settings."""
+        rules = rules or _NO_RULES
+        if rules is not self._rules:
+            self._rules = rules
+            self.guard.use(_over(self._own, rules.flag, rules.degrade))
+
+    def mode(self, tenant: str) -> GuardMode:
+        """What is done with the requests of a tenant: the routing document's word, else the settings'."""
+        rules, config = self._rules, self._config
+        return rules.tenants.get(tenant) or rules.mode or config.tenants.get(tenant) or config.mode
+
+    def deadline(self) -> float:
+        """On `clock`, when a request whose body is parsed now must be judged."""
+        return self.clock() + self._config.deadline_ms / 1000
+
+    def inline(self, texts: Sequence[ReadText]) -> bool:
+        """Whether `texts` are judged in one go."""
+        return self.classifier is None and sum(len(one.text) for one in texts) <= INLINE
+
+    def settle(self, judgement: GuardJudgement, mode: GuardMode) -> None:
+        """Count a judgement."""
+        self.guard.counts.verdicts[mode, judgement.verdict.value, judgement.stage] += 1
+
+    def quarantine(self, tenant: str, session: str) -> None:
+        """From here on nothing of a session is learned from."""
+        self._quarantined[tenant, session] = None
+        self._quarantined.move_to_end((tenant, session))
+        if len(self._quarantined) > MOST_SESSIONS:
+            self._quarantined.popitem(last=False)
+
+    def quarantined(self, tenant: str, session: str) -> bool:
+        """Whether an earlier turn of a session was flagged here."""
+        return (tenant, session) in self._quarantined
+
+    async def close(self) -> None:
+        """Let go of the classifier's connections."""
+        if self.classifier is not None:
+            await self.classifier.close()
+
+
+def _over(own: Thresholds, flag: float | None, degrade: float | None) -> Thresholds:
+    """`own` with what is given in its place; never a threshold for degrading below that for flagging."""
+    flag = own.flag if flag is None else flag
+    return Thresholds(flag, max(flag, own.degrade if degrade is None else degrade))

@@ -1,0 +1,67 @@
+"""Configuration of the guard: what it may do, to whose traffic, and when."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from deploy.routing.guarding import GuardMode
+from understudy.config import Section
+
+
+class GuardEndpoint(Section):
+    """A classifier of somebody else's, asked by `POST URL/moderations` as OpenAI's moderation API is."""
+
+    url: str
+    """Base of the API, such as https://api.example.com/v1."""
+    model: str = ""
+    """Its name there; empty: the API's own choice."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key; empty: no key."""
+    on_failure: Literal["serve", "degrade"] = "serve"
+    """What becomes of a request whose texts it did not judge by the guard's deadline, or answered by rubbish."""
+    verdict: Literal["flag", "degrade"] = "degrade"
+    """What becomes of a request that it flags."""
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("an address that begins with http:// or https:// is needed")
+        return value.rstrip("/")
+
+    @property
+    def key(self) -> str:
+        """The key, from its environment variable; empty without one."""
+        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+
+
+class GuardConfig(Section):
+    """Section `guard`. Modes: `off`, `observe` (judge and count, change nothing), `enforce`.
+
+    A text's score is its log-odds of being an attack. Flagged requests are served and kept from everything that
+    learns; degraded ones are answered by a ready-made reply, and no model sees them.
+    """
+
+    mode: GuardMode = "observe"
+    """For all tenants that are not named; `understudy up` begins with `enforce`."""
+    tenants: dict[str, GuardMode] = Field(default_factory=dict)
+    """Mode by tenant."""
+    flag: float | None = None
+    """Score from which on a request is flagged; null: the model's own threshold."""
+    degrade: float | None = None
+    """Score from which on it is degraded; null: the model's own threshold."""
+    deadline_ms: float = Field(default=50, gt=0, le=10_000)
+    """Milliseconds from the parsed body to the verdict; beyond it the request is degraded (`deadline`)."""
+    remembered: int = Field(default=20_000, ge=0)
+    """Texts whose verdicts are remembered, by keyed hash, so that a conversation's history is judged once."""
+    endpoint: GuardEndpoint | None = None
+    """A classifier that is asked about what the guard's own stages let pass; null: none."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.flag is not None and self.degrade is not None and self.degrade < self.flag:
+            raise ValueError("`degrade` must not be below `flag`")
+        return self

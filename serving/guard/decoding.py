@@ -1,0 +1,126 @@
+"""Texts within a text: base64, hex, URL escapes and rot13, decoded where a cheap look says that they stand there.
+
+The detectors look at the alphabet and the length of runs, and at how often letters occur; what is decoded counts only
+where it is text itself. At most `MOST` a text, of at most `LONGEST_CODE` characters each.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+MOST = 2
+LONGEST_CODE = 8_192
+SHORTEST = 24
+"""Characters of a run of base64 or hex from which on it is looked at; it stands for half of them or more."""
+_DENSE = 8
+"""Capitals and digits without which there is no such run."""
+_MARKS = bytes(range(ord("0"), ord("9") + 1)) + bytes(range(ord("A"), ord("Z") + 1))
+_RUN = re.compile(rb"[A-Za-z0-9+/_-]{%d,%d}+(?:\r?\n[A-Za-z0-9+/_-]{4,76}+){0,200}" % (SHORTEST, LONGEST_CODE))
+_PAIRS = re.compile(rb"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){%d,%d}" % (SHORTEST // 2, LONGEST_CODE // 2))
+_HEX = re.compile(rb"[0-9a-fA-F]+")
+_SAFE = bytes.maketrans(b"+/", b"-_")
+_DIGITS = b"0123456789"
+_ESCAPES = 6
+"""Percent signs from which on a text is looked at as a URL's."""
+_FREQUENT, _ROTATED = b"etoih", b"rgbvu"
+"""Frequent letters of English, and what rot13 makes of them."""
+_ROT_WORDS = (" gur ", " naq ", " lbh", "vba", "vtaber", "cyrnfr")
+"""What rot13 makes of the commonest words and endings."""
+_PIECE = 96
+"""Characters of which the letters are counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text that was found within another."""
+
+    code: str
+    text: str
+
+
+def decoded(text: str) -> list[Decoded]:
+    """The texts that `text` holds in a code, two at most; one within a code counts as well."""
+    found: list[Decoded] = []
+    for one in _once(text):
+        found.append(one)
+        if len(found) == MOST:
+            return found
+    for outer in list(found):
+        for one in _once(outer.text):
+            found.append(Decoded(f"{outer.code}+{one.code}", one.text))
+            if len(found) == MOST:
+                return found
+    return found
+
+
+def _once(text: str) -> Iterator[Decoded]:
+    raw = text.encode("utf-8", "replace")
+    runs = list(_runs(raw)) if len(raw) - len(raw.translate(None, _MARKS)) >= _DENSE else []
+    yield from runs
+    if text.count("%") >= _ESCAPES:
+        plain = unquote(text[: 3 * LONGEST_CODE])
+        if len(text) - len(plain) >= 2 * _ESCAPES:
+            yield Decoded("url", plain)
+    if not runs and (rotated := _rotated(raw)):
+        yield Decoded("rot13", rotated)
+
+
+def _runs(raw: bytes) -> Iterator[Decoded]:
+    """The longest runs of base64 or hex that stand for text."""
+    digits = len(raw) - len(raw.translate(None, _DIGITS))
+    if digits * 5 >= SHORTEST:
+        for run in sorted((match[0] for match in _PAIRS.finditer(raw)), key=len, reverse=True)[:MOST]:
+            if (plain := _of_hex(run)) is not None:
+                yield Decoded("hex", plain)
+                return
+    for run in sorted((match[0] for match in _RUN.finditer(raw)), key=len, reverse=True)[:MOST]:
+        if (plain := _of_base64(run)) is not None:
+            yield Decoded("base64", plain)
+
+
+def _of_hex(run: bytes) -> str | None:
+    digits = b"".join(_HEX.findall(run.replace(b"0x", b"").replace(b"\\x", b"")))
+    return _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2].decode()))
+
+
+def _of_base64(run: bytes) -> str | None:
+    letters = b"".join(run.split()).translate(_SAFE)
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    try:
+        return _as_text(base64.urlsafe_b64decode(letters + b"=" * (-len(letters) % 4)))
+    except binascii.Error:
+        return None
+
+
+def _as_text(raw: bytes) -> str | None:
+    """`raw` where it is text: UTF-8 up to a cut end, nearly all of it printable."""
+    text = raw.decode("utf-8", "ignore")
+    if len(text.encode()) < 0.9 * len(raw):
+        return None
+    printable = sum(char.isprintable() or char in "\r\n\t" for char in text)
+    return text if printable >= 0.95 * len(text) and len(text) >= SHORTEST // 3 else None
+
+
+def _rotated(raw: bytes) -> str:
+    """The parts of a text that read like rot13, decoded; empty without one."""
+    lower = raw.lower()
+    whole = _reads_rotated(lower)
+    if not whole and not any(word.encode() in lower for word in _ROT_WORDS):
+        return ""
+    text = raw.decode("utf-8", "replace")
+    if whole:
+        return codecs.decode(text[:LONGEST_CODE], "rot13")
+    pieces = (text[at : at + _PIECE] for at in range(0, min(len(text), 4 * LONGEST_CODE), _PIECE // 2))
+    kept = [piece[: _PIECE // 2] for piece in pieces if _reads_rotated(piece.lower().encode())]
+    return codecs.decode("".join(kept)[:LONGEST_CODE], "rot13")
+
+
+def _reads_rotated(lower: bytes) -> bool:
+    rotated = len(lower) - len(lower.translate(None, _ROTATED))
+    return rotated >= 6 and rotated > 1.2 * (len(lower) - len(lower.translate(None, _FREQUENT)))
