@@ -10,7 +10,7 @@ from typing import Protocol
 from serving.guard import decoding
 from serving.guard.counts import GuardCounts
 from serving.guard.folding import Folded, fold
-from serving.guard.remembered import Remembered
+from serving.guard.remembered import JudgementMemory
 from serving.guard.repetition import repeats
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 from serving.guard.windows import MOST_TEXTS, fitted, slices
@@ -52,7 +52,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadText:
+class GuardedText:
     """A text of a request; `trusted`: of a system message, which is the application's own."""
 
     text: str
@@ -75,7 +75,7 @@ class Guard:
     def __init__(self, model: ScoringModel, thresholds: Thresholds, remembered: int = 20_000) -> None:
         self._model = model
         self._thresholds = thresholds
-        self._remembered = Remembered(remembered)
+        self._remembered = JudgementMemory(remembered)
         self.counts = GuardCounts()
 
     @property
@@ -89,12 +89,12 @@ class Guard:
             self._thresholds = thresholds
             self._remembered.clear()
 
-    def judge(self, texts: Sequence[ReadText]) -> GuardJudgement:
+    def judge(self, texts: Sequence[GuardedText]) -> GuardJudgement:
         """The worst judgement of `texts`, all in one go."""
         return settled(self.work(texts))
 
     def work(
-        self, texts: Sequence[ReadText], deadline: float = float("inf"), clock: Clock = time.monotonic
+        self, texts: Sequence[GuardedText], deadline: float = float("inf"), clock: Clock = time.monotonic
     ) -> Generator[None, None, GuardJudgement]:
         """The same as a generator that stops after each slice, of a millisecond at most; its value is the judgement.
 
@@ -120,13 +120,13 @@ class Guard:
             found = worst(found, judged)
         return replace(found, again=found.verdict is GuardVerdict.DEGRADE and not fresh)
 
-    def _sorted(self, texts: Sequence[ReadText]) -> tuple[GuardJudgement | None, list[tuple[ReadText, bytes]]]:
+    def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement | None, list[tuple[GuardedText, bytes]]]:
         """The worst judgement of those that are known, and the others, each once, with their names."""
         if len(texts) > MOST_TEXTS:
             rest = "\n".join(one.text for one in texts[MOST_TEXTS:])
-            texts = [*texts[:MOST_TEXTS], ReadText(rest)]
+            texts = [*texts[:MOST_TEXTS], GuardedText(rest)]
         known: GuardJudgement | None = None
-        new: dict[bytes, ReadText] = {}
+        new: dict[bytes, GuardedText] = {}
         for one in texts:
             name = self._remembered.name(one.text, b"trusted" if one.trusted else b"")
             if name in new:

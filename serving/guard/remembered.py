@@ -11,7 +11,7 @@ from serving.guard.verdict import GuardJudgement
 DIGEST = 16
 
 
-class Remembered:
+class JudgementMemory:
     """At most `limit` judgements; the one that was not asked for longest goes first.
 
     The key is drawn anew in each process: nobody can prepare texts whose hashes meet, nor tell texts from the hashes.

@@ -11,7 +11,7 @@ from serving.gateway.errors import Degraded
 from serving.gateway.guarding.reading import texts_of
 from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.routing import check_model
-from serving.guard.cascade import ReadText, settled
+from serving.guard.cascade import GuardedText, settled
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 
 
@@ -40,7 +40,7 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
 
 
 async def _in_turns(
-    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[ReadText], deadline: float
+    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[GuardedText], deadline: float
 ) -> None:
     """The same, in slices between which others run; then whoever else is asked."""
     work = watch.guard.work(texts, deadline, watch.clock)

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from serving.guard.cascade import ALLOWED, ReadText
+from serving.guard.cascade import ALLOWED, GuardedText
 from serving.guard.config import GuardEndpoint
-from serving.guard.remembered import Remembered
+from serving.guard.remembered import JudgementMemory
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 from serving.guard.windows import fitted
 
@@ -27,11 +27,11 @@ class _Flagged(msgspec.Struct):
     flagged: bool
 
 
-class _Answer(msgspec.Struct):
+class _Moderation(msgspec.Struct):
     results: list[_Flagged]
 
 
-_answer = msgspec.json.Decoder(_Answer)
+_moderation = msgspec.json.Decoder(_Moderation)
 
 
 class Classifier:
@@ -39,14 +39,14 @@ class Classifier:
 
     def __init__(self, config: GuardEndpoint, remembered: int) -> None:
         self._config = config
-        self._remembered = Remembered(remembered)
+        self._remembered = JudgementMemory(remembered)
         headers = {"authorization": f"Bearer {config.key}"} if config.key else {}
         self._client = httpx.AsyncClient(
             headers=headers, limits=httpx.Limits(max_connections=CONNECTIONS), timeout=None, trust_env=False
         )
         self.failures = 0
 
-    async def judge(self, texts: Sequence[ReadText], seconds: float) -> GuardJudgement:
+    async def judge(self, texts: Sequence[GuardedText], seconds: float) -> GuardJudgement:
         """The judgement of `texts` within `seconds`; where none comes, that of `on_failure`."""
         names = {self._remembered.name(one.text, b""): one for one in texts if not one.trusted}
         found = ALLOWED
@@ -99,7 +99,7 @@ def verdicts_of(raw: bytes, count: int) -> list[bool]:
     Raises:
         ValueError: it is no answer of a moderation API, or one about another number of texts.
     """
-    answer = _answer.decode(raw)
+    answer = _moderation.decode(raw)
     if len(answer.results) != count:
         raise ValueError(f"it judged {len(answer.results)} texts of {count}")
     return [result.flagged for result in answer.results]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serving.gateway.body.parser import Message
-from serving.guard.cascade import ReadText
+from serving.guard.cascade import GuardedText
 
 TRUSTED = frozenset({b'"system"', b'"developer"'})
 """Roles of the application's own messages."""
@@ -21,7 +21,7 @@ _TEXT_KEYS = ("text", "refusal", "thinking")
 _NULL = msgspec.Raw(b"null")
 
 
-class _Beside(msgspec.Struct):
+class _Elsewhere(msgspec.Struct):
     """What of a body holds text beside its messages."""
 
     tools: msgspec.Raw = _NULL
@@ -32,25 +32,25 @@ class _Beside(msgspec.Struct):
     suffix: msgspec.Raw = _NULL
 
 
-_beside = msgspec.json.Decoder(_Beside)
-_KEYS = tuple(f'"{name}"'.encode() for name in _Beside.__struct_fields__)
+_elsewhere = msgspec.json.Decoder(_Elsewhere)
+_KEYS = tuple(f'"{name}"'.encode() for name in _Elsewhere.__struct_fields__)
 
 
-def texts_of(raw: bytes, messages: Sequence[Message], chat: bool) -> list[ReadText]:
+def texts_of(raw: bytes, messages: Sequence[Message], chat: bool) -> list[GuardedText]:
     """The texts of the body `raw`, valid JSON, whose messages are `messages`; the latest message first."""
-    found: list[ReadText] = []
+    found: list[GuardedText] = []
     users: list[str] = []
     for message in messages:
         text = _content(message.content)
         if not text:
             continue
-        found.append(ReadText(text, bytes(message.role) in TRUSTED))
+        found.append(GuardedText(text, bytes(message.role) in TRUSTED))
         if bytes(message.role) == b'"user"':
             users.append(text)
     found.reverse()
-    found.extend(ReadText(text) for text in _joined(users))
+    found.extend(GuardedText(text) for text in _joined(users))
     if not chat or any(key in raw for key in _KEYS):
-        found.extend(ReadText(text) for text in _beside_messages(raw, chat) if text)
+        found.extend(GuardedText(text) for text in _beside_messages(raw, chat) if text)
     return found
 
 
@@ -90,7 +90,7 @@ def _joined(users: list[str]) -> Iterator[str]:
 def _beside_messages(raw: bytes, chat: bool) -> Iterator[str]:
     """Texts that stand elsewhere: what tools are said to do, documents, a template's values; a completion's prompt."""
     try:
-        body = _beside.decode(raw)
+        body = _elsewhere.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return
     if not chat:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deploy.routing.guarding import GuardMode, GuardRules
 from serving.gateway.guarding.classifier import Classifier
-from serving.guard.cascade import Guard, ReadText, ScoringModel, Thresholds
+from serving.guard.cascade import Guard, GuardedText, ScoringModel, Thresholds
 from serving.guard.config import GuardConfig
 from serving.guard.verdict import GuardJudgement
 from understudy.clock import Clock
@@ -47,7 +47,7 @@ class GuardWatch:
         """On `clock`, when a request whose body is parsed now must be judged."""
         return self.clock() + self._config.deadline_ms / 1000
 
-    def inline(self, texts: Sequence[ReadText]) -> bool:
+    def inline(self, texts: Sequence[GuardedText]) -> bool:
         """Whether `texts` are judged in one go."""
         return self.classifier is None and sum(len(one.text) for one in texts) <= INLINE
 

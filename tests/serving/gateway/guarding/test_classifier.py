@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from serving.gateway.guarding.classifier import Classifier
-from serving.guard.cascade import ReadText
+from serving.guard.cascade import GuardedText
 from serving.guard.config import GuardEndpoint
 from serving.guard.verdict import GuardVerdict
 
 Answer = Callable[[list[str]], bytes | None]
-GOOD, BAD = ReadText("hello"), ReadText("attack")
+GOOD, BAD = GuardedText("hello"), GuardedText("attack")
 
 
 def judged(texts: list[str]) -> bytes:
@@ -51,7 +51,7 @@ async def endpoint(answer: Answer, status: int = 200) -> AsyncIterator[tuple[str
 
 
 async def asked(
-    url: str, texts: list[ReadText], times: int = 1, seconds: float = 30.0, **settings: Any
+    url: str, texts: list[GuardedText], times: int = 1, seconds: float = 30.0, **settings: Any
 ) -> tuple[GuardVerdict, Classifier]:
     classifier = Classifier(GuardEndpoint(url=url, model="m", **settings), 100)
     try:
@@ -72,7 +72,7 @@ async def test_it_is_asked_as_openai_s_api_is_and_its_word_counts() -> None:
 
 async def test_a_text_is_sent_once_and_the_application_s_own_never() -> None:
     async with endpoint(judged) as (url, seen):
-        verdict, _ = await asked(url, [BAD, ReadText("our policy", trusted=True)], times=3)
+        verdict, _ = await asked(url, [BAD, GuardedText("our policy", trusted=True)], times=3)
     assert verdict is GuardVerdict.DEGRADE
     assert [question["input"] for _, question in seen] == [["attack"]]
 

@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.guarding.reading import texts_of
-from serving.guard.cascade import ReadText
+from serving.guard.cascade import GuardedText
 
 
-def read(body: dict[str, Any], chat: bool = True, ascii_: bool = True) -> list[ReadText]:
+def read(body: dict[str, Any], chat: bool = True, ascii_: bool = True) -> list[GuardedText]:
     raw = json.dumps({"model": "auto", **body}, ensure_ascii=ascii_).encode("utf-8", "surrogatepass")
     return texts_of(raw, BodyParser(()).parse(raw, chat).messages, chat)
 
 
-def chat(*messages: tuple[str, Any], **beside: Any) -> list[ReadText]:
+def chat(*messages: tuple[str, Any], **beside: Any) -> list[GuardedText]:
     return read({"messages": [{"role": role, "content": content} for role, content in messages], **beside})
 
 
 def test_every_role_is_read_and_the_application_s_own_text_is_known() -> None:
     roles = ("system", "developer", "user", "assistant", "tool")
     found = chat(*((role, f"of {role}") for role in roles))
-    assert found == [ReadText(f"of {role}", role in ("system", "developer")) for role in reversed(roles)]
+    assert found == [GuardedText(f"of {role}", role in ("system", "developer")) for role in reversed(roles)]
 
 
 def test_all_text_parts_of_a_message_are_one_text() -> None:
@@ -34,7 +34,7 @@ def test_all_text_parts_of_a_message_are_one_text() -> None:
     found = chat(
         ("user", [{"type": "text", "text": "before"}, image, {"type": "text", "text": "in the image's part"}, 7, None])
     )
-    assert found == [ReadText("before\nin the image's part")]
+    assert found == [GuardedText("before\nin the image's part")]
 
 
 def test_messages_of_the_user_are_read_where_they_meet() -> None:

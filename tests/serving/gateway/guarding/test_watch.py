@@ -10,7 +10,7 @@ from deploy.routing.documents import DocumentParser
 from deploy.routing.guarding import GuardRules
 from serving.gateway.guarding import watch as room
 from serving.gateway.guarding.watch import GuardWatch
-from serving.guard.cascade import ReadText, Thresholds
+from serving.guard.cascade import GuardedText, Thresholds
 from serving.guard.config import GuardConfig
 from serving.guard.verdict import GuardVerdict
 from tests.serving.guard.words import DOUBTFUL, WordModel
@@ -39,9 +39,9 @@ def test_thresholds_of_the_settings_stand_over_the_model_s_and_those_of_the_docu
     one.follow(GuardRules(degrade=0.5))
     assert one.guard.thresholds == Thresholds(1.5, 1.5)
     one.follow(GuardRules(flag=0.1, degrade=0.5))
-    assert one.guard.judge([ReadText(DOUBTFUL)]).verdict is GuardVerdict.DEGRADE
+    assert one.guard.judge([GuardedText(DOUBTFUL)]).verdict is GuardVerdict.DEGRADE
     one.follow(None)
-    assert one.guard.judge([ReadText(DOUBTFUL)]).verdict is GuardVerdict.ALLOW
+    assert one.guard.judge([GuardedText(DOUBTFUL)]).verdict is GuardVerdict.ALLOW
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
