@@ -39,6 +39,7 @@ SECTIONS: dict[str, str] = {
     "gate": "deploy.life.config:GateConfig",
     "trainer": "online_distill.role.config:TrainerConfig",
     "up": "serving.up.config:UpConfig",
+    "telemetry": "understudy.telemetry.config:TelemetryConfig",
 }
 PREFIX = "UNDERSTUDY_"
 

@@ -92,6 +92,16 @@ class StateDir:
         return self.run / "own.key"
 
     @property
+    def metrics(self) -> Path:
+        """Where roles show their metrics: a file for each that runs, as a Prometheus reads it."""
+        return self.run / "metrics"
+
+    @property
+    def metrics_token(self) -> Path:
+        """The token by which metrics are read from elsewhere, readable by its owner alone."""
+        return self.run / "metrics.token"
+
+    @property
     def engine_key(self) -> Path:
         """The key that engines ask of gateways, workers, agents and the trainer."""
         return self.run / "engine.key"

@@ -151,7 +151,7 @@ def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server
     limits = ReadLimits(settings.max_head, settings.head_seconds, settings.body_seconds, settings.half_close)
     hot = endpoints(parts.gateway, stages)
     config = uvicorn.Config(
-        build_app(parts.gateway, kpis, parts.embeddings),
+        build_app(parts.gateway, kpis, parts.embeddings, parts.door),
         http=cast(Any, functools.partial(GatewayProtocol, limits, hot, parts.gateway.admission)),
         ws="none",
         lifespan="off",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.engines.external import check_keys, static_document
 from deploy.routing.document import RouterConfig
@@ -25,6 +25,7 @@ from serving.gateway.snapshot import Follower, Snapshot
 from understudy.config import Config
 from understudy.errors import ConfigError, Conflict, IntegrityError
 from understudy.state import StateDir
+from understudy.telemetry.door import MetricsDoor, metrics_door
 
 log = logging.getLogger("understudy.gateway")
 
@@ -38,6 +39,7 @@ class Parts:
     outbox: Outbox | None
     embeddings: Embeddings | None = None
     keys: RingFollower | None = None
+    door: MetricsDoor = field(default_factory=MetricsDoor)
 
 
 def named(engines: EnginesConfig) -> bool:
@@ -81,7 +83,8 @@ def _parts(
     gateway: Gateway, follower: Follower | None, outbox: Outbox | None, embeddings: Embeddings | None,
     state: StateDir, ring: KeyRing,
 ) -> Parts:  # fmt: skip
-    return Parts(gateway, follower, outbox, embeddings, RingFollower(state, ring, gateway.keys.take))
+    keys = RingFollower(state, ring, gateway.keys.take)
+    return Parts(gateway, follower, outbox, embeddings, keys, metrics_door(state) if follower else MetricsDoor())
 
 
 def known_keys(state: StateDir) -> KeyRing:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Mapping
 
 from serving.gateway.body.joining import joined
 from serving.gateway.completion.answer import answered, our_lines
-from serving.gateway.completion.capture import RawExchange, record, wants
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
+from serving.gateway.completion.ending import kept, over
 from serving.gateway.completion.forward import Forward
 from serving.gateway.completion.life import AFTER, LifeEvent, LifeState
 from serving.gateway.completion.refusal import EngineRefusal
@@ -22,6 +21,7 @@ from serving.gateway.errors import StageTimeout
 from serving.gateway.http.endpoint import ClientConnection, HotEndpoint, RequestHead
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.http.wire import Headers
+from serving.gateway.metrics import VersionFigures
 from serving.gateway.service import SMALL, Gateway
 from understudy.errors import UnderstudyError
 
@@ -54,8 +54,8 @@ class Completion:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "_body", "_connection", "_context", "_forward", "_gateway", "_life", "_refusal", "_reply", "_size", "_stages",
-        "_waiting_for", "_whole", "disconnected", "http10", "keep_alive",
+        "_before", "_body", "_connection", "_context", "_figures", "_forward", "_gateway", "_last", "_life", "_passed",
+        "_refusal", "_reply", "_size", "_stages", "_waiting_for", "_whole", "disconnected", "http10", "keep_alive",
     )  # fmt: skip
     message_event = _NobodyWaits()
 
@@ -76,6 +76,12 @@ class Completion:
         self._waiting_for: asyncio.Task[None] | None = None
         self._forward: Forward | None = None
         self._reply: ClientReply | None = None
+        self._figures: VersionFigures | None = None
+        """Of the version that replies; set by the first byte."""
+        self._passed = 0.0
+        """When bytes were passed on last."""
+        self._before = self._last = b""
+        """The last two pieces of the reply."""
 
     @property
     def response_complete(self) -> bool:
@@ -190,7 +196,7 @@ class Completion:
                     return
             decision = context.decision
             assert decision is not None
-            if self._kept:
+            if kept(context):
                 self._gateway.exposed(decision, context.ask, self._gateway.snapshot.document.epoch)
             self._forward = Forward(context, self)
             self._forward.ask(decision)
@@ -231,12 +237,17 @@ class Completion:
         """Pass bytes on."""
         reply = self._reply
         assert reply is not None
-        if reply.ttft is None:
-            reply.ttft = self._gateway.clock() - self._context.began
+        gateway, now = self._gateway, self._gateway.clock()
+        if self._figures is None:
             decision = self._context.decision
             assert decision is not None
-            self._gateway.metrics.first_byte(decision.arm, reply.ttft)
-        reply.body(data, self._gateway.config.capture_bytes)
+            figures = self._figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
+            reply.ttft = now - self._context.began
+            figures.first_byte.observe(reply.ttft)
+        elif reply.sse:
+            self._figures.gap.observe(now - self._passed)
+        self._passed, self._before, self._last = now, self._last, data
+        reply.body(data, gateway.config.capture_bytes)
 
     def reply_ends(self) -> None:
         """The engine has said all."""
@@ -299,34 +310,6 @@ class Completion:
         if outcome == "cancelled":
             self._gateway.metrics.events["cancelled"] += 1
         status = status or (CANCELLED if self._reply is None else self._reply.status)
-        self._record(outcome, status, body)
+        over(self._context, self._reply, outcome, status, body, self._before + self._last)
         self._forget_body()
         self._connection.finished(self)
-
-    @property
-    def _kept(self) -> bool:
-        """Whether the client lets any record of this request be kept."""
-        return self._context.given.get(b"x-understudy-no-capture") != b"1"
-
-    def _record(self, outcome: str, status: int, body: bytes) -> None:
-        """Count the request, and hand a copy of it to the outbox if it may be kept."""
-        gateway, context, reply = self._gateway, self._context, self._reply
-        decision = context.decision
-        if decision is None:
-            gateway.metrics.requests["", "", status] += 1
-            return
-        gateway.metrics.requests[decision.arm, decision.version, status] += 1
-        if not self._kept:
-            return
-        gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant
-        if not wants(gateway, context.request_id):
-            return
-        seconds = gateway.clock() - context.began
-        record(gateway, RawExchange(
-            request_id=context.request_id, chat=context.chat, request=context.raw, ask=context.ask,
-            decision=decision, epoch=context.epoch, status=status, outcome=outcome,
-            chunks=(body,) if reply is None else tuple(reply.chunks),
-            overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
-            at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
-            flagged=context.flagged,
-        ))  # fmt: skip

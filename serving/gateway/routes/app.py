@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from feedback.kpis.config import KpisConfig
@@ -18,10 +18,13 @@ from serving.gateway.keys import bearer_of
 from serving.gateway.routes.bodies import read_body
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.routes.feedback import parse_feedback
+from serving.gateway.routes.figures import GatewayFigures
 from serving.gateway.routing import model_names
 from serving.gateway.service import Gateway
 from understudy import __version__
-from understudy.errors import NotFound, Unavailable, UnderstudyError
+from understudy.errors import NotFound, Unauthorized, Unavailable, UnderstudyError
+from understudy.telemetry.door import REFUSAL, MetricsDoor
+from understudy.telemetry.metrics import CONTENT_TYPE
 
 MAX_FEEDBACK = 64 << 10
 STORE_SECONDS = 5.0
@@ -29,13 +32,19 @@ STORE_SECONDS = 5.0
 OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def build_app(gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = None) -> FastAPI:
-    """The ASGI application beside the completion endpoints, which the protocol takes over."""
+def build_app(
+    gateway: Gateway, kpis: KpisConfig, embedder: Embeddings | None = None, door: MetricsDoor | None = None
+) -> FastAPI:
+    """The ASGI application beside the completion endpoints, which the protocol takes over.
+
+    `door` says who may read metrics; without one this machine alone, and who has `UNDERSTUDY_METRICS_TOKEN`.
+    """
+    door = door or MetricsDoor()
     app = FastAPI(
         title="Understudy data plane", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     _add_errors(app)
-    _add_probes(app, gateway)
+    _add_probes(app, gateway, door)
     _add_refusals(app)
     _add_models(app, gateway)
 
@@ -90,7 +99,7 @@ def _add_models(app: FastAPI, gateway: Gateway) -> None:
         return _model(name)
 
 
-def _add_probes(app: FastAPI, gateway: Gateway) -> None:
+def _add_probes(app: FastAPI, gateway: Gateway, door: MetricsDoor) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -107,25 +116,14 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
         headers = None if serves else {"retry-after": "1"}
         return JSONResponse(body, 200 if serves else 503, headers)
 
+    figures = GatewayFigures(gateway)
+
     @app.get("/metrics")
-    async def metrics() -> PlainTextResponse:
-        text = gateway.metrics.render(_gauges(gateway))
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-
-def _gauges(gateway: Gateway) -> dict[str, float]:
-    admission = gateway.admission
-    gauges = {
-        "epoch": float(gateway.snapshot.document.epoch), "connections": float(admission.open),
-        "connections_refused": float(admission.refused), "buffered_bytes": float(gateway.buffered),
-    }  # fmt: skip
-    if gateway.outbox is not None:
-        for name, value in gateway.outbox.stats().items():
-            if isinstance(value, dict):
-                gauges.update({f"outbox_{name}_{reason}": float(count) for reason, count in value.items()})
-            else:
-                gauges[f"outbox_{name}"] = float(value)
-    return gauges
+    async def metrics(request: Request) -> Response:
+        peer = None if request.client is None else request.client.host
+        if not door.lets(peer, request.headers):
+            raise Unauthorized(REFUSAL, code="metrics_token")
+        return Response(await figures.page(), media_type=CONTENT_TYPE)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -9,7 +9,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 REQUESTS = "understudy_requests"
+LABELS = ("arm", "version", "status")
 TIMEOUT = 1.0
+RequestCounts = dict[tuple[str, ...], int]
+"""Requests by the values of `LABELS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +27,13 @@ class Counts:
         """The sum."""
         return Counts(self.sent + more.sent, self.failed + more.failed, self.arms + more.arms)
 
-    def since(self, former: Counts) -> Counts:
-        """What came after `former`: everything, where fewer show that the gateway began to count anew."""
-        if self.sent < former.sent:
-            return self
-        return Counts(self.sent - former.sent, max(0, self.failed - former.failed), self.arms - former.arms)
-
 
 class GatewayTail:
     """Sum of what came after the first look, so that nobody's probes before it count; survives the gateway."""
 
     def __init__(self, gateway: str) -> None:
         self._gateway = gateway
-        self._page: Counts | None = None
+        self._page: RequestCounts | None = None
         self.seen = Counts()
 
     def read(self) -> None:
@@ -46,26 +43,37 @@ class GatewayTail:
             httpx.HTTPError, ValueError: it does not answer so.
         """
         answer = httpx.get(f"{self._gateway}/metrics", timeout=TIMEOUT).raise_for_status()
-        page = counts(answer.text)
-        self.seen = self.seen.plus(page.since(self._page or page))
+        page = series(answer.text)
+        self.seen = self.seen.plus(told(since(page, page if self._page is None else self._page)))
         self._page = page
 
 
-def counts(text: str) -> Counts:
-    """What a page of the gateway's metrics says.
+def series(text: str) -> RequestCounts:
+    """Requests by arm, version and status, as a page of the gateway's metrics says.
 
     Raises:
         ValueError: it is no such page.
     """
-    sent = failed = 0
+    families = (family for family in text_string_to_metric_families(text) if family.name == REQUESTS)
+    samples = (sample for family in families for sample in family.samples)
+    return {tuple(one.labels.get(name, "") for name in LABELS): int(one.value) for one in samples}
+
+
+def since(page: RequestCounts, former: RequestCounts) -> RequestCounts:
+    """What came after `former`: everything, where a count that fell shows that the gateway began to count anew.
+
+    A version that is told apart no more is simply gone.
+    """
+    if any(page[key] < former[key] for key in page.keys() & former.keys()):
+        return page
+    return {key: n - former.get(key, 0) for key, n in page.items()}
+
+
+def told(page: RequestCounts) -> Counts:
+    """The sums that are shown."""
     arms: Counter[str] = Counter()
-    for family in text_string_to_metric_families(text):
-        if family.name != REQUESTS:
-            continue
-        for sample in family.samples:
-            number = int(sample.value)
-            sent += number
-            failed += number if sample.labels.get("status", "").startswith("5") else 0
-            if sample.labels.get("arm") in ("teacher", "student"):
-                arms[sample.labels["arm"]] += number
-    return Counts(sent, failed, arms)
+    for (arm, _, _), number in page.items():
+        if arm in ("teacher", "student"):
+            arms[arm] += number
+    failed = sum(number for (_, _, status), number in page.items() if status.startswith("5"))
+    return Counts(sum(page.values()), failed, +arms)

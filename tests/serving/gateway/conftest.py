@@ -76,7 +76,10 @@ class Spool:
         return stored
 
     def stats(self) -> dict[str, Any]:
-        return {"queued": len(self.raw), "dropped": {"queue": 0}}
+        plain = dict.fromkeys(("stored", "published", "pending", "lost", "dead", "oldest_seconds", "spool_bytes"), 0)
+        rates = dict.fromkeys(("per_second", "commit_p50_seconds", "commit_p99_seconds", "commit_max_seconds"), 0.0)
+        dropped = {"queue": 0, "spool": 2, "assemble": 0, "size": 0, "purged": 0}
+        return {"queued": len(self.raw), "bus_up": True, "alive": True, "dropped": dropped, **plain, **rates}
 
     @property
     def exchanges(self) -> list[Any]:

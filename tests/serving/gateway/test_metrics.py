@@ -1,17 +1,28 @@
-"""Counters and their text."""
+"""Counters, what of versions is told apart, and the text of the page."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from ab.experiment import Experiment
+from deploy.routing.document import RoutingDocument
+from serving.gateway.metrics import Metrics, VersionFigures
 from tests.serving.gateway.conftest import Running, both, document
-from tests.serving.gateway.upstream import Engine
+from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event
 
 Serve = Callable[..., Running]
-
-
 Make = Callable[..., Engine]
+Page = dict[tuple[str, ...], float]
+
+
+def page(running: Running) -> Page:
+    """Every sample by its name and the values of its labels in order of their names."""
+    text = running.client.send("GET", "/metrics")[2].decode()
+    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+    return {(one.name, *(value for _, value in sorted(one.labels.items()))): one.value for one in samples}
 
 
 def test_metrics_count_requests_exposures_and_first_bytes(serve: Serve, engine: Make) -> None:
@@ -19,12 +30,80 @@ def test_metrics_count_requests_exposures_and_first_bytes(serve: Serve, engine: 
     running = serve(document(both(engine), experiments=(experiment,)))
     for _ in range(3):
         running.client.chat(headers={"x-understudy-user": "one"})
-    text = running.client.send("GET", "/metrics")[2].decode()
-    assert 'understudy_requests_total{arm="teacher",version="t1",status="200"} 3' in text
-    assert 'understudy_exposures_total{experiment="e",arm="teacher"} 1' in text
-    assert 'understudy_time_to_first_byte_seconds_count{arm="teacher"} 3' in text
-    assert "understudy_gateway_in_flight 0" in text
-    assert "understudy_gateway_epoch 1" in text
+    found = page(running)
+    assert found["understudy_requests_total", "teacher", "200", "t1"] == 3
+    assert found["understudy_exposures_total", "teacher", "e"] == 1
+    assert found["understudy_time_to_first_byte_seconds_count", "teacher", "t1"] == 3
+    assert found["understudy_request_seconds_count", "teacher", "t1"] == 3
+    assert found["understudy_time_to_first_byte_seconds_sum", "teacher", "t1"] > 0
+    assert found["understudy_requests_in_flight",] == 0
+    assert found["understudy_routing_epoch",] == 1
+    assert found["understudy_arm_ready", "teacher"] == found["understudy_arm_ready", "student"] == 1
+    assert found["understudy_outbox_dropped_total", "spool"] == 2
+    assert found["understudy_unread_metrics",] == 0
+
+
+def test_tokens_are_those_that_the_engine_tells(serve: Serve, engine: Make) -> None:
+    engines = both(engine)
+    running = serve(document(engines))
+    running.client.chat(model="teacher", content='"completion_tokens": 999')
+    found = page(running)
+    assert found["understudy_tokens_total", "teacher", "completion", "t1"] > 0
+    assert found["understudy_tokens_total", "teacher", "completion", "t1"] < 999
+    assert found["understudy_replies_without_usage_total", "teacher", "t1"] == 0
+
+
+def test_gaps_are_those_within_a_stream_and_a_stream_without_usage_is_counted(serve: Serve, engine: Make) -> None:
+    engines = both(engine)
+
+    async def slowly(seen: Seen, writer: object) -> None:
+        writer.write(SSE_HEAD)  # type: ignore[attr-defined]
+        for word in ("a", "b", "c"):
+            writer.write(chunk(event(word)))  # type: ignore[attr-defined]
+            await writer.drain()  # type: ignore[attr-defined]
+            await asyncio.sleep(0.03)
+        writer.write(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")  # type: ignore[attr-defined]
+
+    engines["teacher"].script = slowly
+    running = serve(document(engines))
+    assert running.client.chat(model="teacher", stream=True)[0] == 200
+    found = page(running)
+    assert found["understudy_gap_between_tokens_seconds_count", "teacher", "t1"] >= 2
+    assert found["understudy_gap_between_tokens_seconds_sum", "teacher", "t1"] > 0.03
+    assert found["understudy_replies_without_usage_total", "teacher", "t1"] == 1
+    assert found["understudy_time_to_first_byte_seconds_count", "teacher", "t1"] == 1
+
+
+def test_versions_are_told_apart_as_long_as_they_are_live_candidate_or_one_of_three_before() -> None:
+    metrics = Metrics()
+
+    def at(stable: str, previous: tuple[str, ...], candidate: str | None = None) -> RoutingDocument:
+        return RoutingDocument(teacher="t1", stable=stable, candidate=candidate, previous=previous)
+
+    first = at("v3", ("v2", "v1", "v0"), "v4")
+    for version in ("v0", "v1", "v2", "v3", "v4", "v77", "v78"):
+        metrics.of("student", version, first).requests[200] += 1
+    assert metrics.requests["student", "other", 200] == 2
+    assert {version for _, version, _ in metrics.requests} == {"v0", "v1", "v2", "v3", "v4", "other"}
+    after = at("v4", ("v3", "v2", "v1"))
+    metrics.of("student", "v0", after).requests[200] += 1
+    assert metrics.requests["student", "v3", 200] == 1
+    assert metrics.requests["student", "v0", 200] == 0
+    assert metrics.requests["student", "other", 200] == 3  # one more, and not what v0 had before: that is no jump
+
+
+def test_usage_is_the_last_that_is_told() -> None:
+    figures = VersionFigures()
+    tail = (
+        b'"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\ndata: {"usage": {"prompt_tokens": 3, "total_tokens": 8,'
+    )
+    assert figures.used(tail + b' "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 7}}}') == (
+        3,
+        5,
+    )
+    assert figures.tokens == {"prompt": 3, "completion": 5}
+    assert figures.used(b'{"choices": [{"text": "\\"completion_tokens\\": 4"}]}') is None
+    assert figures.untold == 1
 
 
 def test_a_unit_is_one_exposure_of_a_phase_however_often_it_is_said(serve: Serve, engine: Make) -> None:
@@ -39,5 +118,4 @@ def test_a_unit_is_one_exposure_of_a_phase_however_often_it_is_said(serve: Serve
     student.stop()
     for user in ("one", "two", "two"):
         running.client.chat(headers={"x-understudy-user": user})
-    text = running.client.send("GET", "/metrics")[2].decode()
-    assert 'understudy_exposures_total{experiment="e",arm="student"} 2' in text
+    assert page(running)["understudy_exposures_total", "student", "e"] == 2

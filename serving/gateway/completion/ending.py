@@ -1,0 +1,53 @@
+"""What is done when a request is over: it is counted, told, and a copy of it handed to the outbox if it may be kept."""
+
+from __future__ import annotations
+
+import time
+
+from serving.gateway.completion.capture import RawExchange, record, wants
+from serving.gateway.completion.context import RequestContext
+from serving.gateway.http.reply import ClientReply
+from serving.gateway.metrics import VersionFigures
+
+TAIL = 4096
+"""Bytes at the end of a reply that are looked through for the tokens it took."""
+
+
+def kept(context: RequestContext) -> bool:
+    """Whether the client lets any record of this request be kept."""
+    return context.given.get(b"x-understudy-no-capture") != b"1"
+
+
+def over(
+    context: RequestContext, reply: ClientReply | None, outcome: str, status: int, body: bytes, tail: bytes
+) -> None:
+    """Count the request, and hand a copy of it on if it may be kept.
+
+    `body` is that of an answer of ours, `tail` the last pieces of an engine's `reply`.
+    """
+    gateway, decision = context.gateway, context.decision
+    if decision is None:
+        gateway.metrics.unrouted[status] += 1
+        return
+    seconds = gateway.clock() - context.began
+    count(gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document), outcome, status, seconds, tail)
+    if not kept(context):
+        return
+    gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant
+    if not wants(gateway, context.request_id):
+        return
+    record(gateway, RawExchange(
+        request_id=context.request_id, chat=context.chat, request=context.raw, ask=context.ask,
+        decision=decision, epoch=context.epoch, status=status, outcome=outcome,
+        chunks=(body,) if reply is None else tuple(reply.chunks),
+        overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
+        at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
+        flagged=context.flagged,
+    ))  # fmt: skip
+
+
+def count(figures: VersionFigures, outcome: str, status: int, seconds: float, tail: bytes) -> tuple[int, int] | None:
+    """Add a request that an engine was chosen for; the tokens of prompt and completion, where the reply tells them."""
+    figures.requests[status] += 1
+    figures.seconds.observe(seconds)
+    return figures.used(tail[-TAIL:]) if outcome == "complete" and status == 200 else None
