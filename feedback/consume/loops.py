@@ -21,6 +21,7 @@ from feedback.bus.protocol import Bus, Received
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
 from feedback.consume.consumer import Consumer, Waits
+from feedback.consume.quarantine import Quarantine
 from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS, Exchange, Exposure, Kpi, newer_schema
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
@@ -80,6 +81,7 @@ class Worker:
         self._directory = directory
         self._stop = threading.Event()
         self._fault: Exception | None = None
+        self._quarantine = Quarantine()
         told = settings(self._keys, config.kpis)
         files = RowFiles(config.rows) if config.rows is not None else None
         self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told, files)
@@ -144,7 +146,8 @@ class Worker:
             tokens = (exchange.prompt_tokens or 0) + (exchange.completion_tokens or 0)
             commands.append(spent_effect(self._keys, "primary", tokens, exchange.at))
         arms = self._directory.arms()
-        if arms is not None and wanted(exchange, arms):
+        held = self._quarantine.holds(exchange)
+        if arms is not None and not held and wanted(exchange, arms):
             shadow = self._config.shadow
             stored = self._outbox.vault.seal(exchange).decode()
             commands.append(push(self._keys, exchange.id, stored, now, shadow.deadline, shadow.queue))

@@ -85,9 +85,11 @@ def _place(arm: str, version: str, experiments: Iterable[PhaseArm], side: str | 
 
 
 def exchange_values(exchange: Exchange) -> dict[str, float]:
-    """KPI values of one exchange; abnormal: a server error, or a reply that broke off."""
+    """KPI values of one exchange; abnormal: a server error, or a reply that broke off; flagged: by the guard."""
     abnormal = exchange.status >= 500 or exchange.finish_reason in ("error", "abort")
     values = {"requests": 1.0, "abnormal_termination": float(abnormal)}
+    if exchange.flagged:
+        values["flagged"] = 1.0
     if exchange.status == 200:
         values["latency"] = exchange.seconds
         if exchange.ttft is not None:
