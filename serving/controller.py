@@ -42,6 +42,8 @@ from understudy.errors import ConfigError, Conflict, UnderstudyError
 from understudy.files import write_json
 from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.door import metrics_door
+from understudy.telemetry.targets import told
 
 log = logging.getLogger("understudy.controller")
 DAY = 86_400.0
@@ -135,7 +137,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     conductor, sources = build(config, state, redis)
     keeper = LeaseKeeper(lease)
     keeper.start()
-    app = create_app(conductor, sources, admin_token(state))
+    app = create_app(conductor, sources, admin_token(state), metrics_door(state))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
     )
@@ -160,7 +162,7 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     except OSError as error:
         log.warning("commands have to be told by UNDERSTUDY_ADMIN_URL where this is: %s", error)
     try:
-        with listener:
+        with listener, told(state, "controller", url):
             server.config.load()
             _serve(server, listener, stop)
     finally:

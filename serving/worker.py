@@ -23,8 +23,10 @@ from feedback.bus.config import BusConfig
 from feedback.bus.health import bus_findings
 from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
+from feedback.consume.metrics import show_worker
 from feedback.kpis.config import KpisConfig
 from feedback.outbox.config import OutboxConfig
+from feedback.outbox.metrics import show_outbox
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
 from feedback.shadow.config import ShadowConfig
@@ -38,6 +40,9 @@ from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.config import TelemetryConfig
+from understudy.telemetry.metrics import MetricsPage
+from understudy.telemetry.server import shown
 
 log = logging.getLogger("understudy.worker")
 
@@ -176,8 +181,12 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     await directory.refresh()
     following = asyncio.create_task(directory.follow())
     log.info("the worker runs on %s", without_password(redis.url))
+    page = MetricsPage("worker")
+    show_outbox(page, outbox.stats)
+    show_worker(page, worker)
     try:
-        await worker.run(stop)
+        with shown(page, outbox.name, state, config.section(TelemetryConfig)):
+            await worker.run(stop)
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -29,10 +29,10 @@ def rollback_cost(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -
 
     By the similarity of live shadow pairs of both versions, beyond two standard errors of the difference.
     """
-    last, fall = state.outcome, _fall(state, kpis)
-    if last is None or fall is None:
+    last, fallen = state.outcome, fall(state, kpis)
+    if last is None or fallen is None:
         return ""
-    before, after = fall
+    before, after = fallen
     fell = f"{before.mean:.2f} ({before.n} pairs) -> {after.mean:.2f} ({after.n} pairs)"
     hint = f"`understudy promote {last.source}` goes back"
     return f"the rollback from {last.source} made live similarity fall: {fell}; {hint}"
@@ -40,11 +40,11 @@ def rollback_cost(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -
 
 def rollback_cost_short(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> str:
     """The same in half a line of a terminal."""
-    fall = _fall(state, kpis)
-    return "" if fall is None else f"rollback: similarity {fall[0].mean:.2f} -> {fall[1].mean:.2f}"
+    fallen = fall(state, kpis)
+    return "" if fallen is None else f"rollback: similarity {fallen[0].mean:.2f} -> {fallen[1].mean:.2f}"
 
 
-def _fall(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> tuple[Stat, Stat] | None:
+def fall(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> tuple[Stat, Stat] | None:
     """Similarity before and after the last rollback, where it fell."""
     last = state.outcome
     if last is None or last.kind != "rollback" or last.error or last.target != state.stable or last.source is None:

@@ -98,7 +98,7 @@ class Consumer:
         self._measured = 0.0
         self._apply = RowScript(client, ("staging", "rows", "targets", "effects"), files)
         self._waiting: set[Place] = set()
-        self._meter = Meter()
+        self.meter = Meter()
         self._alive = client.register_script(ALIVE)
         self._renew = client.register_script(RENEW)
         self._keep = client.register_script(KEEP)
@@ -124,7 +124,7 @@ class Consumer:
         for place, after in zip(places, positions, strict=True):
             self._keep_leases()
             done = self._consume(*place, after) if place in self._owned else 0
-            self._meter.applied(*place, done)
+            self.meter.applied(*place, done)
             applied += done
         self._measure()
         return applied
@@ -197,7 +197,7 @@ class Consumer:
 
     def _consume(self, topic: str, part: int, after: str) -> int:
         events = self._bus.read(topic, part, after, BATCH)
-        self._meter.waited(topic, part, events[0].at if events else None)
+        self.meter.waited(topic, part, events[0].at if events else None)
         batch = self._reckoned(topic, part, events)
         if not batch:
             return 0
@@ -261,4 +261,4 @@ class Consumer:
                 with contextlib.suppress(Unavailable):  # one that cannot be asked holds up no other
                     lag = self._bus.lag(topic, part, (cursors.get(field.encode()) or b"").decode())
                     self._redis.hset(self._keys.lag, field, lag)
-                self._redis.hset(self._keys.meters, field, self._meter.told(topic, part))
+                self._redis.hset(self._keys.meters, field, self.meter.told(topic, part))

@@ -84,7 +84,7 @@ class Worker:
         self._quarantine = Quarantine()
         told = settings(self._keys, config.kpis)
         files = RowFiles(config.rows) if config.rows is not None else None
-        self._consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told, files)
+        self.consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told, files)
         self._jobs = Jobs(client, self._keys, config.shadow.deadline + LEASE_MARGIN, outbox.vault, told, files)
         bounds = RowBounds(config.kpis.tenant_row_bytes, config.kpis.row_bytes, config.kpis.spill_bytes)
         self._spill = None if files is None else Spill(client, self._keys, files, bounds)
@@ -186,7 +186,7 @@ class Worker:
         while not self._stop.is_set():
             taken = 0
             try:
-                if (TOPICS[0], 0) in self._consumer.owned:
+                if (TOPICS[0], 0) in self.consumer.owned:
                     taken = self._spill.step()
             except (OSError, UnderstudyError) as error:
                 log.warning("rows of users stay in Redis: %s", error)
@@ -197,7 +197,7 @@ class Worker:
         away = False
         while not self._stop.is_set():
             try:
-                applied = self._consumer.step()
+                applied = self.consumer.step()
                 if away:
                     log.info("the bus is back")
                 pause, away = (0.0 if applied else IDLE), False
@@ -207,7 +207,7 @@ class Worker:
                 pause, away = min(2.0, max(pause, IDLE) * 2), True
             self._stop.wait(pause)
         try:
-            self._consumer.release()
+            self.consumer.release()
         except Unavailable as error:
             log.info("the leases were not given back and will run out: %s", error.message)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 
 from feedback.bus.protocol import Place
 from understudy.clock import Clock, monotonic, wall
@@ -20,6 +20,8 @@ class Meter:
         self._wall = time_of_day
         self._ages: dict[Place, float] = {}
         self._done: dict[Place, deque[tuple[float, int]]] = {}
+        self.total: Counter[str] = Counter()
+        """Events that had their effects, by topic."""
 
     def waited(self, topic: str, part: int, at: float | None) -> None:
         """The oldest event of the partition came to the bus at `at`; None: there is none."""
@@ -28,6 +30,7 @@ class Meter:
     def applied(self, topic: str, part: int, events: int) -> None:
         """So many had their effects now."""
         done = self._done.setdefault((topic, part), deque())
+        self.total[topic] += events
         if events:
             done.append((self._clock(), events))
         while done and done[0][0] < self._clock() - SECONDS:

@@ -79,6 +79,7 @@ class Outbox:
         self, folder: Path, name: str, bus: Bus, config: OutboxConfig, assemble: Assemble | None = None,
         clock: Clock = monotonic,
     ) -> None:  # fmt: skip
+        self.name = name
         self._config = config
         self._clock = clock
         self._assemble = assemble

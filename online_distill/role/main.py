@@ -20,6 +20,9 @@ from understudy.errors import ConfigError, UnderstudyError
 from understudy.process.lock import ProcessLock
 from understudy.process.priority import yield_cpu
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.config import TelemetryConfig
+from understudy.telemetry.metrics import MetricsPage
+from understudy.telemetry.server import shown
 
 
 def main(argv: list[str]) -> int:
@@ -47,7 +50,10 @@ def main(argv: list[str]) -> int:
         trainer = Trainer(state, config, stop)
         if given.once:
             return _once(trainer, state)
-        loop(trainer.tick, stop, settings.poll_seconds)
+        page = MetricsPage("trainer")
+        trainer.figures.show(page)
+        with shown(page, "trainer", state, config.section(TelemetryConfig)):
+            loop(trainer.tick, stop, settings.poll_seconds)
         return 0
 
 

@@ -24,6 +24,7 @@ from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context, Source
 from online_distill.role.loop import log
+from online_distill.role.metrics import TrainerFigures
 from online_distill.role.runner import run_round
 from online_distill.role.scorers import make_scorer
 from online_distill.role.stages.table import STAGES
@@ -42,6 +43,7 @@ class Trainer:
 
     def __init__(self, state: StateDir, config: Config, stop: threading.Event, source: Source | None = None) -> None:
         self._state, self._stop = state, stop
+        self.figures = TrainerFigures()
         self._config = config.section(TrainerConfig)
         self._gate = config.section(GateConfig)
         self._external = external_engines(config)
@@ -76,7 +78,12 @@ class Trainer:
                 raise Conflict(_why_not(current))
             return False
         log(f"round {current.id}: {current.state} ({current.why})")
-        done = run_round(self._context(current))
+        self.figures.working = True
+        try:
+            done = run_round(self._context(current))
+        finally:
+            self.figures.working = False
+        self.figures.add(current, done)
         last = done.stages[next(reversed(done.stages))].summary
         log(f"round {done.id}: now {done.state}" + (f": {last['error']}" if "error" in last else ""))
         return True

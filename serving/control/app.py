@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -17,8 +17,9 @@ from deploy.control.asked.errands import Errand, Told
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
 from deploy.life.state import AskedFor
-from serving.control.door import Door, Operator
+from serving.control.door import METRICS_PATH, Door, Operator
 from serving.control.experiments import Experiments
+from serving.control.figures.page import ControlFigures
 from serving.control.refusals import install
 from serving.control.replies.base import ErrorReply, NotComputedReply
 from serving.control.replies.counts import AuditEntry, AuditReply, KpisReply, PoolReply, PurgeReply
@@ -41,6 +42,8 @@ from serving.control.web.files import FILES, pages
 from understudy import __version__
 from understudy.errors import BadRequest, Conflict
 from understudy.ids import random_id
+from understudy.telemetry.door import MetricsDoor
+from understudy.telemetry.metrics import CONTENT_TYPE
 
 PREFIX = "/admin/v1"
 ABSENT = "this release does not compute it"
@@ -99,8 +102,8 @@ class AbortBody(_RequestBody):
     why: ShortText | None = None
 
 
-def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
-    """The application over a running conductor."""
+def create_app(conductor: Conductor, sources: Sources, token: str, metrics: MetricsDoor | None = None) -> FastAPI:
+    """The application over a running conductor; `metrics` says who may read its figures without the `token`."""
     openapi = f"{PREFIX}/openapi.json"
     app = FastAPI(
         title="Understudy control plane", version=__version__, openapi_url=openapi, docs_url=None, redoc_url=None
@@ -114,9 +117,16 @@ def create_app(conductor: Conductor, sources: Sources, token: str) -> FastAPI:
     for router in (*parts, _experiments(experiments)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(pages())
+    _show(app, ControlFigures(conductor, views))
     install(app, openapi)
-    app.add_middleware(Door, token=token, public=(openapi, *FILES))
+    app.add_middleware(Door, token=token, public=(openapi, *FILES), metrics=metrics or MetricsDoor())
     return app
+
+
+def _show(app: FastAPI, figures: ControlFigures) -> None:
+    @app.get(METRICS_PATH, include_in_schema=False)
+    def metrics() -> Response:
+        return Response(figures.page.render(), media_type=CONTENT_TYPE)
 
 
 class _Route(APIRoute):

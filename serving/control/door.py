@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.control.refusals import answer
 from serving.control.token import AS_HEADER, TOKEN_NAME, USER_HEADER, fits
 from understudy.errors import TooLarge, Unauthorized, UnderstudyError
+from understudy.telemetry.door import MetricsDoor
 
 MAX_BODY = 1 << 20
 """Bytes."""
 LONGEST_NAME = 64
+METRICS_PATH = "/metrics"
 NO_TOKEN = "give the token of run/admin.token as `authorization: Bearer TOKEN`"
 
 
@@ -39,12 +41,13 @@ class Operator:
 
 
 class Door:
-    """Pure ASGI around the application; `public` are the paths that ask for no token."""
+    """Pure ASGI around the application; `public` are the paths that ask for no token, `metrics` lets to the figures."""
 
-    def __init__(self, app: ASGIApp, token: str, public: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, token: str, public: Collection[str], metrics: MetricsDoor) -> None:
         self._app = app
         self._token = token
         self._public = public
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on with the body that was read."""
@@ -52,7 +55,7 @@ class Door:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         try:
-            if scope["path"] not in self._public and not fits(headers.get("authorization"), self._token):
+            if not self._lets(scope, headers):
                 raise Unauthorized(NO_TOKEN, code="unauthorised")
             body = await _read(receive, headers)
         except UnderstudyError as error:
@@ -61,6 +64,12 @@ class Door:
             return await refusal(scope, receive, send)
         if body is not None:
             await self._app(scope, _first(body, receive), send)
+
+    def _lets(self, scope: Scope, headers: Headers) -> bool:
+        path, peer = scope["path"], scope.get("client")
+        if path in self._public or fits(headers.get("authorization"), self._token):
+            return True
+        return path == METRICS_PATH and self._metrics.lets(None if peer is None else peer[0], headers)
 
 
 async def _read(receive: Receive, headers: Headers) -> Message | None:

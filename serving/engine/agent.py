@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from pathlib import Path
 
 from deploy.engines.fingerprint import Fingerprint, check, read_fingerprint
@@ -30,6 +31,8 @@ MEMORY_EVERY = 10
 """Beats between two measurements of memory."""
 STARTS = 3
 """Failed starts of a version in a row, after which it counts as bad."""
+DEEDS = ("started", "loaded", "adopted", "failed")
+"""An engine started with a version, a version loaded in place, an engine of a former agent taken over, one given up."""
 
 
 class Agent:
@@ -47,6 +50,10 @@ class Agent:
         self.state = State.IDLE
         self.loaded: str | None = None
         self.bad: dict[str, str] = {}
+        self.counts = Counter(dict.fromkeys(DEEDS, 0))
+        """How often it did each of `DEEDS`."""
+        self.facts: dict[str, float | int | None] = {}
+        """Seconds of the last load, what the fingerprint differed by, resident bytes, process id."""
         self._slot: SlotName = slot
         self._config = config
         self._runner = runner
@@ -62,7 +69,6 @@ class Agent:
         self._failures = 0
         self._watched = 0.0
         self._said = ""
-        self._facts: dict[str, float | int | None] = {}
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -114,13 +120,14 @@ class Agent:
         self._fire(SlotEvent.START)
         folder, fingerprint, manifest = await self._verified(version)
         began = self._clock()
-        self._facts["pid"] = await self._runner.start(version, folder, weight_hashes(manifest))
+        self.facts["pid"] = await self._runner.start(version, folder, weight_hashes(manifest))
         # Weights were compared as they were read; what else an engine reads at its start is compared once more.
         await asyncio.to_thread(check_files, folder, manifest, but=() if compat.unproven() else (WEIGHTS,))
         self.loaded = self._started = version
-        self._facts["load_seconds"] = self._clock() - began
+        self.facts["load_seconds"] = self._clock() - began
         self._fire(SlotEvent.HEALTHY)
         await self._confirm(version, fingerprint)
+        self.counts["started"] += 1
 
     async def _replace(self, version: str) -> None:
         """Load `version` into the running engine, or restart the idle engine where that cannot be."""
@@ -146,10 +153,11 @@ class Agent:
         except LoadRefused as error:
             self._mark_bad(version, error.message)
             return await self._restart()
-        self._facts["load_seconds"] = seconds
+        self.facts["load_seconds"] = seconds
         self._fire(SlotEvent.LOADED)
         self.loaded = version
         await self._confirm(version, fingerprint)
+        self.counts["loaded"] += 1
 
     async def _obstacle(self, folder: Path) -> str | None:
         """Why the version in `folder` cannot be loaded in place; None: it can."""
@@ -163,13 +171,13 @@ class Agent:
         control, deadline = self._runner.control, self._config.load_deadline
         found = await check(fingerprint, lambda prompt: control.prompt_logprobs(prompt, deadline))
         await control.open(version)
-        self._facts["fingerprint"] = found
+        self.facts["fingerprint"] = found
         self._last_good = version
         self.bad.pop(version, None)
         self._failures = 0
         self._failed_starts.clear()
         self._fire(SlotEvent.MATCHED)
-        seconds = self._facts.get("load_seconds") or 0.0
+        seconds = self.facts.get("load_seconds") or 0.0
         log.info("%s: serving %s, loaded in %.2f s, off by %.2g nats", self._slot, version, seconds, found)
 
     async def _adopt(self) -> None:
@@ -182,10 +190,11 @@ class Agent:
         self._fire(SlotEvent.ADOPT)
         self.loaded, self._started = found.version, found.started
         process = await self._runner.process()
-        self._facts["pid"] = process.pid if process else None
+        self.facts["pid"] = process.pid if process else None
         try:
             _, fingerprint, _ = await self._verified(found.version)
             await self._confirm(found.version, fingerprint)
+            self.counts["adopted"] += 1
             log.info("%s: adopted the running engine with %s", self._slot, found.version)
         except (UnderstudyError, OSError) as error:
             await self._fail(str(error))
@@ -200,6 +209,7 @@ class Agent:
         """Take the engine out of service, end it, and wait longer after each failure in a row."""
         self._fire(SlotEvent.FAILED)
         self.loaded = None
+        self.counts["failed"] += 1
         delay = min(self._config.backoff_first * 2**self._failures, self._config.backoff_max)
         self._failures = min(self._failures + 1, 16)
         log.error("%s: %s; trying again in %.1f s", self._slot, why, delay)
@@ -250,7 +260,7 @@ class Agent:
         while True:
             try:
                 if self.loaded and count % MEMORY_EVERY == 0:
-                    self._facts["memory_bytes"] = await self._runner.memory()
+                    self.facts["memory_bytes"] = await self._runner.memory()
                 count += 1
                 await asyncio.to_thread(self._routing.beats.report_slot, await self._heartbeat())
             except (OSError, UnderstudyError) as error:
@@ -270,5 +280,5 @@ class Agent:
         return Heartbeat.model_validate({
             "slot": self._slot, "url": self._config.url(self._slot), "model": served_model(self._slot),
             "state": self.state.value, "version": self.loaded if serving else None, "ready": serving,
-            "in_flight": in_flight, "bad": dict(self.bad), **self._facts,
+            "in_flight": in_flight, "bad": dict(self.bad), **self.facts,
         })  # fmt: skip

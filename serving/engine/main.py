@@ -17,12 +17,16 @@ from serving.engine.agent import Agent
 from serving.engine.config import EnginesConfig
 from serving.engine.launch.fork_client import fork_socket
 from serving.engine.launch.runner import EngineRunner
+from serving.engine.metrics import show_agent
 from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import UsageError
 from understudy.process.lock import ProcessLock
 from understudy.process.rotation import keep_short
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.config import TelemetryConfig
+from understudy.telemetry.metrics import MetricsPage
+from understudy.telemetry.server import shown
 
 
 def main(argv: list[str]) -> int:
@@ -83,7 +87,10 @@ async def _run(slot: SlotName, state: StateDir, config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)
     short = asyncio.create_task(keep_short(state.logs))
+    page = MetricsPage("engine")
+    show_agent(page, slot, agent)
     try:
-        await agent.run()
+        with shown(page, f"engine-{slot}", state, config.section(TelemetryConfig)):
+            await agent.run()
     finally:
         short.cancel()

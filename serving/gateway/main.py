@@ -31,8 +31,9 @@ from serving.gateway.wiring import Parts, build, known_keys
 from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.process import descriptors
-from understudy.process.ports import bound
+from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.targets import told
 
 log = logging.getLogger("understudy.gateway")
 
@@ -95,9 +96,11 @@ def run(
     listener = listen(host, settings.port if options.port is None else options.port)
     port = listener.getsockname()[1]
     follow = follow or options.state is not None
-    parts = build(config, state, follow, f"http://{host}:{port}", f"gateway-{port}", ring)
+    name = f"gateway-{port}"
+    parts = build(config, state, follow, f"http://{host}:{port}", name, ring)
     try:
-        uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
+        with told(state, name, reached(host, port)) if parts.follower else contextlib.nullcontext():
+            uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
     finally:
         if parts.outbox is not None:
             parts.outbox.close(0.5)

@@ -13,6 +13,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "Every role": ("understudy.telemetry.metrics",),
     "Gateway": ("serving.gateway.metrics", "serving.gateway.guarding.figures", "serving.gateway.routes.figures"),
     "Gateway and worker: the way to the bus": ("feedback.outbox.metrics",),
+    "Worker": ("feedback.consume.metrics",),
+    "Controller: the whole system": ("serving.control.figures.metrics",),
+    "Agent of a slot": ("serving.engine.metrics",),
+    "Trainer": ("online_distill.role.metrics",),
 }
 """Modules with `METRICS`, by whose page shows them; loaded on use."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"

@@ -204,7 +204,7 @@ async def test_an_event_whose_effects_cannot_be_reckoned_is_a_dead_letter(
 
 async def test_a_fault_of_ours_ends_the_worker_aloud(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker(world.bus, connect(world.bus_url), world.outbox, world.directory, WorkerConfig())
-    monkeypatch.setattr(worker._consumer, "step", lambda: 1 / 0)
+    monkeypatch.setattr(worker.consumer, "step", lambda: 1 / 0)
     with pytest.raises(UnderstudyError, match="ZeroDivisionError"):
         await worker.run(asyncio.Event())
 

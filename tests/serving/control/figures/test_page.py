@@ -1,0 +1,75 @@
+"""The control plane's figures: from `status`, the rounds and the disk, for whoever may read them."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving.control.app import create_app
+from serving.control.sources import Sources
+from tests.deploy.fleet import World
+from tests.serving.control.conftest import TOKEN
+from understudy.telemetry.door import MetricsDoor
+
+Page = dict[tuple[str, ...], float]
+
+
+def page(text: str) -> Page:
+    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+    return {(one.name, *(value for _, value in sorted(one.labels.items()))): one.value for one in samples}
+
+
+def asked(world: World, sources: Sources, **headers: str) -> Page:
+    app = create_app(world.conductor, sources, TOKEN)
+    with TestClient(app, "http://t", client=("127.0.0.1", 5)) as client:
+        answer = client.get("/metrics", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return page(answer.text)
+
+
+def test_the_whole_system_is_on_one_page(world: World, sources: Sources) -> None:
+    found = asked(world, sources)
+    state = world.conductor.deployment.state
+    assert found["understudy_live_version_info", "teacher", state.teacher] == 1
+    assert found["understudy_live_version_info", "student", str(state.stable)] == 1
+    assert {key[1]: value for key, value in found.items() if key[0] == "understudy_slot_ready"}
+    assert found["understudy_pool_samples", "hard"] == found["understudy_bus_lost_total",] == 0
+    assert found["understudy_rounds_ended_total", "failed"] == 0
+    assert found["understudy_frozen", "promotion"] == 0
+    assert 0 < found["understudy_state_free_bytes",] < found["understudy_state_volume_bytes",]
+    assert found["understudy_rollback_similarity_drop_ratio",] == 0
+    assert found["understudy_unread_metrics",] == 0
+
+
+def test_rounds_are_told_by_their_ends_and_the_one_under_way_by_its_stage(world: World, sources: Sources) -> None:
+    rounds = world.conductor.deployment.rounds
+    parent = str(world.conductor.deployment.state.stable)
+    failed = rounds.begin(parent, "t1", "a test")
+    rounds.fail(failed.id, {"error": "a test"})
+    under_way = rounds.begin(parent, "t1", "a test")
+    rounds.progress(under_way.id, "select", 1, 4)
+    found = asked(world, sources)
+    assert found["understudy_rounds_ended_total", "failed"] == 1
+    assert found["understudy_round_stage", "select"] == 1
+    assert found["understudy_round_stage", "distil"] == 0
+    assert found["understudy_round_stage_progress_ratio",] == 0.25
+
+
+def test_without_redis_the_rest_is_told(world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_client", None)
+    found = asked(world, sources)
+    assert ("understudy_pool_samples", "hard") not in found
+    assert found["understudy_unread_metrics",] >= 2
+    assert found["understudy_rounds_ended_total", "failed"] == 0
+
+
+def test_figures_are_for_this_machine_and_for_the_two_tokens(world: World, sources: Sources) -> None:
+    app = create_app(world.conductor, sources, TOKEN, MetricsDoor(lambda: "of-metrics"))
+    with TestClient(app, "http://t", client=("192.0.2.9", 5)) as client:
+        assert client.get("/metrics").status_code == 401
+        for token, status in ((TOKEN, 200), ("of-metrics", 200), ("wrong", 401)):
+            assert client.get("/metrics", headers={"authorization": f"Bearer {token}"}).status_code == status
+        headers = {"authorization": "Bearer of-metrics"}
+        assert client.get("/admin/v1/status", headers=headers).status_code == 401, "it opens nothing else"
