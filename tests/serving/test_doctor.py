@@ -144,6 +144,25 @@ def test_what_a_gateway_lost_is_told_aloud() -> None:
     assert len(told) == 2
 
 
+def test_what_a_running_gateway_lost_and_a_bus_that_is_away_are_findings(ask: Asked, tmp_path: Path) -> None:
+    async def ready(request: Request) -> Response:
+        return JSONResponse({})
+
+    async def metrics(request: Request) -> Response:
+        return Response(Metrics().render({"outbox_dropped_spool": 12.0}))
+
+    state = StateDir(tmp_path)
+    state.run.mkdir()
+    with served(Starlette(routes=[Route("/ready", ready), Route("/metrics", metrics)])) as url:
+        system = {"gateway": url, "pid": os.getpid(), "started": time.time()}
+        state.addresses.write_text(json.dumps(system))
+        (away,) = free_ports(1)
+        code, found = ask(redis={"url": f"redis://127.0.0.1:{away}/0"})
+    assert code == 1
+    assert len([line for line in found if "dropped 12 events" in line]) == 1
+    assert len([line for line in found if f":{away}" in line and "cannot be asked" in line]) == 1
+
+
 def test_how_the_student_learns_and_a_teacher_that_changed_are_notes(state_dir: StateDir) -> None:
     engine = {"url": "http://127.0.0.1:1/v1", "model": "big"}
     config = Config({"engines": {"teacher": engine}})

@@ -11,117 +11,28 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
+from ddsketch import DDSketch
 
-from feedback.events import Exchange, Exposure, Kpi, PhaseArm
+from ab.analysis.sketch import ACCURACY
+from feedback.events import Exchange, Exposure, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.exporting import experiment_rows
 from feedback.kpis.figures import added, figures
 from feedback.kpis.ratios import ratios
+from feedback.kpis.store import QUANTILES
 from feedback.kpis.trials import judged
 from feedback.store.connection import connect
-from tests.feedback.applying import APPLIED, KEYS, Applier, effects_of, feedback
-from tests.feedback.factory import exchange
+from tests.feedback.applying import APPLIED, KEYS, Applier, effects_of
+from tests.feedback.kpis.traffic import HOUR, Traffic
 from tests.waiting import eventually
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 EVENTS = 50_000 if FULL else 2500
 KILLED_EVENTS = 20_000 if FULL else 1000
 KILLS = 40 if FULL else 6
-HOUR, DAY = 3600, 86_400
-KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rating")
-
-
-@dataclass
-class Traffic:
-    """A day and a half of sessions that move between arms, versions and experiments, and what was said of them.
-
-    `keeps`: a unit has one arm in a phase; else any each time.
-    """
-
-    chance: random.Random
-    now: float
-    keeps: bool = True
-    events: list[Exchange | Exposure | Kpi] = field(default_factory=list)
-
-    def make(self, count: int) -> list[Exchange | Exposure | Kpi]:
-        """About `count` events in the order in which they arrive."""
-        while len(self.events) < count:
-            self._session(len(self.events))
-        held = self.events
-        arrived = [
-            (n + self.chance.choice((0, 0, 0, 40, 900)) * self.chance.random(), one) for n, one in enumerate(held)
-        ]
-        return [one for _, one in sorted(arrived, key=lambda item: item[0])]
-
-    def _session(self, n: int) -> None:
-        unit, session = f"用户{self.chance.randrange(120)}", f"会话{n}"
-        start = self.now - 36 * HOUR + self.chance.random() * 30 * HOUR
-        for turn in range(self.chance.randrange(1, 5)):
-            response = f"r{n}-{turn}"
-            self._exchange(unit, session, response, start + turn * HOUR * self.chance.random() + turn)
-            if self.chance.random() < 0.6:
-                self._said(response, start + HOUR)
-        if self.chance.random() < 0.7:
-            self._said(f"session:{session}", start + 3 * HOUR)
-
-    def _exchange(self, unit: str, session: str, response: str, at: float) -> None:
-        arm = self.chance.choice(("teacher", "student"))
-        version = "t1" if arm == "teacher" else self.chance.choice(("v1", "v2"))
-        more: dict[str, Any] = {}
-        style = self.chance.random()
-        if style < 0.2:
-            more = {"experiment": "exp", "assigned": self._arm(unit, 0)}
-        elif style < 0.6:
-            more = {"experiments": self._phases(unit, session, at)}
-        status = 503 if self.chance.random() < 0.05 else 200
-        seconds = self.chance.expovariate(1.0)
-        self.events.append(
-            exchange(
-                response_id=response,
-                session=session,
-                unit=unit,
-                arm=arm,
-                version=version,
-                at=at,
-                status=status,
-                seconds=seconds,
-                **more,
-                line=self.chance.choice(("", "shop", "bank")),
-            )
-        )
-
-    def _phases(self, unit: str, session: str, at: float) -> tuple[PhaseArm, ...]:
-        """Of one or two layers. Most are said by events, some only by replies."""
-        phase = self.chance.randrange(1, 4)
-        found = [PhaseArm(experiment="exp", phase=phase, arm=self._arm(unit, phase))]
-        if self.chance.random() < 0.5:
-            found.append(PhaseArm(experiment="aa", phase=1, arm=("left", "right")[sum(unit.encode()) // 2 % 2]))
-        for one in found:
-            for _ in range(self.chance.choice((0, 1, 1, 2))):
-                fell_back = self.chance.random() < 0.2
-                self.events.append(Exposure(
-                    id=f"{unit}-{len(self.events)}", session=session, at=at - self.chance.random(), unit=unit,
-                    experiment=one.experiment, phase=one.phase, arm=one.arm, bucket=0.1, epoch=1, fell_back=fell_back,
-                ))  # fmt: skip
-        return tuple(found) if self.chance.random() < 0.9 else ()
-
-    def _arm(self, unit: str, phase: int) -> str:
-        number = sum(unit.encode()) if self.keeps else self.chance.randrange(2)
-        return ("teacher", "student")[(number + phase) % 2]
-
-    def _said(self, target: str, at: float) -> None:
-        kpi = self.chance.choice(KPIS)
-        for n in range(self.chance.choice((1, 1, 2, 3))):
-            value = float(self.chance.randrange(11)) if kpi == "rating" else float(self.chance.random() < 0.6)
-            one = feedback(0, value, target, kpi=kpi, at=at + n + self.chance.random(), id=f"{target}-{kpi}-{n}")
-            self.events.append(one)
-            if self.chance.random() < 0.3:  # a retry, which says the same under the same id, perhaps at a later time
-                late = self.chance.choice((0.0, 9.0))
-                self.events.append(one.model_copy(update={"at": one.at + late}))
+DAY = 86_400
 
 
 def standing(events: list[Exchange | Exposure | Kpi]) -> dict[tuple[str, str], float]:
@@ -145,8 +56,8 @@ def groups_of(one: Exchange) -> list[str]:
 
 def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
     """{group: {unit: (first exposure, cells)}}."""
-    exchanges = [one for one in events if isinstance(one, Exchange)]
-    by_response = {one.response_id: one for one in exchanges}
+    by_response = {one.response_id: one for one in events if isinstance(one, Exchange)}
+    exchanges = by_response.values()
     exposed: dict[str, Exchange] = {}
     cells: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
     first: dict[tuple[str, str], float] = {}
@@ -190,6 +101,15 @@ def expected(rows: dict[str, tuple[float, dict[str, float]]], a: str, b: str) ->
     ratio = above / below
     spread = sum((x - ratio * y) ** 2 for x, y in xs)
     return ratio, 1.959964 * math.sqrt(spread * users / (users - 1)) / below
+
+
+def expected_variation(rows: dict[str, tuple[float, dict[str, float]]]) -> tuple[float, float]:
+    """Standard deviation of all replies' seconds over their mean, and its interval's half-width by linearisation."""
+    xs = [[row.get(cell, 0.0) for cell in ("replies", "latency", "latency2")] for _, row in rows.values()]
+    n, s, q = (sum(x[at] for x in xs) for at in range(3))
+    users, value = sum(x[0] > 0 for x in xs), math.sqrt(q / n - (s / n) ** 2) / (s / n)
+    parts = [(q * a / s**2 - 2 * n * q * b / s**3 + n * c / s**2) / (2 * value) for a, b, c in xs]
+    return value, 1.959964 * math.sqrt(sum(part**2 for part in parts) * users / (users - 1))
 
 
 @pytest.mark.timeout(600)
@@ -243,11 +163,14 @@ def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_
     for row in rows:
         of = wanted[row["phase"], row["arm"]]
         of["users"] += 1
-        for cell, name in (("requests", "requests"), ("click.s", "click.yes"), ("sessions", "takeover.of")):
+        for cell, name in (
+                ("requests", "requests"), ("first_response_correct.s", "first_response_correct.yes"),
+                ("sessions", "takeover.of"),
+            ):  # fmt: skip
             of[cell] += row.get(name, 0.0)
     for (phase, arm), sums in wanted.items():
         held = added(arms[phase][arm].values())
-        assert {cell: held[cell] for cell in sums} == sums
+        assert {cell: held.get(cell, 0.0) for cell in sums} == sums
 
 
 def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch: int) -> None:
@@ -269,6 +192,7 @@ def expect_all(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> Non
     check_exposures(applier, rows)
     check_figures(applier, rows)
     check_values(applier, events)
+    check_times(applier, events)
 
 
 def expect_cohorts(
@@ -319,8 +243,9 @@ def check_figures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[
         assert set(made) >= {"click_through_rate", "session_turns", "latency_volatility", "rating"}
         for name, one in made.items():
             if name == "latency_volatility":
-                continue
-            ratio, half = expected(units, *wanted[name].cells)
+                ratio, half = expected_variation(units)
+            else:
+                ratio, half = expected(units, *wanted[name].cells)
             assert one.value == pytest.approx(ratio)
             assert one.lower is not None
             assert one.upper is not None
@@ -341,3 +266,21 @@ def check_values(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> N
         assert found[version][kpi]["n"] == len(all_of)
         assert found[version][kpi]["mean"] == pytest.approx(sum(all_of) / len(all_of))
     assert sum(rows["requests"]["n"] for rows in found.values()) == len(by_response)
+
+
+def check_times(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> None:
+    """Quantiles are those of one sketch of all replies, each once; users' groups of 128 add up to it."""
+    replies: dict[str, list[float]] = defaultdict(list)
+    for one in {one.id: one for one in events if isinstance(one, Exchange)}.values():
+        for group in (f"arm:{one.arm}", f"version:{one.version}") if one.status == 200 else ():
+            replies[group].append(one.seconds)
+    for group, seconds in replies.items():
+        kind, _, name = group.partition(":")
+        whole = DDSketch(ACCURACY)
+        for value in seconds:
+            whole.add(value)
+        found = applier.kpis.quantiles(kind, name)["latency"]  # type: ignore[arg-type]
+        for label, q in QUANTILES.items():
+            assert found[label].value == pytest.approx(whole.get_quantile_value(q))
+        counts = applier.client.hgetall(f"{KEYS.sketches}{group}")
+        assert sum(int(n) for field, n in counts.items() if field.startswith(b"latency:")) == len(seconds)

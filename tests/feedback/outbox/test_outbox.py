@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback.events import KPIS, Exchange, Kpi
+from feedback.events import EXCHANGES, KPIS, Exchange, Kpi
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import COMMIT_SECONDS, Outbox
 from feedback.outbox.spool import Entry
@@ -79,6 +79,10 @@ def test_the_spool_keeps_to_its_bytes(make: Make) -> None:
     eventually(lambda: outbox.stats()["stored"] + outbox.stats()["dropped"]["spool"] == 30)
     assert 0 < outbox.stats()["stored"] < 30
     assert outbox.stats()["spool_bytes"] <= 5000
+    kept = [event for part in range(2) for event in outbox._spool.batch(EXCHANGES, part, 0, 99)]
+    assert {outbox.vault.open(Exchange, one.value).response_id for one in kept} == {
+        f"resp-{n}" for n in range(outbox.stats()["stored"])
+    }, "the newest are refused, and nothing makes room for them"
     with pytest.raises(Unavailable, match="full"):
         outbox.put_durable(Kpi(id="k", session="s", at=1.0, kpi="rating", value=1.0, target="x" * 5000))
 

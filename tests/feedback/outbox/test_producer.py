@@ -26,11 +26,15 @@ def test_events_wait_on_disk_for_a_bus_that_is_away(make: Make, tmp_path: Path) 
     eventually(lambda: outbox.stats()["stored"] == 50)
     eventually(lambda: not outbox.stats()["bus_up"])
     assert outbox.stats()["pending"] == 50
+    eventually(lambda: outbox.stats()["oldest_seconds"] > 0)
+    assert outbox.stats()["per_second"] == 0
     server = RedisServer(tmp_path / "redis", port=port)
     server.start()
     try:
         eventually(lambda: len(read(server.url)) == 50)
         assert outbox.stats()["dropped"] == {"queue": 0, "spool": 0, "assemble": 0, "size": 0, "purged": 0}
+        eventually(lambda: outbox.stats()["oldest_seconds"] == 0)
+        assert outbox.stats()["per_second"] > 0
     finally:
         server.stop()
 

@@ -21,7 +21,8 @@ from feedback.rows.spilling import FAN, RowBounds, Spill
 from feedback.store.connection import connect
 from tests.feedback.applying import APPLIED, KEYS, Applier
 from tests.feedback.factory import exchange
-from tests.feedback.kpis.test_recomputed import Traffic, apply_again, expect_all
+from tests.feedback.kpis.test_recomputed import apply_again, expect_all
+from tests.feedback.kpis.traffic import Traffic
 from tests.waiting import eventually
 from understudy.errors import Unavailable
 

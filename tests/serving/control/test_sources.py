@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import redis
 from fastapi.testclient import TestClient
@@ -32,6 +34,21 @@ def test_the_lag_is_summed_by_topic_and_unknown_until_somebody_reports(sources: 
     client = redis.Redis.from_url(redis_url)
     client.hset(RedisKeys("us:").lag, mapping={"exchanges:0": 2, "exchanges:1": 3, "kpis:0": 0})
     assert sources.lag() == {"exchanges": 5, "kpis": 0}
+
+
+def test_the_oldest_event_s_age_and_the_rate_are_told_by_topic_as_workers_report(
+    admin: TestClient, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    reported = {"exchanges:0": (1.5, 2.0), "exchanges:1": (40.0, 3.0), "kpis:0": (0.0, 0.5)}
+    for place, (age, rate) in reported.items():
+        told = {"oldest_seconds": age, "per_second": rate, "at": 1.0}
+        client.hset(RedisKeys("us:").meters, place, json.dumps(told))
+    client.hset(RedisKeys("us:").counters, "bus.lost", 7)
+    bus = admin.get("/status").json()["bus"]
+    assert bus["oldest_seconds"] == {"exchanges": 40.0, "kpis": 0.0}
+    assert bus["per_second"] == {"exchanges": 5.0, "kpis": 0.5}
+    assert bus["lost"] == 7
 
 
 def test_kpis_for_the_canary_are_summaries_by_version(sources: Sources, redis_url: str) -> None:
@@ -69,6 +86,8 @@ def test_kpis_come_with_intervals_over_users_and_with_what_memory_dropped(admin:
     text = printing.kpis(KpisReply.model_validate(found))
     assert "click_through_rate" in text
     assert "95 % interval" in text
+    for one in (figures["smile"], found["quantiles"]["v1"]["latency"]["p99"]):
+        assert f"{one['lower']:.4f} to {one['upper']:.4f}" in text
     assert "kpi_rows_refused" in text
 
 
