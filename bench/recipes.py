@@ -19,6 +19,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "light, average": {**LIGHT, "ema": 0.98},
     "states free": {"hold": 0.0},
     "bold": {"learning_rate": 2e-3},
+    "hold 2.0": {"hold": 2.0},
+    "hold 2.0 and replay 0.67": {"hold": 2.0, "replay_share": 0.67},
     "replay 0.25": {"replay_share": 0.25},
     "replay 0.75": {"replay_share": 0.75},
     "replay 300": {"max_replay": 300},
