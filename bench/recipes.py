@@ -21,6 +21,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "bold": {"learning_rate": 2e-3},
     "hold 2.0": {"hold": 2.0},
     "hold 2.0 and replay 0.67": {"hold": 2.0, "replay_share": 0.67},
+    "LoRA 16": {"lora_rank": 16},
+    "KL to the parent": {"parent_share": 0.5},
     "replay 0.25": {"replay_share": 0.25},
     "replay 0.75": {"replay_share": 0.75},
     "replay 300": {"max_replay": 300},

@@ -25,6 +25,7 @@ from online_distill.train.recipe import Recipe
 from online_distill.train.screen import screened
 from online_distill.train.weights.average import Average
 from online_distill.train.weights.hold import Hold
+from online_distill.train.weights.lora import Lora
 from online_distill.train.weights.pull import Pull
 
 
@@ -71,8 +72,10 @@ class Learner:
         self._recipe, self._mean_weight = recipe, mean_weight
         self._pull, self._average = Pull(self.model, recipe.pull), Average(self.model, recipe.ema)
         self._hold = Hold(self.model, recipe.hold)
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        self._lora = Lora(self.model, recipe.lora_rank)
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        decayed = [p for p in learned if p.ndim > 1]
+        plain = [p for p in learned if p.ndim <= 1]
         groups = [
             {"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0},
         ]  # fmt: skip
@@ -172,7 +175,7 @@ class Learner:
 
     def weights(self) -> dict[str, Tensor]:
         """What the run gives so far: the average where the recipe asks for one, else the weights as they are."""
-        return self._average.weights()
+        return self._average.weights() if self._recipe.ema else self._lora.weights()
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""

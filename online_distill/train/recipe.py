@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from online_distill.losses.kinds import Divergence
 from understudy.config import Section
@@ -54,6 +54,9 @@ class Recipe(Section):
 
     Needs a copy of the parent beside the student, and another pass of replay through it at each step.
     """
+    lora_rank: int = Field(default=0, ge=0)
+    """Of matrices added to the linear layers, which then learn alone (LoRA); 0: all weights learn. Needs peft (extra
+    `import`), and goes with neither `pull` nor `ema`."""
     parent_share: float = Field(default=0.0, ge=0, lt=1)
     """Of the targets of replay, the parent's own distribution: a KL to the parent; 0: the teacher's alone."""
     seed: int = 0
@@ -62,3 +65,9 @@ class Recipe(Section):
     """Of the CPU: another number adds up in another order."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where a round trains; auto: a GPU where there is one."""
+
+    @model_validator(mode="after")
+    def _one_hold_on_weights(self) -> Self:
+        if self.lora_rank and (self.pull or self.ema):
+            raise ValueError("lora_rank goes with neither pull nor ema: set those to 0, or lora_rank")
+        return self

@@ -36,6 +36,7 @@ OTHER = {
     "divergence": "js",
     "device": "cpu",
     "pull": 0.5,
+    "lora_rank": 4,
     "ema": 0.5,
     "replay_share": 0.25,
     "parent_share": 0.5,
