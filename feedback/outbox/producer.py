@@ -74,7 +74,8 @@ class Producer:
     def pending(self) -> int:
         """Events that the bus does not hold yet."""
         lanes = self._lanes.copy()
-        return sum(last - (lanes[place].sent if place in lanes else 0) for place, last in self._spool.last.items())
+        waiting = (last - (lanes[place].sent if place in lanes else 0) for place, last in self._spool.last.items())
+        return sum(max(0, events) for events in waiting)
 
     def close(self, timeout: float) -> None:
         """Publish what is left for at most `timeout` seconds, then end."""

@@ -1,7 +1,8 @@
 """The spool: events on disk, numbered by topic and partition, until the bus has kept them long enough.
 
 A file of SQLite in WAL mode with full sync, so that a commit survives the machine. One process holds
-a spool at a time; its threads share one connection under a lock. What hinders SQLite for a while (a
+a spool at a time; its threads share a connection that writes, under a lock, and one that reads, under another:
+what is read for the bus makes no commit wait. What hinders SQLite for a while (a
 full disk, another program's lock) is an error to whoever calls, and gone when it is gone; only a file
 that SQLite calls damaged is put aside, whole, and a new one begun. On a full volume a reserve is given
 back, so that what the bus has can be deleted, and its room be used anew.
@@ -15,7 +16,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -37,9 +38,6 @@ CREATE TABLE IF NOT EXISTS events (
   topic TEXT, part INTEGER, number INTEGER, key TEXT NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY (topic, part, number)
 ) WITHOUT ROWID;
-"""
-COUNT_UP = """
-INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (topic, part) DO UPDATE SET last = last + 1 RETURNING last
 """
 OVERHEAD = 64
 """Bytes counted for an event beside its value."""
@@ -78,12 +76,14 @@ class Spool:
         self._path = path
         self._limit = limit
         self._mutex = threading.Lock()
+        self._reading = threading.Lock()
         self._turn = threading.Lock()  # whoever waits for the mutex with it goes before the next part of a deletion
         self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         if not take(self._lock, wait=False):
             os.close(self._lock)
             raise Conflict(f"the spool {path} is held by another process; give each its own name")
         self._db: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._reserve = Reserve(path.with_suffix(".reserve"))
         self.id = ""
         """Identity of the file; empty until it is open."""
@@ -94,16 +94,14 @@ class Spool:
 
     def append(self, entries: Sequence[Entry]) -> list[bool]:
         """Number and store `entries` in one durable transaction; False for each that did not fit."""
-        stored: list[bool] = []
         with self._turn, self._mutex, self._opened() as db:
-            size, last = self.bytes, dict(self.last)
-            db.execute("BEGIN IMMEDIATE")
+            stored, size, last = [], self.bytes, dict(self.last)
             for entry in entries:
                 need = len(entry.value) + OVERHEAD
                 stored.append(size + need <= self._limit)
-                if stored[-1]:
-                    size += need
-                    _insert(db, entry, last)
+                size += need if stored[-1] else 0
+            db.execute("BEGIN IMMEDIATE")
+            _insert(db, [entry for entry, fits in zip(entries, stored, strict=True) if fits], last)
             db.commit()
             self.bytes, self.last = size, last
         return stored
@@ -117,24 +115,25 @@ class Spool:
             db.execute("BEGIN IMMEDIATE")
             row = db.execute(f"SELECT LENGTH(value) FROM events {where}", place).fetchone()
             db.execute(f"UPDATE events SET value = x'' {where}", place)
-            for letter in letters:
-                _insert(db, letter, last)
+            _insert(db, letters, last)
             db.commit()
             self.bytes += sum(len(letter.value) + OVERHEAD for letter in letters) - (row[0] if row else 0)
             self.last = last
 
     def places(self) -> list[tuple[str, int, int]]:
         """(topic, partition, last number given out) of all partitions ever used."""
-        with self._mutex:
-            self._opened()
+        if self._db is None:
+            with self._mutex:
+                self._opened()
         return sorted((*place, number) for place, number in self.last.items())
 
     def first(self, topic: str, partition: int) -> int:
         """The lowest number held, or the one that is given out next."""
         query = "SELECT MIN(number) FROM events WHERE topic = ? AND part = ?"
-        with self._mutex:
-            found = self._opened().execute(query, (topic, partition)).fetchone()[0]
-            return int(found) if found is not None else self.last.get((topic, partition), 0) + 1
+        with self._reads() as db:
+            following = self.last.get((topic, partition), 0) + 1  # before the look: what is stored after it is found
+            found = db.execute(query, (topic, partition)).fetchone()[0]
+        return int(found) if found is not None else following
 
     def batch(self, topic: str, partition: int, after: int, limit: int) -> list[Numbered]:
         """Up to `limit` events (4 MiB, but one at least) with numbers above `after`, in order."""
@@ -143,8 +142,8 @@ class Spool:
         )
         taken: list[Numbered] = []
         size = 0
-        with self._mutex:
-            for number, key, value in self._opened().execute(query, (topic, partition, after, limit)):
+        with self._reads() as db:
+            for number, key, value in db.execute(query, (topic, partition, after, limit)):
                 size += len(value)
                 if taken and size > BATCH_BYTES:
                     break
@@ -193,12 +192,25 @@ class Spool:
 
     def close(self) -> None:
         """Close the file; another process may take the spool. Closing it again does nothing."""
-        with self._mutex:
-            if self._db is not None:
-                self._db.close()
+        with self._reading, self._mutex:
+            for db in (self._reader, self._db):
+                if db is not None:
+                    db.close()
             if self._lock >= 0:
                 os.close(self._lock)
             self._lock = -1
+
+    @contextlib.contextmanager
+    def _reads(self) -> Iterator[sqlite3.Connection]:
+        with self._reading:
+            if self._reader is None:
+                with self._mutex:
+                    self._opened()
+                self._reader = self._connected()
+            yield self._reader
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
@@ -215,7 +227,7 @@ class Spool:
         return self._db
 
     def _prepared(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        db = self._connected()
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
@@ -229,11 +241,22 @@ class Spool:
         return db
 
 
-def _insert(db: sqlite3.Connection, entry: Entry, last: dict[Place, int]) -> None:
-    """Number and store an entry; `last` is changed with it."""
-    place = (entry.topic, entry.partition)
-    last[place] = db.execute(COUNT_UP, place).fetchone()[0]
-    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (*place, last[place], entry.key, entry.value))
+def _insert(db: sqlite3.Connection, entries: Sequence[Entry], last: dict[Place, int]) -> None:
+    """Number and store entries; `last` is changed with it.
+
+    Two statements whatever their number: each lets go of the interpreter, and waits for it again while others compute.
+    """
+    if not entries:
+        return
+    rows: list[object] = []
+    for entry in entries:
+        place = (entry.topic, entry.partition)
+        last[place] = last.get(place, 0) + 1
+        rows += (*place, last[place], entry.key, entry.value)
+    db.execute(f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(entries))}", rows)
+    places = dict.fromkeys((entry.topic, entry.partition) for entry in entries)
+    counted = [part for place in places for part in (*place, last[place])]
+    db.execute(f"INSERT OR REPLACE INTO counters VALUES {', '.join(['(?, ?, ?)'] * len(places))}", counted)
 
 
 def _identity(db: sqlite3.Connection) -> str:

@@ -162,3 +162,30 @@ def test_events_are_committed_between_the_parts_of_a_long_deletion(
     assert after[-1], f"the commit waited for all {len(after)} parts"
     assert held(spool) == 1
     spool.close()
+
+
+def test_numbers_go_on_in_an_empty_spool_that_was_closed(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s.db", LIMIT)
+    spool.append([entry(n) for n in range(3)])
+    spool.delete(EXCHANGES, 0, 3)
+    spool.close()
+    again = Spool(tmp_path / "s.db", LIMIT)
+    assert again.first(EXCHANGES, 0) == 4
+    again.append([entry(3)])
+    assert [event.number for event in again.batch(EXCHANGES, 0, 0, 9)] == [4]
+    again.close()
+
+
+def test_what_is_read_for_the_bus_makes_no_commit_wait(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s.db", LIMIT)
+    spool.append([entry(n) for n in range(3)])
+    with spool._reads() as reader:
+        rows = reader.execute("SELECT number FROM events")
+        assert rows.fetchone() == (1,)
+        storing = threading.Thread(target=spool.append, args=([entry(3)],), daemon=True)
+        storing.start()
+        storing.join(30.0)
+        assert not storing.is_alive()
+        assert [number for (number,) in rows] == [2, 3]
+    assert held(spool) == 4
+    spool.close()
