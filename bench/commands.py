@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "the bus away for minutes under load: what clients notice, what memory it takes, what arrives",
     ),
     "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
+    "guard": ("bench.guard.main:main", "attacks caught by family, harmless texts caught by language, evasions, speed"),
     "redaction": ("bench.redaction:main", "personal values found by kind and language, harmless texts changed, speed"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ab.matched import Matched
-from bench import rollouts, shadow
+from bench import rollouts, rounds_page, shadow
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.gateway import telling as carrying
+from bench.guard import telling as guarding
 from bench.loop import TARGETS, asked
 from bench.real import telling
 from bench.simulating import took
@@ -175,43 +175,6 @@ def statistics(report: Report) -> str:
     ])  # fmt: skip
 
 
-def rounds(report: Report) -> str:
-    """Round after round: what is left of what was known, by recipe and seed."""
-    rows, notes = [], dict[str, str]()
-    for found in report["records"]:
-        start, last = found["rows"][0], live(found)
-        pairs = zip(start["general_rows"], last["general_rows"], strict=True)
-        lost = Matched.of((before == "1", after == "1") for before, after in pairs)
-        course = " ".join(
-            f"{row['general']['exact']:.3f}{'' if row.get('passed', True) else '!'}" for row in found["rows"]
-        )
-        passed = sum(bool(row.get("passed")) for row in found["rows"][1:])
-        kinds = [f"{last['kinds'][kind]['exact']:.2f} of {best(found, kind):.2f}" for kind in last["kinds"]]
-        rows.append((
-            found["recipe"], str(found["seed"]), str(len(found["rows"]) - 1), str(passed), course,
-            f"{100 * (lost.lost - lost.won) / lost.n:+.1f} (at most {100 * lost.bound(0.05):.1f})", *kinds,
-        ))  # fmt: skip
-        settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
-        notes[found["recipe"]] = settings or "the settings that the trainer comes with"
-    one = report["records"][0]
-    paces = [row["did"]["token_seconds"] for found in report["records"] for row in found["rows"][1:]]
-    kinds = list(one["rows"][0]["kinds"])
-    return "\n\n".join([
-        f"{one['steps']} steps a round, {one['new']} prompts of new kinds and {one['general']} others in the traffic "
-        f"of each, {one['text_seconds']:g} s of a round of 300 s for each text that the teacher scores. Exact replies: "
-        f"every token the student's own choice under the teacher's prefix, on {one['judge']} general prompts and "
-        f"{one['judge_new']} of each new kind, all with new templates and values. The course shows "
-        "every candidate, refused ones too (marked !), after which the next round begins with the student before; what "
-        "is lost, and what is left of each kind, is that of the student which was live at the end.",
-        table(rows, ("recipe", "seed", "rounds", "passed the gate", "general, from the start on",
-                     "points lost (one-sided 95 %)", *(f"{kind}, last of best" for kind in kinds))),
-        table(list(notes.items()), ("recipe", "what it sets")),
-        f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "
-        "which had other work; the number of steps is fixed, so that this changes no figure. Seeds and recipes that "
-        "are not in the table were not run; LoRA is not built.",
-    ])  # fmt: skip
-
-
 def faults(report: Report) -> str:
     """Faults against the load generator's own ledger."""
     return table(fault_rows(report), ("figure", "value"))
@@ -224,17 +187,6 @@ def outage(report: Report) -> str:
         f"stopped for {report['away_seconds'] / 60:g} minutes."
     )
     return said + "\n\n" + table(outage_rows(report), ("figure", "its bus away", "beside it"))
-
-
-def live(record: Report) -> Report:
-    """The row of the student that was live after the last round."""
-    found: Report = [row for row in record["rows"] if row.get("passed", True)][-1]
-    return found
-
-
-def best(record: Report, kind: str) -> float:
-    """The highest share of exact replies to a kind that a live student has reached."""
-    return max(float(row["kinds"][kind]["exact"]) for row in record["rows"] if row.get("passed", True))
 
 
 def summary() -> str:
@@ -288,18 +240,23 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     "rounds": (
         "Round after round",
         "understudy bench rounds --recipes default --json docs/benchmarks/rounds.json",
-        rounds,
+        lambda report: rounds_page.page(report, table),
     ),
     "rounds-short": (
         "Recipes beside each other, on shorter rounds and less traffic",
         "understudy bench rounds --steps 150 --new 160 --general 500 --judge 400 --judge-new 50 "
         "--json docs/benchmarks/rounds-short.json",
-        rounds,
+        lambda report: rounds_page.page(report, table),
     ),
     "real": (
         "A real language model",
         "understudy bench real --minutes M --layers N --state DIR --json docs/benchmarks/real.json",
         lambda report: telling.page(report, table),
+    ),
+    "guard": (
+        "The guard",
+        "understudy bench guard --json docs/benchmarks/guard.json",
+        lambda report: guarding.page(report, table),
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
     "faults-redis": (

@@ -188,8 +188,6 @@ async def serve(
         if parts.follower is not None:
             await parts.follower.stop()
         parts.gateway.upstreams.close()
-        if parts.gateway.guard is not None:
-            await parts.gateway.guard.close()
         if parts.embeddings is not None:
             await parts.embeddings.close()
     log.info("stopped")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from serving.guard import decoding
 from serving.guard.counts import GuardCounts
@@ -19,9 +16,8 @@ from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 from serving.guard.windows import MOST_TEXTS, fitted, slices
 from understudy.clock import Clock
 
-ALLOW, FLAG, DEGRADE = GuardVerdict
 ALLOWED = GuardJudgement()
-LATE = GuardJudgement(DEGRADE, "deadline")
+LATE = GuardJudgement(GuardVerdict.DEGRADE, "deadline")
 SIGNAL = 0.25
 """Added to the log-odds for each thing that had to be taken away, which hid words."""
 
@@ -48,14 +44,15 @@ class Thresholds:
     def judge(self, score: float, stage: str, trusted: bool) -> GuardJudgement:
         """The judgement of a score. A trusted text is never degraded, and flagged where another would be degraded."""
         if score >= self.degrade:
-            verdict = FLAG if trusted else DEGRADE
+            verdict = GuardVerdict.FLAG if trusted else GuardVerdict.DEGRADE
             return GuardJudgement(verdict, stage, score, self.degrade)
         if score >= self.flag and not trusted:
-            return GuardJudgement(FLAG, stage, score, self.flag)
+            return GuardJudgement(GuardVerdict.FLAG, stage, score, self.flag)
         return GuardJudgement(score=score, threshold=self.flag)
 
 
-class GuardedText(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class GuardedText:
     """A text of a request; `trusted`: of a system message, which is the application's own."""
 
     text: str
@@ -104,32 +101,31 @@ class Guard:
         Once `deadline` on `clock` is over, the judgement is `LATE`.
         """
         began = time.perf_counter()
-        found, new = self._sorted(texts)
+        known, new = self._sorted(texts)
+        found = ALLOWED if known is None else known
         parts, partial = fitted([one.text for one, _ in new])
         self.counts.partial += partial
-        self.counts.took(0, began, time.perf_counter())
+        self.counts.took("size", time.perf_counter() - began)
         fresh = False
         for (one, name), mine in zip(new, parts, strict=True):
-            judged = ALLOWED
+            judged = replace(ALLOWED, partial=sum(map(len, mine)) < len(one.text))
             for part in mine:
                 for piece in slices(part):
                     judged = worst(judged, self._piece(piece, one.trusted))
                     yield
                     if clock() > deadline:
                         return LATE
-            if partial and sum(map(len, mine)) < len(one.text):
-                judged = replace(judged, partial=True)
             self._remembered.put(name, judged)
-            fresh = fresh or judged.verdict is DEGRADE
+            fresh = fresh or judged.verdict is GuardVerdict.DEGRADE
             found = worst(found, judged)
-        return replace(found, again=True) if found.verdict is DEGRADE and not fresh else found
+        return replace(found, again=found.verdict is GuardVerdict.DEGRADE and not fresh)
 
-    def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement, list[tuple[GuardedText, bytes]]]:
+    def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement | None, list[tuple[GuardedText, bytes]]]:
         """The worst judgement of those that are known, and the others, each once, with their names."""
         if len(texts) > MOST_TEXTS:
             rest = "\n".join(one.text for one in texts[MOST_TEXTS:])
             texts = [*texts[:MOST_TEXTS], GuardedText(rest)]
-        known = ALLOWED
+        known: GuardJudgement | None = None
         new: dict[bytes, GuardedText] = {}
         for one in texts:
             name = self._remembered.name(one.text, b"trusted" if one.trusted else b"")
@@ -140,33 +136,32 @@ class Guard:
                 new[name] = one
             else:
                 self.counts.remembered += 1
-                known = worst(known, before)
+                known = before if known is None else worst(known, before)
         return known, [(one, name) for name, one in new.items()]
 
     def _piece(self, text: str, trusted: bool) -> GuardJudgement:
         """The judgement of a slice."""
-        now = time.perf_counter
+        counts, now = self.counts, time.perf_counter
         began = now()
         folded = fold(text)
-        unfolded = now()
+        counts.took("fold", (then := now()) - began)
         codes = decoding.decoded(text)
-        looked = now()
-        repeated = repeats(text) and not trusted
-        counted = now()
-        judged = self._scored(folded, "model", trusted)
+        counts.took("decode", (began := now()) - then)
+        judged = ALLOWED
+        if repeats(text) and not trusted:
+            judged = GuardJudgement(GuardVerdict.FLAG, "repetition")
+        counts.took("repetition", (then := now()) - began)
+        judged = worst(judged, self._scored(folded, "model", trusted))
         if folded.hidden:
             judged = worst(judged, self._scored(fold(folded.hidden), "tags", trusted))
         for code in codes:
-            self.counts.codes[code.code] += 1
+            counts.codes[code.code] += 1
             judged = worst(judged, self._scored(fold(code.text), code.code, trusted))
-        if repeated and judged.verdict is ALLOW:
-            judged = GuardJudgement(FLAG, "repetition", judged.score)
-        self.counts.took(1, began, unfolded, looked, counted, now())
+        counts.took("model", now() - then)
         return judged
 
     def _scored(self, folded: Folded, stage: str, trusted: bool) -> GuardJudgement:
-        score = self._model.score(folded.text)
-        if folded.signals:
-            self.counts.signals.update(folded.signals)
-            score += SIGNAL * len(folded.signals)
+        for signal in folded.signals:
+            self.counts.signals[signal] += 1
+        score = self._model.score(folded.text) + SIGNAL * len(folded.signals)
         return self._thresholds.judge(score, stage, trusted)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
-
-import msgspec
 
 
 class GuardVerdict(StrEnum):
@@ -20,7 +19,8 @@ class GuardVerdict(StrEnum):
 ORDER = {verdict: place for place, verdict in enumerate(GuardVerdict)}
 
 
-class GuardJudgement(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class GuardJudgement:
     """The verdict, and by which stage and score it came about."""
 
     verdict: GuardVerdict = GuardVerdict.ALLOW
@@ -44,4 +44,4 @@ def worst(one: GuardJudgement, other: GuardJudgement) -> GuardJudgement:
         first, second = one, other
     if second.partial or not first.partial:
         return second
-    return msgspec.structs.replace(second, partial=True)
+    return replace(second, partial=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.page import rounds as page_of_rounds
+from bench.page import table
 from bench.rounds import main, parsed, records, verdict
+from bench.rounds_page import page as page_of_rounds
 from bench.shop import new_kinds
 from tests.deploy.life.judged import evaluation, rows
 
@@ -75,7 +76,8 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
         row(2, "1" * 10 + "0" * 10, 0.9, passed=False),
     ]
     page = page_of_rounds(
-        {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]}
+        {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]},
+        table,
     )
     assert "| bold | 3 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
     assert "| bold | blend 0.5 |" in page

@@ -1,0 +1,104 @@
+"""The guard's figures as tables: on the terminal, and on the page of benchmarks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+TALLY = ("n", "caught", "share", "upper 95 %", "degraded", "upper 95 %")
+
+
+def tally(row: dict[str, Any]) -> tuple[str, ...]:
+    """Cells of counts."""
+    return (
+        f"{row['n']:,}",
+        f"{row['caught']:,}",
+        f"{row['share']:.2%}",
+        f"{row['caught_upper']:.2%}",
+        f"{row['degraded']:,}",
+        f"{row['degraded_upper']:.3%}",
+    )
+
+
+def tables(report: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Title, head and rows of each table that the report has."""
+    found: list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]] = []
+
+    def add(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        if rows:
+            found.append((title, head, rows))
+
+    sums = [(name, *tally(report[key])) for name, key in SUMS.items() if key in report]
+    add("In all", ("rows", *TALLY), sums)
+    told = [*report.get("rows", ()), *report.get("chinese", ())]
+    for label, title in (("attack", "Attacks, by family"), ("benign", "Hard harmless texts, by family")):
+        rows = [(row["family"], row["language"], *tally(row)) for row in told if row["label"] == label]
+        add(title, ("family", "language", *TALLY), rows)
+    turns = [(row["source"], row["language"], *tally(row)) for row in report.get("turns", ())]
+    turns += [("all of a language", row["language"], *tally(row)) for row in report.get("turns_by_language", ())]
+    add("Turns of dialogues and instructions", ("source", "language", *TALLY), turns)
+    add(
+        "Texts that look hidden",
+        ("kind", *TALLY),
+        [(row["kind"], *tally(row)) for row in report.get("looks_hidden", ())],
+    )
+    add(
+        "Evasions",
+        ("evasion", "were caught", "still are", "share", "harmless", "caught", "share"),
+        [
+            (row["evasion"], str(row["n"]), str(row["caught"]), f"{row['share']:.1%}", str(row["benign"]),
+             str(row["benign_caught"]), f"{row['benign_share']:.1%}")
+            for row in report.get("evasions", ())
+        ],
+    )  # fmt: skip
+    left = report.get("left_out")
+    if left:
+        rows = [(row["family"], str(row["n"]), *_interval(row)) for row in left["families"]]
+        rows.append((f"macro average of {left['macro']['families']}", "", *_interval(left["macro"])))
+        rows += [(f"the whole kind {row['kind']}", str(row["n"]), *_interval(row)) for row in left["kinds"]]
+        add(f"Left out of learning (worst: {left['worst']})", ("left out", "n", "recall", "95 % interval"), rows)
+    add(
+        "Microseconds of the processor, median of new texts",
+        ("language", "characters", "texts", "guard", "plain pass", "ratio", "asked"),
+        [
+            (row["language"], f"{row['length']:,}", str(row["texts"]), f"{row['median']:.0f}",
+             f"{row['plain_pass']:.0f}", f"{row['ratio']:.2f}", f"{row['asked']:.0f}" if row["asked"] else "")
+            for row in report.get("microseconds", ())
+        ],
+    )  # fmt: skip
+    return found
+
+
+SUMS = {
+    "judged attacks (jailbreak, injection, extraction, encoding)": "judged",
+    "hard harmless texts": "hard_benign",
+    "turns of dialogues and instructions": "turns_all",
+}
+
+
+def _interval(row: dict[str, Any]) -> tuple[str, str]:
+    return f"{row['recall']:.1%}", f"{row['lower']:.1%} to {row['upper']:.1%}"
+
+
+def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
+    """The section of the page."""
+    said = (
+        "Caught: flagged or degraded. list[tuple[str, ...]] of the guard sets are judged by models that saw neither them nor their "
+        "groups (the same plain text, goal or template, or MinHash similarity of 0.7); turns, Chinese rows, evasions "
+        "and speed by the shipped weights, which saw none of those turns. The card: [guard-model.md](guard-model.md)."
+    )
+    return "\n\n".join([said, *(f"{title}:\n\n{table(rows, head)}" for title, head, rows in tables(report))])
+
+
+def show(report: dict[str, Any]) -> None:
+    """The tables on the terminal."""
+    console = Console(highlight=False, file=sys.stdout)
+    for title, head, rows in tables(report):
+        held = Table(*head, title=title, title_justify="left")
+        for row in rows:
+            held.add_row(*row)
+        console.print(held)

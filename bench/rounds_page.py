@@ -1,0 +1,56 @@
+"""The section of the page of benchmarks on rounds: what is left of what was known, by recipe and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ab.matched import Matched
+
+
+def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
+    """Round after round: what is left of what was known, by recipe and seed."""
+    rows, notes = [], dict[str, str]()
+    for found in report["records"]:
+        start, last = found["rows"][0], live(found)
+        pairs = zip(start["general_rows"], last["general_rows"], strict=True)
+        lost = Matched.of((before == "1", after == "1") for before, after in pairs)
+        course = " ".join(
+            f"{row['general']['exact']:.3f}{'' if row.get('passed', True) else '!'}" for row in found["rows"]
+        )
+        passed = sum(bool(row.get("passed")) for row in found["rows"][1:])
+        kinds = [f"{last['kinds'][kind]['exact']:.2f} of {best(found, kind):.2f}" for kind in last["kinds"]]
+        rows.append((
+            found["recipe"], str(found["seed"]), str(len(found["rows"]) - 1), str(passed), course,
+            f"{100 * (lost.lost - lost.won) / lost.n:+.1f} (at most {100 * lost.bound(0.05):.1f})", *kinds,
+        ))  # fmt: skip
+        settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
+        notes[found["recipe"]] = settings or "the settings that the trainer comes with"
+    one = report["records"][0]
+    paces = [row["did"]["token_seconds"] for found in report["records"] for row in found["rows"][1:]]
+    kinds = list(one["rows"][0]["kinds"])
+    return "\n\n".join([
+        f"{one['steps']} steps a round, {one['new']} prompts of new kinds and {one['general']} others in the traffic "
+        f"of each, {one['text_seconds']:g} s of a round of 300 s for each text that the teacher scores. Exact replies: "
+        f"every token the student's own choice under the teacher's prefix, on {one['judge']} general prompts and "
+        f"{one['judge_new']} of each new kind, all with new templates and values. The course shows "
+        "every candidate, refused ones too (marked !), after which the next round begins with the student before; what "
+        "is lost, and what is left of each kind, is that of the student which was live at the end.",
+        table(rows, ("recipe", "seed", "rounds", "passed the gate", "general, from the start on",
+                     "points lost (one-sided 95 %)", *(f"{kind}, last of best" for kind in kinds))),
+        table(list(notes.items()), ("recipe", "what it sets")),
+        f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "
+        "which had other work; the number of steps is fixed, so that this changes no figure. Seeds and recipes that "
+        "are not in the table were not run; LoRA is not built.",
+    ])  # fmt: skip
+
+
+def live(record: dict[str, Any]) -> dict[str, Any]:
+    """The row of the student that was live after the last round."""
+    found: dict[str, Any] = [row for row in record["rows"] if row.get("passed", True)][-1]
+    return found
+
+
+def best(record: dict[str, Any], kind: str) -> float:
+    """The highest share of exact replies to a kind that a live student has reached."""
+    return max(float(row["kinds"][kind]["exact"]) for row in record["rows"] if row.get("passed", True))
