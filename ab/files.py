@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
+import msgspec
 import yaml
 from pydantic import ValidationError
 
@@ -78,6 +79,8 @@ PARTS = 512
 PACKED = {".gz": 10, ".parquet": 20}
 """Times that a file of this kind grows when it is read, at most."""
 BATCH = 10_000
+PACK, UNPACK, HEAD = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(UnitRow), 4
+"""Of a row in a temporary file, behind its length in so many bytes; decoding it takes a tenth of reading it anew."""
 
 
 def read_rows(path: Path, kpis: Collection[str]) -> Iterator[list[UnitRow]]:
@@ -100,10 +103,11 @@ def read_rows(path: Path, kpis: Collection[str]) -> Iterator[list[UnitRow]]:
             with _lines(path) as lines:
                 for number, line in enumerate(lines, 1):
                     if row := _row(path, number, line, kpis):
-                        files[zlib.crc32(row.unit.encode()) % parts].write(b"%d\t%b" % (number, line.rstrip() + b"\n"))
+                        packed = PACK.encode(row)
+                        files[zlib.crc32(row.unit.encode()) % parts].write(len(packed).to_bytes(HEAD) + packed)
             for file in files:
                 file.seek(0)
-                yield [_again(path, line, kpis) for line in file]
+                yield list(_packed(file))
     except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the rows {path}: {error}") from None
 
@@ -174,11 +178,9 @@ def _row(path: Path, number: int, line: bytes, kpis: Collection[str]) -> UnitRow
         raise UsageError(f"{path}, line {number}: {error}") from None
 
 
-def _again(path: Path, line: bytes, kpis: Collection[str]) -> UnitRow:
-    number, _, text = line.partition(b"\t")
-    row = _row(path, int(number), text, kpis)
-    assert row is not None
-    return row
+def _packed(file: IO[bytes]) -> Iterator[UnitRow]:
+    while head := file.read(HEAD):
+        yield UNPACK.decode(file.read(int.from_bytes(head)))
 
 
 def read_game(path: Path) -> Game:

@@ -41,6 +41,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
     ),
     "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
     "guard": ("bench.guard.main:main", "attacks caught by family, harmless texts caught by language, evasions, speed"),
+    "analyse": ("bench.analyse:main", "`experiment analyse` on up to ten million rows: seconds and memory"),
     "redaction": ("bench.redaction:main", "personal values found by kind and language, harmless texts changed, speed"),
     "losses": ("bench.losses:main", "the distillation loss against the plain one: tokens/s and memory"),
 }

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ab.experiment import Experiment
 from feedback.events import Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects, settings
@@ -23,8 +24,13 @@ from feedback.store.connection import Client, connect
 from feedback.store.keys import RedisKeys
 from feedback.store.scripts import source
 from feedback.store.server import RedisServer
+from serving.control.results import results
 
 KEYS = RedisKeys()
+FILE = Experiment.model_validate({
+    "id": "e", "arms": {"teacher": 0.5, "student": 0.5}, "primary": {"kpi": "click"},
+    "guardrails": [{"kpi": "abnormal_termination", "max_increase": 0.01}],
+})  # fmt: skip
 HOURS = 48
 """Over which first exposures are spread, so over how many cohorts."""
 
@@ -70,7 +76,7 @@ def measure(count: int) -> dict[str, Any]:
 
 
 def read(users: int, days: int) -> dict[str, Any]:
-    """Seconds in which what `experiment results` stands on is read: every cohort of an experiment, in five phases."""
+    """Seconds in which what `experiment results` stands on is read, and then judged: an experiment in five phases."""
     cells = sorted({cell for one in ratios(KpisConfig()).values() for cell in (one.above, one.below) if cell})
     wanted = products(ratios(KpisConfig()).values())
     each = users / (days * 24 * 2)
@@ -93,10 +99,13 @@ def read(users: int, days: int) -> dict[str, Any]:
             seconds = time.perf_counter() - started
         finally:
             server.stop()
+    started = time.perf_counter()
+    results(FILE, "active", found, {}, ratios(KpisConfig()), {}, days * 86_400.0)
+    judged = time.perf_counter() - started
     held = [sums for arms in found.values() for hours in arms.values() for sums in hours.values()]
     return {
         "users": round(sum(sums["users"] for sums in held)), "cohorts": len(held), "sums_a_cohort": len(fields),
-        "seconds_to_read": round(seconds, 3),
+        "seconds_to_read": round(seconds, 3), "seconds_to_judge": round(judged, 3),
     }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ab.sequential.effects import UnitFigure
 
 Ratio = tuple[float, float]
@@ -37,7 +39,10 @@ def parse(line: bytes | str, kpis: Collection[str]) -> UnitRow:
     Raises:
         ValueError: no JSON object, no unit or arm, or a value that is neither a number nor a pair of them.
     """
-    raw = json.loads(line)
+    try:
+        raw = msgspec.json.decode(line)
+    except msgspec.DecodeError:  # NaN and infinity, which Python's own reader knows, and what is no JSON
+        raw = json.loads(line)
     if not isinstance(raw, dict):
         raise ValueError("a row is a JSON object")
     unit, arm = (_name(raw, key) for key in ("unit", "arm"))
@@ -65,7 +70,7 @@ def _name(raw: Mapping[str, Any], key: str) -> str:
     given = raw.get(key)
     if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
         raise ValueError(f'"{key}" is {given!r}; it takes a text')
-    return str(given)
+    return str(given).encode("utf-8", "backslashreplace").decode()  # half a surrogate pair has no bytes of its own
 
 
 def _number(given: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ab.analysis.assessing import Column, PhaseUnits
 from ab.guardrails import TAILS
@@ -27,6 +27,18 @@ def phase_units(
         (arm, (kpi, None)): found for arm, of in sums.items() for kpi, ratio in ratios if (found := side(of, ratio)).n
     }
     return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides, tails=frozenset(TAILS))
+
+
+def grown(hourly: Hourly, until: Sequence[int]) -> list[dict[str, float]]:
+    """Sums of what was exposed before each of these hours, which are in order: one way through all cohorts."""
+    parts, found, total = sorted(hourly.items()), list[dict[str, float]](), dict[str, float]()
+    at = 0
+    for hour in until:
+        end = next((n for n in range(at, len(parts)) if parts[n][0] >= hour), len(parts))
+        total = added([total, *(sums for _, sums in parts[at:end])])
+        found.append(total)
+        at = end
+    return found
 
 
 def looks(arms: Iterable[Hourly], most: int) -> list[int]:

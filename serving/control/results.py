@@ -19,7 +19,7 @@ from ab.sequential.judging import judge
 from ab.sequential.outlook import outlook
 from ab.sequential.pairs import paired
 from ab.sequential.sample_ratio import ALARM
-from feedback.kpis.arms import Hourly, looks, phase_units
+from feedback.kpis.arms import Hourly, grown, looks, phase_units
 from feedback.kpis.paired import PairedSums, pairs_of
 from feedback.kpis.ratios import CellRatio, tails
 from serving.control.replies.results import ExperimentResultsReply, PairedResult
@@ -83,7 +83,7 @@ def results(
             ],
             "business": {line: _business(experiment, of) for line, of in tables.items()},
             "contributions": _contributions(experiment, seen, {line: units(of=of) for line, of in lines.items()}),
-            "looks": _looks(experiment, [(hour, units(hour)) for hour in hours]),
+            "looks": _looks(experiment, [(hour, units(of=at_hour)) for hour, at_hour in _grown(phases, hours)]),
         }
     )  # fmt: skip
 
@@ -130,6 +130,13 @@ def _contributions(
     arms = [str(arm) for arm in experiment.arms]
     found = contributions(whole, lines, arms, kpis, experiment.stop.planned_units)
     return [{**asdict(one), "lines": [_finite(asdict(line)) for line in one.lines]} for one in found]
+
+
+def _grown(phases: CountedPhases, hours: Sequence[int]) -> Iterator[tuple[int, CountedPhases]]:
+    """Each of the hours with what was exposed before it."""
+    seen = {n: {arm: grown(of, hours) for arm, of in arms.items()} for n, arms in phases.items()}
+    for at, hour in enumerate(hours):
+        yield hour, {n: {arm: {0: of[at]} for arm, of in arms.items()} for n, arms in seen.items()}
 
 
 def _looks(experiment: Experiment, seen: Sequence[tuple[int, Sequence[PhaseUnits]]]) -> dict[str, list[dict[str, Any]]]:

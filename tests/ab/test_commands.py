@@ -99,6 +99,24 @@ def test_rows_that_do_not_fit_in_memory_give_the_same_answer(
     assert _rounded(capsys.readouterr().out) == _rounded(whole)
 
 
+def test_rows_in_files_are_read_like_rows_in_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units as numbers and with half a surrogate pair, values that are none, ratios, answers, phases and times."""
+    strange: list[dict[str, object]] = [
+        {"unit": 10**30 + at, "arm": "teacher", "right": [1, 2], "t": 1.5, "phase": 1} for at in range(40)
+    ]
+    strange += [{"unit": f"\ud83d{at}", "arm": "student", "right": {"yes": 1, "of": 3}, "phase": 1} for at in range(40)]
+    strange += [{"unit": f"u{at}", "arm": "student", "right": float("nan")} for at in range(40)]
+    given = _experiment(tmp_path, [*_rows(200), *strange])
+    analyse(given)
+    whole = capsys.readouterr().out
+    assert json.loads(whole)["left_out"]["not_finite"] == 40
+    monkeypatch.setattr(files, "PART_BYTES", 1_000)
+    analyse(given)
+    assert _rounded(capsys.readouterr().out) == _rounded(whole)
+
+
 PEAK = """
 import sys
 from ab import commands, files

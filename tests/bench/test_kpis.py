@@ -8,4 +8,4 @@ from bench.kpis import read
 def test_every_cohort_of_both_arms_is_read() -> None:
     found = read(9600, 2)
     assert (found["users"], found["cohorts"]) == (9600, 96)
-    assert found["seconds_to_read"] > 0
+    assert min(found["seconds_to_read"], found["seconds_to_judge"]) > 0
