@@ -96,10 +96,10 @@ class AskedFor(_Remembered):
     """What an operator asked for whose deed is not in this state; done after it stands here, and again until it is."""
 
     id: str
-    act: Literal["apply", "stop", "abort", "purge", "round", "replay"]
+    act: Literal["apply", "stop", "abort", "purge", "round", "replay", "release"]
     actor: str
     name: str = ""
-    """The experiment, the tenant, the topic, or why a round is wanted."""
+    """The experiment, the tenant, the topic, the user's breaker, or why a round is wanted."""
     experiment: dict[str, Any] = Field(default_factory=dict)
     round: int = 0
     until: float = 0.0

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from deploy.routing.document import GatewayBeat, Heartbeat
+from deploy.routing.document import BreakerBeat, GatewayBeat, Heartbeat
 from understudy.clock import Clock, wall
 
 log = logging.getLogger("understudy.beats")
@@ -61,9 +61,9 @@ class Beats:
         stamped = beat.model_copy(update={"at": self._clock()})
         self._tell(lambda store: store.report_slot(stamped))
 
-    def report_gateway(self, name: str, epoch: int, url: str) -> None:
-        """Report that gateway `name` routes by `epoch`."""
-        beat = GatewayBeat(id=name, epoch=epoch, url=url, pid=os.getpid(), at=self._clock())
+    def report_gateway(self, name: str, epoch: int, url: str, breaker: BreakerBeat = BreakerBeat()) -> None:  # noqa: B008
+        """Report that gateway `name` routes by `epoch`, and how its breakers stand."""
+        beat = GatewayBeat(id=name, epoch=epoch, url=url, pid=os.getpid(), breaker=breaker, at=self._clock())
         self._tell(lambda store: store.report_gateway(beat))
 
     def slots(self) -> dict[str, Heartbeat]:

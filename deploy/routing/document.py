@@ -113,6 +113,18 @@ class Heartbeat(_Shared):
     at: float = 0.0
 
 
+class BreakerBeat(_Shared):
+    """How the breakers of one gateway stand: of users by number, of engines by address."""
+
+    closed: int = 0
+    open: int = 0
+    half_open: int = 0
+    users: tuple[str, ...] = Field(default=(), max_length=20)
+    """Those of users that are open, hashed, the latest first."""
+    engines: dict[str, str] = Field(default_factory=dict)
+    """State by address, of those that are not closed."""
+
+
 class GatewayBeat(_Shared):
     """What a gateway reports: the epoch that it routes by (0 or below before the first document), and when."""
 
@@ -120,6 +132,7 @@ class GatewayBeat(_Shared):
     epoch: int = Field(ge=-1)
     url: str = ""
     pid: int | None = None
+    breaker: BreakerBeat = BreakerBeat()
     at: float
 
 

@@ -36,6 +36,11 @@ class DeployKeys:
         """Set of the names of gateways that reported."""
         return f"{self.prefix}gateways"
 
+    @property
+    def openings(self) -> str:
+        """Stream of breakers of users that opened, or were closed by hand."""
+        return f"{self.prefix}breaker:openings"
+
     def slot(self, name: str) -> str:
         """Beat of a slot; expires."""
         return f"{self.prefix}slot:{name}"

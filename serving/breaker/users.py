@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -19,6 +20,11 @@ MOST_NAMED = 20
 def user_name(tenant: str, user: str) -> str:
     """What a user's breaker is called everywhere: a hash, for names of users stay with the gateway."""
     return stable_id("breaker of a user", tenant, user)[:20]
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a breaker."""
+    return re.fullmatch("[0-9a-f]{20}", text) is not None
 
 
 def tenant_name(tenant: str) -> str:

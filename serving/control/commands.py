@@ -22,6 +22,7 @@ from serving.control.pages.plot import plot
 from serving.control.pages.results import results_page
 from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
+from serving.control.replies.breaker import ReleasedReply
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
@@ -131,6 +132,21 @@ def pool(argv: list[str]) -> int:
         raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
     answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
     return _show(options, answer, PurgeReply, printing.purged)
+
+
+def release(argv: list[str]) -> int:
+    """Close the breaker of a user of whom the guard degraded too much."""
+    about = "Close the breaker of a user whose requests the guard degraded; gateways follow within a second."
+    made = _parser("guard release", about, "guard release 3f2a9c0d11e87b654320 --why appeal")
+    made.add_argument("user", metavar="USER", help="as `understudy status` names it; with --tenant the user's own name")
+    made.add_argument("--tenant", help="whose user it is, where USER is the user's own name")
+    options = _spoken(made).parse_args(argv)
+    body = _given(user=options.user, tenant=options.tenant, why=options.why)
+    return _show(options, _speaking(options).call("POST", "/guard/release", json=body), ReleasedReply, _released)
+
+
+def _released(value: ReleasedReply) -> str:
+    return f"{value.released} is let through again"
 
 
 def dead(argv: list[str]) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.engines.knowledge import Knowledge, KnowledgeLevel
+from serving.control.replies.breaker import BreakerStatus
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.rails import RAILS, rail_rows
@@ -64,6 +65,7 @@ def status(value: StatusReply) -> str:
         lines.append(f"learns  {learned(value.learning.by, value.learning.not_more)}")
     lines.append(f"pool    {value.pool.size} hard samples")
     lines.append(f"frozen  {', '.join(value.frozen) or 'nothing'}")
+    lines += breakers(value.breaker)
     lines += [
         f"behind  {one.id} is at epoch {one.epoch}, not {value.epoch}"
         for one in value.gateways
@@ -72,6 +74,15 @@ def status(value: StatusReply) -> str:
     lines += [f"bad     {version}: {why}" for version, why in value.bad.items()]
     lines += ["", *(f"{word}: {meaning}" for word, meaning in WORDS.items())]
     return "\n".join(lines)
+
+
+def breakers(value: BreakerStatus) -> list[str]:
+    """Who and what is left alone; nothing where nobody is."""
+    lines = [f"engine  {name} failed too often: {state}" for name, state in value.engines.items()]
+    if value.open or value.half_open:
+        named = f": {', '.join(value.users)}" if value.users else ""
+        lines.append(f"breaker {value.open} users open, {value.half_open} half open{named}")
+    return lines
 
 
 def _teacher(found: TeacherStatus | None) -> list[str]:

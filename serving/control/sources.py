@@ -15,6 +15,8 @@ import redis
 
 from ab.summary import Stat
 from deploy.engines.external import external_engines
+from deploy.routing.keys import DeployKeys
+from deploy.routing.quick_redis import QuickRedis
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.kpis.config import KpisConfig
@@ -34,6 +36,7 @@ from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, redis_errors
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
+from serving.breaker.openings import Opening, Openings
 from serving.control.dead import Dead
 from understudy.clock import monotonic
 from understudy.config import Config
@@ -201,6 +204,16 @@ class Sources:
         client = self._need()
         with redis_errors():
             client.set(RedisKeys(self._prefix).round_request, why)
+
+    def release(self, name: str) -> None:
+        """Tell the gateways to close a user's breaker.
+
+        Raises:
+            Unavailable: there is no Redis to tell them by, or it is away.
+        """
+        opening, keys = Opening(name, 0.0), DeployKeys(self._prefix)
+        if not self._redis.url or not Openings(QuickRedis(self._redis.url), keys.openings, "", 0.0).tell(opening):
+            raise Unavailable("gateways cannot be told without Redis; their breakers let probes through by themselves")
 
     def lag(self) -> dict[str, int] | None:
         """Events that the workers have yet to consume, as the workers report; None when unknown."""

@@ -15,6 +15,7 @@ from deploy.life.telling import rollback_cost, why_no_learning
 from deploy.life.unfit.way import missing, way
 from deploy.rounds.record import Round
 from deploy.routing.document import EXTERNAL
+from serving.control.replies.breaker import breaker_status
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rounds import RoundReport, RoundRow
 from serving.control.replies.status import (
@@ -49,14 +50,15 @@ class Views:
         """One page: what is live, ready and under way."""
         deployment, document = self._conductor.deployment, self._conductor.document
         state = as_run(deployment.state, deployment.settings)
+        gateways = self._conductor.routing.beats.gateways()
         return StatusReply(
             epoch=None if document is None else document.epoch,
             live=LiveVersions(teacher=state.teacher, student=state.stable, caveats=self._caveats(state)),
             unfit=self._unfit(state),
             previous=list(state.previous),
             slots=self._slots(),
-            gateways=self._conductor.routing.beats.gateways(),
-            breaker={},
+            gateways=gateways,
+            breaker=breaker_status(gateways),
             pool=self._pool(),
             spending=self._spending(),
             teacher=self._teacher(),

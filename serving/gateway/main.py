@@ -174,6 +174,8 @@ async def serve(
     """Serve on `listener` until a signal, with `beside` open meanwhile."""
     server = server_of(parts, kpis)
     following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys) if one is not None]
+    if (guard := parts.gateway.guard) is not None:
+        following.append(asyncio.create_task(guard.sharing.run(guard.users)))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     gc.collect()

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol
 
-from deploy.routing.document import EXTERNAL
+from deploy.routing.document import EXTERNAL, BreakerBeat
 from feedback.events import Event, Exposure
 from serving.gateway.access.ring import NO_RING, KeyRing
 from serving.gateway.answering import Answering
@@ -146,6 +146,14 @@ class Gateway:
         except NoArm:
             return decision
         return decision if self.upstreams.down(other.slot.url) else other
+
+    def breakers(self) -> BreakerBeat:
+        """How the breakers of users and of engines stand."""
+        engines = self.upstreams.opened()
+        if self.guard is None:
+            return BreakerBeat(engines=engines)
+        users = self.guard.users
+        return BreakerBeat(**users.counts(), users=tuple(users.open_names()), engines=engines)
 
     def exposed(self, decision: Decision, ask: Ask, epoch: int) -> None:
         """Say that a unit has met the phases that it counts for; what there is no room for its next request says."""

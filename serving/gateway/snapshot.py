@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.engines.external import as_configured
 from deploy.engines.keys import known_engine_key
-from deploy.routing.document import RoutingDocument
+from deploy.routing.document import BreakerBeat, RoutingDocument
 from deploy.routing.stores import Routing
 from serving.engine.config import EnginesConfig
 from understudy.state import StateDir
@@ -59,6 +59,8 @@ class Follower:
         self._beside = beside
         self._thread = ThreadPoolExecutor(1, "routing")
         self._beaten = (-1, 0.0)
+        self.breakers: Callable[[], BreakerBeat] = BreakerBeat
+        """How the gateway's breakers stand; called by the event loop before each beat."""
 
     async def refresh(self) -> bool:
         """Read the document now; whether a newer one was taken."""
@@ -86,7 +88,7 @@ class Follower:
         await self._call(self._beside)
         epoch = self._snapshot.document.epoch
         if epoch != self._beaten[0] or now - self._beaten[1] >= BEAT_SECONDS:
-            await self._call(self._routing.beats.report_gateway, self._id, epoch, self._url)
+            await self._call(self._routing.beats.report_gateway, self._id, epoch, self._url, self.breakers())
             self._beaten = (epoch, now)
 
     async def _call(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deploy.engines.external import check_keys, static_document
 from deploy.routing.document import RouterConfig
+from deploy.routing.keys import DeployKeys
+from deploy.routing.quick_redis import QuickRedis
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
@@ -14,6 +17,7 @@ from feedback.bus.protocol import Bus
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
+from serving.breaker.openings import Openings
 from serving.engine.config import EnginesConfig
 from serving.gateway.access.ring import NO_RING, KeyRing, RingFollower, read_ring
 from serving.gateway.bus import LateBus
@@ -22,6 +26,7 @@ from serving.gateway.config import GatewayConfig
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
+from serving.guard.config import GuardConfig
 from understudy.config import Config
 from understudy.errors import ConfigError, Conflict, IntegrityError
 from understudy.state import StateDir
@@ -84,7 +89,22 @@ def _parts(
     state: StateDir, ring: KeyRing,
 ) -> Parts:  # fmt: skip
     keys = RingFollower(state, ring, gateway.keys.take)
+    if follower is not None:
+        follower.breakers = gateway.breakers
     return Parts(gateway, follower, outbox, embeddings, keys, metrics_door(state) if follower else MetricsDoor())
+
+
+def openings_of(config: Config, state: StateDir, follows: bool, name: str) -> Callable[[], Openings | None]:
+    """Finds the stream by which the gateway `name` shares whose breaker opened; None while nobody tells of a Redis."""
+    longest = config.section(GuardConfig).breaker.longest_pause_seconds
+
+    def find() -> Openings | None:
+        redis = find_redis(config, state if follows else None)
+        if not redis.url:
+            return None
+        return Openings(QuickRedis(redis.url), DeployKeys(redis.prefix).openings, name, longest)
+
+    return find
 
 
 def known_keys(state: StateDir) -> KeyRing:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from deploy.routing.guarding import GuardMode
+from serving.breaker.config import UserBreakerConfig
 from understudy.config import Section
 
 
@@ -59,6 +60,9 @@ class GuardConfig(Section):
     """Texts whose verdicts are remembered, by keyed hash, so that a conversation's history is judged once."""
     endpoint: GuardEndpoint | None = None
     """A classifier that is asked about what the guard's own stages let pass; null: none."""
+
+    breaker: UserBreakerConfig = UserBreakerConfig()
+    """When a user of whom too much was degraded is cut off."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -33,7 +33,8 @@ class GuardJudgement:
     partial: bool = False
     """Whether parts of a long text were not looked at."""
     again: bool = False
-    """Whether it is degraded for texts alone that were degraded before, so that it counts no second time."""
+    """Whether it is degraded for texts alone that were degraded before, so that it counts no second time against the
+    user; or for what is no doing of the user's."""
 
 
 def worst(one: GuardJudgement, other: GuardJudgement) -> GuardJudgement:

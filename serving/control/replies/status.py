@@ -10,6 +10,7 @@ from deploy.engines.knowledge import KnowledgeLevel
 from deploy.life.state import Freeze, Operation
 from deploy.routing.document import GatewayBeat
 from serving.control.replies.base import ControlReply
+from serving.control.replies.breaker import BreakerStatus
 from serving.control.replies.counts import PoolReply
 from serving.control.replies.rails import GuardrailStatus
 
@@ -201,7 +202,7 @@ class StatusReply(ControlReply):
     """Up to three former stable versions, latest first."""
     slots: dict[str, SlotStatus]
     gateways: list[GatewayBeat]
-    breaker: dict[str, Any]
+    breaker: BreakerStatus = BreakerStatus()
     pool: PoolReply
     spending: SpendingStatus | None = None
     """None without an external teacher, or where it cannot be read."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
+from serving.breaker.users import UserCall
 from serving.gateway.body.parser import Body
 from serving.gateway.http.endpoint import RequestHead
 from serving.gateway.routing import Ask, Decision
@@ -16,8 +18,8 @@ class RequestContext:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "announced", "ask", "began", "body", "chat", "counted", "decision", "epoch", "flagged", "gateway", "given",
-        "head", "key", "raw", "request_id", "tenant",
+        "announced", "ask", "began", "body", "call", "chat", "counted", "decision", "epoch", "flagged", "gateway",
+        "given", "head", "key", "raw", "request_id", "tenant", "transport",
     )  # fmt: skip
 
     body: Body
@@ -25,8 +27,10 @@ class RequestContext:
     ask: Ask
     """What routing may know; set by the stage `parse`."""
 
-    def __init__(self, gateway: Gateway, head: RequestHead) -> None:
+    def __init__(self, gateway: Gateway, head: RequestHead, transport: asyncio.BaseTransport | None = None) -> None:
         self.gateway = gateway
+        self.transport = transport
+        """Of the client's connection."""
         self.head = head
         self.given = given = dict(head.headers)
         """The head's headers by name."""
@@ -45,6 +49,8 @@ class RequestContext:
         """Where the request goes, or was sent last."""
         self.epoch = 0
         """Of the document that said so."""
+        self.call: UserCall | None = None
+        """What the breaker of its user is told by; set by the stage `guard`."""
         self.flagged = False
         """Whether the guard wants nothing learned from it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from serving.breaker.machine import CallOutcome
 from serving.gateway.completion.capture import RawExchange, record, wants
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.http.reply import ClientReply
@@ -26,6 +27,8 @@ def over(
     `body` is that of an answer of ours, `tail` the last pieces of an engine's `reply`.
     """
     gateway, decision = context.gateway, context.decision
+    if context.call is not None:
+        context.call.end(CallOutcome.UNKNOWN)  # where nobody judged it, as when its client went away before
     if decision is None:
         gateway.metrics.unrouted[status] += 1
         return

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 
 from deploy.routing.guarding import GuardMode
+from serving.gateway.completion.breaking import judged, let_in
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.errors import Degraded
 from serving.gateway.guarding.reading import texts_of
@@ -31,6 +32,8 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
     if mode == "off":
         return None
     check_model(document, context.body.model)
+    if mode == "enforce":
+        let_in(context, watch)
     texts = texts_of(context.raw, context.body.messages, context.chat)
     deadline = watch.deadline()
     if not watch.inline(texts):
@@ -60,9 +63,10 @@ def _settle(context: RequestContext, watch: GuardWatch, mode: GuardMode, judgeme
     watch.settle(judgement, mode)
     if mode != "enforce":
         return
+    judged(context, judgement)
     ask = context.ask
     if judgement.verdict is GuardVerdict.DEGRADE:
         raise Degraded("deadline" if judgement.stage == "deadline" else "guard")
     if judgement.verdict is GuardVerdict.FLAG:
         watch.quarantine(ask.tenant, ask.session)
-    context.flagged = watch.quarantined(ask.tenant, ask.session)
+    context.flagged = context.flagged or watch.quarantined(ask.tenant, ask.session)

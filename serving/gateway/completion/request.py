@@ -68,7 +68,7 @@ class Completion:
         self._whole = iter(stages.whole)
         """The stages that are left."""
         self._connection = connection
-        self._context = RequestContext(gateway, head)
+        self._context = RequestContext(gateway, head, connection.transport)
         self._life = QUEUED
         self._refusal: UnderstudyError | None = None
         self._body: bytes | bytearray = b""

@@ -62,7 +62,11 @@ class Classifier:
         except (TimeoutError, httpx.HTTPError, ValueError) as error:
             self.failures += 1
             log.warning("the guard's endpoint did not judge: %s", error or type(error).__name__)
-            return GuardJudgement(GuardVerdict.DEGRADE, STAGE) if self._config.on_failure == "degrade" else found
+            return (
+                GuardJudgement(GuardVerdict.DEGRADE, STAGE, again=True)
+                if self._config.on_failure == "degrade"
+                else found
+            )
         for (name, _), bad in zip(new, flagged, strict=True):
             judged = GuardJudgement(GuardVerdict(self._config.verdict), STAGE) if bad else ALLOWED
             self._remembered.put(name, judged)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deploy.routing.guarding import GuardMode, GuardRules
+from serving.breaker.openings import Openings
+from serving.breaker.sharing import Sharing
+from serving.breaker.users import UserBreakers
 from serving.gateway.guarding.classifier import Classifier
 from serving.guard.cascade import Guard, GuardedText, ScoringModel, Thresholds
 from serving.guard.config import GuardConfig
@@ -22,12 +25,18 @@ _NO_RULES = GuardRules()
 class GuardWatch:
     """Used by the event loop alone."""
 
-    def __init__(self, config: GuardConfig, model: ScoringModel, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, config: GuardConfig, model: ScoringModel, clock: Clock = time.monotonic,
+        openings: Callable[[], Openings | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`openings` finds the stream by which gateways share whose breaker opened, None while there is none."""
         self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
         self.guard = Guard(model, self._own, config.remembered)
         self.clock = clock
         self.classifier = None if config.endpoint is None else Classifier(config.endpoint, config.remembered)
         self._config = config
+        self.sharing = Sharing(openings)
+        self.users = UserBreakers(config.breaker, clock, self.sharing.tell)
         self._rules: GuardRules = _NO_RULES
         self._quarantined: OrderedDict[tuple[str, str], None] = OrderedDict()
 

@@ -37,6 +37,11 @@ class Address:
         return self.prefix.encode() + path + (b"?" + queries if queries else b"")
 
     @property
+    def name(self) -> str:
+        """For people: host, port and path."""
+        return f"{self.host}:{self.port}{self.prefix}"
+
+    @property
     def host_header(self) -> bytes:
         """Value of the `host` header."""
         name = f"[{self.host}]" if ":" in self.host else self.host

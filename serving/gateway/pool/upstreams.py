@@ -44,9 +44,9 @@ class Upstreams:
         return self.pick(urls).down
 
     def opened(self) -> dict[str, str]:
-        """The endpoints whose breaker is not closed, by URL, with what it is."""
-        states = {url: endpoint.breaker.state for url, endpoint in self._endpoints.items()}
-        return {url: str(state) for url, state in states.items() if state is not BreakerState.CLOSED}
+        """The endpoints whose breaker is not closed, by address, with what it is."""
+        states = {one.address.name: one.breaker.state for one in self._endpoints.values()}
+        return {name: str(state) for name, state in states.items() if state is not BreakerState.CLOSED}
 
     def close(self) -> None:
         """Close what is idle."""

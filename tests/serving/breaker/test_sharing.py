@@ -36,8 +36,10 @@ async def test_what_opens_here_is_open_there_and_a_release_closes_both(redis_url
     attack(mine)
     name = user_name("t", "mallory")
     await until(lambda: theirs.open_names() == [name])
+    assert theirs.begin("t", "mallory") is None
     stream(redis_url, "control").tell(Opening(name, 0.0))
     await until(lambda: mine.open_names() == theirs.open_names() == [])
+    assert mine.begin("t", "mallory") is not None
     for task in tasks:
         task.cancel()
 

@@ -89,3 +89,9 @@ def test_small_bodies_pass_when_memory_is_short() -> None:
 
 async def test_without_a_store_there_is_nothing_newer() -> None:
     assert not await gateway().refresh()
+
+
+def test_breakers_of_engines_are_told_without_a_guard() -> None:
+    one = gateway()
+    Call(one.upstreams.pick("http://127.0.0.1:2")).unreachable()
+    assert one.breakers().engines == {"127.0.0.1:2/v1": "open"}

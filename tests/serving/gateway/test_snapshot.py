@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.routing.document import RoutingDocument
+from deploy.routing.document import BreakerBeat, RoutingDocument
 from deploy.routing.stores import Routing, open_routing
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
@@ -34,7 +34,7 @@ class Store:
             raise self.errors.pop()
         return RoutingDocument(epoch=7)
 
-    def report_gateway(self, name: str, epoch: int, url: str) -> None:
+    def report_gateway(self, name: str, epoch: int, url: str, breaker: BreakerBeat) -> None:
         self.beats.append(epoch)
 
     def forget_gateway(self, name: str) -> None:

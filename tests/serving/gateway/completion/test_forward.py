@@ -227,7 +227,7 @@ def test_a_429_a_client_that_goes_and_a_few_failures_put_no_endpoint_aside(serve
     for failures in range(4):
         assert running.gateway.upstreams.opened() == {}, failures
         assert running.client.chat()[0] == 500
-    assert running.gateway.upstreams.opened() == {teacher.url: "open"}
+    assert running.gateway.upstreams.opened() == {f"127.0.0.1:{teacher.port}/v1": "open"}
 
 
 @pytest.mark.parametrize(("stream", "opens"), [(True, True), (False, False)])
