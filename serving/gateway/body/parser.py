@@ -1,8 +1,8 @@
 """The request body: parsed once for what routing needs; changed only where the contract says so.
 
 Two changes are made, both by splicing the raw bytes: the value of the top-level `model`; and control tokens of
-chat templates inside `messages`, which get a zero-width space so that the tokenizer sees text. Every other byte
-passes, duplicated spaces, unknown fields and escapes included.
+chat templates in messages and in what else a template writes into the prompt (`placing.SPLIT_IN`), which get a
+zero-width space so that the tokenizer sees text. Every other byte passes, spaces, unknown fields and escapes included.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class BodyParser:
         A field that neither routing nor a limit needs is the engine's to judge.
 
         Raises:
-            BadRequest: not JSON, not UTF-8, or a field that routing needs has the wrong type or value.
+            BadRequest: not JSON, not UTF-8, a field that routing needs has the wrong type or value, or a control
+                token stands in a name.
             TooLarge: more messages, brackets, strings or control tokens than can be read in time.
         """
         try:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from serving.gateway.body.json_text import fields, mask
+from serving.gateway.body.placing import SPLIT_IN, TokenPlaces
 from understudy.errors import TooLarge
 
 SPLIT = b"\\u200b"
@@ -24,10 +25,11 @@ Spelling = Callable[[str], bytes]
 
 
 class ControlTokens:
-    """Splits `tokens`, each of two characters or more of the basic plane, where they stand in messages."""
+    """Splits `tokens`, each of two characters or more of the basic plane, where a template writes text."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         given = tuple(tokens)
+        self._places = TokenPlaces(given)
         self._plain = _pattern(given, _plain, _plain) if given else None
         self._spelled = [_pattern(given, first, _any) for first in (_plain, _escaped)] if given else []
         letters = {char for token in given for char in token}
@@ -37,9 +39,12 @@ class ControlTokens:
         self._escaped_starts = [b"\\u" + digits for char in firsts for digits in {_hex(char), _hex(char).upper()}]
 
     def neutralised(self, raw: bytes) -> bytes:
-        """`raw`, valid JSON, with every token inside `messages` split; the same object when there is none.
+        """`raw`, valid JSON, with every token split in messages, descriptions of tools, documents, a template's values.
+
+        The same object when there is none.
 
         Raises:
+            BadRequest: one stands in a name, which cannot be changed.
             TooLarge: it would take too long to tell.
         """
         masked = mask(raw)
@@ -49,10 +54,11 @@ class ControlTokens:
         out: list[bytes] = []
         done = 0
         for name, start, end in fields(raw, masked):
-            if name != "messages":
-                continue
+            here = cuts[bisect_left(cuts, start) : bisect_left(cuts, end)] if name in SPLIT_IN else ()
+            if here:
+                self._places.check(name, raw[start:end])
             quotes, at = 0, start
-            for cut in cuts[bisect_left(cuts, start) : bisect_left(cuts, end)]:
+            for cut in here:
                 quotes += masked.count(b'"', at, cut)
                 at = cut
                 if quotes % 2:  # inside a string
