@@ -158,7 +158,7 @@ class Completion:
     def client_gone(self) -> None:
         """The client closed its connection: the engine stops working for it."""
         if self._life is not OVER:
-            self._finish("cancelled")
+            self._finish("complete" if self._reply is not None and self._reply.told else "cancelled")
 
     def pause(self) -> None:
         """The client reads more slowly than the engine writes."""

@@ -38,5 +38,4 @@ class EventGate:
 
 
 def _after(data: bytes, mark: bytes) -> int:
-    at = data.rfind(mark)
-    return 0 if at < 0 else at + len(mark)
+    return data.rfind(mark) + len(mark) if mark in data else 0

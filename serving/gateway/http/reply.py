@@ -8,8 +8,6 @@ from serving.gateway.http import wire
 from serving.gateway.http.events import EventGate
 from serving.gateway.http.wire import Headers
 
-_BODILESS = frozenset({204, 304})
-
 
 class ClientReply:
     """One reply that has begun. Chunks are framed anew, so that an error event can follow any of them."""
@@ -29,7 +27,7 @@ class ClientReply:
         names = dict(headers)
         length = names.get(b"content-length")
         self._framed_by_engine = length is not None or b"transfer-encoding" in names
-        self._sized = length is not None or status in _BODILESS
+        self._sized = length is not None or status in (204, 304)
         self._chunked = not self._sized and not http10
         self.sse = names.get(b"content-type", b"").lower().startswith(b"text/event-stream")
         plain = names.get(b"content-encoding", b"identity") == b"identity"
@@ -61,9 +59,13 @@ class ClientReply:
         self._write(data)
 
     def _write(self, data: bytes) -> None:
-        if not data:
-            return
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if data:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    @property
+    def told(self) -> bool:
+        """Whether the final event of a stream has passed, after which a client may leave."""
+        return self._gate is not None and self._gate.ended
 
     def cut_short(self) -> bool:
         """Whether a stream that only the engine's closing ends lacks its final event."""

@@ -124,8 +124,7 @@ class Connection(asyncio.Protocol):
             self._headers = []
             self._state = AFTER[self._state, EngineEvent.INTERIM]
         else:
-            kept = self._parser.should_keep_alive()
-            self._state = AFTER[self._state, REPLY_READ if kept else EngineEvent.LAST_READ]
+            self._state = AFTER[self._state, REPLY_READ if self._parser.should_keep_alive() else EngineEvent.LAST_READ]
 
     # transport
 

@@ -173,3 +173,18 @@ def test_a_slow_reader_holds_the_engine_back(gateway: Running, teacher: Engine) 
             assert data
             got += len(data)
     assert got >= size
+
+
+@pytest.mark.parametrize("last", [b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n"])
+def test_a_client_that_leaves_after_the_last_event_has_had_it_all(
+    gateway: Running, teacher: Engine, last: bytes
+) -> None:
+    """Clients of OpenAI close at [DONE]; what then ends the framing, and when, they do not wait for."""
+    teacher.script = says(SSE_HEAD, chunk(event("ab", "chatcmpl-1", "stop")), chunk(last), 30.0, b"0\r\n\r\n")
+    got, _ = talk(gateway.port, [request(STREAM)], until=b"[DONE]")
+    assert got.endswith(last + b"\r\n")
+    eventually(lambda: gateway.spool.raw)
+    assert [one.outcome for one in gateway.spool.raw] == ["complete"]
+    assert gateway.gateway.metrics.events["cancelled"] == 0
+    assert gateway.spool.exchanges[0].shadow
+    eventually(teacher.closed.is_set)
