@@ -34,6 +34,11 @@ from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parent.parent
 TEACHER, EARLIER, LATER = "t1", "v1", "v2"
+TOOLS = [
+    "--enable-auto-tool-choice", "--tool-call-parser", "pythonic",
+    "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
+]  # fmt: skip
+"""What vLLM needs to call tools and to keep to a schema; else our models, which know no JSON, would write blanks."""
 DEADLINE = 90.0
 START_DEADLINE = 300.0
 
@@ -173,7 +178,8 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     state = StateDir(root / "state")
     ports = dict(zip(SLOTS, free_ports(3), strict=True))
     config_file = root / "understudy.yaml"
-    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 240.0}
+    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 240.0,
+                "extra_args": {"teacher": TOOLS}}  # fmt: skip
     config_file.write_text(yaml.safe_dump({"engines": settings}))
     running = Engines(
         state,

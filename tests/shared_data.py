@@ -42,6 +42,12 @@ def need_program(name: str) -> None:
         _lacking(f"no `{name}`: run `scripts/system-packages`")
 
 
+def need_package(folder: Path) -> None:
+    """Skip, or fail where it is required, when npm has not installed a package into its `folder`."""
+    if not folder.is_dir():
+        _lacking(f"no package `{folder.name}` of npm: run `scripts/system-packages`")
+
+
 def _named(variable: str, *defaults: Path) -> list[Path]:
     given = os.environ.get(variable)
     return [*([Path(given)] if given else []), *defaults]

@@ -58,6 +58,12 @@ def test_a_missing_program_names_the_command_that_brings_it(tmp_path: Path, monk
         shared_data.need_program("sh")
 
 
+def test_a_missing_package_of_npm_names_the_command_that_brings_it(tmp_path: Path) -> None:
+    shared_data.need_package(tmp_path)
+    with pytest.raises(Skipped, match=r"`openai`.*scripts/system-packages"):
+        shared_data.need_package(tmp_path / "openai")
+
+
 def test_a_kafka_without_java_names_the_command_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / ".kafka" / "bin" / "kafka-server-start.sh")
     monkeypatch.delenv("JAVA_HOME")

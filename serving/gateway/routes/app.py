@@ -16,6 +16,7 @@ from serving.gateway.completion.context import CHAT, COMPLETIONS
 from serving.gateway.http import wire
 from serving.gateway.keys import bearer_of
 from serving.gateway.routes.bodies import read_body
+from serving.gateway.routes.described import describe
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.routes.feedback import parse_feedback
 from serving.gateway.routes.figures import GatewayFigures
@@ -47,6 +48,7 @@ def build_app(
     _add_probes(app, gateway, door)
     _add_refusals(app)
     _add_models(app, gateway)
+    describe(app)
 
     @app.post("/v1/feedback", status_code=202)
     async def feedback(request: Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from serving.gateway.wiring import Parts
+from tests.engines import EARLIER, Engines
+from tests.serving.gateway.real import follower, publish
 from tests.serving.gateway.upstream import Engine, run
 from understudy.errors import Unavailable
 
@@ -212,3 +215,13 @@ def teacher(engine: Callable[..., Engine]) -> Engine:
 def gateway(serve: Callable[..., Running], teacher: Engine) -> Running:
     """A gateway before it."""
     return serve(document({"teacher": teacher}))
+
+
+@pytest.fixture
+def before_engines(serve: Callable[..., Running], engines: Engines) -> Running:
+    """A gateway before the engines of vLLM, both versions of the student loaded."""
+    engines.settle()
+    publish(engines, EARLIER)
+    running = serve(engines.routing.documents.read(), partial(follower, engines))
+    running.snapshot.engine_key = engines.key
+    return running

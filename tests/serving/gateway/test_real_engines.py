@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import openai
 import pytest
 
-from deploy.routing.document import RoutingDocument, SlotView
-from serving.engine.config import EnginesConfig
-from serving.gateway.snapshot import Follower, Snapshot
 from tests.engines import EARLIER, LATER, TEACHER, Engines
 from tests.serving.gateway.conftest import Running
-
-Serve = Callable[..., Running]
-
-
-def publish(engines: Engines, stable: str) -> None:
-    """A document with the slots as their agents report them."""
-    beats = engines.routing.beats.slots()
-    slots = {
-        name: SlotView(desired=beat.version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
-        for name, beat in beats.items()
-    }
-    current = engines.routing.documents.read()
-    engines.epoch = (current.epoch if current else 0) + 1
-    engines.routing.documents.publish(RoutingDocument(epoch=engines.epoch, slots=slots, teacher=TEACHER, stable=stable))
+from tests.serving.gateway.real import publish
 
 
 @pytest.fixture
-def gateway(serve: Serve, engines: Engines) -> Running:
-    engines.settle()
-    publish(engines, EARLIER)
-    document = engines.routing.documents.read()
-    assert document is not None
-
-    def follow(snapshot: Snapshot, url: str) -> Follower:
-        """Polls once a minute, so that only a 409 makes it read again."""
-        return Follower(snapshot, engines.routing, engines.state, url, 60, EnginesConfig(), "gateway-real")
-
-    running = serve(document, follow)
-    running.snapshot.engine_key = engines.key
-    return running
+def gateway(before_engines: Running) -> Running:
+    return before_engines
 
 
 @pytest.mark.timeout(400)
