@@ -6,9 +6,11 @@ import datetime
 import ipaddress
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,9 +19,13 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from feedback.bus.config import BusConfig, KafkaConfig
 from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Bus, Numbered
-from feedback.events import EXCHANGES
+from feedback.bus.protocol import Bus, Numbered, partition_of
+from feedback.events import EXCHANGES, KPIS
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
+from feedback.store.keys import RedisKeys
+from tests.feedback.child import event, make_consumer
 from tests.shared_data import kafka_home
 from tests.waiting import eventually
 from trials.broker import Broker
@@ -96,36 +102,73 @@ def read(bus: Bus, count: int) -> list[int]:
     after = ""
     end = time.monotonic() + 60
     while len(got) < count and time.monotonic() < end:
-        for event in bus.read(*PLACE, after, 99):
-            got.append(event.number)
-            after = event.position
+        for one in bus.read(*PLACE, after, 99):
+            got.append(one.number)
+            after = one.position
     return got
 
 
-def test_a_log_that_was_cut_is_asked_anew(tmp_path: Path) -> None:
-    broker = Broker(kafka_home(), tmp_path / "kafka")
-    broker.format()
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A node whose logs tests cut."""
+    made = Broker(kafka_home(), tmp_path_factory.mktemp("kafka"))
+    made.format()
+    made.start()
+    yield made
+    made.stop()
+
+
+def log_of(broker: Broker, topic: str, part: int) -> Path:
+    return broker.config.parent / "data" / f"{topic}-{part}" / "00000000000000000000.log"
+
+
+def cut(broker: Broker, log: Path, size: int) -> None:
+    """Kill the node, leave only the first `size` bytes of a partition's log, and start it again."""
+    broker.kill()
+    os.truncate(log, size)
     broker.start()
+
+
+def test_a_log_that_was_cut_is_asked_anew(broker: Broker) -> None:
     bus = open_bus(BusConfig(url=f"kafka://127.0.0.1:{broker.port}", partitions=1), RedisConfig())
-    try:
-        bus.publish(*PLACE, "spool", events(1, 5))
-        log = tmp_path / "kafka" / "data" / f"{EXCHANGES}-0" / "00000000000000000000.log"
-        before = log.stat().st_size
-        bus.publish(*PLACE, "spool", events(6, 9))
-        assert bus.held("spool", [PLACE])[PLACE].highest == 9
-        broker.kill()
-        os.truncate(log, before)
-        broker.start()
-        eventually(lambda: bus.held("spool", [PLACE])[PLACE].highest == 5, 60, "noticing that the log was cut")
-        eventually(lambda: bus.publish(*PLACE, "spool", events(6, 9)).highest == 9, 60, "taking them again")
-        assert read(bus, 9) == list(range(1, 10))
-    finally:
-        bus.close()
-        broker.stop()
+    bus.publish(*PLACE, "spool", events(1, 5))
+    log = log_of(broker, *PLACE)
+    before = log.stat().st_size
+    bus.publish(*PLACE, "spool", events(6, 9))
+    assert bus.held("spool", [PLACE])[PLACE].highest == 9
+    cut(broker, log, before)
+    eventually(lambda: bus.held("spool", [PLACE])[PLACE].highest == 5, 60, "noticing that the log was cut")
+    eventually(lambda: bus.publish(*PLACE, "spool", events(6, 9)).highest == 9, 60, "taking them again")
+    assert read(bus, 9) == list(range(1, 10))
+    bus.close()
+
+
+def test_what_is_gone_for_good_is_counted_by_gateway_and_worker(broker: Broker, redis_url: str, tmp_path: Path) -> None:
+    url, lost = f"kafka://127.0.0.1:{broker.port}", 20
+    outbox = Outbox(tmp_path, "gateway", open_bus(BusConfig(url=url), RedisConfig()), OutboxConfig(keep_seconds=0.0))
+    outbox.start()
+    log = log_of(broker, KPIS, partition_of(event(0).session, 2))
+
+    def said(numbers: range) -> None:
+        for n in numbers:
+            outbox.put_durable(event(11 * n))  # of one session
+        eventually(lambda: outbox.stats()["spool_bytes"] == 0, 60, "leaving the spool")
+
+    said(range(3))
+    before = log.stat().st_size
+    said(range(3, 3 + lost))
+    cut(broker, log, before)
+    eventually(lambda: outbox.stats()["lost"] == lost, 60, "counting in a quiet partition")
+    outbox.put_durable(event(11 * (3 + lost)))
+    consumer, client = make_consumer(redis_url, url), redis.Redis.from_url(redis_url)
+    eventually(lambda: consumer.step() >= 0 and client.hlen("seen") == 4, 60)
+    assert client.hget(RedisKeys().counters, "bus.lost") == str(lost).encode()
+    assert outbox.stats()["lost"] == lost
+    outbox.close(0.2)
 
 
 @pytest.mark.skipif(not FULL, reason="three brokers: with UNDERSTUDY_FULL=1")
-def test_three_nodes_of_which_one_is_killed_lose_nothing(tmp_path: Path) -> None:
+def test_three_nodes_of_which_the_leader_is_killed_lose_nothing(tmp_path: Path) -> None:
     ports = free_ports(6)
     voters = ",".join(f"{node}@127.0.0.1:{ports[node + 2]}" for node in (1, 2, 3))
     nodes = []
@@ -148,15 +191,17 @@ def test_three_nodes_of_which_one_is_killed_lose_nothing(tmp_path: Path) -> None
         admin = KafkaAdminClient(bootstrap_servers=servers)
         topic = f"{EXCHANGES}.{random_id()[:8]}"
         admin.create_topics([NewTopic(topic, 2, 3)])
-        admin.close()
         bus = open_bus(BusConfig(url=f"kafka://{','.join(servers)}"), RedisConfig())
         for first in range(1, 3000, 100):
             if first == 1001:
-                nodes[1].kill()
+                (told,) = admin.describe_topics([topic])
+                (leader,) = (one["leader_id"] for one in told["partitions"] if one["partition_index"] == 0)
+                nodes[leader - 1].kill()
             batch = events(first, first + 99)
             eventually(lambda batch=batch: bus.publish(topic, 0, "spool", batch).highest == batch[-1].number, 60)  # type: ignore[misc]
         assert numbers(bus, topic, 3000) == set(range(1, 3001))
         bus.close()
+        admin.close()
     finally:
         for broker in nodes:
             broker.stop()
@@ -167,7 +212,7 @@ def numbers(bus: Bus, topic: str, count: int) -> set[int]:
     got: set[int] = set()
     after, end = "", time.monotonic() + 60
     while len(got) < count and time.monotonic() < end:
-        for event in bus.read(topic, 0, after, 999):
-            got.add(event.number)
-            after = event.position
+        for one in bus.read(topic, 0, after, 999):
+            got.add(one.number)
+            after = one.position
     return got
