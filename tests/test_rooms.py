@@ -25,6 +25,7 @@ TESTED_AS = {
     # What it finds is what the command says of a real state directory.
     "deploy/witness/collect.py": "tests/deploy/witness/test_commands.py",
     "deploy/routing/beats_redis.py": "tests/deploy/routing/test_beats_contract.py",
+    "serving/gateway/tenants/shared.py": "tests/serving/gateway/tenants/test_limiter.py",
 }
 """Modules that another place tests, with why that is the better place: {module: test file or folder}."""
 WITHOUT_DECISIONS = 3

@@ -32,6 +32,19 @@ class ApiKey(Section):
     """Whose traffic it is."""
 
 
+class TenantLimits(Section):
+    """What a tenant may use; what is left out has no limit of its own."""
+
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """Requests to engines; what is not used is saved up to a minute's worth."""
+    tokens_per_minute: int | None = Field(default=None, gt=0)
+    """Tokens of prompts and replies: estimated when a request comes, settled by what its reply says was used."""
+    max_concurrent: int | None = Field(default=None, gt=0)
+    """Requests in flight."""
+    max_prompt: int | None = Field(default=None, gt=0)
+    """Longest prompt in characters; `gateway.max_prompt` holds beside it."""
+
+
 class GatewayConfig(Section):
     """Section `gateway`; times in seconds, sizes in bytes.
 
@@ -70,9 +83,17 @@ class GatewayConfig(Section):
     connect_seconds: float = Field(default=3, gt=0)
     """For a connection to an engine."""
     first_byte_seconds: float = Field(default=120, gt=0)
-    """For an engine to begin its reply; a reply that does not stream begins when it is complete."""
+    """For an engine to begin a stream; then it counts as failed, and the other arm may stand in."""
     idle_seconds: float = Field(default=60, gt=0)
     """Longest silence within a streamed reply."""
+    reply_seconds: float = Field(default=600, gt=0)
+    """For an engine to give a reply that does not stream, which begins when it is complete; beyond it 504. Long work
+    is no failure, so no other arm is asked."""
+    deadline_seconds: float | None = Field(default=None, gt=0)
+    """For a whole request, to the last byte of its reply; then its engine stops. None: none, but what a client asks for
+    by `x-understudy-deadline: SECONDS`, which can only be less."""
+    max_prompt: int | None = Field(default=None, gt=0)
+    """Longest prompt in characters: the texts of all messages, or `prompt`; a token id counts as four. None: any."""
     reuse_seconds: float = Field(default=4, ge=0)
     """How long an idle engine connection is used again; below the engine's own keep-alive (vLLM: 5)."""
     retry_share: float = Field(default=0.2, ge=0, le=1)
@@ -93,6 +114,11 @@ class GatewayConfig(Section):
     """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()
     """Beside those of `understudy keys`, which need no restart. None of either: any bearer is accepted."""
+    tenants: dict[str, TenantLimits] = Field(default_factory=dict)
+    """Limits by tenant, `*` those of each that is not named; `default` is whoever needs no key. Counted in Redis over
+    all gateways, by each gateway alone while Redis is away."""
+    reply_tokens: int = Field(default=512, gt=0)
+    """What a reply is taken to use of a tenant's tokens while it is under way, if the request has no `max_tokens`."""
     allow_anybody: bool = False
     """Whether a gateway that knows no key may listen beyond this machine, and so serve everybody; else none starts."""
 

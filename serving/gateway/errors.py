@@ -13,6 +13,18 @@ class TooMany(UnderstudyError):
     status, kind, code = 429, "rate_limit_error", "too_many_requests"
 
 
+class RateLimited(UnderstudyError):
+    """A limit of the tenant's is reached; said as OpenAI says it."""
+
+    status, code = 429, "rate_limit_exceeded"
+
+    def __init__(self, kind: str, message: str, seconds: int) -> None:
+        """`kind`: of the limit, such as `requests`; `seconds` after which the request may pass."""
+        super().__init__(message)
+        self.kind = kind
+        self.seconds = seconds
+
+
 class TooBusy(UnderstudyError):
     """`gateway.max_buffered` bytes of bodies are held."""
 
@@ -57,6 +69,12 @@ class EngineFailed(UnderstudyError):
         super().__init__(f"the engine answered {status}")
         self.status = status
         self.lines = lines
+
+
+class DeadlineExceeded(UnderstudyError):
+    """The request's own deadline is over; its engine is at work for it no more."""
+
+    status, kind, code = 504, "timeout_error", "deadline_exceeded"
 
 
 class GatewayTimeout(UnderstudyError):

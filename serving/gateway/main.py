@@ -173,7 +173,8 @@ async def serve(
 ) -> None:
     """Serve on `listener` until a signal, with `beside` open meanwhile."""
     server = server_of(parts, kpis)
-    following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys) if one is not None]
+    limiter = parts.gateway.limiter
+    following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys, limiter) if one is not None]
     if (guard := parts.gateway.guard) is not None:
         following.append(asyncio.create_task(guard.sharing.run(guard.users)))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -190,6 +191,7 @@ async def serve(
         if parts.follower is not None:
             await parts.follower.stop()
         parts.gateway.upstreams.close()
+        await limiter.stop()
         if parts.embeddings is not None:
             await parts.embeddings.close()
     log.info("stopped")

@@ -26,6 +26,9 @@ from serving.gateway.pool.upstreams import Upstreams
 from serving.gateway.retry import RetryBudget
 from serving.gateway.routing import Ask, Decision, NoArm, PartTaken, route
 from serving.gateway.snapshot import Snapshot
+from serving.gateway.tenants.limiter import Limiter
+from serving.gateway.tenants.prompts import PromptLimit, prompt_limit
+from serving.gateway.tenants.shared import SharedCounts
 from understudy.clock import Clock, monotonic
 from understudy.ids import stable_id
 from understudy.process import descriptors
@@ -103,6 +106,7 @@ class Gateway:
         bus_known: Callable[[], bool] = lambda: True,
         ring: KeyRing = NO_RING,
         guard: GuardWatch | None = None,
+        shared: SharedCounts | None = None,
     ) -> None:
         self.config = config
         self.snapshot = snapshot
@@ -119,6 +123,7 @@ class Gateway:
         self.admission = Admission(*config.connections(descriptors.limit()))
         self.failures = Failures(self.metrics, clock)
         self.keys = ApiKeys(config.key_secret, config.api_keys, ring)
+        self.limiter = Limiter(config.tenants, shared, clock)
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
         self.guard = guard
@@ -178,6 +183,10 @@ class Gateway:
         """The bearer key that the decision's engine asks for; empty when none is known."""
         slot = decision.slot
         return slot.api_key if slot.version == EXTERNAL else self.snapshot.engine_key
+
+    def limits_of_prompts(self, tenant: str) -> PromptLimit | None:
+        """How long a prompt of a tenant may be."""
+        return prompt_limit(self.config.max_prompt, tenant, self.limiter.limits_of(tenant))
 
     def check_room(self, size: int) -> None:
         """Whether a body of which `size` bytes are here may go on.

@@ -26,6 +26,7 @@ from serving.gateway.config import GatewayConfig
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
+from serving.gateway.tenants.shared import SharedCounts
 from serving.guard.config import GuardConfig
 from understudy.config import Config
 from understudy.errors import ConfigError, Conflict, IntegrityError
@@ -70,17 +71,20 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     outbox = None if bus is None else open_outbox(state, name, bus, config.section(OutboxConfig))
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
+    shared = shared_counts(settings, config, state if follows else None)
     if not follows:
-        return _parts(Gateway(settings, snapshot, outbox, ring=ring), None, outbox, embeddings, state, ring)
+        gateway = Gateway(settings, snapshot, outbox, ring=ring, shared=shared)
+        return _parts(gateway, None, outbox, embeddings, state, ring)
     redis = find_redis(config, state)
     routing = open_routing(state, redis.url, redis.prefix)
     _say(state, static, routing.documents.read() is not None)
     if not isinstance(bus, LateBus):
         follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
-        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring)
+        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring, shared=shared)
         return _parts(gateway, follower, outbox, embeddings, state, ring)
     follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name, bus.look)
-    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=lambda: bus.known, ring=ring)
+    known = lambda: bus.known  # noqa: E731
+    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=known, ring=ring, shared=shared)
     return _parts(gateway, follower, outbox, embeddings, state, ring)
 
 
@@ -105,6 +109,13 @@ def openings_of(config: Config, state: StateDir, follows: bool, name: str) -> Ca
         return Openings(QuickRedis(redis.url), DeployKeys(redis.prefix).openings, name, longest)
 
     return find
+
+
+def shared_counts(settings: GatewayConfig, config: Config, state: StateDir | None) -> SharedCounts | None:
+    """Where limits of tenants are counted over all gateways; None where there are no limits."""
+    if not settings.tenants:
+        return None
+    return SharedCounts(lambda: find_redis(config, state).url, find_redis(config, state).prefix)
 
 
 def known_keys(state: StateDir) -> KeyRing:

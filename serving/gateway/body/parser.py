@@ -59,6 +59,7 @@ class _CompletionFields(_Named):
     user: msgspec.Raw = _NULL
     n: msgspec.Raw = _NULL
     priority: msgspec.Raw = _NULL
+    stream: msgspec.Raw = _NULL
 
 
 class _Chat(_CompletionFields, kw_only=True):
@@ -83,6 +84,8 @@ class Body:
     user: str | None
     messages: Sequence[Message]
     parts: tuple[memoryview, ...]
+    streams: bool = False
+    """Whether the reply is to be streamed."""
 
     def with_model(self, model: str) -> bytes:
         """The bytes to send when the engine calls its model `model`."""
@@ -119,7 +122,7 @@ class BodyParser:
         messages = given.messages if isinstance(given, _Chat | _ManyMessages) else ()
         if chat:
             raw = self._tokens.neutralised(raw)
-        return Body(given.model, _text(given.user), messages, split_model(raw))
+        return Body(given.model, _text(given.user), messages, split_model(raw), bytes(given.stream) == b"true")
 
 
 def model_of(raw: bytes) -> str | None:

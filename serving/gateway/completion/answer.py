@@ -8,9 +8,10 @@ from serving.gateway.completion.context import RequestContext
 from serving.gateway.degraded.language import language_of
 from serving.gateway.degraded.reply import degraded_reply
 from serving.gateway.degraded.shape import shape_of
-from serving.gateway.errors import Degraded, EngineFailed
+from serving.gateway.errors import Degraded, EngineFailed, RateLimited
 from serving.gateway.guarding.reading import texts_of
 from serving.gateway.http import wire
+from serving.gateway.http.wire import Headers
 from understudy.errors import UnderstudyError
 
 LANGUAGE_SEEN = 4_000
@@ -27,7 +28,16 @@ def our_lines(context: RequestContext) -> list[bytes]:
         if decision.taken:
             text += f"x-understudy-experiment: {','.join(one.experiment for one in decision.taken)}\r\n"
         lines.append(text.encode())
+    if context.ticket is not None:
+        lines += context.ticket.lines()
     return lines
+
+
+def passed(context: RequestContext, headers: Headers) -> Headers:
+    """Fields of an engine's reply that may go on: its own limits are not those that we tell of."""
+    if context.ticket is None:
+        return headers
+    return [(name, value) for name, value in headers if not name.startswith(b"x-ratelimit-")]
 
 
 def answered(context: RequestContext, error: UnderstudyError, *, close: bool) -> tuple[bytes, bytes]:
@@ -37,6 +47,8 @@ def answered(context: RequestContext, error: UnderstudyError, *, close: bool) ->
         return _degraded(context, error, extra, close=close)
     if isinstance(error, EngineFailed):
         extra += error.lines
+    elif isinstance(error, RateLimited):
+        extra.append(b"retry-after: %d\r\n" % error.seconds)
     elif error.status in (429, 503):
         extra.append(wire.RETRY_AFTER)
     body = wire.error_bytes(error)

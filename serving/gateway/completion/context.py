@@ -10,6 +10,7 @@ from serving.gateway.body.parser import Body
 from serving.gateway.http.endpoint import RequestHead
 from serving.gateway.routing import Ask, Decision
 from serving.gateway.service import Gateway
+from serving.gateway.tenants.limiter import Ticket
 
 CHAT, COMPLETIONS = b"/v1/chat/completions", b"/v1/completions"
 
@@ -18,8 +19,8 @@ class RequestContext:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "announced", "ask", "began", "body", "call", "chat", "counted", "decision", "epoch", "flagged", "gateway",
-        "given", "head", "key", "raw", "request_id", "tenant", "transport",
+        "announced", "ask", "began", "body", "call", "chat", "counted", "deadline", "decision", "epoch", "flagged",
+        "gateway", "given", "head", "key", "raw", "request_id", "tenant", "ticket", "transport",
     )  # fmt: skip
 
     body: Body
@@ -45,6 +46,10 @@ class RequestContext:
         self.key = self.tenant = ""
         self.counted = False
         """Whether it counts among the requests in flight."""
+        self.deadline: float | None = None
+        """When the request must be over, by the gateway's clock."""
+        self.ticket: Ticket | None = None
+        """Where its tenant has limits; set by the stage `allowance`."""
         self.decision: Decision | None = None
         """Where the request goes, or was sent last."""
         self.epoch = 0

@@ -64,8 +64,10 @@ class Forward:
         self._fell_back = self._reused = False
         self._masked: MaskedKey | None = None
         """Strikes the key of somebody else's engine out of its reply."""
-        self._last = 0.0
-        """When the engine last sent, or the client last caught up."""
+        self._last = self._asked = 0.0
+        """When the engine last sent, or the client last caught up; when it was asked."""
+        self._streams = False
+        """Whether the reply that has begun is a stream."""
 
     def ask(self, decision: Decision) -> None:
         """Send the request to the engine of `decision`."""
@@ -80,7 +82,8 @@ class Forward:
             target, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
             context.head.headers,
         )  # fmt: skip
-        self._set_timer(gateway.config.first_byte_seconds)
+        self._asked = gateway.clock()
+        self._set_timer(gateway.config.first_byte_seconds if context.body.streams else gateway.config.reply_seconds)
         connection = endpoint.idle()
         self._reused = connection is not None
         if connection is not None:
@@ -225,8 +228,8 @@ class Forward:
         if status >= 400 and self._refused(decision.arm, status, headers):
             return
         self._last = self._gateway.clock()
-        if streams:
-            self._set_timer(self._gateway.config.idle_seconds)
+        self._streams = streams
+        self._set_timer(self._gateway.config.idle_seconds)
         self._receiver.reply_begins(status, headers)
 
     def _refused(self, arm: str, status: int, headers: Headers) -> bool:
@@ -287,20 +290,38 @@ class Forward:
     def _late(self) -> None:
         """First byte late, or a long silence; a client that does not read is none of the engine's fault."""
         self._timer = None
-        config = self._gateway.config
         if self._receiver.waiting:
-            self._lost("no_first_byte", GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
+            self._unanswered()
             return
-        left = config.idle_seconds - (self._gateway.clock() - self._last)
+        config, now = self._gateway.config, self._gateway.clock()
+        silence = config.idle_seconds - (now - self._last)
+        left = silence if silence > 0 or self._streams else min(config.idle_seconds, self._whole_by - now)
+        if silence <= 0 and self._receiver.client_stalls():
+            return
         if left > 0:
             self._set_timer(left)
-        elif not self._receiver.client_stalls():
-            if self._call is not None:
-                self._call.failed()
-            self._drop()
-            why = f"the engine was silent for {config.idle_seconds:g} s"
-            self._note("silent_within_reply", why)
-            self._receiver.reply_breaks(why)
+            return
+        if self._call is not None:
+            self._call.failed()
+        self._drop()
+        why = f"the engine was silent for {now - self._last:.3g} s"
+        self._note("silent_within_reply", why)
+        self._receiver.reply_breaks(why)
+
+    @property
+    def _whole_by(self) -> float:
+        """When a reply that does not stream must be complete."""
+        return self._asked + self._gateway.config.reply_seconds
+
+    def _unanswered(self) -> None:
+        """Nothing has come in time: a failure where a stream was to begin, else only much to do."""
+        config = self._gateway.config
+        if self._context.body.streams:
+            self._lost("no_first_byte", GatewayTimeout(f"no engine answered within {config.first_byte_seconds:g} s"))
+            return
+        self._drop()
+        late = f"the reply was not complete within {config.reply_seconds:g} s (gateway.reply_seconds)"
+        self._give_up("late_reply", GatewayTimeout(late))
 
 
 def has_type(headers: Headers, kind: bytes) -> bool:

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Awaitable, Mapping
 
 from serving.gateway.body.joining import joined
-from serving.gateway.completion.answer import answered, our_lines
+from serving.gateway.completion.answer import answered, our_lines, passed
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.completion.ending import kept, over
 from serving.gateway.completion.forward import Forward
 from serving.gateway.completion.life import AFTER, LifeEvent, LifeState
 from serving.gateway.completion.refusal import EngineRefusal
 from serving.gateway.completion.stages import STAGES, Stages, too_large
-from serving.gateway.errors import StageTimeout
+from serving.gateway.errors import DeadlineExceeded, StageTimeout
 from serving.gateway.http.endpoint import ClientConnection, HotEndpoint, RequestHead
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.http.wire import Headers
@@ -54,8 +54,9 @@ class Completion:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "_before", "_body", "_connection", "_context", "_figures", "_forward", "_gateway", "_last", "_life", "_passed",
-        "_refusal", "_reply", "_size", "_stages", "_waiting_for", "_whole", "disconnected", "http10", "keep_alive",
+        "_before", "_body", "_connection", "_context", "_deadline", "_figures", "_forward", "_gateway", "_last",
+        "_life", "_passed", "_refusal", "_reply", "_size", "_stages", "_waiting_for", "_whole", "disconnected",
+        "http10", "keep_alive",
     )  # fmt: skip
     message_event = _NobodyWaits()
 
@@ -74,6 +75,7 @@ class Completion:
         self._body: bytes | bytearray = b""
         self._size = 0
         self._waiting_for: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._forward: Forward | None = None
         self._reply: ClientReply | None = None
         self._figures: VersionFigures | None = None
@@ -137,6 +139,9 @@ class Completion:
                 stage(context)
         except UnderstudyError as error:
             self._refusal = self._refusal or error
+        if context.deadline is not None:
+            left = max(0.0, context.deadline - self._gateway.clock())
+            self._deadline = asyncio.get_running_loop().call_later(left, self._too_late)
         if self._life is ASKING:
             asyncio.get_running_loop().call_soon(self._check)
         elif self._refusal is not None:
@@ -158,7 +163,9 @@ class Completion:
     def client_gone(self) -> None:
         """The client closed its connection: the engine stops working for it."""
         if self._life is not OVER:
-            self._finish("complete" if self._reply is not None and self._reply.told else "cancelled")
+            told = self._reply is not None and self._reply.told
+            self._gateway.metrics.events["cancelled"] += not told
+            self._finish("complete" if told else "cancelled")
 
     def pause(self) -> None:
         """The client reads more slowly than the engine writes."""
@@ -215,6 +222,16 @@ class Completion:
             self._waiting_for = None
             self._advance(deadline)
 
+    def _too_late(self) -> None:
+        """The deadline is over: the engine stops, and the client is told, wherever the request stands."""
+        self._gateway.metrics.events["deadline"] += 1
+        took = self._gateway.clock() - self._context.began
+        error = DeadlineExceeded(f"the request's deadline was over after {took:.3g} s")
+        if self._life is READING:
+            self.break_off(error)
+        else:
+            self.fail(error)
+
     def _failed(self, error: Exception) -> None:
         self._waiting_for = None
         if isinstance(error, UnderstudyError):
@@ -230,7 +247,9 @@ class Completion:
         kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
         transport = self._connection.transport
         self._life = AFTER[self._life, REPLY]
-        self._reply = kind(transport, our_lines(self._context), status, headers, self.keep_alive, self.http10)
+        self._reply = kind(
+            transport, our_lines(self._context), status, passed(self._context, headers), self.keep_alive, self.http10
+        )
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:
@@ -248,6 +267,8 @@ class Completion:
             self._figures.gap.observe(now - self._passed)
         self._passed, self._before, self._last = now, self._last, data
         reply.body(data, gateway.config.capture_bytes)
+        if self._context.ticket is not None and reply.status < 400:
+            self._context.ticket.meter.feed(data)
 
     def reply_ends(self) -> None:
         """The engine has said all."""
@@ -262,11 +283,14 @@ class Completion:
 
     def reply_breaks(self, why: str) -> None:
         """The reply cannot be completed."""
+        self._break("error", why, "upstream_broken")
+
+    def _break(self, outcome: str, why: str, code: str) -> None:
         assert self._reply is not None
-        self._gateway.metrics.events["truncated"] += 1
+        self._gateway.metrics.events["truncated"] += outcome == "error"
         self.keep_alive = False
-        self._reply.broken(why)
-        self._finish("error")
+        self._reply.broken(why, code)
+        self._finish(outcome)
 
     def no_reply(self, error: UnderstudyError) -> None:
         """No engine will answer."""
@@ -283,14 +307,15 @@ class Completion:
         """Answer by an error object, or end a reply that has begun by one."""
         if self._life is OVER:
             return
+        outcome = "cancelled" if isinstance(error, DeadlineExceeded) else "error"
         if self._life is REPLYING:
-            self.reply_breaks(error.message)
+            self._break(outcome, error.message, error.code)
             return
-        if self._forward is None and error.status >= 500:
+        if self._forward is None and error.status >= 500 and outcome == "error":
             self._note(error.code, error.message)
         data, body = answered(self._context, error, close=not self.keep_alive)
         self._connection.transport.write(data)
-        self._finish("error", error.status, body)
+        self._finish(outcome, error.status, body)
 
     def _note(self, cause: str, why: str) -> None:
         decision = self._context.decision
@@ -302,13 +327,15 @@ class Completion:
         self._life = AFTER[self._life, END]
         if self._waiting_for is not None:
             self._waiting_for.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._forward is not None:
             self._forward.close()
             self._forward = None
         if self._context.counted:
             self._gateway.metrics.in_flight -= 1
-        if outcome == "cancelled":
-            self._gateway.metrics.events["cancelled"] += 1
+        if self._context.ticket is not None:
+            self._gateway.limiter.close(self._context.ticket)
         status = status or (CANCELLED if self._reply is None else self._reply.status)
         over(self._context, self._reply, outcome, status, body, self._before + self._last)
         self._forget_body()

@@ -17,11 +17,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from serving.gateway.body.parser import conversation_hash, model_of
+from serving.gateway.body.prompt import of_field, of_messages
 from serving.gateway.completion.context import RequestContext
+from serving.gateway.completion.deadlines import DEADLINE, deadline_of
 from serving.gateway.completion.guarding import guard
 from serving.gateway.errors import TooMany, check_encoding
 from serving.gateway.keys import bearer_of
 from serving.gateway.routing import Ask, check_model
+from serving.gateway.tenants.cost import ReplyMeter, estimated
+from serving.gateway.tenants.limiter import Ticket
 from understudy.errors import BadRequest, TooLarge
 
 HeadStage = Callable[[RequestContext], None]
@@ -49,6 +53,13 @@ def key(context: RequestContext) -> None:
     """Find the tenant whose key it is."""
     context.key = bearer_of(context.header(b"authorization"))
     context.tenant = context.gateway.keys.tenant(context.key)
+
+
+def deadline(context: RequestContext) -> None:
+    """Note when the request must be over."""
+    seconds = deadline_of(context.header(DEADLINE), context.gateway.config.deadline_seconds)
+    if seconds is not None:
+        context.deadline = context.began + seconds
 
 
 def limits(context: RequestContext) -> None:
@@ -79,6 +90,26 @@ def parse(context: RequestContext) -> None:
     )  # fmt: skip
 
 
+def prompt(context: RequestContext) -> None:
+    """Refuse a prompt that is too long; a body of fewer bytes holds no more characters, and is not counted."""
+    limits = context.gateway.limits_of_prompts(context.tenant)
+    if limits is None or len(context.raw) <= limits.characters:
+        return
+    length = of_messages(context.body.messages) if context.chat else of_field(context.raw)
+    limits.check(length, "messages" if context.chat else "prompt")
+
+
+def allowance(context: RequestContext) -> Awaitable[None] | None:
+    """Count the request against the limits of its tenant, where it has any."""
+    limiter = context.gateway.limiter
+    limits = limiter.limits_of(context.tenant)
+    if limits is None:
+        return None
+    tokens = estimated(context.raw, context.gateway.config.reply_tokens)
+    context.ticket = Ticket(context.tenant, limits, tokens, ReplyMeter(context.raw))
+    return limiter.admit(context.ticket)
+
+
 def _matchable(context: RequestContext) -> dict[str, str] | None:
     """Headers by name, where an experiment or a line of business looks at them."""
     document = context.gateway.snapshot.document
@@ -97,8 +128,8 @@ def route(context: RequestContext) -> None:
 class Stages:
     """What is done when the head is read and it is the request's turn, and when the body is there, too."""
 
-    head: tuple[HeadStage, ...] = (size, encoding, key, limits)
-    whole: tuple[RequestStage, ...] = (parse, guard, route)
+    head: tuple[HeadStage, ...] = (size, encoding, key, deadline, limits)
+    whole: tuple[RequestStage, ...] = (parse, prompt, allowance, guard, route)
 
 
 STAGES = Stages()

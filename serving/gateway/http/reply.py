@@ -78,12 +78,12 @@ class ClientReply:
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
 
-    def broken(self, why: str) -> None:
+    def broken(self, why: str, code: str = "upstream_broken") -> None:
         """The reply cannot be completed: an error event in a stream, a cut connection in any other."""
         if self._gate is None:
             self._transport.abort()
             return
-        error = wire.error_object(why, "server_error", None, "upstream_broken")
+        error = wire.error_object(why, "server_error", None, code)
         self._write(b"data: " + error + b"\n\n")
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")

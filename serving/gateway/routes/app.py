@@ -20,6 +20,7 @@ from serving.gateway.routes.described import describe
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.routes.feedback import parse_feedback
 from serving.gateway.routes.figures import GatewayFigures
+from serving.gateway.routes.limited import limited
 from serving.gateway.routing import model_names
 from serving.gateway.service import Gateway
 from understudy import __version__
@@ -69,10 +70,10 @@ def build_app(
 
     @app.post("/v1/embeddings")
     async def embeddings(request: Request) -> Response:
-        gateway.keys.tenant(_bearer(request))
+        tenant = gateway.keys.tenant(_bearer(request))
         if embedder is None:
             raise NotFound("no engine for embeddings is configured: set engines.embeddings", code="no_embeddings")
-        return await embedder.forward(await read_body(request, gateway, gateway.config.max_body, "the body"))
+        return await limited(request, gateway, tenant, embedder)
 
     return app
 
@@ -144,7 +145,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(UnderstudyError)
     async def ours(request: Request, error: UnderstudyError) -> Response:
-        headers = {"retry-after": "1"} if error.status in (429, 503) else None
+        headers = {"retry-after": str(getattr(error, "seconds", 1))} if error.status in (429, 503) else None
         return Response(wire.error_bytes(error), error.status, headers, "application/json")
 
     @app.exception_handler(HTTPException)

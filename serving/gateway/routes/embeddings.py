@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from deploy.engines.address import api_url
 from deploy.engines.external import ExternalEngine
@@ -48,7 +48,7 @@ class Embeddings:
             trust_env=False,
         )
 
-    async def forward(self, body: bytes) -> Response:
+    async def forward(self, body: bytes) -> StreamingResponse:
         """The engine's answer to `body`, whatever its status, streamed.
 
         Raises:

@@ -17,6 +17,8 @@ PAUSED = Metric("understudy_engine_breaker_open", "gauge", "1 while every engine
 CONNECTIONS = Metric("understudy_connections_open", "gauge", "Connections of clients.")
 REFUSED = Metric("understudy_connections_refused_total", "counter", "Connections beyond the limits.")
 BUFFERED = Metric("understudy_buffered_body_bytes", "gauge", "Bytes of bodies that requests under way hold.")
+LIMITED = Metric("understudy_rate_limited_total", "counter", "Requests beyond a limit of their tenant's.", ("limit",))
+TOGETHER = Metric("understudy_limits_shared", "gauge", "1 while Redis counts the limits of tenants over all gateways.")
 NOW = {
     "in_flight": "understudy_requests_in_flight", "epoch": EPOCH.name, "connections": CONNECTIONS.name,
     "connections_refused": REFUSED.name, "buffered_bytes": BUFFERED.name,
@@ -32,7 +34,7 @@ FORMER = {
     name: Metric(f"understudy_gateway_{name}", "gauge", "As before.", until=now)
     for name, now in (NOW | OUTBOX_NOW).items()
 }
-METRICS = (EPOCH, READY, PAUSED, CONNECTIONS, REFUSED, BUFFERED, *FORMER.values())
+METRICS = (EPOCH, READY, PAUSED, CONNECTIONS, REFUSED, BUFFERED, LIMITED, TOGETHER, *FORMER.values())
 
 
 class GatewayFigures:
@@ -49,6 +51,8 @@ class GatewayFigures:
         page.value(CONNECTIONS, lambda: float(gateway.admission.open))
         page.value(REFUSED, lambda: float(gateway.admission.refused))
         page.value(BUFFERED, lambda: float(gateway.buffered))
+        page.add(LIMITED, gateway.limiter.refused.items)
+        page.value(TOGETHER, lambda: float(gateway.limiter.counts_together))
         if gateway.outbox is not None:
             show_outbox(page, gateway.outbox.stats)
         page.before(self._look)

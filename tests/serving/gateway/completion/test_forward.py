@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -43,10 +45,11 @@ def test_the_other_arm_answers_when_an_engine_fails_before_its_first_byte(serve:
     student.script = scripts.get(how)
     if how == "refuses":
         student.stop()
-    status, headers, body = running.client.chat(headers={"x-understudy-user": "u"})
+    stream = how == "slow"  # what does not stream may be long
+    status, headers, body = running.client.chat(headers={"x-understudy-user": "u"}, stream=stream)
     assert status == 200
     assert headers["x-understudy-arm"] == "teacher"
-    assert body["choices"][0]["message"]["content"].endswith("teacher")
+    assert stream or body["choices"][0]["message"]["content"].endswith("teacher")
     exchange = running.spool.exchanges[0]
     assert (exchange.arm, exchange.assigned, exchange.experiment) == ("teacher", "student", "e")
     assert len(student.seen) <= 1
@@ -73,10 +76,10 @@ def test_an_arm_that_cannot_be_reached_is_named(serve: Serve, engine: Make) -> N
 
 
 def test_a_late_engine_is_a_504(serve: Serve, engine: Make) -> None:
-    teacher = engine("teacher", delay=5.0)
+    teacher = engine("teacher", script=says(5.0))
     running = serve(document({"teacher": teacher}), first_byte_seconds=0.2)
-    status, _, body = running.client.chat()
-    assert (status, body["error"]["code"]) == (504, "upstream_timeout")
+    status, _, body = running.client.chat(stream=True)
+    assert (status, json.loads(body)["error"]["code"]) == (504, "upstream_timeout")
     assert teacher.closed.wait(2)
 
 
@@ -242,3 +245,40 @@ def test_slow_first_bytes_put_an_endpoint_aside_where_replies_stream(
     for _ in range(2):
         assert running.client.chat(stream=stream)[0] == 200
     assert bool(running.gateway.upstreams.opened()) is opens
+
+
+def test_a_long_reply_that_does_not_stream_is_no_failure_of_its_engine(serve: Serve, engine: Make) -> None:
+    teacher, student = engine("teacher", delay=1.0), engine("student")
+    running = serve(document({"teacher": teacher, "student": student}), first_byte_seconds=0.2, idle_seconds=0.2)
+    for stream in (None, False):
+        status, headers, _ = running.client.chat(**({} if stream is None else {"stream": stream}))
+        assert (status, headers["x-understudy-arm"]) == (200, "teacher")
+    assert not running.gateway.metrics.failures
+    teacher.script = says(1.0)
+    status, headers, _ = running.client.chat(stream=True)
+    assert (status, headers["x-understudy-arm"]) == (200, "student")
+    assert running.gateway.metrics.failures == {("teacher", "no_first_byte"): 1}
+
+
+def test_one_that_takes_too_long_ends_by_504_and_asks_nobody_else(serve: Serve, engine: Make) -> None:
+    teacher, student = engine("teacher", delay=30.0), engine("student")
+    running = serve(document({"teacher": teacher, "student": student}), reply_seconds=0.3)
+    status, _, body = running.client.chat()
+    assert (status, body["error"]["code"]) == (504, "upstream_timeout")
+    assert "gateway.reply_seconds" in body["error"]["message"]
+    assert teacher.closed.wait(2)
+    assert not student.seen
+    assert not running.gateway.upstreams.down(teacher.url)
+
+
+def test_a_reply_that_begins_early_and_comes_late_is_waited_for_but_not_for_ever(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher")
+    body = b'{"id": "x", "usage": {"total_tokens": 7}}'
+    whole = response(body)
+    teacher.script = says(whole[: -len(body)], 1.0, body)
+    running = serve(document({"teacher": teacher}), first_byte_seconds=0.2, idle_seconds=0.2, reply_seconds=3)
+    assert running.client.chat()[2] == json.loads(body)
+    teacher.script = says(whole[:-1], 30.0)
+    with pytest.raises(http.client.IncompleteRead):
+        running.client.chat()
+    assert running.gateway.metrics.failures == {("teacher", "silent_within_reply"): 1}
