@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and the figures of the README from the results in docs/benchmarks/: `python -m bench.page`.
+"""Write docs/benchmarks.md, the figures of README and docs/statistics.md from docs/benchmarks/: `python -m bench.page`.
 
 No figure of that page is written by hand: each table is made from the JSON that its command left.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import rollouts, rounds_page, shadow
+from bench import plots, rollouts, rounds_page, shadow
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.gateway import telling as carrying
@@ -23,6 +23,7 @@ from trials.system import ROOT
 FOLDER = ROOT / "docs" / "benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
+STATISTICS = ROOT / "docs" / "statistics.md"
 BEGIN, END = "<!-- figures: written by `python -m bench.page` -->", "<!-- end of figures -->"
 Report = dict[str, Any]
 
@@ -219,12 +220,24 @@ def summary() -> str:
     return table(rows, ("figure", "before -> after, or value", "asked"))
 
 
-def into_readme(text: str) -> None:
-    """Put `text` between the README's markers."""
-    page = README.read_text()
+def between(page: str, text: str) -> str:
+    """The page with `text` between its markers.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"the page needs {BEGIN} and {END} once each")
     head, _, rest = page.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
+
+
+def of_statistics(report: Report) -> str:
+    """The tables of docs/statistics.md under their picture, with the command that measures them."""
+    _, command, render = SECTIONS["statistics"]
+    picture = "![Errors under peeking, rollbacks by chance, requests until a rollback](benchmarks/statistics.svg)"
+    return f"\n`{command}`\n\n{picture}\n\n{render(report)}\n"
 
 
 SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
@@ -293,8 +306,11 @@ def main() -> int:
             on = f"\n\nOn {machine['cores']} cores, {machine['processor']}." if "cores" in machine else ""
             parts.append(f"## {title}\n\n`{command}`{on}\n\n{render(report)}")
     PAGE.write_text("\n\n".join(parts) + "\n")
-    into_readme(summary())
-    print("wrote docs/benchmarks.md and the figures of README.md")
+    README.write_text(between(README.read_text(), summary()))
+    report = json.loads((FOLDER / "statistics.json").read_text())
+    STATISTICS.write_text(between(STATISTICS.read_text(), of_statistics(report)))
+    plots.statistics(report, FOLDER / "statistics.svg")
+    print("wrote docs/benchmarks.md, the figures of README.md and those of docs/statistics.md")
     return 0
 
 
