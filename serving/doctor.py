@@ -26,6 +26,7 @@ from deploy.engines.queries import models
 from feedback.bus.config import BusConfig
 from feedback.bus.health import bus_findings
 from feedback.outbox.config import OutboxConfig
+from feedback.outbox.metrics import DEAD, DROPPED, LOST
 from feedback.store.connection import find_redis
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
@@ -41,11 +42,12 @@ from understudy.state import DEFAULT_STATE, StateDir
 SECONDS = 5.0
 """How long a server may take to answer."""
 OUTBOX = {
-    "dropped_spool": "dropped {count} events that its spool could not keep: give the state directory's volume room, "
+    DROPPED.name
+    + '{reason="spool"}': "dropped {count} events that its spool could not keep: give the state directory's volume room, "
     "or `outbox.spool_bytes`, and see whether the bus is up",
-    "dropped_queue": "dropped {count} events because its queue was full: see `outbox.queue`",
-    "lost": "{count} events that the bus lost and the spool had no more: see docs/events.md",
-    "dead": "{count} events that the bus refused for good: see `understudy dead list exchanges`",
+    DROPPED.name + '{reason="queue"}': "dropped {count} events because its queue was full: see `outbox.queue`",
+    LOST.name: "{count} events that the bus lost and the spool had no more: see docs/events.md",
+    DEAD.name: "{count} events that the bus refused for good: see `understudy dead list exchanges`",
 }
 """Counters of `/metrics` that should be zero, with what they mean."""
 
@@ -137,8 +139,7 @@ def losses(gateway: str) -> Iterator[str]:
         return  # said by `silence`
     told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
     for name, remedy in OUTBOX.items():
-        count = float(next((value for key, value in told.items() if key.endswith(f"outbox_{name}")), 0))
-        if count:
+        if count := float(told.get(name, 0)):
             yield f"the gateway has {remedy.format(count=f'{count:.0f}')}"
 
 

@@ -18,12 +18,16 @@ from starlette.routing import Route
 from deploy.engines.findings import TeacherChange, TeacherFindings, write_findings
 from deploy.engines.knowledge import Knowledge, write_knowledge
 from deploy.routing.document import SLOTS
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.metrics import show_outbox
+from feedback.outbox.outbox import Outbox
 from serving import doctor
-from serving.gateway.metrics import Metrics
+from tests.feedback.outbox.conftest import bus_at, nowhere
 from tests.serving.up.server import served
 from trials.system import free_ports
 from understudy.config import Config
 from understudy.state import StateDir
+from understudy.telemetry.metrics import MetricsPage
 
 Asked = Callable[..., tuple[int, list[str]]]
 
@@ -130,30 +134,37 @@ def test_the_doctor_finds_every_port_that_up_would_find(
     assert [setting in finding for finding in said["findings"] if "port" in finding] == [True]
 
 
-def test_what_a_gateway_lost_is_told_aloud() -> None:
-    counters = {"outbox_dropped_spool": 12.0, "outbox_dropped_queue": 0.0, "outbox_dead": 3.0, "outbox_lost": 0.0}
-    text = Metrics().render(counters)
+@pytest.fixture
+def lossy(tmp_path: Path) -> Route:
+    """The page of a gateway whose outbox dropped and buried events."""
+    outbox = Outbox(tmp_path / "spool", "gateway", bus_at(nowhere()), OutboxConfig())
+    stats = {**outbox.stats(), "dead": 3, "dropped": {**outbox.stats()["dropped"], "spool": 12}}
+    page = MetricsPage("gateway")
+    show_outbox(page, lambda: stats)
 
     async def metrics(request: Request) -> Response:
-        return Response(text)
+        return Response(page.render())
 
-    with served(Starlette(routes=[Route("/metrics", metrics)])) as url:
+    return Route("/metrics", metrics)
+
+
+def test_what_a_gateway_lost_is_told_aloud(lossy: Route) -> None:
+    with served(Starlette(routes=[lossy])) as url:
         told = list(doctor.losses(url))
     assert [line for line in told if "dropped 12 events" in line and "room" in line]
     assert [line for line in told if "3 events" in line and "dead list" in line]
     assert len(told) == 2
 
 
-def test_what_a_running_gateway_lost_and_a_bus_that_is_away_are_findings(ask: Asked, tmp_path: Path) -> None:
+def test_what_a_running_gateway_lost_and_a_bus_that_is_away_are_findings(
+    ask: Asked, lossy: Route, tmp_path: Path
+) -> None:
     async def ready(request: Request) -> Response:
         return JSONResponse({})
 
-    async def metrics(request: Request) -> Response:
-        return Response(Metrics().render({"outbox_dropped_spool": 12.0}))
-
     state = StateDir(tmp_path)
     state.run.mkdir()
-    with served(Starlette(routes=[Route("/ready", ready), Route("/metrics", metrics)])) as url:
+    with served(Starlette(routes=[Route("/ready", ready), lossy])) as url:
         system = {"gateway": url, "pid": os.getpid(), "started": time.time()}
         state.addresses.write_text(json.dumps(system))
         (away,) = free_ports(1)

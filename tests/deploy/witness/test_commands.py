@@ -124,6 +124,16 @@ def test_harm_that_hashes_cannot_tell_is_named(
         verified(promoted)
 
 
+def test_a_manifest_alone_tells_of_a_cut(promoted: StateDir) -> None:
+    """Routing documents are few and go; a version's manifest stays as long as the version."""
+    for document in promoted.routing.glob("*.json"):
+        document.unlink()
+    assert verified(promoted) == 0
+    promoted.audit.write_bytes(lines(promoted)[0])
+    with pytest.raises(IntegrityError, match=r"cut: it ends at entry 1, and v3/manifest\.json saw entry"):
+        verified(promoted)
+
+
 def test_two_logs_that_were_both_continued_are_a_fork(promoted: StateDir, tmp_path: Path) -> None:
     """A state directory was copied, both went on, and one got a document of the other."""
     other = StateDir(tmp_path / "copy")
