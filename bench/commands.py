@@ -40,6 +40,10 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "the bus away for minutes under load: what clients notice, what memory it takes, what arrives",
     ),
     "kpis": ("bench.kpis:main", "what one event costs the worker's Redis: microseconds and bytes"),
+    "breaker": (
+        "bench.breaker.main:main",
+        "a flood of attacks beside normal requests: first bytes of degraded replies, what normal requests notice",
+    ),
     "guard": ("bench.guard.main:main", "attacks caught by family, harmless texts caught by language, evasions, speed"),
     "analyse": ("bench.analyse:main", "`experiment analyse` on up to ten million rows: seconds and memory"),
     "redaction": ("bench.redaction:main", "personal values found by kind and language, harmless texts changed, speed"),
