@@ -87,7 +87,7 @@ def _interval(row: dict[str, Any]) -> tuple[str, str]:
 def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
     """The section of the page."""
     said = (
-        "Caught: flagged or degraded. list[tuple[str, ...]] of the guard sets are judged by models that saw neither them nor their "
+        "Caught: flagged or degraded. Rows of the guard sets are judged by models that saw neither them nor their "
         "groups (the same plain text, goal or template, or MinHash similarity of 0.7); turns, Chinese rows, evasions "
         "and speed by the shipped weights, which saw none of those turns. The card: [guard-model.md](guard-model.md)."
     )
