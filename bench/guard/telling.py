@@ -73,6 +73,8 @@ def tables(report: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tupl
     return found
 
 
+WIDTH = 130
+"""Characters of a line, at least."""
 SUMS = {
     "judged attacks (jailbreak, injection, extraction, encoding)": "judged",
     "hard harmless texts": "hard_benign",
@@ -97,6 +99,7 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
 def show(report: dict[str, Any]) -> None:
     """The tables on the terminal."""
     console = Console(highlight=False, file=sys.stdout)
+    console.width = max(console.width, WIDTH)
     for title, head, rows in tables(report):
         held = Table(*head, title=title, title_justify="left")
         for row in rows:
