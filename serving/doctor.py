@@ -42,10 +42,9 @@ from understudy.state import DEFAULT_STATE, StateDir
 SECONDS = 5.0
 """How long a server may take to answer."""
 OUTBOX = {
-    DROPPED.name
-    + '{reason="spool"}': "dropped {count} events that its spool could not keep: give the state directory's volume room, "
-    "or `outbox.spool_bytes`, and see whether the bus is up",
-    DROPPED.name + '{reason="queue"}': "dropped {count} events because its queue was full: see `outbox.queue`",
+    f'{DROPPED.name}{{reason="spool"}}': "dropped {count} events that its spool could not keep: give the state "
+    "directory's volume room, or `outbox.spool_bytes`, and see whether the bus is up",
+    f'{DROPPED.name}{{reason="queue"}}': "dropped {count} events because its queue was full: see `outbox.queue`",
     LOST.name: "{count} events that the bus lost and the spool had no more: see docs/events.md",
     DEAD.name: "{count} events that the bus refused for good: see `understudy dead list exchanges`",
 }
