@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
+from serving.gateway.errors import RateLimited
 from serving.gateway.routing import model_names
+from serving.gateway.tenants.cost import ReplyMeter
+from serving.gateway.tenants.limiter import Limiter, Ticket
 from serving.gateway.wiring import build
 from understudy.config import Config
 from understudy.errors import ConfigError
@@ -49,3 +53,41 @@ def test_named_engines_stand_in_until_the_state_directory_has_a_routing_document
     assert again.outbox is not None
     again.outbox.close(1)
     assert f"following the routing document of {state_dir.root}" in caplog.text
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_limits_of_tenants_are_counted_in_the_redis_of_the_configuration(
+    together: bool, state_dir: StateDir, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.gateway.tenants.shared.SECONDS", 20.0)  # a busy machine is no Redis that is away
+    config = Config({
+        "engines": {"teacher": {"url": "http://127.0.0.1:9/v1", "model": "m"}},
+        "redis": {"url": redis_url} if together else {},
+        "gateway": {"tenants": {"shop": {"requests_per_minute": 3}}},
+    })  # fmt: skip
+    gateways = [build(config, state_dir, False, "http://127.0.0.1:1", name) for name in ("g", "h")]
+    passed = 0
+
+    async def scene() -> None:
+        nonlocal passed
+        for n in range(8):
+            limiter = gateways[n % 2].gateway.limiter
+            limits = limiter.limits_of("shop")
+            assert limits is not None
+            ticket = Ticket("shop", limits, 1, ReplyMeter(b""))
+            with contextlib.suppress(RateLimited):
+                await asked(limiter, ticket)
+            passed += ticket.admitted
+        for parts in gateways:
+            await parts.gateway.limiter.stop()
+
+    asyncio.run(scene())
+    for parts in gateways:
+        if parts.outbox is not None:
+            parts.outbox.close(1)
+    assert passed == (3 if together else 6)
+
+
+async def asked(limiter: Limiter, ticket: Ticket) -> None:
+    if (waiting := limiter.admit(ticket)) is not None:
+        await waiting
