@@ -40,6 +40,7 @@ SECTIONS: dict[str, str] = {
     "trainer": "online_distill.role.config:TrainerConfig",
     "up": "serving.up.config:UpConfig",
     "telemetry": "understudy.telemetry.config:TelemetryConfig",
+    "traces": "serving.gateway.observing.config:TracesConfig",
 }
 PREFIX = "UNDERSTUDY_"
 

@@ -20,7 +20,7 @@ SPOOL = Metric("understudy_outbox_spool_bytes", "gauge", "Size of the spool.")
 BUS_UP = Metric("understudy_outbox_bus_up", "gauge", "1 while the bus takes events.")
 ALIVE = Metric("understudy_outbox_alive", "gauge", "1 while both threads of the outbox run.")
 COMMIT = Metric("understudy_outbox_commit_seconds", "gauge", "Seconds from an event's arrival to the disk, over the"
-                " latest thousand.", ("quantile",))  # fmt: skip
+                " latest thousand.", ("at",))  # fmt: skip
 PLAIN = {
     QUEUED: "queued", STORED: "stored", PUBLISHED: "published", PENDING: "pending", LOST: "lost", DEAD: "dead",
     OLDEST: "oldest_seconds", SPOOL: "spool_bytes", BUS_UP: "bus_up", ALIVE: "alive",

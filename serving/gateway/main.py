@@ -26,6 +26,7 @@ from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
 from serving.gateway.http.endpoint import ReadLimits
 from serving.gateway.http.protocol import GatewayProtocol
+from serving.gateway.observing.opening import observed
 from serving.gateway.routes.app import build_app
 from serving.gateway.wiring import Parts, build, known_keys
 from understudy.config import Config
@@ -99,7 +100,8 @@ def run(
     name = f"gateway-{port}"
     parts = build(config, state, follow, f"http://{host}:{port}", name, ring)
     try:
-        with told(state, name, reached(host, port)) if parts.follower else contextlib.nullcontext():
+        place = told(state, name, reached(host, port)) if parts.follower else contextlib.nullcontext()
+        with place, observed(parts.gateway, config, state, name):
             uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
     finally:
         if parts.outbox is not None:

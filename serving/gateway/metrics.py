@@ -18,6 +18,11 @@ OTHER = "other"
 ARMS: tuple[Arm, ...] = ("teacher", "student")
 DEGRADED = ("guard", "breaker", "deadline")
 """The causes for which a client gets a degraded reply, as its header names them."""
+EVENTS_KNOWN = (
+    "cancelled", "capture_dropped", "capture_too_large", "exposure_dropped", "fallback", "feedback", "reroute",
+    "retry_budget_spent", "truncated",
+)  # fmt: skip
+"""From zero on, so that the first of them shows as an increase."""
 USAGE = re.compile(rb'"(prompt|completion)_tokens":\s*(\d{1,9})\b')
 """In a text of a reply the quotes are escaped, so only an engine's own words match."""
 _OF = ("arm", "version")
@@ -82,8 +87,8 @@ class Metrics:
         """Requests by status for which no engine was chosen."""
         self.exposures: Counter[tuple[str, str]] = Counter()
         """Units by (experiment, arm); one that the spool had no room for counts again when it is told again."""
-        self.events: Counter[str] = Counter()
-        """fallback, reroute, cancelled, truncated, capture_dropped, ..."""
+        self.events = Counter(dict.fromkeys(EVENTS_KNOWN, 0))
+        """By name, see `EVENTS_KNOWN`."""
         self.failures: Counter[tuple[str, str]] = Counter()
         """By (arm, cause), also where the other arm stood in; the arm is empty where none was chosen."""
         self.degraded = Counter(dict.fromkeys(DEGRADED, 0))

@@ -22,6 +22,8 @@ from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.http.admission import Admission
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
+from serving.gateway.observing.ledger import RequestLedger
+from serving.gateway.observing.sampling import Sampler
 from serving.gateway.pool.upstreams import Upstreams
 from serving.gateway.retry import RetryBudget
 from serving.gateway.routing import Ask, Decision, NoArm, PartTaken, route
@@ -120,6 +122,10 @@ class Gateway:
         self.upstreams = Upstreams(config.reuse_seconds, clock, config.engine_breaker)
         self.answering = Answering(self.upstreams, clock)
         self.metrics = Metrics()
+        self.sampler: Sampler | None = None
+        """Says which requests become spans; None: none does."""
+        self.ledger: RequestLedger | None = None
+        """Whom every request that is over is told to."""
         self.admission = Admission(*config.connections(descriptors.limit()))
         self.failures = Failures(self.metrics, clock)
         self.keys = ApiKeys(config.key_secret, config.api_keys, ring)

@@ -68,6 +68,8 @@ class Metric:
             raise ValueError(f"{self.name}: a counter ends with _total, and nothing else does")
         if (self.kind == "histogram") != bool(self.edges):
             raise ValueError(f"{self.name}: a histogram has edges, and nothing else has")
+        if {"le", "quantile"} & set(self.labels):
+            raise ValueError(f"{self.name}: le and quantile are labels of Prometheus' own")
         if not self.help.endswith("."):
             raise ValueError(f"{self.name}: its help is a sentence")
 

@@ -11,7 +11,11 @@ from understudy.telemetry.metrics import Metric
 
 OWNERS: dict[str, tuple[str, ...]] = {
     "Every role": ("understudy.telemetry.metrics",),
-    "Gateway": ("serving.gateway.metrics", "serving.gateway.routes.figures"),
+    "Gateway": (
+        "serving.gateway.metrics",
+        "serving.gateway.routes.figures",
+        "serving.gateway.observing.ledger",
+    ),
     "Gateway and worker: the way to the bus": ("feedback.outbox.metrics",),
     "Worker": ("feedback.consume.metrics",),
     "Controller: the whole system": ("serving.control.figures.metrics",),

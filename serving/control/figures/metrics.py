@@ -23,7 +23,7 @@ PROGRESS = Metric("understudy_round_stage_progress_ratio", "gauge", "How far tha
 STAGE_SECONDS = Metric("understudy_round_stage_seconds", "gauge", "Seconds that each stage of the latest round took.",
                        ("stage",))  # fmt: skip
 GATE = Metric("understudy_gate_agreement_ratio", "gauge", "Agreement with the teacher on held-out prompts, as the last"
-              " gate judged it.", ("slice", "of"))  # fmt: skip
+              " gate judged it; NaN before the first.", ("slice", "of"))  # fmt: skip
 FALL = Metric("understudy_rollback_similarity_drop_ratio", "gauge", "By how much live similarity to the teacher fell"
               " with the last rollback, beyond two standard errors; else 0.")  # fmt: skip
 LAG = Metric("understudy_bus_lag_events", "gauge", "Events on the bus that workers have yet to consume.", ("topic",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -102,7 +103,7 @@ class ControlFigures:
         summary: dict[str, Any] = next(gates, {})
         for kind in ("general", "hard"):
             found = summary.get(kind) or {}
-            yield from (((kind, of), float(found[of])) for of in ("parent", "candidate") if of in found)
+            yield from (((kind, of), float(found.get(of, math.nan))) for of in ("parent", "candidate"))
 
     def _fall(self) -> float:
         deployment = self._conductor.deployment

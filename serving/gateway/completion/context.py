@@ -8,6 +8,7 @@ import os
 from serving.breaker.users import UserCall
 from serving.gateway.body.parser import Body
 from serving.gateway.http.endpoint import RequestHead
+from serving.gateway.observing.sampling import TRACEPARENT
 from serving.gateway.routing import Ask, Decision
 from serving.gateway.service import Gateway
 from serving.gateway.tenants.limiter import Ticket
@@ -20,7 +21,7 @@ class RequestContext:
 
     __slots__ = (
         "announced", "ask", "began", "body", "call", "chat", "counted", "deadline", "decision", "epoch", "flagged",
-        "gateway", "given", "head", "key", "raw", "request_id", "tenant", "ticket", "transport",
+        "gateway", "given", "head", "key", "raw", "request_id", "tenant", "ticket", "trace", "transport",
     )  # fmt: skip
 
     body: Body
@@ -41,6 +42,8 @@ class RequestContext:
         self.chat = head.path == CHAT
         self.request_id = os.urandom(16).hex()
         self.began = gateway.clock()
+        self.trace = None if gateway.sampler is None else gateway.sampler.sample(given.get(TRACEPARENT))
+        """Its place in a trace; None: it is in none of ours."""
         self.raw = b""
         """The body, once it is whole."""
         self.key = self.tenant = ""

@@ -6,9 +6,10 @@ import time
 
 from serving.breaker.machine import CallOutcome
 from serving.gateway.completion.capture import RawExchange, record, wants
-from serving.gateway.completion.context import RequestContext
+from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.metrics import VersionFigures
+from serving.gateway.observing.ledger import Finished
 
 TAIL = 4096
 """Bytes at the end of a reply that are looked through for the tokens it took."""
@@ -29,11 +30,14 @@ def over(
     gateway, decision = context.gateway, context.decision
     if context.call is not None:
         context.call.end(CallOutcome.UNKNOWN)  # where nobody judged it, as when its client went away before
+    ended = gateway.clock()
+    seconds = ended - context.began
     if decision is None:
         gateway.metrics.unrouted[status] += 1
+        _tell(context, reply, outcome, status, ended, None)
         return
-    seconds = gateway.clock() - context.began
-    count(gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document), outcome, status, seconds, tail)
+    figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
+    _tell(context, reply, outcome, status, ended, count(figures, outcome, status, seconds, tail))
     if not kept(context):
         return
     gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant
@@ -46,6 +50,30 @@ def over(
         overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
         at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
         flagged=context.flagged,
+    ))  # fmt: skip
+
+
+def _tell(
+    context: RequestContext, reply: ClientReply | None, outcome: str, status: int, ended: float,
+    used: tuple[int, int] | None,
+) -> None:  # fmt: skip
+    """Hand what became of the request to the access log and the traces, if there are any."""
+    ledger, decision = context.gateway.ledger, context.decision
+    if ledger is None:
+        return
+    prompt, completion = used or (None, None)
+    path = (CHAT if context.chat else COMPLETIONS).decode()
+    seconds, size = ended - context.began, len(context.raw)
+    if decision is None:
+        ledger.put(Finished(
+            time.time(), ended, seconds, context.request_id, path, status, outcome, context.tenant, bytes_in=size,
+            trace=context.trace,
+        ))  # fmt: skip
+        return
+    ledger.put(Finished(
+        time.time(), ended, seconds, context.request_id, path, status, outcome, context.tenant, decision.arm,
+        decision.version, context.ask.model, decision.slot.model, decision.fell_back, reply is not None and reply.sse,
+        None if reply is None else reply.ttft, prompt, completion, size, context.trace,
     ))  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from serving.gateway.errors import BadGateway, EngineFailed, GatewayTimeout
 from serving.gateway.http import wire
 from serving.gateway.http.upstream import Connection
 from serving.gateway.http.wire import Headers
+from serving.gateway.observing.sampling import EngineCall, Trace
 from serving.gateway.pool.call import Call
 from serving.gateway.pool.endpoint import Endpoint
 from serving.gateway.routing import Decision, NoArm, route
@@ -80,7 +81,7 @@ class Forward:
         target = endpoint.address.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
             target, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
-            context.head.headers,
+            context.head.headers if context.trace is None else self._traced(context.trace, decision, endpoint),
         )  # fmt: skip
         self._asked = gateway.clock()
         self._set_timer(gateway.config.first_byte_seconds if context.body.streams else gateway.config.reply_seconds)
@@ -91,6 +92,15 @@ class Forward:
             connection.start(self, head + body)
         else:
             self._start(self._connect(endpoint, decision, head + body))
+
+    def _traced(self, trace: Trace, decision: Decision, endpoint: Endpoint) -> Headers:
+        """The client's headers, with the span of this engine as the parent of what it does."""
+        gateway, address = self._gateway, endpoint.address
+        span = gateway.sampler.span() if gateway.sampler is not None else 0
+        call = EngineCall(
+            span, gateway.clock(), decision.arm, decision.version, decision.slot.model, address.host, address.port
+        )
+        return trace.asked(call, self._context.head.headers)
 
     def close(self) -> None:
         """Let go of everything; an engine that is still at work sees its connection close."""
@@ -169,6 +179,8 @@ class Forward:
     def _note(self, cause: str, why: str) -> None:
         decision = self._context.decision
         self._gateway.failures.note("" if decision is None else decision.arm, cause, why)
+        if self._context.trace is not None:
+            self._context.trace.failed(cause, self._gateway.clock())
 
     def _fall_back(self) -> bool:
         """Ask the other arm: once, only where the router chose the arm, and within the retry budget."""
