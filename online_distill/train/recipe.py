@@ -49,7 +49,7 @@ class Recipe(Section):
     """Of the tokens of every step, replay (rows of weight 1); 0: rows come as often as there are of them."""
     replay_weight: float = Field(default=9.0, gt=0)
     """How much a row of replay counts, beside hard rows that count by their own weight, which is 3 as a rule."""
-    hold: float = Field(default=0.6, ge=0)
+    hold: float = Field(default=2.0, ge=0)
     """How much replay's hidden states are held to the parent's, at each layer and token; 0: not at all.
 
     Needs a copy of the parent beside the student, and another pass of replay through it at each step.
