@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import plots, rollouts, rounds_page, shadow
+from bench.breaker import main as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.gateway import telling as carrying
@@ -270,6 +271,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "The guard",
         "understudy bench guard --json docs/benchmarks/guard.json",
         lambda report: guarding.page(report, table),
+    ),
+    "breaker": (
+        "A flood of attacks",
+        "understudy bench breaker --json docs/benchmarks/breaker.json",
+        lambda report: f"{flood.about(report)}\n\n{table(flood.rows(report), ('figure', 'value'))}",
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
     "faults-redis": (

@@ -129,6 +129,15 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
+def about(report: dict[str, Any]) -> str:
+    """What stands above the table."""
+    return (
+        f"{report['requests']} attacks of up to 32k characters at {RATE:g}/s over {report['runs']} runs, beside "
+        f"{NORMAL:g} normal requests/s before engines of {1000 * ENGINE_SECONDS:g} ms, timed from the instant each was "
+        f"due. Load of the machine at the end: {report['load']:.1f}, on {report['cores']} cores."
+    )
+
+
 def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """The table's rows."""
     degraded, normal, pause = report["degraded"], report["normal"], report["longest_pause_ms"]

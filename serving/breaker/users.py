@@ -22,6 +22,11 @@ def user_name(tenant: str, user: str) -> str:
     return stable_id("breaker of a user", tenant, user)[:20]
 
 
+def asker_named(user: str) -> str:
+    """Who `user` is to a breaker: an address where it says so, else the name that a request gives."""
+    return user if user.startswith("address:") else f"user:{user}"
+
+
 def is_name(text: str) -> bool:
     """Whether `text` can be the name of a breaker."""
     return re.fullmatch("[0-9a-f]{20}", text) is not None

@@ -17,7 +17,7 @@ from deploy.control.asked.errands import Errand, Told
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
 from deploy.life.state import AskedFor
-from serving.breaker.users import is_name, user_name
+from serving.breaker.users import asker_named, is_name, user_name
 from serving.control.door import METRICS_PATH, Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.figures.page import ControlFigures
@@ -243,7 +243,7 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.post("/guard/release")
     def release(who: Who, body: ReleaseBody) -> ReleasedReply:
-        name = body.user if body.tenant is None else user_name(body.tenant, body.user)
+        name = body.user if body.tenant is None else user_name(body.tenant, asker_named(body.user))
         if not is_name(name):
             raise BadRequest("without `tenant`, `user` is one of `breaker.users` of `status`", param="user")
         wish = AskedFor(id=random_id(), act="release", actor="operator", name=name)

@@ -138,7 +138,9 @@ def release(argv: list[str]) -> int:
     """Close the breaker of a user of whom the guard degraded too much."""
     about = "Close the breaker of a user whose requests the guard degraded; gateways follow within a second."
     made = _parser("guard release", about, "guard release 3f2a9c0d11e87b654320 --why appeal")
-    made.add_argument("user", metavar="USER", help="as `understudy status` names it; with --tenant the user's own name")
+    made.add_argument(
+        "user", metavar="USER", help="as `understudy status` names it; with --tenant the own name, or address:IP"
+    )
     made.add_argument("--tenant", help="whose user it is, where USER is the user's own name")
     options = _spoken(made).parse_args(argv)
     body = _given(user=options.user, tenant=options.tenant, why=options.why)

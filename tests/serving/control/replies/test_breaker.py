@@ -57,7 +57,7 @@ def test_a_user_is_released_by_hash_or_by_name_and_it_is_audited(
 ) -> None:
     openings = Openings(QuickRedis(redis_url), DeployKeys().openings, "g1", 60.0)
     assert admin.post("/guard/release", json={"user": NAME, "why": "appeal"}).json() == {"released": NAME}
-    other = user_name("acme", "ada")
+    other = user_name("acme", "user:ada")
     assert admin.post("/guard/release", json={"user": "ada", "tenant": "acme"}).json() == {"released": other}
     assert openings.news() == [Opening(NAME, 0.0), Opening(other, 0.0)]
     told = [e["details"] for e in world.conductor.deployment.audit.entries(0) if e["action"] == "guard.released"]
