@@ -12,6 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import huggingface_hub
 import openai
 import pytest
 
@@ -50,8 +51,9 @@ def pytest_configure() -> None:
     """Put the class where their tests import it from; the module itself would load all of vLLM."""
     if "FOREIGN_URL" in os.environ:
         module: Any = ModuleType("tests.utils")
-        module.RemoteOpenAIServer = RemoteOpenAIServer
+        module.RemoteOpenAIServer, module.ROCM_EXTRA_ARGS = RemoteOpenAIServer, []
         sys.modules["tests.utils"] = module
+        huggingface_hub.snapshot_download = lambda *args, **kwargs: ""  # adapters, which the server has by name
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
