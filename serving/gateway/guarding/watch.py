@@ -13,6 +13,7 @@ from serving.breaker.users import UserBreakers
 from serving.gateway.guarding.classifier import Classifier
 from serving.guard.cascade import Guard, GuardedText, ScoringModel, Thresholds
 from serving.guard.config import GuardConfig
+from serving.guard.folding import fold
 from serving.guard.verdict import GuardJudgement
 from understudy.clock import Clock
 
@@ -33,6 +34,7 @@ class GuardWatch:
         self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
         self.guard = Guard(model, self._own, config.remembered)
         self.clock = clock
+        fold("Its tables are made at the first use: now, and not within the deadline of a request. 你好")
         self.classifier = None if config.endpoint is None else Classifier(config.endpoint, config.remembered)
         self._config = config
         self.sharing = Sharing(openings)
