@@ -194,6 +194,8 @@ async def serve(
             await parts.follower.stop()
         parts.gateway.upstreams.close()
         await limiter.stop()
+        if guard is not None:
+            await guard.close()
         if parts.embeddings is not None:
             await parts.embeddings.close()
     log.info("stopped")

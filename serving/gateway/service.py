@@ -18,6 +18,7 @@ from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
 from serving.gateway.errors import TooBusy
 from serving.gateway.failures import Failures
+from serving.gateway.guarding.figures import show
 from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.http.admission import Admission
 from serving.gateway.keys import ApiKeys
@@ -133,6 +134,8 @@ class Gateway:
         self.budget = RetryBudget(config.retry_share)
         self.exposures = Exposures()
         self.guard = guard
+        if guard is not None:
+            show(self.metrics.page, guard.guard.counts)
 
     @property
     def capture(self) -> bool:

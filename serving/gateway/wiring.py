@@ -23,11 +23,13 @@ from serving.gateway.access.ring import NO_RING, KeyRing, RingFollower, read_rin
 from serving.gateway.bus import LateBus
 from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
+from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
 from serving.gateway.tenants.shared import SharedCounts
 from serving.guard.config import GuardConfig
+from serving.guard.model.linear import LinearModel
 from understudy.config import Config
 from understudy.errors import ConfigError, Conflict, IntegrityError
 from understudy.state import StateDir
@@ -67,24 +69,27 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     check_keys(engines.external)
     static = named(engines)
     follows = state_given or not static
+    guard = guard_of(config, state, follows, name)
     bus = bus_of(config, state, follows)
     outbox = None if bus is None else open_outbox(state, name, bus, config.section(OutboxConfig))
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
     shared = shared_counts(settings, config, state if follows else None)
     if not follows:
-        gateway = Gateway(settings, snapshot, outbox, ring=ring, shared=shared)
+        gateway = Gateway(settings, snapshot, outbox, ring=ring, shared=shared, guard=guard)
         return _parts(gateway, None, outbox, embeddings, state, ring)
     redis = find_redis(config, state)
     routing = open_routing(state, redis.url, redis.prefix)
     _say(state, static, routing.documents.read() is not None)
     if not isinstance(bus, LateBus):
         follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
-        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring, shared=shared)
+        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring, shared=shared, guard=guard)
         return _parts(gateway, follower, outbox, embeddings, state, ring)
     follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name, bus.look)
     known = lambda: bus.known  # noqa: E731
-    gateway = Gateway(settings, snapshot, outbox, follower.refresh, bus_known=known, ring=ring, shared=shared)
+    gateway = Gateway(
+        settings, snapshot, outbox, follower.refresh, bus_known=known, ring=ring, shared=shared, guard=guard
+    )
     return _parts(gateway, follower, outbox, embeddings, state, ring)
 
 
@@ -96,6 +101,24 @@ def _parts(
     if follower is not None:
         follower.breakers = gateway.breakers
     return Parts(gateway, follower, outbox, embeddings, keys, metrics_door(state) if follower else MetricsDoor())
+
+
+def guard_of(config: Config, state: StateDir, follows: bool, name: str) -> GuardWatch:
+    """The guard of the gateway `name`; what it does with verdicts a routing document may change.
+
+    Raises:
+        ConfigError: the environment variable that is to hold its endpoint's key is not set.
+    """
+    section = config.section(GuardConfig)
+    endpoint = section.endpoint
+    if endpoint is not None and endpoint.api_key_env and not endpoint.key:
+        path = "guard.endpoint.api_key_env"
+        raise ConfigError(
+            f"`{path}` names the environment variable {endpoint.api_key_env}, which is not set: export "
+            f"{endpoint.api_key_env}=KEY, or leave `{path}` out if the endpoint asks for no key",
+            param=path,
+        )
+    return GuardWatch(section, LinearModel.load(), openings=openings_of(config, state, follows, name))
 
 
 def openings_of(config: Config, state: StateDir, follows: bool, name: str) -> Callable[[], Openings | None]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from serving.guard import decoding
+from serving.guard.characters import characters
 from serving.guard.counts import GuardCounts
 from serving.guard.folding import Folded, fold
 from serving.guard.remembered import JudgementMemory
@@ -16,8 +20,13 @@ from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 from serving.guard.windows import MOST_TEXTS, fitted, slices
 from understudy.clock import Clock
 
+ALLOW, FLAG, DEGRADE = GuardVerdict
 ALLOWED = GuardJudgement()
-LATE = GuardJudgement(GuardVerdict.DEGRADE, "deadline")
+LATE = GuardJudgement(DEGRADE, "deadline")
+SYSTEM = float("inf")
+"""Trust in a system message, which is the application's own: nobody is degraded for it."""
+TOOL = 1.5
+"""Trust in what a tool is said to do: orders to a model stand there by their nature, and those of strangers do, too."""
 SIGNAL = 0.25
 """Added to the log-odds for each thing that had to be taken away, which hid words."""
 
@@ -36,27 +45,27 @@ class ScoringModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Log-odds from which on a text is flagged, and degraded; of a text of the application itself another holds."""
+    """Log-odds from which on a text is flagged, and degraded."""
 
     flag: float
     degrade: float
 
-    def judge(self, score: float, stage: str, trusted: bool) -> GuardJudgement:
-        """The judgement of a score. A trusted text is never degraded, and flagged where another would be degraded."""
-        if score >= self.degrade:
-            verdict = GuardVerdict.FLAG if trusted else GuardVerdict.DEGRADE
-            return GuardJudgement(verdict, stage, score, self.degrade)
-        if score >= self.flag and not trusted:
-            return GuardJudgement(GuardVerdict.FLAG, stage, score, self.flag)
-        return GuardJudgement(score=score, threshold=self.flag)
+    def judge(self, score: float, stage: str, trust: float = 0.0) -> GuardJudgement:
+        """The judgement of a score. A text that is trusted is flagged where another would be degraded."""
+        flag, degrade = (self.degrade, self.degrade + trust) if trust else (self.flag, self.degrade)
+        if score >= degrade:
+            return GuardJudgement(DEGRADE, stage, score, degrade)
+        if score >= flag:
+            return GuardJudgement(FLAG, stage, score, flag)
+        return GuardJudgement(score=score, threshold=flag)
 
 
-@dataclass(frozen=True, slots=True)
-class GuardedText:
-    """A text of a request; `trusted`: of a system message, which is the application's own."""
+class GuardedText(Struct, frozen=True, gc=False):
+    """A text of a request."""
 
     text: str
-    trusted: bool = False
+    trust: float = 0.0
+    """Log-odds that it is forgiven: `SYSTEM`, `TOOL`, or none."""
 
 
 def settled(work: Generator[None, None, GuardJudgement]) -> GuardJudgement:
@@ -77,6 +86,7 @@ class Guard:
         self._thresholds = thresholds
         self._remembered = JudgementMemory(remembered)
         self.counts = GuardCounts()
+        characters()  # made now, while nobody waits
 
     @property
     def thresholds(self) -> Thresholds:
@@ -101,34 +111,35 @@ class Guard:
         Once `deadline` on `clock` is over, the judgement is `LATE`.
         """
         began = time.perf_counter()
-        known, new = self._sorted(texts)
-        found = ALLOWED if known is None else known
+        found, new = self._sorted(texts)
         parts, partial = fitted([one.text for one, _ in new])
         self.counts.partial += partial
-        self.counts.took("size", time.perf_counter() - began)
+        self.counts.took(0, began, time.perf_counter())
         fresh = False
         for (one, name), mine in zip(new, parts, strict=True):
-            judged = replace(ALLOWED, partial=sum(map(len, mine)) < len(one.text))
+            judged = ALLOWED
             for part in mine:
                 for piece in slices(part):
-                    judged = worst(judged, self._piece(piece, one.trusted))
+                    judged = worst(judged, self._piece(piece, one.trust))
                     yield
                     if clock() > deadline:
                         return LATE
+            if partial and sum(map(len, mine)) < len(one.text):
+                judged = replace(judged, partial=True)
             self._remembered.put(name, judged)
-            fresh = fresh or judged.verdict is GuardVerdict.DEGRADE
+            fresh = fresh or judged.verdict is DEGRADE
             found = worst(found, judged)
-        return replace(found, again=found.verdict is GuardVerdict.DEGRADE and not fresh)
+        return replace(found, again=True) if found.verdict is DEGRADE and not fresh else found
 
-    def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement | None, list[tuple[GuardedText, bytes]]]:
+    def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement, list[tuple[GuardedText, bytes]]]:
         """The worst judgement of those that are known, and the others, each once, with their names."""
         if len(texts) > MOST_TEXTS:
             rest = "\n".join(one.text for one in texts[MOST_TEXTS:])
             texts = [*texts[:MOST_TEXTS], GuardedText(rest)]
-        known: GuardJudgement | None = None
+        known = ALLOWED
         new: dict[bytes, GuardedText] = {}
         for one in texts:
-            name = self._remembered.name(one.text, b"trusted" if one.trusted else b"")
+            name = self._remembered.name(one.text, b"%g" % one.trust)
             if name in new:
                 continue
             before = self._remembered.get(name)
@@ -136,32 +147,33 @@ class Guard:
                 new[name] = one
             else:
                 self.counts.remembered += 1
-                known = before if known is None else worst(known, before)
+                known = worst(known, before)
         return known, [(one, name) for name, one in new.items()]
 
-    def _piece(self, text: str, trusted: bool) -> GuardJudgement:
+    def _piece(self, text: str, trust: float) -> GuardJudgement:
         """The judgement of a slice."""
-        counts, now = self.counts, time.perf_counter
+        now = time.perf_counter
         began = now()
         folded = fold(text)
-        counts.took("fold", (then := now()) - began)
+        unfolded = now()
         codes = decoding.decoded(text)
-        counts.took("decode", (began := now()) - then)
-        judged = ALLOWED
-        if repeats(text) and not trusted:
-            judged = GuardJudgement(GuardVerdict.FLAG, "repetition")
-        counts.took("repetition", (then := now()) - began)
-        judged = worst(judged, self._scored(folded, "model", trusted))
+        looked = now()
+        repeated = repeats(text) and not trust
+        counted = now()
+        judged = self._scored(folded, "model", trust)
         if folded.hidden:
-            judged = worst(judged, self._scored(fold(folded.hidden), "tags", trusted))
+            judged = worst(judged, self._scored(fold(folded.hidden), "tags", trust))
         for code in codes:
-            counts.codes[code.code] += 1
-            judged = worst(judged, self._scored(fold(code.text), code.code, trusted))
-        counts.took("model", now() - then)
+            self.counts.codes[code.code] += 1
+            judged = worst(judged, self._scored(fold(code.text), code.code, trust))
+        if repeated and judged.verdict is ALLOW:
+            judged = GuardJudgement(FLAG, "repetition", judged.score)
+        self.counts.took(1, began, unfolded, looked, counted, now())
         return judged
 
-    def _scored(self, folded: Folded, stage: str, trusted: bool) -> GuardJudgement:
-        for signal in folded.signals:
-            self.counts.signals[signal] += 1
-        score = self._model.score(folded.text) + SIGNAL * len(folded.signals)
-        return self._thresholds.judge(score, stage, trusted)
+    def _scored(self, folded: Folded, stage: str, trust: float) -> GuardJudgement:
+        score = self._model.score(folded.text)
+        if folded.signals:
+            self.counts.signals.update(folded.signals)
+            score += SIGNAL * len(folded.signals)
+        return self._thresholds.judge(score, stage, trust)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 
-STAGES = ("size", "fold", "decode", "repetition", "model", "endpoint", "deadline")
+STAGES = ("size", "fold", "decode", "repetition", "model")
 
 
 @dataclass(slots=True)
 class GuardCounts:
     """Written by the event loop alone."""
 
-    calls: Counter[str] = field(default_factory=Counter)
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """By stage, like `calls`."""
+    calls: list[int] = field(default_factory=lambda: [0] * len(STAGES))
+    """By place in `STAGES`, like `seconds`; size is looked at once a request, the others at each slice."""
+    seconds: list[float] = field(default_factory=lambda: [0.0] * len(STAGES))
     verdicts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Requests by (mode, verdict, stage)."""
     signals: Counter[str] = field(default_factory=Counter)
@@ -26,7 +26,11 @@ class GuardCounts:
     remembered: int = 0
     """Texts whose judgement was known."""
 
-    def took(self, stage: str, seconds: float) -> None:
-        """Count a call of a stage."""
-        self.calls[stage] += 1
-        self.seconds[stage] += seconds
+    def took(self, first: int, *instants: float) -> None:
+        """Count one call of each stage from `first` on, between successive instants."""
+        calls, seconds = self.calls, self.seconds
+        before = instants[0]
+        for stage, instant in enumerate(instants[1:], first):
+            calls[stage] += 1
+            seconds[stage] += instant - before
+            before = instant

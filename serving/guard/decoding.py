@@ -18,20 +18,24 @@ MOST = 2
 LONGEST_CODE = 8_192
 SHORTEST = 24
 """Characters of a run of base64 or hex from which on it is looked at; it stands for half of them or more."""
-_DENSE = 8
-"""Capitals and digits without which there is no such run."""
-_MARKS = bytes(range(ord("0"), ord("9") + 1)) + bytes(range(ord("A"), ord("Z") + 1))
+_SORTS = {"h": "0123456789abcdefABCDEF", "b": "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ+/-_", "s": " ,:"}
+_SORT = bytes(ord(next((sort for sort, chars in _SORTS.items() if chr(code) in chars), ".")) for code in range(256))
+"""What a byte may be of: hex and base64, base64 alone, what stands between pairs of hex, or nothing of these."""
+_SAME = bytes(ord("h") if sort == ord("b") else sort for sort in range(256))
+_RUN_SEEN, _PAIRS_SEEN = b"h" * SHORTEST, b"hhs" * (SHORTEST // 2 - 1)
+"""How runs look after `_SORT` and, the first, `_SAME`: a search of bytes, before any pattern is tried."""
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{%d,%d}+(?:\r?\n[A-Za-z0-9+/_-]{4,76}+){0,200}" % (SHORTEST, LONGEST_CODE))
-_PAIRS = re.compile(rb"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ ,:]?){%d,%d}" % (SHORTEST // 2, LONGEST_CODE // 2))
+_PAIRS = re.compile(rb"(?:[0-9a-fA-F]{2}[ ,:]?){%d,%d}" % (SHORTEST // 2, LONGEST_CODE // 2))
 _HEX = re.compile(rb"[0-9a-fA-F]+")
 _SAFE = bytes.maketrans(b"+/", b"-_")
-_DIGITS = b"0123456789"
 _ESCAPES = 6
 """Percent signs from which on a text is looked at as a URL's."""
-_FREQUENT, _ROTATED = b"etoih", b"rgbvu"
+_LETTERS = bytes(
+    ord("e") if chr(code) in "etoihETOIH" else ord("r") if chr(code) in "rgbvuRGBVU" else ord(".")
+    for code in range(256)
+)
 """Frequent letters of English, and what rot13 makes of them."""
-_ROT_WORDS = (" gur ", " naq ", " lbh", "vba", "vtaber", "cyrnfr")
-"""What rot13 makes of the commonest words and endings."""
+_FEWEST = 6
 _PIECE = 96
 """Characters of which the letters are counted together."""
 
@@ -61,8 +65,10 @@ def decoded(text: str) -> list[Decoded]:
 
 def _once(text: str) -> Iterator[Decoded]:
     raw = text.encode("utf-8", "replace")
-    runs = list(_runs(raw)) if len(raw) - len(raw.translate(None, _MARKS)) >= _DENSE else []
-    yield from runs
+    sorts = raw.translate(_SORT)
+    runs = _RUN_SEEN in sorts.translate(_SAME)
+    if runs or _PAIRS_SEEN in sorts:
+        yield from _runs(raw)
     if text.count("%") >= _ESCAPES:
         plain = unquote(text[: 3 * LONGEST_CODE])
         if len(text) - len(plain) >= 2 * _ESCAPES:
@@ -72,20 +78,18 @@ def _once(text: str) -> Iterator[Decoded]:
 
 
 def _runs(raw: bytes) -> Iterator[Decoded]:
-    """The longest runs of base64 or hex that stand for text."""
-    digits = len(raw) - len(raw.translate(None, _DIGITS))
-    if digits * 5 >= SHORTEST:
-        for run in sorted((match[0] for match in _PAIRS.finditer(raw)), key=len, reverse=True)[:MOST]:
-            if (plain := _of_hex(run)) is not None:
-                yield Decoded("hex", plain)
-                return
+    """The longest runs of hex, else of base64, that stand for text."""
+    for run in sorted((match[0] for match in _PAIRS.finditer(raw)), key=len, reverse=True)[:MOST]:
+        if (plain := _of_hex(run)) is not None:
+            yield Decoded("hex", plain)
+            return
     for run in sorted((match[0] for match in _RUN.finditer(raw)), key=len, reverse=True)[:MOST]:
         if (plain := _of_base64(run)) is not None:
             yield Decoded("base64", plain)
 
 
 def _of_hex(run: bytes) -> str | None:
-    digits = b"".join(_HEX.findall(run.replace(b"0x", b"").replace(b"\\x", b"")))
+    digits = b"".join(_HEX.findall(run))
     return _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2].decode()))
 
 
@@ -109,18 +113,16 @@ def _as_text(raw: bytes) -> str | None:
 
 def _rotated(raw: bytes) -> str:
     """The parts of a text that read like rot13, decoded; empty without one."""
-    lower = raw.lower()
-    whole = _reads_rotated(lower)
-    if not whole and not any(word.encode() in lower for word in _ROT_WORDS):
+    if not _reads_rotated(raw, 0.5):
         return ""
     text = raw.decode("utf-8", "replace")
-    if whole:
-        return codecs.decode(text[:LONGEST_CODE], "rot13")
     pieces = (text[at : at + _PIECE] for at in range(0, min(len(text), 4 * LONGEST_CODE), _PIECE // 2))
-    kept = [piece[: _PIECE // 2] for piece in pieces if _reads_rotated(piece.lower().encode())]
+    kept = [piece[: _PIECE // 2] for piece in pieces if _reads_rotated(piece.encode(), 1.2)]
     return codecs.decode("".join(kept)[:LONGEST_CODE], "rot13")
 
 
-def _reads_rotated(lower: bytes) -> bool:
-    rotated = len(lower) - len(lower.translate(None, _ROTATED))
-    return rotated >= 6 and rotated > 1.2 * (len(lower) - len(lower.translate(None, _FREQUENT)))
+def _reads_rotated(raw: bytes, share: float) -> bool:
+    """Whether there are so many of rot13's frequent letters for each one of English's."""
+    letters = raw.translate(_LETTERS)
+    rotated = letters.count(b"r")
+    return rotated >= _FEWEST and rotated > share * letters.count(b"e")

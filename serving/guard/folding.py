@@ -6,8 +6,8 @@ Made on a copy; what a model is asked stays as it is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,14 +19,16 @@ HAN = (0x4E00, 0xA000)
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]{1,8}")
 """An emoji of a region's flag, whose letters are tags."""
 _TAG = re.compile("[\U000e0020-\U000e007e]+")
-_SPACED = re.compile(r"([ .\-_*|/])[^\s.\-_*|/]\1[^\s.\-_*|/]\1[^\s.\-_*|/]\1")
-"""Single characters between equal separators."""
+_SEPARATORS = b" .-_*|/"
+_APART = bytes(ord("s") if code in _SEPARATORS else ord("c") for code in range(256))
+_SPACED = b"scscscs"
+"""Single characters between separators, in a text that went through `_APART`: a search of bytes takes a microsecond
+where a pattern takes five."""
 _RUN = re.compile(r"[^\s.\-_*|/](?:([ .\-_*|/])[^\n])(?:\1[^\n]){3,}")
 _BLANKS = re.compile(r" {2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(msgspec.Struct, frozen=True, gc=False):
     """A text as it is scored."""
 
     text: str
@@ -45,7 +47,7 @@ def fold(text: str) -> Folded:
         plain = text.encode("ascii").translate(table.ascii, table.controls).decode("ascii")
     else:
         plain, signals, hidden = _folded(text)
-    if _SPACED.search(plain) is not None:
+    if _SPACED in plain.encode("ascii", "replace").translate(_APART):
         closed = _RUN.sub(lambda run: run[0][::2], plain)
         if closed != plain:
             plain, signals = closed, (*signals, "spaced")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
 
 
 class GuardVerdict(StrEnum):
@@ -19,8 +20,7 @@ class GuardVerdict(StrEnum):
 ORDER = {verdict: place for place, verdict in enumerate(GuardVerdict)}
 
 
-@dataclass(frozen=True, slots=True)
-class GuardJudgement:
+class GuardJudgement(msgspec.Struct, frozen=True, gc=False):
     """The verdict, and by which stage and score it came about."""
 
     verdict: GuardVerdict = GuardVerdict.ALLOW
@@ -45,4 +45,4 @@ def worst(one: GuardJudgement, other: GuardJudgement) -> GuardJudgement:
         first, second = one, other
     if second.partial or not first.partial:
         return second
-    return replace(second, partial=True)
+    return msgspec.structs.replace(second, partial=True)

@@ -57,6 +57,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "steps": [{"share": 0.25, "min_exposures": 50, "max_wait_seconds": 60, "on_timeout": "promote"}],
     },
     "shadow": {"to_student": 0.9, "to_teacher": 0.9, "concurrency": 2},
+    "guard": {"mode": "enforce"},
     "gate": {"general_rows": 120, "hard_rows": 30, "on_few": "go"},
     "trainer": {"budget_seconds": 180, "min_fresh": 220},
 }

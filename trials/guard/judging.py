@@ -10,7 +10,7 @@ from math import lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.guard.cascade import Guard, GuardedText, Thresholds
+from serving.guard.cascade import SYSTEM, Guard, GuardedText, Thresholds
 from serving.guard.model.linear import LinearModel
 from serving.guard.verdict import GuardVerdict
 from trials.guard.rows import GuardRow
@@ -31,7 +31,7 @@ def judge_by(guard: Guard) -> Judge:
     """The verdict of a request of a row's text, after its system message where it has one."""
 
     def judge(row: GuardRow) -> GuardVerdict:
-        texts = [GuardedText(row.system, trusted=True)] if row.system else []
+        texts = [GuardedText(row.system, SYSTEM)] if row.system else []
         return guard.judge([*texts, GuardedText(row.text)]).verdict
 
     return judge

@@ -13,6 +13,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "Every role": ("understudy.telemetry.metrics",),
     "Gateway": (
         "serving.gateway.metrics",
+        "serving.gateway.guarding.figures",
         "serving.gateway.routes.figures",
         "serving.gateway.observing.ledger",
     ),

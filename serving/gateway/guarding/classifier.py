@@ -48,7 +48,7 @@ class Classifier:
 
     async def judge(self, texts: Sequence[GuardedText], seconds: float) -> GuardJudgement:
         """The judgement of `texts` within `seconds`; where none comes, that of `on_failure`."""
-        names = {self._remembered.name(one.text, b""): one for one in texts if not one.trusted}
+        names = {self._remembered.name(one.text, b""): one for one in texts if not one.trust}
         found = ALLOWED
         for known in filter(None, map(self._remembered.get, names)):
             found = worst(found, known)

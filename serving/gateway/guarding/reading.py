@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from serving.gateway.body.parser import Message
-from serving.guard.cascade import GuardedText
+from serving.guard.cascade import SYSTEM, TOOL, GuardedText
 
-TRUSTED = frozenset({b'"system"', b'"developer"'})
+OWN_ROLES = frozenset({b'"system"', b'"developer"'})
 """Roles of the application's own messages."""
 MOST_JOINED = 64
 """Of the latest pairs of successive messages of the user that are read as one text."""
@@ -44,13 +44,13 @@ def texts_of(raw: bytes, messages: Sequence[Message], chat: bool) -> list[Guarde
         text = _content(message.content)
         if not text:
             continue
-        found.append(GuardedText(text, bytes(message.role) in TRUSTED))
+        found.append(GuardedText(text, SYSTEM if bytes(message.role) in OWN_ROLES else 0.0))
         if bytes(message.role) == b'"user"':
             users.append(text)
     found.reverse()
     found.extend(GuardedText(text) for text in _joined(users))
     if not chat or any(key in raw for key in _KEYS):
-        found.extend(GuardedText(text) for text in _beside_messages(raw, chat) if text)
+        found.extend(one for one in _beside_messages(raw, chat) if one.text)
     return found
 
 
@@ -87,20 +87,20 @@ def _joined(users: list[str]) -> Iterator[str]:
         yield " ".join(text[-_SIDE:] for text in users[-3:])
 
 
-def _beside_messages(raw: bytes, chat: bool) -> Iterator[str]:
+def _beside_messages(raw: bytes, chat: bool) -> Iterator[GuardedText]:
     """Texts that stand elsewhere: what tools are said to do, documents, a template's values; a completion's prompt."""
     try:
         body = _elsewhere.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         return
     if not chat:
-        yield from _prompts(body.prompt)
-        yield from _prompts(body.suffix)
+        yield from map(GuardedText, _prompts(body.prompt))
+        yield from map(GuardedText, _prompts(body.suffix))
         return
     for tools in (body.tools, body.functions):
-        yield "\n".join(_strings(_value(tools), only="description"))
+        yield GuardedText("\n".join(_strings(_value(tools), only="description")), TOOL)
     for other in (body.documents, body.chat_template_kwargs):
-        yield "\n".join(_strings(_value(other)))
+        yield GuardedText("\n".join(_strings(_value(other))))
 
 
 def _prompts(given: msgspec.Raw) -> Iterator[str]:

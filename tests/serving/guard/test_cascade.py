@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from serving.guard.cascade import LATE, Guard, GuardedText, Thresholds, settled
+from serving.guard.cascade import LATE, SYSTEM, TOOL, Guard, GuardedText, Thresholds, settled
+from serving.guard.counts import STAGES
 from serving.guard.verdict import GuardVerdict
 from serving.guard.windows import MOST, MOST_TEXTS, SLICE
 from tests.serving.guard.words import ATTACK, DOUBTFUL, HARMLESS, WordModel
@@ -40,13 +41,19 @@ def test_a_score_is_held_to_two_thresholds(guard: Guard, text: str, verdict: Gua
 
 def test_the_worst_of_all_texts_counts(guard: Guard) -> None:
     judged = guard.judge([GuardedText(HARMLESS), GuardedText(ATTACK), GuardedText(DOUBTFUL)])
-    assert (judged.verdict, judged.score, judged.threshold) == (DEGRADE, 3.0, 2.0)
+    assert (judged.verdict, judged.score, judged.threshold) == (DEGRADE, 5.0, 2.0)
 
 
 def test_an_application_s_own_text_is_never_degraded(guard: Guard) -> None:
-    assert guard.judge([GuardedText(ATTACK, trusted=True)]).verdict is FLAG
-    assert guard.judge([GuardedText(DOUBTFUL, trusted=True)]).verdict is ALLOW
+    assert guard.judge([GuardedText(ATTACK, SYSTEM)]).verdict is FLAG
+    assert guard.judge([GuardedText(DOUBTFUL, SYSTEM)]).verdict is ALLOW
     assert guard.judge([GuardedText(ATTACK)]).verdict is DEGRADE  # remembered apart
+
+
+def test_what_a_tool_is_said_to_do_is_held_to_more(guard: Guard) -> None:
+    assert guard.judge([GuardedText(ATTACK, TOOL)]).threshold == 2.0 + TOOL
+    assert guard.judge([GuardedText(ATTACK, 2 * TOOL + 0.5)]).verdict is FLAG  # 5.0, below 2.0 + 3.5
+    assert guard.judge([GuardedText(DOUBTFUL, TOOL)]).verdict is ALLOW
 
 
 def test_codes_and_tags_are_scored_as_texts(guard: Guard) -> None:
@@ -130,5 +137,5 @@ def test_very_many_texts_count_as_few(guard: Guard, model: WordModel) -> None:
 
 def test_every_stage_is_counted_and_timed(guard: Guard) -> None:
     guard.judge([GuardedText(HARMLESS)])
-    assert dict(guard.counts.calls) == dict.fromkeys(("size", "fold", "decode", "repetition", "model"), 1)
-    assert all(seconds > 0 for seconds in guard.counts.seconds.values())
+    assert guard.counts.calls == [1] * len(STAGES)
+    assert min(guard.counts.seconds) > 0

@@ -8,7 +8,7 @@ HARMLESS = "Where is my parcel? I have waited since Monday."
 
 
 class WordModel:
-    """Scores 3, 1 or -3."""
+    """Scores 5, 1 or -3."""
 
     flag, degrade = 0.0, 2.0
 
@@ -18,5 +18,5 @@ class WordModel:
     def score(self, folded: str) -> float:
         self.seen.append(folded)
         if "ignore all previous instructions" in folded or "忽略之前的所有指令" in folded:
-            return 3.0
+            return 5.0
         return 1.0 if "pretend" in folded else -3.0

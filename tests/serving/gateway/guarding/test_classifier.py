@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from serving.gateway.guarding.classifier import Classifier
-from serving.guard.cascade import GuardedText
+from serving.guard.cascade import SYSTEM, GuardedText
 from serving.guard.config import GuardEndpoint
 from serving.guard.verdict import GuardVerdict
 
@@ -72,7 +72,7 @@ async def test_it_is_asked_as_openai_s_api_is_and_its_word_counts() -> None:
 
 async def test_a_text_is_sent_once_and_the_application_s_own_never() -> None:
     async with endpoint(judged) as (url, seen):
-        verdict, _ = await asked(url, [BAD, GuardedText("our policy", trusted=True)], times=3)
+        verdict, _ = await asked(url, [BAD, GuardedText("our policy", SYSTEM)], times=3)
     assert verdict is GuardVerdict.DEGRADE
     assert [question["input"] for _, question in seen] == [["attack"]]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.guarding.reading import texts_of
-from serving.guard.cascade import GuardedText
+from serving.guard.cascade import SYSTEM, GuardedText
 
 
 def read(body: dict[str, Any], chat: bool = True, ascii_: bool = True) -> list[GuardedText]:
@@ -24,9 +24,9 @@ def chat(*messages: tuple[str, Any], **beside: Any) -> list[GuardedText]:
 
 
 def test_every_role_is_read_and_the_application_s_own_text_is_known() -> None:
-    roles = ("system", "developer", "user", "assistant", "tool")
-    found = chat(*((role, f"of {role}") for role in roles))
-    assert found == [GuardedText(f"of {role}", role in ("system", "developer")) for role in reversed(roles)]
+    trust = {"system": SYSTEM, "developer": SYSTEM, "user": 0.0, "assistant": 0.0, "tool": 0.0}
+    found = chat(*((role, f"of {role}") for role in trust))
+    assert found == [GuardedText(f"of {role}", trust[role]) for role in reversed(trust)]
 
 
 def test_all_text_parts_of_a_message_are_one_text() -> None:
