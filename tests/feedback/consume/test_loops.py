@@ -90,6 +90,21 @@ async def test_an_event_of_a_newer_program_waits_and_holds_up_its_partition_alon
     assert world.bus.lag(EXCHANGES, 0, "") == 2
 
 
+async def test_what_a_purged_tenant_left_on_the_bus_or_as_a_letter_has_no_effects(world: World) -> None:
+    world.client.set("us:kpi:sum:version:odd", "not a hash")
+    world.gateway.put(exchange(1, tenant="acme", version="odd"))
+    await world.work(lambda: world.kpis.counters().get(f"dead_{EXCHANGES}") == 1)
+    world.client.delete("us:kpi:sum:version:odd")
+    for n, tenant in enumerate(("acme", "other"), 2):
+        world.gateway.put(exchange(n, tenant=tenant))
+    eventually(lambda: world.gateway.stats()["pending"] == 0 == world.outbox.stats()["pending"])
+    world.outbox.vault.keys.destroy("acme", time.time() + 100)
+    assert len(DeadLetters(world.bus, world.client).replay(EXCHANGES).done) == 1
+    await world.work(lambda: world.kpis.counters().get(f"purged_{EXCHANGES}") == 2)
+    await world.work(lambda: world.kpis.by("arm").get("teacher", {}).get("requests", {}).get("n") == 1)
+    assert set(world.kpis.by("version")) == {"t1"}
+
+
 async def test_feedback_joins_its_exchange_before_or_after(world: World) -> None:
     def rate(n: int, value: float, tenant: str = "default") -> None:
         event = Kpi(id=f"k{time.time()}", session="s", tenant=tenant, at=time.time(), kpi="rating", value=value,
