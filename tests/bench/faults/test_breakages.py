@@ -28,6 +28,11 @@ BREAKAGES: dict[str, tuple[list[Change], str, str, tuple[str, str]]] = {
     "a bus that went back is not asked": (
         [(PRODUCER, "        self._ask(list(places), now)\n", "")], "cut", "lost", MANY,
     ),
+    "only partitions with something to send are asked": (
+        [(PRODUCER, "        self._ask(list(places), now)\n",
+          "        self._ask([p for p, last in places.items() if self._lanes[p].sent < last], now)\n")],
+        "cut", "lost", ("16", "2000"),
+    ),
     "a position is kept in memory, and no number is compared": (
         [
             (CONSUMER, "positions = self._positions(places)", "positions = [self._here.get(p, '') for p in places]"),
