@@ -24,6 +24,7 @@ from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
+from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
 from serving.worker import EngineDirectory
 from tests.feedback.factory import exchange
@@ -106,6 +107,16 @@ def test_a_pair_comes_through_the_process(
     gateway.close()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(5) == 0
+
+
+def test_settings_of_a_bus_that_forgets_are_told_at_the_start(
+    worker: subprocess.Popen[bytes], own_redis: RedisServer, state_dir: StateDir
+) -> None:
+    connect(own_redis.url).config_set("maxmemory-policy", "allkeys-lru")
+    write_json(state_dir.addresses, {"redis": own_redis.url})
+    said = state_dir.root / "worker.log"
+    eventually(lambda: "the worker runs" in said.read_text())
+    assert "set maxmemory-policy noeviction" in said.read_text()
 
 
 def test_it_stops_while_it_waits_for_redis(worker: subprocess.Popen[bytes], state_dir: StateDir) -> None:
