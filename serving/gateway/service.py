@@ -135,7 +135,7 @@ class Gateway:
         self.exposures = Exposures()
         self.guard = guard
         if guard is not None:
-            show(self.metrics.page, guard.guard.counts)
+            show(self.metrics.page, guard.guard.counts, guard.users)
 
     @property
     def capture(self) -> bool:

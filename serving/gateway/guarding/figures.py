@@ -1,7 +1,9 @@
-"""What a gateway's page of metrics tells of the guard."""
+"""What a gateway's page of metrics tells of the guard and of the breakers of users behind it."""
 
 from __future__ import annotations
 
+from serving.breaker.table import BreakerState
+from serving.breaker.users import UserBreakers
 from serving.guard.counts import STAGES, GuardCounts
 from understudy.telemetry.metrics import Metric, MetricsPage
 
@@ -20,11 +22,14 @@ CODES = Metric(
 )
 PARTIAL = Metric("understudy_guard_partial_total", "counter", "Requests too long for the guard to look at all of them.")
 REMEMBERED = Metric("understudy_guard_remembered_total", "counter", "Texts whose verdict was known from before.")
-METRICS = (VERDICTS, CALLS, SECONDS, SIGNALS, CODES, PARTIAL, REMEMBERED)
+OPEN = Metric("understudy_adversarial_breaker_open", "gauge", "Users, and tenants where `guard.breaker.tenant_calls` is"
+              " set, whose breaker is open.")  # fmt: skip
+OPENINGS = Metric("understudy_adversarial_breaker_openings_total", "counter", "Breakers of users that opened here.")
+METRICS = (VERDICTS, CALLS, SECONDS, SIGNALS, CODES, PARTIAL, REMEMBERED, OPEN, OPENINGS)
 
 
-def show(page: MetricsPage, counts: GuardCounts) -> None:
-    """Have `page` tell what `counts` holds whenever somebody asks."""
+def show(page: MetricsPage, counts: GuardCounts, users: UserBreakers) -> None:
+    """Have `page` tell what `counts` and `users` hold whenever somebody asks."""
     page.add(VERDICTS, counts.verdicts.items)
     page.add(CALLS, lambda: zip(STAGES, counts.calls, strict=True))
     page.add(SECONDS, lambda: zip(STAGES, counts.seconds, strict=True))
@@ -32,3 +37,5 @@ def show(page: MetricsPage, counts: GuardCounts) -> None:
     page.add(CODES, counts.codes.items)
     page.value(PARTIAL, lambda: float(counts.partial))
     page.value(REMEMBERED, lambda: float(counts.remembered))
+    page.value(OPEN, lambda: float(users.counts().get(BreakerState.OPEN, 0)))
+    page.value(OPENINGS, lambda: float(users.openings))
