@@ -1,4 +1,5 @@
-"""Who stands between load and engine: nobody, nginx, a bare ASGI proxy, the gateway bare and with everything on.
+"""Who stands between load and engine: nobody, nginx, a bare ASGI proxy, the gateway bare, with everything on but the
+guard, and with that.
 
 The engine of short replies is nginx with a fixed reply, which is compiled and needs no compiler on the machine; that of
 streams is a small event loop that writes the events one by one.
@@ -33,6 +34,7 @@ EVENT = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 1, "m
 PEERS = ("nginx", "asgi")
 """Whom `--peers` knows."""
 SECRET = "a secret of the benchmark"
+BARE, ALL, GUARDED = "understudy", "understudy-all", "understudy-guard"
 ALL_ON = """
 redis: {{url: "{redis}"}}
 bus: {{max_stream_bytes: 1073741824}}
@@ -57,7 +59,7 @@ def names(peers: list[str]) -> list[str]:
         raise UsageError(f"`--peers` knows {', '.join(PEERS)}, not {', '.join(sorted(unknown))}")
     if "asgi" in peers and importlib.util.find_spec("aiohttp") is None:
         raise UsageError("the peer `asgi` needs aiohttp, which comes with the extra `cpu` or `gpu`: leave it out")
-    return ["direct", *(peer for peer in PEERS if peer in peers), "understudy", "understudy-all"]
+    return ["direct", *(peer for peer in PEERS if peer in peers), BARE, ALL, GUARDED]
 
 
 @contextmanager
@@ -94,15 +96,16 @@ def _command(name: str, folder: Path, port: int, upstream: int, stack: ExitStack
         return [sys.executable, "-c", f"from bench.gateway.asgi import serve; serve({port}, {upstream})"]
     config = folder / "gateway.yaml"
     engine = f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"
-    text = f"engines: {{teacher: {engine}, student: {engine}}}\n"
-    if name == "understudy-all":
+    mode = "enforce" if name == GUARDED else "off"
+    text = f"engines: {{teacher: {engine}, student: {engine}}}\nguard: {{mode: {mode}}}\n"
+    if name != BARE:
         mac = hmac.new(SECRET.encode(), KEY.encode(), hashlib.sha256).hexdigest()
         text += ALL_ON.format(redis=_redis(folder / "redis", stack), secret=SECRET, mac=mac)
     config.write_text(text)
     state = folder / f"state-{port}"
     return [
         sys.executable, "-m", "understudy", "serve", "--config", str(config), "--port", str(port), "--gateway-only",
-        *(("--state", str(state)) if name == "understudy-all" else ()),
+        *(("--state", str(state)) if name != BARE else ()),
     ]  # fmt: skip
 
 

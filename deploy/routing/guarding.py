@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-GuardMode = Literal["off", "observe", "enforce"]
+
+def _unquoted(value: Any) -> Any:
+    """YAML reads an unquoted `off` as False."""
+    return "off" if value is False else value
+
+
+GuardMode = Annotated[Literal["off", "observe", "enforce"], BeforeValidator(_unquoted)]
 """`off`: nothing is judged; `observe`: judged and counted, nothing changes; `enforce`: verdicts hold."""
 
 

@@ -64,7 +64,7 @@ def test_an_application_s_own_text_is_not_degraded(said: Said) -> None:
 
 def test_thresholds_of_the_routing_document_hold_over_those_of_the_file(said: Said, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
-    config.write_text("guard: {mode: observe, flag: 90, degrade: 95, tenants: {a: 'off'}}")
+    config.write_text("guard: {mode: observe, flag: 90, degrade: 95, tenants: {a: off}}")
     shown = said(commands.show, "--config", str(config))
     assert (shown["mode"], shown["flag"], shown["degrade"], shown["document"]) == ("observe", 90, 95, None)
     rules = GuardRules(mode="enforce", flag=-99.0, degrade=-98.0, tenants={"b": "observe"})
