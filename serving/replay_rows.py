@@ -40,6 +40,8 @@ class Tally:
     truncated: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     arms: Counter[str] = field(default_factory=Counter)
+    degraded: Counter[str] = field(default_factory=Counter)
+    """Replies that no arm gave, by what stood before it: `guard`, `breaker` or `deadline`."""
     versions: Counter[str] = field(default_factory=Counter)
     first: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
@@ -77,10 +79,13 @@ class Tally:
             self.truncated += 1
             self.failures += 1
             self.because(why or "the reply broke off before its end")
-        self.arms[headers.get("x-understudy-arm", "unknown")] += 1
-        self.versions[headers.get("x-understudy-version", "unknown")] += 1
         self.first.append(first)
         self.whole.append(seconds)
+        if cause := headers.get("x-understudy-degraded"):
+            self.degraded[cause] += 1  # by no arm
+            return
+        self.arms[headers.get("x-understudy-arm", "unknown")] += 1
+        self.versions[headers.get("x-understudy-version", "unknown")] += 1
         self.by_arm.setdefault(headers.get("x-understudy-arm", "unknown"), []).append(seconds)
 
     def summary(self) -> dict[str, Any]:
@@ -91,6 +96,7 @@ class Tally:
             "statuses": dict(self.statuses), "arms": dict(self.arms), "versions": dict(self.versions),
             "first_byte": percentiles(self.first), "latency": percentiles(self.whole),
             "latency_by_arm": {arm: percentiles(values) for arm, values in sorted(self.by_arm.items())},
+            **({"degraded": dict(self.degraded)} if self.degraded else {}),
             **({"reasons": dict(self.reasons.most_common())} if self.reasons else {}),
             **({"last_error": self.error} if self.error else {}),
         }  # fmt: skip

@@ -63,7 +63,7 @@ def missing(promised: dict[str, Any], found: dict[str, Any], path: str = "") -> 
 def test_agreement_on_the_drift_rises_and_the_general_slice_keeps_its_own(turned: Turned) -> None:
     agreement, prefix, facts = (turned.report[name] for name in ("agreement", "prefix", "facts"))
     assert agreement["drift"]["before"] < 0.5
-    assert agreement["drift"]["after"] > 0.75
+    assert agreement["drift"]["after"] > (0.75 if FULL else 0.5)  # a round in a hurry takes as many steps as fit
     assert agreement["general"]["after"] > agreement["general"]["before"] - 0.03
     assert prefix["drift"]["after"] > prefix["drift"]["before"] + 0.3
     assert facts["drift"]["after"] >= facts["drift"]["before"] + (0.4 if FULL else 0.0)

@@ -55,6 +55,7 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     result = json.loads(done.stdout)
     assert (result["requests"], result["failures"]) == (count, 0) == (2 * PER_LANGUAGE, 0)
     assert set(result["arms"]) == {"teacher", "student"}
+    assert sum(result.get("degraded", {}).values()) <= count / 20, "the guard answered in the arms' stead"
     eventually(lambda: settled.admin.get("/pool").json()["size"] >= before["size"] + 40, 120, "hard samples")
     settled.post("/rounds", {})
     state = StateDir(settled.state)

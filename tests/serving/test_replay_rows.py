@@ -40,10 +40,11 @@ def test_refusals_are_no_failures_and_broken_replies_are() -> None:
     tally.answered(422, {}, 0.1, 0.1, complete=True)
     tally.answered(503, {}, 0.1, 0.1, complete=True)
     tally.answered(200, {}, 0.1, 0.2, complete=False)
+    tally.answered(200, {"x-understudy-degraded": "guard"}, 0.1, 0.1, complete=True)
     tally.broken("ConnectError")
     told = tally.summary()
-    assert (told["requests"], told["failures"], told["refused"], told["truncated"]) == (5, 3, 1, 1)
-    assert told["arms"] == {"student": 1, "unknown": 1}
+    assert (told["requests"], told["failures"], told["refused"], told["truncated"]) == (6, 3, 1, 1)
+    assert (told["arms"], told["degraded"]) == ({"student": 1, "unknown": 1}, {"guard": 1})
     assert told["last_error"] == "ConnectError"
 
 
