@@ -46,17 +46,19 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
     """Reference replies, a quiet period, then the swaps; the result as in interface.md."""
     for what in ("learning", "promotion"):  # a round that went live meanwhile would be a version nobody asked for
         await asyncio.to_thread(system.post, "/freeze", {"what": what})
-    versions = await asyncio.to_thread(add_variants, system)
-    # The variants join the ring by being loaded once; then each has been asked for its replies.
-    reference = await references(system, versions)
-    quiet = Load()
-    quiet_for = max(15.0, min(60.0, swaps * 1.0))
-    await under_load(system, quiet, streams, asyncio.sleep(quiet_for))
-    busy = Load()
-    timings: dict[str, list[float]] = {"swap": [], "rollback": [], "follow": []}
-    before = memory(system)
-    await under_load(system, busy, streams, turn(system, versions, swaps, timings))
-    await asyncio.to_thread(system.post, "/resume", {"what": "learning"})
+    try:
+        versions = await asyncio.to_thread(add_variants, system)
+        # The variants join the ring by being loaded once; then each has been asked for its replies.
+        reference = await references(system, versions)
+        quiet = Load()
+        quiet_for = max(15.0, min(60.0, swaps * 1.0))
+        await under_load(system, quiet, streams, asyncio.sleep(quiet_for))
+        busy = Load()
+        timings: dict[str, list[float]] = {"swap": [], "rollback": [], "follow": []}
+        before = memory(system)
+        await under_load(system, busy, streams, turn(system, versions, swaps, timings))
+    finally:
+        await asyncio.to_thread(system.post, "/resume", {"what": "learning"})
     told_apart = {"prompts": len(PROMPTS), "told_apart": distinct(reference)}
     return {**summarise(busy, quiet, reference, timings, before, memory(system)), "reference": told_apart}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 
-NOISE = 0.05
-"""Standard deviation of the noise, as a share of each weight."""
+NOISE = 0.25
+"""Standard deviation of the noise, as a share of each weight: with less, some greedy replies stay the original's."""
 NOT_COPIED = ("manifest.json", "READY", FINGERPRINT_FILE)
 
 

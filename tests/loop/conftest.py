@@ -42,5 +42,6 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def settled(system: System) -> System:
     """The system, after whatever the test before did to it: ready, nothing frozen."""
     system.wait_ready(120)
-    system.post("/resume", {"what": "promotion"})
+    for what in ("learning", "promotion"):
+        system.post("/resume", {"what": what})
     return system
