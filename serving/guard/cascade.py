@@ -68,7 +68,7 @@ class GuardedText(Struct, frozen=True, gc=False):
     """Log-odds that it is forgiven: `SYSTEM`, `TOOL`, or none."""
 
 
-def settled(work: Generator[None, None, GuardJudgement]) -> GuardJudgement:
+def settled(work: Generator[float, None, GuardJudgement]) -> GuardJudgement:
     """The value of `work`, all of it done in one go."""
     while True:
         try:
@@ -104,32 +104,38 @@ class Guard:
         return settled(self.work(texts))
 
     def work(
-        self, texts: Sequence[GuardedText], deadline: float = float("inf"), clock: Clock = time.monotonic
-    ) -> Generator[None, None, GuardJudgement]:
-        """The same as a generator that stops after each slice, of a millisecond at most; its value is the judgement.
+        self, texts: Sequence[GuardedText], seconds: float = float("inf"), clock: Clock = time.thread_time
+    ) -> Generator[float, None, GuardJudgement]:
+        """The same as a generator that stops between slices, of a millisecond at most; its value is the judgement.
 
-        Once `deadline` on `clock` is over, the judgement is `LATE`.
+        At each stop it tells how many seconds of `clock` it has worked. Beyond `seconds` of them, with something left
+        to look at, the judgement is `LATE`. What others did meanwhile does not count: whoever keeps the event loop or
+        the processor busy must not have harmless requests degraded.
         """
-        began = time.perf_counter()
+        resumed, began, spent = clock(), time.perf_counter(), 0.0
         found, new = self._sorted(texts)
         parts, partial = fitted([one.text for one, _ in new])
         self.counts.partial += partial
         self.counts.took(0, began, time.perf_counter())
-        fresh = False
+        fresh = begun = False
         for (one, name), mine in zip(new, parts, strict=True):
             judged = ALLOWED
             for part in mine:
                 for piece in slices(part):
+                    if begun:
+                        spent += clock() - resumed
+                        yield spent
+                        if spent > seconds:
+                            return _as_far_as_seen(worst(found, judged), fresh or judged.verdict is DEGRADE)
+                        resumed = clock()
+                    begun = True
                     judged = worst(judged, self._piece(piece, one.trust))
-                    yield
-                    if clock() > deadline:
-                        return LATE
             if partial and sum(map(len, mine)) < len(one.text):
                 judged = replace(judged, partial=True)
             self._remembered.put(name, judged)
             fresh = fresh or judged.verdict is DEGRADE
             found = worst(found, judged)
-        return replace(found, again=True) if found.verdict is DEGRADE and not fresh else found
+        return _told(found, fresh)
 
     def _sorted(self, texts: Sequence[GuardedText]) -> tuple[GuardJudgement, list[tuple[GuardedText, bytes]]]:
         """The worst judgement of those that are known, and the others, each once, with their names."""
@@ -177,3 +183,13 @@ class Guard:
             self.counts.signals.update(folded.signals)
             score += SIGNAL * len(folded.signals)
         return self._thresholds.judge(score, stage, trust)
+
+
+def _told(found: GuardJudgement, fresh: bool) -> GuardJudgement:
+    """`found`, marked where nothing in it is `fresh`."""
+    return replace(found, again=True) if found.verdict is DEGRADE and not fresh else found
+
+
+def _as_far_as_seen(found: GuardJudgement, fresh: bool) -> GuardJudgement:
+    """The judgement of a request of which no more is looked at."""
+    return _told(found, fresh) if found.verdict is DEGRADE else LATE

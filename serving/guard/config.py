@@ -55,7 +55,8 @@ class GuardConfig(Section):
     degrade: float | None = None
     """Score from which on it is degraded; null: the model's own threshold."""
     deadline_ms: float = Field(default=50, gt=0, le=10_000)
-    """Milliseconds from the parsed body to the verdict; beyond it the request is degraded (`deadline`)."""
+    """Milliseconds of work on a parsed body; a request that is not judged by then is degraded (`deadline`). What
+    others keep the processor or the event loop busy with does not count. `endpoint` has what is left of them."""
     remembered: int = Field(default=20_000, ge=0)
     """Texts whose verdicts are remembered, by keyed hash, so that a conversation's history is judged once."""
     endpoint: GuardEndpoint | None = None

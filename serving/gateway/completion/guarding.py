@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 
 from deploy.routing.guarding import GuardMode
 from serving.gateway.completion.breaking import judged, let_in
@@ -35,27 +35,28 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
     if mode == "enforce":
         let_in(context, watch)
     texts = texts_of(context.raw, context.body.messages, context.chat)
-    deadline = watch.deadline()
+    work = watch.guard.work(texts, watch.seconds, watch.worked)
     if not watch.inline(texts):
-        return _in_turns(context, watch, mode, texts, deadline)
-    _settle(context, watch, mode, settled(watch.guard.work(texts, deadline, watch.clock)))
+        return _in_turns(context, watch, mode, texts, work)
+    _settle(context, watch, mode, settled(work))
     return None
 
 
 async def _in_turns(
-    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[GuardedText], deadline: float
-) -> None:
-    """The same, in slices between which others run; then whoever else is asked."""
-    work = watch.guard.work(texts, deadline, watch.clock)
+    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[GuardedText],
+    work: Generator[float, None, GuardJudgement],
+) -> None:  # fmt: skip
+    """The same, in slices between which others run; then whoever else is asked, for as long as the work left."""
+    spent = 0.0
     while True:
         try:
-            next(work)
+            spent = next(work)
         except StopIteration as end:
             judgement: GuardJudgement = end.value
             break
         await asyncio.sleep(0)
     if watch.classifier is not None and judgement.verdict is not GuardVerdict.DEGRADE:
-        judgement = worst(judgement, await watch.classifier.judge(texts, deadline - watch.clock()))
+        judgement = worst(judgement, await watch.classifier.judge(texts, watch.seconds - spent))
     _settle(context, watch, mode, judgement)
 
 

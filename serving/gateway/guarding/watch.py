@@ -33,7 +33,8 @@ class GuardWatch:
         """`openings` finds the stream by which gateways share whose breaker opened, None while there is none."""
         self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
         self.guard = Guard(model, self._own, config.remembered)
-        self.clock = clock
+        self.worked: Clock = time.thread_time
+        """The clock of the guard's own work."""
         fold("Its tables are made at the first use: now, and not within the deadline of a request. 你好")
         self.classifier = None if config.endpoint is None else Classifier(config.endpoint, config.remembered)
         self._config = config
@@ -54,9 +55,10 @@ class GuardWatch:
         rules, config = self._rules, self._config
         return rules.tenants.get(tenant) or rules.mode or config.tenants.get(tenant) or config.mode
 
-    def deadline(self) -> float:
-        """On `clock`, when a request whose body is parsed now must be judged."""
-        return self.clock() + self._config.deadline_ms / 1000
+    @property
+    def seconds(self) -> float:
+        """Of work after which a request must be judged."""
+        return self._config.deadline_ms / 1000
 
     def inline(self, texts: Sequence[GuardedText]) -> bool:
         """Whether `texts` are judged in one go."""

@@ -119,13 +119,32 @@ def test_other_thresholds_judge_anew(guard: Guard) -> None:
     assert guard.judge([GuardedText(DOUBTFUL)]).verdict is DEGRADE
 
 
-def test_it_stops_after_each_slice_and_at_its_deadline(guard: Guard, model: WordModel) -> None:
+def test_it_stops_between_slices_and_when_it_has_worked_too_long(guard: Guard, model: WordModel) -> None:
     times = iter(range(100))
     work = guard.work([GuardedText(PROSE[:30_000])], 3.0, lambda: float(next(times)))
+    assert [next(work) for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
     assert settled(work) == LATE
-    assert len(model.seen) == 5  # the clock showed 0, 1, 2, 3 and 4
+    assert len(model.seen) == 4
     assert max(map(len, model.seen)) <= SLICE
     assert guard.judge([GuardedText(PROSE[:30_000])]).verdict is ALLOW  # nothing half judged is remembered
+
+
+def test_what_others_do_between_its_slices_does_not_count(guard: Guard) -> None:
+    now = 0.0
+    work = guard.work([GuardedText(PROSE[:30_000])], 3.0, lambda: now)
+    for spent in work:
+        now += 60.0
+        assert spent == 0.0
+    assert guard.judge([GuardedText(PROSE[:30_000])]).verdict is ALLOW
+
+
+def test_what_is_looked_at_to_its_end_is_never_late_and_what_was_seen_counts(guard: Guard) -> None:
+    times = iter(range(0, 6000, 60))
+    late = lambda: float(next(times))  # noqa: E731
+    assert settled(guard.work([GuardedText(HARMLESS)], 0.05, late)).verdict is ALLOW
+    judged = settled(guard.work([GuardedText(ATTACK), GuardedText(DOUBTFUL)], 0.05, late))
+    assert (judged.verdict, judged.stage, judged.again) == (DEGRADE, "model", False)
+    assert settled(guard.work([GuardedText(ATTACK + PROSE[:30_000])], 0.05, late)).stage == "model"
 
 
 def test_very_many_texts_count_as_few(guard: Guard, model: WordModel) -> None:

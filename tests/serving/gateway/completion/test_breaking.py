@@ -125,7 +125,7 @@ def test_what_is_no_doing_of_the_user_opens_nothing(serve: Serve, teacher: Engin
     config = GuardConfig.model_validate({"mode": "enforce", **settings})
     running.gateway.guard = GuardWatch(config, WordModel())
     for place in range(8):
-        assert cause(running, f"{HARMLESS} {place}", MALLORY) in ("guard", "deadline")
+        assert cause(running, f"{HARMLESS} {place} " * 100, MALLORY) in ("guard", "deadline")
     assert running.gateway.breakers().open == 0
 
 

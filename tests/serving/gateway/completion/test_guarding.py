@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Generator
+from typing import Any, cast
 
 import pytest
 
 from deploy.routing.guarding import GuardRules
 from serving.gateway.guarding.watch import GuardWatch
 from serving.guard.config import GuardConfig
+from serving.guard.verdict import GuardJudgement
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine
 from tests.serving.guard.words import ATTACK, DOUBTFUL, HARMLESS, WordModel
@@ -96,10 +98,36 @@ def test_a_deadline_that_is_over_degrades_and_says_so(serve: Serve, teacher: Eng
     watch = running.gateway.guard
     assert watch is not None
     times = iter(range(1000))
-    watch.clock = lambda: 60.0 * next(times)
+    watch.worked = lambda: 60.0 * next(times)
     status, headers, body = running.client.chat(HARMLESS)
+    assert "x-understudy-degraded" not in headers  # nothing was left to look at
+    status, headers, body = running.client.chat(f"{HARMLESS} " * 200)
     assert (status, headers["x-understudy-degraded"]) == (200, "deadline")
     assert body["choices"][0]["finish_reason"] == "content_filter"
+
+
+def test_who_keeps_the_event_loop_busy_has_nobody_degraded(serve: Serve, teacher: Engine) -> None:
+    running = guarded(serve, teacher, deadline_ms=50)
+    watch = running.gateway.guard
+    assert watch is not None
+    stalled = 0
+    work = watch.guard.work
+
+    def stalling(*given: Any) -> Generator[float, None, GuardJudgement]:
+        nonlocal stalled
+        one = work(*given)
+        while True:
+            try:
+                spent = next(one)
+            except StopIteration as end:
+                return cast("GuardJudgement", end.value)
+            time.sleep(0.06)
+            stalled += 1
+            yield spent
+
+    watch.guard.work = stalling  # type: ignore[method-assign]
+    assert "x-understudy-degraded" not in running.client.chat(f"{HARMLESS} " * 300)[1]
+    assert stalled > 1
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://e/x.png"}}
