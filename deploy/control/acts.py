@@ -16,6 +16,8 @@ from deploy.control.versions import mark_bad
 from deploy.life.canary import Canary, round_to
 from deploy.life.deployment import Note
 from deploy.life.state import AskedFor, Freeze, Operation
+from deploy.routing.guard_change import GuardChange, changed
+from deploy.routing.guarding import GuardRules
 from understudy.errors import BadRequest, Conflict, NotFound, Unavailable, UnderstudyError
 from understudy.ids import random_id
 
@@ -63,6 +65,27 @@ class OperatorActs:
                 self._context.deployment.change(frozen=tuple(frozen), notes=(note,))
             self._tick()
             return self._context.deployment.state.frozen
+
+    def set_guard(self, change: GuardChange, actor: str, noted: Noted = NOTHING_NOTED) -> tuple[GuardRules, str, int]:
+        """Change what the routing document says of the guard.
+
+        Returns its rules, the id of the exception that was made, if any, and the epoch that carries them.
+
+        Raises:
+            NotFound, BadRequest: see `changed`; nothing changed.
+            Unavailable: it cannot be written down; nothing changed.
+        """
+        with self._context.lock:
+            deployment = self._context.deployment
+            made = random_id()[:8] if change.allow is not None else ""
+            rules = changed(deployment.state.guard, change, deployment.clock(), made, str(noted.get("why", "")))
+            deployment.audit.check_open()
+            asked = change.model_dump(mode="json", exclude_defaults=True)
+            said = {**asked, **({"rule": made} if made else {}), **noted}
+            deployment.change(guard=rules, notes=(("guard.set", actor, said),))
+            self._tick()
+            epoch = self._context.document.epoch if self._context.document is not None else 0
+            return rules or GuardRules(), made, epoch
 
     def apply(self, experiment: Experiment, actor: str) -> int:
         """Begin or replace an experiment; returns the epoch that carries it.

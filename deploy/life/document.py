@@ -72,6 +72,7 @@ def build(
         experiments=held,
         phases=current(state.experiments, (one.id for one in held)),
         shadow=settings.shadow,
+        guard=state.guard,
         frozen=state.frozen,
     )
 
@@ -114,6 +115,8 @@ def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
         return f"candidate {new.candidate} at {new.candidate_share:.0%}"
     if old.frozen != new.frozen:
         return f"frozen: {', '.join(new.frozen) or 'nothing'}"
+    if old.guard != new.guard:
+        return "rules of the guard"
     if old.experiments != new.experiments:
         return "experiments"
     if old.phases != new.phases:

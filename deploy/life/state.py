@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ab.running.phases import Phase
 from deploy.routing.document import EXTERNAL
+from deploy.routing.guarding import GuardRules
 
 Freeze = Literal["promotion", "learning", "student"]
 HISTORY = 20
@@ -161,6 +162,8 @@ class ControlState(_Remembered):
     asked: tuple[AskedFor, ...] = ()
     """Acts of operators that the audit log has and that may not be done yet; in their order."""
     frozen: tuple[Freeze, ...] = ()
+    guard: GuardRules | None = None
+    """What operators set of the guard while gateways run."""
     experiments: dict[str, ExperimentRun] = Field(default_factory=dict)
     """By id; those that were stopped stay, so that no number of a phase comes twice."""
     pinned: Pin | None = None

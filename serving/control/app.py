@@ -17,13 +17,12 @@ from deploy.control.asked.errands import Errand, Told
 from deploy.control.conductor import Conductor
 from deploy.control.operations import Noted
 from deploy.life.state import AskedFor
-from serving.breaker.users import asker_named, is_name, user_name
 from serving.control.door import METRICS_PATH, Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.figures.page import ControlFigures
+from serving.control.guarding.routes import guard_routes
 from serving.control.refusals import install
 from serving.control.replies.base import ErrorReply, NotComputedReply
-from serving.control.replies.breaker import ReleasedReply
 from serving.control.replies.counts import AuditEntry, AuditReply, KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LetterReply, LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
@@ -97,14 +96,6 @@ class RoundBody(_RequestBody):
     why: ShortText = "asked for by an operator"
 
 
-class ReleaseBody(_RequestBody):
-    """Whose breaker to close: its name in `status`, or with `tenant` the user's own."""
-
-    user: ShortText
-    tenant: ShortText | None = None
-    why: ShortText | None = None
-
-
 class AbortBody(_RequestBody):
     """Which round to end; without a number the one under way."""
 
@@ -120,11 +111,11 @@ def create_app(conductor: Conductor, sources: Sources, token: str, metrics: Metr
     )
     conductor.purges.reach(lambda tenant, until: sources.purge(tenant, until))
     conductor.errands.kinds["round"] = Errand("round.requested", "", lambda wish: _requested(sources, wish))
-    conductor.errands.kinds["release"] = Errand("guard.released", "", lambda wish: _released(sources, wish))
     conductor.errands.kinds["replay"] = Errand("dead.replay", "dead.replayed", lambda wish: _replayed(sources, wish))
     views = Views(conductor, sources)
     experiments = Experiments(conductor, sources)
-    parts = (_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources))
+    parts = [_reads(views, conductor, sources), _acts(views, conductor, sources), _dead(conductor, sources)]
+    parts.append(guard_routes(_router("/guard"), conductor, sources))
     for router in (*parts, _experiments(experiments)):
         app.include_router(router, prefix=PREFIX)
     app.include_router(pages())
@@ -241,15 +232,6 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         ended = conductor.acts.abort_round(given.round, "operator", who.noted(given.why))
         return RoundAbortedReply.model_validate(ended)
 
-    @router.post("/guard/release")
-    def release(who: Who, body: ReleaseBody) -> ReleasedReply:
-        name = body.user if body.tenant is None else user_name(body.tenant, asker_named(body.user))
-        if not is_name(name):
-            raise BadRequest("without `tenant`, `user` is one of `breaker.users` of `status`", param="user")
-        wish = AskedFor(id=random_id(), act="release", actor="operator", name=name)
-        conductor.errands.ask(wish, {"breaker": name, **who.noted(body.why)})
-        return ReleasedReply(released=name)
-
     @router.delete("/pool")
     def purge(who: Who, tenant: ShortText) -> PurgeReply:
         done = conductor.purges.ask(tenant, time.time(), "operator", who.noted())
@@ -281,12 +263,6 @@ def _dead(conductor: Conductor, sources: Sources) -> APIRouter:
 def _requested(sources: Sources, wish: AskedFor) -> tuple[None, Told]:
     """A round asked for; done twice, as after a kill, it begins a second one at worst."""
     sources.request_round(wish.name)
-    return None, {}
-
-
-def _released(sources: Sources, wish: AskedFor) -> tuple[None, Told]:
-    """A user's breaker closed by hand."""
-    sources.release(wish.name)
     return None, {}
 
 

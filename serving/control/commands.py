@@ -22,7 +22,6 @@ from serving.control.pages.plot import plot
 from serving.control.pages.results import results_page
 from serving.control.pages.round import round_page
 from serving.control.pages.version import version_page
-from serving.control.replies.breaker import ReleasedReply
 from serving.control.replies.counts import KpisReply, PoolReply, PurgeReply
 from serving.control.replies.dead import LettersReplayedReply, LettersReply
 from serving.control.replies.experiments import (
@@ -47,7 +46,7 @@ ON_FILES = ("plan", "assign", "analyse")
 
 def status(argv: list[str]) -> int:
     """What is live, ready and under way."""
-    made = _parser("status", "What is live, ready and under way.", "status --watch 5")
+    made = command_parser("status", "What is live, ready and under way.", "status --watch 5")
     made.add_argument(
         "--watch", nargs="?", type=seconds, const=2.0, metavar="SECONDS", help="again and again; Ctrl-C ends"
     )
@@ -56,7 +55,7 @@ def status(argv: list[str]) -> int:
         answer = Admin(options.state).get("/status")
         if options.watch and not options.json and sys.stdout.isatty():
             print("\x1b[2J\x1b[H", end="")
-        _show(options, answer, StatusReply, printing.status)
+        shown(options, answer, StatusReply, printing.status)
         if not options.watch:
             return 0
         sys.stdout.flush()
@@ -65,40 +64,42 @@ def status(argv: list[str]) -> int:
 
 def versions(argv: list[str]) -> int:
     """Versions and their states, or one with all that is known of it."""
-    made = _parser("versions", "Versions and their states, newest first, or one with its life so far.", "versions v3")
+    made = command_parser(
+        "versions", "Versions and their states, newest first, or one with its life so far.", "versions v3"
+    )
     made.add_argument("version", nargs="?", help="show this one: its figures, what is not known of it, its life")
     options = made.parse_args(argv)
     admin = Admin(options.state)
     listed = admin.get("/versions")
     if options.version is None:
-        return _show(options, listed, VersionsReply, printing.versions)
+        return shown(options, listed, VersionsReply, printing.versions)
     found = next((one for one in listed["versions"] if one["version"] == options.version), None)
     if found is None:
         raise NotFound(f"there is no version {options.version}; `understudy versions` lists them")
     lives: list[dict[str, Any]] = admin.get("/rollouts")["rollouts"]
     life = next((one for one in lives if one["version"] == options.version), {})
     page = {**found, "steps": life.get("steps", []), "history": life.get("history", [])}
-    return _show(options, page, VersionPage, version_page)
+    return shown(options, page, VersionPage, version_page)
 
 
 def rollback(argv: list[str]) -> int:
     """Back to the previous version, or to a named one."""
-    made = _parser("rollback", "Go back to the previous version, or to a named one.", "rollback v1")
+    made = command_parser("rollback", "Go back to the previous version, or to a named one.", "rollback v1")
     made.add_argument("version", nargs="?", help="default: the latest former one that no rollback has left")
-    options = _spoken(made).parse_args(argv)
-    answer = _speaking(options).call("POST", "/rollback", json=_given(version=options.version, why=options.why))
-    return _show(options, answer, MoveReply, printing.rolled_back)
+    options = spoken(made).parse_args(argv)
+    answer = speaking(options).call("POST", "/rollback", json=given(version=options.version, why=options.why))
+    return shown(options, answer, MoveReply, printing.rolled_back)
 
 
 def promote(argv: list[str]) -> int:
     """Make a version live by hand."""
-    made = _parser("promote", "Make a version live by hand, past gate and canary.", "promote v2")
+    made = command_parser("promote", "Make a version live by hand, past gate and canary.", "promote v2")
     made.add_argument("version")
     made.add_argument("--force", action="store_const", const=True, help="though it is unfit: it may speak nonsense")
-    options = _spoken(made).parse_args(argv)
-    body = _given(version=options.version, why=options.why, force=options.force)
-    answer = _speaking(options).call("POST", "/promote", json=body)
-    return _show(options, answer, MoveReply, printing.moved)
+    options = spoken(made).parse_args(argv)
+    body = given(version=options.version, why=options.why, force=options.force)
+    answer = speaking(options).call("POST", "/promote", json=body)
+    return shown(options, answer, MoveReply, printing.moved)
 
 
 def freeze(argv: list[str]) -> int:
@@ -113,59 +114,42 @@ def resume(argv: list[str]) -> int:
 
 def kpis(argv: list[str]) -> int:
     """KPIs by arm or version."""
-    made = _parser("kpis", "Operational KPIs by arm or version.", "kpis --by version")
+    made = command_parser("kpis", "Operational KPIs by arm or version.", "kpis --by version")
     made.add_argument("--by", choices=("arm", "version"), default="arm")
     options = made.parse_args(argv)
-    return _show(options, Admin(options.state).get("/kpis", by=options.by), KpisReply, printing.kpis)
+    return shown(options, Admin(options.state).get("/kpis", by=options.by), KpisReply, printing.kpis)
 
 
 def pool(argv: list[str]) -> int:
     """Show or purge the hard pool."""
-    made = _parser("pool", "Show the hard pool, or purge a tenant's samples.", "pool purge --tenant acme")
+    made = command_parser("pool", "Show the hard pool, or purge a tenant's samples.", "pool purge --tenant acme")
     made.add_argument("action", choices=("show", "purge"))
     made.add_argument("--tenant", help="purge: whose samples")
-    options = _spoken(made, why=False).parse_args(argv)
-    admin = _speaking(options)
+    options = spoken(made, why=False).parse_args(argv)
+    admin = speaking(options)
     if options.action == "show":
-        return _show(options, admin.get("/pool"), PoolReply, printing.pool)
+        return shown(options, admin.get("/pool"), PoolReply, printing.pool)
     if not options.tenant:
         raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
     answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
-    return _show(options, answer, PurgeReply, printing.purged)
-
-
-def release(argv: list[str]) -> int:
-    """Close the breaker of a user of whom the guard degraded too much."""
-    about = "Close the breaker of a user whose requests the guard degraded; gateways follow within a second."
-    made = _parser("guard release", about, "guard release 3f2a9c0d11e87b654320 --why appeal")
-    made.add_argument(
-        "user", metavar="USER", help="as `understudy status` names it; with --tenant the own name, or address:IP"
-    )
-    made.add_argument("--tenant", help="whose user it is, where USER is the user's own name")
-    options = _spoken(made).parse_args(argv)
-    body = _given(user=options.user, tenant=options.tenant, why=options.why)
-    return _show(options, _speaking(options).call("POST", "/guard/release", json=body), ReleasedReply, _released)
-
-
-def _released(value: ReleasedReply) -> str:
-    return f"{value.released} is let through again"
+    return shown(options, answer, PurgeReply, printing.purged)
 
 
 def dead(argv: list[str]) -> int:
     """List, show or put back dead letters."""
     about = "Events that could not be taken, read or applied: list them, show one, put them back (each counts once)."
-    made = _parser("dead", about, "dead replay exchanges")
+    made = command_parser("dead", about, "dead replay exchanges")
     made.add_argument("action", choices=("list", "show", "replay"))
     made.add_argument("topic", help="such as exchanges or understudy.kpis")
     made.add_argument("id", nargs="*", help="show: one; replay: which (default: all); the beginning of an id is enough")
     options = made.parse_args(argv)
     admin = Admin(options.state)
     if options.action == "list":
-        return _show(options, admin.get("/dead", topic=options.topic), LettersReply, printing.letters)
+        return shown(options, admin.get("/dead", topic=options.topic), LettersReply, printing.letters)
     if options.action == "replay":
         body = {"topic": options.topic, "ids": options.id}
         answer = admin.call("POST", "/dead/replay", json=body)
-        _show(options, answer, LettersReplayedReply, printing.replayed)
+        shown(options, answer, LettersReplayedReply, printing.replayed)
         return 1 if answer["failed"] else 0
     if len(options.id) != 1:
         raise UsageError("`dead show` needs a TOPIC and one ID; `dead list TOPIC` shows them")
@@ -175,21 +159,21 @@ def dead(argv: list[str]) -> int:
 def rounds(argv: list[str]) -> int:
     """List, show, start or abort rounds."""
     about = "List rounds of distillation, show one, ask for one, or end one; `rounds repeat N` works on files alone."
-    made = _parser("rounds", about, "rounds start --why drift")
+    made = command_parser("rounds", about, "rounds start --why drift")
     made.add_argument("action", choices=("list", "show", "start", "abort"))
     made.add_argument("round", nargs="?", type=int, help="show, abort: its number (default: the newest)")
-    options = _spoken(made).parse_args(argv)
-    admin = _speaking(options)
+    options = spoken(made).parse_args(argv)
+    admin = speaking(options)
     if options.action == "start":
-        answer = admin.call("POST", "/rounds", json=_given(why=options.why))
-        return _show(options, answer, RoundRequestedReply, printing.requested)
+        answer = admin.call("POST", "/rounds", json=given(why=options.why))
+        return shown(options, answer, RoundRequestedReply, printing.requested)
     if options.action == "abort":
-        answer = admin.call("POST", "/rounds/abort", json=_given(round=options.round, why=options.why))
-        return _show(options, answer, RoundAbortedReply, printing.aborted)
+        answer = admin.call("POST", "/rounds/abort", json=given(round=options.round, why=options.why))
+        return shown(options, answer, RoundAbortedReply, printing.aborted)
     if options.action == "list":
-        return _show(options, admin.get("/rounds"), RoundsReply, printing.rounds)
+        return shown(options, admin.get("/rounds"), RoundsReply, printing.rounds)
     number = _newest(admin) if options.round is None else options.round
-    return _show(options, admin.get(f"/rounds/{number}"), RoundReport, round_page)
+    return shown(options, admin.get(f"/rounds/{number}"), RoundReport, round_page)
 
 
 def _newest(admin: Admin) -> int:
@@ -206,32 +190,32 @@ def experiment(argv: list[str]) -> int:
         "Experiments of the running system. `plan FILE`, `assign FILE --units FILE` and `analyse FILE --data ROWS` "
         "work on files and have a --help of their own."
     )
-    made = _parser("experiment", about, "experiment apply docs/experiment.yaml")
+    made = command_parser("experiment", about, "experiment apply docs/experiment.yaml")
     made.add_argument("action", choices=("list", "show", "apply", "results", "stop", *ON_FILES))
     made.add_argument("name", nargs="?", help="apply, plan, assign, analyse: the file; show, results, stop: the id")
     made.add_argument("--plot", type=Path, metavar="FILE.png", help="results: draw the effect and its interval, too")
-    options = _spoken(made).parse_args(argv)
+    options = spoken(made).parse_args(argv)
     if options.action in ON_FILES:
         raise UsageError(f"options come last: `understudy experiment {options.action} FILE ...`")
     if options.action != "list" and not options.name:
         raise UsageError(f"`experiment {options.action}` needs {'a FILE' if options.action == 'apply' else 'an ID'}")
-    admin = _speaking(options)
+    admin = speaking(options)
     if options.action == "list":
-        return _show(options, admin.get("/experiments"), ExperimentsReply, experiment_pages.experiments)
+        return shown(options, admin.get("/experiments"), ExperimentsReply, experiment_pages.experiments)
     if options.action == "apply":
         wanted = read_experiment(Path(options.name))
         body = wanted.model_dump(mode="json", exclude_none=True)
         answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
-        return _show(options, answer, ExperimentAppliedReply, experiment_pages.applied)
+        return shown(options, answer, ExperimentAppliedReply, experiment_pages.applied)
     if options.action == "stop":
-        answer = admin.call("DELETE", f"/experiments/{options.name}", params=_given(why=options.why))
-        return _show(options, answer, ExperimentStoppedReply, experiment_pages.stopped)
+        answer = admin.call("DELETE", f"/experiments/{options.name}", params=given(why=options.why))
+        return shown(options, answer, ExperimentStoppedReply, experiment_pages.stopped)
     if options.action == "show":
-        return _show(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, experiment_pages.experiment)
+        return shown(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, experiment_pages.experiment)
     answer = admin.get(f"/experiments/{options.name}/results")
     if options.plot:
         plot(ExperimentResultsReply.model_validate(answer), options.plot)
-    return _show(options, answer, ExperimentResultsReply, results_page)
+    return shown(options, answer, ExperimentResultsReply, results_page)
 
 
 def plan(argv: list[str]) -> int:
@@ -239,26 +223,27 @@ def plan(argv: list[str]) -> int:
     if any(word.split("=")[0] == "--data" for word in argv):
         return plan_of_rows(argv)
     about = "Say how many units and days an experiment needs, by what was counted so far; `--data ROWS`: by your rows."
-    made = _parser("experiment plan", about, "experiment plan docs/examples/experiment.yaml")
+    made = command_parser("experiment plan", about, "experiment plan docs/examples/experiment.yaml")
     made.add_argument("file", type=Path, help="experiment file (YAML) with a primary KPI")
     made.add_argument("--change", type=float, help="the change to notice; default: the margin")
     made.add_argument("--power", type=float, help="default: 0.8")
     options = made.parse_args(argv)
     body = read_experiment(options.file).model_dump(mode="json", exclude_none=True)
-    asked = _given(change=options.change, power=options.power)
+    asked = given(change=options.change, power=options.power)
     answer = Admin(options.state).call("POST", "/experiments/plan", json=body, params=asked)
-    return _show(options, answer, PlanReply, experiment_pages.plan)
+    return shown(options, answer, PlanReply, experiment_pages.plan)
 
 
 def _frozen(action: str, about: str, argv: list[str]) -> int:
-    made = _parser(action, about, f"{action} promotion")
+    made = command_parser(action, about, f"{action} promotion")
     made.add_argument("what", choices=WHAT)
-    options = _spoken(made).parse_args(argv)
-    answer = _speaking(options).call("POST", f"/{action}", json=_given(what=options.what, why=options.why))
-    return _show(options, answer, FrozenReply, printing.frozen)
+    options = spoken(made).parse_args(argv)
+    answer = speaking(options).call("POST", f"/{action}", json=given(what=options.what, why=options.why))
+    return shown(options, answer, FrozenReply, printing.frozen)
 
 
-def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
+def command_parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """A command's parser, with the options that all have."""
     made = argparse.ArgumentParser(
         prog=f"understudy {name}", description=about, epilog=f"example: understudy {example} --state .understudy"
     )
@@ -267,7 +252,7 @@ def _parser(name: str, about: str, example: str) -> argparse.ArgumentParser:
     return made
 
 
-def _spoken(made: argparse.ArgumentParser, why: bool = True) -> argparse.ArgumentParser:
+def spoken(made: argparse.ArgumentParser, why: bool = True) -> argparse.ArgumentParser:
     """`made` with what the audit log keeps of an act: why, and who did it."""
     made.set_defaults(why=None)
     if why:
@@ -276,11 +261,12 @@ def _spoken(made: argparse.ArgumentParser, why: bool = True) -> argparse.Argumen
     return made
 
 
-def _speaking(options: argparse.Namespace) -> Admin:
+def speaking(options: argparse.Namespace) -> Admin:
+    """A client that says who does it."""
     return Admin(options.state, options.speaker)
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
     """What of `values` was given."""
     return {name: value for name, value in values.items() if value is not None}
 
@@ -293,7 +279,7 @@ def seconds(text: str) -> float:
     return value
 
 
-def _show(options: argparse.Namespace, answer: Any, reply: type[M], as_text: Callable[[M], str]) -> int:
+def shown(options: argparse.Namespace, answer: Any, reply: type[M], as_text: Callable[[M], str]) -> int:
     """Print `answer` as it came, or as text from the `reply` that it is.
 
     Raises:

@@ -73,6 +73,7 @@ def rebuild(document: RoutingDocument | None, entries: Iterable[ChainEntry], at:
         unfit=told.unfit,
         previous=tuple(v for v in told.previous if v not in told.bad)[:3],
         frozen=tuple(told.frozen if document is None else dict.fromkeys((*told.frozen, *document.frozen))),
+        guard=None if document is None else document.guard,
         bad=told.bad,
         versions=told.records,
         experiments={} if document is None else _runs(document),

@@ -27,12 +27,6 @@ class BreakerStatus(ControlReply):
     """What each gateway reports."""
 
 
-class ReleasedReply(ControlReply):
-    """Whose breaker was closed by hand; gateways follow within a second."""
-
-    released: str
-
-
 def breaker_status(gateways: Iterable[GatewayBeat]) -> BreakerStatus:
     """What the beats of all gateways come to; an engine that one of them leaves alone is named as that."""
     beats = {one.id: one.breaker for one in gateways}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator, Sequence
 
-from deploy.routing.guarding import GuardMode
-from serving.gateway.completion.breaking import judged, let_in
+from deploy.routing.guarding import system_hash
+from serving.breaker.users import user_name
+from serving.gateway.completion.breaking import asker, judged, let_in
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.errors import Degraded
 from serving.gateway.guarding.reading import texts_of
-from serving.gateway.guarding.watch import GuardWatch
+from serving.gateway.guarding.watch import GuardWatch, HeldMode
 from serving.gateway.routing import check_model
-from serving.guard.cascade import GuardedText, settled
+from serving.guard.cascade import SYSTEM, GuardedText, settled
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 
 
@@ -28,13 +29,15 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
         return None
     document = context.gateway.snapshot.document
     watch.follow(document.guard)
-    mode = watch.mode(context.tenant)
+    mode: HeldMode = watch.mode(context.tenant)
     if mode == "off":
         return None
     check_model(document, context.body.model)
+    texts = texts_of(context.raw, context.body.messages, context.chat)
+    if mode == "enforce" and watch.excepts and _allowed(context, watch, texts):
+        mode = "allowed"
     if mode == "enforce":
         let_in(context, watch)
-    texts = texts_of(context.raw, context.body.messages, context.chat)
     work = watch.guard.work(texts, watch.seconds, watch.worked)
     if not watch.inline(texts):
         return _in_turns(context, watch, mode, texts, work)
@@ -42,8 +45,15 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
     return None
 
 
+def _allowed(context: RequestContext, watch: GuardWatch, texts: Sequence[GuardedText]) -> bool:
+    """Whether an operator's exception lets the request through."""
+    system = system_hash(one.text for one in reversed(texts) if one.trust == SYSTEM)
+    user = asker(context, watch.users.config.trust_forwarded)
+    return watch.allowed(context.tenant, system, user_name(context.tenant, user))
+
+
 async def _in_turns(
-    context: RequestContext, watch: GuardWatch, mode: GuardMode, texts: Sequence[GuardedText],
+    context: RequestContext, watch: GuardWatch, mode: HeldMode, texts: Sequence[GuardedText],
     work: Generator[float, None, GuardJudgement],
 ) -> None:  # fmt: skip
     """The same, in slices between which others run; then whoever else is asked, for as long as the work left."""
@@ -60,7 +70,7 @@ async def _in_turns(
     _settle(context, watch, mode, judgement)
 
 
-def _settle(context: RequestContext, watch: GuardWatch, mode: GuardMode, judgement: GuardJudgement) -> None:
+def _settle(context: RequestContext, watch: GuardWatch, mode: HeldMode, judgement: GuardJudgement) -> None:
     watch.settle(judgement, mode)
     if mode != "enforce":
         return

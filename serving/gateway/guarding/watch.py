@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from deploy.routing.guarding import GuardMode, GuardRules
 from serving.breaker.openings import Openings
@@ -15,12 +16,14 @@ from serving.guard.cascade import Guard, GuardedText, ScoringModel, Thresholds
 from serving.guard.config import GuardConfig
 from serving.guard.folding import fold
 from serving.guard.verdict import GuardJudgement
-from understudy.clock import Clock
+from understudy.clock import Clock, wall
 
 MOST_SESSIONS = 50_000
 INLINE = 8_000
 """Characters of a request up to which it is judged in one go; beyond, others run between slices."""
 _NO_RULES = GuardRules()
+HeldMode = GuardMode | Literal["allowed"]
+"""The mode that held for a request; `allowed`: an operator's exception."""
 
 
 class GuardWatch:
@@ -33,6 +36,7 @@ class GuardWatch:
         """`openings` finds the stream by which gateways share whose breaker opened, None while there is none."""
         self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
         self.guard = Guard(model, self._own, config.remembered)
+        self.wall: Clock = wall
         self.worked: Clock = time.thread_time
         """The clock of the guard's own work."""
         fold("Its tables are made at the first use: now, and not within the deadline of a request. 你好")
@@ -56,6 +60,16 @@ class GuardWatch:
         return rules.tenants.get(tenant) or rules.mode or config.tenants.get(tenant) or config.mode
 
     @property
+    def excepts(self) -> bool:
+        """Whether operators made exceptions."""
+        return bool(self._rules.allow)
+
+    def allowed(self, tenant: str, system: str, user: str) -> bool:
+        """Whether an operator's exception lets a request through: of a tenant, hash of its system message, user."""
+        now = self.wall()
+        return any(rule.holds(tenant, system, user, now) for rule in self._rules.allow)
+
+    @property
     def seconds(self) -> float:
         """Of work after which a request must be judged."""
         return self._config.deadline_ms / 1000
@@ -64,7 +78,7 @@ class GuardWatch:
         """Whether `texts` are judged in one go."""
         return self.classifier is None and sum(len(one.text) for one in texts) <= INLINE
 
-    def settle(self, judgement: GuardJudgement, mode: GuardMode) -> None:
+    def settle(self, judgement: GuardJudgement, mode: HeldMode) -> None:
         """Count a judgement."""
         self.guard.counts.verdicts[mode, judgement.verdict.value, judgement.stage] += 1
 

@@ -84,10 +84,6 @@ def test_a_freeze_is_told_and_undone(said: Said) -> None:
     assert said("resume", "learning") == "frozen: nothing"
 
 
-def test_a_user_is_let_through_again(said: Said) -> None:
-    assert said("release", "0123456789abcdef0123") == "0123456789abcdef0123 is let through again"
-
-
 def test_a_round_is_asked_for_shown_and_ended(said: Said, world: World) -> None:
     assert said("rounds", "start").startswith("asked the trainer for a round")
     with pytest.raises(NotFound, match="no round yet"):

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from deploy.routing.guarding import GuardRules
+from deploy.routing.guarding import AllowRule, GuardRules, system_hash
+from serving.breaker.users import user_name
 from serving.gateway.guarding.watch import GuardWatch
 from serving.guard.config import GuardConfig
 from serving.guard.verdict import GuardJudgement
@@ -77,6 +78,37 @@ def test_a_routing_document_changes_mode_and_thresholds_at_once(serve: Serve, te
     rules = GuardRules(tenants={"default": "enforce"}, flag=0.5, degrade=0.75)
     assert running.snapshot.offer(document({"teacher": teacher}, epoch=2, guard=rules))
     assert running.client.chat(DOUBTFUL)[1]["x-understudy-degraded"] == "guard"
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [
+        {"tenant": "default"}, {"system": system_hash(["You tell of riddles.\n"])},
+        {"tenant": "default", "user": user_name("default", "user:ada")},
+    ],
+)  # fmt: skip
+def test_an_operators_exception_lets_its_requests_through_until_its_end(
+    serve: Serve, teacher: Engine, whose: dict[str, Any]
+) -> None:
+    running = guarded(serve, teacher)
+    rules = GuardRules(allow=(AllowRule(id="a", until=1000.0, **whose),))
+    assert running.snapshot.offer(document({"teacher": teacher}, epoch=2, guard=rules))
+    watch = running.gateway.guard
+    assert watch is not None
+    system = {"role": "system", "content": "You tell of riddles."}
+    body = {"model": "auto", "user": "ada", "messages": [system, {"role": "user", "content": ATTACK}]}
+    other = {"model": "auto", "user": "eve", "messages": [{"role": "user", "content": ATTACK}]}
+
+    def degraded(asked: dict[str, Any]) -> bool:
+        headers = running.client.send("POST", "/v1/chat/completions", json.dumps(asked).encode())[1]
+        return "x-understudy-degraded" in headers
+
+    watch.wall = lambda: 999.0
+    assert not degraded(body)
+    assert degraded(other) == (whose != {"tenant": "default"})
+    watch.wall = lambda: 1000.0
+    assert degraded(body)
+    assert counted(running)["allowed", "degrade", "model"] == (2 if whose == {"tenant": "default"} else 1)
 
 
 def test_an_attack_in_the_second_half_of_a_long_prompt_is_found(serve: Serve, teacher: Engine) -> None:
