@@ -20,6 +20,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "states free": {"hold": 0.0},
     "bold": {"learning_rate": 2e-3},
     "hold 0.6": {"hold": 0.6},
+    "hold 1.2": {"hold": 1.2},
     "replay 0.67": {"replay_share": 0.67},
     "LoRA 16": {"lora_rank": 16},
     "KL to the parent": {"parent_share": 0.5},
