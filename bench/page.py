@@ -186,7 +186,7 @@ def outage(report: Report) -> str:
     """The bus away under load, beside a gateway whose bus was not."""
     said = (
         f"{report['rate']:.0f} requests/s to each of two gateways, whose buses are apart; the bus of the first was "
-        f"stopped for {report['away_seconds'] / 60:g} minutes. Whatever else the machine did met both: read along a row."
+        f"stopped for {report['away_seconds'] / 60:g} minutes. What else the machine did met both: read along a row."
     )
     return said + "\n\n" + table(outage_rows(report), ("figure", "its bus away", "beside it"))
 
