@@ -97,6 +97,11 @@ class ShadowRate(_ExperimentPart):
 
     rate: float = Field(default=0.2, ge=0, le=1)
     """Share of its exchanges."""
+    coalitions: float = Field(default=0.0, ge=0, le=1)
+    """With switches: share of its copies on which everybody who answers in some cell is asked; 0: none.
+
+    It values what the switches do to the reply alone, and nobody is served another one for it.
+    """
 
 
 class ArmShare(_ExperimentPart):
@@ -173,6 +178,17 @@ class Experiment(_ExperimentPart):
     shadow: ShadowRate = ShadowRate()
     """How much of it is replayed on the other arm."""
 
+    @model_validator(mode="after")
+    def _switches_to_value(self) -> Experiment:
+        if self.shadow.coalitions and not self.switches:
+            raise ValueError("`shadow.coalitions` values switches: name them in `switches`")
+        if self.switches and self.layer == "observe" and not self.shadow.coalitions:
+            raise ValueError(
+                "in the layer `observe` switches are valued on copies alone: give `shadow: {coalitions: 0.1}`, or the "
+                "layer `arm`, where they say who answers"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _crossed(cls, value: Any) -> Any:
@@ -183,13 +199,11 @@ class Experiment(_ExperimentPart):
 
     @field_validator("switches")
     @classmethod
-    def _switched(cls, given: dict[Switch, float], info: ValidationInfo) -> dict[Switch, float]:
+    def _switched(cls, given: dict[Switch, float]) -> dict[Switch, float]:
         if len(given) > factorial.MOST:
             raise ValueError(f"takes {factorial.MOST} switches at most")
         if not all(0 < share < 1 for share in given.values()):
             raise ValueError("each switch takes the share of units that have it on, between 0 and 1, such as 0.5")
-        if given and info.data.get("layer") != "arm":
-            raise ValueError("they say who answers, so they hold in the layer `arm`")
         return given
 
     @field_validator("namespace")

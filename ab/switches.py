@@ -48,6 +48,12 @@ def serves(name: str, switches: Iterable[str]) -> str:
     return "candidate" if "candidate" in on else "stable"
 
 
+def answers(switches: Iterable[str]) -> tuple[str, ...]:
+    """Who answers in any of the cells, once each: first where all switches are off, last where all are on."""
+    given = list(switches)
+    return tuple(dict.fromkeys(serves(name, given) for name in cells(dict.fromkeys(given, 0.5))))
+
+
 def seed_of(seed: str, switch: str) -> str:
     """Seed of a switch's own hash."""
     return f"{seed}:{switch}"

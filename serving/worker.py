@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from ab.switches import answers
 from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
@@ -30,7 +31,7 @@ from feedback.outbox.metrics import show_outbox
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
 from feedback.shadow.config import ShadowConfig
-from feedback.shadow.pairing import Arms, Target
+from feedback.shadow.pairing import Arms, Target, Valued
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect, find_redis, without_password
 from feedback.store.keys import RedisKeys
@@ -111,6 +112,11 @@ class EngineDirectory:
             to_student=document.shadow.to_student,
             to_teacher=document.shadow.to_teacher,
             experiments={e.id: e.shadow.rate for e in document.experiments},
+            coalitions={
+                e.id: Valued(e.shadow.coalitions, answers(e.switches))
+                for e in document.experiments
+                if e.shadow.coalitions
+            },
         )
 
     def _metered(self, target: Target) -> Target:

@@ -41,8 +41,8 @@ class KpiAttribution:
 
 
 def attributions(experiment: Experiment, phases: Sequence[PhaseUnits]) -> Iterator[KpiAttribution]:
-    """Of the primary KPI at level 1 - alpha, of the secondary ones together at that; nothing without switches."""
-    if not experiment.switches:
+    """Of the primary KPI at level 1 - alpha, of the secondary ones together at that; nothing without live switches."""
+    if not experiment.switches or experiment.layer == "observe":
         return
     alpha, planned = experiment.stop.alpha, experiment.stop.planned_units
     asked = [(one, alpha) for one in (experiment.primary,) if one is not None]

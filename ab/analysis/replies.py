@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ab.analysis.attribution import KpiAttribution, attributions
+from ab.analysis.coalitions import ReplyAttribution
 from ab.analysis.tally import ArmTally
 from ab.sequential.decision import Comparison, ExperimentResult
 from ab.sequential.judging import KpiFinding, RailFinding
@@ -47,6 +48,22 @@ def attributed(found: KpiAttribution, switches: Iterable[str]) -> dict[str, Any]
         "kpi": found.kpi, "n": effect.n, "change": {name: _finite(value) for name, value in change.items()},
         "attributed": bool(parts), "why": found.why, "shapley": parts, "sum": found.total if parts else None,
         "players": order, "values": values,
+    }  # fmt: skip
+
+
+def attributed_copies(found: ReplyAttribution, switches: Iterable[str]) -> dict[str, Any]:
+    """The same of a metric of replies to copies, whose values are dependent and so have no standard errors here."""
+    order, effect = list(switches), found.effect
+    change = {"effect": effect.value, "lower": found.change.lower, "upper": found.change.upper, "p": found.change.p}
+    parts = {
+        name: {"value": one.value, "lower": _finite(one.lower), "upper": _finite(one.upper)}
+        for name, one in found.contributions.items()
+    }
+    return {
+        "metric": found.metric, "prompts": found.prompts, "n": effect.n,
+        "change": {name: _finite(value) for name, value in change.items()}, "attributed": bool(parts),
+        "why": found.why, "shapley": parts, "sum": found.total if parts else None, "players": order,
+        "values": {",".join(one for one in order if one in some): value for some, value in found.values.items()},
     }  # fmt: skip
 
 

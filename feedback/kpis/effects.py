@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from ab.analysis.sketch import group_of, key_of
 from ab.experiment import ExperimentLayer
 from ab.guardrails import TAILS
 from feedback.events import Exchange, Exposure, Kpi, PhaseArm, Verdict
+from feedback.kpis.coalitions import copied_cells, group_of_copies, summed
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
@@ -34,7 +35,7 @@ OWN = 8
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
     """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
     ratios = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values()), *SCORED]
-    summed = sorted({*pairs(config), *products(ratios)})
+    together = sorted({*pairs(config), *products(ratios), *summed()})
     return json.dumps(
         {
             "places": keys.places, "rows": keys.rows, "spilled": keys.spilled, "users": keys.users,
@@ -44,7 +45,7 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
             "late": config.late_days * DAY, "days_kept": math.ceil(config.late_days),
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes,
             "row_bytes": config.row_bytes, "tenant_bytes": config.tenant_row_bytes,
-            "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in summed],
+            "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in together],
             "missed": sorted([one.above, one.below, one.missed] for one in ratios if one.binary and one.below),
         }
     )  # fmt: skip
@@ -139,6 +140,16 @@ def verdict_effects(keys: RedisKeys, verdict: Verdict) -> list[RedisCommand]:
         place = _place("", verdict.student, (), group_of_pairs(one.experiment, one.phase, verdict.student))
         commands.append(["pair", verdict.tenant, short_hash(verdict.unit), place, verdict.at, scores])
     return commands
+
+
+def copy_effects(
+    keys: RedisKeys, exchange: Exchange, experiment: str, phase: int, versions: tuple[str, str | None],
+    replies: Sequence[Mapping[str, float]],
+) -> list[RedisCommand]:  # fmt: skip
+    """What a copy adds to an experiment whose switches it values: metrics of each reply, of the stable version and of
+    the candidate that were asked (`versions`)."""
+    place = _place("", versions[0], (), group_of_copies(experiment, phase, *versions))
+    return [["pair", exchange.tenant, short_hash(exchange.unit), place, exchange.at, copied_cells(replies)]]
 
 
 def _sketched(exchange: Exchange) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feedback.checks.building import run_checks
@@ -24,7 +24,8 @@ from feedback.pool.store import Pool
 from feedback.shadow.asking import Reply
 from feedback.shadow.config import ShadowConfig
 from feedback.shadow.jobs import Job, Jobs
-from feedback.shadow.pairing import Directory, ShadowPlan, Target, comparable_texts, plan, side
+from feedback.shadow.pairing import Directory, ShadowPlan, Target, Valuation, comparable_texts, plan, side
+from feedback.shadow.valuing import CopyReplies, copy_commands
 from feedback.store.keys import RedisKeys
 from feedback.texts import language, last_user, normal, prompt_text
 from understudy.errors import BadRequest, Conflict, Unavailable
@@ -49,6 +50,8 @@ class Answers:
     """Whether a limit of tokens ended one of them, so that both are cut there."""
     teacher_tokens: tuple[int, ...] | None = None
     """As the teacher gave them; None: not known, or cut."""
+    copied: CopyReplies | None = None
+    """Of a copy on which switches are valued."""
 
 
 class ShadowLoop:
@@ -122,19 +125,19 @@ class ShadowLoop:
     async def _answers(self, job: Job, chosen: ShadowPlan) -> Answers:
         exchange = job.exchange
         replies: dict[str, Reply] = {}
-        for name, target in (("student", chosen.student), ("teacher", chosen.teacher)):
+        other = None if chosen.valued is None else chosen.valued.other
+        for name, target in (("student", chosen.student), ("teacher", chosen.teacher), ("other", other)):
             if target is not None:
                 replies[name] = await self._reply(job, target, chosen)
         texts = {name: replies[name].text if name in replies else exchange.reply for name in ("teacher", "student")}
         versions = {name: reply.version for name, reply in replies.items()}
-        used = {reply.finish_reason for reply in replies.values()}
-        cut = "length" in (used if len(replies) == 2 else {*used, exchange.finish_reason})
+        used = {replies[name].finish_reason if name in replies else exchange.finish_reason for name in texts}
+        cut = "length" in used
         teacher, student = comparable_texts(texts["teacher"], texts["student"], cut=cut)
-        other = exchange.version
         tokens = replies["teacher"].tokens if "teacher" in replies else exchange.reply_tokens
         return Answers(
-            teacher, student, versions.get("teacher", other), versions.get("student", other), cut,
-            None if cut else tokens,
+            teacher, student, versions.get("teacher", exchange.version), versions.get("student", exchange.version), cut,
+            None if cut else tokens, None if chosen.valued is None else _copied(chosen.valued, replies),
         )  # fmt: skip
 
     async def _reply(self, job: Job, target: Target, chosen: ShadowPlan) -> Reply:
@@ -165,7 +168,11 @@ class ShadowLoop:
             self._pool.admit(sample)
         if is_general(exchange.id) or not (verdict.failed or verdict.kinds):
             self._pool.anchor(sample)
-        self._jobs.finish(job.id, [*verdict_effects(self._keys, verdict), *self._views(verdict)])
+        commands = [*verdict_effects(self._keys, verdict), *self._views(verdict)]
+        if answers.copied is not None:
+            commands += copy_commands(self._keys, exchange, answers.copied, lang, self._checks)
+            commands.append(["HINCRBY", self._keys.counters, "coalitions", 1])
+        self._jobs.finish(job.id, commands)
 
     def _views(self, verdict: Verdict) -> list[list[object]]:
         record = verdict.model_dump_json(exclude_none=True, exclude=set(verdict.TEXT))
@@ -176,6 +183,13 @@ class ShadowLoop:
             ["HINCRBY", self._keys.counters, "pairs", 1],
             *(["HINCRBY", self._keys.counters, f"kind_{kind}", 1] for kind in kinds),
         ]
+
+
+def _copied(valued: Valuation, replies: Mapping[str, Reply]) -> CopyReplies:
+    """All of them were asked anew, see `pairing.plan`."""
+    students = {one.version: one.text for name, one in replies.items() if name != "teacher"}
+    cut = any(one.finish_reason == "length" for one in replies.values())
+    return CopyReplies(valued, replies["teacher"].text, students, cut)
 
 
 def make_verdict(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from feedback.events import Exchange
+from feedback.events import Exchange, PhaseArm
 from feedback.kpis.names import trial
 from feedback.shadow.asking import Engine
 from feedback.shadow.config import ShadowConfig
@@ -34,6 +34,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Valued:
+    """An experiment whose switches are valued on a share of its copies, and who answers in some cell of them."""
+
+    share: float
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Arms:
     """Who can be asked now, and how often; a view of the routing document."""
 
@@ -49,6 +57,8 @@ class Arms:
     to_teacher: float = 0.5
     experiments: Mapping[str, float] = field(default_factory=dict)
     """Shadow rate of each experiment, for its exchanges."""
+    coalitions: Mapping[str, Valued] = field(default_factory=dict)
+    """Experiments with switches that are valued on copies."""
 
 
 class Directory(Protocol):
@@ -67,6 +77,20 @@ class ShadowPlan:
     student: Target | None
     max_tokens: int
     sampling: dict[str, Any]
+    valued: Valuation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What a copy says of switches: for which phases of experiments, each with who answers in its cells.
+
+    `stable` and `candidate`: the versions meant. `other`: the student who is asked beside that of the pair.
+    """
+
+    phases: tuple[tuple[PhaseArm, tuple[str, ...]], ...]
+    stable: str
+    candidate: str | None
+    other: Target | None
 
 
 def wanted(exchange: Exchange, arms: Arms) -> bool:
@@ -91,10 +115,12 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | N
     """Whom to ask; None while the version needed is not served anywhere.
 
     A pair is compared on the same prompt and on greedy replies: when surrogates stand in the
-    exchange, or its reply was not greedy, both arms are asked anew and the client's reply is not used.
+    exchange, its reply was not greedy, or coalitions of switches are valued on the copy, so that all of them are asked
+    alike, both arms are asked anew and the client's reply is not used.
     """
-    anew = exchange.redacted or not is_greedy(exchange.params, config.default_temperature)
     student = _student(exchange, arms, config)
+    valued = valuation(exchange, arms, student)
+    anew = exchange.redacted or valued is not None or not is_greedy(exchange.params, config.default_temperature)
     ask_teacher = anew or exchange.arm == "student"
     ask_student = anew or exchange.arm == "teacher"
     if (ask_teacher and arms.teacher is None) or (ask_student and student is None):
@@ -106,7 +132,28 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | N
         student=student if ask_student else None,
         max_tokens=int(min(limit, config.max_tokens)),
         sampling={k: exchange.params[k] for k in SAMPLING if exchange.params.get(k) is not None},
+        valued=valued,
     )
+
+
+def valuation(exchange: Exchange, arms: Arms, student: Target | None) -> Valuation | None:
+    """Whether coalitions of switches are valued on a copy whose pair has `student`, by hash of the exchange's id.
+
+    None, too, where one who answers is not served, or the pair's student is neither the stable one nor the candidate.
+    """
+    stable, candidate = arms.students.get(arms.stable or ""), arms.students.get(arms.candidate or "")
+    draw = unit_fraction("coalitions", exchange.id)
+    counted = [
+        (one, arms.coalitions[one.experiment]) for one in exchange.counts_for if one.experiment in arms.coalitions
+    ]
+    phases = tuple(
+        (one, of.answers) for one, of in counted if draw < of.share and ("candidate" not in of.answers or candidate)
+    )
+    if not phases or arms.teacher is None or stable is None or student not in (stable, candidate):
+        return None
+    needed = [stable, candidate] if any("candidate" in answers for _, answers in phases) else [stable]
+    other = next((one for one in needed if one is not None and one != student), None)
+    return Valuation(phases, stable.version, None if candidate is None else candidate.version, other)
 
 
 def is_greedy(params: Mapping[str, Any], default_temperature: float) -> bool:

@@ -27,7 +27,7 @@ from serving.control.replies.experiments import (
     PlanReply,
 )
 from serving.control.replies.results import ExperimentResultsReply
-from serving.control.results import results, same_prompts
+from serving.control.results import on_copies, results, same_prompts
 from serving.control.sources import Sources
 from understudy.errors import BadRequest, Conflict, NotFound, Unavailable
 
@@ -156,7 +156,8 @@ class Experiments:
         live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
         found = results(plan, state, counted, shares, self._sources.ratios, lines, time.time(), known, live)
-        return found.model_copy(update={"paired": list(same_prompts(plan, phases, pairs)), "two_arms": divided})
+        beside = {"paired": list(same_prompts(plan, phases, pairs)), "copies": list(on_copies(plan, pairs))}
+        return found.model_copy(update={**beside, "two_arms": divided})
 
     def rows(self, name: str, noted: Noted) -> Iterator[str]:
         """Its units' rows as lines of JSON: the columns, a line for each unit and phase, and how many there were.

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
 from ab.analysis.attribution import attributions
 from ab.analysis.business import BUSINESS, DAYS, business
+from ab.analysis.coalitions import reply_attributions
 from ab.analysis.contributions import contributions
-from ab.analysis.replies import attributed, told
+from ab.analysis.replies import attributed, attributed_copies, told
 from ab.experiment import Experiment
 from ab.running.phases import Phase
 from ab.sequential.judging import judge
@@ -20,9 +21,10 @@ from ab.sequential.outlook import outlook
 from ab.sequential.pairs import paired
 from ab.sequential.sample_ratio import ALARM
 from feedback.kpis.arms import Hourly, grown, looks, phase_units
+from feedback.kpis.coalitions import copies_of
 from feedback.kpis.paired import PairedSums, pairs_of
 from feedback.kpis.ratios import CellRatio, tails
-from serving.control.replies.results import ExperimentResultsReply, PairedResult
+from serving.control.replies.results import ExperimentResultsReply, PairedResult, ReplyAttributionResult
 
 HOUR = 3600.0
 LOOKS = 120
@@ -101,6 +103,14 @@ def same_prompts(experiment: Experiment, phases: Mapping[int, Phase], counted: P
                 old=first, new=other, prompts=found.prompts, users=found.units, differing=found.differing,
                 better=found.ahead, p=found.always.p, verdict=found.verdict, **_finite(numbers),
             )  # fmt: skip
+
+
+def on_copies(experiment: Experiment, counted: PairedSums) -> Iterator[ReplyAttributionResult]:
+    """What each switch did to metrics of the reply alone, on copies that everybody in some cell answered."""
+    stop = experiment.stop
+    of = copies_of(experiment, counted) if experiment.switches else {}
+    for one in reply_attributions(experiment.switches, of, stop.alpha, stop.planned_units):
+        yield ReplyAttributionResult.model_validate(attributed_copies(one, experiment.switches))
 
 
 def _fell_back(phases: CountedPhases, arm: str) -> int:

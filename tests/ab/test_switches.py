@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ab.experiment import Experiment
-from ab.switches import cells, members, seed_of, serves
+from ab.files import read_experiment
+from ab.switches import answers, cells, members, seed_of, serves
 
 
 def test_the_cells_are_all_crossings_with_the_product_of_their_shares() -> None:
@@ -25,6 +28,24 @@ def test_who_answers_follows_the_switches_that_there_are() -> None:
     ]  # fmt: skip
     assert [serves(cell, ("routing",)) for cell in ("none", "routing")] == ["teacher", "student"]
     assert [serves(cell, ("candidate",)) for cell in ("none", "candidate")] == ["stable", "candidate"]
+
+
+def test_all_who_answer_are_named_once_from_all_off_to_all_on() -> None:
+    assert answers(("routing", "candidate")) == answers(("candidate", "routing")) == ("teacher", "stable", "candidate")
+    assert (answers(("routing",)), answers(("candidate",))) == (("teacher", "student"), ("stable", "candidate"))
+
+
+def test_switches_of_the_layer_observe_decide_nothing() -> None:
+    given = {"id": "e", "layer": "observe", "switches": {"routing": 0.5}, "shadow": {"coalitions": 0.1}}
+    made = Experiment.model_validate(given)
+    assert (made.serves, made.shares) == ({}, {"none": 0.5, "routing": 0.5})
+    assert Experiment.model_validate(made.model_dump(mode="json", exclude_none=True)) == made
+    example = read_experiment(Path(__file__).parents[2] / "docs" / "examples" / "attribution-on-copies.yaml")
+    assert (example.layer, list(example.switches), example.shadow.coalitions) == (
+        "observe",
+        ["routing", "candidate"],
+        0.2,
+    )
 
 
 def test_each_switch_has_a_seed_of_its_own() -> None:
@@ -47,6 +68,7 @@ def test_switches_stand_in_the_place_of_arms() -> None:
         ({"switches": {"routing": 1.0}}, "between 0 and 1"),
         ({"switches": {"guard": 0.5}}, "routing"),
         ({"switches": {"routing": 0.5}, "layer": "observe"}, "layer `arm`"),
+        ({"arms": {"teacher": 1.0}, "shadow": {"coalitions": 0.1}}, "name them in `switches`"),
         (
             {"switches": {"routing": 0.5}, "ramp": [{"hours": 1, "arms": {"none": 0.5, "routing": 0.5}}]},
             "switches have no ramp",

@@ -9,7 +9,7 @@ from typing import Any
 
 from feedback.events import Exchange, HardSample, exchange_id, sample_id
 from feedback.shadow.asking import Reply
-from feedback.shadow.pairing import Arms, Target
+from feedback.shadow.pairing import Arms, Target, Valued
 from understudy.errors import BadRequest, Conflict, Unavailable
 
 QUESTION = "我的订单什么时候到？"
@@ -74,6 +74,7 @@ class Directory:
     candidate: str | None = None
     step: int | None = None
     rate: float = 1.0
+    coalitions: dict[str, Valued] = field(default_factory=dict)
 
     def arms(self) -> Arms | None:
         return Arms(
@@ -84,6 +85,7 @@ class Directory:
             step=self.step,
             to_student=self.rate,
             to_teacher=self.rate,
+            coalitions=self.coalitions,
         )
 
 

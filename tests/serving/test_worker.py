@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ab.experiment import Experiment
 from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
@@ -21,6 +22,7 @@ from feedback.bus.opening import open_bus
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
+from feedback.shadow.pairing import Valued
 from feedback.shadow.stats import Stats
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
@@ -147,4 +149,18 @@ async def test_copies_go_to_the_unfit_student_where_none_is_stable(state_dir: St
     arms = directory.arms()
     assert arms is not None
     assert (arms.stable, set(arms.students)) == ("v1", {"v1"})
+    await directory.close()
+
+
+async def test_experiments_whose_switches_are_valued_on_copies_are_known_with_who_answers(state_dir: StateDir) -> None:
+    documents = open_routing(state_dir, None).documents
+    directory = EngineDirectory(documents, EnginesConfig(), RouterConfig(), "key")
+    valued = {"id": "x", "layer": "observe", "switches": {"candidate": 0.5}, "shadow": {"coalitions": 0.2}}
+    files = (valued, {"id": "y", "switches": {"routing": 0.5}})
+    document = RoutingDocument(epoch=1, experiments=tuple(map(Experiment.model_validate, files)))
+    documents.publish(document)
+    await directory.refresh()
+    arms = directory.arms()
+    assert arms is not None
+    assert dict(arms.coalitions) == {"x": Valued(0.2, ("stable", "candidate"))}
     await directory.close()

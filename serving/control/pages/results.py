@@ -26,6 +26,7 @@ def results_page(value: ExperimentResultsReply) -> str:
         _units(value),
         _outlook(value),
         _attribution(value),
+        _copies(value),
         _phases(value),
         _business(value),
         _contributions(value),
@@ -104,6 +105,21 @@ def _attribution(value: ExperimentResultsReply) -> Iterator[str]:
             rows = [(name, _signed(part.value), interval(part.lower, part.upper, False))
                     for name, part in one.shapley.items()]  # fmt: skip
             yield table(("switch", "contribution", "interval"), [*rows, ("sum", _signed(one.sum), "")])
+
+
+def _copies(value: ExperimentResultsReply) -> Iterator[str]:
+    if not value.copies:
+        return
+    first = value.copies[0]
+    yield f"the reply alone, on {first.prompts:,} copied prompts of {first.n:,} users that every coalition answered"
+    rows: list[tuple[str | None, ...]] = []
+    for one in value.copies:
+        ends = [f"{one.values[some]:.4g}" for some in ("", ",".join(one.players))]
+        rows += [(one.metric, name, _signed(part.value), interval(part.lower, part.upper, False), None)
+                 for name, part in one.shapley.items()]  # fmt: skip
+        rows.append((one.metric, "change", _signed(one.change.effect),
+                     interval(one.change.lower, one.change.upper, False), one.why or " -> ".join(ends)))  # fmt: skip
+    yield table(("metric", "switch", "contribution", "interval", "all off -> all on"), rows)
 
 
 def _phases(value: ExperimentResultsReply) -> Iterator[str]:

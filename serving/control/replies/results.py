@@ -176,6 +176,25 @@ class KpiAttributionResult(ControlReply):
     """Figure and standard error of each cell, by the switches that are on; with `players` what `attribute` reads."""
 
 
+class ReplyAttributionResult(ControlReply):
+    """What each switch of a factorial did to a metric of the reply alone, on copies of the same prompts."""
+
+    metric: str
+    prompts: int
+    n: int
+    """Units of which they are."""
+    change: ChangeResult
+    attributed: bool
+    why: str
+    """Why nothing is attributed."""
+    shapley: dict[str, ContributionResult]
+    sum: float | None
+    """Of the contributions: the change."""
+    players: list[str]
+    values: dict[str, float]
+    """Mean of each coalition, by the switches that are on; with `players` what `attribute` reads."""
+
+
 class PhaseResult(ControlReply):
     """A time in which nobody changed shares or versions."""
 
@@ -217,7 +236,9 @@ class ExperimentResultsReply(ControlReply):
     outlook: list[str]
     """What would have to happen for the answer to change."""
     attribution: list[KpiAttributionResult] = Field(default_factory=list)
-    """Of an experiment with switches."""
+    """Of an experiment with switches that users are served by."""
+    copies: list[ReplyAttributionResult] = Field(default_factory=list)
+    """Of an experiment with `shadow.coalitions`: metrics of the reply alone."""
     phases: list[PhaseResult]
     business: dict[str, list[BusinessResult]]
     """By line of business; `all` is every one together."""

@@ -113,6 +113,12 @@ function evidence(found) {
   ]);
   of("attribution").hidden = of("attribution-title").hidden = !rows.length;
   fill(of("attribution"), ["KPI", "switch", "contribution", "interval"], rows);
+  const copied = found.copies.flatMap((one) => [
+    ...Object.entries(one.shapley).map(([name, part]) => [one.metric, name, figure(part.value, false), interval(part, false)]),
+    [one.metric, "change", figure(one.change.effect, false), one.why || interval(one.change, false)],
+  ]);
+  of("copies").hidden = of("copies-title").hidden = !copied.length;
+  fill(of("copies"), ["metric", "switch", "contribution", "interval"], copied);
 }
 
 function phases(found) {

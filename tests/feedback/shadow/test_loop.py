@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from feedback.checks.kinds import Cost, Finding, ReplyPair, ReplySpan
+from feedback.events import PhaseArm
 from feedback.pool.general import is_general
 from feedback.pool.store import ANCHOR
 from feedback.shadow.config import ShadowConfig
+from feedback.shadow.pairing import Valued
 from tests.feedback.conftest import World
 from tests.feedback.factory import AWAY, REFUSED, ScriptedEngine, exchange
 
@@ -186,3 +188,22 @@ async def test_records_reach_their_topics(world: World) -> None:
     world.gateway.put(exchange(1))
     await world.work(lambda: len(world.verdicts()) == 1)
     assert "semantic" in world.verdicts()[0].failed
+
+
+async def test_a_copy_on_which_switches_are_valued_counts_what_every_coalition_replies(world: World) -> None:
+    """The pair is judged as ever, the third reply is counted beside it, and no user was served it."""
+    stable, candidate = ScriptedEngine("v1"), ScriptedEngine("v2", text="您的订单将在 5 天内送达。")
+    world.directory.students, world.directory.candidate = [stable, candidate], "v2"
+    world.directory.coalitions = {"e": Valued(1.0, ("teacher", "stable", "candidate"))}
+    part = PhaseArm(experiment="e", phase=3, arm="none", layer="observe")
+    for n in range(4):
+        world.gateway.put(exchange(n, unit=f"u{n // 2}", experiments=(part,)))
+    world.gateway.put(exchange(9))
+    await world.work(lambda: world.kpis.counters().get("pairs") == 5)
+    assert world.kpis.counters()["coalitions"] == 4
+    sums = world.kpis.paired("e")[3]["v1+v2"]
+    assert (sums["valued"], sums["valued#"], sums["users"]) == (4.0, 2.0, 2.0)
+    assert (sums.get("exact@1", 0.0), sums["exact@2"], sums["exact@differs#"]) == (0.0, -4.0, 2.0)
+    assert sums["exact@2*exact@2"] == 8.0
+    assert len(stable.asked) + len(candidate.asked) == 4 * 2 + 1
+    assert len(world.stats.recent_verdicts(10)) == 5

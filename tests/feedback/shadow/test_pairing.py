@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback.events import Exchange, PhaseArm
 from feedback.shadow.config import ShadowConfig
-from feedback.shadow.pairing import Arms, comparable_texts, plan, side, wanted
+from feedback.shadow.pairing import Arms, Valued, comparable_texts, plan, side, wanted
 from tests.feedback.factory import Directory, ScriptedEngine, exchange
 
 
@@ -98,3 +99,53 @@ def test_a_pair_is_evidence_for_the_side_of_the_canary_whose_version_replied() -
     assert side(exchange(1), "v0", arms) is None
     assert side(exchange(1), "v1", Directory(candidate="v2").arms()) is None
     assert side(exchange(1), "v1", None) is None
+
+
+WHOLE = ("teacher", "stable", "candidate")
+
+
+def counted(n: int = 1, **changes: Any) -> Exchange:
+    """An exchange of an experiment with switches."""
+    return exchange(n, experiments=(PhaseArm(experiment="e", phase=1, arm="none", layer="observe"),), **changes)
+
+
+def both(share: float = 1.0, answers: tuple[str, ...] = WHOLE, **more: Any) -> Directory:
+    given = {"students": [ScriptedEngine("v1"), ScriptedEngine("v2")], "candidate": "v2", **more}
+    return Directory(coalitions={"e": Valued(share, answers)}, **given)
+
+
+def planned(one: Exchange, directory: Directory) -> tuple[str, ...] | None:
+    """Versions that are asked on a copy for the coalitions of its switches; None: they are not valued on it."""
+    arms = directory.arms()
+    made = plan(one, arms, ShadowConfig()) if arms else None
+    if made is None or made.valued is None:
+        return None
+    return tuple(target.version for target in (made.teacher, made.student, made.valued.other) if target is not None)
+
+
+@pytest.mark.parametrize("version", ["t1", "v1", "v2"])
+def test_everybody_who_answers_in_some_cell_is_asked_anew_whoever_answered(version: str) -> None:
+    arm = "teacher" if version == "t1" else "student"
+    asked = planned(counted(version=version, arm=arm), both())
+    assert asked
+    assert sorted(asked) == ["t1", "v1", "v2"]
+
+
+def test_coalitions_are_valued_on_a_share_of_the_copies_of_their_experiment() -> None:
+    assert sum(planned(counted(n), both(0.25)) is not None for n in range(400)) == pytest.approx(100, abs=30)
+    assert planned(exchange(1), both()) is None
+    assert planned(counted(), both(0.0)) is None
+
+
+def test_without_the_switch_of_the_candidate_the_stable_student_is_enough() -> None:
+    routing = ("teacher", "student")
+    assert planned(counted(), both(1.0, routing, candidate=None)) == ("t1", "v1")
+    assert planned(counted(version="v2", arm="student"), both(1.0, routing)) == ("t1", "v2", "v1")
+
+
+def test_coalitions_are_not_valued_where_one_who_answers_is_not_there() -> None:
+    assert planned(counted(), both(candidate=None)) is None
+    assert planned(counted(), both(teacher=None)) is None
+    pinned = both(students=[ScriptedEngine("v1"), ScriptedEngine("v2"), ScriptedEngine("v7")])
+    assert planned(counted(version="v7", arm="student"), pinned) is None
+    assert planned(counted(), both(students=[ScriptedEngine("v2")])) is None

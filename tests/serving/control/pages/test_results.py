@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import Any
 
+import pytest
+from fastapi.testclient import TestClient
+
+from feedback.kpis.coalitions import METRICS
+from feedback.kpis.effects import copy_effects
+from feedback.store.keys import RedisKeys
 from serving.control.pages.results import figure, interval, results_page
 from serving.control.replies.results import ExperimentResultsReply
+from tests.feedback.applying import Applier
+from tests.feedback.factory import exchange
 
 KPI: dict[str, Any] = {
     "kpi": "rating", "test": "two_sided", "effect": None, "lower": None, "upper": None, "p": 1.0,
@@ -65,3 +75,41 @@ def test_shares_are_told_in_points_and_other_figures_as_they_are() -> None:
     assert figure(-0.004, False) == "-0.004"
     assert interval(-0.019, 0.011, True) == "-1.9 to +1.1"
     assert interval(None, 0.011, True) is None
+
+
+def copied(users: int, experiment: str = "x") -> list[list[Any]]:
+    """Copies of users of phase 1, two each: the student says less, the candidate makes up for half of it."""
+    chance, commands = random.Random(4), []
+    for n in range(2 * users):
+        level, lost = chance.uniform(0.5, 0.9), chance.choice((0.0, 0.2))
+        figures = [dict.fromkeys(METRICS, 1.0) | {"quality": level - share * lost} for share in (0.0, 1.0, 0.5)]
+        one = exchange(n, unit=f"c{n // 2}", at=time.time() - 60)
+        commands.append(copy_effects(RedisKeys(), one, experiment, 1, ("v1", "v2"), figures))
+    return commands
+
+
+def test_switches_are_valued_on_copies_in_the_layer_that_changes_nothing(admin: TestClient, redis_url: str) -> None:
+    file = {"id": "x", "layer": "observe", "switches": {"routing": 0.5, "candidate": 0.5},
+            "shadow": {"coalitions": 0.2}, "stop": {"planned_units": 300}}  # fmt: skip
+    assert admin.put("/experiments/x", json=file).status_code == 200
+    assert admin.get("/experiments/x/results").json()["copies"] == []
+    Applier(redis_url).commands(copied(200))
+    answer = admin.get("/experiments/x/results").json()
+    assert (answer["attribution"], len(answer["copies"])) == ([], len(METRICS))
+    found = {one["metric"]: one for one in answer["copies"]}
+    quality, length = found["quality"], found["length"]
+    assert (quality["prompts"], quality["n"]) == (400, 200)
+    assert quality["shapley"]["routing"]["value"] == pytest.approx(-0.075, abs=0.02)
+    assert quality["shapley"]["candidate"]["value"] == pytest.approx(0.025, abs=0.02)
+    assert quality["shapley"]["routing"]["upper"] < 0 < quality["shapley"]["candidate"]["lower"]
+    assert quality["sum"] == pytest.approx(quality["change"]["effect"])
+    assert quality["values"]["routing,candidate"] - quality["values"][""] == pytest.approx(quality["sum"])
+    assert (length["attributed"], "20 units" in length["why"]) == (False, True)
+    page = results_page(ExperimentResultsReply.model_validate(answer))
+    for words in ("on 400 copied prompts of 200 users", "all off -> all on", "20 units need a prompt"):
+        assert words in page, page
+    live = {**file, "layer": "arm"}
+    assert admin.put("/experiments/live", json={**live, "id": "live"}).status_code == 200
+    Applier(redis_url, spool="live").commands(copied(200, "live"))
+    beside = admin.get("/experiments/live/results").json()
+    assert [one["metric"] for one in beside["copies"]] == list(METRICS)

@@ -26,6 +26,7 @@ from serving.control.web.files import ADDRESS, FILES
 from tests.deploy.fleet import World
 from tests.feedback.applying import Applier
 from tests.serving.control.conftest import TOKEN
+from tests.serving.control.pages.test_results import copied
 from tests.serving.control.test_results import FILE, SHIPS, crossed, same_prompts, traffic
 from tests.serving.up.server import served
 from understudy.process.scratch import SHORT
@@ -128,6 +129,7 @@ def test_pairs_units_in_two_arms_and_what_switches_did_are_told_in_a_browser(
     assert admin.put("/experiments/e", json={**SHIPS, "namespace": [0, 0.5]}).status_code == 200
     assert admin.put("/experiments/x", json=crossing).status_code == 200
     applier.events(crossed(800, "x"))
+    applier.commands(copied(200))
     wait = WebDriverWait(browser, PATIENCE)
     with served(create_app(world.conductor, sources, TOKEN)) as base:
         browser.get(f"{base}{ADDRESS}#e")
@@ -139,10 +141,16 @@ def test_pairs_units_in_two_arms_and_what_switches_did_are_told_in_a_browser(
         assert f"would need {told['split']:.1f} times the prompts" in browser.find_element(By.ID, "paired").text
         assert browser.find_element(By.ID, "two-arms").text.startswith("units in two arms 30:")
         assert not browser.find_element(By.ID, "attribution").is_displayed()
+        assert not browser.find_element(By.ID, "copies").is_displayed()
         browser.execute_script("location.hash = 'x'")
         wait.until(lambda b: "routing -0." in b.find_element(By.ID, "attribution").text)
         rows = browser.find_element(By.ID, "attribution").text.splitlines()
         assert [row.split()[1] for row in rows[1:]] == ["routing", "candidate", "change"]
+        assert browser.find_element(By.ID, "copies").is_displayed()
+        copies = browser.find_element(By.ID, "copies").text.splitlines()
+        assert [row.split()[:2] for row in copies if row.startswith("quality")] == [
+            ["quality", "routing"], ["quality", "candidate"], ["quality", "change"],
+        ]  # fmt: skip
         assert not browser.find_element(By.ID, "paired").is_displayed()
         assert not browser.find_element(By.ID, "two-arms").is_displayed()
 
