@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import plots, rollouts, rounds_page, shadow
+from bench import covering, plots, rollouts, rounds_page, shadow
 from bench.breaker import main as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
@@ -170,6 +170,7 @@ def statistics(report: Report) -> str:
         f"{report['runs']:,} simulated experiments a row, seed {report['seed']}, {report['looks']:,} looks at up to "
         f"{report['units']:,} units, alpha {report['alpha']:g}. Experiments in which any look leaves the truth out:",
         table(rows, ("base rate", "shares", "true effect", "always valid", "fixed horizon, peeked at")),
+        *covering.page(report, table),
         table(figures, ("figure", "measured")),
         *rollouts.page(report, table),
         *shadow.page(report, table),
@@ -261,6 +262,13 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "understudy bench rounds --steps 150 --new 160 --general 500 --judge 400 --judge-new 50 "
         "--json docs/benchmarks/rounds-short.json",
         lambda report: rounds_page.page(report, table),
+    ),
+    "attribute": (
+        "What a round learned from",
+        "understudy bench rounds --rounds 1 --recipes default --steps 120 --new 160 --general 500 --judge 100 "
+        "--judge-new 30 --state DIR; understudy rounds attribute 1 --players hard,replay,hold --state DIR/default-0 "
+        "--json > docs/benchmarks/attribute.json",
+        lambda report: rounds_page.attribution(report, table),
     ),
     "real": (
         "A real language model",

@@ -45,6 +45,39 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
     ])  # fmt: skip
 
 
+def attribution(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
+    """What each kind of data or channel of the loss did for a round's student, on its held-out rows."""
+    players = report["players"]
+    rows = [
+        (name.replace(".", ", "), str(found["n"]), _points(found["change"]),
+         *(_points(found["shapley"][player]) if found["attributed"] else "" for player in players))
+        for name, found in report["figures"].items()
+    ]  # fmt: skip
+    values = [
+        (
+            some.replace(",", ", ") or "none",
+            *(f"{100 * found['values'][some][0]:.1f}" for found in report["figures"].values()),
+        )
+        for some in report["coalitions"]
+    ]
+    spent = sum(one["seconds"] for one in report["coalitions"].values())
+    again = "gave the same weights, to the bit" if report["same_weights"] else "did not give the same weights"
+    return "\n\n".join([
+        f"Round {report['round']} of the student {report['parent']}, trained again with each combination of "
+        f"{', '.join(players)}: {len(report['coalitions'])} students, {spent / 60:.0f} minutes. With all of them it "
+        f"{again}. Points of held-out rows, with 95 % intervals of one look; contributions add up to the change, and a "
+        "change whose interval holds 0 has none:",
+        table(rows, ("slice, figure", "rows", "from none to all", *players)),
+        "Each combination by itself, per cent of the same rows:",
+        table(values, ("trained with", *(name.replace(".", ", ") for name in report["figures"]))),
+    ])  # fmt: skip
+
+
+def _points(part: dict[str, float]) -> str:
+    value, low, high = (100 * part[key] for key in ("value", "lower", "upper"))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def live(record: dict[str, Any]) -> dict[str, Any]:
     """The row of the student that was live after the last round."""
     found: dict[str, Any] = [row for row in record["rows"] if row.get("passed", True)][-1]

@@ -24,6 +24,7 @@ from ab.sequential.effects import OUTCOMES, Side, effect
 from ab.sequential.judging import judge
 from ab.sequential.planning import plan
 from ab.sequential.sample_ratio import ALARM, p_sequential
+from bench.covering import coverage, ramps
 from bench.rollouts import caught, false_rollbacks
 from bench.shadow import paired
 from bench.simulating import Floats, simulate
@@ -193,7 +194,8 @@ def sample_ratio(runs: int, seed: int) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[int, int], Any]] = {
-    "peeking": peeking, "power": power, "clustered": clustered, "sample_ratio": sample_ratio,
+    "peeking": peeking, "coverage": coverage, "ramps": ramps, "power": power, "clustered": clustered,
+    "sample_ratio": sample_ratio,
     "false_rollbacks": false_rollbacks, "caught": caught, "paired": paired,
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 
 from bench.page import table
 from bench.rounds import main, parsed, records, verdict
+from bench.rounds_page import attribution
 from bench.rounds_page import page as page_of_rounds
 from bench.shop import new_kinds
 from tests.deploy.life.judged import evaluation, rows
@@ -81,3 +82,23 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
     )
     assert "| bold | 3 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
     assert "| bold | blend 0.5 |" in page
+
+
+def test_the_page_tells_what_a_round_learned_from_and_attributes_no_change_that_may_be_none() -> None:
+    part = {"value": 0.5, "lower": 0.4, "upper": 0.6}
+    values = {"": [0.1, 0.01], "hard": [0.6, 0.02]}
+    none = {"value": 0.01, "lower": -0.02, "upper": 0.04}
+    report = {
+        "round": 1, "parent": "v1", "players": ["hard"], "same_weights": True,
+        "coalitions": {"": {"seconds": 20.0, "weights": ""}, "hard": {"seconds": 100.0, "weights": "a"}},
+        "figures": {
+            "hard.exact": {"n": 40, "change": part, "attributed": True, "shapley": {"hard": part}, "values": values},
+            "general.exact": {"n": 90, "change": none, "attributed": False, "shapley": {}, "values": values},
+        },
+    }  # fmt: skip
+    text = attribution(report, table)
+    assert "| hard, exact | 40 | +50.0 (+40.0 to +60.0) | +50.0 (+40.0 to +60.0) |" in text
+    assert "| general, exact | 90 | +1.0 (-2.0 to +4.0) |  |" in text
+    assert "| none | 10.0 | 10.0 |" in text
+    assert "2 students, 2 minutes" in text
+    assert "to the bit" in text
