@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from ab.analysis.assessing import Column, PhaseUnits
@@ -13,14 +12,14 @@ from feedback.kpis.ratios import CellRatio, side
 
 Hourly = Mapping[int, Sums]
 """Sums by hour of first exposure, in hours since the epoch."""
+CountedPhases = Mapping[int, Mapping[str, Hourly]]
+"""{phase: {arm: {hour of first exposure: sums}}}"""
 
 
 def phase_units(
-    wanted: Iterable[str], known: Mapping[str, CellRatio], shares: Mapping[str, float], arms: Mapping[str, Hourly],
-    until: float = math.inf,
-) -> PhaseUnits:  # fmt: skip
-    """One phase, as far as its units were exposed before the hour `until`; KPIs that are no ratio are left out."""
-    sums = {arm: added(part for hour, part in hours.items() if hour < until) for arm, hours in arms.items()}
+    wanted: Iterable[str], known: Mapping[str, CellRatio], shares: Mapping[str, float], sums: Mapping[str, Sums]
+) -> PhaseUnits:
+    """One phase of the `sums` of its arms; KPIs that are no ratio are left out."""
     units = {arm: round(of.get("users", 0.0)) for arm, of in sums.items()}
     ratios = [(kpi, known[kpi]) for kpi in wanted if kpi in known]
     sides: dict[tuple[str, Column], Side] = {
@@ -29,13 +28,23 @@ def phase_units(
     return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides, tails=frozenset(TAILS))
 
 
-def grown(hourly: Hourly, until: Sequence[int]) -> list[dict[str, float]]:
-    """Sums of what was exposed before each of these hours, which are in order: one way through all cohorts."""
+def counted_before(phases: CountedPhases, until: Iterable[float]) -> dict[float, dict[int, dict[str, Sums]]]:
+    """By hour the sums of each phase and arm of what was exposed before it: one way through all cohorts."""
+    hours = sorted(set(until))
+    seen = {n: {arm: grown(of, hours) for arm, of in arms.items()} for n, arms in phases.items()}
+    return {
+        hour: {n: {arm: of[at] for arm, of in arms.items()} for n, arms in seen.items()}
+        for at, hour in enumerate(hours)
+    }
+
+
+def grown(hourly: Hourly, until: Sequence[float]) -> list[dict[str, float]]:
+    """Sums of what was exposed before each of these hours, which are in order; where nothing came the same again."""
     parts, found, total = sorted(hourly.items()), list[dict[str, float]](), dict[str, float]()
     at = 0
     for hour in until:
         end = next((n for n in range(at, len(parts)) if parts[n][0] >= hour), len(parts))
-        total = added([total, *(sums for _, sums in parts[at:end])])
+        total = added([total, *(sums for _, sums in parts[at:end])]) if end > at else total
         found.append(total)
         at = end
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,8 +20,9 @@ from ab.sequential.judging import judge
 from ab.sequential.outlook import outlook
 from ab.sequential.pairs import paired
 from ab.sequential.sample_ratio import ALARM
-from feedback.kpis.arms import Hourly, grown, looks, phase_units
+from feedback.kpis.arms import CountedPhases, counted_before, looks, phase_units
 from feedback.kpis.coalitions import copies_of
+from feedback.kpis.figures import Sums
 from feedback.kpis.paired import PairedSums, pairs_of
 from feedback.kpis.ratios import CellRatio, tails
 from serving.control.replies.results import ExperimentResultsReply, PairedResult, ReplyAttributionResult
@@ -31,8 +32,6 @@ LOOKS = 120
 """Points of the chart at most."""
 NARROWER = "judged without the covariate {}, which narrows intervals of `experiment analyse` on rows that have it"
 """Said of each covariate of the file."""
-CountedPhases = Mapping[int, Mapping[str, Hourly]]
-"""{phase: {arm: {hour of first exposure: sums}}}"""
 
 
 def results(
@@ -54,19 +53,22 @@ def results(
     """
     covariates, experiment = experiment.covariates, experiment.without_covariates()
     wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
+    primary = [] if experiment.primary is None else [experiment.primary.kpi]
     own, known = experiment.shares, {**ratios, **tails(experiment.layer)}
 
-    def units(until: float = math.inf, of: CountedPhases = phases) -> list[PhaseUnits]:
-        found = [(n, phase_units(wanted, known, shares.get(n, own), arms, until)) for n, arms in of.items()]
+    def units(counted: Mapping[int, Mapping[str, Sums]], kpis: Iterable[str] = wanted) -> list[PhaseUnits]:
+        found = [(n, phase_units(kpis, known, shares.get(n, own), arms)) for n, arms in counted.items()]
         return [replace(one, returning=returning.get(n), live=live is None or n in live) for n, one in found]
 
     hours = looks((part for arms in phases.values() for part in arms.values()), LOOKS)
     began = (hours[0] - 1) * HOUR if hours else None
     days = None if began is None else max(0.0, (at - began) / 86_400)
-    seen = units()
-    found = assess(experiment, seen, days)
     one_month = math.inf if began is None else began / HOUR + DAYS * 24
-    tables = {"all": units(one_month)} | {line: units(one_month, of) for line, of in lines.items()}
+    ends = one_month, math.inf
+    counted, by_line = counted_before(phases, (*hours, *ends)), {x: counted_before(of, ends) for x, of in lines.items()}
+    seen = units(counted[math.inf])
+    found = assess(experiment, seen, days)
+    tables = {line: units(of[one_month]) for line, of in {"all": counted, **by_line}.items()}
     return ExperimentResultsReply.model_validate(
         {
             "id": experiment.id, "state": state, "decision": found.decision, "why": found.why,
@@ -84,8 +86,8 @@ def results(
                  "units": phase.units} for (n, arms), phase in zip(phases.items(), seen, strict=True)
             ],
             "business": {line: _business(experiment, of) for line, of in tables.items()},
-            "contributions": _contributions(experiment, seen, {line: units(of=of) for line, of in lines.items()}),
-            "looks": _looks(experiment, [(hour, units(of=at_hour)) for hour, at_hour in _grown(phases, hours)]),
+            "contributions": _contributions(experiment, seen, {x: units(of[math.inf]) for x, of in by_line.items()}),
+            "looks": _looks(experiment, [(hour, units(counted[hour], primary)) for hour in hours]),
         }
     )  # fmt: skip
 
@@ -140,13 +142,6 @@ def _contributions(
     arms = [str(arm) for arm in experiment.arms]
     found = contributions(whole, lines, arms, kpis, experiment.stop.planned_units)
     return [{**asdict(one), "lines": [_finite(asdict(line)) for line in one.lines]} for one in found]
-
-
-def _grown(phases: CountedPhases, hours: Sequence[int]) -> Iterator[tuple[int, CountedPhases]]:
-    """Each of the hours with what was exposed before it."""
-    seen = {n: {arm: grown(of, hours) for arm, of in arms.items()} for n, arms in phases.items()}
-    for at, hour in enumerate(hours):
-        yield hour, {n: {arm: {0: of[at]} for arm, of in arms.items()} for n, arms in seen.items()}
 
 
 def _looks(experiment: Experiment, seen: Sequence[tuple[int, Sequence[PhaseUnits]]]) -> dict[str, list[dict[str, Any]]]:
