@@ -136,15 +136,16 @@ def _apply(client: Client, events: list[list[list[Any]]], batch: int) -> float:
     script = client.register_script(source("staging", "rows", "targets", "effects"))
     client.set("lease", "owner")
     told = settings(KEYS, KpisConfig())
+    after = (client.hget(KEYS.cursors, "t:0") or b"").decode()
     before = _cpu(client)
     for at in range(0, len(events), batch):
-        after = str(at - batch) if at else ""
         rows = [[str(at), "", 0, commands] for commands in events[at : at + batch]]
         applied, faulty, why = script(
             ["lease", KEYS.cursors, "applied", KEYS.counters], ["owner", "t:0", json.dumps([after, rows]), told]
         )
         if faulty or applied != len(rows):
             raise RuntimeError(f"an event could not be applied: {why}")
+        after = str(at)
     return round((_cpu(client) - before) / len(events) * 1e6, 1)
 
 

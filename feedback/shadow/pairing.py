@@ -118,9 +118,10 @@ def plan(exchange: Exchange, arms: Arms, config: ShadowConfig) -> ShadowPlan | N
     exchange, its reply was not greedy, or coalitions of switches are valued on the copy, so that all of them are asked
     alike, both arms are asked anew and the client's reply is not used.
     """
+    anew = exchange.redacted or not is_greedy(exchange.params, config.default_temperature)
     student = _student(exchange, arms, config)
     valued = valuation(exchange, arms, student)
-    anew = exchange.redacted or valued is not None or not is_greedy(exchange.params, config.default_temperature)
+    anew = anew or valued is not None
     ask_teacher = anew or exchange.arm == "student"
     ask_student = anew or exchange.arm == "teacher"
     if (ask_teacher and arms.teacher is None) or (ask_student and student is None):

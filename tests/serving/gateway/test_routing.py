@@ -282,6 +282,21 @@ def test_without_a_candidate_its_switch_means_the_stable_student() -> None:
     assert {one.taken[0].arm for one in found} == {"none", "candidate"}
 
 
+def test_switches_that_are_valued_on_copies_alone_serve_nobody_another_reply() -> None:
+    valued = {"id": "f", "layer": "observe", "switches": {"routing": 0.5, "candidate": 0.5},
+              "shadow": {"coalitions": 1}}  # fmt: skip
+    given: dict[str, Any] = {"candidate": "v2", "candidate_share": 0.3, "candidate_step": 0}
+    document = doc(experiments=(Experiment.model_validate(valued),), **given)
+    cells = set()
+    for n in range(100):
+        found = route(document, ask(user=str(n)))
+        assert where(found) == where(route(doc(**given), ask(user=str(n))))
+        (part,) = found.taken
+        assert (part.counted, part.layer, found.experiment) == (True, "observe", None)
+        cells.add(part.arm)
+    assert cells == {"none", "candidate", "routing", "routing+candidate"}
+
+
 LINES = (
     ("shop", When(alias="bot")),
     ("bank", When(header={"X-Line": "bank"})),
