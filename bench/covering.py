@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
-from ab.analysis.assessing import PhaseUnits, over_phases
+from ab.analysis.assessing import Column, PhaseUnits, over_phases
 from ab.experiment import Primary
 from ab.sequential.bounds import ConfidenceSequence, fixed
 from ab.sequential.effects import Side, effect
@@ -86,7 +87,7 @@ def _drawn(rng: np.random.Generator, kind: str, lift: Floats) -> Floats:
     return np.stack([rng.lognormal(-(level**2) / 2, level, UNITS) + lift, one, 0 * one], axis=1)
 
 
-def _sides(figures: Floats, arm: Floats, *, binary: bool) -> list[Side]:
+def _sides(figures: Floats, arm: NDArray[np.bool_], *, binary: bool) -> list[Side]:
     """One arm after each look; `figures` are 0 where a unit is of another."""
     ends = [UNITS * (look + 1) // LOOKS for look in range(LOOKS)]
     parts = [figures[low:high][arm[low:high]] for low, high in pairwise([0, *ends])]
@@ -127,7 +128,7 @@ def _steps(rng: np.random.Generator, falling: float, each: int) -> list[list[Pha
         right = rng.random(each) < rate
         ends = [each * (look + 1) // looks for look in range(looks)]
         for end in ends:
-            sides = {
+            sides: dict[tuple[str, Column], Side] = {
                 (name, ("k", None)): Side.counted(int(arm[:end].sum()), int((arm & right)[:end].sum()))
                 for name, arm in (("old", ~new), ("new", new))
             }
@@ -140,8 +141,6 @@ def _steps(rng: np.random.Generator, falling: float, each: int) -> list[list[Pha
 
 def page(report: Mapping[str, Any], table: Callable[[list[tuple[str, ...]], tuple[str, ...]], str]) -> list[str]:
     """What the page of benchmarks says of coverage and of ramps."""
-    if "coverage" not in report:
-        return []
     covered, ramp = report["coverage"], report["ramps"]
     shares = ", ".join(f"{share:.0%}" for share in RAMP)
     return [

@@ -86,7 +86,7 @@ def _attributed(
     first = sum(n * one.first / one.prompts for n, one in zip(units, strata, strict=True)) / sum(units)
 
     def of(counts: Mapping[Coalition, float]) -> Effect:
-        shares = np.zeros(len(who))
+        shares = [0.0] * len(who)
         for some, weight in counts.items():
             shares[who.index(factorial.serves(_cell(players, some), players))] += weight
         return combined([above(one.side(shares[1:]), 0.0) for one in strata], returned(units))

@@ -60,4 +60,4 @@ def test_one_part_alone_takes_the_others_from_the_file(tmp_path: Path, capsys: p
     for wrong in (["--runs", "2", "--parts", "smile"], ["--runs", "3", "--parts", "power"]):
         with pytest.raises(SystemExit):
             main([*wrong, "--json", str(file)])
-        assert "--parts takes some of peeking, power" in capsys.readouterr().err
+        assert "--parts takes some of peeking, coverage" in capsys.readouterr().err
