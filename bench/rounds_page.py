@@ -65,8 +65,8 @@ def attribution(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...
     return "\n\n".join([
         f"Round {report['round']} of the student {report['parent']}, trained again with each combination of "
         f"{', '.join(players)}: {len(report['coalitions'])} students, {spent / 60:.0f} minutes. With all of them it "
-        f"{again}. Points of held-out rows, with 95 % intervals of one look; contributions add up to the change, and a "
-        "change whose interval holds 0 has none:",
+        f"{again}; without new rows and replay nothing is trained. Points of held-out rows, with 95 % intervals of "
+        "one look; contributions add up to the change, and a change whose interval holds 0 has none:",
         table(rows, ("slice, figure", "rows", "from none to all", *players)),
         "Each combination by itself, per cent of the same rows:",
         table(values, ("trained with", *(name.replace(".", ", ") for name in report["figures"]))),
