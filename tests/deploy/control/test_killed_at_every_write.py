@@ -1,15 +1,11 @@
 """A controller killed before any of its writes: its successor finds state, document, round and audit log agreed.
 
-The writes are counted by the process itself, as the interpreter reports them, so that one that is added is tested.
+`prepare`, `act` and `check` of every test here are called in other processes (tests/deploy/killing.py).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,51 +17,27 @@ from deploy.life.kept.rebuild import rebuild
 from deploy.rounds.store import FileRounds
 from deploy.witness.collect import verify
 from tests.deploy.fleet import World, actions, cut, teacher, to_canary
+from tests.deploy.killing import killed_everywhere
 from understudy.state import StateDir
 
-CHANGES = ("os.rename", "os.link", "os.remove", "os.truncate", "os.mkdir", "os.symlink", "os.rmdir")
-KILLED, WENT_THROUGH = 9, 7
-MOST = 400
-"""More writes than any of these acts makes."""
+
+def settled(state: StateDir) -> World:
+    world = World(state)
+    world.turn()
+    return world
 
 
-def die_before_write(number: int, state: StateDir) -> None:
-    """End this process, as by SIGKILL, at the write `number` (from 1) below `state`, beats aside."""
-    left = [number]
-
-    def watch(event: str, given: tuple[object, ...]) -> None:
-        if event == "open":
-            flags = given[2] if isinstance(given[2], int) else 0
-            writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
-        else:
-            writes = event in CHANGES
-        path = given[0] if given else None
-        if writes and isinstance(path, str | os.PathLike) and _counts(Path(path), state):
-            left[0] -= 1
-            if left[0] == 0:
-                os._exit(KILLED)
-
-    sys.addaudithook(watch)
+def in_canary(state: StateDir) -> World:
+    world = settled(state)
+    to_canary(world, world.candidate())
+    return world
 
 
-def _counts(path: Path, state: StateDir) -> bool:
-    return path.is_relative_to(state.registry)
-
-
-def in_child(work: Callable[[], int]) -> int:
-    """The exit code of `work` in a process of its own; 1 with a traceback where it raised."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            code = work()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def at_its_end(state: StateDir) -> World:
+    """In a canary of which enough is known."""
+    world = in_canary(state)
+    world.evidence("v3", 60)
+    return world
 
 
 def promotion(world: World) -> None:
@@ -109,47 +81,21 @@ def _moves(entry: dict[str, object]) -> bool:
     )  # fmt: skip
 
 
-def killed_everywhere(
-    world: World, act: Callable[[World], object], check: Callable[[World], None], folder: Path, said: Callable[[], str]
-) -> int:
-    """Kill `act` before each of its writes, each time on the same state, and `check` the successor; how many writes."""
-    before = folder / "before"
-    shutil.copytree(world.state.root, before)
-
-    def killed(number: int) -> int:
-        die_before_write(number, world.state)
-        act(world)
-        return 0
-
-    def trial(number: int) -> int:
-        os.fsync = lambda _: None  # what a kill leaves the kernel has; a disk would only make this slow
-        code = in_child(lambda: killed(number))
-        assert code in (0, KILLED), f"write {number}: exit code {code}"
-        world.start()
-        world.turn(5)
-        check(world)
-        return WENT_THROUGH if code == 0 else 0
-
-    for number in range(1, MOST):
-        shutil.rmtree(world.state.root)
-        shutil.copytree(before, world.state.root)
-        code = in_child(lambda number=number: trial(number))
-        assert code in (0, WENT_THROUGH), f"killed before write {number}: {said()}"
-        if code == WENT_THROUGH:
-            return number
-    raise AssertionError("it never went through")
-
-
-@pytest.mark.parametrize("act", [promotion, rollback])
+@pytest.mark.parametrize(("prepare", "act"), [(at_its_end, promotion), (in_canary, rollback)])
 def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
-    world: World, act: Callable[[World], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    prepare: Callable[[StateDir], World], act: Callable[[World], None], tmp_path: Path
 ) -> None:
-    version = world.candidate()
-    to_canary(world, version)
-    if act is promotion:
-        world.evidence(version, 60)
-    writes = killed_everywhere(world, act, agreed, tmp_path, lambda: capfd.readouterr().err)
+    writes = killed_everywhere(prepare, act, agreed, tmp_path)
     assert writes > 15, "an act that writes less was not the one that is meant"
+
+
+def with_a_better_round(state: StateDir) -> World:
+    teacher(state)
+    world = World(state, students=())
+    cut(state)
+    world.turn()
+    world.learned("v1", 0.02, 0.3)
+    return world
 
 
 def learning(world: World) -> None:
@@ -172,16 +118,23 @@ def unfit_agrees(world: World) -> None:
     verify(world.state)
 
 
-def test_an_unfit_students_better_round_is_taken_up_once_after_a_kill_at_any_write(
-    state_dir: StateDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    teacher(state_dir)
-    world = World(state_dir, students=())
-    cut(state_dir)
-    world.turn()
-    world.learned("v1", 0.02, 0.3)
-    writes = killed_everywhere(world, learning, unfit_agrees, tmp_path, lambda: capfd.readouterr().err)
+def test_an_unfit_students_better_round_is_taken_up_once_after_a_kill_at_any_write(tmp_path: Path) -> None:
+    writes = killed_everywhere(with_a_better_round, learning, unfit_agrees, tmp_path)
     assert writes > 6, "an act that writes less was not the one that is meant"
+
+
+def first_live(state: StateDir) -> World:
+    """The student that was cut has learned, was found fit, and went live."""
+    teacher(state)
+    world = World(state, students=())
+    cut(state)
+    world.turn()
+    version = world.learned("v1", 0.5, 0.95)
+    to_canary(world, version)
+    world.evidence("t1", 60)
+    world.evidence(version, 60)
+    assert world.turn(5).stable == version
+    return world
 
 
 def back_to_teacher(world: World) -> None:
@@ -204,19 +157,8 @@ def teacher_agrees(world: World) -> None:
     assert (replayed.stable, replayed.unfit, replayed.previous) == (state.stable, state.unfit, state.previous)
 
 
-def test_a_rollback_to_the_teacher_alone_is_done_or_not_begun_after_a_kill_at_any_write(
-    state_dir: StateDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    teacher(state_dir)
-    world = World(state_dir, students=())
-    cut(state_dir)
-    world.turn()
-    version = world.learned("v1", 0.5, 0.95)
-    to_canary(world, version)
-    world.evidence("t1", 60)
-    world.evidence(version, 60)
-    assert world.turn(5).stable == version
-    writes = killed_everywhere(world, back_to_teacher, teacher_agrees, tmp_path, lambda: capfd.readouterr().err)
+def test_a_rollback_to_the_teacher_alone_is_done_or_not_begun_after_a_kill_at_any_write(tmp_path: Path) -> None:
+    writes = killed_everywhere(first_live, back_to_teacher, teacher_agrees, tmp_path)
     assert writes > 6, "an act that writes less was not the one that is meant"
 
 
@@ -225,6 +167,12 @@ EXPERIMENT = Experiment(id="a", arms={"teacher": 0.5, "student": 0.5})
 
 def apply(world: World) -> None:
     world.conductor.acts.apply(EXPERIMENT, "test")
+
+
+def applied(state: StateDir) -> World:
+    world = settled(state)
+    apply(world)
+    return world
 
 
 def stop(world: World) -> None:
@@ -266,6 +214,14 @@ def nothing_there(tenant: str, until: float) -> int:
     return 0
 
 
+def with_rows_of_two_tenants(state: StateDir) -> World:
+    world = in_canary(state)
+    rows = state.rounds / "1" / "select"
+    rows.mkdir(exist_ok=True)
+    (rows / "train.jsonl").write_text("".join(json.dumps({"tenant": name}) + "\n" for name in ("acme", "other")))
+    return world
+
+
 def purge(world: World) -> None:
     world.conductor.purges.reach(nothing_there)
     world.conductor.purges.ask("acme", 200.0, "test")
@@ -285,27 +241,20 @@ def purge_agrees(world: World) -> None:
     verify(world.state)
 
 
-def test_a_purge_that_was_begun_is_gone_on_with_after_a_kill(
-    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    to_canary(world, world.candidate())
-    rows = world.state.rounds / "1" / "select"
-    rows.mkdir(exist_ok=True)
-    (rows / "train.jsonl").write_text("".join(json.dumps({"tenant": name}) + "\n" for name in ("acme", "other")))
-    writes = killed_everywhere(world, purge, purge_agrees, tmp_path, lambda: capfd.readouterr().err)
+def test_a_purge_that_was_begun_is_gone_on_with_after_a_kill(tmp_path: Path) -> None:
+    writes = killed_everywhere(with_rows_of_two_tenants, purge, purge_agrees, tmp_path)
     assert writes > 10, "an act that writes less was not the one that is meant"
 
 
 @pytest.mark.parametrize(
-    ("act", "check"), [(apply, experiments_agree), (stop, experiments_agree), (abort, abort_agrees)]
+    ("prepare", "act", "check"),
+    [(settled, apply, experiments_agree), (applied, stop, experiments_agree), (in_canary, abort, abort_agrees)],
 )
 def test_what_an_operator_asked_for_is_done_and_told_or_neither(
-    world: World, act: Callable[[World], None], check: Callable[[World], None], tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    if act is stop:
-        apply(world)
-    elif act is abort:
-        to_canary(world, world.candidate())
-    writes = killed_everywhere(world, act, check, tmp_path, lambda: capfd.readouterr().err)
+    prepare: Callable[[StateDir], World],
+    act: Callable[[World], None],
+    check: Callable[[World], None],
+    tmp_path: Path,
+) -> None:
+    writes = killed_everywhere(prepare, act, check, tmp_path)
     assert writes > 6, "an act that writes less was not the one that is meant"

@@ -21,7 +21,7 @@ from serving.control.pages import experiment as experiment_pages
 from serving.control.replies.experiments import PlanReply
 from serving.control.sources import Sources
 from serving.control.token import ENV
-from tests.deploy.fleet import World, to_canary
+from tests.deploy.fleet import Moving, World, to_canary
 from tests.serving.control.conftest import TOKEN
 from tests.serving.up.server import served
 from understudy.errors import NotFound, UsageError
@@ -134,8 +134,9 @@ def test_why_and_who_are_kept_with_every_act(said: Said, world: World, monkeypat
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     said("freeze", "learning", "--why", "流量异常", "--as", "王芳 <x>")
     said("resume", "learning", "--why", "all is well")
-    said("rollback", "v1", "--why", "worse since noon")
-    said("promote", "v2", "--why", "v1 was no better")
+    with Moving(world):
+        said("rollback", "v1", "--why", "worse since noon")
+        said("promote", "v2", "--why", "v1 was no better")
     entries = {entry["action"]: entry["details"] for entry in world.conductor.deployment.audit.entries()}
     assert entries["freeze"]["why"] == "流量异常"
     assert entries["freeze"]["by"] == "王芳 ?x? (system user root, token admin)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from deploy.control.asked.errands import Errand, Told
 from deploy.life.state import AskedFor
 from deploy.witness.collect import verify
-from tests.deploy.control.test_killed_at_every_write import killed_everywhere
 from tests.deploy.fleet import Time, World, actions
+from tests.deploy.killing import killed_everywhere
 from understudy.errors import Unavailable
 from understudy.ids import random_id
+from understudy.state import StateDir
 
 
 def wish() -> AskedFor:
@@ -78,27 +80,39 @@ def test_one_that_nobody_can_do_yet_waits(world: World) -> None:
     assert len(world.conductor.deployment.state.asked) == 1
 
 
-@pytest.mark.parametrize("done", ["", "dead.replayed"])
-def test_after_a_kill_at_any_write_it_is_told_and_done_or_neither(
-    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str], done: str
-) -> None:
+def settled(state: StateDir) -> World:
+    world = World(state)
+    world.turn()
+    return world
+
+
+def with_a_deed(world: World, done: str) -> Path:
+    """Have the errand do something that can be seen, in the file that is returned."""
     happened = world.state.run / "happened"
 
     def deed(_: AskedFor) -> tuple[None, Told]:
         happened.write_text("it did")
         return None, {}
 
-    def act(world: World) -> None:
-        give(world, deed, done=done)
-        world.conductor.errands.ask(wish(), {"topic": "kpis"})
+    give(world, deed, done=done)
+    return happened
 
-    def agreed(world: World) -> None:
-        give(world, deed, done=done)
-        world.turn(2)
-        told = [action for action in actions(world) if action.startswith("dead.")]
-        assert told == ["dead.replay", *([done] if done else [])] * happened.exists()
-        assert world.conductor.deployment.state.asked == ()
-        verify(world.state)
 
-    writes = killed_everywhere(world, act, agreed, tmp_path, lambda: capfd.readouterr().err)
+def asked(world: World, done: str) -> None:
+    with_a_deed(world, done)
+    world.conductor.errands.ask(wish(), {"topic": "kpis"})
+
+
+def agreed(world: World, done: str) -> None:
+    happened = with_a_deed(world, done)
+    world.turn(2)
+    told = [action for action in actions(world) if action.startswith("dead.")]
+    assert told == ["dead.replay", *([done] if done else [])] * happened.exists()
+    assert world.conductor.deployment.state.asked == ()
+    verify(world.state)
+
+
+@pytest.mark.parametrize("done", ["", "dead.replayed"])
+def test_after_a_kill_at_any_write_it_is_told_and_done_or_neither(tmp_path: Path, done: str) -> None:
+    writes = killed_everywhere(settled, partial(asked, done=done), partial(agreed, done=done), tmp_path)
     assert writes > 4, "an act that writes less was not the one that is meant"
