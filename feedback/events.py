@@ -93,7 +93,8 @@ class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
     TEXT: ClassVar[tuple[str, ...]] = ("messages", "params", "reply", "reply_tokens")
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 1
+    """2 where it is `degraded`: a program that does not know of those must not count them for an arm."""
     unit: str
     unit_derived: bool = False
     user: str | None = None
@@ -137,7 +138,15 @@ class Exchange(Event):
     redacted: bool = False
     """Whether surrogates stand in it; then both arms are asked on the redacted prompt."""
     flagged: bool = False
-    """Whether the guard flagged it; such input never trains."""
+    """Whether the guard flagged it, or an earlier turn of its session; such input never trains."""
+    guard_stage: str = ""
+    """The guard's stage that flagged or degraded this very request; empty of all others."""
+    guard_score: float | None = None
+    """Log-odds of an attack; None where nothing was scored."""
+    guard_user: str = ""
+    """Of such a request: what the breaker of its user is called, a hash."""
+    degraded: Literal["", "guard", "deadline"] = ""
+    """Why the client got the degraded reply: no engine was asked, and `arm`, `version` and `reply` say nothing."""
     shadow: bool = True
     """Whether capture allowed a shadow copy."""
     tools: bool = False
@@ -249,8 +258,8 @@ def newer_schema(topic: str, value: bytes) -> int | None:
         given = json.loads(value).get("schema_version")
     except (ValueError, AttributeError):
         return None
-    known = model.model_fields["schema_version"].default if model else None
-    return given if type(given) is int and type(known) is int and given > known else None
+    known = max(get_args(model.model_fields["schema_version"].annotation)) if model else None
+    return given if type(given) is int and known is not None and given > known else None
 
 
 def exchange_id(response_id: str) -> str:

@@ -11,6 +11,7 @@ from deploy.control.retention import store_uses
 from deploy.life.config import RolloutConfig
 from deploy.registry.config import RegistryConfig
 from feedback.bus.config import BusConfig
+from feedback.flagged.config import FlaggedConfig
 from feedback.kpis.config import KpisConfig
 from feedback.outbox.config import OutboxConfig
 from feedback.pool.config import PoolConfig
@@ -57,7 +58,7 @@ def _folder(name: str, folder: Path, state: StateDir, rule: str) -> StoreUse:
 def _rules(config: Config, keys: RedisKeys) -> dict[str, tuple[str, str]]:
     """Beginning of a key -> name and rule; the first that fits counts."""
     bus, kpis, pool = config.section(BusConfig), config.section(KpisConfig), config.section(PoolConfig)
-    days = f"{kpis.late_days:g} days"
+    kept, days = config.section(FlaggedConfig), f"{kpis.late_days:g} days"
     return {
         keys.payloads: ("shadow jobs", f"`shadow.queue` {config.section(ShadowConfig).queue}, until their deadline"),
         keys.jobs: ("shadow jobs", "as above"),
@@ -66,6 +67,10 @@ def _rules(config: Config, keys: RedisKeys) -> dict[str, tuple[str, str]]:
             f"until consumed; verdicts, hard samples and letters the newest {bus.max_stream_bytes >> 20} MiB each",
         ),
         keys.pool: ("pool", f"{pool.capacity} hard samples, {pool.anchors} anchors; the oldest of who is over goes"),
+        keys.flagged: (
+            "flagged requests",
+            f"{kept.days:g} days, {kept.bytes >> 20} MiB; their sessions as hashes, the latest 200,000 at most",
+        ),
         keys.verdicts: ("verdicts", "the latest 500, without text"),
         keys.targets: ("KPI targets", f"{days}, {kpis.target_bytes >> 20} MiB"),
         keys.early: ("early feedback", f"{days}, {kpis.early_bytes >> 20} MiB"),

@@ -25,6 +25,7 @@ from feedback.bus.health import bus_findings
 from feedback.bus.opening import open_bus
 from feedback.consume.loops import Worker, WorkerConfig
 from feedback.consume.metrics import show_worker
+from feedback.flagged.config import FlaggedConfig
 from feedback.kpis.config import KpisConfig
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.metrics import show_outbox
@@ -144,6 +145,7 @@ def main(argv: list[str]) -> int:
         shadow=config.section(ShadowConfig),
         pool=config.section(PoolConfig),
         kpis=config.section(KpisConfig),
+        flagged=config.section(FlaggedConfig),
         prefix=config.section(RedisConfig).prefix,
     )
     asyncio.run(run(config, settings, StateDir(options.state)))

@@ -26,6 +26,7 @@ SECTIONS: dict[str, str] = {
     "engines": "serving.engine.config:EnginesConfig",
     "gateway": "serving.gateway.config:GatewayConfig",
     "guard": "serving.guard.config:GuardConfig",
+    "flagged": "feedback.flagged.config:FlaggedConfig",
     "router": "deploy.routing.document:RouterConfig",
     "control": "serving.control.config:ControlConfig",
     "redis": "feedback.store.config:RedisConfig",

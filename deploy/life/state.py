@@ -97,10 +97,12 @@ class AskedFor(_Remembered):
     """What an operator asked for whose deed is not in this state; done after it stands here, and again until it is."""
 
     id: str
-    act: Literal["apply", "stop", "abort", "purge", "round", "replay", "release"]
+    act: Literal["apply", "stop", "abort", "purge", "round", "replay", "release", "mark"]
     actor: str
     name: str = ""
-    """The experiment, the tenant, the topic, the user's breaker, or why a round is wanted."""
+    """The experiment, the tenant, the topic, the user's breaker, the flagged request, or why a round is wanted."""
+    mark: Literal["", "good", "bad"] = ""
+    """What is said of a flagged request."""
     experiment: dict[str, Any] = Field(default_factory=dict)
     round: int = 0
     until: float = 0.0

@@ -21,10 +21,13 @@ from feedback.bus.protocol import Bus, Received
 from feedback.checks.building import build
 from feedback.checks.kinds import Check
 from feedback.consume.consumer import Consumer, Waits
-from feedback.consume.quarantine import Quarantine
 from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS, Exchange, Exposure, Kpi, newer_schema
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.sessions import hold, make_room, session_name
+from feedback.flagged.store import FlaggedStore
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
+from feedback.kpis.names import APPEAL
 from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
@@ -45,6 +48,8 @@ log = logging.getLogger(__name__)
 
 TOPICS = (EXCHANGES, EXPOSURES, KPIS)
 IDLE = 0.15
+LET_GO = 60.0
+"""Seconds between two looks for what was flagged too long ago."""
 SPILL = 1.0
 """Seconds between two looks at how much room rows take."""
 LEASE_MARGIN = 10.0
@@ -61,6 +66,7 @@ class WorkerConfig:
     prefix: str = "us:"
     rows: Path | None = None
     """Folder of the rows of users that Redis has no room for; None: there they stay."""
+    flagged: FlaggedConfig = field(default_factory=FlaggedConfig)
     metered: str = ""
     """Version of the teacher whose tokens somebody else counts; empty: none."""
 
@@ -75,13 +81,13 @@ class Worker:
         self, bus: Bus, client: Client, outbox: Outbox, directory: Directory, config: WorkerConfig,
         checks: Sequence[Check] | None = None,
     ) -> None:  # fmt: skip
+        self._client = client
         self._keys = RedisKeys(config.prefix)
         self._config = config
         self._outbox = outbox
         self._directory = directory
         self._stop = threading.Event()
         self._fault: Exception | None = None
-        self._quarantine = Quarantine()
         told = settings(self._keys, config.kpis)
         files = RowFiles(config.rows) if config.rows is not None else None
         self.consumer = Consumer(bus, client, self._keys, TOPICS, self.effects, self.bury, told, files)
@@ -89,6 +95,8 @@ class Worker:
         bounds = RowBounds(config.kpis.tenant_row_bytes, config.kpis.row_bytes, config.kpis.spill_bytes)
         self._spill = None if files is None else Spill(client, self._keys, files, bounds)
         pool = Pool(client, config.prefix, config.pool, outbox.vault)
+        self._flagged = FlaggedStore(client, self._keys, config.flagged, outbox.vault)
+        self._looked = 0.0
         checks = build(config.shadow) if checks is None else checks
         self.shadow = ShadowLoop(
             self._jobs, directory, pool, outbox, self._keys, config.shadow, checks, config.pool.hard_weight
@@ -137,21 +145,32 @@ class Worker:
 
     def _effects(self, topic: str, value: bytes, now: float) -> list[list[Any]]:
         if topic == KPIS:
-            return feedback_effects(self._keys, self._outbox.vault.open(Kpi, value))
+            kpi = self._outbox.vault.open(Kpi, value)
+            if kpi.kpi == APPEAL:
+                return [self._counted(f"appeals_{'kept' if self._flagged.appeal(kpi, now) else 'dropped'}")]
+            return feedback_effects(self._keys, kpi)
         if topic == EXPOSURES:
             return exposure_effects(self._keys, self._outbox.vault.open(Exposure, value))
         exchange = self._outbox.vault.open(Exchange, value)
-        commands = exchange_effects(self._keys, exchange)
+        session = session_name(exchange.tenant, exchange.session)
+        held = [hold(self._keys, session, now)] if exchange.flagged else []
+        if exchange.guard_stage:
+            held.append(self._counted(f"flagged_{'kept' if self._flagged.keep(exchange, now) else 'dropped'}"))
+        if exchange.degraded:
+            return held
+        commands = exchange_effects(self._keys, exchange) + held
         if exchange.arm == "teacher" and exchange.version == self._config.metered:
             tokens = (exchange.prompt_tokens or 0) + (exchange.completion_tokens or 0)
             commands.append(spent_effect(self._keys, "primary", tokens, exchange.at))
         arms = self._directory.arms()
-        held = self._quarantine.holds(exchange)
-        if arms is not None and not held and wanted(exchange, arms):
+        if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow
             stored = self._outbox.vault.seal(exchange).decode()
-            commands.append(push(self._keys, exchange.id, stored, now, shadow.deadline, shadow.queue))
+            commands.append(push(self._keys, exchange.id, stored, now, shadow.deadline, shadow.queue, session))
         return commands
+
+    def _counted(self, what: str) -> list[Any]:
+        return ["HINCRBY", self._keys.counters, what, 1]
 
     def bury(self, topic: str, received: Received, error: str) -> list[list[Any]]:
         """Keep an event as a dead letter; the commands that count it.
@@ -192,11 +211,20 @@ class Worker:
                 log.warning("rows of users stay in Redis: %s", error)
             self._stop.wait(0.0 if taken else SPILL)
 
+    def _let_go(self) -> None:
+        """Now and then remove what is too old of what was flagged, and sessions beyond their number."""
+        if time.monotonic() - self._looked < LET_GO and self._looked:
+            return
+        self._flagged.expire(time.time())
+        make_room(self._client, self._keys)
+        self._looked = time.monotonic()
+
     def _consume(self) -> None:
         pause = IDLE
         away = False
         while not self._stop.is_set():
             try:
+                self._let_go()
                 applied = self.consumer.step()
                 if away:
                     log.info("the bus is back")

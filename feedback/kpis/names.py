@@ -8,6 +8,8 @@ FEEDBACK = (
     "click", "human_review_pass", "takeover", "first_response_correct", "rating", "session_end",
 )  # fmt: skip
 """Accepted by /v1/feedback beside the names of `kpis.declared`."""
+APPEAL = "false_positive"
+"""Accepted as well: the client says that a request which was degraded or flagged was harmless; no figure."""
 COMPUTED = (
     "requests", "abnormal_termination", "completion_tokens",
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",

@@ -40,13 +40,17 @@ class Job:
     taken: int = 1
 
 
-def push(keys: RedisKeys, identity: str, stored: str, now: float, deadline: float, bound: int) -> list[Any]:
+def push(
+    keys: RedisKeys, identity: str, stored: str, now: float, deadline: float, bound: int, session: str = ""
+) -> list[Any]:
     """The verb (effects.lua) that queues a job, or counts it as dropped when `bound` are waiting.
 
-    `stored`: the exchange as the vault sealed it.
+    `stored`: the exchange as the vault sealed it; `session` as `feedback.flagged.sessions` names it: one that is held
+    back there has nothing queued.
     """
     payload = json.dumps({"until": now + deadline, "exchange": stored})
-    return ["push", keys.jobs, keys.payloads, keys.counters, identity, payload, f"{now:.3f}", bound]
+    place = [keys.held_sessions, session]
+    return ["push", keys.jobs, keys.payloads, keys.counters, identity, payload, f"{now:.3f}", bound, *place]
 
 
 class Jobs:

@@ -145,6 +145,16 @@ class RedisKeys:
         return f"{self.prefix}pool:"
 
     @property
+    def flagged(self) -> str:
+        """Prefix of what the guard flagged or degraded, see `feedback.flagged.store`."""
+        return f"{self.prefix}flagged:"
+
+    @property
+    def held_sessions(self) -> str:
+        """Hash: session of which nothing more is learned -> when that was seen last; `:before` the hash before it."""
+        return f"{self.prefix}flagged:sessions"
+
+    @property
     def spent(self) -> str:
         """Hash: day (UTC):purpose -> tokens asked of an API of somebody else."""
         return f"{self.prefix}spent"

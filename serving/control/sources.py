@@ -19,6 +19,8 @@ from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import QuickRedis
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.store import FlaggedStore
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.exporting import experiment_rows
 from feedback.kpis.figures import figures
@@ -65,6 +67,7 @@ class Sources:
         self._cap = None if teacher is None else teacher.daily_tokens
         self._prefix = redis.prefix
         self._redis = redis
+        self._kept = config.section(FlaggedConfig)
         self._bus = config.section(BusConfig)
         self._client = connect(redis.url, 0.5) if redis.url else None
         if self._client is not None:
@@ -181,6 +184,7 @@ class Sources:
         if self._files is not None:
             self._files.forget(tenant)
         forget_pairs(client, keys, tenant)
+        self.flagged().purge(tenant, until)
         removed = self._pool.purge(tenant, until)
         with contextlib.suppress(redis.RedisError):  # one that writes it anew already, or may not: texts are sealed
             client.bgrewriteaof()
@@ -198,6 +202,10 @@ class Sources:
     def spending(self) -> Spending:
         """The account of what such a teacher was asked for."""
         return Spending(self._need(), RedisKeys(self._prefix), self._cap)
+
+    def flagged(self) -> FlaggedStore:
+        """What the guard flagged or degraded."""
+        return FlaggedStore(self._need(), RedisKeys(self._prefix), self._kept, self._vault)
 
     def request_round(self, why: str) -> None:
         """Ask the trainer for a round."""

@@ -19,8 +19,8 @@ ARMS: tuple[Arm, ...] = ("teacher", "student")
 DEGRADED = ("guard", "breaker", "deadline")
 """The causes for which a client gets a degraded reply, as its header names them."""
 EVENTS_KNOWN = (
-    "cancelled", "capture_dropped", "capture_too_large", "exposure_dropped", "fallback", "feedback", "reroute",
-    "retry_budget_spent", "truncated",
+    "cancelled", "capture_dropped", "capture_too_large", "degraded_not_kept", "exposure_dropped", "fallback",
+    "feedback", "reroute", "retry_budget_spent", "truncated",
 )  # fmt: skip
 """From zero on, so that the first of them shows as an increase."""
 USAGE = re.compile(rb'"(prompt|completion)_tokens":\s*(\d{1,9})\b')

@@ -57,6 +57,15 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardNote:
+    """What an event keeps of a judgement: the stage that decided, the score, and the breaker of the user."""
+
+    guard_stage: str = ""
+    guard_score: float | None = None
+    guard_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PartTaken:
     """An experiment that holds for a request: its phase, the arm of the unit, and the bucket that says so."""
 

@@ -14,6 +14,7 @@ from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus
+from feedback.flagged.config import FlaggedConfig
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
@@ -118,7 +119,8 @@ def guard_of(config: Config, state: StateDir, follows: bool, name: str) -> Guard
             f"{endpoint.api_key_env}=KEY, or leave `{path}` out if the endpoint asks for no key",
             param=path,
         )
-    return GuardWatch(section, LinearModel.load(), openings=openings_of(config, state, follows, name))
+    openings, kept = openings_of(config, state, follows, name), config.section(FlaggedConfig)
+    return GuardWatch(section, LinearModel.load(), openings=openings, kept=kept)
 
 
 def openings_of(config: Config, state: StateDir, follows: bool, name: str) -> Callable[[], Openings | None]:

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from feedback.events import CHECK_KINDS, EXCHANGES, HARD_KINDS, INPUT_KINDS, VERDICTS, Exchange, Verdict, newer_schema
+from feedback.events import (
+    CHECK_KINDS,
+    EXCHANGES,
+    HARD_KINDS,
+    INPUT_KINDS,
+    KPIS,
+    VERDICTS,
+    Exchange,
+    Verdict,
+    newer_schema,
+)
 from tests.feedback.factory import exchange, hard
 
 FIRST: dict[str, Any] = {
@@ -41,11 +51,12 @@ def test_what_is_no_verdict_of_any_schema_is_refused(changes: dict[str, Any]) ->
         Verdict.model_validate(FIRST | changes)
 
 
-def test_the_other_events_are_of_the_first_schema() -> None:
+def test_the_other_events_are_of_the_first_schema_and_degraded_requests_of_the_second() -> None:
     written = exchange(1).model_dump()
     assert written["schema_version"] == 1
+    assert Exchange.model_validate(written | {"schema_version": 2, "degraded": "guard"}).degraded == "guard"
     with pytest.raises(ValidationError):
-        Exchange.model_validate(written | {"schema_version": 2})
+        Exchange.model_validate(written | {"schema_version": 3})
 
 
 def test_fields_that_a_newer_writer_adds_are_ignored() -> None:
@@ -59,8 +70,16 @@ def test_nine_kinds_of_hard_samples_and_what_is_a_failed_check() -> None:
 
 
 def test_only_a_newer_schema_is_newer() -> None:
-    assert newer_schema(EXCHANGES, b'{"schema_version": 2}') == 2
+    assert newer_schema(EXCHANGES, b'{"schema_version": 3}') == 3
+    assert newer_schema(KPIS, b'{"schema_version": 2}') == 2
     assert newer_schema(VERDICTS, b'{"schema_version": 4}') == 4
-    for value in (b'{"schema_version": 1}', b'{"schema_version": "2"}', b"[]", b"not JSON", b"\xff"):
+    for value in (
+        b'{"schema_version": 1}',
+        b'{"schema_version": 2}',
+        b'{"schema_version": "3"}',
+        b"[]",
+        b"not JSON",
+        b"\xff",
+    ):
         assert newer_schema(EXCHANGES, value) is None
     assert newer_schema("another.topic", b'{"schema_version": 9}') is None

@@ -11,10 +11,18 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1, 0, '' } end
 local after, batch = unpack(cjson.decode(ARGV[3]))
 if (redis.call('HGET', KEYS[2], ARGV[2]) or '') ~= after then return { -3, 0, '' } end
 
--- push a shadow job unless the queue is full: jobs zset, payloads hash, counters, id, payload, score, bound
+-- learn nothing more of a session: sessions hash, session, when
+function verbs.hold(sessions, session, at) hset(sessions, session, at) end
+
+-- push a shadow job unless its session is held back or the queue is full: jobs zset, payloads hash, counters, id,
+-- payload, score, bound, sessions hash, session
 local waiting, before
 resets[#resets + 1] = function() waiting = before end
-function verbs.push(jobs, payloads, counters, id, payload, score, bound)
+function verbs.push(jobs, payloads, counters, id, payload, score, bound, sessions, session)
+  if hget(sessions, session) or hget(sessions .. ':before', session) then
+    hset(sessions, session, score)
+    return add(counters, 'quarantined', 1)
+  end
   waiting = waiting or redis.call('ZCARD', jobs)
   if waiting >= tonumber(bound) then return add(counters, 'queue_full', 1) end
   if hget(payloads, id) then return end

@@ -1,4 +1,4 @@
-"""`understudy guard set|release`: the guard changed while gateways run."""
+"""`understudy guard set|release|flagged`: the guard changed while gateways run, and what it flagged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.routing.guarding import AllowRule, system_hash
+from feedback.flagged.store import FlaggedEntry
 from serving.control.commands import command_parser, given, shown, speaking, spoken
-from serving.control.replies.guard import GuardReply, ReleasedReply
+from serving.control.replies.guard import FlaggedReply, FlaggedTextReply, GuardReply, MarkedReply, ReleasedReply
 from understudy.errors import UsageError
 
 MODES = ("off", "observe", "enforce", "default")
@@ -50,6 +51,69 @@ def set_(argv: list[str]) -> int:
     options = spoken(made).parse_args(argv)
     answer = speaking(options).call("POST", "/guard", json=asked(options))
     return shown(options, answer, GuardReply, told)
+
+
+def flagged(argv: list[str]) -> int:
+    """List, show or mark what the guard flagged or degraded."""
+    about = (
+        "What the guard flagged or degraded, and appeals (feedback `false_positive`): list it, read one as it is kept "
+        "(redacted), or say that it was harmless, which lets its user through again."
+    )
+    made = command_parser(
+        "guard flagged", about, "guard flagged mark 3f2a9c0d good --days 14 --why 'a security course'"
+    )
+    made.add_argument("action", choices=("list", "show", "mark"))
+    made.add_argument("id", nargs="?", help="show, mark: the beginning of an id is enough")
+    made.add_argument("mark", nargs="?", choices=("good", "bad"), help="mark: harmless, or an attack")
+    made.add_argument("--appeals", action="store_true", help="list: appeals alone that nobody marked")
+    made.add_argument("--tenant", help="list: of this tenant alone")
+    made.add_argument("--days", type=float, help="mark good: let the user through for so long, whatever the guard says")
+    options = spoken(made).parse_args(argv)
+    admin = speaking(options)
+    if options.action == "list":
+        asked_for = given(appeals=options.appeals or None, tenant=options.tenant)
+        return shown(options, admin.get("/guard/flagged", **asked_for), FlaggedReply, entries)
+    if not options.id or (options.action == "mark" and not options.mark):
+        raise UsageError("`guard flagged show` needs an ID, `guard flagged mark` an ID and `good` or `bad`")
+    if options.action == "show":
+        return shown(options, admin.get(f"/guard/flagged/{options.id}"), FlaggedTextReply, text)
+    body = given(mark=options.mark, days=options.days, why=options.why)
+    return shown(options, admin.call("POST", f"/guard/flagged/{options.id}", json=body), MarkedReply, marked)
+
+
+def entries(reply: FlaggedReply) -> str:
+    """The list, a line each."""
+    return "\n".join(map(entry_line, reply.entries)) or "nothing is kept"
+
+
+def entry_line(entry: FlaggedEntry) -> str:
+    """One request of the list."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
+    score = "" if entry.score is None else f" {entry.score:.2f}"
+    more = [word for word in ("appealed" if entry.appealed else "", entry.mark) if word]
+    whose = f"{entry.arm} {entry.version}".strip()
+    parts = (entry.id, at, entry.tenant, entry.verdict, f"{entry.stage}{score}", whose, ", ".join(more))
+    return "  ".join(part for part in parts if part)
+
+
+def text(reply: FlaggedTextReply) -> str:
+    """One request in full."""
+    said = [f"{one.get('role', '')}: {one.get('content', '')}" for one in reply.messages]
+    user = [f"user {reply.entry.user}"] if reply.entry.user else []
+    if not said:
+        said = ["its text is not held: it was not kept, or its client asked for that"]
+    answer = [f"reply: {reply.reply}"] if reply.reply else []
+    return "\n".join([entry_line(reply.entry), *user, *said, *answer])
+
+
+def marked(reply: MarkedReply) -> str:
+    """What came of a mark."""
+    said = [f"{reply.id} is marked {reply.mark}"]
+    if reply.released:
+        said.append(f"{reply.released} is let through again")
+    if reply.rule:
+        said.append(f"exception {reply.rule} made")
+    return "; ".join(said)
 
 
 def asked(options: argparse.Namespace) -> dict[str, Any]:

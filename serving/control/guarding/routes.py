@@ -1,10 +1,12 @@
-"""Routes under /admin/v1/guard: rules read and changed, breakers of users closed."""
+"""Routes under /admin/v1/guard: rules read and changed, breakers of users closed, flagged requests shown and marked."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import time
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from deploy.control.asked.errands import Errand, Told
@@ -14,9 +16,9 @@ from deploy.routing.guard_change import LONGEST_DAYS, AllowWish, Default, GuardC
 from deploy.routing.guarding import GuardMode, GuardRules
 from serving.breaker.users import asker_named, is_name, user_name
 from serving.control.door import Operator
-from serving.control.replies.guard import GuardReply, ReleasedReply
+from serving.control.replies.guard import FlaggedReply, FlaggedTextReply, GuardReply, MarkedReply, ReleasedReply
 from serving.control.sources import Sources
-from understudy.errors import BadRequest
+from understudy.errors import BadRequest, Unavailable
 from understudy.ids import random_id
 
 ShortName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -58,8 +60,18 @@ class ReleaseBody(_GuardAsked):
     why: Reason | None = None
 
 
+class MarkBody(_GuardAsked):
+    """What an operator says of a flagged request: harmless (`good`) or an attack; of a harmless one its user is let
+    through again, with `days` for so long whatever the guard says."""
+
+    mark: Literal["good", "bad"]
+    days: float | None = Field(default=None, gt=0, le=LONGEST_DAYS)
+    why: Reason | None = None
+
+
 def guard_routes(router: APIRouter, conductor: Conductor, sources: Sources) -> APIRouter:
     """`router` with the routes of the guard."""
+    conductor.errands.kinds["mark"] = Errand("guard.marked", "", lambda wish: _marked(sources, wish))
     conductor.errands.kinds["release"] = Errand("guard.released", "", lambda wish: _released(sources, wish))
 
     @router.get("")
@@ -79,6 +91,38 @@ def guard_routes(router: APIRouter, conductor: Conductor, sources: Sources) -> A
         wish = AskedFor(id=random_id(), act="release", actor="operator", name=name)
         conductor.errands.ask(wish, {"breaker": name, **who.noted(body.why)})
         return ReleasedReply(released=name)
+
+    @router.get("/flagged")
+    def flagged(
+        appeals: bool = False, tenant: ShortName | None = None, limit: int = Query(default=100, ge=1, le=1000)
+    ) -> FlaggedReply:
+        return FlaggedReply(entries=sources.flagged().listed(time.time(), appeals, tenant, limit))
+
+    @router.get("/flagged/{identity}")
+    def flagged_text(identity: str) -> FlaggedTextReply:
+        entry, exchange = sources.flagged().show(identity)
+        if exchange is None:
+            return FlaggedTextReply(entry=entry)
+        return FlaggedTextReply(entry=entry, messages=exchange.messages, reply=exchange.reply, model=exchange.model)
+
+    @router.post("/flagged/{identity}")
+    def mark(who: Whoever, identity: str, body: MarkBody) -> MarkedReply:
+        entry = sources.flagged().find(identity)
+        if body.days is not None and (body.mark != "good" or not entry.user):
+            raise BadRequest("`days` lets the user of a harmless request through: none is known here", param="days")
+        wish = AskedFor(id=random_id(), act="mark", actor="operator", name=entry.id, mark=body.mark)
+        conductor.errands.ask(wish, {"flagged": entry.id, "mark": body.mark, **who.noted(body.why)})
+        released = ""
+        if body.mark == "good" and entry.user:
+            with contextlib.suppress(Unavailable):
+                sources.release(entry.user)
+                released = entry.user
+        rule = ""
+        if body.days is not None:
+            change = GuardChange(allow=AllowWish(user=entry.user, days=body.days))
+            why = body.why or f"flagged request {entry.id}"
+            _, rule, _ = conductor.acts.set_guard(change, "operator", who.noted(why))
+        return MarkedReply(id=entry.id, mark=body.mark, released=released, rule=rule)
 
     return router
 
@@ -110,6 +154,12 @@ def breaker_of(user: str, tenant: str | None) -> str:
     if not is_name(name):
         raise BadRequest("without `tenant`, `user` is one of `breaker.users` of `status`", param="user")
     return name
+
+
+def _marked(sources: Sources, wish: AskedFor) -> tuple[None, Told]:
+    """A flagged request marked by hand."""
+    sources.flagged().mark(wish.name, wish.mark)
+    return None, {}
 
 
 def _released(sources: Sources, wish: AskedFor) -> tuple[None, Told]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from feedback.events import Exchange, PhaseArm, exchange_id
-from serving.gateway.routing import Ask, Decision
+from serving.gateway.degraded.reply import reply_id
+from serving.gateway.routing import Ask, Decision, GuardNote
 from serving.gateway.service import Gateway
 
 TEXT_PARAMS = frozenset({"messages", "prompt", "model", "user", "tools", "functions", "suffix", "documents"})
@@ -16,6 +17,8 @@ TEXT_PARAMS = frozenset({"messages", "prompt", "model", "user", "tools", "functi
 MAX_CAPTURED = 2 << 20
 """Bytes of a request that is captured: a longer one makes an event above `outbox.event_bytes`, and to find that
 out would keep the outbox's thread, and with it the event loop, for up to a second."""
+
+NOTHING_JUDGED = GuardNote()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,20 @@ class RawExchange:
     ttft: float | None
     seconds: float
     flagged: bool = False
+    judged: GuardNote = NOTHING_JUDGED
+
+
+@dataclass(frozen=True, slots=True)
+class RawDegraded:
+    """The same of a request that got the degraded reply, kept for whoever hears an appeal."""
+
+    request_id: str
+    chat: bool
+    request: bytes
+    ask: Ask
+    at: float
+    degraded: Literal["guard", "deadline"]
+    judged: GuardNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +77,21 @@ class ParsedReply:
 
 
 TAKEN = {owner: Exchange.model_fields.keys() & {field.name for field in fields(owner)} for owner in (
-    RawExchange, Ask, Decision, ParsedReply,
+    RawExchange, Ask, Decision, GuardNote, ParsedReply,
 )}  # fmt: skip
 """The fields of an event that each part of an exchange has under the same name."""
 
 
-def assemble(raw: RawExchange) -> Exchange:
+def assemble(raw: RawExchange | RawDegraded) -> Exchange:
     """The event of a raw exchange, not yet redacted. Pure; never raises for what an engine may send."""
+    if isinstance(raw, RawDegraded):
+        return _degraded(raw)
     body = _object(raw.request)
     reply = parse_reply(b"".join(raw.chunks), raw.streamed)
     messages = body.get("messages") if raw.chat else [_as_message(body.get("prompt"))]
     plain = not raw.overflow and raw.status == 200 and body.get("n") in (None, 1) and bool(reply.reply)
-    given = {name: getattr(part, name) for part in (raw, raw.ask, raw.decision, reply) for name in TAKEN[type(part)]}
+    given = {name: getattr(part, name) for part in (raw, raw.ask, raw.decision, raw.judged, reply)
+             for name in TAKEN[type(part)]}  # fmt: skip
     return Exchange(**{
         **given,
         "id": exchange_id(raw.request_id),
@@ -90,18 +110,32 @@ def assemble(raw: RawExchange) -> Exchange:
     })  # fmt: skip
 
 
+def _degraded(raw: RawDegraded) -> Exchange:
+    """The event of a request that no engine saw."""
+    body, ask = _object(raw.request), raw.ask
+    messages = body.get("messages") if raw.chat else [_as_message(body.get("prompt"))]
+    return Exchange(
+        schema_version=2, id=exchange_id(raw.request_id), session=ask.session, tenant=ask.tenant, at=raw.at,
+        unit=ask.user or ask.session, unit_derived=ask.user is None, user=ask.user,
+        api="chat" if raw.chat else "completions", messages=messages if isinstance(messages, list) else [], reply="",
+        finish_reason="content_filter", arm="teacher", version="", epoch=0, model=ask.model, flagged=True, shadow=False,
+        response_id=reply_id(raw.chat, raw.request_id), degraded=raw.degraded, guard_stage=raw.judged.guard_stage,
+        guard_score=raw.judged.guard_score, guard_user=raw.judged.guard_user,
+    )  # fmt: skip
+
+
 def wants(gateway: Gateway, request_id: str) -> bool:
     """Whether the capture rate takes this request."""
     rate = gateway.snapshot.document.capture_rate
     return gateway.capture and (rate >= 1 or int(request_id[:8], 16) < rate * 2**32)
 
 
-def record(gateway: Gateway, raw: RawExchange) -> None:
+def record(gateway: Gateway, raw: RawExchange | RawDegraded) -> None:
     """Hand a copy to the outbox; counts it when it is too long, or there is no room."""
     if len(raw.request) > MAX_CAPTURED:
         gateway.metrics.events["capture_too_large"] += 1
         return
-    size = len(raw.request) + sum(map(len, raw.chunks))
+    size = len(raw.request) + (sum(map(len, raw.chunks)) if isinstance(raw, RawExchange) else 0)
     if gateway.outbox is not None and not gateway.outbox.put(raw, size):
         gateway.metrics.events["capture_dropped"] += 1
 

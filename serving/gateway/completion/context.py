@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Literal
 
 from serving.breaker.users import UserCall
 from serving.gateway.body.parser import Body
 from serving.gateway.http.endpoint import RequestHead
 from serving.gateway.observing.sampling import TRACEPARENT
-from serving.gateway.routing import Ask, Decision
+from serving.gateway.routing import Ask, Decision, GuardNote
 from serving.gateway.service import Gateway
 from serving.gateway.tenants.limiter import Ticket
 
@@ -20,8 +21,9 @@ class RequestContext:
     """A request to /v1/chat/completions or /v1/completions."""
 
     __slots__ = (
-        "announced", "ask", "began", "body", "call", "chat", "counted", "deadline", "decision", "epoch", "flagged",
-        "gateway", "given", "head", "key", "raw", "request_id", "tenant", "ticket", "trace", "transport",
+        "announced", "ask", "began", "body", "call", "chat", "counted", "deadline", "decision", "degraded", "epoch",
+        "flagged", "gateway", "given", "head", "judged", "key", "raw", "request_id", "tenant", "ticket", "trace",
+        "transport",
     )  # fmt: skip
 
     body: Body
@@ -61,6 +63,10 @@ class RequestContext:
         """What the breaker of its user is told by; set by the stage `guard`."""
         self.flagged = False
         """Whether the guard wants nothing learned from it."""
+        self.judged: GuardNote | None = None
+        """What the guard held against it, where it flagged or degraded this very request."""
+        self.degraded: Literal["", "guard", "deadline"] = ""
+        """Why the guard degraded it."""
 
     def header(self, name: bytes) -> str:
         """The value of a header; empty without one."""

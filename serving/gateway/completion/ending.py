@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from serving.breaker.machine import CallOutcome
-from serving.gateway.completion.capture import RawExchange, record, wants
+from serving.gateway.completion.capture import NOTHING_JUDGED, RawDegraded, RawExchange, record, wants
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.metrics import VersionFigures
@@ -34,6 +34,7 @@ def over(
     seconds = ended - context.began
     if decision is None:
         gateway.metrics.unrouted[status] += 1
+        _keep_degraded(context)
         _tell(context, reply, outcome, status, ended, None)
         return
     figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
@@ -49,7 +50,22 @@ def over(
         chunks=(body,) if reply is None else tuple(reply.chunks),
         overflow=reply is not None and reply.overflow, streamed=reply is not None and reply.sse,
         at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
-        flagged=context.flagged,
+        flagged=context.flagged, judged=context.judged or NOTHING_JUDGED,
+    ))  # fmt: skip
+
+
+def _keep_degraded(context: RequestContext) -> None:
+    """Keep a request that the guard degraded for an appeal, if it may be kept, and not too many of them."""
+    gateway = context.gateway
+    if not context.degraded or context.judged is None or gateway.guard is None or not kept(context):
+        return
+    if gateway.outbox is None or not wants(gateway, context.request_id):
+        return
+    if not gateway.guard.keeps():
+        gateway.metrics.events["degraded_not_kept"] += 1
+        return
+    record(gateway, RawDegraded(
+        context.request_id, context.chat, context.raw, context.ask, time.time(), context.degraded, context.judged
     ))  # fmt: skip
 
 

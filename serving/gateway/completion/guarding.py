@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Generator, Sequence
+from math import isfinite
 
 from deploy.routing.guarding import system_hash
 from serving.breaker.users import user_name
@@ -12,7 +13,7 @@ from serving.gateway.completion.context import RequestContext
 from serving.gateway.errors import Degraded
 from serving.gateway.guarding.reading import texts_of
 from serving.gateway.guarding.watch import GuardWatch, HeldMode
-from serving.gateway.routing import check_model
+from serving.gateway.routing import GuardNote, check_model
 from serving.guard.cascade import SYSTEM, GuardedText, settled
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 
@@ -76,8 +77,20 @@ def _settle(context: RequestContext, watch: GuardWatch, mode: HeldMode, judgemen
         return
     judged(context, judgement)
     ask = context.ask
-    if judgement.verdict is GuardVerdict.DEGRADE:
-        raise Degraded("deadline" if judgement.stage == "deadline" else "guard")
-    if judgement.verdict is GuardVerdict.FLAG:
+    if judgement.verdict is not GuardVerdict.ALLOW:
+        context.judged = _note(context, watch, judgement)
+    if judgement.stage == "deadline":
+        context.degraded = "deadline"
+        raise Degraded("deadline")
+    if judgement.verdict is not GuardVerdict.ALLOW:
         watch.quarantine(ask.tenant, ask.session)
+    if judgement.verdict is GuardVerdict.DEGRADE:
+        context.degraded = "guard"
+        raise Degraded("guard")
     context.flagged = context.flagged or watch.quarantined(ask.tenant, ask.session)
+
+
+def _note(context: RequestContext, watch: GuardWatch, judgement: GuardJudgement) -> GuardNote:
+    """What an event keeps of a judgement."""
+    user = user_name(context.tenant, asker(context, watch.users.config.trust_forwarded))
+    return GuardNote(judgement.stage or "model", judgement.score if isfinite(judgement.score) else None, user)

@@ -36,6 +36,11 @@ class DegradedReply:
         ])  # fmt: skip
 
 
+def reply_id(chat: bool, request_id: str) -> str:
+    """The reply's id, by which a client appeals."""
+    return ("chatcmpl-" if chat else "cmpl-") + request_id
+
+
 def degraded_reply(
     shape: ReplyShape, cause: Cause, language: ReplyLanguage, request_id: str, created: int, model: str
 ) -> DegradedReply:
@@ -44,9 +49,9 @@ def degraded_reply(
     `request_id` becomes part of the reply's id, `created` is in Unix seconds, and `model` is the name of a model that
     there is: the request's own words must not come back.
     """
-    kind = ("chatcmpl-", "chat.completion") if shape.chat else ("cmpl-", "text_completion")
-    name = kind[1] + ".chunk" if shape.chat and shape.stream else kind[1]
-    head = msgspec.json.encode({"id": kind[0] + request_id, "object": name, "created": created, "model": model})
+    name = "text_completion" if not shape.chat else "chat.completion.chunk" if shape.stream else "chat.completion"
+    identity = reply_id(shape.chat, request_id)
+    head = msgspec.json.encode({"id": identity, "object": name, "created": created, "model": model})
     head = head[:-1] + b',"choices":['
     lines = (_EVENTS if shape.stream else _JSON, HEADER + cause.encode() + b"\r\n")
     text = msgspec.json.encode(TEXTS[language])

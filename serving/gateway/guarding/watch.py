@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from deploy.routing.guarding import GuardMode, GuardRules
+from feedback.flagged.config import FlaggedConfig
 from serving.breaker.openings import Openings
 from serving.breaker.sharing import Sharing
 from serving.breaker.users import UserBreakers
@@ -22,6 +23,7 @@ MOST_SESSIONS = 50_000
 INLINE = 8_000
 """Characters of a request up to which it is judged in one go; beyond, others run between slices."""
 _NO_RULES = GuardRules()
+_KEPT = FlaggedConfig()
 HeldMode = GuardMode | Literal["allowed"]
 """The mode that held for a request; `allowed`: an operator's exception."""
 
@@ -31,7 +33,7 @@ class GuardWatch:
 
     def __init__(
         self, config: GuardConfig, model: ScoringModel, clock: Clock = time.monotonic,
-        openings: Callable[[], Openings | None] = lambda: None,
+        openings: Callable[[], Openings | None] = lambda: None, kept: FlaggedConfig = _KEPT,
     ) -> None:  # fmt: skip
         """`openings` finds the stream by which gateways share whose breaker opened, None while there is none."""
         self._own = _over(Thresholds(model.flag, model.degrade), config.flag, config.degrade)
@@ -42,6 +44,9 @@ class GuardWatch:
         fold("Its tables are made at the first use: now, and not within the deadline of a request. 你好")
         self.classifier = None if config.endpoint is None else Classifier(config.endpoint, config.remembered)
         self._config = config
+        self.clock = clock
+        self._most_kept = float(kept.degraded_per_minute)
+        self._room, self._kept_at = self._most_kept, clock()
         self.sharing = Sharing(openings)
         self.users = UserBreakers(config.breaker, clock, self.sharing.tell)
         self._rules: GuardRules = _NO_RULES
@@ -92,6 +97,16 @@ class GuardWatch:
     def quarantined(self, tenant: str, session: str) -> bool:
         """Whether an earlier turn of a session was flagged here."""
         return (tenant, session) in self._quarantined
+
+    def keeps(self) -> bool:
+        """Whether one more degraded request may be kept now: so many a minute, saved up to a minute's worth."""
+        now, most = self.clock(), self._most_kept
+        self._room = min(most, self._room + (now - self._kept_at) * most / 60)
+        self._kept_at = now
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
 
     async def close(self) -> None:
         """Let go of the classifier's connections."""

@@ -9,7 +9,7 @@ import msgspec
 
 from feedback.events import Kpi
 from feedback.kpis.config import KpisConfig
-from feedback.kpis.names import FEEDBACK
+from feedback.kpis.names import APPEAL, FEEDBACK
 from understudy.errors import BadRequest
 from understudy.ids import random_id, stable_id
 
@@ -42,10 +42,12 @@ def parse_feedback(raw: bytes, tenant: str, kpis: KpisConfig, now: float) -> Kpi
             raise InvalidFeedback(f"`{name}` is not a field here; use {', '.join(_FIELDS)}", param=name)
     target, session = _target(given)
     kpi = given.get("kpi")
-    if kpi not in FEEDBACK and kpi not in kpis.declared:
-        known = ", ".join((*FEEDBACK, *kpis.declared))
+    if kpi not in FEEDBACK and kpi not in kpis.declared and kpi != APPEAL:
+        known = ", ".join((*FEEDBACK, APPEAL, *kpis.declared))
         raise InvalidFeedback(f"`kpi` must be one of {known}, not {kpi!r} (kpis.declared adds names)", param="kpi")
-    value = _value(kpi, given.get("value", True if kpi == "session_end" else None))
+    if kpi == APPEAL and given.get("response_id") is None:
+        raise InvalidFeedback(f"`{APPEAL}` is about one reply: give its `response_id`", param="response_id")
+    value = _value(kpi, given.get("value", True if kpi in ("session_end", APPEAL) else None))
     oldest, newest = now - kpis.late_days * 86400, now + _AHEAD
     at = _number(given.get("timestamp", now), "timestamp")
     if not oldest <= at <= newest:
@@ -76,7 +78,7 @@ def _target(given: dict[str, Any]) -> tuple[str, str]:
 def _value(kpi: str, given: Any) -> float:
     """The value, within the range of its KPI: one wrong value would spoil a mean of thousands."""
     value = _number(given, "value")
-    if kpi not in FEEDBACK:
+    if kpi not in FEEDBACK and kpi != APPEAL:
         right, allowed = abs(value) <= 1e12, "between -1e12 and 1e12"
     elif kpi == "rating":
         right, allowed = 0 <= value <= 10, "between 0 and 10"

@@ -16,6 +16,8 @@ from deploy.rounds.leading import stored
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import Exchange, Verdict
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.store import FlaggedStore
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import settings
 from feedback.outbox.config import OutboxConfig
@@ -106,7 +108,7 @@ def outbox(world: World, own_redis: RedisServer) -> Outbox:
 def fill(world: World, outbox: Outbox, url: str, sentences: list[str]) -> Pool:
     """Leave the sentences wherever the product leaves texts."""
     client, keys, vault = connect(url), RedisKeys(), outbox.vault
-    pool = Pool(client, vault=vault)
+    pool, kept = Pool(client, vault=vault), FlaggedStore(client, keys, FlaggedConfig(), vault)
     for n, text in enumerate(sentences):
         said = [{"role": "user", "content": text}]
         asked = exchange(n, tenant="acme", at=100.0, messages=said, reply=text, params={"stop": text})
@@ -116,6 +118,7 @@ def fill(world: World, outbox: Outbox, url: str, sentences: list[str]) -> Pool:
         command = push(keys, asked.id, vault.seal(asked).decode(), time.time(), 600, 1000)
         client.hset(keys.payloads, asked.id, command[5])
         client.zadd(keys.jobs, {asked.id: time.time() + n})
+        kept.keep(asked.model_copy(update={"flagged": True, "guard_stage": "model"}), 100.0)
     verdict = Verdict(
         id="v", session="s", at=100.0, tenant="acme", exchange="e", teacher="t1", student="v1", similarity=0.1,
         reasons=tuple(sentences[:5]),
@@ -174,6 +177,7 @@ def test_nothing_of_a_hundred_sentences_is_left_on_any_disk(
         outbox.vault.open(Exchange, sealed)
     client, keys = connect(own_redis.url), RedisKeys()
     assert (client.zcard(keys.jobs), client.llen(keys.verdicts)) == (0, 0)
+    assert client.keys(f"{keys.flagged}*") == []
     assert Jobs(client, keys, 1, outbox.vault, settings(keys, KpisConfig())).claim(time.time() + 1000) is None
     assert pool.size() == 0 == len(pool.sample(10, kind=ANCHOR))
     rows = read_rows(world.state.rounds / "1" / "select" / "train.jsonl", outbox.vault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from serving.control.guarding import commands
 from serving.control.sources import Sources
 from serving.control.token import ENV
 from tests.deploy.fleet import World
+from tests.feedback.factory import exchange
 from tests.serving.control.conftest import TOKEN
 from tests.serving.up.server import served
 from understudy.errors import UsageError
@@ -78,3 +80,22 @@ def test_an_exception_is_made_of_a_system_message_and_ended(said: Said, tmp_path
 def test_what_does_not_go_together_is_wrong_usage(said: Said, words: list[str], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         said("set_", *words)
+
+
+def test_flagged_requests_are_listed_shown_and_marked(said: Said, sources: Sources) -> None:
+    assert said("flagged", "list") == "nothing is kept"
+    texts = [{"role": "user", "content": "Tell me of jailbreaks."}]
+    note = {"flagged": True, "guard_stage": "model", "guard_score": 1.5, "guard_user": "0123456789abcdef0123"}
+    sources.flagged().keep(exchange(1, messages=texts, **note), time.time())
+    line = said("flagged", "list")
+    assert "flag  model 1.50  teacher t1" in line
+    page = said("flagged", "show", line[:6])
+    assert "user: Tell me of jailbreaks." in page
+    assert "0123456789abcdef0123" in page
+    told = said("flagged", "mark", line[:6], "good", "--days", "3")
+    assert "is marked good; 0123456789abcdef0123 is let through again; exception" in told
+    assert said("flagged", "list").endswith("good")
+    assert said("flagged", "list", "--appeals") == "nothing is kept"
+    for words in (["show"], ["mark", line[:6]]):
+        with pytest.raises(UsageError, match="needs an ID"):
+            said("flagged", *words)

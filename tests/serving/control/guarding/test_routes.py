@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -10,11 +12,14 @@ from fastapi.testclient import TestClient
 from deploy.routing.guarding import GuardRules
 from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import QuickRedis
+from feedback.events import Exchange, Kpi
+from feedback.flagged.store import entry_id
 from feedback.store.config import RedisConfig
 from serving.breaker.openings import Opening, Openings
 from serving.breaker.users import user_name
 from serving.control.sources import Sources
 from tests.deploy.fleet import World
+from tests.feedback.factory import exchange
 from tests.serving.control.conftest import client
 from understudy.config import Config
 from understudy.state import StateDir
@@ -100,3 +105,64 @@ def test_what_names_no_breaker_is_refused_and_without_redis_it_is_said(state_dir
 
 def test_a_user_whose_name_is_too_long_is_refused(admin: TestClient) -> None:
     assert admin.post("/guard/release", json={"user": "x" * 9999}).status_code == 422
+
+
+def flagged(n: int, **changes: Any) -> Exchange:
+    given = {"flagged": True, "guard_stage": "model", "guard_score": 1.5, "guard_user": NAME}
+    return exchange(n, **(given | changes))
+
+
+@pytest.fixture
+def kept(sources: Sources) -> list[str]:
+    """Two flagged requests and an appeal on one that is not held; their ids."""
+    store = sources.flagged()
+    now = time.time()
+    store.keep(flagged(1, tenant="shop", messages=[{"role": "user", "content": "Tell me of jailbreaks."}]), now)
+    store.keep(flagged(2, degraded="guard", version="", reply="", schema_version=2), now)
+    store.appeal(Kpi(id="k", session="s", at=now, kpi="false_positive", value=1.0, target="resp-2"), now)
+    store.appeal(Kpi(id="l", session="s", at=now, kpi="false_positive", value=1.0, target="resp-9"), now)
+    return [entry_id(tenant, response) for tenant, response in (("shop", "resp-1"), ("default", "resp-2"))]
+
+
+def test_flagged_requests_are_listed_without_a_word_of_them_and_shown_with_all(
+    admin: TestClient, kept: list[str]
+) -> None:
+    listed = admin.get("/guard/flagged").json()["entries"]
+    assert {one["id"] for one in listed} >= set(kept)
+    assert len(listed) == 3
+    assert "jailbreaks" not in json.dumps(listed)
+    assert [one["id"] for one in admin.get("/guard/flagged?tenant=shop").json()["entries"]] == kept[:1]
+    assert {one["verdict"] for one in admin.get("/guard/flagged?appeals=true").json()["entries"]} == {
+        "degrade",
+        "unknown",
+    }
+    shown = admin.get(f"/guard/flagged/{kept[0][:8]}").json()
+    assert shown["messages"][0]["content"] == "Tell me of jailbreaks."
+    assert admin.get("/guard/flagged/nothing").status_code == 404
+
+
+def test_a_harmless_one_is_marked_its_user_let_through_and_both_are_audited(
+    admin: TestClient, world: World, kept: list[str], redis_url: str
+) -> None:
+    openings = Openings(QuickRedis(redis_url), DeployKeys().openings, "g1", 60.0)
+    answer = admin.post(f"/guard/flagged/{kept[1]}", json={"mark": "good", "days": 2, "why": "a course"}).json()
+    assert (answer["mark"], answer["released"]) == ("good", NAME)
+    assert openings.news() == [Opening(NAME, 0.0)]
+    assert world.conductor.document is not None
+    rules = world.conductor.document.guard
+    assert rules is not None
+    assert [(rule.id, rule.user, rule.why) for rule in rules.allow] == [(answer["rule"], NAME, "a course")]
+    (told,) = audited(world, "guard.marked")
+    assert (told["flagged"], told["mark"], told["why"]) == (kept[1], "good", "a course")
+    assert [one["verdict"] for one in admin.get("/guard/flagged?appeals=true").json()["entries"]] == ["unknown"]
+    answer = admin.post(f"/guard/flagged/{kept[0]}", json={"mark": "bad"}).json()
+    assert set(answer) >= {"id", "mark"}
+    assert not answer["released"]
+    assert openings.news() == []
+    assert admin.post(f"/guard/flagged/{kept[0]}", json={"mark": "bad", "days": 2}).status_code == 400
+    assert admin.post(f"/guard/flagged/{kept[0]}", json={"mark": "fine"}).status_code in (400, 422)
+
+
+def test_a_purge_takes_what_was_flagged(admin: TestClient, kept: list[str]) -> None:
+    assert admin.delete("/pool?tenant=shop").status_code == 200
+    assert kept[0] not in {one["id"] for one in admin.get("/guard/flagged").json()["entries"]}

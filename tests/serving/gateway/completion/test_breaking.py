@@ -65,7 +65,7 @@ def test_who_attacks_again_and_again_is_answered_without_a_judgement_and_nobody_
     assert cause(running, HARMLESS, MALLORY) == "breaker"
     assert cause(running, HARMLESS, ADA) is None
     assert len(teacher.seen) == 1
-    assert not any(exchange.user == "mallory" for exchange in running.spool.exchanges)
+    assert all(exchange.degraded for exchange in running.spool.exchanges if exchange.user == "mallory")
     beat = running.gateway.breakers()
     assert (beat.open, beat.users) == (1, (user_name("default", "user:mallory"),))
     clock.now += 60

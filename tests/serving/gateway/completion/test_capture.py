@@ -102,7 +102,7 @@ def test_a_long_reply_is_served_whole_and_captured_in_part(serve: Serve, engine:
 
 def test_every_field_of_an_exchange_comes_from_one_place() -> None:
     """What no part has under the same name is made by `assemble`, or left to the outbox."""
-    made = ["id", "api", "messages", "params", "shadow", "experiments"]
+    made = ["id", "api", "messages", "params", "shadow", "experiments", "degraded"]
     left = ["schema_version", "redacted"]
     taken = [name for names in TAKEN.values() for name in names]
     assert sorted([*taken, *made, *left]) == sorted(Exchange.model_fields)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from deploy.routing.guarding import AllowRule, GuardRules, system_hash
+from feedback.flagged.config import FlaggedConfig
 from serving.breaker.users import user_name
 from serving.gateway.guarding.watch import GuardWatch
 from serving.guard.config import GuardConfig
@@ -44,8 +45,11 @@ def test_a_degraded_request_reaches_no_engine_and_is_no_reply_of_an_arm(serve: S
     assert "x-understudy-arm" not in headers
     assert "x-understudy-version" not in headers
     assert not teacher.seen
-    assert not running.spool.raw
     assert not running.spool.exposures
+    (kept,) = running.spool.exchanges
+    assert (kept.degraded, kept.flagged, kept.shadow, kept.version, kept.reply) == ("guard", True, False, "", "")
+    assert (kept.guard_stage, kept.guard_score, kept.response_id) == ("model", 5.0, body["id"])
+    assert kept.guard_user == user_name("default", "user:u")
     assert counted(running) == {("enforce", "degrade", "model"): 1}
     assert running.client.chat(HARMLESS)[0] == 200
     assert len(teacher.seen) == 1
@@ -57,7 +61,36 @@ def test_a_flagged_request_is_served_and_its_session_is_kept_from_learning(serve
     for text, headers in ((HARMLESS, session), (DOUBTFUL, session), (HARMLESS, session), (HARMLESS, {})):
         status, got, _ = running.client.chat(text, headers=headers)
         assert (status, got["x-understudy-arm"]) == (200, "teacher")
-    assert [exchange.flagged for exchange in running.spool.exchanges] == [False, True, True, False]
+    exchanges = running.spool.exchanges
+    assert [exchange.flagged for exchange in exchanges] == [False, True, True, False]
+    assert [exchange.guard_stage for exchange in exchanges] == ["", "model", "", ""]
+
+
+def test_of_a_session_that_was_degraded_nothing_is_learned(serve: Serve, teacher: Engine) -> None:
+    running = guarded(serve, teacher)
+    session = {"x-understudy-session": "s1"}
+    for text in (ATTACK, HARMLESS):
+        running.client.chat(text, headers=session)
+    assert [exchange.flagged for exchange in running.spool.exchanges] == [True, True]
+
+
+def test_of_degraded_requests_so_many_a_minute_are_kept_and_none_against_the_clients_will(
+    serve: Serve, teacher: Engine
+) -> None:
+    running = serve(document({"teacher": teacher}))
+    config = GuardConfig.model_validate({"mode": "enforce", "deadline_ms": 10_000})
+    watch = running.gateway.guard = GuardWatch(config, WordModel(), kept=FlaggedConfig(degraded_per_minute=2))
+    now = watch.clock()
+    watch.clock = lambda: now
+    running.client.chat(ATTACK, headers={"x-understudy-no-capture": "1"})
+    for place in range(4):
+        running.client.chat(f"{ATTACK} {place}", user=str(place))
+    assert len(running.spool.raw) == 2
+    assert running.gateway.metrics.events["degraded_not_kept"] == 2
+    now += 30.0
+    for place in range(4):
+        running.client.chat(f"{ATTACK} later {place}", user=str(place))
+    assert len(running.spool.raw) == 3
 
 
 @pytest.mark.parametrize("mode", ["observe", "off"])

@@ -66,6 +66,17 @@ def test_a_kpis_value_is_within_its_range(serve: Serve, kpi: str, right: list[st
     assert len(running.spool.events) == len(right)
 
 
+def test_an_appeal_is_about_one_reply_and_needs_no_value(serve: Serve) -> None:
+    running = serve()
+    send = running.client.send
+    assert send("POST", "/v1/feedback", b'{"response_id":"chatcmpl-1","kpi":"false_positive"}')[0] == 202
+    (appeal,) = running.spool.events
+    assert (appeal.target, appeal.kpi, appeal.value) == ("chatcmpl-1", "false_positive", 1.0)
+    status, _, body = send("POST", "/v1/feedback", b'{"session_id":"s","kpi":"false_positive"}')
+    assert (status, json.loads(body)["error"]["param"]) == (422, "response_id")
+    assert send("POST", "/v1/feedback", b'{"response_id":"r","kpi":"false_positive","value":7}')[0] == 422
+
+
 def test_feedback_is_neither_older_than_what_is_joined_nor_of_the_future(serve: Serve) -> None:
     running, now = serve(), time.time()
     for at, expected in ((now, 202), (now - 29 * DAY, 202), (now + 3000, 202), (now - 31 * DAY, 422),
