@@ -13,8 +13,10 @@ from pathlib import Path
 
 from feedback.store.config import RedisConfig
 from serving.control.config import ControlConfig
+from serving.crew.main import run_together
 from serving.doctor import running
 from serving.engine.config import EnginesConfig
+from serving.gateway.config import GatewayConfig
 from serving.gateway.main import ServeOptions, parse, run
 from serving.gateway.wiring import named
 from serving.up.supervise.leftovers import Ledger
@@ -36,10 +38,11 @@ def main(argv: list[str]) -> int:
     config = load_config(options.config)
     config.check()
     state = StateDir(options.state or DEFAULT_STATE)
+    serve = run if config.section(GatewayConfig).workers == 1 else run_together
     if not wants_companions(config, options, state):
-        return run(config, options)
+        return serve(config, options)
     roles = companions(state, options.config)
-    return run(config, options, follow=True, beside=lambda: kept_alive(roles, state, config))
+    return serve(config, options, follow=True, beside=lambda: kept_alive(roles, state, config))
 
 
 def wants_companions(config: Config, options: ServeOptions, state: StateDir) -> bool:

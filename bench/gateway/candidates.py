@@ -34,6 +34,8 @@ EVENT = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 1, "m
 PEERS = ("nginx", "asgi")
 """Whom `--peers` knows."""
 SECRET = "a secret of the benchmark"
+TIMES = " x"
+"""Before the number of workers in a candidate's name."""
 BARE, ALL, GUARDED = "understudy", "understudy-all", "understudy-guard"
 ALL_ON = """
 redis: {{url: "{redis}"}}
@@ -48,8 +50,8 @@ router:
 """
 
 
-def names(peers: list[str]) -> list[str]:
-    """All candidates in their order.
+def names(peers: list[str], workers: int = 1) -> list[str]:
+    """All candidates in their order; with several workers the gateway bare and with everything on but the guard, too.
 
     Raises:
         UsageError: a peer is not known, or cannot be run here.
@@ -59,7 +61,14 @@ def names(peers: list[str]) -> list[str]:
         raise UsageError(f"`--peers` knows {', '.join(PEERS)}, not {', '.join(sorted(unknown))}")
     if "asgi" in peers and importlib.util.find_spec("aiohttp") is None:
         raise UsageError("the peer `asgi` needs aiohttp, which comes with the extra `cpu` or `gpu`: leave it out")
-    return ["direct", *(peer for peer in PEERS if peer in peers), BARE, ALL, GUARDED]
+    several = [f"{name}{TIMES}{workers}" for name in (BARE, ALL)] if workers > 1 else []
+    return ["direct", *(peer for peer in PEERS if peer in peers), BARE, ALL, GUARDED, *several]
+
+
+def one_of(name: str) -> tuple[str, int]:
+    """The candidate that is one worker of `name`, and how many workers that has."""
+    one, _, workers = name.partition(TIMES)
+    return one, int(workers or 1)
 
 
 @contextmanager
@@ -77,17 +86,18 @@ def upstreams(folder: Path, events: int) -> Iterator[dict[bool, int]]:
 
 @contextmanager
 def candidate(name: str, folder: Path, upstream: int) -> Iterator[tuple[int, psutil.Process | None]]:
-    """A candidate before `upstream` on the first core: its port and process."""
+    """A candidate before `upstream` on the first core, several workers on as many: its port and process."""
     if name == "direct":
         yield upstream, None
         return
     port = free_port()
     with ExitStack() as stack:
-        command = _command(name, folder, port, upstream, stack)
-        yield port, stack.enter_context(running(command, port, {min(os.sched_getaffinity(0))}, folder))
+        command = _command(*one_of(name), folder, port, upstream, stack)
+        cores = set(sorted(os.sched_getaffinity(0))[: one_of(name)[1]])
+        yield port, stack.enter_context(running(command, port, cores, folder))
 
 
-def _command(name: str, folder: Path, port: int, upstream: int, stack: ExitStack) -> list[str]:
+def _command(name: str, workers: int, folder: Path, port: int, upstream: int, stack: ExitStack) -> list[str]:
     if name == "nginx":
         config = folder / "proxy.conf"
         config.write_text(nginx_config(folder, port, "proxy_pass http://up;", upstream))
@@ -104,7 +114,8 @@ def _command(name: str, folder: Path, port: int, upstream: int, stack: ExitStack
     config.write_text(text)
     state = folder / f"state-{port}"
     return [
-        sys.executable, "-m", "understudy", "serve", "--config", str(config), "--port", str(port), "--gateway-only",
+        "env", f"UNDERSTUDY_GATEWAY__WORKERS={workers}", sys.executable, "-m", "understudy", "serve",
+        "--config", str(config), "--port", str(port), "--gateway-only",
         *(("--state", str(state)) if name != BARE else ()),
     ]  # fmt: skip
 

@@ -16,6 +16,8 @@ from bench.gateway.requests import PATH, script
 
 DRAIN_SECONDS = 60.0
 """For what was captured to reach the spool, after the load."""
+OLD_SECONDS = 1.5
+"""As old may be at most what one worker's page tells of the others."""
 TRIES = 4
 SLOWER = 0.8
 """Of the rate at which events were stored, when the load is tried again without a drop."""
@@ -47,9 +49,9 @@ class GatewayResult:
     p50: float
     p99: float
     cpu_loop: float
-    """Of the thread of the event loop."""
+    """Of the thread of the event loop, of all workers."""
     cpu_others: float
-    """Of all other threads and children."""
+    """Of all other threads."""
     rss_mb: float
     errors: int
     dropped: int
@@ -60,19 +62,22 @@ class GatewayResult:
     """Milliseconds that the load waited after each reply, so that no event is dropped."""
 
 
-def drive(folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float) -> GatewayResult:
+def drive(
+    folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, workers: int = 1
+) -> GatewayResult:
     """Load `port` as fast as it goes, and where events were dropped again at the rate at which they are stored."""
-    done = _driven(folder, port, process, load, seconds, 0.0)
+    old = OLD_SECONDS if workers > 1 else 0.0
+    done = _driven(folder, port, process, load, seconds, 0.0, old)
     for _ in range(TRIES):
         if not done.dropped:
             break
         rate = min(done.per_second, done.stored / seconds) * SLOWER
-        done = _driven(folder, port, process, load, seconds, max(1.0, load.connections * 1000 / max(1.0, rate)))
+        done = _driven(folder, port, process, load, seconds, max(1.0, load.connections * 1000 / max(1.0, rate)), old)
     return done
 
 
 def _driven(
-    folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, pause: float
+    folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, pause: float, old: float
 ) -> GatewayResult:
     command = [
         "taskset", "-c", str(max(last_core())), "wrk", "-t1", f"-c{load.connections}", "--timeout", "10",
@@ -80,6 +85,7 @@ def _driven(
     ]  # fmt: skip
     url = f"http://127.0.0.1:{port}{PATH}"
     subprocess.run([*command, "-d1", url], capture_output=True, check=True)
+    time.sleep(old)
     _, before = counted(port)
     cpu, dropped_before = CpuUsed.of(process), _dropped(port)
     run = subprocess.run([*command, f"-d{max(1, round(seconds))}", url], capture_output=True, text=True, check=True)
@@ -88,6 +94,7 @@ def _driven(
     assert match, run.stdout
     requests, micros, p50, p99, errors = map(int, match.groups())
     rss = resident(process)
+    time.sleep(old)
     dropped, after = counted(port)
     each = 1e6 / max(requests, 1)
     return GatewayResult(

@@ -1,7 +1,8 @@
 """`understudy bench gateway`: who carries how many requests, at what price, in one run on one machine.
 
-The candidate has the first core, load, engine and Redis the last; compare within one run only. Rows on which an event
-was dropped are void: such a load is tried again, slower, until every event is stored.
+The candidate has the first core, load, engine and Redis the last; compare within one run only. Several workers have as
+many cores, on a small machine that of the load, too: their CPU a request can be compared there, their rate hardly. Rows
+on which an event was dropped are void: such a load is tried again, slower, until every event is stored.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.gateway.candidates import candidate, names, upstreams
+from bench.gateway.candidates import candidate, names, one_of, upstreams
 from bench.gateway.load import GatewayResult, Workload, drive, void
 from bench.gateway.requests import source
 from understudy.errors import UsageError
@@ -39,7 +40,7 @@ WIDTH = 140
 def main(argv: list[str]) -> int:
     """Entry point of the benchmark."""
     given = parse(argv)
-    chosen = names([peer for peer in given.peers.split(",") if peer])
+    chosen = names([peer for peer in given.peers.split(",") if peer], given.workers)
     for tool in ("nginx", "wrk"):
         if shutil.which(tool) is None:
             raise UsageError(f"this benchmark needs `{tool}`: run `scripts/system-packages`")
@@ -62,6 +63,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         prog="understudy bench gateway", epilog="example: understudy bench gateway --quick --json gateway.json"
     )
     parser.add_argument("--peers", default="nginx", help="whom to compare with, of nginx and asgi (default: nginx)")
+    parser.add_argument("--workers", type=int, default=1, help="also measure a gateway of so many workers, a core each")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
     parser.add_argument("--events", type=int, default=EVENTS, help="of a stream (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="two seconds each, fewer workloads")
@@ -79,7 +81,7 @@ def measure(
             found = results.setdefault(str(load), {})
             for name in chosen:
                 with candidate(name, folder, ports[load.stream]) as (port, process):
-                    found[name] = drive(folder, port, process, load, seconds)
+                    found[name] = drive(folder, port, process, load, seconds, one_of(name)[1])
     return results
 
 
@@ -98,10 +100,21 @@ def ratios(results: dict[str, dict[str, GatewayResult]]) -> dict[str, Any]:
                 "cpu_of_nginx": (result.cpu_loop + result.cpu_others) / (nginx.cpu_loop + nginx.cpu_others)
                 if nginx is not None and nginx.cpu_loop + nginx.cpu_others
                 else None,
+                **of_one(result, found[one_of(name)[0]]),
             }
             for name, result in found.items()
         }
     return {"workloads": report}
+
+
+def of_one(result: GatewayResult, one: GatewayResult) -> dict[str, float | None]:
+    """CPU a request and rate of several workers as shares of those of `one`; None where there is nothing to compare."""
+    if result is one or result.dropped or one.dropped or not one.cpu_loop + one.cpu_others:
+        return {"cpu_of_one": None, "rate_of_one": None}
+    return {
+        "cpu_of_one": (result.cpu_loop + result.cpu_others) / (one.cpu_loop + one.cpu_others),
+        "rate_of_one": result.per_second / one.per_second,
+    }
 
 
 def show(report: dict[str, Any]) -> None:
@@ -109,15 +122,18 @@ def show(report: dict[str, Any]) -> None:
     table = Table(title="requests or streams a second, milliseconds, microseconds of CPU a request")
     for column in ("workload", "candidate"):
         table.add_column(column)
-    for column in ("per s", "of nginx", "p50", "p99", "added p50", "CPU loop", "others", "MB", "errors", "dropped"):
+    for column in ("per s", "of nginx", "p50", "p99", "added p50", "CPU loop", "others", "of one", "MB", "errors",
+                   "dropped"):  # fmt: skip
         table.add_column(column, justify="right")
     for workload, found in report["workloads"].items():
         for name, r in found.items():
             rate = "void" if r["dropped"] else f"{r['per_second']:.0f}"
             share = "" if r["of_nginx"] is None else f"{r['of_nginx']:.3f}"
             figures = [f"{r[k]:.2f}" for k in ("p50", "p99", "added_p50")]
-            cpu = [f"{r[k]:.0f}" for k in ("cpu_loop", "cpu_others", "rss_mb")]
-            table.add_row(workload, name, rate, share, *figures, *cpu, str(r["errors"]), str(r["dropped"]))
+            cpu = [f"{r[k]:.0f}" for k in ("cpu_loop", "cpu_others")]
+            of_one = "" if r["cpu_of_one"] is None else f"{r['cpu_of_one']:.2f}"
+            rest = [of_one, f"{r['rss_mb']:.0f}", str(r["errors"]), str(r["dropped"])]
+            table.add_row(workload, name, rate, share, *figures, *cpu, *rest)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     console.print(table)
     console.print(f"texts: {report['texts']}; load of the machine at the end: {report['load']:.1f}")

@@ -55,7 +55,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CpuUsed:
-    """CPU seconds of a candidate so far: of its first thread, which has the event loop, and of all others."""
+    """CPU seconds of a candidate so far: of its processes' first threads, which have event loops, and of all others."""
 
     loop: float = 0.0
     others: float = 0.0
@@ -69,7 +69,7 @@ class CpuUsed:
         for one in _family(process):
             for thread in one.threads():
                 used = thread.user_time + thread.system_time
-                if thread.id == process.pid:
+                if thread.id == one.pid:
                     loop += used
                 else:
                     others += used

@@ -7,18 +7,19 @@ from typing import Any
 
 from understudy.telemetry.metrics import Metric, MetricsPage
 
-QUEUED = Metric("understudy_outbox_queued_events", "gauge", "Events that wait in memory to be stored.")
+QUEUED = Metric("understudy_outbox_queued_events", "gauge", "Events that wait in memory to be stored.", across="sum")
 STORED = Metric("understudy_outbox_stored_total", "counter", "Events that were put into the spool.")
 PUBLISHED = Metric("understudy_outbox_published_total", "counter", "Events that the bus took.")
-PENDING = Metric("understudy_outbox_pending_events", "gauge", "Events in the spool that the bus has not taken.")
+PENDING = Metric("understudy_outbox_pending_events", "gauge", "Events in the spool that the bus has not taken.",
+                 across="sum")  # fmt: skip
 LOST = Metric("understudy_outbox_lost_total", "counter", "Events that left the spool without reaching the bus.")
 DEAD = Metric("understudy_outbox_dead_total", "counter", "Events that the bus refused and that became dead letters.")
 DROPPED = Metric("understudy_outbox_dropped_total", "counter", "Events that were dropped before the spool had them.",
                  ("reason",))  # fmt: skip
 OLDEST = Metric("understudy_outbox_oldest_seconds", "gauge", "How long the oldest event in the spool has waited.")
-SPOOL = Metric("understudy_outbox_spool_bytes", "gauge", "Size of the spool.")
-BUS_UP = Metric("understudy_outbox_bus_up", "gauge", "1 while the bus takes events.")
-ALIVE = Metric("understudy_outbox_alive", "gauge", "1 while both threads of the outbox run.")
+SPOOL = Metric("understudy_outbox_spool_bytes", "gauge", "Size of the spool.", across="sum")
+BUS_UP = Metric("understudy_outbox_bus_up", "gauge", "1 while the bus takes events.", across="min")
+ALIVE = Metric("understudy_outbox_alive", "gauge", "1 while both threads of the outbox run.", across="min")
 COMMIT = Metric("understudy_outbox_commit_seconds", "gauge", "Seconds from an event's arrival to the disk, over the"
                 " latest thousand.", ("at",))  # fmt: skip
 PLAIN = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import functools
 import gc
 import logging
 import signal
@@ -13,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ import uvloop
 
 from feedback.kpis.config import KpisConfig
 from serving.gateway.access.door import open_door
+from serving.gateway.access.ring import KeyRing
 from serving.gateway.completion.request import endpoints
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
@@ -28,17 +29,21 @@ from serving.gateway.http.endpoint import ReadLimits
 from serving.gateway.http.protocol import GatewayProtocol
 from serving.gateway.observing.opening import observed
 from serving.gateway.routes.app import build_app
-from serving.gateway.wiring import Parts, build, known_keys
+from serving.gateway.wiring import Parts, build, known_keys, left_spools
 from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.process import descriptors
 from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
+from understudy.telemetry.board import Board
 from understudy.telemetry.targets import told
+from understudy.telemetry.together import JoinedPage
 
 log = logging.getLogger("understudy.gateway")
 
 BACKLOG = 2048
+TELL_SECONDS = 1.0
+"""Between two looks of the other workers at the metrics of one."""
 Beside = AbstractAsyncContextManager[None]
 """What runs as long as the gateway does."""
 ONLY_HELP = (
@@ -77,36 +82,64 @@ def parse(argv: list[str]) -> ServeOptions:
     return ServeOptions(given.config, given.state, given.host, given.port, given.gateway_only)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerPlace:
+    """Which of several workers on one port a gateway is: its number, counted from 0, and where all tell metrics."""
+
+    number: int
+    port: int
+    board: Board
+
+
 def run(
-    config: Config, options: ServeOptions, follow: bool = False, beside: Callable[[], Beside] = contextlib.nullcontext
-) -> int:
+    config: Config, options: ServeOptions, follow: bool = False, beside: Callable[[], Beside] = contextlib.nullcontext,
+    place: WorkerPlace | None = None,
+) -> int:  # fmt: skip
     """Serve until a signal, with `beside` open meanwhile; returns the exit code.
 
-    `follow`: a state directory is followed although none was named.
+    `follow`: a state directory is followed although none was named. `place`: beside other workers, until SIGTERM.
 
     Raises:
         ConfigError: the port is in use, a key of an engine is missing, or the address is open to everybody.
     """
     descriptors.raise_limit()
     settings = config.section(GatewayConfig)
-    host = options.host or settings.host
     state = StateDir(options.state or DEFAULT_STATE)
     ring = known_keys(state)
-    if refusal := open_door(host, settings, bool(settings.api_keys) or ring.asked):
-        raise ConfigError(refusal, param="gateway.host")
-    listener = listen(host, settings.port if options.port is None else options.port)
+    host, port = address(settings, options, ring)
+    listener = listen(host, port) if place is None else taken(partial(bound, shared=True), host, place.port)
     port = listener.getsockname()[1]
     follow = follow or options.state is not None
-    name = f"gateway-{port}"
+    name = f"gateway-{port}" if place is None or place.number == 0 else f"gateway-{port}-{place.number + 1}"
     parts = build(config, state, follow, f"http://{host}:{port}", name, ring)
+    if place is not None:
+        metrics = parts.gateway.metrics
+        metrics.joined = JoinedPage(metrics.page, place.board, place.number)
+    first = place is None or place.number == 0
+    left = left_spools(config, state, follow, name) if first else None
     try:
-        place = told(state, name, reached(host, port)) if parts.follower else contextlib.nullcontext()
-        with place, observed(parts.gateway, config, state, name):
+        # One page has the sum over all workers, so one of them says where it is.
+        target = told(state, name, reached(host, port)) if parts.follower and first else contextlib.nullcontext()
+        with target, observed(parts.gateway, config, state, name):
             uvloop.run(serve(parts, listener, config.section(KpisConfig), beside))
     finally:
         if parts.outbox is not None:
             parts.outbox.close(0.5)
+        if left is not None:
+            left.close(1.0)
     return 0
+
+
+def address(settings: GatewayConfig, options: ServeOptions, ring: KeyRing) -> tuple[str, int]:
+    """Host and port on which a gateway is to listen.
+
+    Raises:
+        ConfigError: it would be open to everybody there.
+    """
+    host = options.host or settings.host
+    if refusal := open_door(host, settings, bool(settings.api_keys) or ring.asked):
+        raise ConfigError(refusal, param="gateway.host")
+    return host, settings.port if options.port is None else options.port
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -115,17 +148,27 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the port is in use, or the address is not one of this machine.
     """
+    listener = taken(bound, host, port)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def taken(take: Callable[[str, int], socket.socket], host: str, port: int) -> socket.socket:
+    """The socket that `take` binds, which does not listen yet: no client waits for a gateway that is still built.
+
+    Raises:
+        ConfigError: the port is in use, or the address is not one of this machine.
+    """
     try:
-        listener = bound(host, port)
+        made = take(host, port)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; "
             f"stop what uses it, or set gateway.port (--port) or gateway.host (--host)",
             param="gateway.port",
         ) from None
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
+    made.setblocking(False)
+    return made
 
 
 class Server(uvicorn.Server):
@@ -139,6 +182,14 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
+        """Stop in order."""
+        self.should_exit = True
+
+    def hurry(self) -> None:
+        """Stop at once."""
+        self.should_exit = self.force_exit = True
+
+    def stop_or_hurry(self) -> None:
         """Stop in order; the second time at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -157,7 +208,7 @@ def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server
     hot = endpoints(parts.gateway, stages)
     config = uvicorn.Config(
         build_app(parts.gateway, kpis, parts.embeddings, parts.door),
-        http=cast(Any, functools.partial(GatewayProtocol, limits, hot, parts.gateway.admission)),
+        http=cast(Any, partial(GatewayProtocol, limits, hot, parts.gateway.admission)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -179,8 +230,13 @@ async def serve(
     following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys, limiter) if one is not None]
     if (guard := parts.gateway.guard) is not None:
         following.append(asyncio.create_task(guard.sharing.run(guard.users)))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
+    acts = {signal.SIGTERM: server.stop_or_hurry, signal.SIGINT: server.stop_or_hurry}
+    if (joined := parts.gateway.metrics.joined) is not None:
+        following.append(asyncio.create_task(telling(joined)))
+        # A worker may be told twice that it is to stop: by whoever stops all processes, and by its keeper.
+        acts = {signal.SIGTERM: server.stop, signal.SIGQUIT: server.hurry}
+    for number, act in acts.items():
+        asyncio.get_running_loop().add_signal_handler(number, act)
     gc.collect()
     gc.freeze()
     log.info("serving on http://%s:%d", *listener.getsockname()[:2])
@@ -199,3 +255,10 @@ async def serve(
         if parts.embeddings is not None:
             await parts.embeddings.close()
     log.info("stopped")
+
+
+async def telling(page: JoinedPage) -> None:
+    """Let the other workers see this one's metrics each second, until cancelled."""
+    while True:
+        page.tell()
+        await asyncio.sleep(TELL_SECONDS)

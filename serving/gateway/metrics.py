@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ab.experiment import Arm
 from deploy.routing.document import RoutingDocument
 from understudy.telemetry.metrics import Histogram, Metric, MetricsPage
+from understudy.telemetry.together import JoinedPage
 
 SHORT_EDGES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 TTFT_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -46,7 +47,7 @@ EXPOSURES = Metric("understudy_exposures_total", "counter", "Units that met an e
 FAILURES = Metric("understudy_failures_total", "counter", "Failed attempts at a reply, also where the other arm stood"
                   " in; the arm is empty where none was chosen.", ("arm", "cause"))  # fmt: skip
 EVENTS = Metric("understudy_gateway_events_total", "counter", "What happened to requests on their way.", ("event",))
-IN_FLIGHT = Metric("understudy_requests_in_flight", "gauge", "Completion requests that are not over.")
+IN_FLIGHT = Metric("understudy_requests_in_flight", "gauge", "Completion requests that are not over.", across="sum")
 METRICS = (
     REQUESTS, FIRST_BYTE, SECONDS, GAP, TOKENS, UNTOLD, DEGRADED_REPLIES, EXPOSURES, FAILURES, EVENTS, IN_FLIGHT,
 )  # fmt: skip
@@ -83,6 +84,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.page = MetricsPage("gateway")
+        self.joined: JoinedPage | None = None
+        """The page of all workers, where there are several."""
         self.unrouted: Counter[int] = Counter()
         """Requests by status for which no engine was chosen."""
         self.exposures: Counter[tuple[str, str]] = Counter()

@@ -16,6 +16,7 @@ from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus
 from feedback.flagged.config import FlaggedConfig
 from feedback.outbox.config import OutboxConfig
+from feedback.outbox.leftover import LeftSpools, left_names
 from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
 from serving.breaker.openings import Openings
@@ -155,14 +156,20 @@ def known_keys(state: StateDir) -> KeyRing:
         raise ConfigError(f"cannot read the keys of clients in {state.clients}: {error}") from None
 
 
-def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
-    """Where events go: the configured bus, or the one that the system of `state` will tell of; None: nowhere, ever."""
+def bus_finder(config: Config, state: StateDir, follows: bool) -> Callable[[], Bus | None]:
+    """Opens the configured bus, or the one that the system of `state` tells of; None while there is neither."""
     section = config.section(BusConfig)
 
     def find() -> Bus | None:
         redis = find_redis(config, state if follows else None)
         return open_bus(section, redis) if section.url or redis.url else None
 
+    return find
+
+
+def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
+    """Where events go: the configured bus, or the one that the system of `state` will tell of; None: nowhere, ever."""
+    section, find = config.section(BusConfig), bus_finder(config, state, follows)
     bus = find()
     if bus is None and follows:
         log.warning("no bus yet: nothing is captured and feedback is refused until %s tells of a Redis", state.root)
@@ -191,3 +198,12 @@ def open_outbox(state: StateDir, name: str, bus: Bus, config: OutboxConfig) -> O
         return None
     outbox.start()
     return outbox
+
+
+def left_spools(config: Config, state: StateDir, state_given: bool, name: str) -> LeftSpools:
+    """Empties, from a thread, the spools of workers that the gateway `name` has no more."""
+    names = left_names(state.spool, name, config.section(GatewayConfig).workers)
+    find = bus_finder(config, state, state_given or not named(config.section(EnginesConfig)))
+    left = LeftSpools(state.spool, names, find, config.section(OutboxConfig))
+    left.start()
+    return left

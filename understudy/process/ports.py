@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int, shared: bool = False) -> socket.socket:
     """A TCP socket bound to `host`, an IPv4 or IPv6 address or a name of the former, and `port`; 0: any.
+
+    `shared`: beside others of this user that are bound so; each that listens gets its share of new connections.
 
     Raises:
         OSError: the port is taken, or the address is not one of this machine.
@@ -14,6 +16,7 @@ def bound(host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         made.bind((host, port))
     except BaseException:
         made.close()

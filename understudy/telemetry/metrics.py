@@ -41,6 +41,8 @@ log = logging.getLogger("understudy.telemetry")
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 MOST_SERIES = 500
 """Of one metric on one page; what is beyond is left out and told by `understudy_unread_metrics`."""
+Across = Literal["sum", "max", "min"]
+"""What a gauge is of several processes that do the same: one page shows them all (`understudy.telemetry.together`)."""
 FAMILIES = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
 
 
@@ -60,6 +62,8 @@ class Metric:
     """Upper bounds of a histogram's buckets, ascending, without infinity."""
     until: str = ""
     """What to use instead of it; not empty: it goes with the next release."""
+    across: Across = "max"
+    """Of a gauge; counters and histograms add up."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"understudy(_[a-z0-9]+)+", self.name):
@@ -138,6 +142,14 @@ class MetricsPage:
     def render(self) -> str:
         """The page in Prometheus' text format."""
         return generate_latest(self._registry).decode()
+
+    def families(self) -> list[Family]:
+        """Everything that the page shows, with its values now."""
+        return list(self._registry.collect())
+
+    def across(self, name: str) -> Across:
+        """How the gauge `name` is made of several processes'."""
+        return self._metrics[name][0].across if name in self._metrics else "max"
 
     def describe(self) -> Iterable[Family]:
         """Nothing: series are not known before they are read."""

@@ -9,7 +9,7 @@ LIVE = Metric("understudy_live_version_info", "gauge", "Always 1; the version th
 SHARE = Metric("understudy_candidate_share_ratio", "gauge", "Share of units that the candidate answers; 0 without one.")
 SLOT_READY = Metric("understudy_slot_ready", "gauge", "1 while the slot serves the version that is wanted of it.",
                     ("slot",))  # fmt: skip
-GATEWAYS = Metric("understudy_gateways", "gauge", "Gateways that report.")
+GATEWAYS = Metric("understudy_gateways", "gauge", "Gateways that report, each worker of one for itself.")
 FROZEN = Metric("understudy_frozen", "gauge", "1 while an operator has frozen it.", ("what",))
 POOL = Metric("understudy_pool_samples", "gauge", "Samples that rounds can draw from: hard ones, and anchors.",
               ("of",))  # fmt: skip

@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from deploy.routing.document import SLOTS
 from feedback.outbox.metrics import COMMIT, DROPPED, PLAIN, PUBLISHED, QUANTILES, show_outbox
 from serving.gateway.service import Gateway
-from understudy.telemetry.metrics import Metric
+from understudy.telemetry.metrics import Across, Metric
 
-EPOCH = Metric("understudy_routing_epoch", "gauge", "Number of the routing document that this process goes by.")
+EPOCH = Metric("understudy_routing_epoch", "gauge", "Number of the routing document that this process goes by.",
+               across="min")  # fmt: skip
 READY = Metric("understudy_arm_ready", "gauge", "1 while an engine of the arm answers, asked when the page is read.",
                ("arm",))  # fmt: skip
 PAUSED = Metric("understudy_engine_breaker_open", "gauge", "1 while every engine of the slot failed so lately that"
                 " requests go elsewhere where they can.", ("slot",))  # fmt: skip
-CONNECTIONS = Metric("understudy_connections_open", "gauge", "Connections of clients.")
+CONNECTIONS = Metric("understudy_connections_open", "gauge", "Connections of clients.", across="sum")
 REFUSED = Metric("understudy_connections_refused_total", "counter", "Connections beyond the limits.")
-BUFFERED = Metric("understudy_buffered_body_bytes", "gauge", "Bytes of bodies that requests under way hold.")
+BUFFERED = Metric("understudy_buffered_body_bytes", "gauge", "Bytes of bodies that requests under way hold.",
+                  across="sum")  # fmt: skip
 LIMITED = Metric("understudy_rate_limited_total", "counter", "Requests beyond a limit of their tenant's.", ("limit",))
-TOGETHER = Metric("understudy_limits_shared", "gauge", "1 while Redis counts the limits of tenants over all gateways.")
+TOGETHER = Metric("understudy_limits_shared", "gauge", "1 while Redis counts the limits of tenants over all gateways.",
+                  across="min")  # fmt: skip
 NOW = {
     "in_flight": "understudy_requests_in_flight", "epoch": EPOCH.name, "connections": CONNECTIONS.name,
     "connections_refused": REFUSED.name, "buffered_bytes": BUFFERED.name,
@@ -30,8 +33,9 @@ OUTBOX_NOW = {
     **{f"outbox_{name}": COMMIT.name for name in QUANTILES.values()},
     "outbox_per_second": f"rate({PUBLISHED.name}[1m])",
 }
+ACROSS: dict[str, Across] = {metric.name: metric.across for metric in (EPOCH, *PLAIN, COMMIT) if metric.kind == "gauge"}
 FORMER = {
-    name: Metric(f"understudy_gateway_{name}", "gauge", "As before.", until=now)
+    name: Metric(f"understudy_gateway_{name}", "gauge", "As before.", until=now, across=ACROSS.get(now, "sum"))
     for name, now in (NOW | OUTBOX_NOW).items()
 }
 METRICS = (EPOCH, READY, PAUSED, CONNECTIONS, REFUSED, BUFFERED, LIMITED, TOGETHER, *FORMER.values())
@@ -60,12 +64,16 @@ class GatewayFigures:
             page.value(FORMER[name], lambda name=name: self._former[name])  # type: ignore[misc]
 
     async def page(self) -> str:
-        """The text, once the engines have been asked whether they answer."""
+        """The text, once the engines have been asked whether they answer; of all workers, where there are several."""
         gateway = self._gateway
         faults = await gateway.answering.faults(gateway.snapshot.document, gateway.snapshot.engine_key)
         self._ready = {arm: float(not fault) for arm, fault in faults.items()}
         gateway.metrics.follow(gateway.snapshot.document)
-        return gateway.metrics.page.render()
+        page = gateway.metrics.joined or gateway.metrics.page
+        try:
+            return page.render()
+        finally:
+            self._ready = {}  # what this page asked, none that is told without asking repeats
 
     def _paused(self) -> Iterator[tuple[str, float]]:
         slots = self._gateway.snapshot.document.slots

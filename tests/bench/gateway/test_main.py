@@ -9,6 +9,7 @@ import pytest
 
 from bench.commands import main
 from bench.gateway import telling
+from bench.gateway.candidates import names
 from bench.gateway.load import GatewayResult
 from bench.gateway.main import ratios
 from understudy.errors import UsageError
@@ -40,3 +41,18 @@ def test_a_row_with_a_drop_is_void_and_shares_are_of_nginx() -> None:
     assert rows["understudy"]["added_p50"] == 0.5
     assert (rows["understudy-all"]["per_second"], rows["understudy-all"]["of_nginx"]) == (0.0, None)
     assert [row[2:4] for row in telling.rows(report)[2:]] == [("50", "0.500"), ("void", "")]
+
+
+def test_several_workers_are_compared_with_one_of_the_same_run() -> None:
+    assert names(["nginx"]) == ["direct", "nginx", "understudy", "understudy-all", "understudy-guard"]
+    assert names([], 2)[-2:] == ["understudy x2", "understudy-all x2"]
+    one = GatewayResult(50.0, 1.0, 2.0, 30.0, 20.0, 1.0, 0, 0, 9)
+    two = replace(one, per_second=80.0, cpu_loop=33.0)
+    report = ratios({"w": {
+        "direct": one, "understudy": one, "understudy x2": two,
+        "understudy-all": one, "understudy-all x2": replace(two, dropped=1),
+    }})  # fmt: skip
+    rows = report["workloads"]["w"]
+    assert (rows["understudy x2"]["cpu_of_one"], rows["understudy x2"]["rate_of_one"]) == (1.06, 1.6)
+    assert rows["understudy"]["cpu_of_one"] is None
+    assert rows["understudy-all x2"]["cpu_of_one"] is None

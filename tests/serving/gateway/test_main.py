@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from deploy.routing.stores import open_routing
 from feedback.store.server import free_port
+from serving.gateway.main import Server
 from serving.gateway.metrics import Metrics
 from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
@@ -49,6 +51,17 @@ def test_a_running_stream_ends_well_within_the_drain(serve: Serve, engine: Make)
     assert results[0][2].endswith(b"data: [DONE]\n\n")
     with pytest.raises(ConnectionRefusedError):
         running.client.chat()
+
+
+def test_alone_the_second_signal_hurries_and_a_worker_is_hurried_by_a_signal_of_its_own() -> None:
+    alone, worker = (Server(uvicorn.Config("nothing:app", log_config=None)) for _ in range(2))
+    alone.stop_or_hurry()
+    worker.stop()
+    worker.stop()
+    assert [(one.should_exit, one.force_exit) for one in (alone, worker)] == [(True, False)] * 2
+    alone.stop_or_hurry()
+    worker.hurry()
+    assert [one.force_exit for one in (alone, worker)] == [True, True]
 
 
 def test_what_outlasts_the_drain_is_told_so(serve: Serve, engine: Make) -> None:
