@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ab.experiment import Experiment
 from ab.running.layers import free, mixed_units, rivals
@@ -20,15 +20,18 @@ def changes(old: Experiment, new: Experiment) -> list[str]:
     return [key for key, (before, after) in pairs.items() if before != after]
 
 
-def warnings(new: Experiment, aliases: Mapping[str, str]) -> list[str]:
-    """What an experimenter should know of `new`."""
+def warnings(new: Experiment, aliases: Mapping[str, str], counted: Collection[str] = ()) -> list[str]:
+    """What an experimenter should know of `new`; `counted`: the KPIs that units have of their own."""
     found = []
     alias = new.when.alias
     if alias is not None and aliases.get(alias) != "auto":
         found.append(f"no request takes part: `router.aliases` has no `{alias}` that stands for `auto`")
-    if new.covariates:
-        names = ", ".join(f"`{name}`" for name in new.covariates)
-        found.append(f"`results` judges without the covariate {names}: `experiment analyse` takes it of rows")
+    if unknown := [name for name in new.covariates if name not in new.live(counted).covariates]:
+        names = ", ".join(f"`{name}`" for name in unknown)
+        found.append(
+            f"`results` judges without the covariate {names}, which `experiment analyse` takes of rows; "
+            "what is kept of units is such as `click_before`, with the name of any KPI that is counted by user"
+        )
     return found
 
 

@@ -76,6 +76,10 @@ def analyse(argv: list[str]) -> int:
     )  # fmt: skip
     given = parser.parse_args(argv)
     experiment = read_applied(given.file)
+    if own := [kpi for kpi, covariate in experiment.adjusted if kpi == covariate]:
+        raise UsageError(
+            f"the covariate of {own[0]} is {own[0]} itself; give one of the time before, as {own[0]}_before"
+        )
     tally = ArmTally(experiment, {phase.number: phase.shares for phase in experiment.phases})
     for part in read_rows(given.data, tally.kpis):
         tally.add(part)

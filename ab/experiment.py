@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import (
@@ -27,6 +28,8 @@ Unit = Literal["user", "session", "request"]
 Better = Literal["higher", "lower"]
 LOWER = ("abnormal_termination", "takeover", "latency", "ttft")
 """First words of the names of KPIs of which less is better."""
+BEFORE = "_before"
+"""Behind the name of a KPI: what a unit's own was before its first exposure in the experiment."""
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 SERVES = re.compile(rf"teacher|student|stable|candidate|student:{NAME}")
 """What an arm can serve: the teacher, the live student (with a candidate's share of it, or `stable`, without), one
@@ -62,7 +65,8 @@ class Primary(_ExperimentPart):
     better: Better | None = None
     """Which way is better; without it the name of the KPI says."""
     covariate: str | None = None
-    """A KPI of the time before the experiment, which rows for `analyse` have; running results are judged without it."""
+    """Of each unit, from the time before: `click_before` is what its `click` was before its first exposure, which
+    running experiments keep of any KPI that is counted by user; rows for `analyse` have a column of that name."""
 
     @model_validator(mode="after")
     def _a_margin_where_one_is_needed(self) -> Primary:
@@ -281,17 +285,30 @@ class Experiment(_ExperimentPart):
         return {name: over[-1][name] for name in self.arms} if over else self.shares
 
     @property
+    def adjusted(self) -> tuple[tuple[str, str], ...]:
+        """Each KPI that has a covariate, with it."""
+        judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
+        return tuple((one.kpi, one.covariate) for one in judged if one.covariate)
+
+    @property
     def covariates(self) -> list[str]:
         """KPIs of the time before that its file names."""
-        judged = self.secondary if self.primary is None else (self.primary, *self.secondary)
-        return list(dict.fromkeys(one.covariate for one in judged if one.covariate is not None))
+        return list(dict.fromkeys(covariate for _, covariate in self.adjusted))
 
-    def without_covariates(self) -> Experiment:
-        """The same, judged by the time of the experiment alone."""
-        plain = {"covariate": None}
+    @property
+    def frozen(self) -> tuple[tuple[str, str], ...]:
+        """Each KPI with its covariate, where that is kept of a running experiment's units."""
+        return tuple(pair for pair in self.adjusted if pair[1].endswith(BEFORE))
+
+    def live(self, counted: Collection[str]) -> Experiment:
+        """The same, without covariates that are not kept of its units, of which `counted` are the KPIs."""
+
+        def kept(one: Primary) -> Primary:
+            known = one.covariate in {f"{kpi}{BEFORE}" for kpi in counted}
+            return one if known else one.model_copy(update={"covariate": None})
+
         return self.model_copy(update={
-            "primary": self.primary and self.primary.model_copy(update=plain),
-            "secondary": tuple(one.model_copy(update=plain) for one in self.secondary),
+            "primary": self.primary and kept(self.primary), "secondary": tuple(map(kept, self.secondary)),
         })  # fmt: skip
 
     @property

@@ -23,7 +23,7 @@ from feedback.kpis.ratios import products, ratios
 from feedback.kpis.store import KpiStore
 from feedback.store.connection import Client, connect
 from feedback.store.keys import RedisKeys
-from feedback.store.scripts import source
+from feedback.store.scripts import ROWS, source
 from feedback.store.server import RedisServer
 from serving.control.results import results
 
@@ -133,7 +133,7 @@ def _event(n: int, chance: random.Random) -> list[list[list[Any]]]:
 
 
 def _apply(client: Client, events: list[list[list[Any]]], batch: int) -> float:
-    script = client.register_script(source("staging", "rows", "targets", "effects"))
+    script = client.register_script(source(*ROWS, "targets", "effects"))
     client.set("lease", "owner")
     told = settings(KEYS, KpisConfig())
     after = (client.hget(KEYS.cursors, "t:0") or b"").decode()

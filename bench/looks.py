@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ab.guardrails import Guardrail
 from ab.sequential.bounds import ConfidenceSequence
-from ab.sequential.effects import OUTCOMES, UNITS, Side
-from ab.sequential.moments import Moments
+from ab.sequential.effects import OUTCOMES, UNITS, Side, raw_moments
 from ab.sequential.rollout import ALPHA, PLANNED, TAIL, breach, watched
 from bench.simulating import Floats
 
@@ -53,8 +52,7 @@ def side(kpi: str, sums: Floats) -> Side:
     n, x, y, xx, xy, yy, shown, missed = sums
     if n < 1:
         return Side()
-    products = ((xx, xy, 0.0), (xy, yy, 0.0), (0.0, 0.0, 0.0))
-    return Side(Moments.from_sums(int(n), (x, y, 0.0), products), int(shown), int(missed), _binary(kpi))
+    return Side(raw_moments(int(n), (x, y), (xx, xy, yy)), int(shown), int(missed), _binary(kpi))
 
 
 def _binary(kpi: str) -> bool:

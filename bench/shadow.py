@@ -17,9 +17,8 @@ from rich.progress import track
 from ab.experiment import Primary
 from ab.sequential import pairs
 from ab.sequential.bounds import ConfidenceSequence
-from ab.sequential.effects import OUTCOMES, Side, effect
+from ab.sequential.effects import OUTCOMES, Side, effect, raw_moments
 from ab.sequential.judging import judge
-from ab.sequential.moments import Moments
 from ab.sequential.rollout import ALPHA, PLANNED
 from bench.looks import by_step, harm_at
 from bench.rollouts import KPI, RAILS, Traffic, drawn, quantile, told
@@ -88,7 +87,7 @@ def _pairs_end(lost: PromptCounts, won: PromptCounts, n: PromptCounts) -> int | 
     look = _first(low & (mean + _half(error, n, ConfidenceSequence(LEVEL, UNITS)) < 0))
     for at in {LOOKS - 1 if look is None else look, (look or 1) - 1}:
         k, m, gap = int(n[at]), int(lost[at] + won[at]), int(won[at] - lost[at])
-        moments = Moments.from_sums(k, (gap, k, 0), ((m, gap, 0), (gap, k, 0), (0, 0, 0)))
+        moments = raw_moments(k, (gap, k), (m, gap, k))
         said = pairs.paired([pairs.PairedUnits(Side(moments, binary=False), differing=m)], LEVEL, UNITS)
         assert (said.verdict == "worse") == (at == look), (at, look, said)
     return look

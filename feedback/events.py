@@ -71,6 +71,8 @@ class PhaseArm(BaseModel):
     layer: ExperimentLayer = "arm"
     slow: tuple[tuple[str, float], ...] = ()
     """Of an exchange: KPIs of latency guardrails, each with the seconds beyond which it is slow in that phase."""
+    covariates: tuple[tuple[str, str], ...] = ()
+    """KPIs, each with the covariate that is kept of the unit when it comes for the first time (`click_before`)."""
 
 
 class Exposure(Event):
@@ -87,6 +89,8 @@ class Exposure(Event):
     """Of the routing document."""
     fell_back: bool = False
     """Whether another version than the arm's answered."""
+    covariates: tuple[tuple[str, str], ...] = ()
+    """As in `PhaseArm`."""
 
 
 class Exchange(Event):

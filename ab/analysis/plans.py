@@ -31,7 +31,7 @@ def foreseen(
     if past.n < 2 or len(shares) < 2:
         raise ValueError(f"a plan needs two arms with a share and rows with {asked.kpi}; {past.n} units have it")
     stop = experiment.stop
-    found = plan(asked, past.linear()[0], (shares[0], shares[1]), stop.alpha, stop.planned_units, change, power)
+    found = plan(asked, past.variance, (shares[0], shares[1]), stop.alpha, stop.planned_units, change, power)
     return {
         "kpi": asked.kpi, "mean": past.ratio, "units_of_history": past.n,
         "units": found.units, "units_fixed_horizon": found.fixed, "days": found.units / per_day if per_day else None,

@@ -11,6 +11,7 @@ from ab.analysis.attribution import KpiAttribution, attributions
 from ab.analysis.coalitions import ReplyAttribution
 from ab.analysis.tally import ArmTally
 from ab.sequential.decision import Comparison, ExperimentResult
+from ab.sequential.effects import Effect
 from ab.sequential.judging import KpiFinding, RailFinding
 from ab.switches import members
 
@@ -92,7 +93,12 @@ def _finding(found: KpiFinding) -> dict[str, Any]:
         "new": _finite(effect.new),
         "n": effect.n,
         "verdict": found.verdict,
+        **({"adjusted": _adjusted(found.covariate, effect)} if found.covariate else {}),
     }
+
+
+def _adjusted(covariate: str, effect: Effect) -> dict[str, Any]:
+    return {"covariate": covariate, "units": effect.covered, "variance_reduced": effect.reduced}
 
 
 def _watch(rail: RailFinding) -> dict[str, Any]:

@@ -95,4 +95,4 @@ def _value(values: Mapping[str, UnitFigure], column: Column) -> UnitFigure | Non
     if value is None or covariate is None:
         return value
     before = values.get(covariate)
-    return replace(value, covariate=before.numerator / before.denominator) if before and before.denominator else None
+    return replace(value, covariate=before.numerator / before.denominator) if before and before.denominator else value

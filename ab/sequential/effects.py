@@ -16,22 +16,39 @@ import numpy as np
 
 from ab.sequential.moments import Moments, Vector
 
-FIGURES = 3
-"""Of each unit: numerator, denominator, covariate."""
+FIGURES = 4
+"""Of each unit: numerator, denominator, covariate, and whether it has one (1 or 0)."""
 OUTCOMES = 20
 """Units with and without a yes-or-no outcome that each arm needs before the asymptotics are believed."""
 UNITS = 500
 """The same for any other KPI."""
+ROUNDING = 1e-12
+"""Of a figure's mean square: a variance below it is what rounding leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitFigure:
-    """One unit's sums: numerator, denominator (rows of a plain figure), covariate; whether all its rows say 0 or 1."""
+    """One unit's sums: numerator, denominator (rows of a plain figure), covariate; whether all its rows say 0 or 1.
+
+    `covariate`: None of a unit of which nothing is known from the time before.
+    """
 
     numerator: float
     denominator: float
-    covariate: float = 0.0
+    covariate: float | None = None
     binary: bool = False
+
+
+def raw_moments(
+    n: int, sums: Sequence[float], products: Sequence[float], before: Sequence[float] = (0.0,) * 7
+) -> Moments:
+    """Of `n` units, at least 1, from sums of numerator a and denominator b, and of aa, ab and bb.
+
+    `before`, of those that have a covariate x: sum of x, how many they are, sums of xx, ax, a, bx and b.
+    """
+    (a, b), (aa, ab, bb), (x, known, xx, ax, ak, bx, bk) = sums, products, before
+    crossed = (aa, ab, ax, ak), (ab, bb, bx, bk), (ax, bx, xx, x), (ak, bk, x, known)
+    return Moments.from_sums(n, (a, b, x, known), crossed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,11 +63,12 @@ class Side:
     @classmethod
     def of(cls, units: Iterable[UnitFigure]) -> Side:
         """Of units; those without a denominator or with a figure that is not finite count for nothing."""
-        figures: list[tuple[float, float, float]] = []
+        figures: list[tuple[float, float, float, float]] = []
         shown = missed = 0
         binary = True
         for unit in units:
-            row = (unit.numerator, unit.denominator, unit.covariate)
+            known = unit.covariate is not None
+            row = (unit.numerator, unit.denominator, unit.covariate or 0.0, float(known))
             if unit.denominator <= 0 or not all(map(math.isfinite, row)):
                 continue
             figures.append(row)
@@ -71,10 +89,7 @@ class Side:
     @classmethod
     def counted(cls, n: int, ones: int) -> Side:
         """Of `n` units that each said yes or no once, `ones` of them yes."""
-        if not n:
-            return cls()
-        products = ((ones, ones, 0), (ones, n, 0), (0, 0, 0))
-        return cls(Moments.from_sums(n, (ones, n, 0), products), ones, n - ones)
+        return cls(raw_moments(n, (ones, n), (ones, ones, n)), ones, n - ones) if n else cls()
 
     def __add__(self, other: Side) -> Side:
         """Of the units of both."""
@@ -96,6 +111,11 @@ class Side:
         return float(self.moments.mean[0] / self.moments.mean[1]) if self.n else math.nan
 
     @property
+    def covered(self) -> int:
+        """Units that have a covariate."""
+        return round(self.n * float(self.moments.mean[3]))
+
+    @property
     def enough(self) -> bool:
         """Whether an interval on these units deserves belief."""
         return min(self.with_outcome, self.without) >= OUTCOMES if self.binary else self.n >= UNITS
@@ -108,19 +128,25 @@ class Side:
         own variance is 0, and every rare outcome of the other arm would look like harm (Laplace's rule).
         """
         if not self.binary:
-            return self.linear()[0] if self.n >= OUTCOMES else math.inf
+            return self.variance if self.n >= OUTCOMES else math.inf
         share = (self.with_outcome + 1) / (self.n + 2)
-        return max(self.linear()[0], share * (1 - share))
+        return max(self.variance, share * (1 - share))
 
-    def linear(self) -> tuple[float, float, float]:
-        """Of the linearised figure (numerator - ratio * denominator) / mean denominator of a unit.
-
-        Its variance, its covariance with the covariate, and the covariate's variance.
-        """
+    @property
+    def variance(self) -> float:
+        """Of the linearised figure (numerator - ratio * denominator) / mean denominator of a unit."""
         c, scale, ratio = self.moments.covariance, float(self.moments.mean[1]), self.ratio
-        variance = (c[0, 0] - 2 * ratio * c[0, 1] + ratio * ratio * c[1, 1]) / (scale * scale)
-        together = (c[0, 2] - ratio * c[1, 2]) / scale
-        return max(0.0, float(variance)), float(together), float(c[2, 2])
+        found = (c[0, 0] - 2 * ratio * c[0, 1] + ratio * ratio * c[1, 1]) / (scale * scale)
+        return max(0.0, float(found))
+
+    def before(self) -> tuple[Vector, Vector, Vector]:
+        """What is known from the time before: covariate, and whether there is one.
+
+        Covariances (2,) with the linearised figure, covariances (2, 2) and mean squares (2,) of the two.
+        """
+        c, m = self.moments.covariance, self.moments.mean
+        together = (c[0, 2:] - self.ratio * c[1, 2:]) / float(m[1])
+        return together, c[2:, 2:], np.diag(c)[2:] + m[2:] ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +154,8 @@ class Effect:
     """`new` less `old`: value, standard error, units of both; and the two ratios.
 
     `believed` is the error that conclusions rest on: the larger, cautious one while units are too few. `weight` is
-    n0 n1 / (n0 + n1), a quarter of the units where the arms are even.
+    n0 n1 / (n0 + n1), a quarter of the units where the arms are even. `plain` is the error that it has without a
+    covariate, and `covered` of its units have one.
     """
 
     value: float
@@ -139,6 +166,13 @@ class Effect:
     enough: bool = True
     cautious: float = 0.0
     weight: float = 0.0
+    plain: float = 0.0
+    covered: int = 0
+
+    @property
+    def reduced(self) -> float:
+        """Part of the variance that the covariate takes away; 0 without one."""
+        return 1 - (self.error / self.plain) ** 2 if 0 < self.plain < math.inf and self.covered else 0.0
 
     @property
     def informative(self) -> int:
@@ -154,22 +188,39 @@ class Effect:
 def effect(old: Side, new: Side, times: float = 1.0) -> Effect:
     """The new arm's ratio less `times` the old one's, less what a covariate explains of it (CUPED).
 
-    CUPED: Deng, Xu, Kohavi and Walker, WSDM 2013; theta is pooled over both arms, so that it cannot lean to one of
-    them. Without a covariate that varies it is the plain difference. NaN with an infinite error below two units an arm.
+    CUPED: Deng, Xu, Kohavi and Walker, WSDM 2013; the slopes are pooled over both arms, so that they cannot lean to one
+    of them. A unit without a covariate counts with 0 and, as a second covariate, that it has none: whatever stands in
+    its place then changes nothing, and no unit is left out (missingness indicator; Zhao and Ding, "To adjust or not to
+    adjust?", arXiv 2108.00152). Without a covariate that varies it is the plain difference. NaN with an infinite error
+    below two units an arm.
     """
-    if min(old.n, new.n) < 2:
-        return Effect(math.nan, math.inf, old.n + new.n, old.ratio, new.ratio, False, math.inf)
-    (v0, c0, x0), (v1, c1, x1) = old.linear(), new.linear()
-    shared = x0 * old.n + x1 * new.n
-    theta = (times * c0 * old.n + c1 * new.n) / shared if shared > 0 and times == 1.0 else 0.0
-    shift = theta * float(new.moments.mean[2] - old.moments.mean[2])
-    of_old = times * times * v0 - 2 * theta * c0 + theta * theta * x0
-    of_new = v1 - 2 * theta * c1 + theta * theta * x1
-    error = math.sqrt(max(0.0, of_old / old.n + of_new / new.n))
-    value = new.ratio - times * old.ratio - shift
-    cautious = math.sqrt(times * times * old.cautious / old.n + new.cautious / new.n)
     n = old.n + new.n
-    return Effect(value, error, n, old.ratio, new.ratio, old.enough and new.enough, cautious, old.n * new.n / n)
+    if min(old.n, new.n) < 2:
+        return Effect(math.nan, math.inf, n, old.ratio, new.ratio, False, math.inf)
+    plain = times * times * old.variance / old.n + new.variance / new.n
+    covered = old.covered + new.covered if times == 1.0 else 0
+    shift, change = _explained(old, new) if covered else (0.0, 0.0)
+    cautious = math.sqrt(times * times * old.cautious / old.n + new.cautious / new.n)
+    return Effect(
+        new.ratio - times * old.ratio - shift, math.sqrt(max(0.0, plain + change)), n, old.ratio, new.ratio,
+        old.enough and new.enough, cautious, old.n * new.n / n, math.sqrt(plain), covered,
+    )  # fmt: skip
+
+
+def _explained(old: Side, new: Side) -> tuple[float, float]:
+    """What the time before explains of the difference, and by how much that changes its squared error."""
+    (c0, x0, m0), (c1, x1, m1) = old.before(), new.before()
+    theta = _slopes(x0 * old.n + x1 * new.n, c0 * old.n + c1 * new.n, m0 * old.n + m1 * new.n)
+    change = sum(float(theta @ x @ theta - 2 * theta @ c) / n for c, x, n in ((c0, x0, old.n), (c1, x1, new.n)))
+    return float(theta @ (new.moments.mean[2:] - old.moments.mean[2:])), change
+
+
+def _slopes(spread: Vector, together: Vector, squares: Vector) -> Vector:
+    """Least squares (2,) by covariances (2, 2) and (2,); 0 of what does not vary, shared where two say the same."""
+    own = np.diag(spread)
+    scale = np.where(own > ROUNDING * squares, np.sqrt(np.maximum(own, 0.0)), np.inf)
+    alike = spread / np.outer(scale, scale)
+    return np.asarray(np.linalg.lstsq(alike, together / scale, rcond=1e-9)[0] / scale, dtype=np.float64)
 
 
 def contrast(sides: Mapping[str, Side], weights: Mapping[str, float]) -> Effect:
@@ -189,7 +240,7 @@ def contrast(sides: Mapping[str, Side], weights: Mapping[str, float]) -> Effect:
 
     old, new = (math.fsum(abs(w) * s.ratio for w, s in parts if sign * w > 0) for sign in (-1, 1))
     return Effect(
-        new - old, spread(lambda side: side.linear()[0]), n, old, new, all(side.enough for side in sides.values()),
+        new - old, spread(lambda side: side.variance), n, old, new, all(side.enough for side in sides.values()),
         spread(lambda side: side.cautious), 1 / math.fsum(1 / side.n for side in sides.values()),
     )  # fmt: skip
 
@@ -198,7 +249,7 @@ def above(new: Side, level: float) -> Effect:
     """How far the ratio of one arm lies above a level that is known; its weight is that of even arms so precise."""
     if new.n < 2:
         return Effect(math.nan, math.inf, new.n, level, new.ratio, False, math.inf)
-    error, cautious = math.sqrt(new.linear()[0] / new.n), math.sqrt(new.cautious / new.n)
+    error, cautious = math.sqrt(new.variance / new.n), math.sqrt(new.cautious / new.n)
     return Effect(new.ratio - level, error, new.n, level, new.ratio, new.enough, cautious, float(new.n))
 
 
@@ -249,4 +300,6 @@ def combined(parts: Sequence[Effect], again: Sequence[int] = ()) -> Effect:
         any(part.enough for part in usable),
         spread(part.cautious for part in usable),
         total,
+        spread(part.plain for part in usable),
+        sum(round(part.covered * max(0, part.n - shared) / part.n) for part, shared in pairs),
     )

@@ -28,6 +28,8 @@ class KpiFinding:
     always: Interval
     fixed: Interval
     verdict: KpiVerdict
+    covariate: str | None = None
+    """What the effect is adjusted for, of the units that have it."""
 
     @property
     def p(self) -> float:
@@ -81,7 +83,7 @@ def judge(asked: Primary, effect: Effect, alpha: float, planned: int) -> KpiFind
     verdict = _verdict(asked, sign * effect.value - half, sign * effect.value + half)
     if not effect.error > 0 or (not effect.enough and verdict != "harm"):
         verdict = "too few"
-    return KpiFinding(asked.kpi, asked.test, effect, always, once, verdict)
+    return KpiFinding(asked.kpi, asked.test, effect, always, once, verdict, asked.covariate)
 
 
 def sequence_of(asked: Primary, alpha: float, planned: int) -> ConfidenceSequence:

@@ -67,5 +67,5 @@ def paired(phases: Sequence[PairedUnits], alpha: float, planned: int) -> PairsFi
 def _split(phases: Sequence[PairedUnits]) -> float:
     """Each prompt answered by both varies by the difference; half of the prompts each, by both figures, and twice."""
     whole = (sum(sides, Side()) for sides in zip(*((p.difference, p.old, p.new) for p in phases), strict=True))
-    spread = [side.linear()[0] if side.n > 1 else 0.0 for side in whole]
+    spread = [side.variance if side.n > 1 else 0.0 for side in whole]
     return 2 * (spread[1] + spread[2]) / spread[0] if spread and spread[0] > 0 else float("nan")

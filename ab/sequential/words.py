@@ -37,7 +37,17 @@ def sentence(arms: tuple[str, str], found: KpiFinding | None, asked: Primary | N
         text = f"{new} has {found.kpi} {amount} {'higher' if more else 'lower'} than {old}"
     if math.isfinite(high - low):
         text += f", between {low:+.{digits}f} and {high:+.{digits}f}"
-    return text + (f"; the margin is {scale * asked.margin:.{digits}f}" if asked.margin else "")
+    text += f"; the margin is {scale * asked.margin:.{digits}f}" if asked.margin else ""
+    return text + (
+        f", {adjusted(found.covariate, found.effect.reduced)}" if found.covariate and found.effect.covered else ""
+    )
+
+
+def adjusted(covariate: str, reduced: float) -> str:
+    """Such as "adjusted for click_before (variance reduced by 31 %)"."""
+    return (
+        f"adjusted for {covariate} (variance {'reduced' if reduced >= 0 else 'raised'} by {100 * abs(reduced):.0f} %)"
+    )
 
 
 def scale_of(found: KpiFinding) -> tuple[float, str]:

@@ -67,7 +67,7 @@ def _share(side: Side) -> Share:
     pairs = _pairs(side)
     if not pairs:
         return Share(0, 0)
-    p, spread = side.ratio, side.linear()[0] / side.n
+    p, spread = side.ratio, side.variance / side.n
     alone = p * (1 - p) / spread if spread > 0 else side.n  # how much alike they are is not known then
     n = min(pairs, max(side.n, round(alone)))
     return Share(round(p * n), n)

@@ -23,7 +23,7 @@ from feedback.rows.calling import RowScript
 from feedback.rows.files import RowFiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
-from feedback.store.scripts import source
+from feedback.store.scripts import ROWS, source
 from understudy.errors import Unavailable, UnderstudyError
 from understudy.ids import random_id
 
@@ -96,7 +96,7 @@ class Consumer:
         self._owned: dict[tuple[str, int], str] = {}
         self._renewed = self._kept = 0.0
         self._measured = 0.0
-        self._apply = RowScript(client, ("staging", "rows", "targets", "effects"), files)
+        self._apply = RowScript(client, (*ROWS, "targets", "effects"), files)
         self._waiting: set[Place] = set()
         self.meter = Meter()
         self._alive = client.register_script(ALIVE)

@@ -8,7 +8,7 @@ from ab.analysis.assessing import Column, PhaseUnits
 from ab.guardrails import TAILS
 from ab.sequential.effects import Side
 from feedback.kpis.figures import Sums, added
-from feedback.kpis.ratios import CellRatio, side
+from feedback.kpis.ratios import CellRatio, adjusted, side
 
 Hourly = Mapping[int, Sums]
 """Sums by hour of first exposure, in hours since the epoch."""
@@ -17,14 +17,15 @@ CountedPhases = Mapping[int, Mapping[str, Hourly]]
 
 
 def phase_units(
-    wanted: Iterable[str], known: Mapping[str, CellRatio], shares: Mapping[str, float], sums: Mapping[str, Sums]
+    wanted: Iterable[Column], known: Mapping[str, CellRatio], shares: Mapping[str, float], sums: Mapping[str, Sums]
 ) -> PhaseUnits:
     """One phase of the `sums` of its arms; KPIs that are no ratio are left out."""
     units = {arm: round(of.get("users", 0.0)) for arm, of in sums.items()}
-    ratios = [(kpi, known[kpi]) for kpi in wanted if kpi in known]
+    ratios = [(column, known[column[0]], adjusted(*column)) for column in wanted if column[0] in known]
     sides: dict[tuple[str, Column], Side] = {
-        (arm, (kpi, None)): found for arm, of in sums.items() for kpi, ratio in ratios if (found := side(of, ratio)).n
-    }
+        (arm, column): found
+        for arm, of in sums.items() for column, ratio, name in ratios if (found := side(of, ratio, name)).n
+    }  # fmt: skip
     return PhaseUnits(shares, {**dict.fromkeys(shares, 0), **units}, sides, tails=frozenset(TAILS))
 
 

@@ -20,7 +20,7 @@ from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import pairs, product
 from feedback.kpis.names import EXACT, FACTS
 from feedback.kpis.paired import SCORED, group_of_pairs, score_cells
-from feedback.kpis.ratios import products, tails
+from feedback.kpis.ratios import products, ratios, tails
 from feedback.kpis.trials import judged, live_cells, pair_cells
 from feedback.store.keys import RedisKeys
 from understudy.ids import short_hash
@@ -34,8 +34,8 @@ OWN = 8
 
 def settings(keys: RedisKeys, config: KpisConfig) -> str:
     """What the verbs must know: names of keys, bounds, which products are summed and which misses counted; JSON."""
-    ratios = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values()), *SCORED]
-    together = sorted({*pairs(config), *products(ratios), *summed()})
+    told = [*judged(config).values(), *(one for layer in LAYERS for one in tails(layer).values()), *SCORED]
+    together = sorted({*pairs(config), *products(told), *summed()})
     return json.dumps(
         {
             "places": keys.places, "rows": keys.rows, "spilled": keys.spilled, "users": keys.users,
@@ -46,7 +46,8 @@ def settings(keys: RedisKeys, config: KpisConfig) -> str:
             "targets_bytes": config.target_bytes, "early_bytes": config.early_bytes,
             "row_bytes": config.row_bytes, "tenant_bytes": config.tenant_row_bytes,
             "row_places": config.row_places, "pairs": [[a, b, product(a, b)] for a, b in together],
-            "missed": sorted([one.above, one.below, one.missed] for one in ratios if one.binary and one.below),
+            "missed": sorted([one.above, one.below, one.missed] for one in told if one.binary and one.below),
+            "ratios": {kpi: [one.above, one.below or False] for kpi, one in ratios(config).items()},
         }
     )  # fmt: skip
 
@@ -69,18 +70,26 @@ def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
     unit = short_hash(exchange.unit)
     own = short_hash(exchange.id)[:OWN]
     reply = ["reply", exchange.tenant, unit, place, exchange.at, cells(exchange), target, session, own]
+    reply += _asked((one.experiment, one.covariates) for one in exchange.counts_for)
     return [reply, *commands]  # first: an exchange that its session knows already counts nowhere
 
 
 def exposure_effects(keys: RedisKeys, exposure: Exposure) -> list[RedisCommand]:
     """A unit that counts for a phase from now on, whether or not any reply is kept; again it changes nothing."""
     place = _place("", "", (PhaseArm(experiment=exposure.experiment, phase=exposure.phase, arm=exposure.arm),), None)
-    unit = short_hash(exposure.unit)
-    return [["exposed", exposure.tenant, unit, place, exposure.at, {"fell_back": 1.0} if exposure.fell_back else {}]]
+    unit, marks = short_hash(exposure.unit), {"fell_back": 1.0} if exposure.fell_back else {}
+    asked = _asked([(exposure.experiment, exposure.covariates)])
+    return [["exposed", exposure.tenant, unit, place, exposure.at, marks, *asked]]
+
+
+def _asked(covariates: Iterable[tuple[str, tuple[tuple[str, str], ...]]]) -> list[dict[str, Any]]:
+    """The covariates that are to be kept of a unit that is new to these experiments; nothing where none are."""
+    found = {experiment: asked for experiment, asked in covariates if asked}
+    return [found] if found else []
 
 
 def _place(arm: str, version: str, experiments: Iterable[PhaseArm], side: str | None, line: str = "") -> str:
-    """What the rows know a place by; see `rows.lua`. A line of business is told of experiments alone."""
+    """What the rows know a place by; see `places.lua`. A line of business is told of experiments alone."""
     phases = [[one.experiment, one.phase, one.arm] for one in experiments]
     return json.dumps([arm, version, phases, side or "", *([line] if line and phases else [])])
 

@@ -6,12 +6,12 @@ A unit is a hash under its tenant's key, so that nobody else can try whose it is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from feedback.kpis.ratios import CellRatio
 from feedback.rows.files import RowFiles
-from feedback.rows.packed import RowPart, parts
+from feedback.rows.packed import RowPart, former, parts
 from feedback.rows.reading import every_row, tenants
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
@@ -22,17 +22,17 @@ Hashed = Callable[[str, str], str]
 """(tenant, unit) -> what the table calls it."""
 
 
-def columns(ratios: Mapping[str, CellRatio]) -> list[str]:
-    """Names of all columns: of a ratio `KPI.yes` or `KPI.sum`, and `KPI.of`; of a plain sum `KPI`."""
+def columns(ratios: Mapping[str, CellRatio], covariates: Iterable[str] = ()) -> list[str]:
+    """Names of all columns: of a ratio `KPI.yes` or `KPI.sum`, and `KPI.of`; of a plain sum `KPI`; `covariates`."""
     named = [[kpi] if ratio.below is None else [_above(kpi, ratio), f"{kpi}.of"] for kpi, ratio in ratios.items()]
-    return [*UNIT, *(name for names in named for name in names)]
+    return [*UNIT, *(name for names in named for name in names), *covariates]
 
 
 def experiment_rows(
     client: Client, keys: RedisKeys, files: RowFiles | None, experiment: str, ratios: Mapping[str, CellRatio],
-    hashed: Hashed,
+    hashed: Hashed, covariates: Collection[str] = (),
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """Every unit of an experiment, a row for each phase; what it has no part in is missing.
+    """Every unit of an experiment, a row for each phase; what it has no part in is missing, as are covariates.
 
     Raises:
         Unavailable: Redis is away, or spilled rows cannot be read.
@@ -40,8 +40,10 @@ def experiment_rows(
     groups = _Groups(client, keys, experiment)
     for tenant in tenants(client, keys):
         for unit, text in every_row(client, keys, files, tenant):
+            before = former(text, experiment) if covariates else {}
+            known = {name: before[name] for name in covariates if name in before}
             for (phase, arm), part in _phases(parts(text), groups):
-                yield {"unit": hashed(tenant, unit), "arm": arm, "phase": phase, **_cells(part, ratios)}
+                yield {"unit": hashed(tenant, unit), "arm": arm, "phase": phase, **_cells(part, ratios), **known}
 
 
 def _phases(found: Mapping[str, RowPart], groups: _Groups) -> Iterator[tuple[tuple[int, str], RowPart]]:
@@ -85,7 +87,7 @@ class _Groups:
         self._known: dict[str, list[tuple[int, str]]] = {}
 
     def name(self, key: tuple[int, str]) -> str:
-        """Of the group of a phase's arm; see `rows.lua`."""
+        """Of the group of a phase's arm; see `places.lua`."""
         phase, arm = key
         return f"experiment:{self._experiment}:{arm}:{phase}"
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from ab.experiment import Experiment, ExperimentLayer
 from ab.guardrails import TAILS
-from ab.sequential.effects import Side
-from ab.sequential.moments import Moments
+from ab.sequential.effects import Side, raw_moments
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import Sums, product
 from feedback.kpis.names import FEEDBACK
+
+BEFORE = ("", "#", "^2", "*above", "#*above", "*below", "#*below")
+"""What the names of a KPI's sums with a covariate end in, in the order of `raw_moments`; see `rows.lua`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ def ratios(config: KpisConfig) -> dict[str, CellRatio]:
     return {**sent, **declared, **RATIOS}
 
 
+def adjusted(kpi: str, covariate: str | None) -> str:
+    """Name of the sums of a KPI and what its users did before, see `rows.lua`; empty without a covariate."""
+    return f"{kpi}~{covariate}" if covariate else ""
+
+
 def figureless(experiment: Experiment, known: Collection[str]) -> Iterator[str]:
     """Why no result could come of an experiment: KPIs that it is to be judged by and that no user has by himself."""
     judged = [one.kpi for one in (experiment.primary, *experiment.secondary) if one is not None]
@@ -75,8 +82,8 @@ def products(wanted: Iterable[CellRatio]) -> set[tuple[str, str]]:
     }
 
 
-def side(sums: Sums, ratio: CellRatio) -> Side:
-    """A group's users who have part in the ratio; none where nobody has."""
+def side(sums: Sums, ratio: CellRatio, before: str = "") -> Side:
+    """A group's users who have part in the ratio; none where nobody has. `before`: name of KPI and covariate."""
     a, b = ratio.above, ratio.below
     n = round(sums.get("users" if b is None else f"{b}#", 0.0))
     if n < 1:
@@ -84,5 +91,6 @@ def side(sums: Sums, ratio: CellRatio) -> Side:
     above, below = sums.get(a, 0.0), float(n) if b is None else sums.get(b, 0.0)
     squared = sums.get(product(a, a), 0.0)
     together, under = (above, float(n)) if b is None else (sums.get(product(a, b), 0.0), sums.get(product(b, b), 0.0))
-    moments = Moments.from_sums(n, (above, below, 0.0), ((squared, together, 0.0), (together, under, 0.0), (0.0,) * 3))
+    past = [sums.get(before + name, 0.0) if before else 0.0 for name in BEFORE]
+    moments = raw_moments(n, (above, below), (squared, together, under), past)
     return Side(moments, round(sums.get(f"{a}#", 0.0)), round(sums.get(ratio.missed, 0.0)), ratio.binary)

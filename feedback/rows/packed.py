@@ -1,4 +1,8 @@
-"""A user's row as the scripts pack it: MessagePack of its parts, and behind it the minute of its last change. Pure."""
+"""A user's row as the scripts pack it: MessagePack of its parts, and behind it three things more. Pure.
+
+These are the minute of its last change, when the user last did anything, and what he had done before he came to an
+experiment.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +57,19 @@ def changed(text: bytes) -> int:
     return int(read[1]) if len(read) > 1 else 0
 
 
+def former(text: bytes, experiment: str) -> dict[str, float]:
+    """{covariate: its value} of a unit of the experiment, from before its first exposure; those that it has.
+
+    Raises:
+        ValueError: it is no row.
+    """
+    read = _read(text)
+    found = dict(read[3] or {}) if len(read) > 3 else {}
+    return {str(covariate): float(value) for _, covariate, value in found.get(experiment) or ()}
+
+
 def _read(text: bytes) -> list[Any]:
-    for head in (b"\x92", b"\x91"):  # an array of two, or of one
+    for head in (b"\x94", b"\x93", b"\x92", b"\x91"):  # an array of four, ...; of two and of one are of older releases
         try:
             read = msgspec.msgpack.decode(head + text, type=list[Any])
         except msgspec.DecodeError:

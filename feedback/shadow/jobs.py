@@ -17,6 +17,7 @@ from feedback.rows.calling import RowScript
 from feedback.rows.files import RowFiles
 from feedback.store.connection import Client, redis_errors
 from feedback.store.keys import RedisKeys
+from feedback.store.scripts import ROWS
 
 ATTEMPTS = 3
 """Times that a job is taken after the worker that held it died."""
@@ -67,7 +68,7 @@ class Jobs:
         self._lease = lease
         self._vault = vault
         self._claim = client.register_script(CLAIM)
-        self._finish = RowScript(client, ("staging", "rows", "finish"), files)
+        self._finish = RowScript(client, (*ROWS, "finish"), files)
 
     def claim(self, now: float) -> Job | None:
         """The next job, held until `now` + lease; None when there is none."""

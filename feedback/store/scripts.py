@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "lua"
+ROWS = ("staging", "places", "rows")
+"""What changes users' rows, one file after the other."""
 
 
 @cache

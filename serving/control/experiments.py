@@ -85,7 +85,7 @@ class Experiments:
             epoch = self._conductor.acts.apply(wanted, "operator")
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
-        said = warnings(wanted, aliases)
+        said = warnings(wanted, aliases, self._sources.ratios)
         served = any(serve != "teacher" for serve in wanted.serves.values())
         if wanted.layer == "arm" and served and document is not None and document.unfit is not None:
             said.append(f"{document.unfit} is not fit yet: requests of an arm of the student are refused with 503")
@@ -166,12 +166,12 @@ class Experiments:
             NotFound: no such experiment.
             Unavailable: the rows cannot be read.
         """
-        self._find(name)
-        rows = self._sources.rows(name)
+        covariates = self._find(name)[0].live(self._sources.ratios).covariates
+        rows = self._sources.rows(name, covariates)
         context = self._conductor.context
         with context.lock:
             context.deployment.change(notes=(("experiment.exported", "operator", {"id": name, **noted}),))
-        return _lines(columns(self._sources.ratios), rows)
+        return _lines(columns(self._sources.ratios, covariates), rows)
 
     def _shown(self, experiment: Experiment, state: ExperimentState) -> ExperimentReply:
         return _shown(experiment, state, self._conductor.deployment.state.experiments.get(experiment.id))

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ab.analysis.assessing import PhaseUnits, assess, columns, whole_effect
+from ab.analysis.assessing import Column, PhaseUnits, assess, columns, whole_effect
 from ab.analysis.attribution import attributions
 from ab.analysis.business import BUSINESS, DAYS, business
 from ab.analysis.coalitions import reply_attributions
@@ -31,7 +31,7 @@ HOUR = 3600.0
 LOOKS = 120
 """Points of the chart at most."""
 NARROWER = "judged without the covariate {}, which narrows intervals of `experiment analyse` on rows that have it"
-"""Said of each covariate of the file."""
+"""Said of each covariate of the file that is not kept of units."""
 
 
 def results(
@@ -51,13 +51,14 @@ def results(
     that another had before; what is not there is not known. `live`: phases in which arms that follow the live version
     were served by the one that is live now; None: all.
     """
-    covariates, experiment = experiment.covariates, experiment.without_covariates()
-    wanted = {kpi for kpi, _ in columns(experiment)} | set(BUSINESS)
-    primary = [] if experiment.primary is None else [experiment.primary.kpi]
+    named, experiment = experiment.covariates, experiment.live(ratios)
+    unknown = [name for name in named if name not in experiment.covariates]
+    primary = [] if experiment.primary is None else [(experiment.primary.kpi, experiment.primary.covariate)]
+    wanted = {*columns(experiment), *((kpi, None) for kpi in (*experiment.kpis, *BUSINESS))}
     own, known = experiment.shares, {**ratios, **tails(experiment.layer)}
 
-    def units(counted: Mapping[int, Mapping[str, Sums]], kpis: Iterable[str] = wanted) -> list[PhaseUnits]:
-        found = [(n, phase_units(kpis, known, shares.get(n, own), arms)) for n, arms in counted.items()]
+    def units(counted: Mapping[int, Mapping[str, Sums]], of: Iterable[Column] = wanted) -> list[PhaseUnits]:
+        found = [(n, phase_units(of, known, shares.get(n, own), arms)) for n, arms in counted.items()]
         return [replace(one, returning=returning.get(n), live=live is None or n in live) for n, one in found]
 
     hours = looks((part for arms in phases.values() for part in arms.values()), LOOKS)
@@ -79,7 +80,7 @@ def results(
                 **asdict(found.sample_ratio), "verdict": "alarm" if found.sample_ratio.p_sequential < ALARM else "fits",
             },
             "comparisons": [_with_margin(told(pair, found.significant), experiment) for pair in found.comparisons],
-            "outlook": [*outlook(experiment, found), *map(NARROWER.format, covariates)],
+            "outlook": [*outlook(experiment, found), *map(NARROWER.format, unknown)],
             "attribution": [attributed(one, experiment.switches) for one in attributions(experiment, seen)],
             "phases": [
                 {"number": n, "since": min(map(min, filter(None, arms.values()))) * HOUR, "shares": phase.shares,
@@ -154,7 +155,7 @@ def _looks(experiment: Experiment, seen: Sequence[tuple[int, Sequence[PhaseUnits
     for other in others:
         found[other] = []
         for hour, phases in seen:
-            effect = whole_effect(phases, (first, other), (asked.kpi, None))
+            effect = whole_effect(phases, (first, other), (asked.kpi, asked.covariate))
             one = judge(asked, effect, alpha, experiment.stop.planned_units)
             look = {"effect": effect.value, "lower": one.always.lower, "upper": one.always.upper}
             found[other].append({"at": hour * HOUR, "units": effect.n, **_finite(look)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -146,7 +146,7 @@ class Sources:
         self._need()
         return self._kpis.two_arms(experiment)
 
-    def rows(self, experiment: str) -> Iterator[dict[str, Any]]:
+    def rows(self, experiment: str, covariates: Collection[str]) -> Iterator[dict[str, Any]]:
         """Every unit of an experiment and phase; see `feedback.kpis.exporting`.
 
         Raises:
@@ -155,7 +155,8 @@ class Sources:
         client, keys = self._need(), RedisKeys(self._prefix)
         if self._vault is None:
             raise Unavailable("rows are exported where the state directory is")
-        return experiment_rows(client, keys, self._files, experiment, self.ratios, self._vault.salted)
+        salted = self._vault.salted
+        return experiment_rows(client, keys, self._files, experiment, self.ratios, salted, covariates)
 
     def arms_before(self) -> list[dict[int, dict[str, float]]]:
         """Sums over distinct users of each arm by hour of first exposure, whatever decided for it."""

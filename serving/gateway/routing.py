@@ -78,6 +78,8 @@ class PartTaken:
     layer: ExperimentLayer = "arm"
     slow: Mapping[str, float] = field(default_factory=dict)
     """Seconds beyond which a request is slow in the phase, by KPI of a latency guardrail."""
+    covariates: tuple[tuple[str, str], ...] = ()
+    """KPIs, each with the covariate that is kept of a unit that comes for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +255,10 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
         place = assigned(experiment, phase, unit)
         if place.arm is not None:
             counted = not place.forced and not (derived and experiment.unit == "user")
-            found[experiment.layer] = (
-                experiment,
-                PartTaken(experiment.id, phase.number, place.arm, place.bucket, counted, experiment.layer, phase.slow),
-            )
+            found[experiment.layer] = experiment, PartTaken(
+                experiment.id, phase.number, place.arm, place.bucket, counted, experiment.layer, phase.slow,
+                experiment.frozen,
+            )  # fmt: skip
     return list(found.values()) if len(found) < 2 else [found[layer] for layer in sorted(found)]
 
 

@@ -182,6 +182,7 @@ class Gateway:
                 id=stable_id("exposure", one.experiment, str(one.phase), decision.unit, str(decision.fell_back)),
                 session=ask.session, tenant=ask.tenant, at=time.time(), unit=decision.unit, experiment=one.experiment,
                 phase=one.phase, arm=one.arm, bucket=one.bucket, epoch=epoch, fell_back=decision.fell_back,
+                covariates=one.covariates,
             )  # fmt: skip
             again = partial(self.exposures.forget, one, decision.unit)
             if self.capture and self.outbox is not None and not self.outbox.put(event, refused=again):

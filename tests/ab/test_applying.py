@@ -60,7 +60,9 @@ def test_what_cannot_match_is_said() -> None:
     assert warnings(new, {"bot": "auto"}) == []
 
 
-def test_a_covariate_is_said_to_be_for_analysis_alone() -> None:
-    (said,) = warnings(made(primary={"kpi": "click", "covariate": "click_before"}), {})
-    assert "without the covariate `click_before`: `experiment analyse` takes it" in said
-    assert warnings(made(primary={"kpi": "click"}), {}) == []
+def test_a_covariate_that_is_not_kept_of_units_is_said_to_be_for_analysis_alone() -> None:
+    for name in ("spend", "click", "smile_before"):
+        (said,) = warnings(made(primary={"kpi": "click", "covariate": name}), {}, ("click", "requests"))
+        assert f"without the covariate `{name}`, which `experiment analyse` takes of rows" in said
+    kept = made(primary={"kpi": "click", "covariate": "requests_before"})
+    assert warnings(kept, {}, ("click", "requests")) == warnings(made(primary={"kpi": "click"}), {}) == []

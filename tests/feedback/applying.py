@@ -14,6 +14,7 @@ from feedback.rows.calling import RowScript
 from feedback.rows.files import RowFiles
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
+from feedback.store.scripts import ROWS
 
 KEYS = RedisKeys()
 LEASE, FIELD, APPLIED = "us:lease", "t:0", "us:applied"
@@ -28,7 +29,7 @@ class Applier:
         self.client = connect(url)
         self.kpis = KpiStore(self.client)
         self.config = config or KpisConfig()
-        self._script = RowScript(self.client, ("staging", "rows", "targets", "effects"), files)
+        self._script = RowScript(self.client, (*ROWS, "targets", "effects"), files)
         self._spool, self._number = spool, 0
         self.client.set(LEASE, "owner")
 

@@ -33,8 +33,9 @@ from understudy.state import StateDir
 
 FILE = {
     "id": "a", "arms": {"teacher": 0.5, "student": 0.5},
-    "primary": {"kpi": "first_response_correct", "test": "non_inferiority", "margin": 0.05},
-    "secondary": [{"kpi": "latency"}, {"kpi": "rating"}],
+    "primary": {"kpi": "first_response_correct", "test": "non_inferiority", "margin": 0.05,
+                "covariate": "first_response_correct_before"},
+    "secondary": [{"kpi": "latency"}, {"kpi": "rating", "covariate": "requests_before"}],
     "guardrails": [{"kpi": "abnormal_termination", "max_increase": 0.02}], "stop": {"planned_units": 600},
 }  # fmt: skip
 USERS = 700
@@ -65,8 +66,13 @@ def running(world: World, redis_url: str, state_dir: StateDir, monkeypatch: pyte
 
 
 def traffic(file: Experiment, phases: list[Phase]) -> Iterator[Any]:
-    """Users who come in one phase or both, some without a request, some whose reply broke off, with feedback."""
+    """Users who come in one phase or both, some without a request, some whose reply broke off, with feedback.
+
+    Four in five have been here before the experiment.
+    """
     start = time.time() - 7200
+    for n in (one for one in range(USERS) if one % 5):
+        yield from requests(n, 0, f"用户{n}", "teacher", start - 7200, ())
     for phase in phases:
         for n in range(0 if phase.number == 1 else 300, USERS - 200 if phase.number == 1 else USERS):
             unit, at = f"用户{n}", start + phase.number * 3600 * 0.5 + n
@@ -74,18 +80,22 @@ def traffic(file: Experiment, phases: list[Phase]) -> Iterator[Any]:
             yield Exposure(
                 id=f"{n}-{phase.number}", session=f"s{n}", at=at, unit=unit, experiment="a", phase=phase.number,
                 arm=arm, bucket=0.0, epoch=1, fell_back=n % 50 == 0, tenant="acme" if n % 3 else "default",
+                covariates=file.frozen,
             )  # fmt: skip
-            yield from requests(n, phase.number, unit, arm, at)
+            part = PhaseArm(experiment="a", phase=phase.number, arm=arm, covariates=file.frozen)
+            yield from requests(n, phase.number, unit, arm, at, (part,))
 
 
-def requests(n: int, phase: int, unit: str, arm: str, at: float) -> Iterator[Exchange | Any]:
+def requests(
+    n: int, phase: int, unit: str, arm: str, at: float, parts: tuple[PhaseArm, ...]
+) -> Iterator[Exchange | Any]:
     tenant = "acme" if n % 3 else "default"
     for turn in range(n % 4):
         response = f"r{n}-{phase}-{turn}"
         yield exchange(
             response_id=response, session=f"s{n}-{turn // 2}-{phase}", unit=unit, arm=arm, version="v1", at=at + turn,
             status=503 if (n + turn) % 40 == 0 else 200, tenant=tenant,
-            experiments=(PhaseArm(experiment="a", phase=phase, arm=arm),),
+            experiments=parts,
         )  # fmt: skip
         right = float((n * 7 + turn) % 10 < (8 if arm == "teacher" else 7))
         yield feedback(0, right, response, kpi="first_response_correct", at=at + 9, id=response, tenant=tenant)
@@ -122,6 +132,17 @@ def test_the_exported_file_analysed_says_what_results_say(
         numbers = {key: value for key, value in said.items() if isinstance(value, int | float)}
         assert len(numbers) >= 3
         assert numbers == pytest.approx({key: theirs[key] for key in numbers}, rel=1e-9)
+        for name, value in (mine.get("adjusted") or {}).items():
+            assert value == (
+                theirs["adjusted"][name] if name == "covariate" else pytest.approx(theirs["adjusted"][name])
+            )
+    told = again["primary"]["adjusted"]
+    assert [one["adjusted"]["covariate"] if "adjusted" in one else None for one in again["secondary"]] == [
+        None, "requests_before",
+    ]  # fmt: skip
+    assert 300 < told["units"] < again["primary"]["n"]
+    assert told["variance_reduced"] > 0.1
+    assert "adjusted for first_response_correct_before (variance reduced by" in results["why"]
 
 
 def test_units_are_keyed_hashes_and_who_asked_is_in_the_audit_log(

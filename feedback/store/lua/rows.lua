@@ -1,59 +1,11 @@
 -- One running row for each unit (a user), and the sums of all rows by group and hour of first exposure.
--- Follows staging. A row holds, for each place (arm, version, phases of experiments each with the
--- unit's arm, side of a canary or pairs of an experiment, line of business) where its unit was served or exposed, when
--- that was first and what was counted (`cells`), and by group, where the unit has been in two arms of a phase, what of
--- that still counts for it (`kept`: the cells up to the change, or false); a group (an arm, a version, an arm of an
--- experiment's phase, and of each line of business in it) holds over its units how many there are, the sum of each cell,
--- how many have it above 0 (`cell#`), and of each pair of `pairs` the
--- sum of products, and of each pair of `missed` how many have the first below the second. Whoever changes a row takes
--- its former part out of these and puts the new one in.
-local S = cjson.decode(ARGV[4] or '{}')
-local now = redis.call('TIME')
-now = tonumber(now[1]) + tonumber(now[2]) / 1e6
-
-local places = {}
-resets[#resets + 1] = function() places = {} end
-
--- groups of a place: those of single values and those of rows
-local function groups_of(id)
-  local found = places[id]
-  if not found then
-    local p = cjson.decode(hget(S.places, '#' .. id))
-    local arm, version, phases, side, line = p[1], p[2], p[3], p[4], p[5] or ''
-    if type(phases) ~= 'table' then -- an older release's: experiment, phase, arm assigned, perhaps a canary's side
-      phases, side, line = p[3] ~= '' and { { p[3], p[4], p[5] } } or {}, p[6] or '', ''
-    end
-    local values, rows, keys = {}, {}, {}
-    if arm ~= '' then
-      values[1] = 'arm:' .. arm
-      if version ~= '' then values[2] = 'version:' .. version end
-      rows = { unpack(values) }
-    end
-    for _, one in ipairs(phases) do
-      values[#values + 1] = 'experiment:' .. one[1] .. ':' .. one[3]
-      local of = one[1] .. ':' .. one[3] .. ':' .. string.format('%d', one[2])
-      rows[#rows + 1] = 'experiment:' .. of
-      keys[#keys + 1] = rows[#rows]
-      if line ~= '' then rows[#rows + 1] = 'line:' .. of .. ':' .. line end
-    end
-    if side ~= '' then rows[#rows + 1] = (side:sub(1, 7) == 'paired:' and '' or 'rollout:') .. side end
-    found = { values = values, rows = rows, keys = keys, arm = arm, version = version, phases = phases }
-    places[id] = found
-  end
-  return found
-end
-
--- the number of a place by its JSON text [arm, version, [[experiment, phase, arm], ...], side of a canary, perhaps a line]
-local function place_id(text)
-  local id = tonumber(hget(S.places, text) or nil)
-  if not id then
-    id = number(S.places, '#') + 1
-    hset(S.places, '#', id)
-    hset(S.places, text, id)
-    hset(S.places, '#' .. id, text)
-  end
-  return id
-end
+-- Follows staging and places. A row holds, for each place where its unit was served or exposed, when that was first and
+-- what was counted (`cells`), and by group, where the unit has been in two arms of a phase, what of that still counts for
+-- it (`kept`: the cells up to the change, or false). Beside its places it says when the unit last did anything, and what
+-- it had done before it came to an experiment that asks for covariates (`former`). A group holds over its units how many
+-- there are, the sum of each cell, how many have it above 0 (`cell#`), of each pair of `pairs` the sum of products, of
+-- each pair of `missed` how many have the first below the second, and of each KPI with a covariate what regression needs
+-- of the two (see `covary`). Whoever changes a row takes its former part out of these and puts the new one in.
 
 -- Rows that lie in files: a tenant's field of S.spilled says in which. Whoever calls tells in ARGV[5] what he found there
 -- ({tenant: [that field, {unit: place of the row's text in ARGV, or 0}]}); what he does not is lacking, and is the answer.
@@ -136,21 +88,102 @@ local function contribute(key, old, new)
   end
 end
 
-local function replace_total(group, old, new)
-  local key = cohort(group, new[1])
-  local former = old and cohort(group, old[1])
-  if former == key then return contribute(key, old[2], new[2]) end
-  if former then
-    contribute(former, old[2], NONE)
-    add(former, 'users', -1)
+-- The same of what units did before, {KPI, covariate, value} of one that has any, over units that have part in the KPI:
+-- of `KPI~covariate` how many (`#`), the sum, that of squares (`^2`), and products of both with what the KPI is a ratio of.
+local function covary(key, old, new, former)
+  for _, one in ipairs(former) do
+    local ratio, value, name = S.ratios[one[1]], one[3], one[1] .. '~' .. one[2]
+    local function part(cells)
+      if cells == NONE or not ratio then return 0, 0, 0 end
+      local below = ratio[2] and (cells[ratio[2]] or 0) or 1
+      if below <= 0 then return 0, 0, 0 end
+      return 1, cells[ratio[1]] or 0, below
+    end
+    local n, above, below = part(new)
+    local n0, above0, below0 = part(old)
+    n, above, below = n - n0, above - above0, below - below0
+    local sums = {
+      ['#'] = n, [''] = n * value, ['^2'] = n * value * value, ['#*above'] = above, ['#*below'] = below,
+      ['*above'] = above * value, ['*below'] = below * value,
+    }
+    for of, by in pairs(sums) do
+      if by ~= 0 then add(key, name .. of, by) end
+    end
   end
-  contribute(key, NONE, new[2])
+end
+
+local function replace_total(group, old, new, former)
+  local function change(key, before, after)
+    contribute(key, before, after)
+    covary(key, before, after, former)
+  end
+  local key = cohort(group, new[1])
+  local past = old and cohort(group, old[1])
+  if past == key then return change(key, old[2], new[2]) end
+  if past then
+    change(past, old[2], NONE)
+    add(past, 'users', -1)
+  end
+  change(key, NONE, new[2])
   add(key, 'users', 1)
+end
+
+-- a row's places, when its unit last did anything, and what it had done before by experiment
+local function unpacked(raw)
+  if not raw then return {}, 0, {} end
+  local row, minute, last, former = cmsgpack.unpack(raw)
+  return row, last or ((minute or 0) + 1) * 60, former or {} -- of an older release's row at most what is known
+end
+
+local function size(map)
+  local n = 0
+  for _ in pairs(map) do n = n + 1 end
+  return n
+end
+
+local function met(row, experiment)
+  for id in pairs(row) do
+    for _, one in ipairs(groups_of(tonumber(id)).phases) do
+      if one[1] == experiment then return true end
+    end
+  end
+  return false
+end
+
+-- what a unit did, whatever decided for it, as the value of a KPI; nil where it had no part in it
+local function done(row, ratio)
+  local above, below = 0, 0
+  for _, part in pairs(row) do
+    above = above + (part[2][ratio[1]] or 0)
+    below = below + (ratio[2] and part[2][ratio[2]] or 0)
+  end
+  if not ratio[2] then below = above > 0 and 1 or 0 end
+  return below > 0 and above / below or nil
+end
+
+local BEFORE = '_before' -- what a covariate's name adds to that of its KPI
+
+-- A unit that comes to an experiment for the first time: what it did until then stands from now on, whatever comes later,
+-- even if it was earlier. What it did after that moment by the clocks of gateways, but was heard of before, leaves none.
+local function freeze(row, last, former, id, at, asked)
+  for _, one in ipairs(groups_of(id).phases) do
+    local experiment = one[1]
+    local wanted = asked and asked[experiment]
+    if wanted and not former[experiment] and not met(row, experiment) and size(former) < S.row_places then
+      local found = {}
+      for _, pair in ipairs(last < at and wanted or {}) do
+        local ratio = S.ratios[string.sub(pair[2], 1, -1 - #BEFORE)]
+        local value = ratio and done(row, ratio)
+        if value then found[#found + 1] = { pair[1], pair[2], value } end
+      end
+      former[experiment] = found
+    end
+  end
 end
 
 -- Where a row has too many parts, the oldest becomes one with what is left of its arm: the arm's sums go on as before,
 -- and what its version and experiment had of this unit stays there and is not changed again.
-local function fold(row)
+local function fold(row, former)
   local oldest
   for id, part in pairs(row) do
     local place = groups_of(tonumber(id))
@@ -158,6 +191,7 @@ local function fold(row)
   end
   if not oldest then return end
   local arm = groups_of(tonumber(oldest)).arm
+  for _, one in ipairs(groups_of(tonumber(oldest)).phases) do former[one[1]] = former[one[1]] or {} end
   local rest = tostring(place_id(cjson.encode({ arm, '', '', 0, arm })))
   local part, into = row[oldest], row[rest] or { row[oldest][1], {} }
   into[1] = math.min(into[1], part[1])
@@ -225,12 +259,13 @@ end
 
 local ROW = 90 -- bytes that Redis takes for a row beside its text
 
--- Add `delta` (cells) to a unit's row at a place; `first`: when it was served there, nil where it must have been already.
+-- Add `delta` (cells) to a unit's row at a place; `first`: when it was served there, nil where it must have been already;
+-- `did`: when the unit did what is added, nil where it did nothing; `asked`: {experiment: {{KPI, covariate}, ...}}.
 -- Returns false, and changes nothing, where no row may begin.
-local function change_row(tenant, unit, id, first, delta)
+local function change_row(tenant, unit, id, first, delta, did, asked)
   local key, place = S.rows .. tenant, tostring(id)
   local raw, held = row_of(tenant, unit)
-  local row = raw and cmsgpack.unpack(raw) or {}
+  local row, last, former = unpacked(raw)
   local part, kept = row[place], nil
   if not part then
     if not first then return false end
@@ -238,9 +273,8 @@ local function change_row(tenant, unit, id, first, delta)
       add(S.counters, 'kpi_rows_refused', 1)
       return false
     end
-    local parts = 0
-    for _ in pairs(row) do parts = parts + 1 end
-    if parts >= S.row_places then fold(row) end
+    if size(row) >= S.row_places then fold(row, former) end
+    freeze(row, last, former, id, first, asked)
     kept = divide(row, id)
     expose(row, id, kept)
   end
@@ -258,9 +292,13 @@ local function change_row(tenant, unit, id, first, delta)
   end
   for group, old in pairs(before) do
     local new = total(row, group)
-    if new then replace_total(group, old, new) end -- a group for which the unit does not count keeps nothing of it
+    if new then -- a group for which the unit does not count keeps nothing of it
+      replace_total(group, old, new, former[string.match(group, '^experiment:([^:]*):') or ''] or NONE)
+    end
   end
-  local text = cmsgpack.pack(row, math.floor(now / 60)) -- when it changed, so that those that do not may be spilled
+  last = math.max(last, math.min(did or 0, now))
+  local minute = math.floor(now / 60) -- when it changed, so that those that do not may be spilled
+  local text = next(former) and cmsgpack.pack(row, minute, last, former) or cmsgpack.pack(row, minute, last)
   hset(key, unit, text)
   local bytes = #text - (held and #held or -ROW - #unit)
   add(S.bytes, 'rows', bytes)
@@ -268,13 +306,13 @@ local function change_row(tenant, unit, id, first, delta)
   return true
 end
 
--- a unit that counts for a phase: tenant, unit, place, when, cells that are 1 once and for all
-function verbs.exposed(tenant, unit, place, at, marks)
+-- a unit that counts for a phase: tenant, unit, place, when, cells that are 1 once and for all, covariates asked for
+function verbs.exposed(tenant, unit, place, at, marks, asked)
   local id, raw = place_id(place), row_of(tenant, unit)
   local part = raw and cmsgpack.unpack(raw)[tostring(id)]
   local new = {}
   for cell in pairs(marks) do new[cell] = not (part and part[2][cell]) and 1 or nil end
-  change_row(tenant, unit, id, math.min(at, now), new)
+  change_row(tenant, unit, id, math.min(at, now), new, nil, asked)
 end
 
 -- what a shadow pair says of a unit: tenant, unit, place, when, cells

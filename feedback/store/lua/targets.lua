@@ -71,12 +71,12 @@ local function find(store, tenant, id, first)
   end
 end
 
-local function put(tenant, kpi, counted, sign)
+local function put(tenant, kpi, counted, sign, at)
   local value, unit, id = counted[1], counted[2], counted[3]
   for _, group in ipairs(groups_of(id).values) do count(S.sums .. group, kpi, value, sign) end
   -- Only what a row has taken is taken out of it again; a row that was refused or purged takes nothing.
   if sign > 0 then
-    counted[4] = change_row(tenant, unit, id, nil, { [kpi .. '.n'] = 1, [kpi .. '.s'] = value })
+    counted[4] = change_row(tenant, unit, id, nil, { [kpi .. '.n'] = 1, [kpi .. '.s'] = value }, at)
   elseif counted[4] then
     change_row(tenant, unit, id, nil, { [kpi .. '.n'] = -1, [kpi .. '.s'] = -value })
   end
@@ -90,7 +90,7 @@ local function settle(tenant, target)
     if not (at and at[1] == said[1] and at[2] == unit and at[3] == id) then
       if at then put(tenant, kpi, at, -1) end
       said[5] = { said[1], unit, id }
-      put(tenant, kpi, said[5], 1)
+      put(tenant, kpi, said[5], 1, said[2])
     end
   end
 end
@@ -146,12 +146,12 @@ local function again(target, own)
   target[7] = ids
 end
 
--- a reply: tenant, unit, place, when, cells, response id, session id, the exchange's own id
-function verbs.reply(tenant, unit, place, at, cells, response, session, own)
+-- a reply: tenant, unit, place, when, cells, response id, session id, the exchange's own id, covariates asked for
+function verbs.reply(tenant, unit, place, at, cells, response, session, own, asked)
   local id = place_id(place)
   at = math.min(at, now)
   if late(at) then
-    change_row(tenant, unit, id, at, cells)
+    change_row(tenant, unit, id, at, cells, at, asked)
     return
   end
   local day = math.floor(at / DAY)
@@ -166,7 +166,7 @@ function verbs.reply(tenant, unit, place, at, cells, response, session, own)
     target[5][seen] = true
     cells['sessions'] = 1
   end
-  change_row(tenant, unit, id, at, cells)
+  change_row(tenant, unit, id, at, cells, at, asked)
   if at < target[3] then target[1], target[2], target[3] = unit, id, at end
   target[6] = math.max(target[6], at)
   if not known then adopt(tenant, session, target) end

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ab.sequential.words import adjusted
 from serving.control.printing import table, when
 from serving.control.replies.results import (
+    AdjustedResult,
     ArmComparison,
     BusinessResult,
     ExperimentResultsReply,
@@ -50,6 +52,16 @@ def _table(pairs: list[ArmComparison]) -> Iterator[str]:
         rows += [_rail(one, arms) for one in pair.guardrails]
     if rows:
         yield table(("KPI", "is", "arms", "effect", "interval", "limit", "verdict"), rows)
+    for pair in pairs:
+        for one in (*([pair.primary] if pair.primary else []), *pair.secondary):
+            if one.adjusted is not None:
+                yield f"{one.kpi}: {_adjusted(one.adjusted, one.n)}"
+
+
+def _adjusted(one: AdjustedResult, n: int) -> str:
+    if not one.units:
+        return f"not adjusted: no unit has a {one.covariate}"
+    return f"{adjusted(one.covariate, one.variance_reduced)}, which {one.units:,} of {n:,} units have"
 
 
 def _kpi(one: KpiResult, arms: str, role: str) -> tuple[str | None, ...]:

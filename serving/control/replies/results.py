@@ -27,6 +27,14 @@ class FixedInterval(ControlReply):
     p: float
 
 
+class AdjustedResult(ControlReply):
+    """What the time before says of a KPI: of how many units, and what part of the effect's variance it takes away."""
+
+    covariate: str
+    units: int
+    variance_reduced: float
+
+
 class KpiResult(ControlReply):
     """A KPI of an arm less that of the first; what is not known is null."""
 
@@ -45,6 +53,8 @@ class KpiResult(ControlReply):
     verdict: str
     significant: bool | None = None
     """Of a secondary KPI: whether Holm's procedure takes it for proven."""
+    adjusted: AdjustedResult | None = None
+    """Of one with a covariate."""
 
 
 class GuardrailResult(ControlReply):

@@ -46,6 +46,14 @@ function kpis(pair) {
   return [...(pair.primary ? [kpi(pair.primary, "primary")] : []), ...pair.secondary.map((one) => kpi(one, "secondary")), ...pair.guardrails.map(rail)];
 }
 
+// What the time before the first exposure took away of an effect's variance.
+function adjusted(one) {
+  const { covariate, units, variance_reduced: part } = one.adjusted;
+  if (!units) return one.kpi + ": not adjusted: no unit has a " + covariate;
+  return one.kpi + ": adjusted for " + covariate + " (variance " + (part >= 0 ? "reduced" : "raised") + " by " +
+    (100 * Math.abs(part)).toFixed(0) + " %), which " + units + " of " + one.n + " units have";
+}
+
 function chart(found) {
   const arms = Object.keys(found.looks);
   const times = arms.length ? found.looks[arms[0]].map((look) => look.at) : [];
@@ -147,6 +155,9 @@ function show(found) {
   of("answer").dataset.decision = found.decision;
   of("ended").hidden = found.state === "active";
   fill(of("kpis"), ["KPI", "is", "arms", "effect", "interval", "limit", "verdict"], found.comparisons.flatMap(kpis));
+  const adjustments = found.comparisons.flatMap((pair) => [pair.primary, ...pair.secondary]).filter((one) => one && one.adjusted);
+  of("adjusted").hidden = !adjustments.length;
+  of("adjusted").replaceChildren(...adjustments.map((one) => element("li", adjusted(one))));
   of("units").textContent = counts(found);
   of("outlook").replaceChildren(...found.outlook.map((line) => element("li", line)));
   evidence(found);

@@ -97,7 +97,8 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
         "id": exchange_id(raw.request_id),
         "experiments": tuple(
             PhaseArm(
-                experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=tuple(one.slow.items())
+                experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer,
+                slow=tuple(one.slow.items()), covariates=one.covariates,
             )
             for one in raw.decision.taken if one.counted
         ),

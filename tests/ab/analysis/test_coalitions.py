@@ -71,7 +71,7 @@ def test_with_one_switch_it_is_the_whole_change(switches: tuple[str, ...]) -> No
 def test_an_interval_is_that_of_a_mean_over_users_and_not_over_prompts() -> None:
     given = units(400, (-0.3, 0.1), seed=1)
     found = one([given])
-    half = ConfidenceSequence(0.05, PLANNED).multiple(400) * math.sqrt(given.side([0.5, 0.5]).linear()[0] / 400)
+    half = ConfidenceSequence(0.05, PLANNED).multiple(400) * math.sqrt(given.side([0.5, 0.5]).variance / 400)
     routing = found.contributions["routing"]
     assert routing.upper - routing.value == pytest.approx(half)
     assert half > 0.2 / math.sqrt(1_200) * 3  # as if prompts of one user were independent

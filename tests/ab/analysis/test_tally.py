@@ -110,11 +110,16 @@ def test_a_covariate_narrows_the_interval() -> None:
     for at in range(2_000):
         before = float(rng.normal())
         arm = "student" if at % 2 else "teacher"
-        lines.append(json.dumps({"unit": at, "arm": arm, "before": before, "spend": before + float(rng.normal()) / 2}))
+        known = {} if at % 19 == 7 else {"before": before}
+        lines.append(json.dumps({"unit": at, "arm": arm, **known, "spend": before + float(rng.normal()) / 2}))
     widths = []
-    for one in (with_it, without):
+    for one in (without, with_it):
         tally = ArmTally(one)
         tally.add([parse(text, tally.kpis) for text in lines])
-        interval = as_json(tally.result(), tally)["primary"]
-        widths.append(interval["upper"] - interval["lower"])
-    assert widths[0] < 0.6 * widths[1]
+        told = as_json(tally.result(), tally)["primary"]
+        assert ("adjusted" in told, told["n"]) == (one is with_it, 2_000)
+        widths.append(told["upper"] - told["lower"])
+    assert widths[1] < 0.6 * widths[0]
+    assert told["adjusted"]["covariate"] == "before"
+    assert told["adjusted"]["units"] == 1_895
+    assert 0.6 < told["adjusted"]["variance_reduced"] < 0.8

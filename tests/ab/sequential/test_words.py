@@ -44,6 +44,22 @@ def test_it_reads_as_a_sentence(finding: KpiFinding, margin: float, text: str) -
     assert sentence(("teacher", "student"), finding, Primary(kpi=finding.kpi, margin=margin)) == text
 
 
+@pytest.mark.parametrize(
+    ("error", "covered", "told"),
+    [
+        (0.008, 400, ", adjusted for takeover_before (variance reduced by 36 %)"),
+        (0.011, 400, ", adjusted for takeover_before (variance raised by 21 %)"),
+        (0.010, 0, ""),
+    ],
+)
+def test_it_says_what_the_time_before_took_away_where_it_did(error: float, covered: int, told: str) -> None:
+    interval = Interval(-0.01, 0.03, 0.5)
+    effect = Effect(0.01, error, 900, 0.1, 0.11, plain=0.01, covered=covered)
+    finding = KpiFinding("takeover", "two_sided", effect, interval, interval, "open", "takeover_before")
+    said = sentence(("teacher", "student"), finding, Primary(kpi="takeover", covariate="takeover_before"))
+    assert said.endswith(f"between -1.0 and +3.0{told}")
+
+
 def test_an_arm_that_is_a_name_is_quoted_and_no_primary_is_no_effect() -> None:
     assert sentence(("teacher", "student:v3"), None, None) == "`student:v3` against the teacher"
     assert sentence(("left", "right"), None, None) == "`right` against `left`"

@@ -48,7 +48,7 @@ def test_copies_are_summed_by_user_phase_and_versions(redis_url: str) -> None:
     assert (first.moments.n, first.prompts, first.first, first.differing) == (2, 3, 1.5, 1)
     assert first.side([1.0, 0.0]).ratio == pytest.approx((-0.25 + 0.0 - 0.25) / 3)
     assert first.side([0.5, 0.5]).ratio == pytest.approx((0.0 + 0.25 - 0.125) / 3)
-    assert first.side([0.0, 1.0]).linear()[0] == pytest.approx(_variance([0.75, 0.0], [2, 1]))
+    assert first.side([0.0, 1.0]).variance == pytest.approx(_variance([0.75, 0.0], [2, 1]))
     assert [part.prompts for part in others] == [1, 1]
     assert [part.moments.n for part in found["similarity"]] == [2, 1, 1]
     split = Experiment.model_validate({"id": "e", "arms": {"teacher": 0.5, "student": 0.5}})

@@ -1,6 +1,6 @@
 """Every figure is what the events say, however late, repeated, reordered and re-targeted they came.
 
-The model below reckons the figures anew from all events at once: it knows neither rows nor running sums.
+What they must be is reckoned anew from all events at once (`tests/feedback/kpis/model.py`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from feedback.events import Exchange, Exposure, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.exporting import experiment_rows
 from feedback.kpis.figures import added, figures
-from feedback.kpis.ratios import ratios
+from feedback.kpis.ratios import CellRatio, adjusted, ratios
 from feedback.kpis.store import QUANTILES
 from feedback.kpis.trials import judged
 from feedback.store.connection import connect
 from tests.feedback.applying import APPLIED, KEYS, Applier, effects_of
-from tests.feedback.kpis.traffic import HOUR, Traffic
+from tests.feedback.kpis.model import before, rows_of, standing
+from tests.feedback.kpis.traffic import COVARIATES, HOUR, Traffic
 from tests.waiting import eventually
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -33,64 +34,6 @@ EVENTS = 50_000 if FULL else 2500
 KILLED_EVENTS = 20_000 if FULL else 1000
 KILLS = 40 if FULL else 6
 DAY = 86_400
-
-
-def standing(events: list[Exchange | Exposure | Kpi]) -> dict[tuple[str, str], float]:
-    """{(target, kpi): value}: of the first of each id the latest."""
-    seen: set[tuple[str, str, str]] = set()
-    best: dict[tuple[str, str], tuple[float, str, float]] = {}
-    for one in events:
-        if isinstance(one, Kpi) and (one.target, one.kpi, one.id) not in seen:
-            seen.add((one.target, one.kpi, one.id))
-            said = (one.at, one.id, one.value)
-            if (one.target, one.kpi) not in best or said[:2] > best[one.target, one.kpi][:2]:
-                best[one.target, one.kpi] = said
-    return {key: value for key, (_, _, value) in best.items()}
-
-
-def groups_of(one: Exchange) -> list[str]:
-    phases = [f"experiment:{part.experiment}:{part.arm}:{part.phase}" for part in one.counts_for]
-    lines = [f"line:{p.experiment}:{p.arm}:{p.phase}:{one.line}" for p in one.counts_for if one.line]
-    return [f"arm:{one.arm}", f"version:{one.version}", *phases, *lines]
-
-
-def rows_of(events: list[Exchange | Exposure | Kpi]) -> dict[str, dict[str, tuple[float, dict[str, float]]]]:
-    """{group: {unit: (first exposure, cells)}}."""
-    by_response = {one.response_id: one for one in events if isinstance(one, Exchange)}
-    exchanges = by_response.values()
-    exposed: dict[str, Exchange] = {}
-    cells: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
-    first: dict[tuple[str, str], float] = {}
-    seen = set()
-    for one in sorted(exchanges, key=lambda one: one.at):
-        exposed.setdefault(one.session, one)
-        for group in groups_of(one):
-            row = cells[group][one.unit]
-            first.setdefault((group, one.unit), one.at)
-            row["requests"] += 1
-            row["abnormal"] += one.status >= 500
-            if one.status == 200:
-                row["replies"] += 1
-                row["latency"] += one.seconds
-                row["latency2"] += one.seconds**2
-            place = (one.arm, one.version, str(one.counts_for), one.line if one.counts_for else "")
-            if (group, one.session, place) not in seen:
-                seen.add((group, one.session, place))
-                row["sessions"] += 1
-    for met in (one for one in events if isinstance(one, Exposure)):
-        group = f"experiment:{met.experiment}:{met.arm}:{met.phase}"
-        row = cells[group][met.unit]
-        first[group, met.unit] = min(met.at, first.get((group, met.unit), met.at))
-        if met.fell_back:
-            row["fell_back"] = 1
-    for (target, kpi), value in standing(events).items():
-        about = (
-            exposed.get(target.removeprefix("session:")) if target.startswith("session:") else by_response.get(target)
-        )
-        for group in groups_of(about) if about else ():
-            cells[group][about.unit][f"{kpi}.n"] += 1  # type: ignore[union-attr]
-            cells[group][about.unit][f"{kpi}.s"] += value  # type: ignore[union-attr]
-    return {g: {u: (first[g, u], dict(row)) for u, row in units.items()} for g, units in cells.items()}
 
 
 def expected(rows: dict[str, tuple[float, dict[str, float]]], a: str, b: str) -> tuple[float, float]:
@@ -116,6 +59,7 @@ def expected_variation(rows: dict[str, tuple[float, dict[str, float]]]) -> tuple
 def test_every_figure_equals_the_one_reckoned_from_all_events(redis_url: str) -> None:
     traffic = Traffic(random.Random(9), time.time())
     events = traffic.make(EVENTS)
+    assert 30 < sum(bool(known) for known in before(events).values()) < 110, "some did something before, some nothing"
     applier = Applier(redis_url)
     applier.events(events)
     expect_all(applier, events)
@@ -147,7 +91,8 @@ def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_
     applier = Applier(redis_url)
     applier.events(events, batch=50)
     known = {name: ratio for name, ratio in ratios(applier.config).items() if ratio.binary or ratio.below is None}
-    rows = list(experiment_rows(applier.client, KEYS, None, "exp", known, lambda _, unit: unit))
+    asked = [covariate for _, covariate in COVARIATES]
+    rows = list(experiment_rows(applier.client, KEYS, None, "exp", known, lambda _, unit: unit, asked))
     assert len(rows) == len({(row["unit"], row["phase"]) for row in rows})
     met: dict[tuple[str, int], set[str]] = defaultdict(set)
     for group, units in rows_of(events).items():
@@ -157,7 +102,7 @@ def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_
                 met[unit, int(number)].add(arm)
     divided = Counter(number for (_, number), of in met.items() if len(of) > 1)
     assert applier.kpis.two_arms("exp") == divided
-    assert divided.total() > 50
+    assert divided.total() > 30
     arms = applier.kpis.arms("exp")
     wanted: dict[tuple[int, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in rows:
@@ -168,9 +113,12 @@ def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_
                 ("sessions", "takeover.of"),
             ):  # fmt: skip
             of[cell] += row.get(name, 0.0)
+        of["requests~requests_before"] += row.get("requests_before", 0.0)
+        of["requests~requests_before#"] += "requests_before" in row
     for (phase, arm), sums in wanted.items():
         held = added(arms[phase][arm].values())
-        assert {cell: held.get(cell, 0.0) for cell in sums} == sums
+        assert {cell: held.get(cell, 0.0) for cell in sums} == pytest.approx(sums)
+    assert sum(of["requests~requests_before#"] for of in wanted.values()) > 50
 
 
 def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch: int) -> None:
@@ -187,8 +135,11 @@ def expect_all(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> Non
     kinds = ("arm", "version", "experiment", "line")
     found = {f"{k}:{g}": parts for k in kinds for g, parts in applier.kpis.cohorts(k).items()}  # type: ignore[arg-type]
     assert set(found) == set(rows)
+    known = before(events)
     for group, units in rows.items():
-        expect_cohorts(found[group], units, DAY if group.startswith("line:") else HOUR)
+        kind, experiment, *_ = group.split(":")
+        former = {unit: known.get((experiment, unit), {}) if kind == "experiment" else {} for unit in units}
+        expect_cohorts(found[group], units, former, DAY if kind == "line" else HOUR)
     check_exposures(applier, rows)
     check_figures(applier, rows)
     check_values(applier, events)
@@ -196,11 +147,14 @@ def expect_all(applier: Applier, events: list[Exchange | Exposure | Kpi]) -> Non
 
 
 def expect_cohorts(
-    found: dict[int, dict[str, float]], units: dict[str, tuple[float, dict[str, float]]], span: int
+    found: dict[int, dict[str, float]],
+    units: dict[str, tuple[float, dict[str, float]]],
+    former: dict[str, dict[str, float]],
+    span: int,
 ) -> None:
     """Users, sums, products and counts by hour of first exposure, of lines of business by day."""
     hours: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for first, row in units.values():
+    for unit, (first, row) in units.items():
         cohort = hours[int(first // span) * span // HOUR]
         cohort["users"] += 1
         for a, x in row.items():
@@ -212,12 +166,23 @@ def expect_cohorts(
         for ratio in judged(KpisConfig()).values():
             if ratio.binary and ratio.below:
                 cohort[ratio.missed] += row.get(ratio.above, 0.0) < row.get(ratio.below, 0.0)
+        for kpi, covariate in COVARIATES:
+            regress(cohort, ratios(KpisConfig())[kpi], adjusted(kpi, covariate), row, former[unit].get(covariate))
     alive = {hour: sums for hour, sums in found.items() if sums["users"]}
     assert set(alive) == set(hours)
     for hour, sums in found.items():
         wanted = hours.get(hour, {})
         assert sums == pytest.approx({name: wanted.get(name, 0.0) for name in sums}, rel=1e-9, abs=1e-6)
         assert set(sums) >= {name for name, value in wanted.items() if value and "*" not in name}
+
+
+def regress(cohort: dict[str, float], ratio: CellRatio, name: str, row: dict[str, float], x: float | None) -> None:
+    """Add what regression needs of one unit, where it has both the KPI and the covariate."""
+    y, n = row.get(ratio.above, 0.0), row.get(ratio.below, 0.0) if ratio.below else 1.0
+    if x is not None and n > 0:
+        for field, value in (("", x), ("#", 1.0), ("^2", x * x), ("#*above", y), ("#*below", n), ("*above", x * y),
+                             ("*below", x * n)):  # fmt: skip
+            cohort[name + field] += value
 
 
 def check_exposures(applier: Applier, rows: dict[str, dict[str, tuple[float, dict[str, float]]]]) -> None:

@@ -11,6 +11,11 @@ from tests.feedback.applying import feedback
 from tests.feedback.factory import exchange
 
 HOUR = 3600
+COVARIATES = (
+    ("first_response_correct", "first_response_correct_before"), ("click", "click_before"),
+    ("requests", "requests_before"), ("takeover", "rating_before"), ("rating", "nothing_before"),
+)  # fmt: skip
+"""That the experiment `exp` asks for; the last is of no KPI."""
 KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rating")
 
 
@@ -18,16 +23,18 @@ KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rat
 class Traffic:
     """A day and a half of sessions that move between arms, versions and experiments, and what was said of them.
 
-    `keeps`: a unit has one arm in a phase; else any each time.
+    `keeps`: a unit has one arm in a phase; else any each time. Experiments begin after a quarter of the time.
     """
 
     chance: random.Random
     now: float
     keeps: bool = True
     events: list[Exchange | Exposure | Kpi] = field(default_factory=list)
+    count: int = 0
 
     def make(self, count: int) -> list[Exchange | Exposure | Kpi]:
         """About `count` events in the order in which they arrive."""
+        self.count = count
         while len(self.events) < count:
             self._session(len(self.events))
         held = self.events
@@ -38,7 +45,7 @@ class Traffic:
 
     def _session(self, n: int) -> None:
         unit, session = f"用户{self.chance.randrange(120)}", f"会话{n}"
-        start = self.now - 36 * HOUR + self.chance.random() * 30 * HOUR
+        start = self.now - 36 * HOUR + (0.8 * n / self.count + 0.2 * self.chance.random()) * 30 * HOUR
         for turn in range(self.chance.randrange(1, 5)):
             response = f"r{n}-{turn}"
             self._exchange(unit, session, response, start + turn * HOUR * self.chance.random() + turn)
@@ -51,7 +58,7 @@ class Traffic:
         arm = self.chance.choice(("teacher", "student"))
         version = "t1" if arm == "teacher" else self.chance.choice(("v1", "v2"))
         more: dict[str, Any] = {}
-        style = self.chance.random()
+        style = self.chance.random() if at > self.now - 28 * HOUR else 1.0
         if style < 0.2:
             more = {"experiment": "exp", "assigned": self._arm(unit, 0)}
         elif style < 0.6:
@@ -78,7 +85,7 @@ class Traffic:
     def _phases(self, unit: str, session: str, at: float) -> tuple[PhaseArm, ...]:
         """Of one or two layers. Most are said by events, some only by replies."""
         phase = self.chance.randrange(1, 4)
-        found = [PhaseArm(experiment="exp", phase=phase, arm=self._arm(unit, phase))]
+        found = [PhaseArm(experiment="exp", phase=phase, arm=self._arm(unit, phase), covariates=COVARIATES)]
         if self.chance.random() < 0.5:
             found.append(PhaseArm(experiment="aa", phase=1, arm=("left", "right")[sum(unit.encode()) // 2 % 2]))
         for one in found:
@@ -87,6 +94,7 @@ class Traffic:
                 self.events.append(Exposure(
                     id=f"{unit}-{len(self.events)}", session=session, at=at - self.chance.random(), unit=unit,
                     experiment=one.experiment, phase=one.phase, arm=one.arm, bucket=0.1, epoch=1, fell_back=fell_back,
+                    covariates=one.covariates,
                 ))  # fmt: skip
         return tuple(found) if self.chance.random() < 0.9 else ()
 

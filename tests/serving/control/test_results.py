@@ -94,7 +94,7 @@ def test_a_student_that_answers_wrong_or_breaks_off_is_stopped_for_harm(look: An
     assert "begin with another id" in page
 
 
-def test_a_covariate_of_the_file_is_for_rows_alone_and_changes_no_running_result(look: Any) -> None:
+def test_a_covariate_that_is_not_kept_of_units_changes_no_running_result_and_is_said(look: Any) -> None:
     events = traffic(600, {"teacher": 0.9, "student": 0.5})
     with_one, _ = look(events, primary={**FILE["primary"], "covariate": "before"})
     without, _ = look([])

@@ -247,6 +247,14 @@ def test_the_phase_of_the_document_decides_who_is_where() -> None:
     decisions = [route(document, ask(user=str(n))) for n in range(50)]
     assert {(d.arm, d.taken[0].phase, d.taken[0].counted) for d in decisions} == {("student", 4, True)}
     assert (decisions[0].taken[0].layer, decisions[0].taken[0].slow) == ("arm", {"latency_p99": 1.5})
+    assert decisions[0].taken[0].covariates == ()
+    asked = {
+        "primary": {"kpi": "click", "covariate": "click_before"},
+        "secondary": [{"kpi": "rating", "covariate": "x"}],
+    }
+    adjusted = trial(**asked)
+    told = route(doc(experiments=(adjusted,)), ask()).taken[0].covariates
+    assert told == (("click", "click_before"),), "of rows alone is what is not kept of units"
     tester = route(document, ask(user="tester"))
     assert (tester.arm, tester.taken[0].counted) == ("teacher", False)
 

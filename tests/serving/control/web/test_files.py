@@ -21,12 +21,15 @@ from feedback.kpis.effects import verdict_effects
 from feedback.store.keys import RedisKeys
 from feedback.store.server import RedisServer
 from serving.control.app import create_app
+from serving.control.pages.results import results_page
+from serving.control.replies.results import ExperimentResultsReply
 from serving.control.sources import Sources
 from serving.control.web.files import ADDRESS, FILES
 from tests.deploy.fleet import World
 from tests.feedback.applying import Applier
 from tests.serving.control.conftest import TOKEN
 from tests.serving.control.pages.test_results import copied
+from tests.serving.control.test_adjusted import COVARIATE, returning
 from tests.serving.control.test_results import FILE, SHIPS, crossed, same_prompts, traffic
 from tests.serving.up.server import served
 from understudy.process.scratch import SHORT
@@ -78,7 +81,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
     world: World, sources: Sources, admin: TestClient, redis_url: str, browser: webdriver.Chrome
 ) -> None:
-    assert admin.put("/experiments/e", json=FILE).status_code == 200
+    assert admin.put("/experiments/e", json={**FILE, **COVARIATE}).status_code == 200
     told = traffic(400, {"teacher": 0.9, "student": 0.5})
     events = [one.model_copy(update={"line": "shop"}) if isinstance(one, Exchange) else one for one in told]
     applier = Applier(redis_url)
@@ -108,6 +111,11 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
         rows = browser.find_element(By.ID, "contributions").text.splitlines()
         assert any(row.startswith("first_response_correct student shop 100.0 % -") for row in rows), rows
         assert "first_response_correct student composition - - +0.00 points -" in rows
+        assert browser.find_element(By.ID, "adjusted").text.endswith("no unit has a first_response_correct_before")
+        applier.events(returning(100))
+        wait.until(lambda b: "which 80 of 500 units have" in b.find_element(By.ID, "adjusted").text)
+        page = results_page(ExperimentResultsReply.model_validate(admin.get("/experiments/e/results").json()))
+        assert browser.find_element(By.ID, "adjusted").text in page.splitlines()
         asked = [json.loads(row["message"])["message"] for row in browser.get_log("performance")]
         urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
         assert len(urls) > 6

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ab.experiment import Experiment, When
+from ab.experiment import Experiment, Primary, When
 from deploy.routing.document import SlotView
 from feedback.events import Exchange
 from serving.gateway.completion.capture import TAKEN, RawExchange, assemble, parse_reply
@@ -50,6 +50,15 @@ def test_a_stream_and_a_plain_reply_are_captured_alike(serve: Serve, engine: Mak
     assert (plain.prompt_tokens, plain.completion_tokens) == (3, 4)
     assert (plain.streamed, streamed.streamed) == (False, True)
     assert plain.id != streamed.id
+
+
+def test_exchange_and_exposure_say_which_covariates_are_kept_of_a_unit(serve: Serve, engine: Make) -> None:
+    primary = Primary(kpi="click", covariate="click_before")
+    experiment = Experiment(id="e", arms={"student": 1.0}, primary=primary)
+    running = serve(document({"student": engine("student")}, experiments=(experiment,)))
+    running.client.chat("几点了？", headers={"x-understudy-user": "ada"})
+    (exchange,), (exposure,) = running.spool.exchanges, running.spool.exposures
+    assert exchange.counts_for[0].covariates == exposure.covariates == (("click", "click_before"),)
 
 
 def test_an_event_says_on_which_side_of_a_canary_its_unit_is_and_what_is_slow() -> None:
