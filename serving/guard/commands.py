@@ -1,21 +1,30 @@
-"""`understudy guard show` and `guard test`: what the guard goes by, and what it says of a text."""
+"""`understudy guard show|test|tune`: what the guard goes by, what it says of a text, which thresholds would suit."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from deploy.routing.document import RoutingDocument
 from deploy.routing.guarding import GuardRules
 from deploy.routing.stores import open_routing
-from feedback.store.connection import find_redis
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.store import FlaggedStore
+from feedback.pool.config import PoolConfig
+from feedback.pool.store import Pool
+from feedback.privacy.vault import FOLDER, Vault
+from feedback.store.connection import connect, find_redis
+from feedback.store.keys import RedisKeys
 from serving.guard.cascade import SYSTEM, Guard, GuardedText, Thresholds
 from serving.guard.config import GuardConfig
 from serving.guard.model.linear import LinearModel
-from understudy.config import load_config
+from serving.guard.tuning import DEGRADED_SHARE, needed, scores, tuned
+from understudy.config import Config, load_config
 from understudy.errors import UsageError
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -60,6 +69,47 @@ def test(argv: list[str]) -> int:
     return 0
 
 
+def tune(argv: list[str]) -> int:
+    """Thresholds that flag no more than a share of what was harmless here."""
+    parser = argparse.ArgumentParser(
+        prog="understudy guard tune",
+        description="Say which thresholds flag no more than a share of harmless texts, and degrade a tenth of that: of "
+        "your own rows, or of users' turns that are kept for learning (opened here, printed nowhere). Of those, what "
+        "was flagged is missing: tune while the guard observes, or mark harmless requests good.",
+        epilog="example: understudy guard tune --false-positives 0.01 --data turns.jsonl",
+    )
+    parser.add_argument("--false-positives", type=_share, required=True, metavar="SHARE", help="such as 0.01")
+    parser.add_argument(
+        "--data", type=Path, help='rows {"text"} or {"messages"}; those with "label": "attack" are left out'
+    )
+    _common(parser)
+    options = parser.parse_args(argv)
+    state, share = StateDir(options.state), options.false_positives
+    texts = turns_of(options.data) if options.data else kept_turns(load_config(options.config), state)
+    model = LinearModel.load()
+    found = scores(model, texts)
+    made = tuned(found, share)
+    if made is None:
+        raise UsageError(f"{len(found)} texts are too few: {share:g} of them needs {needed(share)} or more; see --data")
+    command = f"understudy guard set --flag {made.flag:g}"
+    if made.degrade is not None:
+        command += f" --degrade {made.degrade:g}"
+    own = {name: settings(options.config, state)[name] for name in ("flag", "degrade")}
+    told = {**asdict(made), "now": own, "set": command}
+    if options.json:
+        print(json.dumps(told))
+        return 0
+    print(f"of {made.texts} texts {made.flagged} score {made.flag:g} or more; the threshold is {own['flag']:g} now")
+    if made.degrade is None:
+        print(
+            f"too few to say when to degrade: {needed(share * DEGRADED_SHARE)} are needed; it is {own['degrade']:g} now"
+        )
+    else:
+        print(f"{made.degraded} score {made.degrade:g} or more; the threshold to degrade is {own['degrade']:g} now")
+    print(command)
+    return 0
+
+
 def settings(path: Path | None, state: StateDir) -> dict[str, Any]:
     """What holds now: the configuration of `path`, over it the routing document of `state` where there is one."""
     configuration = load_config(path)
@@ -89,10 +139,64 @@ def _parser(action: str, description: str, example: str) -> argparse.ArgumentPar
         description=description,
         epilog=f"example: understudy guard {action}{example}",
     )
-    made.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
-    made.add_argument("--state", type=Path, default=Path(DEFAULT_STATE), help="state directory (default: %(default)s)")
-    made.add_argument("--json", action="store_true", help="print JSON")
+    _common(made)
     return made
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    parser.add_argument(
+        "--state", type=Path, default=Path(DEFAULT_STATE), help="state directory (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
+    return value
+
+
+def turns_of(path: Path) -> Iterator[str]:
+    """The harmless texts of a file of rows: of `messages` the user's.
+
+    Raises:
+        UsageError: it cannot be read, or a line is no such row.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            if row.get("label") != "attack":
+                yield from [str(row["text"])] if "text" in row else users_turns(row["messages"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UsageError(f'{path}, line {number}: a row {{"text"}} or {{"messages"}} is needed') from None
+
+
+def users_turns(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the user says in `messages`."""
+    return [one["content"] for one in messages if one.get("role") == "user" and isinstance(one.get("content"), str)]
+
+
+def kept_turns(config: Config, state: StateDir) -> Iterator[str]:
+    """Users' turns of what is kept for learning, and of flagged requests that were marked good.
+
+    Raises:
+        UsageError: there is no Redis that holds any.
+    """
+    redis = find_redis(config, state)
+    if not redis.url:
+        raise UsageError("no Redis is known here that holds any texts: give rows of your own with --data")
+    client, vault = connect(redis.url), Vault(state.spool / FOLDER)
+    for sample in Pool(client, redis.prefix, config.section(PoolConfig), vault).every():
+        yield from users_turns(sample.messages)
+    flagged = FlaggedStore(client, RedisKeys(redis.prefix), config.section(FlaggedConfig), vault)
+    for exchange in flagged.marked("good"):
+        yield from users_turns(exchange.messages)
 
 
 def _text(given: str) -> str:

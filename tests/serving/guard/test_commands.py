@@ -1,8 +1,9 @@
-"""`understudy guard show` and `test`, as one calls them."""
+"""`understudy guard show`, `test` and `tune`, as one calls them."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ import pytest
 from deploy.routing.document import RoutingDocument
 from deploy.routing.guarding import GuardRules
 from deploy.routing.stores import open_routing
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.store import FlaggedStore, entry_id
+from feedback.privacy.vault import FOLDER, Vault
+from feedback.store.connection import connect
+from feedback.store.keys import RedisKeys
 from serving.guard import commands
 from serving.guard.model.linear import LinearModel
+from tests.feedback.factory import exchange
 from understudy.errors import UsageError
 from understudy.state import StateDir
 
@@ -79,3 +86,26 @@ def test_people_get_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert "model scored" in capsys.readouterr().out
     assert commands.show(["--state", str(tmp_path)]) == 0
     assert "observe" in capsys.readouterr().out
+
+
+def test_thresholds_are_tuned_on_rows_and_on_what_is_kept(said: Said, tmp_path: Path, redis_url: str) -> None:
+    rows = [{"text": f"Where is parcel {n}? It was sent on day {n * 7}."} for n in range(150)]
+    rows += [{"text": f"{ATTACK} {n}", "label": "attack"} for n in range(50)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    made = said(commands.tune, "--false-positives", "0.1", "--data", str(file))
+    assert (made["texts"], made["degrade"]) == (150, None)
+    assert made["flagged"] <= 15
+    assert made["set"] == f"understudy guard set --flag {made['flag']:g}"
+    assert made["now"]["flag"] > made["flag"]
+    config = tmp_path / "c.yaml"
+    config.write_text(json.dumps({"redis": {"url": redis_url}}), "utf-8")
+    store = FlaggedStore(connect(redis_url), RedisKeys(), FlaggedConfig(), Vault(StateDir(tmp_path).spool / FOLDER))
+    for n in range(2):
+        store.keep(exchange(n, flagged=True, guard_stage="model"), time.time())
+    store.mark(entry_id("default", "resp-1"), "good")
+    with pytest.raises(UsageError, match=r"1 texts are too few: 0.1 of them needs 100"):
+        said(commands.tune, "--false-positives", "0.1", "--config", str(config))
+    file.write_text('{"words": 1}', "utf-8")
+    with pytest.raises(UsageError, match="line 1"):
+        said(commands.tune, "--false-positives", "0.1", "--data", str(file))
