@@ -123,6 +123,8 @@ class BreakerBeat(_Shared):
     """Those of users that are open, hashed, the latest first."""
     engines: dict[str, str] = Field(default_factory=dict)
     """State by address, of those that are not closed."""
+    guarded: dict[str, tuple[int, int]] = Field(default_factory=dict, max_length=21)
+    """Requests by tenant that the guard flagged, and that were degraded, since the gateway began."""
 
 
 class GatewayBeat(_Shared):

@@ -19,6 +19,8 @@ OTHER = "other"
 ARMS: tuple[Arm, ...] = ("teacher", "student")
 DEGRADED = ("guard", "breaker", "deadline")
 """The causes for which a client gets a degraded reply, as its header names them."""
+MOST_TENANTS = 20
+"""Tenants that are told apart where something of theirs was flagged or degraded."""
 EVENTS_KNOWN = (
     "cancelled", "capture_dropped", "capture_too_large", "degraded_not_kept", "exposure_dropped", "fallback",
     "feedback", "reroute", "retry_budget_spent", "truncated",
@@ -41,7 +43,10 @@ TOKENS = Metric("understudy_tokens_total", "counter", "Tokens of prompts and com
                 " `usage`.", (*_OF, "kind"))  # fmt: skip
 UNTOLD = Metric("understudy_replies_without_usage_total", "counter", "Complete replies whose tokens no engine told, as"
                 " streams without `include_usage`.", _OF)  # fmt: skip
-DEGRADED_REPLIES = Metric("understudy_degraded_total", "counter", "Requests that got the degraded reply.", ("cause",))
+DEGRADED_REPLIES = Metric("understudy_degraded_total", "counter", "Requests that got the degraded reply; the first"
+                          " tenants that had one, then `other`.", ("tenant", "cause"))  # fmt: skip
+FLAGGED = Metric("understudy_flagged_total", "counter", "Requests that the guard flagged, and served; tenants as"
+                 " of degraded ones.", ("tenant", *_OF))  # fmt: skip
 EXPOSURES = Metric("understudy_exposures_total", "counter", "Units that met an experiment's arm.",
                    ("experiment", "arm"))  # fmt: skip
 FAILURES = Metric("understudy_failures_total", "counter", "Failed attempts at a reply, also where the other arm stood"
@@ -49,7 +54,8 @@ FAILURES = Metric("understudy_failures_total", "counter", "Failed attempts at a 
 EVENTS = Metric("understudy_gateway_events_total", "counter", "What happened to requests on their way.", ("event",))
 IN_FLIGHT = Metric("understudy_requests_in_flight", "gauge", "Completion requests that are not over.", across="sum")
 METRICS = (
-    REQUESTS, FIRST_BYTE, SECONDS, GAP, TOKENS, UNTOLD, DEGRADED_REPLIES, EXPOSURES, FAILURES, EVENTS, IN_FLIGHT,
+    REQUESTS, FIRST_BYTE, SECONDS, GAP, TOKENS, UNTOLD, DEGRADED_REPLIES, FLAGGED, EXPOSURES, FAILURES, EVENTS,
+    IN_FLIGHT,
 )  # fmt: skip
 
 
@@ -94,7 +100,12 @@ class Metrics:
         """By name, see `EVENTS_KNOWN`."""
         self.failures: Counter[tuple[str, str]] = Counter()
         """By (arm, cause), also where the other arm stood in; the arm is empty where none was chosen."""
-        self.degraded = Counter(dict.fromkeys(DEGRADED, 0))
+        self.degraded: Counter[tuple[str, str]] = Counter({(OTHER, cause): 0 for cause in DEGRADED})
+        """Requests by (tenant, cause)."""
+        self.flagged: Counter[tuple[str, str, str]] = Counter()
+        """Requests by (tenant, arm, version)."""
+        self._tenants: set[str] = set()
+        self._flagged, self._degraded = Counter[str](), Counter[str]()
         self.in_flight = 0
         self._document: RoutingDocument | None = None
         self._figures: dict[tuple[str, str], VersionFigures] = {}
@@ -105,6 +116,30 @@ class Metrics:
         self.follow(document)
         found = self._figures.get((arm, version))
         return self._figures[arm, OTHER] if found is None else found
+
+    def of_tenant(self, tenant: str) -> str:
+        """The label of a tenant of whom something was flagged or degraded: its name, of one too many `other`."""
+        if tenant in self._tenants or len(self._tenants) < MOST_TENANTS:
+            self._tenants.add(tenant)
+            return tenant
+        return OTHER
+
+    def flag(self, tenant: str, arm: Arm, version: str) -> None:
+        """Count a request that was flagged."""
+        told = version if (arm, version) in self._figures else OTHER
+        label = self.of_tenant(tenant)
+        self.flagged[label, arm, told] += 1
+        self._flagged[label] += 1
+
+    def degrade(self, tenant: str, cause: str) -> None:
+        """Count a request that got the degraded reply."""
+        label = self.of_tenant(tenant)
+        self.degraded[label, cause] += 1
+        self._degraded[label] += 1
+
+    def guarded(self) -> dict[str, tuple[int, int]]:
+        """Requests by tenant since the start: flagged, and degraded."""
+        return {name: (self._flagged[name], self._degraded[name]) for name in self._flagged | self._degraded}
 
     def follow(self, document: RoutingDocument) -> None:
         """Tell apart what is live now, the candidate and up to three before; what is none of them any more goes.
@@ -117,6 +152,7 @@ class Metrics:
         kept = {("teacher", document.teacher), *(("student", one) for one in students if one)}
         kept |= {(arm, OTHER) for arm in ARMS}
         self._figures = {key: self._figures.get(key) or VersionFigures() for key in sorted(kept)}
+        self.flagged = Counter({key: n for key, n in self.flagged.items() if key[1:] in kept})
         self._document = document
 
     @property
@@ -133,6 +169,7 @@ class Metrics:
         page.add(TOKENS, self._tokens)
         page.add(UNTOLD, lambda: [(key, one.untold) for key, one in self._figures.items()])
         page.add(DEGRADED_REPLIES, self.degraded.items)
+        page.add(FLAGGED, lambda: self.flagged.items())
         page.add(EXPOSURES, self.exposures.items)
         page.add(FAILURES, self.failures.items)
         page.add(EVENTS, self.events.items)

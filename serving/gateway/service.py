@@ -166,8 +166,8 @@ class Gateway:
         engines = self.upstreams.opened()
         if self.guard is None:
             return BreakerBeat(engines=engines)
-        users = self.guard.users
-        return BreakerBeat(**users.counts(), users=tuple(users.open_names()), engines=engines)
+        users, guarded = self.guard.users, self.metrics.guarded()
+        return BreakerBeat(**users.counts(), users=tuple(users.open_names()), engines=engines, guarded=guarded)
 
     def exposed(self, decision: Decision, ask: Ask, epoch: int) -> None:
         """Say that a unit has met the phases that it counts for; what there is no room for its next request says."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deploy.routing.document import RoutingDocument
+from deploy.routing.document import BreakerBeat, RoutingDocument
 from deploy.routing.guarding import GuardRules
 from deploy.routing.stores import open_routing
 from feedback.flagged.config import FlaggedConfig
@@ -116,7 +117,8 @@ def settings(path: Path | None, state: StateDir) -> dict[str, Any]:
     config = configuration.section(GuardConfig)
     model = LinearModel.load()
     redis = find_redis(configuration, state)
-    document: RoutingDocument | None = open_routing(state, redis.url, redis.prefix).documents.read()
+    routing = open_routing(state, redis.url, redis.prefix)
+    document: RoutingDocument | None = routing.documents.read()
     given = None if document is None else document.guard
     rules = given or GuardRules()
     flag = next(one for one in (rules.flag, config.flag, model.flag) if one is not None)
@@ -129,8 +131,19 @@ def settings(path: Path | None, state: StateDir) -> dict[str, Any]:
         "model": {"flag": model.flag, "degrade": model.degrade},
         "document": None if given is None else given.model_dump(mode="json", exclude_none=True),
         "deadline_ms": config.deadline_ms,
+        "seen": seen(one.breaker for one in routing.beats.gateways()),
         "endpoint": None if config.endpoint is None else config.endpoint.url,
     }
+
+
+def seen(beats: Iterable[BreakerBeat]) -> dict[str, dict[str, int]]:
+    """Requests by tenant that gateways flagged and degraded, since each began."""
+    flagged, degraded = Counter[str](), Counter[str]()
+    for beat in beats:
+        for tenant, (mild, bad) in beat.guarded.items():
+            flagged[tenant] += mild
+            degraded[tenant] += bad
+    return {tenant: {"flagged": flagged[tenant], "degraded": degraded[tenant]} for tenant in sorted(flagged | degraded)}
 
 
 def _parser(action: str, description: str, example: str) -> argparse.ArgumentParser:

@@ -56,7 +56,7 @@ def answered(context: RequestContext, error: UnderstudyError, *, close: bool) ->
 
 
 def _degraded(context: RequestContext, error: Degraded, extra: list[bytes], *, close: bool) -> tuple[bytes, bytes]:
-    context.gateway.metrics.degraded[error.cause] += 1
+    context.gateway.metrics.degrade(context.tenant, error.cause)
     said = " ".join(one.text[:LANGUAGE_SEEN] for one in texts_of(context.raw, context.body.messages, context.chat)[:1])
     reply = degraded_reply(
         shape_of(context.raw, context.chat), error.cause, language_of(said), context.request_id, int(time.time()),

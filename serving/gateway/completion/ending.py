@@ -38,6 +38,8 @@ def over(
         _tell(context, reply, outcome, status, ended, None)
         return
     figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
+    if context.judged is not None:
+        gateway.metrics.flag(context.tenant, decision.arm, decision.version)
     _tell(context, reply, outcome, status, ended, count(figures, outcome, status, seconds, tail))
     if not kept(context):
         return

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ab.experiment import Experiment
 from deploy.routing.document import RoutingDocument
-from serving.gateway.metrics import Metrics, VersionFigures
+from serving.gateway.metrics import MOST_TENANTS, Metrics, VersionFigures
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event
 
@@ -119,3 +119,23 @@ def test_a_unit_is_one_exposure_of_a_phase_however_often_it_is_said(serve: Serve
     for user in ("one", "two", "two"):
         running.client.chat(headers={"x-understudy-user": user})
     assert page(running)["understudy_exposures_total", "student", "e"] == 2
+
+
+def test_flagged_and_degraded_requests_are_told_by_tenant_in_bounded_number() -> None:
+    metrics, one = Metrics(), RoutingDocument(stable="v1")
+    for number in range(MOST_TENANTS + 5):
+        metrics.degrade(f"t{number}", "guard")
+    metrics.follow(one)
+    metrics.flag("t0", "student", "v1")
+    metrics.flag("t0", "student", "v7")
+    metrics.flag("late", "teacher", "external")
+    assert metrics.degraded["t0", "guard"] == 1
+    assert metrics.degraded["other", "guard"] == 5
+    assert metrics.flagged == {
+        ("t0", "student", "v1"): 1, ("t0", "student", "other"): 1, ("other", "teacher", "external"): 1,
+    }  # fmt: skip
+    assert len(metrics.guarded()) == MOST_TENANTS + 1
+    assert (metrics.guarded()["t0"], metrics.guarded()["other"]) == ((2, 1), (1, 5))
+    metrics.follow(RoutingDocument(epoch=2, stable="v2"))
+    assert ("t0", "student", "v1") not in metrics.flagged
+    assert metrics.guarded()["t0"] == (2, 1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.routing.document import RoutingDocument
+from deploy.routing.document import BreakerBeat, RoutingDocument
 from deploy.routing.guarding import GuardRules
 from deploy.routing.stores import open_routing
 from feedback.flagged.config import FlaggedConfig
@@ -109,3 +109,12 @@ def test_thresholds_are_tuned_on_rows_and_on_what_is_kept(said: Said, tmp_path: 
     file.write_text('{"words": 1}', "utf-8")
     with pytest.raises(UsageError, match="line 1"):
         said(commands.tune, "--false-positives", "0.1", "--data", str(file))
+
+
+def test_what_gateways_flagged_and_degraded_is_added_up_by_tenant(said: Said, tmp_path: Path) -> None:
+    beats = open_routing(StateDir(tmp_path), None).beats
+    beats.report_gateway("g1", 1, "", BreakerBeat(guarded={"shop": (3, 1)}))
+    beats.report_gateway("g2", 1, "", BreakerBeat(guarded={"shop": (1, 0), "other": (0, 2)}))
+    assert said(commands.show)["seen"] == {
+        "other": {"flagged": 0, "degraded": 2}, "shop": {"flagged": 4, "degraded": 1},
+    }  # fmt: skip

@@ -35,4 +35,6 @@ def test_every_module_that_makes_metrics_has_them_in_the_table() -> None:
 
 def test_no_label_could_be_a_person_or_a_text() -> None:
     labels = {label for _, metric in metrics() for label in metric.labels}
-    assert labels.isdisjoint({"user", "session", "unit", "tenant", "key", "request", "prompt", "text", "address"})
+    assert labels.isdisjoint({"user", "session", "unit", "key", "request", "prompt", "text", "address"})
+    of_tenants = {metric.name for _, metric in metrics() if "tenant" in metric.labels}
+    assert of_tenants == {"understudy_degraded_total", "understudy_flagged_total"}  # bounded: `Metrics.of_tenant`

@@ -51,6 +51,7 @@ def test_a_degraded_request_reaches_no_engine_and_is_no_reply_of_an_arm(serve: S
     assert (kept.guard_stage, kept.guard_score, kept.response_id) == ("model", 5.0, body["id"])
     assert kept.guard_user == user_name("default", "user:u")
     assert counted(running) == {("enforce", "degrade", "model"): 1}
+    assert running.gateway.metrics.degraded["default", "guard"] == 1
     assert running.client.chat(HARMLESS)[0] == 200
     assert len(teacher.seen) == 1
 
@@ -64,6 +65,8 @@ def test_a_flagged_request_is_served_and_its_session_is_kept_from_learning(serve
     exchanges = running.spool.exchanges
     assert [exchange.flagged for exchange in exchanges] == [False, True, True, False]
     assert [exchange.guard_stage for exchange in exchanges] == ["", "model", "", ""]
+    assert running.gateway.metrics.flagged == {("default", "teacher", "t1"): 1}
+    assert running.gateway.breakers().guarded == {"default": (1, 0)}
 
 
 def test_of_a_session_that_was_degraded_nothing_is_learned(serve: Serve, teacher: Engine) -> None:
