@@ -16,8 +16,8 @@ ROLES = ("teacher", "student", "embeddings")
 """What an engine of somebody else can be here: keys of the section `engines`."""
 
 
-class ExternalEngine(Section):
-    """An OpenAI-compatible API that somebody else runs."""
+class ExternalApi(Section):
+    """An API of OpenAI's form that somebody else runs."""
 
     url: str
     """Base of the API, such as https://api.example.com/v1beta/openai; `/v1` is added where it has no path."""
@@ -25,13 +25,6 @@ class ExternalEngine(Section):
     """Its name there, put into the body's `model`."""
     api_key_env: str = ""
     """Name of the environment variable that holds the key; empty: no key."""
-
-    daily_tokens: int | None = Field(default=None, gt=0)
-    """Tokens a day (UTC) of answers, copies and scoring together; at that many, copies and learning stop until midnight
-    and serving goes on. None: no cap."""
-
-    probe_hours: float = Field(default=24.0, gt=0)
-    """Hours between two askings of a few fixed prompts, by whose answers a teacher that was replaced shows."""
 
     @field_validator("url")
     @classmethod
@@ -49,6 +42,31 @@ class ExternalEngine(Section):
     def lacks_key(self) -> bool:
         """Whether a variable is named for the key, and is not set or empty."""
         return bool(self.api_key_env) and not self.key
+
+    def check_key(self, section: str) -> None:
+        """Look for the key before anything starts; `section` is the path of this one in the configuration.
+
+        Raises:
+            ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
+        """
+        if self.lacks_key:
+            path = f"{section}.api_key_env"
+            raise ConfigError(
+                f"`{path}` names the environment variable {self.api_key_env}, which is not set: "
+                f"export {self.api_key_env}=KEY, or leave `{path}` out if no key is asked for",
+                param=path,
+            )
+
+
+class ExternalEngine(ExternalApi):
+    """An engine that somebody else runs, behind an OpenAI-compatible API."""
+
+    daily_tokens: int | None = Field(default=None, gt=0)
+    """Tokens a day (UTC) of answers, copies and scoring together; at that many, copies and learning stop until midnight
+    and serving goes on. None: no cap."""
+
+    probe_hours: float = Field(default=24.0, gt=0)
+    """Hours between two askings of a few fixed prompts, by whose answers a teacher that was replaced shows."""
 
     @property
     def slot(self) -> SlotView:
@@ -71,19 +89,9 @@ def external_engines(config: Config) -> dict[str, ExternalEngine]:
 
 
 def check_keys(engines: External) -> None:
-    """Look for the key of each before anything starts.
-
-    Raises:
-        ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
-    """
+    """Look for the key of each, as `ExternalApi.check_key` does."""
     for role, engine in engines.items():
-        if engine.lacks_key:
-            path = f"engines.{role}.api_key_env"
-            raise ConfigError(
-                f"`{path}` names the environment variable {engine.api_key_env}, which is not set: "
-                f"export {engine.api_key_env}=KEY, or leave `{path}` out if the engine asks for no key",
-                param=path,
-            )
+        engine.check_key(f"engines.{role}")
 
 
 def static_document(engines: External, router: RouterConfig) -> RoutingDocument:

@@ -112,14 +112,8 @@ def guard_of(config: Config, state: StateDir, follows: bool, name: str) -> Guard
         ConfigError: the environment variable that is to hold its endpoint's key is not set.
     """
     section = config.section(GuardConfig)
-    endpoint = section.endpoint
-    if endpoint is not None and endpoint.api_key_env and not endpoint.key:
-        path = "guard.endpoint.api_key_env"
-        raise ConfigError(
-            f"`{path}` names the environment variable {endpoint.api_key_env}, which is not set: export "
-            f"{endpoint.api_key_env}=KEY, or leave `{path}` out if the endpoint asks for no key",
-            param=path,
-        )
+    if section.endpoint is not None:
+        section.endpoint.check_key("guard.endpoint")
     openings, kept = openings_of(config, state, follows, name), config.section(FlaggedConfig)
     return GuardWatch(section, LinearModel.load(), openings=openings, kept=kept)
 

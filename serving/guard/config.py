@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from deploy.engines.external import ExternalApi
 from deploy.routing.guarding import GuardMode
 from serving.breaker.config import UserBreakerConfig
 from understudy.config import Section
 
 
-class GuardEndpoint(Section):
+class GuardEndpoint(ExternalApi):
     """A classifier of somebody else's, asked by `POST URL/moderations` as OpenAI's moderation API is."""
 
-    url: str
-    """Base of the API, such as https://api.example.com/v1."""
     model: str = ""
     """Its name there; empty: the API's own choice."""
-    api_key_env: str = ""
-    """Name of the environment variable that holds the key; empty: no key."""
     on_failure: Literal["serve", "degrade"] = "serve"
     """What becomes of a request whose texts it did not judge by the guard's deadline, or answered by rubbish."""
     verdict: Literal["flag", "degrade"] = "degrade"
     """What becomes of a request that it flags."""
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("an address that begins with http:// or https:// is needed")
-        return value.rstrip("/")
-
-    @property
-    def key(self) -> str:
-        """The key, from its environment variable; empty without one."""
-        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
 
 
 class GuardConfig(Section):

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from deploy.engines.address import api_url
 from serving.guard.cascade import ALLOWED, GuardedText
 from serving.guard.config import GuardEndpoint
 from serving.guard.remembered import JudgementMemory
@@ -39,6 +40,7 @@ class Classifier:
 
     def __init__(self, config: GuardEndpoint, remembered: int) -> None:
         self._config = config
+        self._url = api_url(config.url, "/moderations")
         self._remembered = JudgementMemory(remembered)
         headers = {"authorization": f"Bearer {config.key}"} if config.key else {}
         self._client = httpx.AsyncClient(
@@ -82,7 +84,7 @@ class Classifier:
         question: dict[str, Any] = {"input": texts}
         if self._config.model:
             question["model"] = self._config.model
-        async with self._client.stream("POST", self._config.url + "/moderations", json=question) as reply:
+        async with self._client.stream("POST", self._url, json=question) as reply:
             if reply.status_code != 200:
                 raise ValueError(f"it answered {reply.status_code}")
             raw = b""

@@ -70,6 +70,13 @@ async def test_it_is_asked_as_openai_s_api_is_and_its_word_counts() -> None:
     assert seen[1] == (b"POST /v1/moderations HTTP/1.1", {"input": ["hello", "attack"], "model": "m"})
 
 
+@pytest.mark.parametrize(("added", "asked_at"), [("", b"/v1"), ("/api/v3/", b"/api/v3")])
+async def test_its_address_is_understood_as_that_of_an_engine(added: str, asked_at: bytes) -> None:
+    async with endpoint(judged) as (url, seen):
+        await asked(url.removesuffix("/v1") + added, [GOOD])
+    assert [line for line, _ in seen] == [b"POST %s/moderations HTTP/1.1" % asked_at]
+
+
 async def test_a_text_is_sent_once_and_the_application_s_own_never() -> None:
     async with endpoint(judged) as (url, seen):
         verdict, _ = await asked(url, [BAD, GuardedText("our policy", SYSTEM)], times=3)
