@@ -1,4 +1,4 @@
-"""The average of the weights: by its decay, less at first, and the weights themselves without one."""
+"""The average of the weights: by its decay, less at first, and nothing without one."""
 
 from __future__ import annotations
 
@@ -26,13 +26,10 @@ def test_the_average_follows_the_weights_by_its_decay() -> None:
     assert 1 - found[11] == pytest.approx((1 - found[10]) * 0.5, rel=1e-3)
 
 
-def test_without_a_decay_it_is_the_weights_themselves_and_keeps_nothing() -> None:
-    model = model_of(2.0)
-    average = Average(model, 0.0)
-    torch.nn.init.constant_(model.weight, 5.0)
+def test_without_a_decay_it_keeps_nothing() -> None:
+    average = Average(model_of(2.0), 0.0)
     average.update()
-    assert float(average.weights()["weight"]) == 5.0
-    assert average.state() is None
+    assert (average.weights(), average.state()) == ({}, None)
 
 
 def test_a_state_is_gone_on_with() -> None:
