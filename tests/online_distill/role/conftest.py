@@ -29,3 +29,12 @@ def config_file(tmp_path: Path, redis_url: str) -> Path:
     path = tmp_path / "understudy.yaml"
     path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS, "gate": {"on_few": "go"}}))
     return path
+
+
+@pytest.fixture(autouse=True)
+def yielded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The nice values that commands run within this process asked for: it keeps its own for the tests after them."""
+    asked: list[int] = []
+    for module in ("main", "repeat", "attribution.commands"):
+        monkeypatch.setattr(f"online_distill.role.{module}.yield_cpu", asked.append)
+    return asked

@@ -58,7 +58,7 @@ for _ in range(2):
 def test_a_single_round_that_cannot_begin_says_why_and_fails(
     state_dir: StateDir, config_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for effect in ("install_stop", "yield_cpu", "models.prepare"):  # on this very process
+    for effect in ("install_stop", "models.prepare"):  # on this very process
         monkeypatch.setattr(f"online_distill.role.main.{effect}", lambda _: None)
     words = ["--state", str(state_dir.root), "--config", str(config_file), "--once"]
     documents, rounds = open_routing(state_dir, None).documents, FileRounds(state_dir)

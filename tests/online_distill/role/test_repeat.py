@@ -30,7 +30,9 @@ def edit_summary(context: Context, stage: str, **changes: object) -> None:
     write_json(path, {**read_json(path), **changes})
 
 
-def test_a_finished_round_gives_the_same_bits(finished: Context, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_round_gives_the_same_bits_beside_serving(
+    finished: Context, capsys: pytest.CaptureFixture[str], yielded: list[int]
+) -> None:
     code, found = repeated(finished, capsys)
     assert (code, found["equal"], found["why"], found["libraries"]) == (0, True, "", {})
     assert found["recorded"] == found["repeated"]
@@ -38,6 +40,7 @@ def test_a_finished_round_gives_the_same_bits(finished: Context, capsys: pytest.
     assert found["repeated"]["model"] == manifest.files["model.safetensors"].sha256  # type: ignore[index]
     assert main(["1", "--state", state_of(finished)]) == 0
     assert "the same weights" in capsys.readouterr().out
+    assert yielded == [10, 10]
 
 
 def test_a_changed_target_is_told(finished_copy: Context, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ class Stop(Exception):
 
 
 def test_eight_rounds_are_trained_and_a_run_that_was_stopped_goes_on(
-    finished_copy: Context, capsys: pytest.CaptureFixture[str]
+    finished_copy: Context, capsys: pytest.CaptureFixture[str], yielded: list[int]
 ) -> None:
     this = open_round(state_of(finished_copy), 1)
     begun: list[str] = []
@@ -70,6 +70,7 @@ def test_eight_rounds_are_trained_and_a_run_that_was_stopped_goes_on(
     text = capsys.readouterr().out
     assert text.startswith("round 1: what hard, replay, hold changed together on held-out rows, and each")
     assert {path.name: path.stat().st_mtime_ns for path in kept(finished_copy)} == after
+    assert yielded == [10, 10]
 
 
 def test_what_was_judged_by_other_inputs_or_cut_in_writing_is_judged_again(finished_copy: Context) -> None:
