@@ -7,7 +7,6 @@ most memory that it held.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -18,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.options import parser
 from trials.system import ROOT
+from understudy.files import write_json
 
 FILE = """id: many-rows
 arms: {teacher: 0.5, student: 0.5}
@@ -41,18 +42,14 @@ print(peak, used.ru_utime + used.ru_stime, file=sys.stderr)
 
 def main(argv: list[str]) -> int:
     """Measure, print and perhaps keep the result."""
-    made = argparse.ArgumentParser(
-        prog="understudy bench analyse", description=__doc__, epilog="example: understudy bench analyse --quick"
-    )
+    made = parser("analyse", __doc__, "10,000 and 300,000 rows")
     made.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000], help="so many each time")
-    made.add_argument("--quick", action="store_true", help="10,000 and 300,000 rows")
-    made.add_argument("--json", type=Path, help="write the result here")
     options = made.parse_args(argv)
     found = {"rows": [measure(count) for count in ([10_000, 300_000] if options.quick else options.rows)]}
     for row in found["rows"]:
         print(", ".join(f"{name} {value:,}" if name != "decision" else value for name, value in row.items()))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(options.json, found)
     return 0
 
 

@@ -9,7 +9,6 @@ and the share of greedy replies that satisfy the sample's fact checks.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import parser
 from demo.world import Family, Sample, satisfied, stream
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
@@ -36,6 +36,7 @@ from online_distill.role.runner import run_round
 from online_distill.teacher.local import LocalScorer
 from trials.system import ROOT
 from understudy.config import load_config
+from understudy.files import write_json
 from understudy.state import StateDir
 
 FAMILIES: tuple[Family, ...] = ("drift", "general")
@@ -170,19 +171,15 @@ def show(report: dict[str, Any]) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point; exit code 0 when the round reached the gate."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench round", description=__doc__, epilog="example: understudy bench round --json round.json"
-    )
-    parser.add_argument("--teacher", type=Path, default=ROOT / "demo" / "models" / "teacher")
-    parser.add_argument("--student", type=Path, default=ROOT / "demo" / "registry" / "students" / "v2")
-    parser.add_argument("--samples", type=int, default=250, help="drift samples")
-    parser.add_argument("--anchors", type=int, default=250, help="general samples")
-    parser.add_argument("--judge", type=int, default=200, help="held-out samples of each family")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--config", type=Path, help="configuration file; UNDERSTUDY_TRAINER__... works as well")
-    parser.add_argument("--quick", action="store_true", help="few samples, half a minute of training")
-    parser.add_argument("--json", type=Path, help="write the report here")
-    options = parser.parse_args(argv)
+    made = parser("round", __doc__, "few samples, half a minute of training")
+    made.add_argument("--teacher", type=Path, default=ROOT / "demo" / "models" / "teacher")
+    made.add_argument("--student", type=Path, default=ROOT / "demo" / "registry" / "students" / "v2")
+    made.add_argument("--samples", type=int, default=250, help="drift samples")
+    made.add_argument("--anchors", type=int, default=250, help="general samples")
+    made.add_argument("--judge", type=int, default=200, help="held-out samples of each family")
+    made.add_argument("--seed", type=int, default=7)
+    made.add_argument("--config", type=Path, help="configuration file; UNDERSTUDY_TRAINER__... works as well")
+    options = made.parse_args(argv)
     config = load_config(options.config).section(TrainerConfig)
     if options.quick:
         options.samples, options.anchors, options.judge = 80, 80, 60
@@ -191,7 +188,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="understudy-round-") as root:
         report = measure(options, config, Path(root))
     if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(options.json, report)
     show(report)
     return 0 if report["after"] is not None else 1
 

@@ -5,7 +5,6 @@ The time is the processor's, of Redis alone: what else the machine does, and the
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ab.experiment import Experiment
+from bench.options import parser
 from feedback.events import Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, feedback_effects, settings
@@ -26,6 +26,7 @@ from feedback.store.keys import RedisKeys
 from feedback.store.scripts import ROWS, source
 from feedback.store.server import RedisServer
 from serving.control.results import results
+from understudy.files import write_json
 
 KEYS = RedisKeys()
 FILE = Experiment.model_validate({
@@ -39,12 +40,8 @@ T = TypeVar("T")
 
 def main(argv: list[str]) -> int:
     """Measure, print and perhaps keep the result."""
-    made = argparse.ArgumentParser(
-        prog="understudy bench kpis", description=__doc__, epilog="example: understudy bench kpis --json kpis.json"
-    )
+    made = parser("kpis", __doc__, "2,000 exchanges")
     made.add_argument("--events", type=int, default=20_000, help="exchanges, a third of them with feedback")
-    made.add_argument("--quick", action="store_true", help="2,000 of them")
-    made.add_argument("--json", type=Path, help="write the result here")
     made.add_argument("--users", type=int, help="read the sums of an experiment of so many users instead")
     made.add_argument("--days", type=int, default=90, help="over which these came, in hourly cohorts of two arms")
     options = made.parse_args(argv)
@@ -53,7 +50,7 @@ def main(argv: list[str]) -> int:
     for name, value in found.items():
         print(f"{name:<24}{value:,}")
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(options.json, found)
     return 0
 
 

@@ -12,12 +12,14 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.table import Table
+
+from bench.options import parser
+from understudy.files import write_json
 
 METHODS = ("closed form", "plain")
 
@@ -67,19 +69,13 @@ def show(report: dict[str, Any]) -> None:
 
 def main(argv: list[str]) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench losses",
-        description=__doc__,
-        epilog="example: understudy bench losses --quick --json losses.json",
-    )
-    parser.add_argument("--tokens", type=int, default=4096)
-    parser.add_argument("--vocabulary", type=int, default=32_000)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="a quarter of the tokens")
-    parser.add_argument("--json", type=Path, help="write the report here")
-    parser.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
+    made = parser("losses", __doc__, "a quarter of the tokens")
+    made.add_argument("--tokens", type=int, default=4096)
+    made.add_argument("--vocabulary", type=int, default=32_000)
+    made.add_argument("--width", type=int, default=256)
+    made.add_argument("--repeats", type=int, default=3)
+    made.add_argument("--one", choices=METHODS, help=argparse.SUPPRESS)
+    options = made.parse_args(argv)
     if options.quick:
         options.tokens //= 4
     size = {"tokens": options.tokens, "vocabulary": options.vocabulary, "width": options.width}
@@ -93,7 +89,7 @@ def main(argv: list[str]) -> int:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         report[method] = json.loads(done.stdout.splitlines()[-1])
     if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(options.json, report)
     show(report)
     return 0
 

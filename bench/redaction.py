@@ -27,6 +27,7 @@ from feedback.privacy.detect.personal import UNSEEN
 from feedback.texts import language
 from trials.personal import PersonalRow, generated
 from understudy.errors import UsageError
+from understudy.files import write_json
 
 SHOWN = 10
 """Missed values and changed texts of the answer, each."""
@@ -144,7 +145,7 @@ def main(argv: list[str]) -> int:
     taken = speeds(0.2 if options.quick else 1.0, options.against)
     found = answer(measure(rows)) | {"speed": [asdict(one) for one in taken]}
     if options.json:
-        options.json.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        write_json(options.json, found)
     _print(found)
     _print_speeds(taken)
     return 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.options import parser
+from understudy.files import write_json
 
 Floats = NDArray[np.float64]
 
@@ -23,33 +24,27 @@ def simulate(
     `drawn` says what a run draws; `measure` takes runs and seed, and where there are `parts` those that are wanted:
     `--parts` takes the others from the file.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"understudy bench {name}",
-        description=description,
-        epilog=f"example: understudy bench {name} --quick --json {name}.json",
-    )
-    parser.add_argument("--runs", type=int, default=1000, help=f"{drawn} drawn for each row (default 1000)")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help=f"{quick} {drawn} each")
-    parser.add_argument("--json", type=Path, help="write the report here")
+    made = parser(name, description, f"{quick} {drawn} each")
+    made.add_argument("--runs", type=int, default=1000, help=f"{drawn} drawn for each row (default 1000)")
+    made.add_argument("--seed", type=int, default=7)
     if parts:
-        parser.add_argument("--parts", help=f"these alone, by comma, the others as in --json FILE: {','.join(parts)}")
-    options = parser.parse_args(argv)
+        made.add_argument("--parts", help=f"these alone, by comma, the others as in --json FILE: {','.join(parts)}")
+    options = made.parse_args(argv)
     runs = min(options.runs, quick) if options.quick else options.runs
     if runs < 1:
-        parser.error("--runs must be at least 1")
+        made.error("--runs must be at least 1")
     report: dict[str, Any] = {"runs": runs, "seed": options.seed}
     if parts and options.parts:
         chosen = options.parts.split(",")
         former = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
         if not set(chosen) <= set(parts) or {**former, **report} != former:
-            parser.error(f"--parts takes some of {', '.join(parts)}, and --json a report of as many runs and that seed")
+            made.error(f"--parts takes some of {', '.join(parts)}, and --json a report of as many runs and that seed")
         found = measure(runs, options.seed, chosen)
         report = {**former, **found, "seconds": {**former.get("seconds", {}), **found["seconds"]}}
     else:
         report |= measure(runs, options.seed)
     if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(options.json, report)
     show(report)
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import parser
 from trials.swaps import measure
 from trials.system import System
 from understudy.files import write_json
@@ -21,15 +21,11 @@ from understudy.files import write_json
 
 def main(argv: list[str]) -> int:
     """Entry point; returns 0 when nothing failed, was cut or mixed."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench swap", description=__doc__, epilog="example: understudy bench swap --swaps 200"
-    )
-    parser.add_argument("--swaps", type=int, default=200, help="swaps, and as many rollbacks (default 200)")
-    parser.add_argument("--streams", type=int, default=8, help="clients that stream (default 8)")
-    parser.add_argument("--quick", action="store_true", help="10 swaps and rollbacks")
-    parser.add_argument("--state", type=Path, help="state directory to keep (default: a temporary one)")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    options = parser.parse_args(argv)
+    made = parser("swap", __doc__, "10 swaps and rollbacks")
+    made.add_argument("--swaps", type=int, default=200, help="swaps, and as many rollbacks (default 200)")
+    made.add_argument("--streams", type=int, default=8, help="clients that stream (default 8)")
+    made.add_argument("--state", type=Path, help="state directory to keep (default: a temporary one)")
+    options = made.parse_args(argv)
     swaps = 10 if options.quick else options.swaps
     state = options.state or Path(tempfile.mkdtemp(prefix="understudy-swap-"))
     system = System(state, "--no-traffic")

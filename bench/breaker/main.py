@@ -25,6 +25,7 @@ from rich.table import Table
 from bench.breaker.load import Answered, drive
 from bench.breaker.traffic import schedule
 from bench.gateway.processes import last_core, running
+from bench.options import parser
 from feedback.store.server import free_port
 from understudy.files import write_json
 
@@ -60,14 +61,10 @@ def main(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench breaker", epilog="example: understudy bench breaker --quick --json breaker.json"
-    )
-    parser.add_argument("--requests", type=int, default=30_000, help="attacks in all (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=5, help="over which they are spread (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_REQUESTS} attacks in {QUICK_RUNS} runs")
-    parser.add_argument("--json", type=Path, help="write the report there")
-    return parser.parse_args(argv)
+    made = parser("breaker", __doc__, f"{QUICK_REQUESTS} attacks in {QUICK_RUNS} runs")
+    made.add_argument("--requests", type=int, default=30_000, help="attacks in all (default: %(default)s)")
+    made.add_argument("--runs", type=int, default=5, help="over which they are spread (default: %(default)s)")
+    return made.parse_args(argv)
 
 
 def measured(seconds: float, attacks: float, seed: int) -> tuple[list[Answered], float]:
@@ -76,7 +73,7 @@ def measured(seconds: float, attacks: float, seed: int) -> tuple[list[Answered],
         upstream, port, pauses = free_port(), free_port(), Path(folder) / "pauses"
         config = Path(folder) / "gateway.yaml"
         config.write_text(CONFIG.format(engine=f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"), "utf-8")
-        engine = f"from bench.breaker.processes import serve_engine; serve_engine({upstream}, {ENGINE_SECONDS})"
+        engine = f"from bench.gateway.engines import serve_whole; serve_whole({upstream}, {ENGINE_SECONDS})"
         gateway = (
             "from bench.breaker.processes import serve_gateway; "
             f"serve_gateway({str(config)!r}, {port}, {str(pauses)!r})"

@@ -7,7 +7,6 @@ the one beside tells what is not the outage's doing.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from bench.faults.steady import SteadyLoad, percentiles
 from bench.gateway.processes import running
+from bench.options import parser
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import EXCHANGES
@@ -51,15 +51,11 @@ class Away(Protocol):
 
 def main(argv: list[str]) -> int:
     """Entry point; 0 when every request was answered and every event came."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench outage", description=__doc__, epilog="example: understudy bench outage --quick"
-    )
-    parser.add_argument("--bus", choices=("redis", "kafka"), default="redis", help="what is away")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for how long (default 10)")
-    parser.add_argument("--rate", type=float, default=200.0, help="requests a second to each gateway (default 200)")
-    parser.add_argument("--quick", action="store_true", help="half a minute at 50 a second")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    options = parser.parse_args(argv)
+    made = parser("outage", __doc__, "half a minute at 50 a second")
+    made.add_argument("--bus", choices=("redis", "kafka"), default="redis", help="what is away")
+    made.add_argument("--minutes", type=float, default=10.0, help="for how long (default 10)")
+    made.add_argument("--rate", type=float, default=200.0, help="requests a second to each gateway (default 200)")
+    options = made.parse_args(argv)
     seconds, rate, around = 60 * options.minutes, options.rate, AROUND
     if options.quick:
         seconds, rate, around = 30.0, 50.0, 10.0

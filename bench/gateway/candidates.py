@@ -7,13 +7,11 @@ streams is a small event loop that writes the events one by one.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,15 +20,12 @@ from pathlib import Path
 
 import psutil
 
+from bench.gateway.engines import REPLY
 from bench.gateway.processes import last_core, running
 from bench.gateway.requests import KEY
 from feedback.store.server import RedisServer, free_port
 from understudy.errors import UsageError
 
-REPLY = {"id": "chatcmpl-0", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-    {"index": 0, "message": {"role": "assistant", "content": "x" * 300}, "finish_reason": "stop"}]}  # fmt: skip
-EVENT = {"id": "chatcmpl-0", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [
-    {"index": 0, "delta": {"content": " token"}, "finish_reason": None}]}  # fmt: skip
 PEERS = ("nginx", "asgi")
 """Whom `--peers` knows."""
 SECRET = "a secret of the benchmark"
@@ -77,7 +72,7 @@ def upstreams(folder: Path, events: int) -> Iterator[dict[bool, int]]:
     ports = {False: free_port(), True: free_port()}
     config = folder / "upstream.conf"
     config.write_text(nginx_config(folder, ports[False], f"return 200 '{json.dumps(REPLY)}';"))
-    code = f"from bench.gateway.candidates import stream_upstream; stream_upstream({ports[True]}, {events})"
+    code = f"from bench.gateway.engines import serve_streams; serve_streams({ports[True]}, {events})"
     short = running(["nginx", "-c", str(config)], ports[False], last_core())
     stream = running([sys.executable, "-c", code], ports[True], last_core())
     with short, stream:
@@ -144,32 +139,3 @@ http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {fo
   server {{ listen 127.0.0.1:{port} backlog=4096; default_type application/json;
     location / {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; {action} }} }} }}
 """
-
-
-def stream_upstream(port: int, events: int) -> None:
-    """Serve streams of so many events, each a write of its own."""
-    import uvloop
-
-    event = f"data: {json.dumps(EVENT)}\n\n".encode()
-    part = b"%x\r\n%b\r\n" % (len(event), event)
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                asked = await reader.readuntil(b"\r\n\r\n")
-                length = re.search(rb"content-length: *(\d+)", asked, re.IGNORECASE)
-                await reader.readexactly(int(length.group(1)) if length else 0)
-                writer.write(head)
-                for _ in range(events):
-                    writer.write(part)
-                    await asyncio.sleep(0)
-                writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    async def run() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096, limit=1 << 20)
-        await server.serve_forever()
-
-    uvloop.run(run())

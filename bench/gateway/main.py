@@ -22,6 +22,7 @@ from rich.table import Table
 from bench.gateway.candidates import candidate, names, one_of, upstreams
 from bench.gateway.load import GatewayResult, Workload, drive, void
 from bench.gateway.requests import source
+from bench.options import parser
 from understudy.errors import UsageError
 from understudy.files import write_json
 
@@ -59,16 +60,12 @@ def main(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="understudy bench gateway", epilog="example: understudy bench gateway --quick --json gateway.json"
-    )
-    parser.add_argument("--peers", default="nginx", help="whom to compare with, of nginx and asgi (default: nginx)")
-    parser.add_argument("--workers", type=int, default=1, help="also measure a gateway of so many workers, a core each")
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
-    parser.add_argument("--events", type=int, default=EVENTS, help="of a stream (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="two seconds each, fewer workloads")
-    parser.add_argument("--json", type=Path, help="write the report there")
-    return parser.parse_args(argv)
+    made = parser("gateway", __doc__, "two seconds each, fewer workloads")
+    made.add_argument("--peers", default="nginx", help="whom to compare with, of nginx and asgi (default: nginx)")
+    made.add_argument("--workers", type=int, default=1, help="also measure a gateway of so many workers, a core each")
+    made.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
+    made.add_argument("--events", type=int, default=EVENTS, help="of a stream (default: %(default)s)")
+    return made.parse_args(argv)
 
 
 def measure(

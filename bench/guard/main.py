@@ -8,7 +8,6 @@ left out; false positives and evasions are those of the shipped weights, on turn
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -30,6 +29,7 @@ from trials.guard.judging import JUDGED, GuardTally, by_key, guard_of, judge_by,
 from trials.guard.rows import NAME, GuardRow, data_folder, guard_rows
 from trials.guard.training import gather
 from trials.guard.turns import JOINED_MARK, UserTurn, user_turns
+from understudy.files import write_json
 
 EVADED, BENIGN = 400, 1000
 """Attacks, and harmless texts, that each evasion is tried on."""
@@ -150,7 +150,7 @@ def main(argv: list[str]) -> int:
     found["microseconds"] = speeds(guard, options.quick)
     found["seconds"] = time.monotonic() - began
     if options.json:
-        options.json.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        write_json(options.json, found)
     telling.show(found)
     return 0
 

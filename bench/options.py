@@ -1,0 +1,18 @@
+"""What the command lines of benchmarks share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parser(name: str, about: str | None, quick: str) -> argparse.ArgumentParser:
+    """Of `understudy bench NAME`, with `--json` and `--quick`, which makes it `quick`."""
+    made = argparse.ArgumentParser(
+        prog=f"understudy bench {name}",
+        description=about,
+        epilog=f"example: understudy bench {name} --quick --json {name}.json",
+    )
+    made.add_argument("--quick", action="store_true", help=quick)
+    made.add_argument("--json", type=Path, help="write the report there")
+    return made
