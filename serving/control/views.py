@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
 
 from deploy.control.conductor import Conductor
 from deploy.engines.findings import read_findings
@@ -31,7 +30,6 @@ from serving.control.replies.status import (
     TeacherChangeRow,
     TeacherStatus,
     UnfitStatus,
-    WayRow,
 )
 from serving.control.replies.versions import RolloutRow, VersionRow
 from serving.control.rounds import ends_in, round_report, round_row
@@ -153,7 +151,7 @@ class Views:
         with contextlib.suppress(NotFound, IntegrityError):
             note = deployment.registry.manifest(note).note
         return UnfitStatus(
-            version=version, note=note, way=[WayRow.model_validate(asdict(step)) for step in steps],
+            version=version, note=note, way=list(steps),
             wanted=lacks.wanted, rows=lacks.rows, rounds=lacks.rounds, seconds=lacks.seconds, missing=lacks.said,
         )  # fmt: skip
 

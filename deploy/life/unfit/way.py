@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel, ConfigDict
+
 from deploy.life.config import GateConfig
 from deploy.rounds.record import Round
 
@@ -14,20 +16,22 @@ LATEST: Final = 3
 """Better rounds by whose pace the rest is told, and rounds without a gain after which no pace is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class WayStep:
-    """A round of the line: what it made of its parent, on `n` held-out general prompts."""
+class WayStep(BaseModel):
+    """A round of an unfit student's line: what it made of its parent, on `n` held-out general prompts."""
 
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
     round: int
     parent: str
     version: str
     before: float
     agreement: float
-    """Share of the teacher's tokens; `lower` is the bound that is judged."""
+    """Share of the teacher's tokens."""
     lower: float
+    """Its lower bound, which is what `gate.fit_agreement` is compared with."""
     exact: float
     n: int
     better: bool
+    """Whether `version` took its parent's place."""
     started: float
     ended: float
     """Seconds since the epoch."""
@@ -59,10 +63,12 @@ def way(version: str, rounds: Sequence[Round]) -> tuple[WayStep, ...]:
         if not better and one.parent != at:
             continue
         figures = {name: float(told.get(name) or 0.0) for name in ("before", "agreement", "lower", "exact")}
-        n, version_ = int(told["n"]), one.candidate
         found.append(
-            WayStep(one.id, one.parent, version_, n=n, better=better, started=one.started, ended=one.since, **figures)
-        )
+            WayStep(
+                round=one.id, parent=one.parent, version=one.candidate, n=int(told["n"]), better=better,
+                started=one.started, ended=one.since, **figures,
+            )
+        )  # fmt: skip
         at = one.parent if better else at
     return tuple(reversed(found))
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deploy.engines.knowledge import KnowledgeLevel
 from deploy.life.state import Freeze, Operation
+from deploy.life.unfit.way import WayStep
 from deploy.routing.document import GatewayBeat
 from serving.control.replies.base import ControlReply
 from serving.control.replies.breaker import BreakerStatus
@@ -70,32 +71,13 @@ class LearningStatus(ControlReply):
     """Why it is no more."""
 
 
-class WayRow(ControlReply):
-    """A round of the line of an unfit student, and what it made of its parent on `n` held-out prompts."""
-
-    round: int
-    parent: str
-    version: str
-    before: float
-    agreement: float
-    """Share of the teacher's tokens."""
-    lower: float
-    """Its lower bound, which is what `wanted` is compared with."""
-    exact: float
-    n: int
-    better: bool
-    """Whether `version` took its parent's place."""
-    started: float
-    ended: float
-
-
 class UnfitStatus(ControlReply):
     """The student that learns from copies and answers nobody, the way it has come, and what is missing."""
 
     version: str
     note: str
     """What it was made of."""
-    way: list[WayRow]
+    way: list[WayStep]
     wanted: float
     """Share of the teacher's tokens that makes it a candidate (`gate.fit_agreement`)."""
     rows: int
