@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.fleet import World
+from tests.deploy.fleet import World, settled
 from understudy.state import StateDir
 
 
 @pytest.fixture
 def world(state_dir: StateDir) -> World:
-    made = World(state_dir)
-    made.turn()
-    return made
+    return settled(state_dir)

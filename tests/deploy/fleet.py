@@ -186,6 +186,22 @@ class World:
         self.kpis[version] = {"similarity": Stat(n, similarity, 0.01)}
 
 
+def settled(state: StateDir) -> World:
+    """A world of v1 and v2 whose controller and fleet have settled."""
+    world = World(state)
+    world.turn()
+    return world
+
+
+def beginning(state: StateDir) -> World:
+    """A teacher and a cut of it, which only learns; settled."""
+    teacher(state)
+    world = World(state, students=())
+    cut(state)
+    world.turn()
+    return world
+
+
 class Moving:
     """Keeps controller and fleet going in a thread while a test waits for an answer."""
 
@@ -216,6 +232,14 @@ def to_canary(world: World, version: str) -> None:
     """From the gate to the first step."""
     document = world.turn(5)
     assert (document.candidate, document.candidate_share) == (version, 0.25)
+
+
+def to_live(world: World, version: str, *beside: str) -> None:
+    """From the gate to live, by evidence of it and of those that it is compared with."""
+    to_canary(world, version)
+    for one in (*beside, version):
+        world.evidence(one, 60)
+    assert world.turn(5).stable == version
 
 
 def model_folder(folder: Path, content: str) -> Path:

@@ -22,7 +22,7 @@ from serving.control.app import create_app
 from serving.control.client import URL_ENV, Admin, NotRunning, Refused
 from serving.control.sources import Sources
 from serving.control.token import ENV
-from tests.deploy.fleet import World
+from tests.deploy.fleet import World, settled
 from tests.feedback.applying import Applier, feedback
 from tests.feedback.factory import exchange
 from tests.serving.control.conftest import TOKEN, client
@@ -44,9 +44,7 @@ USERS = 700
 @pytest.fixture
 def world(state_dir: StateDir) -> World:
     """A settled system whose conductor the test drives."""
-    made = World(state_dir)
-    made.turn()
-    return made
+    return settled(state_dir)
 
 
 @pytest.fixture

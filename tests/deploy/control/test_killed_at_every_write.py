@@ -16,7 +16,7 @@ from ab.experiment import Experiment
 from deploy.life.kept.rebuild import rebuild
 from deploy.rounds.store import FileRounds
 from deploy.witness.collect import verify
-from tests.deploy.fleet import World, actions, cut, teacher, to_canary
+from tests.deploy.fleet import World, actions, beginning, to_canary, to_live
 from tests.deploy.killing import killed_everywhere
 from understudy.state import StateDir
 
@@ -90,10 +90,7 @@ def test_state_document_round_and_audit_agree_after_a_kill_at_any_write(
 
 
 def with_a_better_round(state: StateDir) -> World:
-    teacher(state)
-    world = World(state, students=())
-    cut(state)
-    world.turn()
+    world = beginning(state)
     world.learned("v1", 0.02, 0.3)
     return world
 
@@ -125,15 +122,9 @@ def test_an_unfit_students_better_round_is_taken_up_once_after_a_kill_at_any_wri
 
 def first_live(state: StateDir) -> World:
     """The student that was cut has learned, was found fit, and went live."""
-    teacher(state)
-    world = World(state, students=())
-    cut(state)
-    world.turn()
+    world = beginning(state)
     version = world.learned("v1", 0.5, 0.95)
-    to_canary(world, version)
-    world.evidence("t1", 60)
-    world.evidence(version, 60)
-    assert world.turn(5).stable == version
+    to_live(world, version, "t1")
     return world
 
 

@@ -11,7 +11,7 @@ from deploy.life.state import ControlState
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
-from tests.deploy.fleet import Moving, World, actions, cut, register, teacher, to_canary
+from tests.deploy.fleet import Moving, World, actions, beginning, cut, register, teacher, to_canary, to_live
 from understudy.errors import Conflict
 from understudy.state import StateDir
 
@@ -19,11 +19,7 @@ from understudy.state import StateDir
 @pytest.fixture
 def world(state_dir: StateDir) -> World:
     """A teacher and a cut of it, settled."""
-    teacher(state_dir)
-    made = World(state_dir, students=())
-    cut(state_dir)
-    made.turn()
-    return made
+    return beginning(state_dir)
 
 
 def held(document: RoutingDocument) -> dict[str, str | None]:
@@ -117,10 +113,7 @@ def live(world: World) -> str:
     world.learned("v1", 0.02, 0.3)
     world.turn()
     version = world.learned("v2", 0.3, 0.95)
-    to_canary(world, version)
-    world.evidence("t1", 60)
-    world.evidence(version, 60)
-    assert world.turn(5).stable == version
+    to_live(world, version, "t1")
     return version
 
 

@@ -13,7 +13,7 @@ from deploy.audit.chain import BEFORE_THE_FIRST, ChainEntry, Deed, following, to
 from deploy.audit.log_file import FileAuditLog
 from deploy.registry.signing import Signer
 from deploy.witness.commands import audit
-from tests.deploy.fleet import World, to_canary
+from tests.deploy.fleet import World, to_live
 from understudy.errors import IntegrityError, NotFound
 from understudy.state import StateDir
 
@@ -26,9 +26,7 @@ def verified(state: StateDir, *more: str) -> int:
 def promoted(world: World) -> StateDir:
     """A state directory whose log has a promotion; documents and manifests saw it grow."""
     version = world.candidate()
-    to_canary(world, version)
-    world.evidence(version, 60)
-    assert world.turn(5).stable == version
+    to_live(world, version)
     return world.state
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
+from feedback.bus.protocol import Bus
 from feedback.events import EXCHANGES
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import Entry, Spool
@@ -86,6 +89,24 @@ def test_a_bus_that_lost_what_the_spool_no_longer_has_goes_on(make: Make, redis_
     assert outbox.stats()["bus_up"]
 
 
+@contextmanager
+def carrying(folder: Path, bus: Bus) -> Iterator[Producer]:
+    """A producer at work whose spool holds one event for each of two partitions."""
+    spool = Spool(folder / "spool.sqlite", 1 << 20)
+    producer = Producer(spool, bus, keep=6.0)
+    spool.append([Entry(EXCHANGES, part, "s", b"{}") for part in (0, 1)])
+    producer.start()
+    try:
+        yield producer
+    finally:
+        producer.close(1)
+        spool.close()
+
+
+def came(bus: Bus, partition: int) -> bool:
+    return [event.value for event in bus.read(EXCHANGES, partition, "", 9)] == [b"{}"]
+
+
 def test_a_partition_that_cannot_be_asked_waits_alone(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,36 +116,22 @@ def test_a_partition_that_cannot_be_asked_waits_alone(
     monkeypatch.setattr(
         bus, "held", lambda spool, places: ask(spool, [place for place in places if place not in silent])
     )
-    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
-    producer = Producer(spool, bus, keep=6.0)
-    spool.append([Entry(EXCHANGES, part, "s", b"{}") for part in (0, 1)])
-    producer.start()
-    try:
-        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 1, "", 9)] == [b"{}"])
+    with carrying(tmp_path, bus) as producer:
+        eventually(lambda: came(bus, 1))
         eventually(lambda: not producer.up)
         assert (producer.pending(), bus.read(EXCHANGES, 0, "", 9)) == (1, [])
         silent.clear()
-        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 0, "", 9)] == [b"{}"])
+        eventually(lambda: came(bus, 0))
         eventually(lambda: producer.up)
-    finally:
-        producer.close(1)
-        spool.close()
 
 
 def test_a_partition_that_fails_holds_up_no_other(tmp_path: Path, redis_url: str) -> None:
     """Where the first partition's stream should be lies something else."""
     client, bus = redis.Redis.from_url(redis_url), bus_at(redis_url)
     client.set(RedisKeys("us:").stream(EXCHANGES, 0), "not a stream")
-    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
-    producer = Producer(spool, bus, keep=6.0)
-    spool.append([Entry(EXCHANGES, part, "s", b"{}") for part in (0, 1)])
-    producer.start()
-    try:
-        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 1, "", 9)] == [b"{}"])
+    with carrying(tmp_path, bus) as producer:
+        eventually(lambda: came(bus, 1))
         assert not producer.up
         client.delete(RedisKeys("us:").stream(EXCHANGES, 0))
-        eventually(lambda: [event.value for event in bus.read(EXCHANGES, 0, "", 9)] == [b"{}"])
+        eventually(lambda: came(bus, 0))
         eventually(lambda: producer.up)
-    finally:
-        producer.close(1)
-        spool.close()

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from feedback.store.config import RedisConfig
 from serving.control.app import create_app
 from serving.control.sources import Sources
-from tests.deploy.fleet import World
+from tests.deploy.fleet import World, settled
 from understudy.config import Config
 from understudy.state import StateDir
 
@@ -22,9 +22,7 @@ TOKEN = "token of the tests"
 @pytest.fixture
 def world(state_dir: StateDir) -> World:
     """A settled system whose conductor the test drives."""
-    made = World(state_dir)
-    made.turn()
-    return made
+    return settled(state_dir)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from feedback.events import Exposure
 from feedback.store.keys import RedisKeys
 from serving.control.sources import Sources
 from serving.gateway.routing import Ask, route
-from tests.deploy.fleet import World, cut, register, teacher
+from tests.deploy.fleet import World, beginning, register
 from tests.feedback.applying import Applier
 from tests.serving.control.conftest import ROOT, client
 from understudy.state import StateDir
@@ -205,10 +205,7 @@ def test_status_says_what_a_canary_waits_for(admin: TestClient, world: World) ->
 
 
 def test_an_arm_of_an_unfit_student_is_applied_with_a_warning(state_dir: StateDir, sources: Sources) -> None:
-    teacher(state_dir)
-    world = World(state_dir, students=())
-    cut(state_dir)
-    world.turn()
+    world = beginning(state_dir)
     with client(world, sources) as admin:
         (said,) = put(admin).json()["warnings"]
         assert said.startswith("v1 is not fit yet")

@@ -128,6 +128,12 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path, "v1", "v2", "v3")
 
 
+@pytest.fixture
+def alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every version is laid out so that it can be loaded in place."""
+    monkeypatch.setattr("serving.engine.agent.reason_against", lambda running, wanted: None)
+
+
 class Running:
     """An agent at work on a stub, ended at the end of the block."""
 
@@ -193,10 +199,8 @@ async def test_without_documents_the_engine_serves_on(world: World) -> None:
         await eventually_async(lambda: len(stub.starts) == 2 and agent.state is State.SERVING)
 
 
-async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_version(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("serving.engine.agent.reason_against", lambda running, wanted: None)
+@pytest.mark.usefixtures("alike")
+async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_version(world: World) -> None:
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:
@@ -207,11 +211,11 @@ async def test_a_refused_load_restarts_the_idle_engine_with_the_last_good_versio
         assert (stub.version, stub.starts) == ("v1", ["v1", "v1"])
 
 
+@pytest.mark.usefixtures("alike")
 @pytest.mark.parametrize(("why", "starts"), [(None, ["v1"]), ("vLLM 9.1.0 is installed", ["v1", "v2"])])
 async def test_an_unproven_vllm_changes_version_by_a_restart(
     world: World, monkeypatch: pytest.MonkeyPatch, why: str | None, starts: list[str]
 ) -> None:
-    monkeypatch.setattr("serving.engine.agent.reason_against", lambda running, wanted: None)
     monkeypatch.setattr("serving.engine.compat.unproven", lambda: why)
     stub = Stub()
     world.want("v1")
@@ -222,10 +226,8 @@ async def test_an_unproven_vllm_changes_version_by_a_restart(
         assert stub.starts == starts
 
 
-async def test_a_slot_in_use_is_opened_again_when_it_does_not_drain(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("serving.engine.agent.reason_against", lambda running, wanted: None)
+@pytest.mark.usefixtures("alike")
+async def test_a_slot_in_use_is_opened_again_when_it_does_not_drain(world: World) -> None:
     stub = Stub()
     world.want("v1")
     async with Running(world, stub) as agent:

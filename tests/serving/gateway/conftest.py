@@ -17,8 +17,10 @@ import pytest
 from ab.experiment import Experiment
 from deploy.engines.external import ExternalEngine
 from deploy.routing.document import RoutingDocument, SlotView
+from deploy.routing.stores import Routing
 from feedback.events import Exposure
 from feedback.kpis.config import KpisConfig
+from serving.engine.config import EnginesConfig
 from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
@@ -32,6 +34,7 @@ from tests.engines import EARLIER, Engines
 from tests.serving.gateway.real import follower, publish
 from tests.serving.gateway.upstream import Engine, run
 from understudy.errors import Unavailable
+from understudy.state import StateDir
 
 SLOT_OF = {"teacher": "teacher", "student": "student-a", "candidate": "student-b"}
 
@@ -183,6 +186,13 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
     yield start
     for one in running:
         one.stop()
+
+
+def following(
+    routing: Routing, state: StateDir | None = None, poll: float = 0.05
+) -> Callable[[Snapshot, str], Follower]:
+    """Makes the follower of a gateway that looks every `poll` seconds."""
+    return lambda snapshot, url: Follower(snapshot, routing, state, url, poll, EnginesConfig(), "gateway-test")
 
 
 def slot(engine: Engine, version: str, ready: bool = True) -> SlotView:

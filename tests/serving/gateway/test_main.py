@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,20 @@ Serve = Callable[..., Running]
 Make = Callable[..., Engine]
 
 
+def stopped_amid_a_stream(running: Running, engine: Engine) -> bytes:
+    """What a client has of a stream of `engine` when the gateway is stopped meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        streamed = pool.submit(running.client.chat, stream=True)
+        eventually(lambda: bool(engine.seen))
+        running.stop()
+        body: bytes = streamed.result(60)[2]
+    return body
+
+
 def test_a_running_stream_ends_well_within_the_drain(serve: Serve, engine: Make) -> None:
     teacher = engine("teacher", delay=0.1)
     running = serve(document({"teacher": teacher}))
-    results: list[tuple[int, dict[str, str], bytes]] = []
-    thread = threading.Thread(target=lambda: results.append(running.client.chat(stream=True)))
-    thread.start()
-    eventually(lambda: bool(teacher.seen))
-    running.stop()
-    thread.join()
-    assert results[0][2].endswith(b"data: [DONE]\n\n")
+    assert stopped_amid_a_stream(running, teacher).endswith(b"data: [DONE]\n\n")
     with pytest.raises(ConnectionRefusedError):
         running.client.chat()
 
@@ -68,13 +73,7 @@ def test_what_outlasts_the_drain_is_told_so(serve: Serve, engine: Make) -> None:
     teacher = engine("teacher")
     teacher.script = says(SSE_HEAD, *[chunk(event("x")), 0.1] * 100)
     running = serve(document({"teacher": teacher}), drain_seconds=1)
-    results: list[tuple[int, dict[str, str], bytes]] = []
-    thread = threading.Thread(target=lambda: results.append(running.client.chat(stream=True)))
-    thread.start()
-    eventually(lambda: bool(teacher.seen))
-    running.stop()
-    thread.join()
-    assert b"the gateway stops" in results[0][2]
+    assert b"the gateway stops" in stopped_amid_a_stream(running, teacher)
 
 
 def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp_path: Path, loop: object) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from deploy.routing.document import BreakerBeat, RoutingDocument
-from deploy.routing.stores import Routing, open_routing
+from deploy.routing.stores import open_routing
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
 from serving.gateway.snapshot import Follower, Snapshot
-from tests.serving.gateway.conftest import Running, document
+from tests.serving.gateway.conftest import Running, document, following
 from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually, eventually_async
 from understudy.state import StateDir
@@ -60,15 +60,6 @@ Serve = Callable[..., Running]
 
 
 Make = Callable[..., Engine]
-
-
-def following(
-    routing: Routing, state: StateDir | None = None, poll: float = 0.05
-) -> Callable[[Snapshot, str], Follower]:
-    def make(snapshot: Snapshot, url: str) -> Follower:
-        return Follower(snapshot, routing, state, url, poll, EnginesConfig(), "gateway-test")
-
-    return make
 
 
 def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(

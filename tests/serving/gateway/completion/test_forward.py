@@ -12,25 +12,13 @@ from collections.abc import Callable
 import pytest
 
 from ab.experiment import Experiment
-from deploy.routing.stores import Routing, open_routing
-from serving.engine.config import EnginesConfig
-from serving.gateway.snapshot import Follower, Snapshot
-from tests.serving.gateway.conftest import Running, document
+from deploy.routing.stores import open_routing
+from tests.serving.gateway.conftest import Running, document, following
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
 from tests.waiting import eventually
-from understudy.state import StateDir
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
-
-
-def following(
-    routing: Routing, state: StateDir | None = None, poll: float = 0.05
-) -> Callable[[Snapshot, str], Follower]:
-    def make(snapshot: Snapshot, url: str) -> Follower:
-        return Follower(snapshot, routing, state, url, poll, EnginesConfig(), "gateway-test")
-
-    return make
 
 
 @pytest.mark.parametrize("how", ["refuses", "resets", "500", "slow", "garbage", "401", "403", "429"])

@@ -17,7 +17,7 @@ from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, line
 from serving.up.show.live import LiveFigures, with_document
 from serving.up.show.view import render
-from tests.deploy.fleet import Moving, World, cut, teacher
+from tests.deploy.fleet import Moving, beginning, settled
 from tests.deploy.life.judged import evaluation, learned, rows
 from understudy.state import StateDir
 
@@ -67,8 +67,7 @@ def test_what_the_gate_saw_stays_when_its_round_is_over_and_a_round_says_when_it
 def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_once_as_an_event(
     state_dir: StateDir, redis_url: str
 ) -> None:
-    world = World(state_dir)
-    world.turn()
+    world = settled(state_dir)
     with Moving(world):
         world.conductor.acts.perform("rollback", "v1", "test")
     figures = LiveFigures(world.state, "http://127.0.0.1:1", redis_url, "us:", dict)
@@ -92,10 +91,7 @@ def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_on
 
 
 def test_an_unfit_student_is_shown_with_how_far_it_is(state_dir: StateDir) -> None:
-    teacher(state_dir)
-    world = World(state_dir, students=())
-    cut(state_dir)
-    world.turn()
+    world = beginning(state_dir)
     figures = LiveFigures(state_dir, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict)
     begun = figures.look()
     assert (begun.stable, begun.unfit, begun.fitness) == ("-", "v1", "")

@@ -7,27 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
-
 from serving.up.supervise.leftovers import Ledger
+from tests.serving.up.supervise.programs import SLEEP, STUBBORN, alive
 from tests.waiting import eventually
-
-SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
-
-
-STUBBORN = (
-    sys.executable, "-c",
-    "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(p.pid, flush=True); "
-    "time.sleep(60)",
-)  # fmt: skip
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_children_end_when_the_supervisor_is_killed_and_the_ledger_finds_the_rest(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from feedback.store.server import RedisServer, free_port
@@ -18,6 +17,7 @@ from serving.up.supervise.leftovers import Ledger
 from serving.up.supervise.process import Role
 from serving.up.supervise.restarts import Policy
 from serving.up.supervise.supervisor import Supervisor
+from tests.serving.up.supervise.programs import SLEEP, STUBBORN, alive
 from tests.waiting import eventually_async
 from understudy.errors import UnderstudyError
 from understudy.process.rotation import LOG_BYTES
@@ -25,26 +25,8 @@ from understudy.process.rotation import LOG_BYTES
 QUICK = Policy(first=0.05, limit=0.2, steady=30)
 
 
-SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
-
-
-STUBBORN = (
-    sys.executable, "-c",
-    "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(p.pid, flush=True); "
-    "time.sleep(60)",
-)  # fmt: skip
-
-
 def supervisor(folder: Path, stop_seconds: float = 3.0) -> Supervisor:
     return Supervisor(folder / "logs", Ledger(folder), QUICK, stop_seconds)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def test_a_killed_role_is_started_again_and_both_are_told(
