@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -34,6 +34,7 @@ from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.teacher.local import LocalScorer
+from trials.samples import SampleList
 from trials.system import ROOT
 from understudy.config import load_config
 from understudy.files import write_json
@@ -61,43 +62,23 @@ def replies(model: Any, encoder: Encoder, samples: Sequence[Sample], batch: int 
     return found
 
 
-class World:
+def world(encoder: Encoder, teacher: Any, student: Any, counts: dict[str, int], seed: int) -> SampleList:
     """Samples of the demo's world as the pool would hold them."""
+    found: dict[str, list[HardSample]] = {}
+    for family in FAMILIES:
+        samples = stream(seed, "traffic", family, counts[family])
+        texts = replies(teacher, encoder, samples)
+        others = replies(student, encoder, samples) if family == "drift" else texts
+        found[family] = [_sample(*row) for row in zip(samples, texts, others, strict=True)]
+    return SampleList(found["drift"], found["general"])
 
-    def __init__(self, encoder: Encoder, teacher: Any, student: Any, counts: dict[str, int], seed: int) -> None:
-        self._found: dict[str, list[HardSample]] = {}
-        for family in FAMILIES:
-            samples = stream(seed, "traffic", family, counts[family])
-            texts = replies(teacher, encoder, samples)
-            others = replies(student, encoder, samples) if family == "drift" else texts
-            rows = zip(samples, texts, others, strict=True)
-            self._found[family] = [self._sample(s, text, other) for s, text, other in rows]
 
-    @staticmethod
-    def _sample(sample: Sample, teacher_text: str, student_text: str) -> HardSample:
-        return HardSample(
-            id=sample_id(sample.id, "v1"), session=sample.id, at=0.0, exchange=sample.id,
-            messages=list(sample.messages), teacher_text=teacher_text, student_text=student_text, teacher="t1",
-            student="v1", kinds=("semantic",), lang=sample.lang,
-        )  # fmt: skip
-
-    def hard(self, n: int) -> Sequence[HardSample]:
-        return self._found["drift"][:n]
-
-    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
-        return [s for s in self._found["drift"][position:] if s.student == student and s.failed_checks]
-
-    def anchors(self, n: int) -> Sequence[HardSample]:
-        return self._found["general"][:n]
-
-    def position(self) -> int:
-        return len(self._found["drift"])
-
-    def fresh_since(self, position: int, student: str, enough: int) -> int:
-        return len(self.fresh(position, student))
-
-    def purged(self) -> Mapping[str, float]:
-        return {}
+def _sample(sample: Sample, teacher_text: str, student_text: str) -> HardSample:
+    return HardSample(
+        id=sample_id(sample.id, "v1"), session=sample.id, at=0.0, exchange=sample.id,
+        messages=list(sample.messages), teacher_text=teacher_text, student_text=student_text, teacher="t1",
+        student="v1", kinds=("semantic",), lang=sample.lang,
+    )  # fmt: skip
 
 
 def figures(
@@ -124,7 +105,7 @@ def measure(options: argparse.Namespace, config: TrainerConfig, root: Path) -> d
     judged = {family: stream(options.seed + 900, "eval", family, options.judge) for family in FAMILIES}
     truth = {family: replies(teacher, encoder, samples) for family, samples in judged.items()}
     counts = {"drift": options.samples, "general": options.anchors}
-    source = World(encoder, teacher, models.load(options.student), counts, options.seed)
+    source = world(encoder, teacher, models.load(options.student), counts, options.seed)
     state = StateDir(root)
     registry, rounds = Registry(state), FileRounds(state)
     given: tuple[tuple[Path, str, Kind], ...]

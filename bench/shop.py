@@ -7,7 +7,7 @@ hard. A kind of question is gone from the traffic once its round is over.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from feedback.events import HardSample, sample_id
 from feedback.pool.general import is_general
 from feedback.shadow.config import ShadowConfig
 from online_distill.data.encoding import Encoder
+from trials.samples import SampleList
 from understudy.files import read_json, write_json
 
 NewKind = tuple[str, str]
@@ -45,15 +46,15 @@ def of_kind(seed: int, split: Any, kind: NewKind, count: int) -> list[Sample]:
         many *= 2
 
 
-class Shop:
-    """A pool as the traffic so far has filled it; implements the trainer's `Source`."""
+class Shop(SampleList):
+    """A pool as the traffic so far has filled it; the trainer's `Source`."""
 
     def __init__(self, encoder: Encoder, teacher: Any, seed: int, file: Path | None = None) -> None:
         """`file`: where what was served is kept, and found again."""
         self._encoder, self._teacher, self._seed, self._file = encoder, teacher, seed, file
         stored = read_json(file) if file is not None and file.is_file() else {}
-        self._hard, self._anchors = (
-            [HardSample.model_validate(sample) for sample in stored.get(name, ())] for name in ("hard", "anchors")
+        super().__init__(
+            *([HardSample.model_validate(one) for one in stored.get(name, ())] for name in ("hard", "anchors"))
         )
         self.served = int(stored.get("served", 0))
         """Times that traffic came."""
@@ -76,7 +77,7 @@ class Shop:
         for sample, text, other in zip(samples, texts, others, strict=True):
             self._take(sample, text, other, version)
         if self._file is not None:
-            parts = {"hard": self._hard, "anchors": self._anchors}
+            parts = {"hard": self.came, "anchors": self.general}
             found = {name: [sample.model_dump(mode="json") for sample in part] for name, part in parts.items()}
             write_json(self._file, {"schema_version": 1, "served": self.served, **found})
 
@@ -91,24 +92,6 @@ class Shop:
             kinds=tuple(failed), lang=sample.lang,
         )  # fmt: skip
         if failed:
-            self._hard.append(made)
+            self.came.append(made)
         if not failed or is_general(exchange):
-            self._anchors.append(made)
-
-    def hard(self, n: int) -> Sequence[HardSample]:
-        return self._hard[-n:]
-
-    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
-        return [sample for sample in self._hard[position:] if sample.student == student]
-
-    def anchors(self, n: int) -> Sequence[HardSample]:
-        return self._anchors[-n:]
-
-    def position(self) -> int:
-        return len(self._hard)
-
-    def fresh_since(self, position: int, student: str, enough: int) -> int:
-        return len(self.fresh(position, student))
-
-    def purged(self) -> Mapping[str, float]:
-        return {}
+            self.general.append(made)

@@ -14,7 +14,8 @@ from online_distill import models
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.teacher.local import LocalScorer
-from tests.online_distill.world import ListSource, make_model, make_samples, quick_config, register_model
+from tests.online_distill.world import make_model, make_samples, quick_config, register_model
+from trials.samples import SampleList
 from understudy.state import StateDir
 
 
@@ -48,7 +49,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory, teacher_folder: Path, s
 def begin_round(root: Path) -> Context:
     """A round of quick settings in the state directory `root`, with a local teacher."""
     registry, rounds = Registry(StateDir(root)), FileRounds(StateDir(root))
-    source = ListSource(make_samples(60), make_samples(60, start=1000))
+    source = SampleList(make_samples(60), make_samples(60, start=1000))
     return Context(
         round=rounds.current() or rounds.begin("v1", "t1", "test"), rounds=rounds, registry=registry,
         config=quick_config(), source=source, make_scorer=lambda this: LocalScorer(registry.path(this.teacher)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,31 +60,6 @@ def make_samples(n: int, kind: str = "semantic", start: int = 0) -> list[HardSam
             )
         )  # fmt: skip
     return found
-
-
-class ListSource:
-    """Samples from memory, as the pool would give them."""
-
-    def __init__(self, hard: Sequence[HardSample], anchors: Sequence[HardSample]) -> None:
-        self._hard, self._anchors = hard, anchors
-
-    def hard(self, n: int) -> Sequence[HardSample]:
-        return self._hard[:n]
-
-    def fresh(self, position: int, student: str) -> Sequence[HardSample]:
-        return [s for s in self._hard[position:] if s.student == student and s.failed_checks]
-
-    def anchors(self, n: int) -> Sequence[HardSample]:
-        return self._anchors[:n]
-
-    def position(self) -> int:
-        return len(self._hard)
-
-    def fresh_since(self, position: int, student: str, enough: int) -> int:
-        return len(self.fresh(position, student))
-
-    def purged(self) -> Mapping[str, float]:
-        return {}
 
 
 def quick_config(**changes: Any) -> TrainerConfig:

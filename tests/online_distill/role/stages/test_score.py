@@ -11,7 +11,8 @@ from online_distill.role.context import Context, Stopped
 from online_distill.role.runner import run_round
 from online_distill.role.stages.table import STAGES
 from tests.online_distill.role.stages.slow import SlowScorer
-from tests.online_distill.world import ListSource, make_samples, quick_config
+from tests.online_distill.world import make_samples, quick_config
+from trials.samples import SampleList
 
 
 def test_what_scoring_took_before_a_stop_counts_against_its_share(context: Context) -> None:
@@ -28,7 +29,7 @@ def test_a_second_round_asks_only_for_what_is_new(finished_copy: Context) -> Non
     asked = finished_copy.summary("score")
     assert (asked["cached"], asked["no_time"]) == (0, 0)
     finished_copy.rounds.finish(1, "gate", {}, "rejected")
-    source = ListSource([*make_samples(60), *make_samples(60, start=200)], make_samples(60, start=1000))
+    source = SampleList([*make_samples(60), *make_samples(60, start=200)], make_samples(60, start=1000))
     again = replace(finished_copy, round=finished_copy.rounds.begin("v1", "t1", "again"), source=source)
     selected, scored = STAGES["select"](again).summary, STAGES["score"](again).summary
     assert {why for why, n in selected["left_out"].items() if n} == {"held_out_surplus"}

@@ -13,7 +13,8 @@ from online_distill.data.rows import Row, read_rows
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.role.stages.select import RESERVOIR, select_stage
-from tests.online_distill.world import ListSource, make_samples, quick_config
+from tests.online_distill.world import make_samples, quick_config
+from trials.samples import SampleList
 
 
 def of(student: str, samples: list[HardSample]) -> list[HardSample]:
@@ -24,7 +25,7 @@ def drawn(context: Context, part: str) -> list[Row]:
     return read_rows(context.folder("select") / f"{part}.jsonl", context.vault)
 
 
-def next_round(context: Context, source: ListSource) -> Context:
+def next_round(context: Context, source: SampleList) -> Context:
     context.rounds.finish(context.round.id, "gate", {}, "rejected")
     return replace(context, round=context.rounds.begin("v1", "t1", "again"), source=source)
 
@@ -51,7 +52,7 @@ def test_the_summary_says_what_was_drawn_and_why(finished: Context) -> None:
 def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(finished_copy: Context) -> None:
     fresh = make_samples(60, start=200)
     others = of("v0", make_samples(300, start=400))
-    later = next_round(finished_copy, ListSource([*make_samples(60), *others, *fresh], make_samples(60, start=1000)))
+    later = next_round(finished_copy, SampleList([*make_samples(60), *others, *fresh], make_samples(60, start=1000)))
     summary = select_stage(later).summary
     train, held = summary["drawn"]["train"], summary["drawn"]["holdout"]
     assert train["hard_fresh"] >= train["hard_old"] > 0
@@ -64,7 +65,7 @@ def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(f
 def test_own_text_that_is_too_old_is_not_learned_from_and_counted(context: Context) -> None:
     old = make_samples(30)
     new = [s.model_copy(update={"at": 8 * 86_400.0}) for s in make_samples(30, start=100)]
-    summary = select_stage(replace(context, source=ListSource([*old, *new], make_samples(60, start=1000)))).summary
+    summary = select_stage(replace(context, source=SampleList([*old, *new], make_samples(60, start=1000)))).summary
     rows = drawn(context, "train")
     assert summary["left_out"]["student_text_too_old"] == 30
     assert {row.at > 100 for row in rows if row.student_text} == {True}
@@ -76,7 +77,7 @@ def test_replay_and_judged_rows_outlive_the_pool(finished_copy: Context) -> None
     kept = load_reservoir(finished_copy.rounds.kept / RESERVOIR, vault=finished_copy.vault)
     judged = {r.exchange for r in drawn(finished_copy, "holdout") if r.role == "anchor"}
     assert judged
-    later = next_round(finished_copy, ListSource([*make_samples(60), *make_samples(60, start=200)], []))
+    later = next_round(finished_copy, SampleList([*make_samples(60), *make_samples(60, start=200)], []))
     summary = select_stage(later).summary
     assert summary["drawn"]["train"]["anchor_kept"] > 20
     rows = drawn(later, "holdout")
@@ -95,7 +96,7 @@ def test_the_same_stage_again_gives_the_same_rows(finished_copy: Context) -> Non
 
 
 def test_what_a_purged_tenant_left_with_the_trainer_goes(finished_copy: Context) -> None:
-    class Purging(ListSource):
+    class Purging(SampleList):
         def purged(self) -> dict[str, float]:
             return {"default": 1e12}
 
@@ -108,7 +109,7 @@ def test_what_a_purged_tenant_left_with_the_trainer_goes(finished_copy: Context)
 def test_a_selection_is_as_large_as_the_last_rounds_pace_allows(finished_copy: Context) -> None:
     path = finished_copy.folder("score") / "summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "seconds_per_text": 0.5}))
-    later = next_round(finished_copy, ListSource(make_samples(300), make_samples(300, start=1000)))
+    later = next_round(finished_copy, SampleList(make_samples(300), make_samples(300, start=1000)))
     config = quick_config(budget_seconds=100, score_share=0.5, cache_mb=0)
     summary = select_stage(replace(later, config=config)).summary
     texts = summary["train_hard"] + summary["student_texts"] + summary["train_anchor"]
@@ -120,13 +121,13 @@ def test_a_selection_is_as_large_as_the_last_rounds_pace_allows(finished_copy: C
 
 
 def test_too_few_samples_fail_the_round_and_say_what_to_do(context: Context) -> None:
-    done = run_round(replace(context, source=ListSource(make_samples(3), [])))
+    done = run_round(replace(context, source=SampleList(make_samples(3), [])))
     assert done.state == "failed"
     assert "send more traffic" in done.stages["select"].summary["error"]
 
 
 def test_no_failure_of_the_live_student_is_no_round(context: Context) -> None:
-    done = run_round(replace(context, source=ListSource(of("v0", make_samples(90)), make_samples(90, start=1000))))
+    done = run_round(replace(context, source=SampleList(of("v0", make_samples(90)), make_samples(90, start=1000))))
     assert done.stages["select"].summary["error"] == "no failure of v1 since the last round; send more traffic"
 
 
@@ -135,7 +136,7 @@ def test_what_a_former_teacher_said_is_neither_learned_nor_judged_by(finished_co
     assert {row.teacher for row in kept.rows} == {"t1"}
     finished_copy.rounds.finish(finished_copy.round.id, "gate", {}, "rejected")
     now = [s.model_copy(update={"teacher": "t2"}) for s in (*make_samples(60, start=200), *make_samples(60, start=900))]
-    source = ListSource([*make_samples(60), *now[:60]], [*now[60:], *make_samples(40, start=2000)])
+    source = SampleList([*make_samples(60), *now[:60]], [*now[60:], *make_samples(40, start=2000)])
     later = replace(finished_copy, round=finished_copy.rounds.begin("v1", "t2", "upgraded"), source=source)
     summary = select_stage(later).summary
     rows = [row for part in ("train", "holdout") for row in drawn(later, part)]
@@ -156,7 +157,7 @@ def test_what_is_nearly_a_held_out_prompt_is_not_trained_on(context: Context) ->
         s.model_copy(update={"messages": [{"role": "user", "content": ask + end}]})
         for s, end in zip(make_samples(40, start=3000), ["!" * n for n in range(40)], strict=True)
     ]
-    source = ListSource([*make_samples(60), *twins[:20]], [*make_samples(60, start=1000), *twins[20:]])
+    source = SampleList([*make_samples(60), *twins[:20]], [*make_samples(60, start=1000), *twins[20:]])
     summary = select_stage(replace(context, source=source)).summary
     sides = {
         part: [row for row in drawn(context, part) if "kettle" in str(row.messages)] for part in ("train", "holdout")
