@@ -9,7 +9,7 @@ from feedback.events import DEAD_LETTER, EXCHANGES, EXPOSURES, KPIS, TOPICS
 def test_sessions_keep_their_partition() -> None:
     places = {partition_of(f"s{i}", 4) for i in range(50)}
     assert places == {0, 1, 2, 3}
-    assert partition_of("会话-1", 4) == partition_of("会话-1", 4)
+    assert [partition_of(name, 4) for name in ("会话-1", "", "s0")] == [0, 2, 3], "in every process and release"
 
 
 def test_only_topics_that_a_worker_consumes_refuse_when_full() -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from tests.feedback.privacy.cases import CASES
-from tests.feedback.privacy.detect.messages import HARMLESS, PERSONAL
+from tests.feedback.privacy.detect.messages import HARMLESS, personal
 from tests.feedback.privacy.oracle import names, places, secrets, spelled
 from tests.feedback.privacy.oracle.labels import MEANINGS
 from tests.feedback.privacy.oracle.personal import RULES
@@ -44,7 +44,7 @@ def planted(count: int, seed: int) -> Iterator[str]:
     chance = random.Random(seed)
     spoken = {name: turns(name).stretches(chance.choice((60, 120, 300, 700)), seed) for name in ("en", "zh")}
     rows = generated(seed, count * 3)
-    whole = [*(text for text, _ in CASES), *_lines(PERSONAL), *_lines(HARMLESS)]
+    whole = [*(text for text, _ in CASES), *personal(), *HARMLESS.strip().splitlines()]
     for number in range(count):
         text = next(spoken[chance.choice(("en", "zh"))]) if number % 4 else ""
         for _ in range(chance.randrange(4)):
@@ -53,10 +53,6 @@ def planted(count: int, seed: int) -> Iterator[str]:
             for _ in range(chance.randrange(1, 4)):
                 text = _with(text, _pieces(chance), chance)
         yield _written(text, chance)
-
-
-def _lines(messages: str) -> list[str]:
-    return messages.replace("[[", "").replace("]]", "").strip().splitlines()
 
 
 def _with(text: str, piece: str, chance: random.Random) -> str:

@@ -8,6 +8,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.provisional import domains
 
 from feedback.events import Kpi
 from feedback.privacy.detect.finding import REACH, STEP
@@ -154,10 +155,12 @@ def test_redacting_again_changes_nothing(text: str) -> None:
     assert Redactor().text(once) == once
 
 
-@given(st.emails(), st.sampled_from(["联系我 {}", "reply to {} now"]))
-def test_addresses_of_every_shape_go(address: str, frame: str) -> None:
-    if not address.isascii() or not address.split("@")[0].replace(".", "").isalnum():
-        return
+@given(
+    st.from_regex(r"[a-z0-9]{1,12}(\.[a-z0-9]{1,12}){0,2}", fullmatch=True), domains(),
+    st.sampled_from(["联系我 {}", "reply to {} now"]),
+)  # fmt: skip
+def test_addresses_of_every_shape_go(who: str, domain: str, frame: str) -> None:
+    address = f"{who}@{domain}"
     assert address not in Redactor().text(frame.format(address))
 
 

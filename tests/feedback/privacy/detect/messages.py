@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+MARK = re.compile(r"\[\[(.*?)\]\]")
 PERSONAL = """
 我的卡号是[[6222 0212 3456 7890 123]]
 卡号[[6217 0001 8000 1234 567]]，麻烦查一下
@@ -86,6 +89,13 @@ Sort code [[20-00-00]] account [[55779911]]
 开户账号：[[4367 4200 1234 5678 901]]
 我的ip地址 [[10.23.45.67]]
 account no. [[0012345678]]
+write to [[bob.li @ example . com]]
+邮箱写的是[[zhang.san#example.com]]
+微信号[[62839471]]
+Telegram: [[@anna_b]]
+the router's MAC is [[00-1A-2B-3C-4D-5E]]
+MAC [[001A.2B3C.4D5E]]
+my date of birth is [[1990-01-02]]
 """
 """One message a line; what is to go stands in double brackets."""
 HARMLESS = """
@@ -173,3 +183,8 @@ std::string::npos
 the order total was 4155552671 yen
 批次号 6222021234567890123
 """
+
+
+def personal() -> list[str]:
+    """The messages of `PERSONAL` without their brackets."""
+    return MARK.sub(r"\1", PERSONAL).strip().splitlines()

@@ -9,21 +9,19 @@ import pytest
 
 from feedback.privacy.detect.finding import REACH, STEP, find, plain
 from feedback.privacy.detect.shapes import Found
-from tests.feedback.privacy.detect.messages import HARMLESS, PERSONAL
-
-MARK = re.compile(r"\[\[(.*?)\]\]")
+from tests.feedback.privacy.detect.messages import HARMLESS, MARK, PERSONAL
 
 
 @pytest.mark.parametrize("line", PERSONAL.strip().splitlines())
 def test_a_personal_value_is_found_whole(line: str) -> None:
     text = MARK.sub(r"\1", line)
     hidden = {place for one in find(plain(text)) for place in range(one.start, one.end)}
-    at = 0
-    for part in re.split(r"\[\[|\]\]", line):
-        if line[: line.find(part) + 1] and f"[[{part}]]" in line:
-            shown = "".join(text[i] for i in range(at, at + len(part)) if i not in hidden and text[i].isalnum())
-            assert shown == "", f"{shown!r} of {part!r} stays"
-        at += len(part)
+    marks = list(MARK.finditer(line))
+    assert marks
+    for before, mark in enumerate(marks):
+        at = mark.start() - 4 * before
+        shown = [text[i] for i in range(at, at + len(mark.group(1))) if i not in hidden and text[i].isalnum()]
+        assert shown == [], f"{shown} of {mark.group(1)!r} stays"
 
 
 @pytest.mark.parametrize("text", HARMLESS.strip().splitlines())
