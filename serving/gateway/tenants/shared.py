@@ -54,7 +54,9 @@ elseif redis.call('ZSCORE', KEYS[2], id) then
   redis.call('ZADD', KEYS[2], now + lease, id)
 end
 local missing = math.max((requests - r) / math.max(requests, 1), (tokens - t) / math.max(tokens, 1))
-redis.call('HSET', KEYS[1], 'requests', tostring(r), 'tokens', tostring(t), 'at', string.format('%.6f', now))
+-- what has no limit is not kept: one that is set later begins full
+redis.call('HSET', KEYS[1], 'requests', requests > 0 and tostring(r) or '', 'tokens', tokens > 0 and tostring(t) or '',
+  'at', string.format('%.6f', now))
 redis.call('EXPIRE', KEYS[1], math.ceil(missing * 60) + 1)
 redis.call('EXPIRE', KEYS[2], lease + 1)
 return {reached, tostring(r), tostring(t), running}

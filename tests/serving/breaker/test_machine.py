@@ -174,3 +174,14 @@ def test_what_goes_well_though_it_is_open_begins_the_probing() -> None:
     assert breaker.state is HALF_OPEN
     said(breaker, "g")
     assert breaker.state is CLOSED
+
+
+def test_a_strike_lengthens_a_pause_and_never_shortens_it() -> None:
+    watch = Watch()
+    breaker = Breaker(RULE, watch)
+    breaker.strike(3)
+    watch.now += 1
+    breaker.strike(0.5)
+    assert breaker.left == 2
+    breaker.strike(3.5)
+    assert breaker.left == 3.5

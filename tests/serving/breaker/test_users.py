@@ -107,6 +107,17 @@ def test_a_hundred_thousand_users_are_bounded_and_the_open_ones_stay() -> None:
     assert len(breakers.open_names()) == MOST_NAMED
 
 
+def test_of_those_who_are_not_cut_off_whoever_did_not_come_for_longest_is_forgotten() -> None:
+    breakers = UserBreakers(UserBreakerConfig(users=3, calls=2), Stopwatch())
+    for user in ("ada", "bob"):
+        asked(breakers, user, BAD)
+    for user in ("cy", "ada", "dan"):
+        asked(breakers, user, UNKNOWN)
+    for user in ("ada", "bob"):
+        asked(breakers, user, BAD)
+    assert breakers.open_names() == [user_name("t", "ada")], "the first attack of bob is forgotten"
+
+
 def test_what_others_tell_holds_here_and_can_be_taken_back() -> None:
     watch = Stopwatch()
     breakers = UserBreakers(UserBreakerConfig(), watch)

@@ -60,3 +60,10 @@ def test_an_engine_that_nobody_reaches_answers_no_more() -> None:
     Call(endpoint).answered(200, False)
     Call(endpoint).unreachable()
     assert endpoint.answered_at < 0
+
+
+@pytest.mark.parametrize(("status", "answers"), [(200, True), (404, True), (429, True), (500, False), (503, False)])
+def test_an_engine_that_fails_does_not_answer(status: int, answers: bool) -> None:
+    endpoint = Endpoint("http://127.0.0.1:1", 4.0, lambda: 7.0, RULE)
+    Call(endpoint).answered(status, True)
+    assert (endpoint.answered_at == 7.0) is answers

@@ -42,6 +42,7 @@ def test_what_was_estimated_too_high_is_given_back_and_what_was_too_low_is_owed(
     assert taken(levels, limits, 200, 0.0)[0] == "tokens"
     assert seconds_until("tokens", levels, limits, 200) == 10
     assert settled(levels, limits, 450, 0.0).tokens == 550
+    assert settled(levels, limits, 450, 60.0).tokens == 600
     owed = settled(levels, limits, -700, 0.0)
     assert owed.tokens == -600
     assert taken(owed, limits, 1, 59.0)[0] == "tokens"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import redis
 
 from feedback.store.server import RedisServer
 from serving.gateway.config import TenantLimits
@@ -104,6 +105,20 @@ def test_tokens_are_settled_by_what_was_used(make: Make) -> None:
         limiter.close(second)
         await settle(limiter)
         assert await admitted(limiter, ticket(limiter, 1)) == "tokens"
+        await limiter.stop()
+
+    run(scene())
+
+
+def test_of_a_guess_above_the_limit_no_more_is_given_back_than_was_taken(make: Make) -> None:
+    async def scene() -> None:
+        limiter = make({"shop": TenantLimits(tokens_per_minute=1000)})
+        one = ticket(limiter, 5000)
+        assert await admitted(limiter, one) == ""
+        one.meter.feed(b'{"usage": {"total_tokens": 900}}')
+        limiter.close(one)
+        await settle(limiter)
+        assert await admitted(limiter, ticket(limiter, 1000)) == "tokens"
         await limiter.stop()
 
     run(scene())
@@ -206,6 +221,53 @@ def test_while_redis_is_away_each_gateway_counts_on_from_what_it_knew(
         while not limiter.counts_together:
             await asyncio.sleep(0.05)
             await admitted(limiter, ticket(limiter))
+        await limiter.stop()
+
+    run(scene())
+
+
+def test_what_redis_counted_in_flight_is_in_flight_when_it_is_away(own_redis: RedisServer) -> None:
+    async def scene() -> None:
+        limiter = Limiter({"shop": TenantLimits(max_concurrent=2)}, SharedCounts(lambda: own_redis.url, "us:"))
+        tickets = [ticket(limiter) for _ in range(2)]
+        assert [await admitted(limiter, one) for one in tickets] == ["", ""]
+        own_redis.stop()
+        assert await admitted(limiter, ticket(limiter)) == "concurrent"
+        limiter.close(tickets[0])
+        assert await admitted(limiter, ticket(limiter)) == ""
+        await limiter.stop()
+
+    run(scene())
+
+
+def test_a_limit_that_is_new_counts_from_then_on(redis_url: str) -> None:
+    async def scene() -> None:
+        shared = SharedCounts(lambda: redis_url, "us:")
+        before, now = (Limiter({"shop": TenantLimits(**given)}, shared) for given in (
+            {"tokens_per_minute": 10**6}, {"tokens_per_minute": 10**6, "requests_per_minute": 2},
+        ))  # fmt: skip
+        assert {await admitted(before, ticket(before, 1)) for _ in range(50)} == {""}
+        assert redis.Redis.from_url(redis_url).ttl("us:limits:shop") <= 61
+        assert [await admitted(now, ticket(now, 1)) for _ in range(3)] == ["", "", "requests"]
+        await shared.close()
+
+    run(scene())
+
+
+def test_a_clock_of_redis_that_jumps_takes_nothing_and_gives_no_more_than_the_limit(redis_url: str) -> None:
+    async def scene() -> None:
+        limiter = Limiter({"shop": TenantLimits(tokens_per_minute=1000)}, SharedCounts(lambda: redis_url, "us:"))
+        client = redis.Redis.from_url(redis_url)
+        one = ticket(limiter, 900)
+        assert await admitted(limiter, one) == ""
+        assert 40 < client.ttl("us:limits:shop") <= 61, "known until all is filled in again"
+        client.hincrbyfloat("us:limits:shop", "at", 3600)  # the clock was set back
+        assert await admitted(limiter, ticket(limiter, 50)) == ""
+        client.hincrbyfloat("us:limits:shop", "at", -3600)
+        one.meter.feed(USED)
+        limiter.close(one)
+        await settle(limiter)
+        assert [await admitted(limiter, ticket(limiter, tokens)) for tokens in (1000, 500)] == ["", "tokens"]
         await limiter.stop()
 
     run(scene())
