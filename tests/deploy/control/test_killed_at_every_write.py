@@ -16,15 +16,9 @@ from ab.experiment import Experiment
 from deploy.life.kept.rebuild import rebuild
 from deploy.rounds.store import FileRounds
 from deploy.witness.collect import verify
-from tests.deploy.fleet import World, actions, beginning, to_canary, to_live
+from tests.deploy.fleet import World, actions, beginning, settled, to_canary, to_live
 from tests.deploy.killing import killed_everywhere
 from understudy.state import StateDir
-
-
-def settled(state: StateDir) -> World:
-    world = World(state)
-    world.turn()
-    return world
 
 
 def in_canary(state: StateDir) -> World:

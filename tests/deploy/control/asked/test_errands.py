@@ -11,11 +11,10 @@ import pytest
 from deploy.control.asked.errands import Errand, Told
 from deploy.life.state import AskedFor
 from deploy.witness.collect import verify
-from tests.deploy.fleet import Time, World, actions
+from tests.deploy.fleet import Time, World, actions, settled
 from tests.deploy.killing import killed_everywhere
 from understudy.errors import Unavailable
 from understudy.ids import random_id
-from understudy.state import StateDir
 
 
 def wish() -> AskedFor:
@@ -78,12 +77,6 @@ def test_one_that_nobody_can_do_yet_waits(world: World) -> None:
     world.start()
     world.turn(2)
     assert len(world.conductor.deployment.state.asked) == 1
-
-
-def settled(state: StateDir) -> World:
-    world = World(state)
-    world.turn()
-    return world
 
 
 def with_a_deed(world: World, done: str) -> Path:
