@@ -30,6 +30,7 @@ KINDS = {
     "figure with a long tail (log-normal, sigma 1.5)": 1.5,
     "ratio, ten requests a user": 0.7,
     "figure with a covariate (CUPED)": 0.8,
+    "figure with a covariate that a third of the users lack": 0.8,
 }
 LIFT = 0.003
 """Of the new arm: what is true, in the unit of the KPI; the figures are means near 1 or shares."""
@@ -70,21 +71,23 @@ def _looks(rng: np.random.Generator, kind: str) -> list[tuple[Side, Side]]:
 
 
 def _drawn(rng: np.random.Generator, kind: str, lift: Floats) -> Floats:
-    """(units, 3): numerator, denominator, covariate."""
+    """(units, 4): numerator, denominator, covariate, whether there is one."""
     level, one = KINDS[kind], np.ones(UNITS)
+    none = 0 * one
     if kind.startswith("yes"):
-        return np.stack([(rng.random(UNITS) < level + lift).astype(float), one, 0 * one], axis=1)
+        return np.stack([(rng.random(UNITS) < level + lift).astype(float), one, none, none], axis=1)
     if kind.startswith("ratio"):
         asked, own = rng.geometric(0.1, UNITS), rng.beta(level * 4, (1 - level) * 4, UNITS)
         right = rng.binomial(
             asked, np.minimum(own, 1 - LIFT) + lift
         )  # in both arms at most that, so LIFT is the effect
-        return np.stack([right.astype(float), asked.astype(float), 0 * one], axis=1)
+        return np.stack([right.astype(float), asked.astype(float), none, none], axis=1)
     if "covariate" in kind:
         before = rng.normal(0, 1, UNITS)
         after = 1 + lift + level * before + rng.normal(0, np.sqrt(1 - level**2), UNITS)
-        return np.stack([after, one, before], axis=1)
-    return np.stack([rng.lognormal(-(level**2) / 2, level, UNITS) + lift, one, 0 * one], axis=1)
+        known = one if "lack" not in kind else (rng.random(UNITS) < 2 / 3).astype(float)
+        return np.stack([after, one, known * before, known], axis=1)
+    return np.stack([rng.lognormal(-(level**2) / 2, level, UNITS) + lift, one, none, none], axis=1)
 
 
 def _sides(figures: Floats, arm: NDArray[np.bool_], *, binary: bool) -> list[Side]:
