@@ -31,6 +31,8 @@ def outlook(experiment: Experiment, result: ExperimentResult) -> list[str]:
             *(line for line in found if "harm" in line),
             "else nothing: the intervals hold at every later look, too",
         ]
+    if experiment.primary is None:
+        return [*found, "nothing ends it but harm and `understudy experiment stop`: the file names no primary KPI"]
     stop = experiment.stop
     seen = sum(result.units.values())
     left = max(0, stop.planned_units - seen)

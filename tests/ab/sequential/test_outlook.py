@@ -77,3 +77,14 @@ def test_an_open_experiment_says_what_would_prove_it_harm_it_and_end_it() -> Non
 def test_every_decision_has_its_way_out(given: dict[str, float], decision: str, words: str) -> None:
     found, text = said(**given)  # type: ignore[arg-type]
     assert (found, words in text) == (decision, True), text
+
+
+def test_without_a_primary_kpi_no_number_of_units_ends_it() -> None:
+    plain = FILE.model_copy(update={"primary": None})
+    rails = (watch(FILE.guardrails[0], Effect(0.0, 0.004, 90_000, 0.85, 0.85), 0.05, 20_000),)
+    result = decide(plain, {"teacher": 45_000, "student": 45_000}, SampleRatio(0.5, 1.0),
+                    [Comparison("teacher", "student", None, (), rails)])  # fmt: skip
+    assert result.decision == "keep running"
+    *_, last = outlook(plain, result)
+    assert "names no primary KPI" in last
+    assert not any("futility" in line for line in outlook(plain, result))
