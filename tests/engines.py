@@ -1,11 +1,13 @@
 """Real engines for every test that needs some: a fork server and three agents, started once for the session.
 
 `engines` gives addresses, keys, the registry and the state directory; `want` publishes a routing document
-and `wait` returns when the slots serve what it says. Tests leave the engines as `settle` puts them.
+and `wait` returns when the slots serve what it says. Tests leave the engines as `settle` puts them; what a test that
+failed left dead is started again there, so that the next ones are judged by themselves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -39,7 +41,7 @@ TOOLS = [
     "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
 ]  # fmt: skip
 """What vLLM needs to call tools and to keep to a schema; else our models, which know no JSON, would write blanks."""
-DEADLINE = 90.0
+DEADLINE = 180.0
 START_DEADLINE = 300.0
 
 
@@ -98,8 +100,9 @@ class Engines:
         limit = time.monotonic() + deadline
         while time.monotonic() < limit:
             beats = self.routing.beats.slots()
-            if condition(beats):
-                return beats
+            with contextlib.suppress(KeyError):  # a slot whose beat is late
+                if condition(beats):
+                    return beats
             time.sleep(0.05)
         logs = "\n".join(f"{path.name}: {path.read_text('utf-8', 'replace')[-600:]}" for path in self._own_logs())
         raise AssertionError(f"not reached within {deadline:g} s; {self.routing.beats.slots()}\n{logs}")
@@ -108,9 +111,28 @@ class Engines:
         return [*self.state.logs.glob("agent-*.log"), *self.state.logs.glob("forkserver.log")]
 
     def settle(self, deadline: float = DEADLINE) -> None:
-        """Both versions loaded, the earlier one stable."""
+        """Every process alive, both versions loaded, the earlier one stable."""
+        self.revive()
         self.want(teacher=TEACHER, student_a=EARLIER, student_b=LATER)
         self.wait(deadline=deadline, teacher=TEACHER, student_a=EARLIER, student_b=LATER)
+
+    def pid(self, slot: str) -> int:
+        """Of the engine in `slot`, as soon as it has one."""
+        beats = self.until(lambda beats: beats[slot].pid is not None)
+        pid = beats[slot].pid
+        assert pid is not None
+        return pid
+
+    def revive(self) -> None:
+        """Start what does not run."""
+        if self._dead("forkserver"):
+            self.start_fork_server()
+        for slot in SLOTS:
+            if self._dead(f"agent-{slot}"):
+                self.start_agent(slot)
+
+    def _dead(self, name: str) -> bool:
+        return name not in self.processes or self.processes[name].poll() is not None
 
     def start_fork_server(self) -> None:
         """Start the fork server; returns at once."""
@@ -191,13 +213,11 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         control_key(state),
     )
     try:
-        running.start_fork_server()
+        running.start_fork_server()  # which takes its time while the models are registered
         register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
         student = ROOT / "demo" / "registry" / "students" / "v1"
         first = register(running.registry, student, EARLIER, root / "models")
         register(running.registry, make_variant(first, root / "noise", 2), LATER, root / "models", first)
-        for slot in SLOTS:
-            running.start_agent(slot)
         running.settle(START_DEADLINE)
         yield running
     finally:

@@ -67,9 +67,11 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
 def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: Engines, conductor: Conductor) -> None:
     client = Client(settled)
     client.start()
-    answer = conductor.acts.perform("rollback", OLDEST, "test")
-    client.end.set()
-    client.join(60)
+    try:
+        answer = conductor.acts.perform("rollback", OLDEST, "test")
+    finally:
+        client.end.set()
+        client.join(90)
     assert (answer["from"], answer["to"]) == (LATER, OLDEST)
     assert set(client.answers) == {200}
     document = settled.routing.documents.read()

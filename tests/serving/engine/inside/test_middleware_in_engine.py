@@ -13,7 +13,7 @@ CHAT = {"model": "student", "messages": [{"role": "user", "content": "请问我�
 
 def test_a_request_for_the_loaded_version_is_answered_and_names_it(engines: Engines) -> None:
     response = httpx.post(
-        engines.url("student-a") + "/v1/chat/completions", json=CHAT, headers=engines.headers(EARLIER), timeout=30
+        engines.url("student-a") + "/v1/chat/completions", json=CHAT, headers=engines.headers(EARLIER), timeout=60
     )
     assert response.status_code == 200, response.text
     assert response.headers["x-understudy-loaded"] == EARLIER
@@ -23,7 +23,7 @@ def test_a_request_for_the_loaded_version_is_answered_and_names_it(engines: Engi
 @pytest.mark.parametrize(("version", "code"), [(LATER, "version_mismatch"), (None, "version_required")])
 def test_another_or_no_version_is_refused_before_work(engines: Engines, version: str | None, code: str) -> None:
     response = httpx.post(
-        engines.url("student-a") + "/v1/chat/completions", json=CHAT, headers=engines.headers(version)
+        engines.url("student-a") + "/v1/chat/completions", json=CHAT, headers=engines.headers(version), timeout=60
     )
     assert response.status_code == 409
     assert response.json()["error"]["code"] == code
@@ -32,7 +32,7 @@ def test_another_or_no_version_is_refused_before_work(engines: Engines, version:
 @pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/understudy/state", "/v1/chat/completions", "/tokenize"])
 def test_without_a_key_nothing_is_told(engines: Engines, path: str) -> None:
     method = "GET" if path in ("/v1/models", "/metrics", "/understudy/state") else "POST"
-    response = httpx.request(method, engines.url("teacher") + path)
+    response = httpx.request(method, engines.url("teacher") + path, timeout=60)
     assert response.status_code == 401
 
 
@@ -41,10 +41,11 @@ def test_without_a_key_nothing_is_told(engines: Engines, path: str) -> None:
     ["/invocations", "/collective_rpc", "/pause", "/scale_elastic_ep", "/v1/responses", "/docs", "/v1/models/"],
 )
 def test_routes_that_are_not_on_the_list_do_not_exist(engines: Engines, path: str) -> None:
-    response = httpx.post(engines.url("teacher") + path, json={}, headers=engines.headers("t1"))
+    response = httpx.post(engines.url("teacher") + path, json={}, headers=engines.headers("t1"), timeout=60)
     assert response.status_code == 404
 
 
 def test_the_gateways_key_does_not_control(engines: Engines) -> None:
-    response = httpx.post(engines.url("teacher") + "/understudy/close", json={}, headers=engines.headers())
+    url = engines.url("teacher") + "/understudy/close"
+    response = httpx.post(url, json={}, headers=engines.headers(), timeout=60)
     assert response.status_code == 401

@@ -28,7 +28,7 @@ async def test_a_slot_has_one_process_and_its_exit_is_reported(engines: Engines,
     with pytest.raises(LaunchFailed, match="still has the process"):
         await launcher.start(LaunchSpec("teacher", (), {}, (), str(tmp_path / "log")))
     started = await launcher.start(spec)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while (found := await launcher.look("wrong")) is None or found.exit is None:
             await asyncio.sleep(0.1)
     assert (found.pid, found.exit) == (started.pid, 2)

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 def ask(path: Path, raw: bytes) -> dict[str, object]:
     """One line to the fork server, one object back."""
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(20)
+        peer.settimeout(60)
         peer.connect(str(path))
         peer.sendall(raw + b"\n")
         answer: dict[str, object] = json.loads(peer.makefile().readline())
