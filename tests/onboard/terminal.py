@@ -22,6 +22,7 @@ from understudy.cli import main
 
 READY = 300.0
 ENOUGH = 12
+MISSED = re.compile("^(teacher|auto) 503", re.MULTILINE)
 
 
 def blocks(section: str) -> list[tuple[str, str]]:
@@ -67,8 +68,10 @@ class Terminal:
             told: list[str] = []
             words = [sys.executable, "-c", text.replace("http://localhost:8000", self.gateway)]
             # On a loaded machine an engine that is ready may miss a beat: 503 says so, and to try again.
-            eventually(lambda: told.append(self.run(words)) or told, 120, "an answer of each model")
-            return told[0]
+            eventually(
+                lambda: told.append(self.run(words)) or not MISSED.search(told[-1]), 120, "the teacher's answers"
+            )
+            return told[-1]
         return "".join(self.command(shlex.split(line)) for line in text.replace("\\\n", " ").splitlines())
 
     def command(self, words: list[str]) -> str:
@@ -100,6 +103,6 @@ class Terminal:
         if self.up is not None and self.up.poll() is None:
             self.up.send_signal(signal.SIGINT)
             try:
-                self.up.wait(60)
+                self.up.wait(120)
             except subprocess.TimeoutExpired:
                 os.killpg(self.up.pid, signal.SIGKILL)

@@ -6,16 +6,15 @@ Real processes of every role; the API is played by a model of this machine.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from tests.leaks import command_lines, contents
 from tests.onboard.terminal import Terminal, blocks
 from tests.waiting import eventually
 from trials.api import PlayedApi, played
@@ -107,10 +106,10 @@ def failing(taught: Taught) -> list[str]:
 def key_is_nowhere(taught: Taught, told: list[str]) -> None:
     """In no file, no reply, no command's answer and no command line."""
     terminal, secret = taught.terminal, KEY.encode()
-    files = [path for path in terminal.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    files = contents(terminal.folder)
     assert any(path.parent.name == "logs" for path in files)
     assert any("redis" in str(path) for path in files)
-    assert [path for path in files if secret in path.read_bytes()] == []
+    assert [path for path, held in files.items() if secret in held] == []
     assert [text for text in told if KEY in text] == []
     shown = (["status", "--json"], ["rounds", "show", "--json"], ["audit", "show", "--json"], ["config", "show"])
     answers = [terminal.run(["understudy", *words]) for words in shown]
@@ -119,7 +118,6 @@ def key_is_nowhere(taught: Taught, told: list[str]) -> None:
     assert "learns by the teacher's text alone" in json.dumps(json.loads(doctor)["notes"])
     assert KEY not in doctor
     assert terminal.up is not None
-    family = [terminal.up.pid, *(child.pid for child in psutil.Process(terminal.up.pid).children(recursive=True))]
-    lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family if os.path.exists(f"/proc/{pid}/cmdline")]
+    lines = command_lines(terminal.up.pid)
     assert len(lines) > 4
     assert [line for line in lines if secret in line] == []

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 import yaml
 from starlette.responses import JSONResponse, Response
 
 from feedback.store.server import RedisServer, free_port
+from tests.leaks import command_lines, contents
 from tests.onboard.models import tiny
 from tests.waiting import eventually
 from trials.api import PlayedApi, played
@@ -58,11 +58,6 @@ class Leaving:
 
     def status(self) -> dict[str, object]:
         return dict(json.loads(self.command("status", "--json")))
-
-    def lines(self) -> list[bytes]:
-        """The command lines of all its processes."""
-        family = [self.process.pid, *(one.pid for one in psutil.Process(self.process.pid).children(recursive=True))]
-        return [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.fixture
@@ -116,11 +111,11 @@ def test_the_key_is_in_no_file_reply_command_or_command_line(leaving: Leaving) -
     ]
     config = ("--config", str(leaving.folder / "understudy.yaml"))
     spoken += [leaving.command("doctor", "--json", *config)]
-    files = [path for path in leaving.folder.rglob("*") if path.is_file() and "models" not in path.parts]
-    lines = leaving.lines()
+    files = {path: held for path, held in contents(leaving.folder).items() if "models" not in path.parts}
+    lines = command_lines(leaving.process.pid)
     assert any(path.parent.name == "logs" for path in files)
     assert any(path.name.endswith((".aof", ".db", ".sqlite")) for path in files)
     assert len(lines) >= 3
-    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert [path for path, held in files.items() if KEY.encode() in held] == []
     assert [text for text in (*told, *spoken) if KEY in text] == []
     assert [line for line in lines if KEY.encode() in line] == []
