@@ -63,16 +63,21 @@ class GatewayResult:
 
 
 def drive(
-    folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, workers: int = 1
-) -> GatewayResult:
-    """Load `port` as fast as it goes, and where events were dropped again at the rate at which they are stored."""
+    folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, workers: int = 1,
+    pause: float = 0.0,
+) -> GatewayResult:  # fmt: skip
+    """Load `port` as fast as it goes, and where events were dropped again at the rate at which they are stored.
+
+    `pause`: the milliseconds to begin with after each reply.
+    """
     old = OLD_SECONDS if workers > 1 else 0.0
-    done = _driven(folder, port, process, load, seconds, 0.0, old)
+    done = _driven(folder, port, process, load, seconds, pause, old)
     for _ in range(TRIES):
         if not done.dropped:
             break
         rate = min(done.per_second, done.stored / seconds) * SLOWER
-        done = _driven(folder, port, process, load, seconds, max(1.0, load.connections * 1000 / max(1.0, rate)), old)
+        slower = max(1.0, pause, load.connections * 1000 / max(1.0, rate))
+        done = _driven(folder, port, process, load, seconds, slower, old)
     return done
 
 

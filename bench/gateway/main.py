@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ FULL = (
 )
 EVENTS = 32
 """Of a stream."""
+PACED = ", a share"
+"""After the name of a candidate that was measured with what each of several workers of it had."""
 WIDTH = 140
 """Characters of the table where it goes to no terminal."""
 
@@ -79,7 +81,20 @@ def measure(
             for name in chosen:
                 with candidate(name, folder, ports[load.stream]) as (port, process):
                     found[name] = drive(folder, port, process, load, seconds, one_of(name)[1])
+            for one, workers, pause in paced(found):
+                share = replace(load, connections=max(1, load.connections // workers))
+                with candidate(one, folder, ports[load.stream]) as (port, process):
+                    found[f"{one}{PACED}"] = drive(folder, port, process, share, seconds, pause=pause)
     return results
+
+
+def paced(found: dict[str, GatewayResult]) -> list[tuple[str, int, float]]:
+    """Candidates of one worker to be measured again with what each of several had: (name, how many, ms of pause).
+
+    A commit of one event costs as much as one of many, so that CPU a request is compared at the same load of a worker.
+    """
+    several = [(*one_of(name), result.paused) for name, result in found.items() if one_of(name)[0] != name]
+    return [(one, workers, pause) for one, workers, pause in several if pause != found[one].paused]
 
 
 def ratios(results: dict[str, dict[str, GatewayResult]]) -> dict[str, Any]:
@@ -97,16 +112,18 @@ def ratios(results: dict[str, dict[str, GatewayResult]]) -> dict[str, Any]:
                 "cpu_of_nginx": (result.cpu_loop + result.cpu_others) / (nginx.cpu_loop + nginx.cpu_others)
                 if nginx is not None and nginx.cpu_loop + nginx.cpu_others
                 else None,
-                **of_one(result, found[one_of(name)[0]]),
+                **of_one(name, found),
             }
             for name, result in found.items()
         }
     return {"workloads": report}
 
 
-def of_one(result: GatewayResult, one: GatewayResult) -> dict[str, float | None]:
-    """CPU a request and rate of several workers as shares of those of `one`; None where there is nothing to compare."""
-    if result is one or result.dropped or one.dropped or not one.cpu_loop + one.cpu_others:
+def of_one(name: str, found: dict[str, GatewayResult]) -> dict[str, float | None]:
+    """CPU a request and rate of several workers as shares of those of one; None where there is nothing to compare."""
+    base, result = one_of(name)[0], found[name]
+    one = found.get(f"{base}{PACED}") or found[base]
+    if base == name or result.dropped or one.dropped or not one.cpu_loop + one.cpu_others:
         return {"cpu_of_one": None, "rate_of_one": None}
     return {
         "cpu_of_one": (result.cpu_loop + result.cpu_others) / (one.cpu_loop + one.cpu_others),

@@ -12,7 +12,8 @@ def about(report: dict[str, Any]) -> str:
     return (
         f"Texts: {report['texts']}. Load of the machine at the end: {report['load']:.1f}. `understudy-all`: a key, an "
         "experiment, capture with redaction to the spool and a Redis, metrics, at a rate at which no event is dropped; "
-        "`understudy-guard`: the same behind the guard."
+        "`understudy-guard`: the same behind the guard. `x2`: two workers on two cores; `a share`: one worker, with "
+        "what each of several had."
     )
 
 

@@ -25,8 +25,8 @@ from understudy.telemetry.together import bury
 
 log = logging.getLogger("understudy.crew")
 
-POLICY = Policy(first=0.1, limit=15.0, steady=30.0)
-"""A worker that served is back within a second; one that cannot start is tried more and more rarely."""
+POLICY = Policy(first=0.05, limit=15.0, steady=5.0)
+"""A worker that had served is back within a second; one that dies at once is tried more and more rarely."""
 CLOSING_SECONDS = 6.0
 """For a worker to close its spool and sign off, after the drain."""
 

@@ -11,7 +11,7 @@ from bench.commands import main
 from bench.gateway import telling
 from bench.gateway.candidates import names
 from bench.gateway.load import GatewayResult
-from bench.gateway.main import ratios
+from bench.gateway.main import paced, ratios
 from understudy.errors import UsageError
 
 
@@ -56,3 +56,16 @@ def test_several_workers_are_compared_with_one_of_the_same_run() -> None:
     assert (rows["understudy x2"]["cpu_of_one"], rows["understudy x2"]["rate_of_one"]) == (1.06, 1.6)
     assert rows["understudy"]["cpu_of_one"] is None
     assert rows["understudy-all x2"]["cpu_of_one"] is None
+
+
+def test_one_worker_is_measured_again_with_what_each_of_several_had() -> None:
+    one = GatewayResult(50.0, 1.0, 2.0, 30.0, 20.0, 1.0, 0, 0, 9)
+    found = {
+        "direct": one, "understudy": one, "understudy x2": one, "understudy-all": one,
+        "understudy-all x2": replace(one, paused=7.0, cpu_loop=60.0),
+    }  # fmt: skip
+    assert paced(found) == [("understudy-all", 2, 7.0)]
+    found["understudy-all, a share"] = replace(one, paused=7.0, cpu_loop=55.0)
+    rows = ratios({"w": found})["workloads"]["w"]
+    assert rows["understudy-all x2"]["cpu_of_one"] == 80 / 75
+    assert [rows[name]["cpu_of_one"] for name in ("understudy-all", "understudy-all, a share")] == [None, None]
