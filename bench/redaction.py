@@ -23,7 +23,7 @@ from rich.table import Table
 
 from bench.redaction_speed import FORMER, RedactionSpeed, speeds
 from feedback.privacy.detect.finding import find, plain
-from feedback.privacy.detect.personal import UNSEEN
+from feedback.privacy.detect.reading import UNSEEN
 from feedback.texts import language
 from trials.personal import PersonalRow, generated
 from understudy.errors import UsageError

@@ -17,6 +17,12 @@ from feedback.privacy.detect.secrets import LABEL
 
 NAMES_SECRET = re.compile(LABEL + "$|(?:api|access|secret|private|session|auth)[_-]?key$|(?:secret|token)$", re.I)
 """Keys of JSON objects whose values are secrets, whatever they look like."""
+NOTHING = re.compile("[a-z_]{1,20}")
+"""A word alone, as names of fields are: too short for a key, and nothing follows it."""
+ROLES = frozenset(("role", "type"))
+"""Keys that say nothing of a value."""
+BETWEEN = re.compile("[ .()-]")
+"""What may stand or not between the parts of one number."""
 OPAQUE = re.compile(r"(?:[a-z]{1,12}-)?(?=\d*[a-f])[0-9a-f]{16,64}|[a-z]{1,24}(?:-\d{1,4})?")
 """Ids that nobody could take for a person's: hexadecimal with a letter, or a word with a short number."""
 
@@ -30,10 +36,13 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with personal values replaced."""
-        plain = finding.plain(text)
-        found = finding.find(plain)
+        if NOTHING.fullmatch(text):
+            return text
+        reading = finding.read(text)
+        found = finding.values(reading)
         if not found:
             return text
+        plain = reading.text
         done, kept = [], 0
         for one in found:
             done += [plain[kept : one.start], self._surrogate(one.kind, plain[one.start : one.end])]
@@ -55,6 +64,8 @@ class Redactor:
             return self.value(value)
         if NAMES_SECRET.search(key):
             return self._surrogate("SECRET", str(value))
+        if key in ROLES and isinstance(value, str) and NOTHING.fullmatch(value):
+            return value
         label = f"{key}: "
         line = f"{label}{value}"
         done = self.text(line)
@@ -63,7 +74,7 @@ class Redactor:
     def _surrogate(self, kind: str, value: str) -> str:
         if value.startswith("<"):
             return value
-        same = re.sub(r"[ .()-]", "", value).lower() if kind in ("PHONE", "CARD", "IBAN") else value.lower()
+        same = BETWEEN.sub("", value).lower() if kind in ("PHONE", "CARD", "IBAN") else value.lower()
         name = self._names.get((kind, same))
         if name is None:
             self.found[kind] = self.found.get(kind, 0) + 1

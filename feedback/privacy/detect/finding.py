@@ -11,68 +11,59 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import numpy as np
-
 from feedback.privacy.detect import names as naming
 from feedback.privacy.detect import places as placing
 from feedback.privacy.detect.labels import Labels
 from feedback.privacy.detect.names import names
-from feedback.privacy.detect.numbers import crowded, numbers
-from feedback.privacy.detect.personal import CARD_NEAR, LONG_DATA, PLAIN, RULES
+from feedback.privacy.detect.numbers import crowds, numbers
+from feedback.privacy.detect.personal import CARD_NEAR, LONG_DATA, RULES
 from feedback.privacy.detect.places import places
-from feedback.privacy.detect.reading import Reading
-from feedback.privacy.detect.rules import Rule
+from feedback.privacy.detect.reading import Reading, plain
 from feedback.privacy.detect.secrets import TAILS, secrets
 from feedback.privacy.detect.shapes import Found
-from feedback.privacy.detect.signs import SLOTS, Signs, units
+from feedback.privacy.detect.signs import Signs
 from feedback.privacy.detect.spelled import ITEMS, numerals_as_digits, spelled
 from feedback.privacy.detect.spelled import SIGNS as SPELLED
+from feedback.privacy.detect.windows import REACH, STEP, matches
 
-STEP, REACH, BACK = 16_384, 4096, 64
-"""Characters of a text that are searched at once, and how far beyond and before them a value is looked for."""
+__all__ = ["find", "plain", "read", "values"]
+
+BACK = 64
+"""How far before a step of a long text a value is looked for."""
 LONG = 512
 CRUMB = 2
 """Characters of a value, left by others, that say nothing."""
-RULE_WORDS = {word for rule in RULES for word in (*rule.needs, *rule.also, *rule.anchors)}
+OF_RULES = {word for rule in RULES for word in (*rule.needs, *rule.also, *rule.anchors)} | CARD_NEAR
+OF_SECRETS = frozenset(TAILS)
+OF_NAMES = {*naming.TAILS_OF_HAN, *naming.TAILS_OF_SELF, *naming.TAILS_OF_STRONG, *naming.SIGNS_OF_WEAK}
+OF_PLACES = {*placing.TAILS_OF_LATIN, *placing.TAILS_OF_HAN, *placing.DOORS}
 SIGNS = Signs({
-    *RULE_WORDS, *CARD_NEAR, *TAILS, *SPELLED,
-    *naming.TAILS_OF_HAN, *naming.TAILS_OF_SELF, *naming.SIGNS_OF_STRONG, *naming.TAILS_OF_STRONG,
-    *naming.SIGNS_OF_WEAK, *placing.SIGNS_OF_LATIN, *placing.TAILS_OF_LATIN, *placing.SIGNS_OF_HAN,
-    *placing.DOORS, *placing.TAILS_OF_HAN, *placing.OF_A_PERSON, *ITEMS,
+    *OF_RULES, *TAILS, *SPELLED, *ITEMS, *OF_NAMES, *naming.SIGNS_OF_STRONG,
+    *OF_PLACES, *placing.SIGNS_OF_LATIN, *placing.SIGNS_OF_HAN, *placing.OF_A_PERSON,
 })  # fmt: skip
 """All words that the detectors look for."""
 OF_WORD: dict[str, list[int]] = {}
 """The places in `RULES` of those that are not tried without some word."""
 for _place, _rule in enumerate(RULES):
-    for _word in _rule.needs or _rule.anchors:
+    for _word in _rule.needs:
         OF_WORD.setdefault(_word, []).append(_place)
-WORDLESS = tuple(
-    (place, rule.digits, *rule.many) for place, rule in enumerate(RULES) if not rule.needs and not rule.anchors
-)
-IS_UNPLAIN = np.zeros(SLOTS, np.bool_)
-IS_UNPLAIN[list(PLAIN)] = True
+WORDLESS = tuple((place, rule.digits, rule.classes, *rule.many) for place, rule in enumerate(RULES) if not rule.needs)
 HALF_LONG = re.compile(rf"[A-Za-z0-9+/_-]{{{LONG // 2}}}")
 """Of which long data hold one at a place that is a multiple of its length."""
 
 
-def plain(text: str) -> str:
-    """`text` as the rules read it: without characters that show nothing, letters and digits of one width."""
-    if text.isascii():
-        return text
-    for character in {text[at] for at in IS_UNPLAIN[units(text)].nonzero()[0].tolist()}:
-        if (code := ord(character)) in PLAIN:
-            text = text.replace(character, PLAIN[code])
-    return text
-
-
 def read(text: str) -> Reading:
-    """A `plain` text as all detectors want it."""
+    """A text as all detectors want it."""
     return Reading(text, SIGNS)
 
 
 def find(text: str) -> list[Found]:
     """The personal values of a `plain` text, none overlapping another, in order."""
-    reading = read(text)
+    return values(read(text))
+
+
+def values(reading: Reading) -> list[Found]:
+    """Those of a text that was read: places of `reading.text`."""
     found = [*_by_rules(reading), *_in_parts(reading)]
     return _apart(found) if found else found
 
@@ -91,17 +82,16 @@ def _in_parts(reading: Reading) -> Iterator[Found]:
 
 
 def _by_rules(reading: Reading) -> Iterator[Found]:
-    text = reading.text
-    digits = sum(map(text.count, "0123456789")) if reading.digits else 0
-    tried = {place for word in reading.near for place in OF_WORD.get(word, ())}
-    tried.update(
-        place for place, least, sign, many in WORDLESS if digits >= least and (not many or text.count(sign) >= many)
-    )
+    text, digits = reading.text, reading.digits
+    tried = {place for word in reading.near if word in OF_WORD for place in OF_WORD[word]}
+    for place, least, classes, sign, many in WORDLESS:
+        if digits >= least and classes in reading.marks and (not many or text.count(sign) >= many):
+            tried.add(place)
     for place in sorted(tried):
         rule = RULES[place]
-        if not rule.wanted(reading, digits) or (rule.kind == "EXPIRY" and not reading.holds(CARD_NEAR)):
+        if not rule.wanted(reading) or (rule.kind == "EXPIRY" and not reading.holds(CARD_NEAR)):
             continue
-        for match in _matches_of(rule, reading):
+        for match in rule.way(rule, reading):
             start, end = match.span(match.lastindex or 0)
             value = text[start:end]
             if not value.startswith("<") and rule.valid(value):
@@ -110,27 +100,21 @@ def _by_rules(reading: Reading) -> Iterator[Found]:
         yield from (Found(*match.span(), "DATA") for match in matches(LONG_DATA, text))
 
 
-def _matches_of(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
-    if not rule.within:
-        yield from matches(rule.pattern, reading.text)
-        return
-    for start, end in rule.parts(reading):
-        yield from rule.pattern.finditer(reading.text, start, end)
-
-
 def _detected(reading: Reading) -> Iterator[Found]:
-    text, digits, numerals = reading.text, reading.digits, reading.numerals()
-    plain_digits = text
-    if numerals:
-        plain_digits = numerals_as_digits(text)
-        digits = sorted((*digits, *numerals))
-    yield from secrets(reading, plain_digits)
+    text = numerals_as_digits(reading)
+    near = reading.near.keys()
+    if not near.isdisjoint(OF_SECRETS):
+        yield from secrets(reading, text)
     labels = Labels(reading.lower)
-    if crowded(digits):
-        yield from numbers(plain_digits, labels)
-    yield from spelled(reading, labels)
-    yield from names(reading)
-    yield from places(reading)
+    clusters = crowds(reading) if text is reading.text else None
+    if clusters is None or clusters:
+        yield from numbers(text, labels, clusters)
+    if not near.isdisjoint(ITEMS):
+        yield from spelled(reading, labels)
+    if not near.isdisjoint(OF_NAMES):
+        yield from names(reading)
+    if not near.isdisjoint(OF_PLACES):
+        yield from places(reading)
 
 
 def _apart(found: Iterable[Found]) -> list[Found]:
@@ -159,21 +143,3 @@ def _free(one: Found, taken: list[Found]) -> list[Found]:
 
 def _start(one: Found) -> int:
     return one.start
-
-
-def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """`pattern.finditer(text)` in steps, since `re` lets no other thread run while it searches."""
-    if len(text) <= STEP:
-        yield from pattern.finditer(text)
-        return
-    at = 0
-    while at < len(text):
-        limit = at + STEP
-        match = pattern.search(text, at, limit + REACH)
-        if match is not None and match.end() == limit + REACH:
-            match = pattern.match(text, match.start())
-        if match is None or match.start() >= limit:
-            at = limit
-        else:
-            yield match
-            at = max(match.end(), at + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -73,6 +73,9 @@ BY_START: dict[str, list[str]] = {}
 for word in sorted(MEANINGS, key=len, reverse=True):
     BY_END.setdefault(word[-2:], []).append(word)
     BY_START.setdefault(word[:2], []).append(word)
+BY_END_OF_HOTLINES = {
+    end: held for end, words in BY_END.items() if (held := [word for word in words if MEANINGS[word] == "hotline"])
+}
 WHOSE = 8
 """Characters before a place in which it is told whose it is."""
 REACH = 40
@@ -105,6 +108,8 @@ MONEY = re.compile(
     re.I,
 )
 """What stands before one."""
+ENDS_OF_MONEY = frozenset("$€£¥￥₩₹+*×÷=^/" + "dbyrpent" + "DBYRPENT")
+"""Its last characters."""
 AFTER = re.compile(
     r"\s{0,2}[,，]?\s{0,2}(?:(?:is|was|are|that's|this is|for|这个是|这是|这个|这|是|为|的|那个)\s{0,2})"
     r"(?:the |my |our |your |an? |我的?|您的|你的|他的|她的|咱们?的?)?",
@@ -122,7 +127,7 @@ class Labels:
 
     def before(self, start: int) -> Meaning | None:
         """What the nearest label in the sentence before `start` says, of two that end alike the longer one."""
-        found = next(self._ending(start), None)
+        found = next(self._ending(start, BY_END), None)
         return None if found is None else MEANINGS[found[0]]
 
     def after(self, end: int) -> Meaning | None:
@@ -136,8 +141,8 @@ class Labels:
 
     def of_a_shop(self, start: int) -> bool:
         """Whether the sentence before `start` speaks of a business's own number, and of no person's behind that."""
-        last = next((end for word, end in self._ending(start) if MEANINGS[word] == "hotline"), None)
-        return last is not None and not OF_A_PERSON.search(self.lower, last, start)
+        found = next(self._ending(start, BY_END_OF_HOTLINES), None)
+        return found is not None and not OF_A_PERSON.search(self.lower, found[1], start)
 
     def of_a_place(self, start: int) -> bool:
         """Whether what stands right before `start` names the telephone of a place, and nobody's beside it."""
@@ -156,15 +161,17 @@ class Labels:
             self._begun[start] = low
         return low
 
-    def _ending(self, high: int) -> Iterator[tuple[str, int]]:
-        """Whole words of the sentence before `high` with their ends, the last first and of two the longer one."""
+    def _ending(self, high: int, by_end: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int]]:
+        """Those whole words of the sentence before `high` with their ends, the last first and of two the longer one."""
         low = self.sentence(high)
         lower = self.lower
-        for end in range(high, low + 1, -1):
-            for word in BY_END.get(lower[end - 2 : end], ()):
-                at = end - len(word)
-                if at >= low and lower.startswith(word, at) and self._whole(word, at):
-                    yield word, end
+        for at in range(high - 2, low - 1, -1):
+            if words := by_end.get(lower[at : at + 2]):
+                end = at + 2
+                for word in words:
+                    first = end - len(word)
+                    if first >= low and lower.startswith(word, first) and self._whole(word, first):
+                        yield word, end
 
     def _whole(self, word: str, at: int) -> bool:
         if not word.isascii():

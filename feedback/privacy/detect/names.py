@@ -72,6 +72,11 @@ LATIN = re.compile(
     rf"|of)\s){{0,2}}{PART}){{0,3}}"
 )
 TITLE = re.compile(r"(?:(?:mr|mrs|ms|miss|dr|prof)\.?\s{1,2})", re.I)
+HONORIFIC = re.compile(r"(?:mr|mrs|ms|miss|dr|prof)\b")
+SPEAKING = re.compile(r"\s(?:speaking|calling|here|from|again|writing)")
+"""What goes on behind the name of who speaks."""
+OF_LETTERS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
+WORD = re.compile(r"\S+")
 LOWER = re.compile(
     r"[a-z\u00e0-\u00ff][a-z\u00e0-\u00ff'’\-]{1,20}(?:\s[a-z\u00e0-\u00ff][a-z\u00e0-\u00ff'’\-]{1,20}){0,2}(?!\w)"
 )
@@ -192,7 +197,7 @@ def _after_strong(text: str, match: re.Match[str]) -> Iterator[Found]:
 
 def _without_stops(found: re.Match[str]) -> Iterator[Found]:
     """The words of a name up to the first that is of the sentence."""
-    words = list(re.finditer(r"\S+", found.group()))
+    words = list(WORD.finditer(found.group()))
     kept = 0
     for word in words:
         plain = word.group().strip(".,'’").lower()
@@ -209,10 +214,8 @@ def _called(name: str, behind: str, rest: str) -> bool:
     words = [word.strip(".,'’").lower() for word in name.split()]
     if any(word in NOT_CALLED or word in STOP for word in words):
         return False
-    if re.match(r"(?:mr|mrs|ms|miss|dr|prof)\b", behind):
+    if HONORIFIC.match(behind):
         return len(words[0]) > 1
     if behind.startswith(("this is", "it's", "i am", "i'm")):
-        return (
-            len(words) in (2, 3) or bool(re.match(r"\s(?:speaking|calling|here|from|again|writing)", rest))
-        ) and re.fullmatch(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*", name) is not None
+        return (len(words) in (2, 3) or bool(SPEAKING.match(rest))) and OF_LETTERS.fullmatch(name) is not None
     return behind.endswith(",") and len(words) in (1, 2, 3) and not rest.strip()

@@ -7,22 +7,23 @@ label beside a cluster (`labels.py`) says more than its shape: what it calls the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from feedback.privacy.detect.checks import calendar_day
-from feedback.privacy.detect.labels import MONEY, UNIT, Labels, Meaning
-from feedback.privacy.detect.shapes import SHAPES, TOLL_FREE, Found, Window, split
+from feedback.privacy.detect.labels import ENDS_OF_MONEY, MONEY, UNIT, Labels, Meaning
+from feedback.privacy.detect.reading import BETWEEN, JOINTS, Reading, Span
+from feedback.privacy.detect.shapes import SHAPES, TOLL_FREE, Found, Window
 
 LANDLINE = re.compile(r"0(?!7\d{9}$)\d{9,11}")
 """With its area; mobiles of Britain begin with 07."""
-BETWEEN = " \u00a0.\\-/()（）\u2010-\u2015·•_~"
-CLUSTER = re.compile(rf"\d(?:[{BETWEEN}]{{0,3}}\d)*[Xx]?")
+GAP = 3
+"""Characters between two digits of a number, at most."""
+GAPS = frozenset(bytes([BETWEEN]) * length for length in range(1, GAP + 1))
+CLUSTER = re.compile(rf"\d(?:[{re.escape(JOINTS)}]{{0,{GAP}}}\d)*")
 RUN = re.compile(r"\d+")
 LEAST = 6
 """Digits of a cluster that can be a person's number."""
-WIDEST = 4 * (LEAST - 1)
-"""Characters from the first of so many digits to the last, at most."""
 WINDOW = 8
 """Groups of one number at most."""
 EXTENSION = re.compile(r"\s{0,2}(?:ext\.?|extension|x|转|分机)\s{0,2}\d{1,6}(?!\d)", re.I)
@@ -38,28 +39,45 @@ LABELLED: dict[Meaning, tuple[str, int, int]] = {
 """What a label makes of a number of so many digits."""
 
 
-def numbers(text: str, labels: Labels) -> Iterator[Found]:
-    """The personal numbers of `text`, in order."""
+def numbers(text: str, labels: Labels, clusters: Iterable[Sequence[Span]] | None = None) -> Iterator[Found]:
+    """The personal numbers of `text`, in order; `clusters` are those of `crowds`, where they are known."""
+    for runs in _clusters(text) if clusters is None else clusters:
+        groups = _groups(text, runs)
+        if sum(end - start for start, end in groups) >= LEAST:
+            yield from _of_cluster(text, groups, labels)
+
+
+def crowds(reading: Reading) -> list[list[Span]]:
+    """The runs of digits of each cluster that has enough of them."""
+    marks = reading.marks
+    found: list[list[Span]] = []
+    runs: list[Span] = []
+    count = last = 0
+    for run in reading.runs:
+        start, end = run
+        if start - last > GAP or marks[last:start] not in GAPS:
+            if count >= LEAST:
+                found.append(runs)
+            runs, count = [], 0
+        runs.append(run)
+        last = end
+        count += end - start
+    if count >= LEAST:
+        found.append(runs)
+    return found
+
+
+def _clusters(text: str) -> Iterator[list[Span]]:
     for match in CLUSTER.finditer(text):
-        if match.end() - match.start() >= LEAST:
-            groups = _groups(text, match.start(), match.end())
-            if sum(end - start for start, end in groups) >= LEAST:
-                yield from _of_cluster(text, groups, labels)
+        yield [run.span() for run in RUN.finditer(text, match.start(), match.end())]
 
 
-def crowded(places: Sequence[int]) -> bool:
-    """Whether so many of the digits at `places`, in order, are near enough for a personal number."""
-    return any(last - first <= WIDEST for first, last in zip(places, places[LEAST - 1 :], strict=False))
-
-
-def _groups(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def _groups(text: str, runs: Sequence[Span]) -> Sequence[Span]:
     """Runs of digits; one that hangs together with a letter is part of a code."""
-    runs = [match.span() for match in RUN.finditer(text, start, end)]
-    if runs and start and _sticks(text[start - 1]):
-        runs.pop(0)
-    if runs and _sticks(text[runs[-1][1] : runs[-1][1] + 1]) and not _ends_in_x(text, runs[-1][1]):
-        runs.pop()
-    return runs
+    start, end = runs[0][0], runs[-1][1]
+    first = 1 if start and _sticks(text[start - 1]) else 0
+    last = -1 if _sticks(text[end : end + 1]) and not _ends_in_x(text, end) else None
+    return runs[first:last] if first or last else runs
 
 
 def _sticks(character: str) -> bool:
@@ -67,12 +85,13 @@ def _sticks(character: str) -> bool:
 
 
 def _ends_in_x(text: str, end: int) -> bool:
-    return (text[end : end + 1] in ("X", "x") and not text[end + 1 : end + 2].isascii()) or (
-        text[end : end + 1] in ("X", "x") and not text[end + 1 : end + 2].isalnum()
-    )
+    if text[end : end + 1] not in ("X", "x"):
+        return False
+    behind = text[end + 1 : end + 2]
+    return not behind.isascii() or not behind.isalnum()
 
 
-def _of_cluster(text: str, groups: Sequence[tuple[int, int]], labels: Labels) -> Iterator[Found]:
+def _of_cluster(text: str, groups: Sequence[Span], labels: Labels) -> Iterator[Found]:
     at = 0
     while at < len(groups):
         taken, count = _at(text, groups, at, labels)
@@ -81,7 +100,7 @@ def _of_cluster(text: str, groups: Sequence[tuple[int, int]], labels: Labels) ->
         at += count
 
 
-def _at(text: str, groups: Sequence[tuple[int, int]], at: int, labels: Labels) -> tuple[Found | None, int]:
+def _at(text: str, groups: Sequence[Span], at: int, labels: Labels) -> tuple[Found | None, int]:
     """What begins with group `at`, and how many groups it takes; a group alone where nothing does."""
     start = groups[at][0]
     lengths = tuple(end - begin for begin, end in groups[at : at + WINDOW])
@@ -92,7 +111,7 @@ def _at(text: str, groups: Sequence[tuple[int, int]], at: int, labels: Labels) -
         if not any_shape and lengths[:count] not in SHAPES:
             continue
         window = _window(text, groups[at : at + count])
-        kind = _kind(window, label)
+        kind = _kind(window, label, text[start : groups[at + count - 1][1]])
         if kind is not None and _spared(text, groups, at, count, kind, label, labels):
             return None, count
         if kind is not None:
@@ -100,29 +119,29 @@ def _at(text: str, groups: Sequence[tuple[int, int]], at: int, labels: Labels) -
     return None, 1
 
 
-def _alone(text: str, groups: Sequence[tuple[int, int]], at: int) -> bool:
+def _alone(text: str, groups: Sequence[Span], at: int) -> bool:
     """Whether the group before has enough digits to be a number of its own."""
     return groups[at - 1][1] - groups[at - 1][0] >= 4
 
 
-def _window(text: str, groups: Sequence[tuple[int, int]]) -> Window:
+def _window(text: str, groups: Sequence[Span]) -> Window:
     start, end = groups[0][0], groups[-1][1]
-    before = text[max(0, start - 2) : start].rstrip(" ")[-1:]
+    before = text[max(0, start - 2) : start]
     return Window(
-        "".join(text[a:b] for a, b in groups),
-        tuple(b - a for a, b in groups),
-        tuple(text[a[1] : b[0]] for a, b in pairwise(groups)),
-        plus="+" in text[max(0, start - 2) : start],
-        last=text[end] if _ends_in_x(text, end) else "",
-        bracket=before in ("(", "（"),
+        "".join([text[a:b] for a, b in groups]),
+        tuple([b - a for a, b in groups]),
+        tuple([text[a[1] : b[0]] for a, b in pairwise(groups)]),
+        "+" in before,
+        text[end] if _ends_in_x(text, end) else "",
+        before.rstrip(" ")[-1:] in ("(", "（"),
     )
 
 
-def _kind(window: Window, label: Meaning | None) -> str | None:
+def _kind(window: Window, label: Meaning | None, written: str) -> str | None:
     total = len(window.digits) + len(window.last)
-    if label in LABELLED and "." not in {gap for gap in window.gaps if len(window.gaps) == 1}:
+    if label in LABELLED and window.gaps != (".",):
         kind, least, most = LABELLED[label]
-        if least <= total <= most and not calendar_day(_as_written(window)):
+        if least <= total <= most and not calendar_day(written):
             return kind
     if window.plus and 9 <= total <= 15 and not window.last:
         return "PHONE" if len(window.lengths) > 1 or total >= 10 else None
@@ -139,13 +158,8 @@ def _kind(window: Window, label: Meaning | None) -> str | None:
     return None
 
 
-def _as_written(window: Window) -> str:
-    parts = list(split(window.digits, window.lengths))
-    return "".join(part + gap for part, gap in zip(parts, (*window.gaps, ""), strict=True))
-
-
 def _spared(
-    text: str, groups: Sequence[tuple[int, int]], at: int, count: int, kind: str, label: Meaning | None, labels: Labels
+    text: str, groups: Sequence[Span], at: int, count: int, kind: str, label: Meaning | None, labels: Labels
 ) -> bool:
     """Whether what looks like a person's number is the shop's own, an amount or a part of something else."""
     start, end = groups[at][0], groups[at + count - 1][1]
@@ -170,10 +184,13 @@ def _amount(text: str, start: int, end: int) -> bool:
     if text[end : end + 1] == "," and text[end + 1 : end + 2].isdigit():
         return True
     fraction = text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit()
-    return fraction or bool(UNIT.match(text, end) or MONEY.search(text, max(0, start - 16), start))
+    if fraction or UNIT.match(text, end):
+        return True
+    before = text[max(0, start - 16) : start].rstrip()
+    return before[-1:] in ENDS_OF_MONEY and MONEY.search(text, max(0, start - 16), start) is not None
 
 
-def _of_business(text: str, groups: Sequence[tuple[int, int]], at: int, count: int, labels: Labels) -> bool:
+def _of_business(text: str, groups: Sequence[Span], at: int, count: int, labels: Labels) -> bool:
     start, end = groups[at][0], groups[at + count - 1][1]
     digits = "".join(text[a:b] for a, b in groups[at : at + count])
     solid = groups[at][1] - groups[at][0] > 1 and len(digits) == 11  # 180 0000 0000 is a mobile in China

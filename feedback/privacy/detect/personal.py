@@ -10,10 +10,18 @@ from __future__ import annotations
 import re
 
 from feedback.privacy.detect.checks import iban
-from feedback.privacy.detect.reading import PROVINCES
-from feedback.privacy.detect.rules import ipv6, mailbox, mixed, rule, with_digit
+from feedback.privacy.detect.reading import DIGIT, LETTER, PROVINCE, PROVINCES
+from feedback.privacy.detect.rules import (
+    LATIN,
+    around_signs,
+    at_words,
+    ipv6,
+    mailbox,
+    mixed,
+    rule,
+    with_digit,
+)
 
-LATIN = "A-Za-z0-9\u00c0-\u024f"
 HAN = "\u4e00-\u9fff"
 PEM = "[A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?"
 LEFT, RIGHT = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
@@ -42,14 +50,22 @@ LOCAL = (
 )
 HANDLE = r"@?[A-Za-z0-9][\w.\-]{2,31}"
 
+NO_LETTER, NO_WORD = re.compile(r"[\d_@]"), re.compile(r"\W")
+
 RULES = (
-    rule("KEY", "-----begin", rf"-----BEGIN {PEM}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END {PEM}-----)?", flags=0),
+    rule(
+        "KEY",
+        "-----begin",
+        rf"-----BEGIN {PEM}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END {PEM}-----)?",
+        flags=0,
+        way=at_words,
+    ),
     rule("DATA", "base64,", r"(?<=;base64,)[A-Za-z0-9+/=_-]+", flags=0),
     rule(
         "URL",
         "://",
         r"\b[a-z][a-z0-9+.-]{1,12}://[^\s/@:]{0,64}:[^\s/@]{1,128}@[^\s<>\"，。]+",
-        hint=r"://[^\s/@:]{0,64}:[^\s/@]{1,128}@",
+        tail=r"[^\s/@:]{0,64}:[^\s/@]{1,128}@",
     ),
     rule(
         "KEY",
@@ -60,13 +76,20 @@ RULES = (
         + RIGHT
         + r"|bc1[a-z0-9]{25,59})",
         flags=0,
+        way=at_words,
     ),
-    rule("KEY", "eyj", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", flags=0),
+    rule("KEY", "eyj", r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{6,}", flags=0, way=at_words),
     rule("KEY", "hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}", flags=0),
-    rule("KEY", "bearer|basic", r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)", number=True),
     rule(
         "KEY",
-        "=",
+        "bearer|basic",
+        r"\b(?:Bearer|Basic)\s{1,3}((?=\S*\d)[A-Za-z0-9._~+/-]{16,}=*)",
+        number=True,
+        way=at_words,
+    ),
+    rule(
+        "KEY",
+        "token=|key=|sig=|signature=|secret=|auth=|credential=",
         r"[?&][\w.-]*(?:token|key|sig|signature|secret|auth|credential)=([^\s&#\"'<>]{6,})",
         mixed,
         number=True,
@@ -85,6 +108,7 @@ RULES = (
         rf"(?<![{LATIN}_.%+-])[.%+-]*([{LATIN}_][{LATIN}_.%+-]*(?:@|%40)"
         rf"[{LATIN}-]{{1,63}}(?:\.[{LATIN}-]{{1,63}})*\.[A-Za-z]{{2,24}})",
         flags=0,
+        way=around_signs,
     ),
     rule(
         "EMAIL",
@@ -94,14 +118,15 @@ RULES = (
         rf"@(?:[{LATIN}{HAN}-]{{1,63}}(?:[.。．][{LATIN}{HAN}-]{{1,63}}){{0,3}}[.。．](?:中国|公司|网络|中文网"
         rf"|公益|政务|在线|网址|集团|我爱你|商城|网店|手机|佛山|广东|香港|台湾|澳门|新加坡|xn--[a-z0-9]{{4,20}}"
         rf"|[A-Za-z]{{2,24}}))",
-        within=400,
+        tail=r"[^\s.。．]{1,63}[.。．]",
+        reach=(66, 284),
     ),
     rule(
         "EMAIL",
         "@",
         rf"(?<![{LATIN}_.%+-])({LOCAL}\s{{1,2}}@\s{{1,2}}[{LATIN}-]{{1,40}}(?:\s?\.\s?[A-Za-z]{{2,24}}){{1,3}})",
-        hint=r"@\s(?<=\s@\s)",
-        within=400,
+        tail=r"(?<=\s@)\s{1,2}[^\s.]{1,40}\s?\.",
+        reach=(254, 126),
     ),
     rule(
         "EMAIL",
@@ -110,12 +135,17 @@ RULES = (
         + RIGHT,
         mailbox,
         also=" at |(at|[at|{at|<at|（at|【at|@|艾特|圈a|(@",
+        anchors="dot|点",
+        tail=r"\s?[\])}）】>]?\s{0,2}[a-z]",
+        reach=(460, 460),
     ),
     rule(
         "EMAIL",
         "[at]|(at)|{at}|<at>|（at）|【at】|[ at ]|( at )|艾特|圈a",
         rf"(?<![{LATIN}_.%+-])({LOCAL}(?:\s?[\[({{（【<]\s?(?:at|艾特)\s?[\])}}）】>]\s?|\s?(?:艾特"
         rf"|圈a)\s?)[{LATIN}-]{{1,40}}(?:{DOT}[{LATIN}-]{{2,24}}){{1,3}})" + RIGHT,
+        hint=r"[\[({（【<]\s?(?:at|艾特)\s?[\])}）】>]|艾特|圈a",
+        reach=(254, 160),
     ),
     rule(
         "EMAIL",
@@ -123,6 +153,7 @@ RULES = (
         rf"(?<![{LATIN}_.%+-])({LOCAL}\sat\s{PROVIDERS}(?:{DOT}[A-Za-z]{{2,10}}){{1,2}})" + RIGHT,
         also="mail|outlook|live|yahoo|icloud| me.| mac.|proton|aol|gmx|qq|163|126|sina|sohu|yeah|139|189|aliyun",
         hint=rf"at\s{PROVIDERS}",
+        reach=(254, 60),
     ),
     rule(
         "EMAIL",
@@ -130,7 +161,8 @@ RULES = (
         rf"(?:邮箱|邮件|e-?mail"
         rf"|mail)[^\n]{{0,12}}?(?<![{LATIN}])([{LATIN}][{LATIN}_.-]{{1,40}}#[{LATIN}-]{{1,30}}(?:\.[A-Za-z]{{2,10}}){{1,2}})",
         also="mail|邮",
-        within=160,
+        tail=r"[^\s.]{1,30}\.",
+        reach=(60, 54),
     ),
     rule(
         "ID",
@@ -145,14 +177,14 @@ RULES = (
         + r"((?=[A-Z0-9 -]{0,9}\d)[A-Z]{0,3}[- ]?\d(?:[ -]?[A-Z0-9]){4,17})"
         + RIGHT,
         number=True,
-        within=128,
+        reach=(12, 97),
     ),
     rule(
         "ID",
         "qq|扣扣|企鹅|q号|加q",
         LEFT + r"(?:加?QQ(?:号码?|号| number| id)?|扣扣号?|企鹅号?|q号|加q)" + MAYBE_IS + r"(\d{5,11})" + RIGHT,
         number=True,
-        within=64,
+        way=at_words,
     ),
     rule(
         "ID",
@@ -160,14 +192,14 @@ RULES = (
         r"(?:微信号?|(?<![a-z])(?:wechat|weixin|vx|wx|v信)|薇信|威信)(?:号|账号| ?id| account| number| handle)?"
         r"(?:" + IS + r"|(?<=[号d]) ?| {1,2}(?=\w{0,18}[\d_-]))@?([A-Za-z][A-Za-z0-9_-]{5,19})" + RIGHT,
         lambda value: value.lower() not in ("payment", "wechat", "official"),
-        within=64,
+        way=at_words,
     ),
     rule(
         "ID",
         "微信|vx|wechat|wx|v信",
         r"(?:微信号?|vx|wechat|wx|v信)(?:号|账号| ?id| number)?" + MAYBE_IS + r"(1[3-9]\d{9}|\d{6,11})" + RIGHT,
         number=True,
-        within=64,
+        way=at_words,
     ),
     rule(
         "ID",
@@ -175,15 +207,15 @@ RULES = (
         r"(?:\b(?:telegram|line id|skype|whatsapp|instagram|twitter|snapchat|discord|facebook)(?: id| handle"
         r"| username| account| name)?|(?:微博|抖音|小红书|钉钉)(?:号|账号|id|ID))"
         r"(?:" + IS + r"|\s(?=@))(" + HANDLE + r")" + RIGHT,
-        lambda value: bool(re.search(r"[\d_@]", value)),
-        within=128,
+        lambda value: bool(NO_LETTER.search(value)),
+        way=at_words,
     ),
     rule(
         "SSN",
         "ssn|social security",
         r"\b(?:SSN|social security(?: number| no\.?)?)" + MAYBE_IS + r"(\d{3}[ -]?\d{2}[ -]?\d{4})" + RIGHT,
         number=True,
-        within=64,
+        way=at_words,
     ),
     rule(
         "IBAN",
@@ -191,10 +223,13 @@ RULES = (
         LEFT + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?" + RIGHT,
         lambda value: iban(value.replace("-", "")),
         digits=10,
-        hint=r"\d\d(?<=[a-z][a-z]\d\d)(?:[ -]?[a-z0-9]{4}){2}",
+        classes=(LETTER, LETTER, DIGIT, DIGIT),
     ),
     rule(
-        "IBAN", "iban", r"\bIBAN(?: number| no\.?)?" + MAYBE_IS + r"([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,8})" + RIGHT
+        "IBAN",
+        "iban",
+        r"\bIBAN(?: number| no\.?)?" + MAYBE_IS + r"([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,8})" + RIGHT,
+        way=at_words,
     ),
     rule(
         "PLATE",
@@ -202,8 +237,7 @@ RULES = (
         rf"(?<![{HAN}])?([{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,5}}\d)[A-Z0-9]{{5,6}}"
         rf"|[{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,4}}\d)[A-Z0-9]{{4}}[挂学警港澳领])" + RIGHT,
         digits=1,
-        within=16,
-        anchors="|".join(province + letter for province in PROVINCES for letter in "abcdefghjklmnpqrstuvwxyz"),
+        classes=(PROVINCE, LETTER),
     ),
     rule(
         "PLATE",
@@ -213,13 +247,25 @@ RULES = (
         + MAYBE_IS
         + r"((?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,2})"
         + RIGHT,
-        lambda value: with_digit(value) and 4 <= len(re.sub(r"\W", "", value)) <= 8,
+        lambda value: with_digit(value) and 4 <= len(NO_WORD.sub("", value)) <= 8,
         number=True,
-        within=96,
         anchors=" reg| tag",
+        reach=(12, 59),
     ),
-    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?::[0-9A-F]{2}){5}(?![0-9A-F:-])", many=(":", 5), hint=":[0-9a-f]{2}:"),
-    rule("MAC", "", LEFT + r"[0-9A-F]{2}(?:-[0-9A-F]{2}){5}(?![0-9A-F:-])", many=("-", 5), hint="-[0-9a-f]{2}-"),
+    rule(
+        "MAC",
+        "",
+        LEFT + r"[0-9A-F]{2}(?::[0-9A-F]{2}){5}(?![0-9A-F:-])",
+        many=(":", 5),
+        hint=":[0-9a-f]{2}:[0-9a-f]{2}:",
+    ),
+    rule(
+        "MAC",
+        "",
+        LEFT + r"[0-9A-F]{2}(?:-[0-9A-F]{2}){5}(?![0-9A-F:-])",
+        many=("-", 5),
+        hint="-[0-9a-f]{2}-[0-9a-f]{2}-[0-9a-f]{2}-",
+    ),
     rule(
         "MAC",
         "",
@@ -227,7 +273,7 @@ RULES = (
         mixed,
         digits=3,
         many=(".", 2),
-        hint=r"\.[0-9a-f]{4}\.",
+        hint=r"\.[0-9a-f]{4}\.[0-9a-f]{4}",
     ),
     rule(
         "IP",
@@ -237,7 +283,7 @@ RULES = (
         ipv6,
         digits=1,
         many=(":", 3),
-        hint=":[0-9a-f]{0,4}:",
+        hint=":(?:(?<=[0-9a-f]:):|[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}:)",
     ),
     rule(
         "EXPIRY",
@@ -247,7 +293,7 @@ RULES = (
         + MAYBE_IS
         + r"((?:0[1-9]|1[0-2])\s?[/-]\s?(?:20)?[2-4]\d|20[2-4]\d年(?:0?[1-9]|1[0-2])月)(?![/\d-])",
         number=True,
-        within=96,
+        way=at_words,
     ),
     rule(
         "BIRTH",
@@ -259,17 +305,11 @@ RULES = (
         r"|[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? (?:19|20)\d\d|\d{1,2}(?:st|nd|rd"
         r"|th)? (?:of )?[A-Z][a-z]{2,8},? (?:19|20)\d\d|(?:19|20)\d{6})",
         number=True,
-        within=96,
-        anchors="d.o.b|d.ob|do.b",
+        anchors="date of birth|d.o.b|d.ob|do.b",
+        way=at_words,
     ),
 )
 LONG_DATA = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{512,}={0,2}")
 """Embedded files without a word that says so."""
 CARD_NEAR = frozenset(("card", "cvv", "cvc", "visa", "mastercard", "amex", "卡", "安全码"))
 """What makes a month and a year the end of a card."""
-UNSEEN = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF])
-"""Characters that show nothing -> nothing."""
-WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code).isalnum() or chr(code) in "＠．－＿＋＃"}
-"""Full-width letters, digits and what joins them -> ASCII; the rules know the other signs."""
-PLAIN: dict[int, str] = dict.fromkeys(UNSEEN, "") | {code: chr(plain) for code, plain in WIDE.items()}
-"""How the rules read a character."""

@@ -8,20 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from feedback.privacy.detect.reading import Reading, Tails
+from feedback.privacy.detect.reading import DIGIT, HOUSE, Reading, Tails
 from feedback.privacy.detect.shapes import Found
 from feedback.privacy.detect.windows import around, found_around
 
 HAN = "\u4e00-\u9fff"
+FIRST = r"\s，,；;。上公取可发各目直给能请账退送通配邮重麻默详都寄家居常帮快我户投收改新本现派一人老联爸住奶安地"
+"""With which of them an introduction begins; so the many others are passed over at once."""
 INTRO = re.compile(
-    r"(?P<own>(?:收货|收件|邮寄|寄件|寄送|配送|家庭|居住|联系|通讯|通信|送货|寄货|账单|户籍|退货人|取件|上门|安装"
+    rf"(?=[{FIRST}])"
+    r"(?:(?P<own>(?:收货|收件|邮寄|寄件|寄送|配送|家庭|居住|联系|通讯|通信|送货|寄货|账单|户籍|退货人|取件|上门|安装"
     r"|常用|默认|详细|我家?的?|我们?家?的?|新|家里的?|现在的?|公司)地址"
     r"|现住址|家庭住址|常住地|户口所在地|住址|居住地|户籍地)(?:[^，,。；;\n]{0,6}?(?:是|为|改[成到为]|换[成到]"
     r"|变更为|填|写|在|[:：]))?\s{0,2}[:：]?\s{0,2}"
     r"|(?P<verb>(?:我|家|现|人|本人|目前|一直|老家|公司|奶奶|爸妈)(?:们)?(?:家)?(?:现在|目前|还)?(?:住在?|在"
     r"|搬到了?)|(?:帮我|请|麻烦|直接|可以|能不能|改|重新|给我|都)?(?:寄|送|发|快递|邮寄|配送|送货|寄送|派送|投递"
     r"|送餐)(?:货)?到|寄往|发往|送往)[:：\s]{0,2}"
-    r"|(?P<form>(?:^|[\s，,；;。])(?:详细)?地址\s{0,2}(?:[:：]|是|为)\s{0,2})",
+    r"|(?P<form>(?:^|[\s，,；;。])(?:详细)?地址\s{0,2}(?:[:：]|是|为)\s{0,2}))",
 )
 PLACE = re.compile(
     r"[省市区县镇乡路街道巷弄村号栋幢楼室苑园寓厦里湾城旗州胡座]|小区|单元|公寓|花园|新村|大厦|广场|号院|社区|庄|郡"
@@ -33,6 +36,9 @@ END = re.compile(
     r"|(?:可以吗|行吗|对吗|吗|呢|吧|谢谢|多少钱|要多久|需要多久|多久能?到|有没有|怎么走|怎么去|什么时候|的话"
     r"|，收件人)"
 )
+HOUSE_NUMBER = re.compile(r"\d|[一二三四五六七八九十]号")
+NO_PLACE = re.compile("[不没错怎哪多什吗有变能可写填已]")
+"""How what follows an introduction begins where it is no address."""
 LONGEST = 90
 DOOR = re.compile(
     rf"[{HAN}]{{2,20}}(?:路|街|大道|巷|弄|胡同|村|小区|花园|苑|新村|社区)[{HAN}\d\-]{{0,24}}?\d{{1,5}}(?:号楼|栋"
@@ -102,8 +108,9 @@ SIGNS_OF_HAN = frozenset((
 ))  # fmt: skip
 """Around these words alone each pattern is looked for."""
 DOORS = frozenset("室户房号")
-HOUSE = re.compile(rf"\d(?:号楼|栋|幢|单元|号院|号)[{HAN}\d\-]{{0,12}}?\d{{2,5}}(?:室|房|户|号)")
+TO_A_DOOR = re.compile(rf"\d(?:号楼|栋|幢|单元|号院|号)[{HAN}\d\-]{{0,12}}?\d{{2,5}}(?:室|房|户|号)")
 """How a way down to a door ends."""
+OF_A_HOUSE = bytes((DIGIT, HOUSE))
 _HERE = frozenset(who + where for who in "我家现人前直司奶妈们在还" for where in "在住")
 """The last character of who, and the first of where."""
 _OWN = ("收货", "收件", "邮寄", "寄件", "寄送", "配送", "家庭", "居住", "联系", "通讯", "通信", "送货", "寄货",
@@ -128,7 +135,7 @@ def places(reading: Reading) -> Iterator[Found]:
     text = reading.text
     if not reading.ascii:
         yield from _of_han(reading)
-    if not reading.digits:
+    if not reading.runs:
         return
     begun = [at for at, end in reading.begun(TAILS_OF_LATIN) if reading.digit_within(end, end + REACH)]
     if not begun:
@@ -155,15 +162,17 @@ def _of_han(reading: Reading) -> Iterator[Found]:
         value = text[start:end].rstrip("，, 、的")
         if _is_place(value, bool(match["own"])):
             yield Found(start, start + len(value), "ADDRESS")
-    if reading.digits and HOUSE.search(text, reading.digits[0]):
+    houses = [at for at in reading.where(OF_A_HOUSE) if TO_A_DOOR.match(text, at)]
+    if houses:
         for first, last in around(reading.words, DOORS, 60, 1):
-            for match in DOOR.finditer(text, first, last):
-                yield Found(*match.span(), "ADDRESS")
+            if any(first <= at < last for at in houses):
+                for match in DOOR.finditer(text, first, last):
+                    yield Found(*match.span(), "ADDRESS")
 
 
 def _is_place(value: str, own: bool) -> bool:
     marks = len(PLACE.findall(value))
-    number = bool(re.search(r"\d|[一二三四五六七八九十]号", value))
-    if len(value) < 5 or re.match(r"[不没错怎哪多什吗有变能可写填已]", value):
+    number = bool(HOUSE_NUMBER.search(value))
+    if len(value) < 5 or NO_PLACE.match(value):
         return False
     return (marks >= 2 and number) or (own and marks >= 1 and (number or marks >= 2)) or marks >= 4

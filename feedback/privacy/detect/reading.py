@@ -3,57 +3,98 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 
-from feedback.privacy.detect.signs import SLOTS, Places, Signs, units
+from feedback.privacy.detect.signs import SLOTS, Places, Signs, Units, units
 
 NUMERALS = "零〇洞一幺壹二两贰三叁四肆五伍六陆七柒拐八捌九玖"
 PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 """First characters of number plates."""
-DIGIT, NUMERAL = 1, 2
+JOINTS = " \u00a0.-/()（）\u2010\u2011\u2012\u2013\u2014\u2015·•_~"
+"""What stands between the digits of one number."""
+HOUSES = "号栋幢单"
+"""The first characters of what is counted on the way down to a door."""
+DIGIT, FOREIGN, NUMERAL, PROVINCE, HOUSE, LETTER, CAPITAL, ODD, UNPLAIN, BETWEEN = range(1, 11)
+"""What a character is: 0 to 9; another script's digit; of `NUMERALS`; of `PROVINCES`; of `HOUSES`; a to z; A to Z; of
+`UNUSUAL`; one that is not read as it is written; of `JOINTS`."""
 FOLDED = str.maketrans("İıſ\u212a", "iisk")
 UNUSUAL = tuple(map(chr, FOLDED))
 """Letters that a pattern without regard to case takes for others, and that `lower` may hold as they are."""
-CAPITAL = re.compile("[A-Z]")
+UNSEEN = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF])
+"""Characters that show nothing -> nothing."""
+WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code).isalnum() or chr(code) in "＠．－＿＋＃"}
+"""Full-width letters, digits and what joins them -> ASCII; the rules know the other signs."""
+PLAIN: dict[int, str] = dict.fromkeys(UNSEEN, "") | {code: chr(plain) for code, plain in WIDE.items()}
+"""How the rules read a character."""
+TOUCHING = bytes((NUMERAL, NUMERAL))
+AT_ONCE, NEAR = 4, 6
+"""Digits and numerals that may be one number, and characters from the first of these to the last, at most."""
 Tails = Mapping[str, re.Pattern[str] | None]
 """Words in lower case of which each match of a pattern holds one, with what follows it there; None: anything."""
+Span = tuple[int, int]
+Classes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 
 class Reading:
-    """A `plain` text. Positions are characters of it."""
+    """A text with its personal values. `text` is the `plain` one, and positions are characters of it."""
 
-    __slots__ = ("_marks", "ascii", "digits", "lower", "near", "seen", "text", "words")
+    __slots__ = ("ascii", "digits", "lower", "marks", "near", "runs", "seen", "text", "words")
 
     def __init__(self, text: str, signs: Signs) -> None:
-        self.text = text
+        lower = text.lower() if text.isascii() else text
+        codes, classes, marks = _marked(lower)
+        if UNPLAIN in marks and (shown := _shown(text, classes)) != text:
+            text, lower = shown, shown
+            codes, classes, marks = _marked(text)
+        if CAPITAL in marks:
+            lower = _lower(text)
+            codes = units(lower)
+            marks = marks.replace(_CAPITAL, _LETTER)
+        self.text, self.lower = text, lower
         self.ascii = text.isascii()
-        self.lower = _lower(text)
-        codes = units(self.lower)
-        self.words: Places = signs.places(self.lower, codes)
+        self.marks = marks
+        """The class of each character of `lower`; all digits are `DIGIT`, and what counts as a letter is `LETTER`."""
+        self.words: Places = signs.places(lower, codes)
         """Where the words of `signs` are in `lower`."""
-        self._marks = OF_CHARACTER[codes]
-        self.digits: Sequence[int] = (self._marks & DIGIT).nonzero()[0].tolist()
-        """Where digits of any script are."""
-        self.seen, self.near = self.lower, self.words
+        self.runs: Sequence[Span] = _runs(classes, marks)
+        """(start, end) of the runs of digits of any script."""
+        self.digits = marks.count(DIGIT)
+        """How many of 0 to 9 there are."""
+        self.seen, self.near = lower, self.words
         """`lower` as a pattern without regard to case reads it, and where the words are in that."""
-        if not self.ascii and any(map(text.__contains__, UNUSUAL)):
-            self.seen = self.lower.translate(FOLDED)
+        if FOREIGN in marks:
+            self.marks = self.marks.replace(_FOREIGN, _DIGIT)
+        if ODD in marks:
+            self.marks = self.marks.replace(_ODD, _LETTER)
+            self.seen = lower.translate(FOLDED)
             self.near = signs.places(self.seen, units(self.seen))
 
-    def numerals(self) -> list[int]:
-        """Where Chinese numerals are that are read out digit by digit; none where no two of them touch."""
-        if self.ascii:
+    def crowded(self) -> list[Span]:
+        """(start, end) of four digits or Chinese numerals that may touch, where two numerals do somewhere, in order."""
+        if self.ascii or TOUCHING not in self.marks:
             return []
-        marked = (self._marks & NUMERAL).astype(np.bool_)
-        return marked.nonzero()[0].tolist() if (marked[1:] & marked[:-1]).any() else []
+        codes = np.frombuffer(self.marks, np.uint8)
+        places = ((codes == DIGIT) | (codes == NUMERAL)).nonzero()[0]
+        firsts, lasts = places[: 1 - AT_ONCE], places[AT_ONCE - 1 :]
+        near = lasts - firsts <= NEAR
+        return list(zip(firsts[near].tolist(), (lasts[near] + 1).tolist(), strict=True))
+
+    def where(self, classes: bytes) -> list[int]:
+        """Where characters of these classes follow each other."""
+        places, at = [], self.marks.find(classes)
+        while at >= 0:
+            places.append(at)
+            at = self.marks.find(classes, at + 1)
+        return places
 
     def digit_within(self, start: int, end: int) -> bool:
         """Whether a digit is at a place from `start` on and before `end`."""
-        at = bisect_left(self.digits, start)
-        return at < len(self.digits) and self.digits[at] < end
+        at = bisect_right(self.runs, (start, len(self.text)))
+        return (at > 0 and self.runs[at - 1][1] > start) or (at < len(self.runs) and self.runs[at][0] < end)
 
     def begun(self, tails: Tails) -> list[tuple[int, int]]:
         """(start, end) of each of the words with its tail, in no order."""
@@ -75,22 +116,54 @@ class Reading:
         return not self.words.keys().isdisjoint(words)
 
 
+def plain(text: str) -> str:
+    """`text` as the rules read it: without characters that show nothing, letters and digits of one width."""
+    return text if text.isascii() else _shown(text, _marked(text)[1])
+
+
+def _marked(text: str) -> tuple[Units, Classes, bytes]:
+    codes = units(text)
+    classes = CLASSES.take(codes)
+    return codes, classes, classes.tobytes()
+
+
+def _shown(text: str, classes: Classes) -> str:
+    for character in {text[at] for at in (classes == UNPLAIN).nonzero()[0].tolist()}:
+        if (code := ord(character)) in PLAIN:
+            text = text.replace(character, PLAIN[code])
+    return text
+
+
 def _lower(text: str) -> str:
     """In lower case, character by character, so that places stay."""
-    if not text.isascii() and CAPITAL.search(text) is None:
-        return text
     lower = text.lower()
     return lower if len(lower) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
-def _of_character() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _runs(classes: Classes, marks: bytes) -> list[Span]:
+    if DIGIT not in marks and FOREIGN not in marks:
+        return []
+    within = classes == DIGIT if FOREIGN not in marks else (classes == DIGIT) | (classes == FOREIGN)
+    edges = ((within[1:] != within[:-1]).nonzero()[0] + 1).tolist()
+    if within[0]:
+        edges.insert(0, 0)
+    if within[-1]:
+        edges.append(len(marks))
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _classes() -> Classes:
     table = np.zeros(SLOTS, np.uint8)
-    for code in range(2 * SLOTS):  # there are none beyond
-        if chr(code).isdecimal():
-            table[code % SLOTS] |= DIGIT
-    for character in NUMERALS:
-        table[ord(character)] |= NUMERAL
+    table[[code for code in range(SLOTS) if chr(code).isdecimal()]] = FOREIGN
+    for characters, kind in (
+        ("0123456789", DIGIT), (NUMERALS, NUMERAL), (PROVINCES, PROVINCE), (HOUSES, HOUSE), (ascii_lowercase, LETTER),
+        (ascii_uppercase, CAPITAL), (JOINTS, BETWEEN), (UNUSUAL, ODD), (map(chr, PLAIN), UNPLAIN),
+    ):  # fmt: skip
+        for character in characters:
+            table[ord(character)] = kind
     return table
 
 
-OF_CHARACTER = _of_character()
+_DIGIT, _FOREIGN, _LETTER, _CAPITAL, _ODD = (bytes([kind]) for kind in (DIGIT, FOREIGN, LETTER, CAPITAL, ODD))
+CLASSES = _classes()
+"""What a character is, by its unit."""

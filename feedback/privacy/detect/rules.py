@@ -3,26 +3,76 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from feedback.privacy.detect.reading import Reading, Tails
-from feedback.privacy.detect.windows import around
+from feedback.privacy.detect.windows import joined, matches
 
-
-def no_word(text: str) -> bool:
-    """Whether `text` is more than a word such as `required` or `case-sensitive`."""
-    return bool(re.search(r"[^A-Za-z'.-]", text))
+Way = Callable[["Rule", Reading], Iterator[re.Match[str]]]
+LATIN = "A-Za-z0-9\u00c0-\u024f"
+OF_ADDRESS = frozenset(character for character in map(chr, range(0x250)) if re.match(f"[{LATIN}_.%+-]", character))
+"""What stands before the sign of a mail address."""
+ANY_DIGIT, ANY_LETTER, BETWEEN_WORDS = re.compile(r"\d"), re.compile("[A-Za-z]"), re.compile("[^A-Za-z0-9]+")
+DOMAIN = re.compile(f"(?:@|%40)[{LATIN}.-]*")
 
 
 def mixed(text: str) -> bool:
     """Whether `text` holds letters and digits, as generated keys do."""
-    return bool(re.search(r"\d", text) and re.search(r"[A-Za-z]", text))
+    return bool(ANY_DIGIT.search(text) and ANY_LETTER.search(text))
 
 
 def with_digit(text: str) -> bool:
     """Whether `text` holds a digit."""
-    return bool(re.search(r"\d", text))
+    return ANY_DIGIT.search(text) is not None
+
+
+def whole(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """In all of the text."""
+    return matches(rule.pattern, reading.text)
+
+
+def around_words(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """Within reach of what each match holds."""
+    parts = [
+        (max(0, at - rule.before), at + rule.after)
+        for at in rule.places(reading)
+        if not rule.number or reading.digit_within(at, at + rule.after)
+    ]
+    for start, end in joined(parts):
+        yield from rule.pattern.finditer(reading.text, start, end)
+
+
+def at_words(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """At the words, with one of which each match begins."""
+    return _at(rule.pattern, reading.text, rule.places(reading))
+
+
+def at_classes(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """At the characters of certain classes, with which each match begins."""
+    return _at(rule.pattern, reading.text, reading.where(rule.classes))
+
+
+def around_signs(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """In all that can belong to the mail address of a sign, which may be of any length."""
+    text = reading.text
+    parts: list[tuple[int, int]] = []
+    for at in rule.places(reading):
+        start, known = at, parts[-1][1] if parts else 0
+        while start > known and text[start - 1] in OF_ADDRESS:
+            start -= 1
+        behind = DOMAIN.match(text, at)
+        parts.append((start, behind.end() if behind else at))
+    for start, end in joined(parts):
+        yield from rule.pattern.finditer(text, start, end)
+
+
+def _at(pattern: re.Pattern[str], text: str, places: Iterable[int]) -> Iterator[re.Match[str]]:
+    end = 0
+    for at in places:
+        if at >= end and (match := pattern.match(text, at)):
+            yield match
+            end = match.end()
 
 
 def _always(_: str) -> bool:
@@ -36,7 +86,7 @@ def ipv6(text: str) -> bool:
 
 def mailbox(text: str) -> bool:
     """Whether a mail address in words is none by chance, as in `I bought it at shop dot com`."""
-    words = re.split(r"[^A-Za-z0-9]+", text.lower())
+    words = BETWEEN_WORDS.split(text.lower())
     return words[0] not in NO_MAILBOX and words[-1] not in ("dot", "at")
 
 
@@ -105,33 +155,45 @@ class Rule:
     """A sign, and how many of them it has at least."""
     valid: Callable[[str], bool] = _always
     number: bool = False
-    """Whether there is a digit in it, of whatever script."""
+    """Whether there is a digit in it, of whatever script; behind the word, where it is looked for around words."""
     hint: re.Pattern[str] | None = None
-    """What a text with such a value holds, in lower case: sooner searched for than the pattern."""
-
+    """What each match holds, in lower case: sooner searched for than the pattern."""
     tails: Tails = field(default_factory=dict)
-    """Of its needs, each of which is in a match with what follows it there."""
-    within: int = 0
-    """Characters of a match at most; 0: any number, or none of its words need be in it."""
+    """Words, each of which is in a match with what follows it there."""
     anchors: frozenset[str] = frozenset()
-    """With `within`: words of which each match holds one, so that it is looked for around these alone."""
+    """Words of which each match holds one, or begins with one."""
+    before: int = 0
+    after: int = 0
+    """Characters of a match before the place of its word or hint, and from there to its end, at most."""
+    classes: bytes = b""
+    """Of the characters with which each match begins, as `reading.py` names them."""
+    way: Way = whole
+    """How its matches are looked for: all that `pattern.finditer` finds in a text that is `wanted`."""
 
-    def wanted(self, reading: Reading, digits: int) -> bool:
-        """Whether a text with so many digits may hold such a value."""
+    def wanted(self, reading: Reading) -> bool:
+        """Whether a text may hold such a value."""
         return (
-            digits >= self.digits
-            and (not self.number or bool(reading.digits))
+            reading.digits >= self.digits
+            and self.classes in reading.marks
+            and (not self.number or bool(reading.runs))
             and (not self.many[1] or reading.lower.count(self.many[0]) >= self.many[1])
             and (not self.needs or reading.holds(self.needs))
             and (not self.also or reading.holds(self.also))
-            and (self.hint is None or self.hint.search(reading.seen) is not None)
-            and (not self.tails or bool(reading.begun(self.tails)))
+            and (self.way is not whole or not self.tails or bool(reading.begun(self.tails)))
+            and (self.way is not whole or self.hint is None or self.hint.search(reading.seen) is not None)
         )
 
-    def parts(self, reading: Reading) -> list[tuple[int, int]]:
-        """(start, end) of the parts of the text in which all matches are, for one with `within`."""
-        parts = around(reading.near, self.anchors, self.within, self.within)
-        return [part for part in parts if reading.digit_within(*part)] if self.number else parts
+    def places(self, reading: Reading) -> list[int]:
+        """Where what each match holds is, in order: a word with its tail, a hint, or any of the words."""
+        near = reading.near
+        if self.tails:
+            places = [at for at, _ in reading.begun(self.tails)]
+        elif self.hint is not None:
+            places = [match.start() for match in self.hint.finditer(reading.seen)]
+        else:
+            places = [at for word in near if word in self.anchors for at in near[word]]
+        places.sort()
+        return places
 
 
 def rule(
@@ -147,12 +209,31 @@ def rule(
     number: bool = False,
     hint: str = "",
     tail: str = "",
-    within: int = 0,
     anchors: str = "",
+    reach: tuple[int, int] = (0, 0),
+    classes: tuple[int, ...] = (),
+    way: Way | None = None,
 ) -> Rule:
+    """A rule of words and patterns as they are written; with a `reach` it is looked for around its words.
+
+    `tail` is that of the anchors, or of the needs where there are none.
+    """
     words, others, held = (frozenset(filter(None, one.split("|"))) for one in (needs, also, anchors))
-    tails: Tails = dict.fromkeys(words, re.compile(tail)) if tail else {}
-    hinted, held = re.compile(hint) if hint else None, words | held if within else frozenset()
+    tails: Tails = dict.fromkeys(held or words, re.compile(tail)) if tail else {}
     return Rule(
-        kind, re.compile(pattern, flags), words, others, digits, many, valid, number, hinted, tails, within, held
+        kind=kind,
+        pattern=re.compile(pattern, flags),
+        needs=words,
+        also=others,
+        digits=digits,
+        many=many,
+        valid=valid,
+        number=number,
+        hint=re.compile(hint) if hint else None,
+        tails=tails,
+        anchors=words | held,
+        before=reach[0],
+        after=reach[1],
+        classes=bytes(classes),
+        way=way or (around_words if reach[1] else at_classes if classes else whole),
     )

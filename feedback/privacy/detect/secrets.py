@@ -74,6 +74,9 @@ END_OF_PHRASE = re.compile(
     r"|though|however|if|until|while|since|what|do|does|should|would|will|did|has|have|why|on|in|not|to)\b.*",
     re.I | re.S,
 )
+SPACE = re.compile("[ _-]")
+ADJECTIVE = re.compile("(?:ed|ing|ly|able|ible|ive|ful|ous|al|ent|ant)$")
+HAN = re.compile("[\u4e00-\u9fff]")
 NO_SECRET = frozenset(
     """
     wrong incorrect invalid required expired not too case weak strong missing forgotten lost being same
@@ -141,13 +144,13 @@ def _phrase(text: str, label: re.Match[str]) -> tuple[int, int] | None:
     if match is None:
         return None
     said = END_OF_PHRASE.sub("", match.group(1)).rstrip(" -_")
-    words = re.split(r"[ _-]", said.lower())
+    words = SPACE.split(said.lower())
     of_phrase = (
         "phrase" in label.group().lower() or "answer" in label.group().lower() or "maiden" in label.group().lower()
     )
     if not said or (words[0] in NO_SECRET and not (of_phrase and len(words) > 3)):
         return None
-    if len(words) == 1 and (re.search(r"(?:ed|ing|ly|able|ible|ive|ful|ous|al|ent|ant)$", said) or len(said) < 4):
+    if len(words) == 1 and (ADJECTIVE.search(said) or len(said) < 4):
         return None
     if len(words) == 2 and not of_phrase and words[1] in NO_SECRET:
         return None
@@ -159,11 +162,6 @@ def _han_phrase(text: str, at: int) -> tuple[int, int] | None:
     if match is None:
         return None
     said = HAN_TAIL.sub("", match.group(1))
-    if (
-        len(said) < 2
-        or not re.search(r"[\u4e00-\u9fff]", said)
-        or NO_HAN_SECRET.match(said)
-        or NO_HAN_END.search(match.group(1))
-    ):
+    if len(said) < 2 or not HAN.search(said) or NO_HAN_SECRET.match(said) or NO_HAN_END.search(match.group(1)):
         return None
     return match.start(1), match.start(1) + len(said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedback.privacy.detect.checks import card, ipv4, like_resident_id, resident_id
 
@@ -28,9 +29,8 @@ class Found:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Successive groups of a cluster: their digits joined, and what stands between them."""
+class Window(NamedTuple):
+    """Successive groups of a cluster: their digits joined, and what stands between them. Made for many, so a tuple."""
 
     digits: str
     lengths: tuple[int, ...]

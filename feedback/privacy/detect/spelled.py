@@ -7,7 +7,7 @@ are is asked of the same table.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from feedback.privacy.detect.labels import Labels
 from feedback.privacy.detect.numbers import numbers
@@ -16,7 +16,6 @@ from feedback.privacy.detect.shapes import Found
 
 AS_DIGITS = str.maketrans(NUMERALS, "000111222334455667778899")
 SPOKEN = re.compile(rf"[{NUMERALS}\d](?:[ 、，,\-]?[{NUMERALS}\d]){{3,}}")
-HAN_NUMERAL = re.compile(f"[{NUMERALS}]{{2}}")
 UNITS = {
     "zero": "0", "oh": "0", "o": "0", "nought": "0", "one": "1", "two": "2", "three": "3", "four": "4",
     "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -44,16 +43,19 @@ ONE = re.compile(rf"{_WORD}|\d+", re.I)
 SIGNS = ("double", "triple", "oh ", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "zero")
 """Of which a number said in words has two."""
 ITEMS = frozenset({*UNITS, *TEENS, *TENS, *TIMES, "hundred", "plus", "dash"} - {"o"})
-BETWEEN = re.compile(r"[\s,.\-–o]{1,7}")
+FARTHEST = 7
+BETWEEN = re.compile(rf"[\s,.\-–o]{{1,{FARTHEST}}}")
 """What stands between two of them, with one `o` at most."""
 TWO_O = re.compile(r"o[\s,.\-–]{1,3}o\b")
 
 
-def numerals_as_digits(text: str) -> str:
-    """`text` with runs of four and more Chinese numerals as digits, each in its place."""
-    if HAN_NUMERAL.search(text) is None:
-        return text
-    return SPOKEN.sub(_as_digits, text)
+def numerals_as_digits(reading: Reading) -> str:
+    """The text with runs of four and more Chinese numerals as digits, each in its place."""
+    text = reading.text
+    for start, end in reading.crowded():
+        if not text[start:end].isascii() and SPOKEN.match(text, start):
+            return SPOKEN.sub(_as_digits, text)
+    return text
 
 
 def _as_digits(match: re.Match[str]) -> str:
@@ -83,15 +85,20 @@ def _said(reading: Reading) -> Iterator[re.Match[str]]:
     if TWO_O.search(seen):
         yield from WORDS.finditer(text)
         return
-    spans = sorted((*_whole(reading), *_runs(reading.digits)))
+    spans = sorted((*_whole(reading), *reading.runs))
     first = 0
     while first < len(spans):
         last, count = first, 1
-        while last + 1 < len(spans) and BETWEEN.fullmatch(seen, spans[last][1], spans[last + 1][0]):
+        while (
+            last + 1 < len(spans)
+            and spans[last + 1][0] <= spans[last][1] + FARTHEST
+            and BETWEEN.fullmatch(seen, spans[last][1], spans[last + 1][0])
+        ):
             count += 1 + ("o" in seen[spans[last][1] : spans[last + 1][0]])
             last += 1
         start, end = spans[first][0], spans[last][1]
-        count += ("o" in seen[max(0, start - 4) : start]) + ("o" in seen[end : end + 4])
+        if count > LEAST - 3:  # an `o` may stand on either side
+            count += ("o" in seen[max(0, start - 4) : start]) + ("o" in seen[end : end + 4])
         if count >= LEAST:
             end += 5
             while end < len(text) and (text[end - 1].isalnum() or text[end - 1] == "_"):
@@ -108,18 +115,6 @@ def _whole(reading: Reading) -> Iterator[tuple[int, int]]:
                 end = at + len(word)
                 if not (seen[at - 1 : at].isalnum() or seen[end : end + 1].isalnum()):
                     yield at, end
-
-
-def _runs(digits: Sequence[int]) -> Iterator[tuple[int, int]]:
-    start = last = -2
-    for at in digits:
-        if at != last + 1:
-            if start >= 0:
-                yield start, last + 1
-            start = at
-        last = at
-    if start >= 0:
-        yield start, last + 1
 
 
 def _digits(words: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.provisional import domains
 
 from feedback.events import Kpi
-from feedback.privacy.detect.finding import REACH, STEP
+from feedback.privacy.detect.windows import REACH, STEP
 from feedback.privacy.redact import Redaction, Redactor
 from tests.feedback.factory import exchange
 from tests.feedback.privacy.cases import CASES

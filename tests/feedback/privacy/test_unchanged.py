@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 
-from feedback.privacy.detect.finding import STEP, find, plain
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedback.privacy.detect.finding import find, plain
+from feedback.privacy.detect.windows import STEP
 from feedback.privacy.redact import Redactor
 from tests.feedback.privacy.oracle import finding as former
 from tests.feedback.privacy.oracle.redactor import Redactor as Former
-from tests.feedback.privacy.planting import planted
+from tests.feedback.privacy.planting import ENDS, JOINTS, WORDS, planted
 from trials.turns import turns
 
-COUNT = 20_000 if os.environ.get("UNDERSTUDY_FULL") == "1" else 600
+FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
+COUNT = 20_000 if FULL else 600
 SEED = int(os.environ.get("UNDERSTUDY_SEED", "1"))
 
 
@@ -50,3 +55,15 @@ def test_texts_longer_than_a_step_keep_what_they_kept() -> None:
         while len(text) < 2 * STEP:
             text += next(pieces)
         assert spans(text) == spans_before(text)
+
+
+PIECES = (
+    *WORDS, *ENDS, *JOINTS, *"0123456789",
+    *("138", "1234", "12345678", "010-", "@b.com", "\n", "é", "ſ", "𝟘", "\ud800"),
+)  # fmt: skip
+
+
+@settings(max_examples=2000 if FULL else 150, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_pieces_in_any_order_keep_what_they_kept(text: str) -> None:
+    assert spans(text) == spans_before(text)

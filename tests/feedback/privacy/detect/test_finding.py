@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from feedback.privacy.detect.finding import REACH, STEP, find, plain
+from feedback.privacy.detect.finding import find, plain
 from feedback.privacy.detect.shapes import Found
+from feedback.privacy.detect.windows import REACH, STEP
 from tests.feedback.privacy.detect.messages import HARMLESS, MARK, PERSONAL
 
 

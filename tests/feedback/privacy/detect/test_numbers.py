@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback.privacy.detect.finding import read
 from feedback.privacy.detect.labels import Labels
-from feedback.privacy.detect.numbers import CLUSTER, LEAST, crowded, numbers
+from feedback.privacy.detect.numbers import CLUSTER, LEAST, RUN, crowds, numbers
 
 
 def kinds(text: str) -> list[str]:
@@ -70,13 +71,10 @@ def test_a_landline_right_behind_a_place_is_the_places(text: str, expected: list
     assert kinds(text) == expected
 
 
-@given(st.text("12 -.(a", max_size=40))
-def test_digits_of_a_number_are_near_each_other(text: str) -> None:
-    most = max((sum(map(str.isdigit, found.group())) for found in CLUSTER.finditer(text)), default=0)
-    assert crowded([at for at, character in enumerate(text) if character.isdigit()]) or most < LEAST
-
-
-def test_digits_that_are_far_apart_are_no_number_and_as_far_as_a_number_allows_are() -> None:
-    apart = "1 - 3 - 8 - 0 - 0 - 1"
-    assert crowded([at for at, character in enumerate(apart) if character.isdigit()])
-    assert not crowded([0, 4, 8, 12, 16, 21])
+@given(st.lists(st.sampled_from((*"12３ -.(a，~二", "34567", "  ", "😀")), max_size=24).map("".join))
+def test_clusters_are_told_by_the_runs_of_digits_and_what_stands_between(text: str) -> None:
+    reading = read(text)
+    clusters = [[run.span() for run in RUN.finditer(found.group())] for found in CLUSTER.finditer(reading.text)]
+    starts = [found.start() for found in CLUSTER.finditer(reading.text)]
+    placed = [[(a + at, b + at) for a, b in runs] for at, runs in zip(starts, clusters, strict=True)]
+    assert crowds(reading) == [runs for runs in placed if sum(b - a for a, b in runs) >= LEAST]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from feedback.privacy.detect.finding import plain, read
-from feedback.privacy.detect.places import places
+from feedback.privacy.detect.places import FIRST, INTRO, places
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,33 @@ from feedback.privacy.detect.places import places
 )
 def test_an_address_is_found_where_it_is_somebodys(text: str, expected: list[str]) -> None:
     assert [text[found.start : found.end] for found in places(read(plain(text)))] == expected
+
+
+WORDS_OF_INTRO = (
+    *(
+        "地址",
+        "货地址",
+        "地址：",
+        "家地址",
+        "在",
+        "住在",
+        "到",
+        "货到",
+        "住址",
+        "住地",
+        "口所在地",
+        "籍地",
+        "往",
+        "递到",
+    ),
+)
+
+
+def test_an_introduction_begins_with_one_of_the_characters_that_it_is_looked_for_at() -> None:
+    bare = re.compile(INTRO.pattern.replace(f"(?=[{FIRST}])", ""))
+    assert bare.pattern != INTRO.pattern
+    every = "".join(map(chr, range(0x4E00, 0xA000))) + " \n\t，,；;。"
+    for word in WORDS_OF_INTRO:
+        for first in every:
+            text = f"x{first}{word}"
+            assert [one.span() for one in INTRO.finditer(text)] == [one.span() for one in bare.finditer(text)], text

@@ -5,21 +5,54 @@ from __future__ import annotations
 import re
 import sys
 
-from feedback.privacy.detect.reading import DIGIT, OF_CHARACTER, Reading
-from feedback.privacy.detect.signs import Signs
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.privacy.detect.reading import (
+    CLASSES,
+    DIGIT,
+    FOREIGN,
+    LETTER,
+    NUMERALS,
+    PLAIN,
+    PROVINCE,
+    UNUSUAL,
+    Reading,
+    plain,
+)
+from feedback.privacy.detect.signs import Signs, units
 
 SIGNS = Signs({"pin", "地址"})
+ODDS = (
+    *("a", "B", "1", "٣", "𝟘", "😀", "橡", "\u200b", "１", "Ａ", "号", "京", "é", "É", "\ud800"),
+    *UNUSUAL, *"零一、-",
+)  # fmt: skip
 
 
 def test_digits_of_any_script_have_their_places() -> None:
-    assert list(Reading("a1 ٣ 😀２", SIGNS).digits) == [1, 3, 6]
+    reading = Reading("a12 ٣ 😀𝟘 橡", SIGNS)
+    assert (reading.runs, reading.digits) == ([(1, 3), (4, 5), (7, 8)], 2)
     every = "".join(map(chr, range(sys.maxunicode + 1)))
-    assert all(OF_CHARACTER[ord(digit) % 65536] & DIGIT for digit in re.findall(r"\d", every))
+    digits = {every[at] for at in np.isin(CLASSES[units(every)], (DIGIT, FOREIGN)).nonzero()[0]}
+    assert digits == {digit for digit in re.findall(r"\d", every) if ord(digit) not in PLAIN}
 
 
-def test_numerals_are_told_where_two_touch() -> None:
-    assert Reading("一个二手三轮", SIGNS).numerals() == []
-    assert Reading("一个幺三八", SIGNS).numerals() == [0, 2, 3, 4]
+@given(st.lists(st.sampled_from(ODDS), max_size=30).map("".join))
+def test_a_text_is_read_as_it_is_plain_and_its_runs_are_those_of_a_pattern(text: str) -> None:
+    reading = Reading(text, SIGNS)
+    assert reading.text == plain(text) == text.translate(PLAIN)
+    assert reading.runs == [match.span() for match in re.finditer(r"\d+", reading.text)]
+    assert reading.digits == len(re.findall("[0-9]", reading.text))
+    assert len(reading.lower) == len(reading.seen) == len(reading.marks) == len(reading.text)
+    letters = [match.start() for match in re.finditer("[a-z]", reading.text, re.I)]
+    assert reading.where(bytes([LETTER])) == letters
+
+
+def test_numerals_are_told_where_two_touch_and_four_may_be_a_number() -> None:
+    assert Reading("一个二手三轮的四", SIGNS).crowded() == []
+    assert Reading("一 二 三 四", SIGNS).crowded() == []
+    assert Reading(f"一个{NUMERALS[3:5]}八、九", SIGNS).crowded() == [(0, 5), (2, 7)]
 
 
 def test_letters_that_a_pattern_takes_for_others_are_read_as_these() -> None:
@@ -34,3 +67,7 @@ def test_a_word_counts_with_what_follows_it() -> None:
     assert reading.begun({"pin": re.compile(r"\d")}) == [(6, 10)]
     assert reading.begun({"pin": None, "x": None}) == [(0, 3), (6, 9)]
     assert [reading.digit_within(*span) for span in ((0, 4), (0, 5), (5, 9), (9, 10))] == [False, True, False, True]
+
+
+def test_classes_that_follow_each_other_are_found_one_behind_the_other() -> None:
+    assert Reading("京A 京a京B", SIGNS).where(bytes((PROVINCE, LETTER))) == [0, 3, 5]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.privacy.detect.finding import SIGNS
-from feedback.privacy.detect.signs import Signs, units
+from feedback.privacy.detect.signs import FEW, NOTHING, SOME_DIGIT, Signs, units
 
 WORDS = ("ab", "abc", "bcd", " at ", "号", "地址", "收货人", "x", "aba", "@")
 
@@ -25,6 +27,21 @@ def naive(text: str) -> dict[str, list[int]]:
 @given(st.lists(st.sampled_from([*WORDS, "a", "b", " ", "址", "😀", "\ud800", "é"])).map("".join))
 def test_words_are_found_where_they_are(text: str) -> None:
     assert Signs(WORDS).places(text, units(text)) == naive(text)
+
+
+def test_what_is_beyond_the_basic_plane_is_told_apart_as_digits_and_others() -> None:
+    assert units("a😀𝟘\U00020000").tolist() == [97, NOTHING, SOME_DIGIT, NOTHING]
+
+
+def test_many_places_are_sifted_by_the_next_character_and_no_word_is_lost() -> None:
+    text = "xbcd abc bce " * FEW + "bcd abc bc"
+    assert Signs(("bcd", "abcd", "bcef")).places(text, units(text)) == {
+        "bcd": [1 + 13 * number for number in range(FEW)] + [13 * FEW]
+    }
+    text += "abcd bcef" * 3
+    assert Signs(("abcd", "bcef")).places(text, units(text)) == {
+        word: [at.start() for at in re.finditer(word, text)] for word in ("abcd", "bcef")
+    }
 
 
 def test_a_word_beyond_the_basic_plane_is_refused() -> None:
