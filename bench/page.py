@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import covering, plots, rollouts, rounds_page, shadow
+from bench import covering, plots, redaction, rollouts, rounds_page, shadow
 from bench.breaker import main as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
@@ -279,6 +279,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "The guard",
         "understudy bench guard --json docs/benchmarks/guard.json",
         lambda report: guarding.page(report, table),
+    ),
+    "redaction": (
+        "What the redactor takes of the interpreter",
+        "understudy bench redaction --json docs/benchmarks/redaction.json",
+        lambda report: redaction.page(report, table),
     ),
     "breaker": (
         "A flood of attacks",

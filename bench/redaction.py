@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ from trials.personal import PersonalRow, generated
 from understudy.errors import UsageError
 from understudy.files import write_json
 
+HEAD = ("turns", "characters", "texts", "mean", "p50", "p99", "least", "reading", "numbers", "asked", "former", "ratio")
+FIGURES = HEAD[3:10]
+WIDTH = 120
+"""Characters of the tables where they go to no terminal."""
 SHOWN = 10
 """Missed values and changed texts of the answer, each."""
 
@@ -143,7 +148,7 @@ def main(argv: list[str]) -> int:
     options = made.parse_args(argv)
     rows = list(read(options.data)) if options.data else list(generated(options.seed, 800 if options.quick else 4000))
     taken = speeds(0.2 if options.quick else 1.0, options.against)
-    found = answer(measure(rows)) | {"speed": [asdict(one) for one in taken]}
+    found = answer(measure(rows)) | {"speed": [asdict(one) for one in taken], "load": os.getloadavg()[0]}
     if options.json:
         write_json(options.json, found)
     _print(found)
@@ -169,14 +174,34 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _print_speeds(taken: Sequence[RedactionSpeed]) -> None:
-    table = Table("turns", "characters", "texts", "mean us", "p50", "p99", "asked", "former us", "ratio")
-    for one in taken:
-        former = ("", "") if one.other is None or one.ratio is None else (f"{one.other:.0f}", f"{one.ratio:.1f}")
-        figures = (f"{one.mean:.0f}", f"{one.p50:.0f}", f"{one.p99:.0f}", f"{one.asked:.0f}")
-        table.add_row(one.language, str(one.length), str(one.texts), *figures, *former)
-    console = Console(highlight=False, file=sys.stdout)
+    table = Table(*HEAD)
+    for row in speed_rows([asdict(one) for one in taken]):
+        table.add_row(*row)
+    console = Console(highlight=False, file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH)
     console.print(table)
     console.print(f"turns: {', '.join(sorted({one.source for one in taken}))}")
+
+
+def speed_rows(speeds: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The rows of the table of microseconds."""
+    return [
+        (one["turns"], str(one["length"]), str(one["texts"]), *(f"{one[name]:.0f}" for name in FIGURES),
+         *(("", "") if one["other"] is None else (f"{one['other']:.0f}", f"{one['ratio']:.1f}")))
+        for one in speeds
+    ]  # fmt: skip
+
+
+def page(found: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
+    """The section of the page on benchmarks."""
+    said = (
+        f"Microseconds of CPU a text, each of which is new; turns: {found['speed'][0]['source']}. Load of the machine: "
+        f"{found['load']:.1f}. `reading` is the one pass that says what can apply, `numbers` the judging of numbers; "
+        "the former redactor is the tests' oracle, beside it in the same run."
+    )
+    changed = (
+        f"Of {found['values']} generated values {found['found']} are found; of {found['harmless']} harmless texts "
+    )
+    return f"{said}\n\n{table(speed_rows(found['speed']), HEAD)}\n\n{changed}{found['changed']} are changed."
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from bench.redaction import answer, main, measure, read
+from bench.page import table
+from bench.redaction import answer, main, measure, page, read
+from bench.redaction_speed import LENGTHS, RICH, sorts
 from trials.personal import PersonalRow, generated
 from understudy.errors import UsageError
 
@@ -40,9 +43,18 @@ def test_rows_of_a_file_are_measured_and_a_wrong_one_is_named(
         {"kind": "phone", "language": "en", "n": 1, "found": 1, "recall": 1.0}
     ]
     speed = json.loads(out.read_text())["speed"]
-    assert [(row["language"], row["length"]) for row in speed] == [("en", 500), ("en", 8000), ("zh", 500), ("zh", 8000)]
-    assert all(0 < row["p50"] <= row["p99"] and row["other"] is None for row in speed)
+    names = ("English", "Chinese", "mixed", "rich in digits")
+    assert [(row["turns"], row["length"]) for row in speed] == [(name, length) for name in names for length in LENGTHS]
+    assert all(0 < row["least"] <= row["p50"] <= row["p99"] and row["other"] is None for row in speed)
+    assert "| mixed | 8000 | 10 |" in page(json.loads(out.read_text()), table)
     assert "us a text" in capsys.readouterr().out
     data.write_text('{"text": 1, "values": [[5]]}\n')
     with pytest.raises(UsageError, match="line 1"):
         list(read(data))
+
+
+def test_turns_rich_in_digits_are_and_mixed_ones_hold_both_languages() -> None:
+    found = sorts()
+    assert all(sum(map(str.isdecimal, text)) >= RICH for text in found["rich in digits"].texts)
+    assert {*found["English"].texts, *found["Chinese"].texts} == set(found["mixed"].texts)
+    assert len({*islice(found["mixed"].stretches(500), 200)}) == 200

@@ -47,7 +47,7 @@ OF_WORD: dict[str, list[int]] = {}
 for _place, _rule in enumerate(RULES):
     for _word in _rule.needs:
         OF_WORD.setdefault(_word, []).append(_place)
-WORDLESS = tuple((place, rule.digits, rule.classes, *rule.many) for place, rule in enumerate(RULES) if not rule.needs)
+WORDLESS = tuple((place, rule.digits) for place, rule in enumerate(RULES) if not rule.needs)
 HALF_LONG = re.compile(rf"[A-Za-z0-9+/_-]{{{LONG // 2}}}")
 """Of which long data hold one at a place that is a multiple of its length."""
 
@@ -84,9 +84,7 @@ def _in_parts(reading: Reading) -> Iterator[Found]:
 def _by_rules(reading: Reading) -> Iterator[Found]:
     text, digits = reading.text, reading.digits
     tried = {place for word in reading.near if word in OF_WORD for place in OF_WORD[word]}
-    for place, least, classes, sign, many in WORDLESS:
-        if digits >= least and classes in reading.marks and (not many or text.count(sign) >= many):
-            tried.add(place)
+    tried.update(place for place, least in WORDLESS if digits >= least)
     for place in sorted(tried):
         rule = RULES[place]
         if not rule.wanted(reading) or (rule.kind == "EXPIRY" and not reading.holds(CARD_NEAR)):

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 
 from feedback.privacy.detect.checks import iban
-from feedback.privacy.detect.reading import DIGIT, LETTER, PROVINCE, PROVINCES
+from feedback.privacy.detect.reading import PROVINCES
 from feedback.privacy.detect.rules import (
     LATIN,
     around_signs,
+    at_letters_and_digits,
+    at_provinces,
     at_words,
     ipv6,
     mailbox,
@@ -177,6 +179,13 @@ RULES = (
         + r"((?=[A-Z0-9 -]{0,9}\d)[A-Z]{0,3}[- ]?\d(?:[ -]?[A-Z0-9]){4,17})"
         + RIGHT,
         number=True,
+        tail={
+            "driv": "(?:er'?s?|ing) licen",
+            "licen": "[cs]e(?: no| num)",
+            "insurance": "(?<=national insurance)",
+            "id no": r"(?<!\wid no)",
+            "id num": r"(?<!\wid num)",
+        },
         reach=(12, 97),
     ),
     rule(
@@ -223,7 +232,7 @@ RULES = (
         LEFT + r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?" + RIGHT,
         lambda value: iban(value.replace("-", "")),
         digits=10,
-        classes=(LETTER, LETTER, DIGIT, DIGIT),
+        way=at_letters_and_digits,
     ),
     rule(
         "IBAN",
@@ -237,7 +246,7 @@ RULES = (
         rf"(?<![{HAN}])?([{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,5}}\d)[A-Z0-9]{{5,6}}"
         rf"|[{PROVINCES}][A-HJ-NP-Z][·•.\s-]{{0,2}}(?=[A-Z0-9]{{0,4}}\d)[A-Z0-9]{{4}}[挂学警港澳领])" + RIGHT,
         digits=1,
-        classes=(PROVINCE, LETTER),
+        way=at_provinces,
     ),
     rule(
         "PLATE",

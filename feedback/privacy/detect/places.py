@@ -110,7 +110,6 @@ SIGNS_OF_HAN = frozenset((
 DOORS = frozenset("室户房号")
 TO_A_DOOR = re.compile(rf"\d(?:号楼|栋|幢|单元|号院|号)[{HAN}\d\-]{{0,12}}?\d{{2,5}}(?:室|房|户|号)")
 """How a way down to a door ends."""
-OF_A_HOUSE = bytes((DIGIT, HOUSE))
 _HERE = frozenset(who + where for who in "我家现人前直司奶妈们在还" for where in "在住")
 """The last character of who, and the first of where."""
 _OWN = ("收货", "收件", "邮寄", "寄件", "寄送", "配送", "家庭", "居住", "联系", "通讯", "通信", "送货", "寄货",
@@ -150,7 +149,7 @@ def places(reading: Reading) -> Iterator[Found]:
 
 
 def _of_han(reading: Reading) -> Iterator[Found]:
-    text = reading.text
+    text, marks = reading.text, reading.marks
     for match in found_around(INTRO, reading, SIGNS_OF_HAN, TAILS_OF_HAN, 8, 16):
         if match["form"] and (
             not reading.holds(OF_A_PERSON) or NOT_OURS.search(text, max(0, match.start() - 24), match.start())
@@ -162,7 +161,7 @@ def _of_han(reading: Reading) -> Iterator[Found]:
         value = text[start:end].rstrip("，, 、的")
         if _is_place(value, bool(match["own"])):
             yield Found(start, start + len(value), "ADDRESS")
-    houses = [at for at in reading.where(OF_A_HOUSE) if TO_A_DOOR.match(text, at)]
+    houses = [at - 1 for at in reading.where(HOUSE) if marks[at - 1] == DIGIT and TO_A_DOOR.match(text, at - 1)]
     if houses:
         for first, last in around(reading.words, DOORS, 60, 1):
             if any(first <= at < last for at in houses):

@@ -74,21 +74,28 @@ class Reading:
             self.near = signs.places(self.seen, units(self.seen))
 
     def crowded(self) -> list[Span]:
-        """(start, end) of four digits or Chinese numerals that may touch, where two numerals do somewhere, in order."""
+        """(start, end) of four digits or Chinese numerals that may touch, where two numerals do somewhere, in order.
+
+        Four digits without a numeral among them and nothing between them are left out.
+        """
         if self.ascii or TOUCHING not in self.marks:
             return []
-        codes = np.frombuffer(self.marks, np.uint8)
-        places = ((codes == DIGIT) | (codes == NUMERAL)).nonzero()[0]
-        firsts, lasts = places[: 1 - AT_ONCE], places[AT_ONCE - 1 :]
-        near = lasts - firsts <= NEAR
-        return list(zip(firsts[near].tolist(), (lasts[near] + 1).tolist(), strict=True))
+        classes = np.frombuffer(self.marks, np.uint8)
+        places = ((classes == DIGIT) | (classes == NUMERAL)).nonzero()[0]
+        width = places[AT_ONCE - 1 :] - places[: 1 - AT_ONCE]
+        said = classes.take(places) == NUMERAL
+        said[:-1] |= said[1:]
+        said[:-2] |= said[2:]
+        near = (width <= NEAR) & ((width >= AT_ONCE) | said[: 1 - AT_ONCE])
+        firsts, lasts = places[: 1 - AT_ONCE][near], places[AT_ONCE - 1 :][near]
+        return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
 
-    def where(self, classes: bytes) -> list[int]:
-        """Where characters of these classes follow each other."""
-        places, at = [], self.marks.find(classes)
+    def where(self, kind: int) -> list[int]:
+        """Where characters of this class are, in order."""
+        places, at = [], self.marks.find(kind)
         while at >= 0:
             places.append(at)
-            at = self.marks.find(classes, at + 1)
+            at = self.marks.find(kind, at + 1)
         return places
 
     def digit_within(self, start: int, end: int) -> bool:

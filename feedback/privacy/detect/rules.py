@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from feedback.privacy.detect.reading import Reading, Tails
+from feedback.privacy.detect.reading import LETTER, PROVINCE, Reading, Tails
 from feedback.privacy.detect.windows import joined, matches
 
 Way = Callable[["Rule", Reading], Iterator[re.Match[str]]]
@@ -14,6 +14,7 @@ LATIN = "A-Za-z0-9\u00c0-\u024f"
 OF_ADDRESS = frozenset(character for character in map(chr, range(0x250)) if re.match(f"[{LATIN}_.%+-]", character))
 """What stands before the sign of a mail address."""
 ANY_DIGIT, ANY_LETTER, BETWEEN_WORDS = re.compile(r"\d"), re.compile("[A-Za-z]"), re.compile("[^A-Za-z0-9]+")
+ONE_LETTER, TWO_LETTERS = bytes([LETTER]), bytes([LETTER, LETTER])
 DOMAIN = re.compile(f"(?:@|%40)[{LATIN}.-]*")
 
 
@@ -48,9 +49,18 @@ def at_words(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
     return _at(rule.pattern, reading.text, rule.places(reading))
 
 
-def at_classes(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
-    """At the characters of certain classes, with which each match begins."""
-    return _at(rule.pattern, reading.text, reading.where(rule.classes))
+def at_letters_and_digits(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """At two letters before two digits, with which each match begins."""
+    marks = reading.marks
+    places = [start - 2 for start, end in reading.runs if end - start > 1 and marks[start - 2 : start] == TWO_LETTERS]
+    return _at(rule.pattern, reading.text, places)
+
+
+def at_provinces(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
+    """At the characters of provinces before a letter, with which each match begins."""
+    marks = reading.marks
+    places = [at for at in reading.where(PROVINCE) if marks[at + 1 : at + 2] == ONE_LETTER]
+    return _at(rule.pattern, reading.text, places)
 
 
 def around_signs(rule: Rule, reading: Reading) -> Iterator[re.Match[str]]:
@@ -165,8 +175,6 @@ class Rule:
     before: int = 0
     after: int = 0
     """Characters of a match before the place of its word or hint, and from there to its end, at most."""
-    classes: bytes = b""
-    """Of the characters with which each match begins, as `reading.py` names them."""
     way: Way = whole
     """How its matches are looked for: all that `pattern.finditer` finds in a text that is `wanted`."""
 
@@ -174,7 +182,6 @@ class Rule:
         """Whether a text may hold such a value."""
         return (
             reading.digits >= self.digits
-            and self.classes in reading.marks
             and (not self.number or bool(reading.runs))
             and (not self.many[1] or reading.lower.count(self.many[0]) >= self.many[1])
             and (not self.needs or reading.holds(self.needs))
@@ -208,18 +215,20 @@ def rule(
     flags: int = re.IGNORECASE,
     number: bool = False,
     hint: str = "",
-    tail: str = "",
+    tail: str | Mapping[str, str] = "",
     anchors: str = "",
     reach: tuple[int, int] = (0, 0),
-    classes: tuple[int, ...] = (),
     way: Way | None = None,
 ) -> Rule:
     """A rule of words and patterns as they are written; with a `reach` it is looked for around its words.
 
-    `tail` is that of the anchors, or of the needs where there are none.
+    `tail` is that of the anchors, or of the needs where there are none; or that of some of them.
     """
     words, others, held = (frozenset(filter(None, one.split("|"))) for one in (needs, also, anchors))
-    tails: Tails = dict.fromkeys(held or words, re.compile(tail)) if tail else {}
+    behind = tail if isinstance(tail, Mapping) else dict.fromkeys(held or words, tail)
+    tails: Tails = (
+        {word: re.compile(behind[word]) if word in behind else None for word in held or words} if tail else {}
+    )
     return Rule(
         kind=kind,
         pattern=re.compile(pattern, flags),
@@ -234,6 +243,5 @@ def rule(
         anchors=words | held,
         before=reach[0],
         after=reach[1],
-        classes=bytes(classes),
-        way=way or (around_words if reach[1] else at_classes if classes else whole),
+        way=way or (around_words if reach[1] else whole),
     )

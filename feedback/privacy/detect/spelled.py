@@ -46,7 +46,7 @@ ITEMS = frozenset({*UNITS, *TEENS, *TENS, *TIMES, "hundred", "plus", "dash"} - {
 FARTHEST = 7
 BETWEEN = re.compile(rf"[\s,.\-–o]{{1,{FARTHEST}}}")
 """What stands between two of them, with one `o` at most."""
-TWO_O = re.compile(r"o[\s,.\-–]{1,3}o\b")
+TWO_O = re.compile(r"o(?<!\wo)[\s,.\-–]{1,3}o\b")
 
 
 def numerals_as_digits(reading: Reading) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-from feedback.privacy.detect.reading import DIGIT, LETTER, Reading
-from feedback.privacy.detect.rules import LATIN, Rule, Way, around_signs, at_words, ipv6, mailbox, rule
+from feedback.privacy.detect.reading import Reading
+from feedback.privacy.detect.rules import (
+    LATIN,
+    Rule,
+    around_signs,
+    at_letters_and_digits,
+    at_provinces,
+    at_words,
+    ipv6,
+    mailbox,
+    rule,
+)
 from feedback.privacy.detect.signs import Signs
 
 
@@ -36,14 +44,16 @@ def test_a_rule_is_looked_for_around_its_words_and_where_it_needs_one_before_a_d
     assert found(rule("X", "abc", "x", hint="c!", reach=(1, 3)), "xabc.x xabc!x") == [(12, 13)]
 
 
-@pytest.mark.parametrize(
-    ("way", "classes", "expected"), [(at_words, (), [(1, 5)]), (None, (LETTER, DIGIT), [(3, 5), (11, 13)])]
-)
-def test_a_rule_begins_where_its_words_or_classes_are(
-    way: Way | None, classes: tuple[int, ...], expected: list[tuple[int, int]]
-) -> None:
-    made = rule("X", "abc", r"[a-c]+\d", way=way, classes=classes)
-    assert found(made, ".abc1, abcd1, ac1"[:13]) == (expected if way else [(3, 5)])
+def test_a_rule_begins_where_its_words_or_classes_are() -> None:
+    text = ".abc1, abcd1, ac12 京a1, 京"
+    assert found(rule("X", "abc", r"[a-c]+\d", way=at_words), text) == [(1, 5)]
+    assert found(rule("X", "", r"[a-c]+\d", way=at_letters_and_digits), text) == [(14, 17)]
+    assert found(rule("X", "", ".[a-c]?", way=at_provinces), text) == [(19, 21)]
+
+
+def test_words_may_have_tails_of_their_own() -> None:
+    made = rule("X", "abc|def", "x", tail={"abc": "!"}, reach=(1, 5))
+    assert found(made, "xabc.x xabc!x xdef") == [(7, 8), (12, 13), (14, 15)]
 
 
 def test_an_address_of_any_length_is_looked_for_as_a_whole() -> None:
