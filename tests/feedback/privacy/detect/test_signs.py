@@ -52,6 +52,6 @@ def test_a_word_beyond_the_basic_plane_is_refused() -> None:
 
 def test_each_word_of_the_detectors_is_found_alone() -> None:
     words = {word for grams in (SIGNS._pairs, SIGNS._triples) for held in grams.values() for word, _ in held}
-    assert len(words) > 1000
+    assert len(words) > 300
     for word in words:
         assert SIGNS.places(f"..{word}..", units(f"..{word}.."))[word] == [2], word
