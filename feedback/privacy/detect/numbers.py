@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from feedback.privacy.detect.checks import calendar_day
 from feedback.privacy.detect.labels import ENDS_OF_MONEY, MONEY, UNIT, Labels, Meaning
-from feedback.privacy.detect.reading import BETWEEN, JOINTS, Reading, Span
+from feedback.privacy.detect.reading import BETWEEN, JOINTS, Reading, Stretch
 from feedback.privacy.detect.shapes import SHAPES, TOLL_FREE, Found, Window
 
 LANDLINE = re.compile(r"0(?!7\d{9}$)\d{9,11}")
@@ -39,7 +39,7 @@ LABELLED: dict[Meaning, tuple[str, int, int]] = {
 """What a label makes of a number of so many digits."""
 
 
-def numbers(text: str, labels: Labels, clusters: Iterable[Sequence[Span]] | None = None) -> Iterator[Found]:
+def numbers(text: str, labels: Labels, clusters: Iterable[Sequence[Stretch]] | None = None) -> Iterator[Found]:
     """The personal numbers of `text`, in order; `clusters` are those of `crowds`, where they are known."""
     for runs in _clusters(text) if clusters is None else clusters:
         groups = _groups(text, runs)
@@ -47,11 +47,11 @@ def numbers(text: str, labels: Labels, clusters: Iterable[Sequence[Span]] | None
             yield from _of_cluster(text, groups, labels)
 
 
-def crowds(reading: Reading) -> list[list[Span]]:
+def crowds(reading: Reading) -> list[list[Stretch]]:
     """The runs of digits of each cluster that has enough of them."""
     marks = reading.marks
-    found: list[list[Span]] = []
-    runs: list[Span] = []
+    found: list[list[Stretch]] = []
+    runs: list[Stretch] = []
     count = last = 0
     for run in reading.runs:
         start, end = run
@@ -67,12 +67,12 @@ def crowds(reading: Reading) -> list[list[Span]]:
     return found
 
 
-def _clusters(text: str) -> Iterator[list[Span]]:
+def _clusters(text: str) -> Iterator[list[Stretch]]:
     for match in CLUSTER.finditer(text):
         yield [run.span() for run in RUN.finditer(text, match.start(), match.end())]
 
 
-def _groups(text: str, runs: Sequence[Span]) -> Sequence[Span]:
+def _groups(text: str, runs: Sequence[Stretch]) -> Sequence[Stretch]:
     """Runs of digits; one that hangs together with a letter is part of a code."""
     start, end = runs[0][0], runs[-1][1]
     first = 1 if start and _sticks(text[start - 1]) else 0
@@ -91,7 +91,7 @@ def _ends_in_x(text: str, end: int) -> bool:
     return not behind.isascii() or not behind.isalnum()
 
 
-def _of_cluster(text: str, groups: Sequence[Span], labels: Labels) -> Iterator[Found]:
+def _of_cluster(text: str, groups: Sequence[Stretch], labels: Labels) -> Iterator[Found]:
     at = 0
     while at < len(groups):
         taken, count = _at(text, groups, at, labels)
@@ -100,7 +100,7 @@ def _of_cluster(text: str, groups: Sequence[Span], labels: Labels) -> Iterator[F
         at += count
 
 
-def _at(text: str, groups: Sequence[Span], at: int, labels: Labels) -> tuple[Found | None, int]:
+def _at(text: str, groups: Sequence[Stretch], at: int, labels: Labels) -> tuple[Found | None, int]:
     """What begins with group `at`, and how many groups it takes; a group alone where nothing does."""
     start = groups[at][0]
     lengths = tuple(end - begin for begin, end in groups[at : at + WINDOW])
@@ -119,12 +119,12 @@ def _at(text: str, groups: Sequence[Span], at: int, labels: Labels) -> tuple[Fou
     return None, 1
 
 
-def _alone(text: str, groups: Sequence[Span], at: int) -> bool:
+def _alone(text: str, groups: Sequence[Stretch], at: int) -> bool:
     """Whether the group before has enough digits to be a number of its own."""
     return groups[at - 1][1] - groups[at - 1][0] >= 4
 
 
-def _window(text: str, groups: Sequence[Span]) -> Window:
+def _window(text: str, groups: Sequence[Stretch]) -> Window:
     start, end = groups[0][0], groups[-1][1]
     before = text[max(0, start - 2) : start]
     return Window(
@@ -159,7 +159,7 @@ def _kind(window: Window, label: Meaning | None, written: str) -> str | None:
 
 
 def _spared(
-    text: str, groups: Sequence[Span], at: int, count: int, kind: str, label: Meaning | None, labels: Labels
+    text: str, groups: Sequence[Stretch], at: int, count: int, kind: str, label: Meaning | None, labels: Labels
 ) -> bool:
     """Whether what looks like a person's number is the shop's own, an amount or a part of something else."""
     start, end = groups[at][0], groups[at + count - 1][1]
@@ -190,7 +190,7 @@ def _amount(text: str, start: int, end: int) -> bool:
     return before[-1:] in ENDS_OF_MONEY and MONEY.search(text, max(0, start - 16), start) is not None
 
 
-def _of_business(text: str, groups: Sequence[Span], at: int, count: int, labels: Labels) -> bool:
+def _of_business(text: str, groups: Sequence[Stretch], at: int, count: int, labels: Labels) -> bool:
     start, end = groups[at][0], groups[at + count - 1][1]
     digits = "".join(text[a:b] for a, b in groups[at : at + count])
     solid = groups[at][1] - groups[at][0] > 1 and len(digits) == 11  # 180 0000 0000 is a mobile in China

@@ -35,7 +35,7 @@ AT_ONCE, NEAR = 4, 6
 """Digits and numerals that may be one number, and characters from the first of these to the last, at most."""
 Tails = Mapping[str, re.Pattern[str] | None]
 """Words in lower case of which each match of a pattern holds one, with what follows it there; None: anything."""
-Span = tuple[int, int]
+Stretch = tuple[int, int]
 Classes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 
@@ -60,7 +60,7 @@ class Reading:
         """The class of each character of `lower`; all digits are `DIGIT`, and what counts as a letter is `LETTER`."""
         self.words: Places = signs.places(lower, codes)
         """Where the words of `signs` are in `lower`."""
-        self.runs: Sequence[Span] = _runs(classes, marks)
+        self.runs: Sequence[Stretch] = _runs(classes, marks)
         """(start, end) of the runs of digits of any script."""
         self.digits = marks.count(DIGIT)
         """How many of 0 to 9 there are."""
@@ -73,7 +73,7 @@ class Reading:
             self.seen = lower.translate(FOLDED)
             self.near = signs.places(self.seen, units(self.seen))
 
-    def crowded(self) -> list[Span]:
+    def crowded(self) -> list[Stretch]:
         """(start, end) of four digits or Chinese numerals that may touch, where two numerals do somewhere, in order.
 
         Four digits without a numeral among them and nothing between them are left out.
@@ -147,7 +147,7 @@ def _lower(text: str) -> str:
     return lower if len(lower) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
-def _runs(classes: Classes, marks: bytes) -> list[Span]:
+def _runs(classes: Classes, marks: bytes) -> list[Stretch]:
     if DIGIT not in marks and FOREIGN not in marks:
         return []
     within = classes == DIGIT if FOREIGN not in marks else (classes == DIGIT) | (classes == FOREIGN)
