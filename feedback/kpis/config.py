@@ -31,4 +31,5 @@ class KpisConfig(Section):
     spill_bytes: int = Field(default=4 << 30, gt=0)
     """Bytes of disk for one tenant's rows in such files; beyond it the oldest file goes, counted."""
     row_places: int = Field(default=64, gt=2)
-    """Versions and experiments in which one user is followed; of older ones the arm's part is kept, counted."""
+    """Versions and experiments in which one user is followed; of older ones the arm's part is kept, counted. Of as many
+    experiments with a covariate what he had done before is kept; in later ones he counts as one without a past."""

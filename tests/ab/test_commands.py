@@ -79,6 +79,13 @@ def _rows(units: int) -> list[dict[str, object]]:
     return [{"unit": f"u{at}", "arm": arms[at % 2], "right": int(at % 10 > 1)} for at in range(units)]
 
 
+def test_a_kpi_is_not_adjusted_for_itself(tmp_path: Path) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text("id: x\narms: {a: {share: 1, serve: teacher}}\nprimary: {kpi: click, covariate: click}\n", "utf-8")
+    with pytest.raises(UsageError, match="click itself; give one of the time before, as click_before"):
+        analyse([str(file), "--data", str(file)])
+
+
 def test_analyse_prints_the_decision_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert analyse(_experiment(tmp_path, _rows(4_000))) == 0
     found = json.loads(capsys.readouterr().out)

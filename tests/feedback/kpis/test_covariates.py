@@ -83,17 +83,21 @@ def test_an_exposure_alone_keeps_it_and_its_replies_do_not_keep_it_again(redis_u
 
 
 def test_of_a_unit_that_is_new_or_was_heard_of_too_early_there_is_none(redis_url: str) -> None:
-    """Bob is new. Eve did something after her exposure that is heard of before it; Dan was judged after his."""
+    """Bob is new. Eve did something after her exposure that is heard of before it, and Ann at the very moment; Dan was
+    judged after his."""
     applier = Applier(redis_url)
     applier.events(rated(1, "bob", 5.0, 5, experiments=part()))
     applier.events([*rated(2, "eve", 2.0, 9), *rated(3, "eve", 2.0, 1), *rated(4, "eve", 5.0, 5, experiments=part())])
     applier.events([*rated(5, "dan", 2.0, 5.2), *rated(6, "dan", 5.0, 5, experiments=part())])
-    assert [kept(applier, unit) for unit in ("bob", "eve", "dan")] == [{}, {}, {}]
+    applier.events(
+        [exchange(9, unit="ann", session="s9", at=NOW - HOUR), *rated(10, "ann", 5.0, 1, experiments=part())]
+    )
+    assert [kept(applier, unit) for unit in ("bob", "eve", "dan", "ann")] == [{}, {}, {}, {}]
     applier.events(rated(7, "bob", 4.0, 4))
     applier.events(rated(8, "bob", 4.0, 3, experiments=part()))
     assert kept(applier, "bob") == {}, "what it did between two requests of the experiment is no time before"
     sums = of_arm(applier)
-    assert (sums["users"], sums["rating.n"]) == (3, 4)
+    assert (sums["users"], sums["rating.n"]) == (4, 5)
     assert not any("~" in name for name in sums)
 
 

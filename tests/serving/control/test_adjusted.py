@@ -51,15 +51,15 @@ def looked(admin: TestClient, file: dict[str, Any]) -> tuple[dict[str, Any], str
 def test_what_users_did_before_narrows_a_running_result_and_it_says_by_how_much(
     admin: TestClient, redis_url: str
 ) -> None:
-    Applier(redis_url).events(returning(1_500))
+    Applier(redis_url).events(returning(400))
     reply, page = looked(admin, {**FILE, **COVARIATE})
     primary = reply["comparisons"][0]["primary"]
     told = primary["adjusted"]
-    assert (primary["n"], told["units"], told["covariate"]) == (1_500, 1_200, "first_response_correct_before")
+    assert (primary["n"], told["units"], told["covariate"]) == (400, 320, "first_response_correct_before")
     assert 0.1 < told["variance_reduced"] < 0.35
     words = f"adjusted for first_response_correct_before (variance reduced by {100 * told['variance_reduced']:.0f} %)"
     assert page.splitlines()[0].endswith(f"the margin is 1.2, {words}")
-    assert f"first_response_correct: {words}, which 1,200 of 1,500 units have" in page
+    assert f"first_response_correct: {words}, which 320 of 400 units have" in page
     assert reply["looks"]["student"][-1]["lower"] == primary["lower"]
     plain, _ = looked(admin, FILE)
     other = plain["comparisons"][0]["primary"]
@@ -70,7 +70,7 @@ def test_what_users_did_before_narrows_a_running_result_and_it_says_by_how_much(
 
 
 def test_of_users_without_a_past_nothing_is_adjusted_and_it_says_so(admin: TestClient, redis_url: str) -> None:
-    Applier(redis_url).events(returning(300, past=False))
+    Applier(redis_url).events(returning(100, past=False))
     reply, page = looked(admin, {**FILE, **COVARIATE})
     told = reply["comparisons"][0]["primary"]["adjusted"]
     assert (told["units"], told["variance_reduced"]) == (0, 0.0)
