@@ -1,6 +1,7 @@
 """Bodies of completions that differ from each other as those of people do, and the wrk script that sends them.
 
-Half hold digits, a quarter is Chinese; the unit of each request is its own, so that nothing is looked up twice.
+Half hold digits, a quarter is Chinese; each request has a unit of its own and says a word of its own, so that nothing
+that is remembered of a unit or of a text, such as the guard's judgement, is looked up twice.
 """
 
 from __future__ import annotations
@@ -17,22 +18,29 @@ BODIES = {512: 512, 8 << 10: 256, 64 << 10: 64}
 """Bytes of a body, roughly -> how many different ones are sent in turn."""
 UNIT = "0000000000"
 """What stands for a request's number in a body."""
+WORD = "wwwwwwwwww"
+"""What stands for the word that makes a text another one: the request's number in letters."""
 PATH = "/v1/chat/completions"
 KEY = "a key of the benchmark"
 SCRIPT = """
-local heads, tails, at, sent = {}, {}, 0, 0
+local heads, middles, tails, at, sent = {}, {}, {}, 0, 0
+local letters = {["0"] = "a", ["1"] = "b", ["2"] = "c", ["3"] = "d", ["4"] = "e", ["5"] = "f", ["6"] = "g",
+  ["7"] = "h", ["8"] = "i", ["9"] = "k"}
 local headers = {["content-type"] = "application/json", ["authorization"] = "Bearer %(key)s"}
 function init(args)
   for line in io.lines("%(bodies)s") do
     local whole = wrk.format("POST", "%(path)s", headers, line)
-    local place = string.find(whole, "%(unit)s", 1, true)
-    heads[#heads + 1] = string.sub(whole, 1, place - 1)
-    tails[#tails + 1] = string.sub(whole, place + #"%(unit)s")
+    local unit = string.find(whole, "%(unit)s", 1, true)
+    local word = string.find(whole, "%(word)s", unit, true)
+    heads[#heads + 1] = string.sub(whole, 1, unit - 1)
+    middles[#middles + 1] = string.sub(whole, unit + #"%(unit)s", word - 1)
+    tails[#tails + 1] = string.sub(whole, word + #"%(word)s")
   end
 end
 function request()
   at, sent = at %% #heads + 1, sent + 1
-  return heads[at] .. string.format("%%010d", sent) .. tails[at]
+  local number = string.format("%%010d", sent)
+  return heads[at] .. number .. middles[at] .. string.gsub(number, "%%d", letters) .. tails[at]
 end
 %(pause)s
 function done(s, l, r)
@@ -57,7 +65,8 @@ def _body(text: str, digits: bool, stream: bool) -> bytes:
         text = re.sub(r"\d", "", text)
     elif re.search(r"\d", text) is None:
         text += " 3"
-    body = {"model": "auto", "user": f"unit-{UNIT}", "messages": [{"role": "user", "content": text}], "stream": stream}
+    said = [{"role": "user", "content": f"{text} {WORD}"}]
+    body = {"model": "auto", "user": f"unit-{UNIT}", "messages": said, "stream": stream}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
@@ -73,7 +82,9 @@ def script(folder: Path, size: int, stream: bool, pause: float) -> Path:
         lines.write_bytes(b"\n".join(bodies(size, stream)) + b"\n")
     waiting = f"function delay() return {max(1, round(pause))} end" if pause >= 0.5 else ""
     path = folder / "load.lua"
-    path.write_text(SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "pause": waiting}, "utf-8")
+    path.write_text(
+        SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "word": WORD, "pause": waiting}, "utf-8"
+    )
     return path
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from ab.running.phases import begun
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from understudy.config import Config, Section
 from understudy.errors import ConfigError
@@ -101,6 +102,7 @@ def static_document(engines: External, router: RouterConfig) -> RoutingDocument:
         slots={slot: engines[role].slot for role, slot in places.items() if role in engines},
         stable=EXTERNAL if "student" in engines else None, default=router.default,
         aliases=router.aliases, lines=tuple(router.lines.items()), experiments=router.experiments,
+        phases={one.id: begun(one) for one in router.experiments},  # made once, not for each request
         reason="configuration",
     )  # fmt: skip
     return as_configured(document, engines)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from bench.gateway.requests import UNIT, bodies, script
+from bench.gateway.requests import PATH, UNIT, WORD, bodies, script
 from feedback.texts import language
 
 
@@ -19,7 +23,10 @@ def test_bodies_are_as_people_write(size: int, stream: bool) -> None:
     assert len(set(texts)) == 64
     assert sum(bool(re.search(r"\d", text)) for text in texts) == 32
     assert 12 <= sum(language(text) == "zh" for text in texts) <= 20
-    assert all(body.count(UNIT.encode()) == 1 and json.loads(body)["stream"] is stream for body in made)
+    assert all(
+        body.count(UNIT.encode()) == body.count(WORD.encode()) == 1 and json.loads(body)["stream"] is stream
+        for body in made
+    )
     assert all(size / 3 < len(body) < 2 * size for body in made)
 
 
@@ -27,3 +34,31 @@ def test_the_script_names_the_bodies_and_waits_where_it_is_told_to(tmp_path: Pat
     assert "delay" not in script(tmp_path, 512, False, 0.0).read_text()
     assert "return 7 end" in script(tmp_path, 512, False, 7.2).read_text()
     assert (tmp_path / "bodies-512-False.jsonl").read_bytes().count(b"\n") == 512
+
+
+def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
+    if shutil.which("wrk") is None:
+        pytest.skip("needs wrk: run scripts/system-packages")
+    seen: list[tuple[str, str]] = []
+
+    class Engine(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            seen.append((body["user"], body["messages"][0]["content"]))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Engine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        where = f"http://127.0.0.1:{server.server_address[1]}{PATH}"
+        subprocess.run(["wrk", "-t1", "-c1", "-d1", "-s", str(script(tmp_path, 512, False, 0.0)), where], check=True)
+        server.shutdown()
+    assert seen
+    assert len({user for user, _ in seen}) == len({text for _, text in seen}) == len(seen)
+    assert not any(WORD in text or UNIT in user for user, text in seen)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ab.experiment import When
+from ab.experiment import Experiment, When
+from ab.running.phases import begun
 from deploy.engines.external import ExternalEngine, as_configured, check_keys, external_engines, static_document
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from understudy.config import Config
@@ -49,3 +50,11 @@ def test_a_wrong_section_is_an_error_of_the_configuration() -> None:
 
 def test_lines_of_business_hold_without_a_controller() -> None:
     assert static_document({}, RouterConfig(lines={"shop": When(alias="shop-bot")})).lines[0][0] == "shop"
+
+
+def test_experiments_of_the_configuration_are_in_their_first_phases_from_the_start() -> None:
+    experiment = Experiment.model_validate({
+        "id": "halves", "unit": "user", "arms": {"teacher": 0.5, "student": 0.5},
+        "primary": {"kpi": "rating", "test": "two_sided"},
+    })  # fmt: skip
+    assert static_document({}, RouterConfig(experiments=(experiment,))).phases == {"halves": begun(experiment)}
