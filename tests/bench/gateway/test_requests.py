@@ -51,7 +51,7 @@ def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, *args: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Engine) as server:
