@@ -20,6 +20,10 @@ from ab.sequential.moments import Moments
 from ab.sequential.pairs import DISCORDANT
 from ab.shapley import Coalition, Contribution, adds_up, weights
 
+SKEWED = 100
+"""Units that must differ in a metric that is no yes or no, else `DISCORDANT`: differences that are far larger one way than
+the other are too skewed for the asymptotics on 20."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CopiedUnits:
@@ -27,12 +31,14 @@ class CopiedUnits:
 
     `moments`: of each unit its prompts, and for each further one who answers the sum over prompts of what his replies
     have above those of the first, in the order of `switches.answers`. `first`: the first's sum over all prompts.
-    `differing`: units with a prompt on which the last's reply has something else than the first's.
+    `differing`: units with a prompt on which the last's reply has something else than the first's. `binary`: the metric
+    of a reply is a yes or no.
     """
 
     moments: Moments
     first: float
     differing: int
+    binary: bool = False
 
     @property
     def prompts(self) -> int:
@@ -114,8 +120,9 @@ def _cell(players: Iterable[str], some: Coalition) -> str:
 
 
 def _nothing(strata: Sequence[CopiedUnits], change: Interval) -> str:
-    if max(one.differing for one in strata) < DISCORDANT:
-        return f"{DISCORDANT} units need a prompt on which it differs between all switches off and all on"
+    needed = DISCORDANT if all(one.binary for one in strata) else SKEWED
+    if max(one.differing for one in strata) < needed:
+        return f"{needed} units need a prompt on which it differs between all switches off and all on"
     if change.lower <= 0 <= change.upper:
         return "no change that can be told from none, so there is nothing to attribute"
     return ""

@@ -19,6 +19,8 @@ from feedback.kpis.paired import SAME, PairedSums, group_of_pairs
 METRICS = ("similarity", EXACT, FACTS, "failed_checks", "quality", "length")
 """Of a reply: likeness to the teacher's, the same text, the same facts, whether a check failed, the quality check's
 score, characters."""
+BINARY = (EXACT, FACTS, "failed_checks")
+"""Of these: a yes or no."""
 VALUED = "valued"
 """Copies that everybody answered."""
 MOST = 2
@@ -66,7 +68,8 @@ def _units(sums: Sums, metric: str, further: int) -> CopiedUnits:
         return CopiedUnits(Moments.none(len(names)), 0.0, 0)
     products = [[sums.get(product(a, b), 0.0) for b in names] for a in names]
     moments = Moments.from_sums(units, [sums.get(name, 0.0) for name in names], products)
-    return CopiedUnits(moments, sums.get(_cell(metric, 0), 0.0), round(sums.get(f"{_differs(metric)}#", 0.0)))
+    differing = round(sums.get(f"{_differs(metric)}#", 0.0))
+    return CopiedUnits(moments, sums.get(_cell(metric, 0), 0.0), differing, metric in BINARY)
 
 
 def _cell(metric: str, at: int) -> str:

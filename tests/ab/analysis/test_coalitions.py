@@ -96,22 +96,30 @@ def test_phases_and_versions_are_compared_within_and_users_who_came_back_count_o
 def test_what_does_not_change_is_not_attributed_and_says_why() -> None:
     same = one([units(400, (-0.3, 0.0), seed=5)])
     assert (dict(same.contributions), "nothing to attribute" in same.why) == ({}, True)
-    few = one([CopiedUnits(units(400, (0.2, 0.3), seed=6).moments, 600.0, 19)])
-    assert (dict(few.contributions), "20 units" in few.why) == ({}, True)
+    moments = units(400, (0.2, 0.3), seed=6).moments
+    for binary, needed in ((True, 20), (False, 100)):
+        few = one([CopiedUnits(moments, 600.0, needed - 1, binary)])
+        assert (dict(few.contributions), f"{needed} units" in few.why) == ({}, True)
+        assert one([CopiedUnits(moments, 600.0, needed, binary)]).contributions
     nobody = CopiedUnits(Moments.none(3), 0.0, 0)
     assert list(reply_attributions(BOTH, {"quality": [nobody]}, 0.05, PLANNED)) == []
     alike = CopiedUnits(Moments.of(np.tile([2.0, 0.0, 0.0], (50, 1))), 50.0, 0)
     assert one([alike]).change.lower == -math.inf
 
 
-def test_equal_replies_are_rarely_told_apart_at_any_of_many_looks() -> None:
-    wrong = 0
-    for seed in range(200):
-        parts = [units(25, (0.0, 0.0), seed=1_000 * seed + part) for part in range(20)]
-        seen = parts[0].moments
-        looks = [seen := seen + part.moments for part in parts[1:]]
-        wrong += any(one([CopiedUnits(look, 0.0, look.n)]).contributions for look in looks)
-    assert wrong / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+@pytest.mark.parametrize(("share", "larger", "binary"), [(0.05, 1.0, True), (0.3, 1.0, True), (0.1, 10.0, False)])
+def test_equal_replies_are_rarely_told_apart_at_any_of_many_looks(share: float, larger: float, binary: bool) -> None:
+    """Users with a prompt each, of whom a share differs: one way `larger` times as much as the other, and as rarely."""
+    runs, users, wrong = 100, 1_500, 0
+    for seed in range(runs):
+        chance = np.random.default_rng([9, seed])
+        apart = chance.random((users, 2)) < share
+        gaps = np.where(chance.random((users, 2)) < 1 / (1 + larger), larger, -1.0) * apart
+        rows = np.concatenate([np.ones((users, 1)), gaps], axis=1)
+        looks = [rows[:end] for end in range(100, users + 1, 200)]
+        seen = [CopiedUnits(Moments.of(look), 0.0, int((look[:, 2] != 0).sum()), binary) for look in looks]
+        wrong += any(one([look]).contributions for look in seen)
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
 def test_what_it_prints_is_what_the_command_reads() -> None:

@@ -104,9 +104,14 @@ def test_switches_are_valued_on_copies_in_the_layer_that_changes_nothing(admin: 
     assert quality["shapley"]["routing"]["upper"] < 0 < quality["shapley"]["candidate"]["lower"]
     assert quality["sum"] == pytest.approx(quality["change"]["effect"])
     assert quality["values"]["routing,candidate"] - quality["values"][""] == pytest.approx(quality["sum"])
-    assert (length["attributed"], "20 units" in length["why"]) == (False, True)
+    assert (length["attributed"], "100 units" in length["why"]) == (False, True)
     page = results_page(ExperimentResultsReply.model_validate(answer))
-    for words in ("on 400 copied prompts of 200 users", "all off -> all on", "20 units need a prompt"):
+    for words in (
+        "on 400 copied prompts of 200 users",
+        "all off -> all on",
+        "20 units need a prompt",
+        "100 units need a prompt",
+    ):
         assert words in page, page
     live = {**file, "layer": "arm"}
     assert admin.put("/experiments/live", json={**live, "id": "live"}).status_code == 200
