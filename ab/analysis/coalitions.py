@@ -21,8 +21,8 @@ from ab.sequential.pairs import DISCORDANT
 from ab.shapley import Coalition, Contribution, adds_up, weights
 
 SKEWED = 100
-"""Units that must differ in a metric that is no yes or no, else `DISCORDANT`: differences that are far larger one way than
-the other are too skewed for the asymptotics on 20."""
+"""Units that must differ in a metric that is no yes or no, else `DISCORDANT`: differences that are far larger one way
+than the other are too skewed for the asymptotics on 20."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
