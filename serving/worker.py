@@ -17,6 +17,7 @@ from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
 from deploy.engines.metered import MeteredEngine
+from deploy.engines.tokens import CONTROL_TOKENS
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.documents import RoutingDocuments
 from deploy.routing.stores import open_routing
@@ -38,6 +39,9 @@ from feedback.store.connection import connect, find_redis, without_password
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from serving.engine.config import EnginesConfig
+from serving.gateway.body.copies import SplitEngine
+from serving.gateway.body.tokens import splitter_of
+from serving.gateway.config import GatewayConfig
 from understudy import logs
 from understudy.config import Config, load_config
 from understudy.errors import Conflict
@@ -59,13 +63,15 @@ class EngineDirectory:
 
     def __init__(
         self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str,
-        spending: Spending | None = None,
+        spending: Spending | None = None, tokens: tuple[str, ...] = CONTROL_TOKENS,
     ) -> None:  # fmt: skip
+        """`tokens`: control tokens of engines that do not tell theirs."""
         self._spending = spending
         self._documents = documents
         self._external = engines.external
         self._static = static_document(self._external, router) if engines.teacher or engines.student else None
         self._key = key
+        self._tokens = tokens
         self._clients: dict[tuple[str, str, str], EngineClient] = {}
         self._arms: Arms | None = None
         self._epoch = -1
@@ -133,7 +139,7 @@ class EngineDirectory:
         place = (slot.url, slot.model, key)
         if place not in self._clients:
             self._clients[place] = EngineClient(*place, ours=ours)
-        return Target(version, self._clients[place])
+        return Target(version, SplitEngine(self._clients[place], splitter_of(slot.control_tokens or self._tokens)))
 
 
 def main(argv: list[str]) -> int:
@@ -181,7 +187,8 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     client, engines = connect(redis.url), config.section(EnginesConfig)
     cap = engines.teacher.daily_tokens if engines.teacher else None
     spending = Spending(client, RedisKeys(redis.prefix), cap)
-    directory = EngineDirectory(documents, engines, config.section(RouterConfig), engine_key(state), spending)
+    tokens = config.section(GatewayConfig).control_tokens
+    directory = EngineDirectory(documents, engines, config.section(RouterConfig), engine_key(state), spending, tokens)
     worker = Worker(bus, client, outbox, directory, settings)
     outbox.start()
     for finding in await asyncio.to_thread(bus_findings, config.section(BusConfig), redis, event_bytes):

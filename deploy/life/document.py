@@ -128,7 +128,10 @@ def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
 
 def _view(version: str | None, beat: Heartbeat | None, former: SlotView | None) -> SlotView:
     if beat is not None:
-        return SlotView(desired=version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
+        return SlotView(
+            desired=version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready,
+            control_tokens=beat.control_tokens,
+        )  # fmt: skip
     if former is not None:
         return former.model_copy(update={"desired": version})
     return SlotView(desired=version)

@@ -24,6 +24,8 @@ EXTERNAL = "external"
 """Version name of an engine that somebody else runs."""
 OTHER_LINE = "other"
 """Line of business of requests that none of the named ones takes."""
+MOST_TOKENS = 1024
+"""Control tokens that are told of an engine."""
 MOST_LINES = 8
 """Of business: results keep sums for each of them, and a user's row a part."""
 
@@ -102,6 +104,8 @@ class Heartbeat(_Shared):
     version: str | None = None
     """The version that is loaded and verified; None while there is none."""
     ready: bool = False
+    control_tokens: tuple[str, ...] = Field(default=(), max_length=MOST_TOKENS)
+    """Of its tokenizer and chat template (`deploy.engines.tokens`); none where it does not know them."""
     fingerprint: float | None = None
     """Largest difference of log-probabilities found by the last check, in nats."""
     in_flight: int = 0
@@ -147,6 +151,8 @@ class SlotView(_Shared):
     model: str = ""
     version: str | None = None
     ready: bool = False
+    control_tokens: tuple[str, ...] = Field(default=(), max_length=MOST_TOKENS)
+    """As its heartbeat told them; none: the gateway's own list holds."""
     api_key: str = Field(default="", repr=False, exclude=True)
     """Only in memory, for engines that somebody else runs; never written."""
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.engines.tokens import CONTROL_TOKENS
 from onboard.refusal import ModelRefused
-from serving.gateway.config import CONTROL_TOKENS
 
 ASKED, ANSWERED, TOLD = "qqAskedqq", "qqAnsweredqq", "qqToldqq"
 """Stand in the place of what people and models say."""

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from deploy.engines.fingerprint import Fingerprint, check, read_fingerprint
+from deploy.engines.tokens import control_tokens
 from deploy.registry.manifest import WEIGHTS, Manifest, check_files, weight_hashes
 from deploy.registry.store import VersionStore
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotName
@@ -69,6 +70,7 @@ class Agent:
         self._failures = 0
         self._watched = 0.0
         self._said = ""
+        self._control_tokens: tuple[str, ...] = ()
 
     def stop(self) -> None:
         """End `run` soon."""
@@ -170,6 +172,8 @@ class Agent:
         """Check the fingerprint, open the engine, and remember that the version is good."""
         control, deadline = self._runner.control, self._config.load_deadline
         found = await check(fingerprint, lambda prompt: control.prompt_logprobs(prompt, deadline))
+        folder = await self._folder(version)
+        self._control_tokens = () if folder is None else await asyncio.to_thread(control_tokens, folder)
         await control.open(version)
         self.facts["fingerprint"] = found
         self._last_good = version
@@ -280,5 +284,6 @@ class Agent:
         return Heartbeat.model_validate({
             "slot": self._slot, "url": self._config.url(self._slot), "model": served_model(self._slot),
             "state": self.state.value, "version": self.loaded if serving else None, "ready": serving,
-            "in_flight": in_flight, "bad": dict(self.bad), **self.facts,
+            "control_tokens": self._control_tokens if serving else (), "in_flight": in_flight,
+            "bad": dict(self.bad), **self.facts,
         })  # fmt: skip

@@ -6,18 +6,9 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from deploy.engines.tokens import CONTROL_TOKENS, splittable
 from serving.breaker.config import EngineBreakerConfig
 from understudy.config import Section
-
-CONTROL_TOKENS = (
-    "<|im_start|>", "<|im_end|>", "<|im_sep|>", "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>",
-    "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|system|>", "<|user|>",
-    "<|assistant|>", "<|end|>", "<|bos|>", "<|pad|>", "<|tool|>", "<|start|>", "<|message|>", "<|channel|>",
-    "<|return|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<s>", "</s>", "[INST]", "[/INST]",
-    "<<SYS>>", "<</SYS>>",
-    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>",
-)  # fmt: skip
-"""Special tokens of the chat templates in wide use, and of the demo models."""
 
 FILES = 64
 """Descriptors set aside for files, pipes and listeners."""
@@ -113,7 +104,8 @@ class GatewayConfig(Section):
     capture_bytes: int = Field(default=256 << 10, gt=0)
     """Of a reply kept for capture; a longer one is served whole and captured as truncated."""
     control_tokens: tuple[str, ...] = CONTROL_TOKENS
-    """Tokens of chat templates that are neutralised inside message text."""
+    """Tokens of chat templates that are neutralised inside message text, for engines that do not tell theirs. Those
+    beyond the default ones hold for every engine."""
     key_secret: str = Field(default="", repr=False)
     """Secret under which `api_keys` are hashed; asked for once there are any."""
     api_keys: tuple[ApiKey, ...] = ()
@@ -146,6 +138,6 @@ class GatewayConfig(Section):
     @classmethod
     def _splittable(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
         for token in tokens:
-            if len(token) < 2 or not all(ord(char) < 0x10000 for char in token):
+            if not splittable(token):
                 raise ValueError(f"each needs two characters or more of the basic plane, not {token!r}")
         return tokens

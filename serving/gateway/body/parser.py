@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
 
+from deploy.engines.tokens import CONTROL_TOKENS, splittable
 from serving.gateway.body.json_text import around
-from serving.gateway.body.tokens import ControlTokens
+from serving.gateway.body.tokens import ControlTokens, splitter_of
 from understudy.errors import BadRequest, TooLarge
 
 HIGHEST, LOWEST = 0, 9
@@ -25,6 +26,7 @@ HIGHEST, LOWEST = 0, 9
 MAX_MESSAGES = 100_000
 """Messages that are parsed; what looks like one inside a text is none."""
 LONG = 64 << 10
+TokenList = tuple[str, ...]
 _MODEL = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
 _NULL = msgspec.Raw(b"null")
 _DIGITS = frozenset(bytes([byte]) for byte in b"-0123456789")
@@ -76,28 +78,52 @@ _many = msgspec.json.Decoder(_ManyMessages)
 _completion = msgspec.json.Decoder(_CompletionFields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Body:
-    """A parsed body. `parts` are views of the raw bytes around the values of `model` (usually two of them)."""
+    """A parsed body. What is sent is made anew of the client's bytes for each list of control tokens."""
 
     model: str
     user: str | None
     messages: Sequence[Message]
-    parts: tuple[memoryview, ...]
-    streams: bool = False
+    streams: bool
     """Whether the reply is to be streamed."""
+    _split: Callable[[TokenList], tuple[memoryview, ...]]
+    _made: tuple[TokenList, tuple[memoryview, ...]] | None = None
 
-    def with_model(self, model: str) -> bytes:
-        """The bytes to send when the engine calls its model `model`."""
-        return msgspec.json.encode(model).join(self.parts)
+    def split(self, tokens: TokenList = ()) -> tuple[memoryview, ...]:
+        """Views of the bytes around the values of `model` (usually two of them), `tokens` neutralised; none: those of
+        the configuration.
+
+        Raises:
+            BadRequest: a control token stands in a name.
+            TooLarge: more brackets, strings or control tokens than can be read in time.
+        """
+        if self._made is None or self._made[0] != tokens:
+            self._made = tokens, self._split(tokens)
+        return self._made[1]
+
+    def with_model(self, model: str, tokens: TokenList = ()) -> bytes:
+        """The bytes to send when the engine calls its model `model` and has these control tokens; raises as `split`."""
+        return msgspec.json.encode(model).join(self.split(tokens))
 
 
 class BodyParser:
     """Parses bodies; `tokens` are the control tokens to neutralise in messages, `max_choices` bounds `n`."""
 
     def __init__(self, tokens: Iterable[str], max_choices: int = 128) -> None:
-        self._tokens = ControlTokens(tokens)
+        given = tuple(tokens)
+        self._further = tuple(token for token in given if token not in CONTROL_TOKENS)
+        self._default = splitter_of(given)
         self._max_choices = max_choices
+
+    def _splitter(self, tokens: TokenList) -> ControlTokens:
+        """That of an engine's control tokens; what else is configured holds for it as well."""
+        if not tokens:
+            return self._default
+        return splitter_of((*filter(splittable, tokens), *self._further))
+
+    def _parts(self, raw: bytes, tokens: TokenList, chat: bool) -> tuple[memoryview, ...]:
+        return split_model(self._splitter(tokens).neutralised(raw) if chat else raw)
 
     def parse(self, raw: bytes, chat: bool) -> Body:
         """Parse the body of a chat completion (`chat`) or completion, in time linear in its size.
@@ -105,9 +131,8 @@ class BodyParser:
         A field that neither routing nor a limit needs is the engine's to judge.
 
         Raises:
-            BadRequest: not JSON, not UTF-8, a field that routing needs has the wrong type or value, or a control
-                token stands in a name.
-            TooLarge: more messages, brackets, strings or control tokens than can be read in time.
+            BadRequest: not JSON, not UTF-8, or a field that routing needs has the wrong type or value.
+            TooLarge: more messages than can be read in time.
         """
         try:
             given = _decoder(raw, chat).decode(raw)
@@ -120,9 +145,8 @@ class BodyParser:
         if given.priority is not _NULL and not _within(given.priority, HIGHEST, LOWEST):
             raise BadRequest(f"`priority` must be a number between {HIGHEST} and {LOWEST}", param="priority")
         messages = given.messages if isinstance(given, _Chat | _ManyMessages) else ()
-        if chat:
-            raw = self._tokens.neutralised(raw)
-        return Body(given.model, _text(given.user), messages, split_model(raw), bytes(given.stream) == b"true")
+        split = lambda tokens: self._parts(raw, tokens, chat)  # noqa: E731
+        return Body(given.model, _text(given.user), messages, bytes(given.stream) == b"true", split)
 
 
 def model_of(raw: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from serving.gateway.body.json_text import fields, mask
 from serving.gateway.body.placing import SPLIT_IN, TokenPlaces
@@ -21,6 +22,8 @@ _SHORT = {
 }  # fmt: skip
 """Short escapes, in masked text."""
 _NOT_IN_AN_ESCAPE = rb"(?<!\\)(?<!\\u)(?<!\\u[0-9a-fA-F])(?<!\\u[0-9a-fA-F]{2})(?<!\\u[0-9a-fA-F]{3})"
+MOST_LISTS = 8
+"""Lists of control tokens whose patterns are kept: those of the engines that are live, and of some before."""
 Spelling = Callable[[str], bytes]
 
 
@@ -81,6 +84,12 @@ class ControlTokens:
                 if len(cuts) > MAX_TOKENS:
                     raise TooLarge(f"the body has more than {MAX_TOKENS} control tokens")
         return sorted(cuts) if spelled else cuts
+
+
+@lru_cache(MOST_LISTS)
+def splitter_of(tokens: tuple[str, ...]) -> ControlTokens:
+    """The one for `tokens`, made once."""
+    return ControlTokens(dict.fromkeys(tokens))
 
 
 def _pattern(tokens: Iterable[str], first: Spelling, rest: Spelling) -> re.Pattern[bytes]:

@@ -73,10 +73,10 @@ class Forward:
     def ask(self, decision: Decision) -> None:
         """Send the request to the engine of `decision`."""
         gateway, context, slot = self._gateway, self._context, decision.slot
+        body, key = context.body.with_model(slot.model, slot.control_tokens), gateway.key_for(decision)
         context.decision, context.epoch = decision, gateway.snapshot.document.epoch
         endpoint = gateway.upstreams.pick(slot.url)
         self._call = Call(endpoint)
-        body, key = context.body.with_model(slot.model), gateway.key_for(decision)
         self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
         target = endpoint.address.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
@@ -197,7 +197,10 @@ class Forward:
         self._fell_back = True
         gateway.metrics.events["fallback"] += 1
         self._drop()
-        self.ask(other)
+        try:
+            self.ask(other)
+        except UnderstudyError as error:  # where the other engine has a control token that stands in a name
+            self._give_up(error.code, error)
         return True
 
     def _wrong_version(self) -> None:

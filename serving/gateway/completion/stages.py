@@ -120,8 +120,14 @@ def _matchable(context: RequestContext) -> dict[str, str] | None:
 
 
 def route(context: RequestContext) -> None:
-    """Decide which engine is asked."""
-    context.decision = context.gateway.decide(context.ask)
+    """Decide which engine is asked, and neutralise its control tokens.
+
+    Raises:
+        BadRequest, TooLarge: they cannot be, see `Body.split`.
+    """
+    decision = context.gateway.decide(context.ask)
+    context.body.split(decision.slot.control_tokens)
+    context.decision = decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ def built(state: ControlState = STATE, **given: Any) -> RoutingDocument:
 
 
 def test_a_slot_is_what_it_reports_else_what_it_was_else_only_wanted() -> None:
+    told = BEAT.model_copy(update={"control_tokens": ("<|end|>",)})
+    assert built(beats={"student-a": told}).slots["student-a"].control_tokens == ("<|end|>",)
     slots = built(beats={"student-a": BEAT}, former={"student-a": VIEW, "student-b": VIEW}).slots
     assert slots["student-a"] == SlotView(desired="v2", url=BEAT.url, model="m", version="v2", ready=True)
     assert slots["student-b"] == VIEW.model_copy(update={"desired": "v1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,6 +162,16 @@ async def test_an_engine_that_cannot_start_is_tried_again_and_starts_once_it_can
         stub.failing.clear()
         await eventually_async(lambda: agent.state is State.SERVING)
         assert (stub.version, stub.is_open) == ("v1", True)
+
+
+async def test_its_beat_tells_the_control_tokens_of_what_it_serves(world: World) -> None:
+    added = [{"content": "<|turn|>", "special": True}, {"content": "word", "special": False}]
+    (world.folder / "v1" / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
+    world.want("v1")
+    async with Running(world, Stub(set())):
+        await eventually_async(lambda: any(beat.ready for beat in world.beats))
+    assert {beat.control_tokens for beat in world.beats if beat.ready} == {("<|turn|>",)}
+    assert {beat.control_tokens for beat in world.beats if not beat.ready} <= {()}
 
 
 async def test_a_version_that_never_starts_gives_way_to_the_last_good_one(world: World) -> None:

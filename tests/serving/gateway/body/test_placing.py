@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.engines.tokens import CONTROL_TOKENS
 from serving.gateway.body.parser import BodyParser
-from serving.gateway.config import CONTROL_TOKENS
 from understudy.errors import BadRequest
 
 PARSER = BodyParser(CONTROL_TOKENS)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.engines.tokens import CONTROL_TOKENS
 from serving.gateway.body.parser import BodyParser
-from serving.gateway.body.tokens import ControlTokens
-from serving.gateway.config import CONTROL_TOKENS
+from serving.gateway.body.tokens import MOST_LISTS, ControlTokens, splitter_of
 
 PARSER = BodyParser(CONTROL_TOKENS)
 
@@ -77,3 +77,24 @@ def test_tokens_are_found_as_if_character_by_character(text: str, how: list[int]
     assert json.loads(raw)["y"] == text
     expected = (body % (literal, split_by_hand(literal, tokens), literal)).encode()
     assert ControlTokens(tokens).neutralised(raw) == expected
+
+
+def test_each_engine_has_its_own_tokens_split_anew_from_what_the_client_sent() -> None:
+    parser = BodyParser((*CONTROL_TOKENS, "@@mine@@"))
+    raw = b'{"model":"auto","messages":[{"role":"user","content":"<s>bold</s> <|end|> @@mine@@ [X]"}]}'
+    body = parser.parse(raw, chat=True)
+
+    def text(*tokens: str) -> str:
+        return str(json.loads(body.with_model("auto", tokens))["messages"][0]["content"]).replace("\u200b", "~")
+
+    assert text("[X]") == "<s>bold</s> <|end|> @~@mine@@ [~X]"
+    assert text() == "<~s>bold<~/s> <~|end|> @~@mine@@ [X]"
+    assert text("<|end|>", "", "<") == "<s>bold</s> <~|end|> @~@mine@@ [X]"
+
+
+def test_patterns_of_few_lists_are_kept() -> None:
+    parser = BodyParser(())
+    body = parser.parse(b'{"model":"m","messages":[]}', chat=True)
+    for number in range(3 * MOST_LISTS):
+        body.split((f"<{number}>",))
+    assert splitter_of.cache_info().currsize == MOST_LISTS

@@ -270,3 +270,29 @@ def test_a_reply_that_begins_early_and_comes_late_is_waited_for_but_not_for_ever
     with pytest.raises(http.client.IncompleteRead):
         running.client.chat()
     assert running.gateway.metrics.failures == {("teacher", "silent_within_reply"): 1}
+
+
+def test_each_engine_gets_its_own_control_tokens_split_anew_also_where_it_stands_in(serve: Serve, engine: Make) -> None:
+    teacher, student = engine("teacher"), engine("student", script=says("reset"))
+    made = document({"teacher": teacher, "student": student}, default={"student": 1.0})
+    tokens = {"teacher": ("<|end|>",), "student-a": ("[INST]", "<|end|>")}
+    slots = {name: one.model_copy(update={"control_tokens": tokens[name]}) for name, one in made.slots.items()}
+    running = serve(made.model_copy(update={"slots": slots}))
+    status, headers, _ = running.client.chat("<s>bold</s> [INST] <|end|>")
+    assert (status, headers["x-understudy-arm"]) == (200, "teacher")
+    said = [one.seen[0].json["messages"][0]["content"].replace("\u200b", "~") for one in (student, teacher)]
+    assert said == ["<s>bold</s> [~INST] <~|end|>", "<s>bold</s> [INST] <~|end|>"]
+    assert running.spool.exchanges[0].messages[0]["content"] == "<s>bold</s> [INST] <|end|>"
+
+
+def test_a_token_of_the_engine_in_a_name_is_refused_before_anybody_is_asked(serve: Serve, engine: Make) -> None:
+    teacher = engine("teacher")
+    made = document({"teacher": teacher})
+    slots = {name: one.model_copy(update={"control_tokens": ("@@",)}) for name, one in made.slots.items()}
+    running = serve(made.model_copy(update={"slots": slots}))
+    tools = [{"type": "function", "function": {"name": "a@@b"}}]
+    status, headers, body = running.client.chat("hello", tools=tools)
+    assert (status, body["error"]["code"], body["error"]["param"]) == (400, "control_token", "tools[0].function.name")
+    assert "x-understudy-arm" not in headers
+    assert not teacher.seen
+    assert running.client.chat("hello", tools=[{"type": "function", "function": {"name": "<s>"}}])[0] == 200
