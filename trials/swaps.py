@@ -42,8 +42,11 @@ References = dict[tuple[str, int], list[str]]
 """(version, tokens asked for) -> its greedy reply to each prompt."""
 
 
-async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
-    """Reference replies, a quiet period, then the swaps; the result as in interface.md."""
+async def measure(system: System, swaps: int, streams: int, quiet_seconds: float | None = None) -> dict[str, Any]:
+    """Reference replies, a quiet period, then the swaps; the result as in interface.md.
+
+    `quiet_seconds`: of the period; by default a second a swap, 15 at least and 60 at most.
+    """
     for what in ("learning", "promotion"):  # a round that went live meanwhile would be a version nobody asked for
         await asyncio.to_thread(system.post, "/freeze", {"what": what})
     try:
@@ -51,8 +54,8 @@ async def measure(system: System, swaps: int, streams: int) -> dict[str, Any]:
         # The variants join the ring by being loaded once; then each has been asked for its replies.
         reference = await references(system, versions)
         quiet = Load()
-        quiet_for = max(15.0, min(60.0, swaps * 1.0))
-        await under_load(system, quiet, streams, asyncio.sleep(quiet_for))
+        quiet_seconds = max(15.0, min(60.0, swaps * 1.0)) if quiet_seconds is None else quiet_seconds
+        await under_load(system, quiet, streams, asyncio.sleep(quiet_seconds))
         busy = Load()
         timings: dict[str, list[float]] = {"swap": [], "rollback": [], "follow": []}
         before = memory(system)

@@ -1,4 +1,7 @@
-"""One real system for all tests of the loop: it turns once, stops, and goes on from its state directory."""
+"""One real system for all tests of the loop: it turns once, stops, and goes on from its state directory.
+
+Then a round begins only when a test asks for one: a student that went live by itself would be in the way of the others.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,15 @@ import pytest
 
 from tests.loop.processes import processes_of
 from tests.loop.turn import Turned
+from tests.waiting import eventually
 from trials.system import System
 from understudy.process.scratch import Scratch
 from understudy.state import StateDir
 
 SHORT = {
     "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "25",
+    "UNDERSTUDY_TRAINER__MIN_FRESH": "1000000",
+    "UNDERSTUDY_ENGINES__FORK_WAIT": "300",
     "UNDERSTUDY_ROLLOUT__STEPS": "[{share: 0.25, min_exposures: 5, max_wait_seconds: 5, on_timeout: promote}]",
 }
 
@@ -25,12 +31,9 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running = System(turned.state, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
     try:
         running.wait_ready()
-        for one in running.admin.get("/experiments").raise_for_status().json()["experiments"]:
-            if one["state"] == "active":  # as the experimenter of the turn left it
-                running.admin.delete(f"/experiments/{one['id']}").raise_for_status()
         yield running
     finally:
-        code = running.stop()
+        code = running.stop(120)
     assert code == 0, running.tail()
     assert processes_of(turned.state) == []
     assert not list(turned.state.glob("run/addresses.json")) + list(turned.state.glob("run/processes.json"))
@@ -40,8 +43,12 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def settled(system: System) -> System:
-    """The system, after whatever the test before did to it: ready, nothing frozen."""
-    system.wait_ready(120)
+    """The system, after whatever the turn or a test did to it: ready, no experiment, nothing under way or frozen."""
+    system.wait_ready()
+    eventually(lambda: system.status().operation is None, 180, "the end of a rollback or promotion")
+    for one in system.admin.get("/experiments").raise_for_status().json()["experiments"]:
+        if one["state"] == "active":
+            system.admin.delete(f"/experiments/{one['id']}").raise_for_status()
     for what in ("learning", "promotion"):
         system.post("/resume", {"what": what})
     return system

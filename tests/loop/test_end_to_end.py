@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.loop.processes import processes_of
-from tests.loop.turn import FULL, Turned
+from tests.loop.turn import FULL, TURN_SECONDS, Turned
 from trials.system import ROOT
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1200)]
@@ -43,8 +43,8 @@ def test_a_distilled_student_goes_live_under_traffic_without_a_failed_request(tu
 def test_the_report_has_the_promised_shape_and_was_made_in_time(turned: Turned) -> None:
     assert missing(REPORT, turned.report) == []
     seconds = turned.report["seconds"]
-    assert seconds["ready"] <= 60
-    assert seconds["drift_to_live"] <= 600
+    assert 0 < seconds["ready"] <= (60 if FULL else TURN_SECONDS)  # of a machine that has nothing else to do
+    assert 0 < seconds["drift_to_live"] <= (600 if FULL else TURN_SECONDS)
     assert all(count >= 200 for count in turned.report["prompts"].values())
 
 
@@ -63,7 +63,7 @@ def missing(promised: dict[str, Any], found: dict[str, Any], path: str = "") -> 
 def test_agreement_on_the_drift_rises_and_the_general_slice_keeps_its_own(turned: Turned) -> None:
     agreement, prefix, facts = (turned.report[name] for name in ("agreement", "prefix", "facts"))
     assert agreement["drift"]["before"] < 0.5
-    assert agreement["drift"]["after"] > (0.75 if FULL else 0.5)  # a round in a hurry takes as many steps as fit
+    assert agreement["drift"]["after"] > (0.75 if FULL else 0.5)  # a small round takes fewer steps
     assert agreement["general"]["after"] > agreement["general"]["before"] - 0.03
     assert prefix["drift"]["after"] > prefix["drift"]["before"] + 0.3
     assert facts["drift"]["after"] >= facts["drift"]["before"] + (0.4 if FULL else 0.0)

@@ -127,7 +127,7 @@ def test_no_exposure_is_lost_while_an_experiment_is_applied_changed_and_stopped(
 
     def more(users: NewUsers, experiment: str | None) -> None:
         wanted = users.of(experiment).total() + 30
-        eventually(lambda: users.of(experiment).total() >= wanted, 60, f"replies of {experiment}")
+        eventually(lambda: users.of(experiment).total() >= wanted, 120, f"replies of {experiment}")
 
     with new_users(settled.gateway) as users:
         more(users, None)
@@ -143,4 +143,4 @@ def test_no_exposure_is_lost_while_an_experiment_is_applied_changed_and_stopped(
         arms = {arm: one["units"] for arm, one in found["arms"].items()}
         return arms == users.of("under-load") and [one["number"] for one in found["phases"]] == [1, 2]
 
-    eventually(counted, 60, f"{users.of('under-load')} units in two phases")
+    eventually(counted, 180, f"{users.of('under-load')} units in two phases")

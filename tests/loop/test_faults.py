@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,7 @@ from tests.waiting import eventually
 from trials.system import ROOT, System
 from understudy.state import StateDir
 
-pytestmark = [pytest.mark.loop, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(600)]
 
 QUESTION = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 8, "temperature": 0}
 
@@ -97,7 +98,7 @@ def test_a_role_killed_comes_back_and_no_request_failed(settled: System, role: t
     with streaming(settled.gateway, "auto", QUESTIONS) as load:
         eventually(lambda: len(load.seen) > 5, 60, "the first replies")
         os.kill(old.pid, signal.SIGKILL)
-        eventually(lambda: find_role(settled.state, *role).pid != old.pid, 30, f"a new {role}")
+        eventually(lambda: find_role(settled.state, *role).pid != old.pid, 120, f"a new {role}")
         after = len(load.seen)
         eventually(lambda: len(load.seen) > after + 10, 60, "replies with the new one")
     assert [s.error or s.text for s in load.seen if s.error or not s.finished] == []
@@ -107,8 +108,8 @@ def test_a_role_killed_comes_back_and_no_request_failed(settled: System, role: t
 def test_a_killed_gateway_comes_back(settled: System) -> None:
     old = find_role(settled.state, "serve")
     os.kill(old.pid, signal.SIGKILL)
-    eventually(lambda: find_role(settled.state, "serve").pid != old.pid, 30, "a new gateway")
-    settled.wait_ready(60)
+    eventually(lambda: find_role(settled.state, "serve").pid != old.pid, 120, "a new gateway")
+    settled.wait_ready()
     assert post(settled.gateway).status_code == 200
 
 
@@ -117,21 +118,21 @@ def test_engines_come_back_after_their_fork_server_was_killed(settled: System) -
     engines = {name: slot.pid for name, slot in settled.status().slots.items()}
     os.kill(old.pid, signal.SIGKILL)
     eventually(
-        lambda: find_role(settled.state, "serving.engine.launch.forkserver").pid != old.pid, 60, "a new fork server"
+        lambda: find_role(settled.state, "serving.engine.launch.forkserver").pid != old.pid, 120, "a new fork server"
     )
     for model in ("teacher", "student"):
-        eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 120, f"a reply of the {model}")
+        eventually(lambda model=model: post(settled.gateway, model).status_code == 200, 240, f"a reply of the {model}")
 
     def new() -> bool:
         slots = settled.status().slots
         return all(slot.ready and slot.pid != engines[name] for name, slot in slots.items())
 
-    eventually(new, 120, "new engines in every slot")
+    eventually(new, 240, "new engines in every slot")
     assert [post(settled.gateway, model).status_code for model in ("teacher", "student")] == [200, 200]
 
 
 def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System) -> None:
-    eventually(lambda: settled.status().bus.lag is not None, 30, "the workers' lag")
+    eventually(lambda: settled.status().bus.lag is not None, 120, "the workers' lag")
     before = requests_counted(settled)
     server = next(p for p in psutil.process_iter(["name", "cmdline"]) if is_redis_of(settled.state, p))
     os.kill(server.pid, signal.SIGSTOP)
@@ -140,7 +141,7 @@ def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System
     finally:
         os.kill(server.pid, signal.SIGKILL)
     assert answers == [200] * 5
-    eventually(lambda: requests_counted(settled) >= before + 5, 90, "the copies of what was asked meanwhile")
+    eventually(lambda: requests_counted(settled) >= before + 5, 240, "the copies of what was asked meanwhile")
     assert post(settled.gateway).status_code == 200
 
 
@@ -165,11 +166,12 @@ def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled:
     with streaming(settled.gateway, "auto", QUESTIONS) as load:
         eventually(lambda: len(load.seen) > 5, 60, "the first replies")
         os.kill(status.slots[slot].pid, signal.SIGKILL)
-        arms = [arm_of(settled, user) for user in users]
+        with ThreadPoolExecutor(len(users)) as pool:  # all at once: the engine is back within seconds
+            arms = list(pool.map(partial(arm_of, settled), users))
     assert set(arms) == {"teacher"}
     assert gateway_events(settled, "fallback") > fallbacks
     assert all(s.error for s in load.seen if not s.finished), "a cut stream must end with an error"
-    eventually(lambda: post(settled.gateway).headers["x-understudy-arm"] == "student", 90, "the student")
+    eventually(lambda: post(settled.gateway).headers["x-understudy-arm"] == "student", 240, "the student")
 
 
 def arm_of(system: System, user: str) -> str:
@@ -199,7 +201,7 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
     )
     base = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: post(base).status_code == 200, 30, "the second gateway")
+        eventually(lambda: post(base).status_code == 200, 120, "the second gateway")
         clients = [httpx.Client(base_url=base, timeout=60) for _ in range(4)]
         stale = {ask(client).headers["x-understudy-version"] for client in clients}
         os.kill(second.pid, signal.SIGSTOP)
@@ -219,7 +221,7 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
     finally:
         os.kill(second.pid, signal.SIGCONT)
         second.terminate()
-        second.wait(20)
+        second.wait(60)
 
 
 def ask(client: httpx.Client) -> httpx.Response:
@@ -229,7 +231,7 @@ def ask(client: httpx.Client) -> httpx.Response:
 def test_a_second_up_on_the_same_state_is_refused(settled: System) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "understudy", "up", "--state", str(settled.state), "--no-traffic"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1
     assert str(settled.process.pid) in done.stderr

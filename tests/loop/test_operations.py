@@ -56,8 +56,8 @@ def test_a_rollback_freezes_promotion_until_it_is_resumed(settled: System) -> No
 
 
 def test_swaps_and_rollbacks_under_streams_fail_cut_and_mix_nothing(settled: System) -> None:
-    swaps = 200 if FULL else 3
-    result = asyncio.run(measure(settled, swaps=swaps, streams=8))
+    swaps, quiet_seconds = (200, None) if FULL else (3, 1.0)  # the gaps are compared at full counts alone
+    result = asyncio.run(measure(settled, swaps=swaps, streams=8, quiet_seconds=quiet_seconds))
     assert {k: result[k] for k in ("failed", "truncated", "mixed_version")} == {
         "failed": 0, "truncated": 0, "mixed_version": 0,
     }, result["errors"]  # fmt: skip
@@ -81,11 +81,11 @@ def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, 
     assert understudy(settled.state, "experiment", "apply", str(file)).returncode == 0
     offline = subprocess.run(
         [sys.executable, "-m", "understudy", "experiment", "assign", str(file), "--units", str(users)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     expected = {row["unit"]: row["arm"] for row in map(json.loads, offline.stdout.splitlines())}
     try:
-        eventually(lambda: arm_and_experiment(settled, "probe", "1")[1] == "half", 10, "the gateway's new epoch")
+        eventually(lambda: arm_and_experiment(settled, "probe", "1")[1] == "half", 60, "the gateway's new epoch")
         seen = {user: arm_and_experiment(settled, user) for user in expected}
         assert seen == {user: (arm, "half") for user, arm in expected.items()}
         wanted = {arm: list(expected.values()).count(arm) for arm in ("teacher", "student")}
@@ -94,10 +94,10 @@ def test_an_experiment_splits_at_once_and_counts_its_exposures(settled: System, 
             arms = json.loads(understudy(settled.state, "experiment", "results", "half", "--json").stdout)["arms"]
             return {arm: row["units"] for arm, row in arms.items()} == wanted
 
-        eventually(counted, 60, f"{wanted} exposures")
+        eventually(counted, 180, f"{wanted} exposures")
     finally:
         assert understudy(settled.state, "experiment", "stop", "half").returncode == 0
-    eventually(lambda: arm_and_experiment(settled, "用户-1")[1] is None, 10, "the end of the experiment")
+    eventually(lambda: arm_and_experiment(settled, "用户-1")[1] is None, 60, "the end of the experiment")
 
 
 def arm_and_experiment(system: System, user: str, no_capture: str = "0") -> tuple[str, str | None]:

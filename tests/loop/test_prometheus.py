@@ -24,7 +24,7 @@ def test_a_prometheus_finds_every_role_and_the_board_has_data(settled: System, t
         port = free.getsockname()[1]
     question = {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}
     with scraped(StateDir(settled.state), tmp_path, port) as prometheus:
-        eventually(prometheus.ready, 60, "Prometheus")
+        eventually(prometheus.ready, 120, "Prometheus")
         httpx.post(f"{settled.gateway}/v1/chat/completions", json=question, timeout=60).raise_for_status()
 
         def all_up() -> bool:
@@ -32,6 +32,6 @@ def test_a_prometheus_finds_every_role_and_the_board_has_data(settled: System, t
             gateways = [name for name in found if name.startswith("gateway-")]
             return found.keys() >= ROLES and len(gateways) >= 1 and set(found.values()) == {"1"}
 
-        eventually(all_up, 60, "a scrape of every role")
-        eventually(lambda: [one for one in expressions() if not prometheus.ask(one)] == [], 90, "data for the board")
+        eventually(all_up, 180, "a scrape of every role")
+        eventually(lambda: [one for one in expressions() if not prometheus.ask(one)] == [], 180, "data for the board")
         assert prometheus.ask('ALERTS{alertname="UnderstudyNoReadyArm", alertstate="firing"}') == []
