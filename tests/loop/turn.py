@@ -22,15 +22,17 @@ from tests.loop.experimenter import Experimenter
 from trials.system import ROOT, on_free_ports
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
-TURN_SECONDS = 900
+TURN_SECONDS = 1500
 SMALL = {
-    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "120",
+    "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200",
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
+    "UNDERSTUDY_TRAINER__MIN_STEPS": "300",
+    "UNDERSTUDY_TRAINER__MAX_STEPS": "300",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
 }
-"""A shorter round on fewer samples; at full counts `up` keeps its own settings."""
-BESIDE = {"UNDERSTUDY_TRAINER__BUDGET_SECONDS": "200", "UNDERSTUDY_TRAINER__NICE": "0"}
-"""As much work in the round where other tests take their share of the machine."""
+"""A shorter round on fewer samples, of as many steps on any machine; at full counts `up` keeps its own settings."""
+BESIDE = {"UNDERSTUDY_TRAINER__NICE": "0", "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}
+"""Where other tests run, too, the round takes its share of the machine, and a late fork server is waited for."""
 USERS = {"UNDERSTUDY_UP__USERS": "600"}
 """So many that an experiment on them can say something."""
 BEGUN = pytest.StashKey["Turn"]()
