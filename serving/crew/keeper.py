@@ -166,7 +166,7 @@ def _life_of(member: Member, parent: int) -> int:
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the keeper passes it on, in order
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        die_with_parent(parent, signal.SIGTERM)
+        die_with_parent(parent)  # at once: a spool that it held on to would be missing to the next keeper's
         code = member.run()
     except UnderstudyError as error:
         print(f"understudy: {error.message}", file=sys.stderr)

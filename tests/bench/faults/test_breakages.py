@@ -41,6 +41,7 @@ BREAKAGES: dict[str, tuple[list[Change], str, str, tuple[str, str]]] = {
             (CONSUMER, "        self._renewed = self._kept = 0.0\n",
              "        self._renewed = self._kept = 0.0\n        self._here = {}\n"),
             (EFFECTS, "if n == 0 or n > highest and not torn then", "if true then"),
+            (EFFECTS, "~= after then return { -3, 0, '' } end", "== false then return { -3, 0, '' } end"),
         ],
         "kill", "doubled", FEW,
     ),

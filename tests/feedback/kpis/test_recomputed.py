@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 from ddsketch import DDSketch
@@ -31,7 +32,7 @@ from tests.waiting import eventually
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 EVENTS = 50_000 if FULL else 2500
-KILLED_EVENTS = 20_000 if FULL else 1000
+KILLED_EVENTS = 8000 if FULL else 1000
 KILLS = 40 if FULL else 6
 DAY = 86_400
 
@@ -59,29 +60,32 @@ def expected_variation(rows: dict[str, tuple[float, dict[str, float]]]) -> tuple
 def test_every_figure_equals_the_one_reckoned_from_all_events(redis_url: str) -> None:
     traffic = Traffic(random.Random(9), time.time())
     events = traffic.make(EVENTS)
-    assert 30 < sum(bool(known) for known in before(events).values()) < 110, "some did something before, some nothing"
+    assert 25 < sum(bool(known) for known in before(events).values()) < 115, "some did something before, some nothing"
     applier = Applier(redis_url)
     applier.events(events)
     expect_all(applier, events)
 
 
+@pytest.mark.timeout(1200)
 def test_rows_and_sums_agree_however_often_a_worker_is_killed_at_any_moment(redis_url: str) -> None:
     """Each worker begins with the first event again, as one does that has lost its place; numbers count once."""
     chance = random.Random(11)
     events = Traffic(random.Random(10), time.time()).make(KILLED_EVENTS)
+    rows, client = [effects_of(one) for one in events], connect(redis_url)
     for number in sorted(chance.sample(range(1, len(events)), KILLS)):
         worker = os.fork()
         if worker == 0:
             try:
-                apply_again(Applier(redis_url), events, chance.randrange(1, 64))
+                apply_again(Applier(redis_url), rows, chance.randrange(1, 64))
             finally:
                 os._exit(1)
-        client = connect(redis_url)
-        eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, what="some events applied")  # noqa: B023
-        os.kill(worker, signal.SIGKILL)
-        os.waitpid(worker, 0)
+        try:
+            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 300, "some events applied")  # noqa: B023
+        finally:
+            os.kill(worker, signal.SIGKILL)
+            os.waitpid(worker, 0)
     applier = Applier(redis_url)
-    apply_again(applier, events, 64)
+    apply_again(applier, rows, 64)
     expect_all(applier, events)
 
 
@@ -121,9 +125,8 @@ def test_sums_are_those_of_the_rows_though_units_change_their_arm_at_will(redis_
     assert sum(of["requests~requests_before#"] for of in wanted.values()) > 50
 
 
-def apply_again(applier: Applier, events: list[Exchange | Exposure | Kpi], batch: int) -> None:
-    """Apply events of which some may be known."""
-    rows = [effects_of(one) for one in events]
+def apply_again(applier: Applier, rows: list[list[list[Any]]], batch: int) -> None:
+    """Apply effects of events of which some may be known."""
     for at in range(0, len(rows), batch):
         _, faulty, why = applier.commands(rows[at : at + batch])
         assert (faulty, why) == (0, "")

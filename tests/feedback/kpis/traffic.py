@@ -23,7 +23,7 @@ KPIS = ("click", "human_review_pass", "takeover", "first_response_correct", "rat
 class Traffic:
     """A day and a half of sessions that move between arms, versions and experiments, and what was said of them.
 
-    `keeps`: a unit has one arm in a phase; else any each time. Experiments begin after a quarter of the time.
+    `keeps`: a unit has one arm in a phase; else any each time. A quarter comes before experiments begin.
     """
 
     chance: random.Random
@@ -45,7 +45,8 @@ class Traffic:
 
     def _session(self, n: int) -> None:
         unit, session = f"用户{self.chance.randrange(120)}", f"会话{n}"
-        start = self.now - 36 * HOUR + (0.8 * n / self.count + 0.2 * self.chance.random()) * 30 * HOUR
+        early, chance = n < self.count / 4, self.chance.random()
+        start = self.now - 36 * HOUR + (8 * chance if early else 12 + 18 * (0.8 * n / self.count + 0.2 * chance)) * HOUR
         for turn in range(self.chance.randrange(1, 5)):
             response = f"r{n}-{turn}"
             self._exchange(unit, session, response, start + turn * HOUR * self.chance.random() + turn)
@@ -58,7 +59,7 @@ class Traffic:
         arm = self.chance.choice(("teacher", "student"))
         version = "t1" if arm == "teacher" else self.chance.choice(("v1", "v2"))
         more: dict[str, Any] = {}
-        style = self.chance.random() if at > self.now - 28 * HOUR else 1.0
+        style = self.chance.random() if at > self.now - 24 * HOUR else 1.0
         if style < 0.2:
             more = {"experiment": "exp", "assigned": self._arm(unit, 0)}
         elif style < 0.6:

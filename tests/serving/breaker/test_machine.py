@@ -176,6 +176,16 @@ def test_what_goes_well_though_it_is_open_begins_the_probing() -> None:
     assert breaker.state is CLOSED
 
 
+def test_what_opened_it_counts_no_more_once_it_is_closed() -> None:
+    breaker = Breaker(RULE, Watch())
+    said(breaker, "bbbb")
+    breaker.release()
+    said(breaker, "bbb")
+    assert breaker.state is CLOSED
+    said(breaker, "b")
+    assert breaker.state is OPEN
+
+
 def test_a_strike_lengthens_a_pause_and_never_shortens_it() -> None:
     watch = Watch()
     breaker = Breaker(RULE, watch)

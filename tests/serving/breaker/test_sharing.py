@@ -49,11 +49,14 @@ class Away:
 
     def __init__(self) -> None:
         self.here = False
+        self.refused = 0
         self.told: list[Opening] = []
 
     def tell(self, opening: Opening) -> bool:
         if self.here:
             self.told.append(opening)
+        else:
+            self.refused += 1
         return self.here
 
     def news(self) -> list[Opening]:
@@ -72,6 +75,7 @@ async def test_openings_wait_for_redis_in_bounded_number_and_the_breaker_goes_on
     for number in range(MOST_UNTOLD + 4):
         sharing.tell(str(number), 1.0)
     assert sharing.dropped == 5
+    await until(lambda: away.refused > 2)
     away.here = True
     await until(lambda: len(away.told) >= MOST_UNTOLD and "eve" in breakers.open_names())
     assert away.told[-1].name == str(MOST_UNTOLD + 3)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.waiting import eventually
@@ -178,9 +179,17 @@ def test_once_any_has_worked_one_that_cannot_begin_is_tried_again(start: Start, 
     assert play.end() == 0
 
 
-def test_members_of_a_killed_keeper_are_told_to_stop(start: Start) -> None:
-    play = start("one", "two")
-    for name in ("one", "two"):
-        play.pid(name)
+def test_members_of_a_killed_keeper_are_gone_with_it_whatever_they_do(start: Start) -> None:
+    play = start("one", "stubborn")
+    members = [psutil.Process(play.pid(name)) for name in ("one", "stubborn")]
     play.end(signal.SIGKILL)
-    eventually(lambda: {"one told", "two told"} <= set(play.notes))
+    eventually(lambda: not any(alive(member) for member in members))
+    assert [note for note in play.notes if note.endswith("told")] == []
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process does anything."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -198,6 +201,51 @@ def test_a_worker_that_is_killed_is_noticed_by_its_own_clients_alone_and_loses_n
         system.bus.start()
         eventually(lambda: system.events() == served and system.total("outbox_pending_events") == 0)
     finally:
+        system.stop()
+
+
+@pytest.mark.skipif(os.environ.get("UNDERSTUDY_FULL") != "1", reason="twelve kills: with UNDERSTUDY_FULL=1")
+def test_kills_under_load_fail_requests_of_that_moment_alone_and_no_count_ever_falls(
+    engine: Engine, tmp_path: Path
+) -> None:
+    system, over = Together(tmp_path, engine), threading.Event()
+    kills: list[tuple[float, float]] = []
+    failed: list[tuple[float, float]] = []
+    answered: list[int] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            began = time.monotonic()
+            try:
+                answered.append(system.client.chat()[0])
+            except (OSError, http.client.HTTPException):
+                failed.append((began, time.monotonic()))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        shown = 0
+        for number in range(12):
+            name = sorted(system.workers())[number % 2]
+            eventually(lambda: len(system.clients_of(system.workers()[name].pid)) > 0)  # noqa: B023
+            pid, began = system.workers()[name].pid, time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            keeper = psutil.Process(system.process.pid)
+            eventually(lambda: pid not in [child.pid for child in keeper.children()])  # noqa: B023
+            kills.append((began, time.monotonic()))
+            now = system.total("requests_total")
+            assert now >= shown
+            shown = now
+            eventually(lambda: system.workers()[name].pid != pid)  # noqa: B023
+        over.set()
+        for thread in threads:
+            thread.join()
+        assert set(answered) == {200}
+        lonely = [one for one in failed if not any(one[0] < gone and one[1] > at for at, gone in kills)]
+        assert lonely == []
+    finally:
+        over.set()
         system.stop()
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from serving.gateway.routes.figures import READY
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.test_metrics import page
 from tests.serving.gateway.upstream import Engine
+from understudy.telemetry.board import Board
+from understudy.telemetry.together import JoinedPage, told
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -31,6 +34,25 @@ def test_an_engine_that_is_gone_is_told(serve: Serve, engine: Make) -> None:
     engines["student"].stop()
     assert page(running)["understudy_arm_ready", "student"] == 0
     assert page(running)["understudy_arm_ready", "teacher"] == 1
+
+
+def test_a_worker_shows_what_all_count_and_of_engines_what_it_found_itself(serve: Serve, engine: Make) -> None:
+    engines, board = both(engine), Board(2)
+    one, two = (serve(document(engines, epoch=epoch)) for epoch in (4, 3))
+    for place, running in enumerate((one, two)):
+        metrics = running.gateway.metrics
+        metrics.joined = JoinedPage(metrics.page, board, place)
+        for _ in range(place + 1):
+            running.client.chat(model="student")
+    first = page(two)
+    assert (first["understudy_arm_ready", "student"], first["understudy_routing_epoch",]) == (1, 3)
+    (ready,) = (metric for metric in told(two.gateway.metrics.page) if metric.name == READY.name)
+    assert ready.points == ()  # what it tells the others without having asked
+    shown = page(one)
+    assert shown["understudy_arm_ready", "teacher"] == 1
+    assert shown["understudy_requests_total", "student", "200", "v1"] == 3
+    assert (shown["understudy_routing_epoch",], shown["understudy_gateway_epoch",]) == (3, 3)
+    assert shown["understudy_gateway_outbox_dropped_spool",] == 4
 
 
 @pytest.mark.parametrize("path", ["x-forwarded-for", "forwarded"])
