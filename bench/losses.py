@@ -18,8 +18,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.options import parser
-from understudy.files import write_json
+from bench.options import finish, parser
 
 METHODS = ("closed form", "plain")
 
@@ -88,10 +87,7 @@ def main(argv: list[str]) -> int:
         command = [sys.executable, "-m", "bench.losses", "--one", method, *shared, f"--repeats={options.repeats}"]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         report[method] = json.loads(done.stdout.splitlines()[-1])
-    if options.json:
-        write_json(options.json, report)
-    show(report)
-    return 0
+    return finish(options, report, show)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from understudy.files import write_json
 
 
 def parser(name: str, about: str | None, quick: str) -> argparse.ArgumentParser:
@@ -16,3 +20,11 @@ def parser(name: str, about: str | None, quick: str) -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help=quick)
     made.add_argument("--json", type=Path, help="write the report there")
     return made
+
+
+def finish(given: argparse.Namespace, report: dict[str, Any], show: Callable[[dict[str, Any]], None]) -> int:
+    """Show a report, and write it where `--json` says; the exit code."""
+    show(report)
+    if given.json:
+        write_json(given.json, report)
+    return 0

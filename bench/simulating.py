@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.options import parser
-from understudy.files import write_json
+from bench.options import finish, parser
 
 Floats = NDArray[np.float64]
 
@@ -43,10 +42,7 @@ def simulate(
         report = {**former, **found, "seconds": {**former.get("seconds", {}), **found["seconds"]}}
     else:
         report |= measure(runs, options.seed)
-    if options.json:
-        write_json(options.json, report)
-    show(report)
-    return 0
+    return finish(options, report, show)
 
 
 def took(seconds: Mapping[str, float]) -> str:

@@ -25,9 +25,8 @@ from rich.table import Table
 from bench.breaker.load import Answered, drive
 from bench.breaker.traffic import schedule
 from bench.gateway.processes import last_core, running
-from bench.options import parser
+from bench.options import finish, parser
 from feedback.store.server import free_port
-from understudy.files import write_json
 
 RATE, NORMAL = 50.0, 20.0
 """Attacks and normal requests a second: 30,000 attacks in ten minutes."""
@@ -53,10 +52,7 @@ def main(argv: list[str]) -> int:
         "benchmark": "breaker", "requests": requests, "runs": runs, "cores": os.cpu_count(),
         "load": os.getloadavg()[0], **figures(pairs),
     }  # fmt: skip
-    show(report)
-    if given.json:
-        write_json(given.json, report)
-    return 0
+    return finish(given, report, show)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -22,9 +22,8 @@ from rich.table import Table
 from bench.gateway.candidates import candidate, names, one_of, upstreams
 from bench.gateway.load import GatewayResult, Workload, drive, void
 from bench.gateway.requests import source
-from bench.options import parser
+from bench.options import finish, parser
 from understudy.errors import UsageError
-from understudy.files import write_json
 
 QUICK = (Workload(512, False, 1), Workload(512, False, 16), Workload(512, True, 16))
 FULL = (
@@ -54,10 +53,7 @@ def main(argv: list[str]) -> int:
         "benchmark": "gateway", "cores": os.cpu_count(), "seconds": seconds, "events": given.events,
         "texts": source(), "load": os.getloadavg()[0], **ratios(results),
     }  # fmt: skip
-    show(report)
-    if given.json:
-        write_json(given.json, report)
-    return 0
+    return finish(given, report, show)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

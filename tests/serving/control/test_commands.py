@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,34 +14,17 @@ from feedback.events import EXCHANGES
 from feedback.letters import letters
 from feedback.store.config import RedisConfig
 from serving.control import commands
-from serving.control.app import create_app
-from serving.control.client import URL_ENV, Refused
+from serving.control.client import Refused
 from serving.control.pages import experiment as experiment_pages
 from serving.control.replies.experiments import PlanReply
-from serving.control.sources import Sources
-from serving.control.token import ENV
 from tests.deploy.fleet import Moving, World, to_canary
-from tests.serving.control.conftest import TOKEN
-from tests.serving.up.server import served
+from tests.serving.control.conftest import Said, saying
 from understudy.errors import NotFound, UsageError
-
-Said = Callable[..., str]
 
 
 @pytest.fixture
-def said(
-    world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Said]:
-    """Runs a command, by its name and words, and returns what it printed."""
-
-    def run(name: str, *words: str) -> str:
-        assert getattr(commands, name)([*words]) == 0
-        return capsys.readouterr().out.strip()
-
-    with served(create_app(world.conductor, sources, TOKEN)) as url:
-        monkeypatch.setenv(URL_ENV, url)
-        monkeypatch.setenv(ENV, TOKEN)
-        yield run
+def said(reached: str, capsys: pytest.CaptureFixture[str]) -> Said:
+    return saying(commands, capsys)
 
 
 def test_every_page_is_printed_as_text_and_as_json(said: Said) -> None:

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.routing.guarding import GuardRules, system_hash
-from serving.control.app import create_app
-from serving.control.client import URL_ENV, Refused
+from serving.control.client import Refused
 from serving.control.guarding import commands
 from serving.control.sources import Sources
-from serving.control.token import ENV
 from tests.deploy.fleet import World
 from tests.feedback.factory import exchange
-from tests.serving.control.conftest import TOKEN
-from tests.serving.up.server import served
+from tests.serving.control.conftest import Said, saying
 from understudy.errors import UsageError
-
-Said = Callable[..., str]
 
 
 @pytest.fixture
-def said(
-    world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Said]:
-    """Runs a command and returns what it printed."""
-
-    def run(name: str, *words: str) -> str:
-        assert getattr(commands, name)([*words]) == 0
-        return capsys.readouterr().out.strip()
-
-    with served(create_app(world.conductor, sources, TOKEN)) as url:
-        monkeypatch.setenv(URL_ENV, url)
-        monkeypatch.setenv(ENV, TOKEN)
-        yield run
+def said(reached: str, capsys: pytest.CaptureFixture[str]) -> Said:
+    return saying(commands, capsys)
 
 
 def test_a_user_is_let_through_again(said: Said) -> None:
