@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feedback.privacy.detect.finding import find, plain
 from feedback.privacy.detect.windows import STEP
-from feedback.privacy.redact import Redactor
+from feedback.privacy.redact import NOTHING, ROLES, Redactor
 from tests.feedback.privacy.oracle import finding as former
 from tests.feedback.privacy.oracle.redactor import Redactor as Former
 from tests.feedback.privacy.planting import ENDS, JOINTS, WORDS, planted
@@ -69,3 +69,15 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_pieces_in_any_order_keep_what_they_kept(text: str) -> None:
     assert spans(text) == spans_before(text)
+
+
+LETTERS = st.text("abcdeiknoprstwxy_", max_size=6)
+
+
+@settings(max_examples=2000 if FULL else 100, deadline=None)
+@given(st.tuples(LETTERS, st.sampled_from([word for word in WORDS if NOTHING.fullmatch(word)]), LETTERS).map("".join))
+def test_a_word_that_is_not_looked_at_held_nothing(text: str) -> None:
+    word = text[:20]
+    assert NOTHING.fullmatch(word)
+    assert former.find(word) == []
+    assert all(former.find(f"{role}: {word}") == [] for role in ROLES)

@@ -123,6 +123,25 @@ def test_each_rule_finds_where_it_looks_what_its_pattern_finds_in_the_whole_text
         expect_all(rule, text)
 
 
+FAR = (
+    "my residence permit number for the booking is : AB 1234567",
+    "national insurance number is : QQ 12 34 56 C 7",
+    "the vehicle's registration number is : AB12 CD34",
+    f"e-mail: 12345678 {'b' * 41}#{'x' * 30}.company.network",
+    f"写信给{'王' * 8}{'b' * 20}@{'y' * 60}.{'z' * 60}.中国 或 {'b' * 60}@{'y' * 60}.公司",
+    f"{'a' * 40}.{'b' * 40}.{'c' * 40} @ {'d' * 40} . company . network",
+    f"{'a' * 40} dot {'b' * 40} dot {'c' * 40} at {'d' * 40} dot network",
+    f"{'a' * 40} dot {'b' * 40} dot {'c' * 40} [at] {'d' * 40} dot network",
+    f"{'a' * 40} dot {'b' * 40} dot {'c' * 40} at gmail dot network",
+)
+"""Values that reach far from the word around which they are looked for, by rule with a reach."""
+
+
+def test_what_reaches_far_from_its_word_is_found_whole() -> None:
+    found = {rule.pattern.pattern for rule in RULES for text in FAR if rule.after and expect_all(rule, text)}
+    assert found == {rule.pattern.pattern for rule in RULES if rule.after}
+
+
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.after], ids=lambda rule: rule.kind)
 def test_a_match_is_no_longer_than_the_parts_that_are_searched(rule: Rule) -> None:
     assert parse(rule.pattern.pattern, rule.pattern.flags).getwidth()[1] < rule.before + rule.after
