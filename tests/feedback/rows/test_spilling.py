@@ -19,7 +19,7 @@ from feedback.rows.files import MissingRows, RowFiles
 from feedback.rows.reading import every_row, tenants
 from feedback.rows.spilling import FAN, RowBounds, Spill
 from feedback.store.connection import connect
-from tests.feedback.applying import APPLIED, KEYS, Applier
+from tests.feedback.applying import APPLIED, KEYS, Applier, effects_of
 from tests.feedback.factory import exchange
 from tests.feedback.kpis.test_recomputed import apply_again, expect_all
 from tests.feedback.kpis.traffic import Traffic
@@ -61,42 +61,45 @@ def test_figures_are_those_of_the_events_though_most_rows_lie_in_files(redis_url
     assert counter(applier, "kpi_rows_spilled") > 200
     assert 0 < held(applier) < 40
     expect_all(applier, events)
-    rows = list(every_row(applier.client, KEYS, RowFiles(tmp_path), "default"))
-    assert len(rows) == len(dict(rows)) == users(events), "every user once, from Redis and files"
+    found = list(every_row(applier.client, KEYS, RowFiles(tmp_path), "default"))
+    assert len(found) == len(dict(found)) == users(events), "every user once, from Redis and files"
     assert applier.kpis.held()["rows"] == sum(
         len(text) + len(unit) + 90 for unit, text in applier.client.hgetall(f"{KEYS.rows}default").items()
     )
 
 
+@pytest.mark.timeout(1200)
 def test_rows_and_sums_agree_whoever_is_killed_at_any_moment(redis_url: str, tmp_path: Path) -> None:
     """A worker that consumes and spills is killed in the middle of either; another begins with the first event."""
     chance = random.Random(22)
     events = Traffic(random.Random(23), time.time()).make(EVENTS)
+    rows, client = [effects_of(one) for one in events], connect(redis_url)
     for number in sorted(chance.sample(range(1, len(events)), KILLS)):
         worker = os.fork()
         if worker == 0:
             with contextlib.suppress(BaseException):
-                work(redis_url, tmp_path, events)
+                work(redis_url, tmp_path, rows)
             os._exit(1)
-        client = connect(redis_url)
-        eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, what="some events applied")  # noqa: B023
-        time.sleep(chance.random() * 0.02)  # any instant: of a batch, of a file, of what leaves Redis
-        os.kill(worker, signal.SIGKILL)
-        os.waitpid(worker, 0)
+        try:
+            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 300, "some events applied")  # noqa: B023
+            time.sleep(chance.random() * 0.02)  # any instant: of a batch, of a file, of what leaves Redis
+        finally:
+            os.kill(worker, signal.SIGKILL)
+            os.waitpid(worker, 0)
     applier = Applier(redis_url, files=RowFiles(tmp_path))
-    apply_again(applier, events, 64)
+    apply_again(applier, rows, 64)
     assert counter(applier, "kpi_rows_spilled") > 100
     expect_all(applier, events)
-    rows = list(every_row(applier.client, KEYS, RowFiles(tmp_path), "default"))
-    assert len(rows) == len(dict(rows)) == users(events)
+    found = list(every_row(applier.client, KEYS, RowFiles(tmp_path), "default"))
+    assert len(found) == len(dict(found)) == users(events)
 
 
-def work(url: str, folder: Path, events: list[Any]) -> None:
-    """Apply events from the first on, and spill after each few."""
+def work(url: str, folder: Path, rows: list[list[list[Any]]]) -> None:
+    """Apply effects of events from the first on, and spill after each few."""
     applier = Applier(url, files=RowFiles(folder))
     spill = spill_of(applier, folder)
-    for at in range(0, len(events), 20):
-        apply_again(applier, events[at : at + 20], 20)
+    for at in range(0, len(rows), 20):
+        apply_again(applier, rows[at : at + 20], 20)
         spill.step()
 
 

@@ -12,6 +12,7 @@ from tests.feedback.applying import Applier, feedback
 from tests.feedback.factory import exchange
 
 KEYS = RedisKeys()
+HELD = (KEYS.held_sessions, "session")
 ODD = (
     "kpi:sum:version:v1", "kpi:sketch:arm:student", "kpi:places", "kpi:rows:default", "kpi:cohorts", "kpi:bytes",
     "kpi:days", "kpi:exposed:exp", "kpi:counters", "bus:jobs", "bus:jobs:payloads",
@@ -29,7 +30,7 @@ def dump(applier: Applier) -> dict[bytes, Any]:
 
 def event(n: int) -> list[list[Any]]:
     given = exchange(n, arm="student", version="v1", experiment="exp")
-    job = ["push", KEYS.jobs, KEYS.payloads, KEYS.counters, given.id, "{}", "1.000", 10]
+    job = ["push", KEYS.jobs, KEYS.payloads, KEYS.counters, given.id, "{}", "1.000", 10, *HELD]
     return [["HINCRBY", KEYS.counters, "read", 1], *exchange_effects(KEYS, given), job]
 
 
@@ -98,7 +99,7 @@ def test_what_is_no_effect_is_refused(redis_url: str) -> None:
 
 def test_a_full_queue_counts_those_staged_in_the_same_call(redis_url: str) -> None:
     applier = Applier(redis_url)
-    jobs = [["push", KEYS.jobs, KEYS.payloads, KEYS.counters, f"j{n}", "{}", "1.000", 3] for n in range(5)]
+    jobs = [["push", KEYS.jobs, KEYS.payloads, KEYS.counters, f"j{n}", "{}", "1.000", 3, *HELD] for n in range(5)]
     applier.commands([[job] for job in (*jobs, jobs[0])])
     assert applier.client.zcard(KEYS.jobs) == 3
     assert applier.kpis.counters() == {"queue_full": 3, "queued": 3}
