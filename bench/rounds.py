@@ -8,7 +8,8 @@ the gate of the first loop. Judged on prompts whose templates and values are new
 No result depends on how fast the machine is: a round takes `--steps` steps, and the teacher scores as many texts as
 fit into its share of a round of five minutes at `--text-seconds` each. Both are what a machine does that has nothing
 else to do, see docs/benchmarks.md. Records are kept by recipe and seed: a run that was stopped goes on where it was,
-given the same --state.
+given the same --state. With another --judge or --judge-new the students that lie there are judged anew, and not
+made again.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ GATE = GateConfig(general_rows=120, hard_rows=30, on_few="go")
 """The floors of `up`; a clause speaks with fewer rows, too."""
 BUDGET = 300.0
 """Seconds of a round, of which scoring has its share."""
-SETTING = ("steps", "text_seconds", "new", "general", "judge", "judge_new")
+MAKING = ("steps", "text_seconds", "new", "general")
+"""Options that make a student another one."""
+SETTING = (*MAKING, "judge", "judge_new")
 """Options that make a record another one."""
 
 
@@ -95,6 +98,11 @@ class Series:
                 folder, kind=kind, parent=None, teacher=None, round=None, lineage={}, metrics={}, version=version
             )
 
+    @property
+    def made(self) -> int:
+        """Rounds that lie in the state directory, whole."""
+        return sum(one.finished for one in self._rounds.all())
+
     def start(self) -> dict[str, Any]:
         """The row of the first student, before any round."""
         return {"round": 0, "live": "v1", **self._marks("v1")}
@@ -116,6 +124,11 @@ class Series:
         self._rounds.finish(done.id, "gate", {}, "rejected")
         judged = done.candidate or live
         return {**told, "live": judged if passed else live, **self._marks(judged)}
+
+    def again(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row whose student lies in the state directory, by the exam of today."""
+        judged = self._rounds.get(row["round"]).candidate if row["round"] else None
+        return {**row, **self._marks(judged or row["live"])}
 
     def _marks(self, version: str) -> dict[str, Any]:
         """What a version can do; of a refused one, too."""
@@ -168,19 +181,28 @@ def did(done: Round) -> dict[str, Any]:
 def measure(recipe: str, seed: int, options: argparse.Namespace, root: Path, book: Path | None) -> dict[str, Any]:
     """Take the record of a recipe and seed to `options.rounds` rounds, written to `book` after each."""
     setting = {key: getattr(options, key) for key in SETTING}
-    record = {"recipe": recipe, "seed": seed, **setting, "settings": RECIPES[recipe], "rows": []}
-    record = next((found for found in records(book) if _same(found, record)), record)
+    begun = {"recipe": recipe, "seed": seed, **setting, "settings": RECIPES[recipe], "rows": []}
+    record = next((found for found in records(book) if _same(found, begun)), begun)
     rows: list[dict[str, Any]] = record["rows"]
     if len(rows) > options.rounds:
         return record
     series = Series(recipe, seed, options, root)
+    judged = next((found["rows"] for found in records(book) if _same(found, begun, MAKING)), [])
+    for row in judged[len(rows) : series.made + 1]:
+        rows.append(series.again(row))
+        keep(record, options, book)
     while len(rows) <= options.rounds:
         rows.append(series.round(len(rows), rows[-1]["live"]) if rows else series.start())
-        report(record, options)
-        if book:
-            others = [found for found in records(book) if not _same(found, record)]
-            write_json(book, {"schema_version": 2, "records": [*others, record]})
+        keep(record, options, book)
     return record
+
+
+def keep(record: dict[str, Any], options: argparse.Namespace, book: Path | None) -> None:
+    """Tell of the latest row, and write the record among the others."""
+    report(record, options)
+    if book:
+        others = [found for found in records(book) if not _same(found, record)]
+        write_json(book, {"schema_version": 2, "records": [*others, record]})
 
 
 def records(book: Path | None) -> list[dict[str, Any]]:
@@ -189,8 +211,8 @@ def records(book: Path | None) -> list[dict[str, Any]]:
     return list(found["records"]) if found.get("schema_version") == 2 else []
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in ("recipe", "seed", "settings", *SETTING))
+def _same(one: dict[str, Any], other: dict[str, Any], options: Sequence[str] = SETTING) -> bool:
+    return all(one[key] == other[key] for key in ("recipe", "seed", "settings", *options))
 
 
 def report(record: dict[str, Any], options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.control.context import ControlContext
 from deploy.life.canary import round_to
-from deploy.life.document import build, reason, same
+from deploy.life.document import build, reason, same, told
 from deploy.routing.document import SlotView
 from deploy.routing.stores import Routing
 from understudy.errors import Conflict
@@ -55,8 +55,7 @@ class Publish:
         """Views of slots whose agent fell silent a short while ago, or while nobody could be heard."""
         now, deaf = context.clock(), not context.routing.beats.sees_all
         for slot, beat in context.deployment.beats.items():
-            view = SlotView(url=beat.url, model=beat.model, version=beat.version, ready=beat.ready)
-            self._views[slot] = (now, view)
+            self._views[slot] = (now, told(beat))
         if deaf:
             self._views = {slot: (now, view) for slot, (_, view) in self._views.items()}
         grace = context.deployment.settings.rollout.slot_grace

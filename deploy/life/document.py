@@ -128,13 +128,18 @@ def reason(old: RoutingDocument | None, new: RoutingDocument) -> str:
 
 def _view(version: str | None, beat: Heartbeat | None, former: SlotView | None) -> SlotView:
     if beat is not None:
-        return SlotView(
-            desired=version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready,
-            control_tokens=beat.control_tokens,
-        )  # fmt: skip
+        return told(beat, version)
     if former is not None:
         return former.model_copy(update={"desired": version})
     return SlotView(desired=version)
+
+
+def told(beat: Heartbeat, version: str | None = None) -> SlotView:
+    """The view of a slot, of which `version` is desired, as its agent says."""
+    return SlotView(
+        desired=version, url=beat.url, model=beat.model, version=beat.version, ready=beat.ready,
+        control_tokens=beat.control_tokens,
+    )  # fmt: skip
 
 
 def merged(given: tuple[Experiment, ...], stored: tuple[Experiment, ...]) -> tuple[Experiment, ...]:

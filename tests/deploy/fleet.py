@@ -68,7 +68,7 @@ class Fleet:
             self.routing.beats.report_slot(
                 Heartbeat(
                     slot=slot, url=f"http://127.0.0.1:1/{slot}", model="m", state="serving", version=version,
-                    ready=version is not None, bad=self._bad,
+                    ready=version is not None, bad=self._bad, control_tokens=("<|im_start|>",),
                 )
             )  # fmt: skip
         if self.follows and document is not None:

@@ -18,10 +18,10 @@ ENDLESS = {"up", "serve", "engine", "worker", "train", "controller"}
 """Roles; their own tests start them with the words of their examples."""
 ELSEWHERE = {
     "bench", "replay", "rounds repeat", "rounds attribute", "doctor", "models check", "models import", "models cut",
-    "init", "experiment plan", "experiment export",
+    "init", "experiment plan", "experiment export", "guard flagged", "guard tune",
 }  # fmt: skip
-"""Measurements; what asks for a gateway, a finished round or figures of the past, or says what this machine lacks; and
-what asks for a model of one's own, which the test of their page brings."""
+"""Measurements; what asks for a gateway, a finished round, flagged requests or figures of the past, or says what this
+machine lacks; and what asks for a model of one's own, which the test of their page brings."""
 
 
 def shown(command: Command, capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -40,6 +40,8 @@ class SlotStatus(ControlReply):
     state: str = "silent"
     fingerprint: float | None = None
     """Largest difference of log-probabilities found by the last check, in nats."""
+    control_tokens: tuple[str, ...] = ()
+    """Control tokens of its tokenizer, which gateways split in message text; none told: those of the configuration."""
     in_flight: int = 0
     bad: dict[str, str] = Field(default_factory=dict)
     """Versions that could not be loaded or verified here, with the reason."""

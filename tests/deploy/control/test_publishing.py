@@ -53,11 +53,12 @@ def test_a_document_that_was_lost_with_its_successor_gets_a_higher_number(world:
 def test_a_silent_slot_keeps_its_view_for_its_grace_and_then_loses_it(state_dir: StateDir) -> None:
     world, elapsed = World(state_dir, slot_grace=20), Time()
     world.start(elapsed)
-    world.turn()
+    before = world.turn()
     world.time.at += 10
     world.conductor.tick()
     assert world.conductor.document is not None
     assert world.conductor.document.slots["student-a"].serves
+    assert world.conductor.document.epoch == before.epoch, "nothing that gateways know of the slot has changed"
     elapsed.at += 21
     world.conductor.tick()
     assert not world.conductor.document.slots["student-a"].serves
