@@ -187,7 +187,7 @@ def measure(recipe: str, seed: int, options: argparse.Namespace, root: Path, boo
     if len(rows) > options.rounds:
         return record
     series = Series(recipe, seed, options, root)
-    judged = next((found["rows"] for found in records(book) if _same(found, begun, MAKING)), [])
+    judged: list[dict[str, Any]] = next((found["rows"] for found in records(book) if _same(found, begun, MAKING)), [])
     for row in judged[len(rows) : series.made + 1]:
         rows.append(series.again(row))
         keep(record, options, book)
