@@ -168,12 +168,11 @@ class ContributionResult(ControlReply):
     upper: float | None
 
 
-class KpiAttributionResult(ControlReply):
-    """What each switch of a factorial contributed to a KPI's change."""
+class SwitchesResult(ControlReply):
+    """A change, and what each switch of a factorial has of it."""
 
-    kpi: str
     n: int
-    """Units that have it."""
+    """Units that it is reckoned from."""
     change: ChangeResult
     attributed: bool
     why: str
@@ -182,25 +181,21 @@ class KpiAttributionResult(ControlReply):
     sum: float | None
     """Of the contributions: the change."""
     players: list[str]
+
+
+class KpiAttributionResult(SwitchesResult):
+    """What each switch of a factorial contributed to a KPI's change."""
+
+    kpi: str
     values: dict[str, tuple[float | None, float | None]]
     """Figure and standard error of each cell, by the switches that are on; with `players` what `attribute` reads."""
 
 
-class ReplyAttributionResult(ControlReply):
+class ReplyAttributionResult(SwitchesResult):
     """What each switch of a factorial did to a metric of the reply alone, on copies of the same prompts."""
 
     metric: str
     prompts: int
-    n: int
-    """Units of which they are."""
-    change: ChangeResult
-    attributed: bool
-    why: str
-    """Why nothing is attributed."""
-    shapley: dict[str, ContributionResult]
-    sum: float | None
-    """Of the contributions: the change."""
-    players: list[str]
     values: dict[str, float]
     """Mean of each coalition, by the switches that are on; with `players` what `attribute` reads."""
 
