@@ -40,7 +40,7 @@ async def test_a_killed_role_is_started_again_and_both_are_told(
     await eventually_async(lambda: watched.pids.get("one", first) != first)
     assert watched.lives["one"].restarts == 1
     await watched.stop_all()
-    killed, again = caplog.messages
+    killed, again = [record.getMessage() for record in caplog.records if record.name == "understudy.up"]
     assert killed.startswith("one was killed (signal 9), starts again in 0.")
     assert again == "one runs again"
     assert watched.pids == {}
