@@ -1,4 +1,4 @@
-"""Forks members of a crew, forks those anew that die, and stops all when it is told to.
+"""Forks members of a crew, forks those anew that die or hang, and stops all when it is told to.
 
 No thread and no event loop, so that a fork takes nothing along that would hang in it. `serving.up.supervise` starts
 programs, which takes the second or two of their imports; a fork takes milliseconds and shares what was imported.
@@ -12,7 +12,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from serving.crew.pulse import Pulse
 from serving.up.supervise.restarts import Life, Policy, RoleEvent
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
@@ -22,6 +24,10 @@ log = logging.getLogger("understudy.crew")
 
 WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 FAILED = 1
+LOOK_SECONDS = 1.0
+"""Between two looks at members' beats."""
+Ending = Literal["stopped", "ended", "killed", "hung"]
+"""How a member came to its end: told to, by itself, by a signal of others, or by ours because it hung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +38,33 @@ class Member:
     name: str
     run: Callable[[], int]
     wave: int = 0
-    gone: Callable[[], None] = lambda: None
+    gone: Callable[[Ending], None] = lambda how: None
     """Called by the keeper when the process has ended, before it is forked anew."""
+    beats: Callable[[], int] | None = None
+    """A number that changes each second or so once the process is at work; None: nobody watches whether it hangs."""
 
 
 class Keeper:
     """Keeps `members` alive until SIGTERM or SIGINT, then gives each wave `seconds` to end.
 
     `works` says whether any member has begun to work. Until then one that ends by itself with a code ends all: it will
-    not do better the next time.
+    not do better the next time. One that has begun and then shows no beat for `patience` looks in a row is killed.
     """
 
     def __init__(
         self, members: Sequence[Member], policy: Policy, seconds: float, works: Callable[[], bool],
-        clock: Clock = monotonic,
+        patience: int = 20, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self._members = {member.name: member for member in members}
         self._policy = policy
         self._seconds = seconds
         self._works = works
+        self._patience = patience
         self._clock = clock
+        self._pulses: dict[str, Pulse] = {}
+        """Of those that are watched."""
+        self._look = clock() + LOOK_SECONDS
+        """When their beats are looked at again."""
         self._lives = {member.name: Life() for member in members}
         self._pids: dict[str, int] = {}
         self._proven = False
@@ -68,6 +81,7 @@ class Keeper:
         while any(life.state != "stopped" for life in self._lives.values()):
             self._hear()
             self._reap()
+            self._watch()
             self._advance()
             self._revive()
             self._press()
@@ -76,7 +90,11 @@ class Keeper:
     def _hear(self) -> None:
         """Wait for a signal, or until something is due."""
         due = [life.due for life in self._lives.values() if life.state == "backing_off"]
-        until = min([*due, *([self._late] if self._stopping else [])], default=self._clock() + 60)
+        if self._stopping:
+            due.append(self._late)
+        elif self._pulses:
+            due.append(self._look)
+        until = min(due, default=self._clock() + 60)
         found = signal.sigtimedwait(WATCHED, max(0.0, until - self._clock()))
         if found is not None and found.si_signo != signal.SIGCHLD:
             self._stop()
@@ -108,9 +126,23 @@ class Keeper:
             if found:
                 self._ended(name, os.waitstatus_to_exitcode(status))
 
+    def _watch(self) -> None:
+        """Kill those that hang: they hold their clients, and new connections, for good."""
+        if self._stopping or self._clock() < self._look:
+            return
+        self._look = self._clock() + LOOK_SECONDS
+        for name, pulse in self._pulses.items():
+            beats = self._members[name].beats
+            if name not in self._pids or beats is None:
+                continue
+            self._pulses[name] = now = pulse.after(beats())
+            if now.missed == self._patience:
+                log.error("%s has shown no sign of life for %.0f s: killed", name, now.missed * LOOK_SECONDS)
+                self._send(name, signal.SIGKILL)
+
     def _ended(self, name: str, code: int) -> None:
         del self._pids[name]
-        self._members[name].gone()
+        self._members[name].gone(self._how(name, code))
         self._take(name, "exited")
         life = self._lives[name]
         if self._stopping:
@@ -122,6 +154,14 @@ class Keeper:
             return
         how = f"was killed (signal {-code})" if code < 0 else f"ended with code {code}"
         log.warning("%s %s, starts again in %.1f s", name, how, life.due - self._clock())
+
+    def _how(self, name: str, code: int) -> Ending:
+        pulse = self._pulses.pop(name, None)
+        if self._stopping:
+            return "stopped"
+        if pulse is not None and pulse.missed >= self._patience:
+            return "hung"
+        return "killed" if code < 0 else "ended"
 
     def _revive(self) -> None:
         for name, life in self._lives.items():
@@ -156,6 +196,8 @@ class Keeper:
             return
         if pid:
             self._pids[name] = pid
+            if (beats := self._members[name].beats) is not None:
+                self._pulses[name] = Pulse(beats())
             return
         os._exit(_life_of(self._members[name], parent))
 

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import signal
 from collections.abc import Callable
 from functools import partial
 
-from serving.crew.keeper import Keeper, Member
+from serving.crew.figures import Replaced
+from serving.crew.keeper import LOOK_SECONDS, Ending, Keeper, Member
 from serving.gateway.body.parser import BodyParser
 from serving.gateway.config import GatewayConfig
 from serving.gateway.main import Beside, ServeOptions, WorkerPlace, address, run, taken
@@ -43,10 +45,16 @@ def run_together(
     host, port = address(settings, options, known_keys(StateDir(options.state or DEFAULT_STATE)))
     with taken(bound, host, port) as holder:  # which never listens, and is refused where anybody does
         port = holder.getsockname()[1]
-        board = Board(settings.workers)
+        board = Board(settings.workers + 1)
+        replaced = Replaced(board, settings.workers)
         serve = partial(run, config, options, follow)
         members = [
-            Member(f"worker {number + 1}", partial(serve, place=place), gone=partial(bury, board, number))
+            Member(
+                f"worker {number + 1}",
+                partial(serve, place=place),
+                gone=partial(end, board, number, replaced),
+                beats=partial(board.beats, number),
+            )
             for number in range(settings.workers)
             for place in (WorkerPlace(number, port, board),)
         ]
@@ -55,7 +63,14 @@ def run_together(
         log.info("%d workers serve on http://%s:%d", settings.workers, host, port)
         warm(settings)
         works = lambda: any(board.read(place) for place in range(settings.workers))  # noqa: E731
-        return Keeper(members, POLICY, settings.drain_seconds + CLOSING_SECONDS, works).run()
+        patience = math.ceil(settings.hang_seconds / LOOK_SECONDS)
+        return Keeper(members, POLICY, settings.drain_seconds + CLOSING_SECONDS, works, patience).run()
+
+
+def end(board: Board, number: int, replaced: Replaced, how: Ending) -> None:
+    """A worker is gone: what it counted stays."""
+    bury(board, number)
+    replaced.count(how)
 
 
 def warm(settings: GatewayConfig) -> None:

@@ -48,9 +48,11 @@ class GatewayConfig(Section):
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0: any free one."""
     workers: int = Field(default=1, ge=1, le=64)
-    """Processes that serve on the port, each on a core of its own at best; one that dies is replaced. Each has a spool,
-    a heartbeat, an access log and the bounds of this section to itself; limits of tenants are one for all in Redis
-    alone."""
+    """Processes that serve on the port, each on a core of its own at best; one that dies or hangs is replaced. Each has
+    a spool, a heartbeat, an access log and the bounds of this section to itself; limits of tenants are one for all in
+    Redis alone."""
+    hang_seconds: float = Field(default=20.0, ge=3)
+    """One of several workers whose event loop does nothing for so long is killed and replaced."""
     max_body: int = Field(default=8 << 20, gt=0)
     """Largest body of a request."""
     max_buffered: int = Field(default=256 << 20, gt=0)

@@ -15,20 +15,30 @@ PLACE_BYTES = 4 << 20
 TRIES = 100
 _HEAD = struct.Struct("<II")
 """Length and checksum before what is written."""
+_BEATS = struct.Struct("<Q")
 
 
 class Board:
     """So many places; make it before the fork.
 
     Each place has two halves, written in turn, and one byte before them that says which one holds: it is set last, so
-    that a kill in the middle of a write leaves the half before it.
+    that a kill in the middle of a write leaves the half before it. Before that stands how often its process has beaten.
     """
 
     def __init__(self, places: int, size: int = PLACE_BYTES) -> None:
         self.places = places
         self._size = size
         self._half = _HEAD.size + size
-        self._memory = mmap.mmap(-1, places * (1 + 2 * self._half))
+        self._each = _BEATS.size + 1 + 2 * self._half
+        self._memory = mmap.mmap(-1, places * self._each)
+
+    def beat(self, place: int) -> None:
+        """Show that the process of `place` gets on."""
+        _BEATS.pack_into(self._memory, place * self._each, self.beats(place) + 1)
+
+    def beats(self, place: int) -> int:
+        """How often that of `place` has; in the midst of a beat any other number."""
+        return int(_BEATS.unpack_from(self._memory, place * self._each)[0])
 
     def write(self, place: int, data: bytes) -> bool:
         """Put `data` in the stead of what is there; False: it is too long, and nothing changed."""
@@ -58,7 +68,7 @@ class Board:
         raise RuntimeError(f"place {place} cannot be read: it changes all the time")
 
     def _begin(self, place: int) -> int:
-        return place * (1 + 2 * self._half)
+        return place * self._each + _BEATS.size
 
     def _at(self, place: int, holds: int) -> int:
         return self._begin(place) + 1 + (holds - 1) * self._half

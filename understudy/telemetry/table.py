@@ -16,6 +16,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "serving.gateway.guarding.figures",
         "serving.gateway.routes.figures",
         "serving.gateway.observing.ledger",
+        "serving.crew.figures",
     ),
     "Gateway and worker: the way to the bus": ("feedback.outbox.metrics",),
     "Worker": ("feedback.consume.metrics",),

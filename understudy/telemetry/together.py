@@ -99,7 +99,8 @@ class JoinedPage:
         self._failing = False
 
     def tell(self) -> None:
-        """Let the others see how it is now; some milliseconds."""
+        """Let the others see how it is now, and that it gets on; some milliseconds."""
+        self._board.beat(self._place)
         mine = together([self._before, told(self._page)])
         fits = self._board.write(self._place, msgspec.msgpack.encode(mine))
         if not fits and not self._failing:

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAY = """
-import logging, os, signal, sys, time
+import logging, mmap, os, signal, sys, time
 from functools import partial
 from pathlib import Path
 from serving.crew.keeper import Keeper, Member
@@ -49,20 +49,32 @@ def stubborn(name):
     while True:
         time.sleep(60)
 
+beats = mmap.mmap(-1, 1)
+
+def hangs(name):
+    (folder / name).write_text(str(os.getpid()))
+    note(f"{name} begins")
+    for beat in range(250 if (folder / "well").exists() else 2):
+        beats[0] = (beats[0] + 1) % 256
+        time.sleep(0.1)
+    while True:
+        time.sleep(60)
+
 def refuses(name):
     note(f"{name} begins")
     raise ConfigError("set this and that")
 
 MEMBERS = {
-    "one": Member("one", partial(works, "one"), gone=partial(note, "one gone")),
+    "one": Member("one", partial(works, "one"), gone=lambda how: note(f"one gone: {how}")),
     "two": Member("two", partial(works, "two")),
     "later": Member("later", partial(works, "later"), wave=1),
     "stubborn": Member("stubborn", partial(stubborn, "stubborn")),
+    "hangs": Member("hangs", partial(hangs, "hangs"), gone=lambda how: note(how), beats=lambda: beats[0]),
     "refuses": Member("refuses", partial(refuses, "refuses")),
 }
 proven = folder / "works"
 members = [MEMBERS[name] for name in sys.argv[3:]]
-sys.exit(Keeper(members, Policy(0.01, 0.05, 60.0), float(sys.argv[2]), proven.exists).run())
+sys.exit(Keeper(members, Policy(0.01, 0.05, 60.0), float(sys.argv[2]), proven.exists, 2).run())
 """
 
 
@@ -120,7 +132,9 @@ def test_a_killed_member_is_forked_anew_once_it_is_said_to_be_gone_and_no_other_
         first = play.pid("one", other_than=first)
     assert play.pid("two") == other
     eventually(lambda: play.notes.count("one begins") == 4)
-    assert [note for note in play.notes if note.startswith("one")] == ["one begins", *["one gone", "one begins"] * 3]
+    assert [note for note in play.notes if note.startswith("one")] == [
+        "one begins", *["one gone: killed", "one begins"] * 3,
+    ]  # fmt: skip
     assert "one was killed (signal 9)" in play.log
     assert play.end() == 0
 
@@ -133,7 +147,7 @@ def test_each_wave_is_told_once_the_one_before_is_gone(start: Start, number: int
     assert play.end(number) == 0
     told = [note for note in play.notes if note.endswith("told")]
     assert (sorted(told[:2]), told[2:]) == (["one told", "two told"], ["later told"])
-    assert play.notes.index("one gone") < play.notes.index("later told")
+    assert play.notes.index("one gone: stopped") < play.notes.index("later told")
 
 
 def test_the_terminals_own_interrupt_reaches_the_keeper_alone(start: Start) -> None:
@@ -142,7 +156,7 @@ def test_the_terminals_own_interrupt_reaches_the_keeper_alone(start: Start) -> N
     os.kill(play.pid("one"), signal.SIGUSR1)
     eventually(lambda: "one listens" in play.notes)
     assert play.end() == 0
-    assert play.notes == ["one begins", "one listens", "one told", "one gone"]
+    assert play.notes == ["one begins", "one listens", "one told", "one gone: stopped"]
     assert "KeyboardInterrupt" not in play.log
 
 
@@ -177,6 +191,21 @@ def test_once_any_has_worked_one_that_cannot_begin_is_tried_again(start: Start, 
     assert (play.pid("one"), play.notes.count("one begins")) == (member, 1)
     assert "refuses ended with code 2, starts again in" in play.log
     assert play.end() == 0
+
+
+def test_one_that_shows_no_sign_of_life_is_killed_and_forked_anew_and_those_without_any_are_left_alone(
+    start: Start, tmp_path: Path
+) -> None:
+    play = start("hangs", "one")
+    first, other = play.pid("hangs"), play.pid("one")
+    (tmp_path / "well").touch()
+    second = play.pid("hangs", other_than=first)
+    assert [note for note in play.notes if "one" not in note] == ["hangs begins", "hung", "hangs begins"]
+    assert "hangs has shown no sign of life for 2 s: killed" in play.log
+    assert (play.pid("hangs"), play.pid("one")) == (second, other)
+    os.kill(second, signal.SIGKILL)
+    play.pid("hangs", other_than=second)
+    assert play.notes.count("killed") == 1
 
 
 def test_members_of_a_killed_keeper_are_gone_with_it_whatever_they_do(start: Start) -> None:

@@ -105,7 +105,7 @@ class Together:
 
     def __init__(
         self, folder: Path, engine: Engine, program: tuple[str, ...] = ("-m", "understudy", "serve"),
-        before: Callable[[StateDir, str], None] = lambda state, name: None,
+        before: Callable[[StateDir, str], None] = lambda state, name: None, **settings: float,
     ) -> None:  # fmt: skip
         """`before` finds the state directory as it is before the start, and the name of the gateway."""
         self.port = free_port()
@@ -116,7 +116,7 @@ class Together:
         config = folder / "u.yaml"
         config.write_text(yaml.safe_dump({
             "engines": {"teacher": {"url": f"{engine.url}/v1", "model": "big"}}, "bus": {"url": self.bus.url},
-            "gateway": {"workers": 2, "port": self.port, "drain_seconds": 30},
+            "gateway": {"workers": 2, "port": self.port, "drain_seconds": 30, **settings},
         }))  # fmt: skip
         command = [sys.executable, *program, "--config", str(config), "--state", str(self.state.root)]
         with self.log.open("wb") as log:
@@ -200,6 +200,20 @@ def test_a_worker_that_is_killed_is_noticed_by_its_own_clients_alone_and_loses_n
         eventually(lambda: sum(system.lines()) == served and system.lines()[1] > 0)
         system.bus.start()
         eventually(lambda: system.events() == served and system.total("outbox_pending_events") == 0)
+    finally:
+        system.stop()
+
+
+def test_a_worker_that_hangs_is_killed_and_replaced_and_counted(engine: Engine, tmp_path: Path) -> None:
+    system = Together(tmp_path, engine, hang_seconds=3)
+    name = f"gateway-{system.port}-2"
+    try:
+        pid = system.workers()[name].pid
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: system.workers()[name].pid != pid, what="another worker in its stead")
+        assert "worker 2 has shown no sign of life for 3 s: killed" in system.log.read_text()
+        eventually(lambda: system.client.send("GET", "/health")[0] == 200)
+        assert system.total("gateway_workers_replaced_total") >= 1
     finally:
         system.stop()
 

@@ -32,6 +32,18 @@ def test_what_is_too_long_changes_nothing() -> None:
     assert board.read(0) == b"four"
 
 
+def test_beats_of_a_process_are_counted_beside_what_is_written_there() -> None:
+    board = Board(2, 4)
+    child = os.fork()
+    if child == 0:
+        for _ in range(300):
+            board.beat(1)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert board.write(1, b"four")
+    assert (board.beats(0), board.beats(1), board.read(0), board.read(1)) == (0, 300, b"", b"four")
+
+
 class Torn:
     """Memory whose writer ends in the middle of a write."""
 
