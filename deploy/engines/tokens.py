@@ -18,6 +18,11 @@ CONTROL_TOKENS = (
 )  # fmt: skip
 """Those of the chat templates in wide use, and of the demo models, for engines of which nothing is known."""
 MOST = MOST_TOKENS
+_NAMED = (
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+    "additional_special_tokens", "extra_special_tokens",
+)  # fmt: skip
+"""Keys of files beside a tokenizer that name special tokens; those that it lacks are added when it is loaded."""
 
 
 def splittable(token: str) -> bool:
@@ -28,9 +33,9 @@ def splittable(token: str) -> bool:
 def control_tokens(folder: Path) -> tuple[str, ...]:
     """The control tokens of the model in `folder`; none where its tokenizer cannot be read.
 
-    They are the special tokens of its tokenizer, further added ones that its chat template names, and of the known
-    spellings those that stand in the template as plain text, such as `[INST]`. Beyond `MOST` those that the template
-    names go first.
+    They are the special tokens of its tokenizer and of the files beside it, further added ones that its chat template
+    names, and of the known spellings those that stand in the template as plain text, such as `[INST]`; blanks are
+    none. Beyond `MOST` those that the template names go first.
     """
     tokenizer = _object(folder / "tokenizer.json")
     rows = tokenizer.get("added_tokens")
@@ -41,10 +46,31 @@ def control_tokens(folder: Path) -> tuple[str, ...]:
     }
     if not added:
         return ()
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        added |= _beside(_object(folder / name))
     template = _template(folder)
     named = {token for token in (*added, *CONTROL_TOKENS) if token in template}
     found = named | {token for token, special in added.items() if special}
-    return tuple(sorted(filter(splittable, found), key=lambda token: (token not in named, token))[:MOST])
+    found = {token for token in found if splittable(token) and token.strip()}
+    return tuple(sorted(found, key=lambda token: (token not in named, token))[:MOST])
+
+
+def _beside(told: dict[str, Any]) -> dict[str, bool]:
+    """Added tokens that a file beside the tokenizer names, and whether each is special."""
+    rows = told.get("added_tokens_decoder")
+    found: list[Any] = list(rows.values()) if isinstance(rows, dict) else []
+    for value in (told.get(key) for key in _NAMED):
+        if isinstance(value, dict) and "content" not in value:
+            several = list(value.values())
+        else:
+            several = value if isinstance(value, list) else [value]
+        named = [one if isinstance(one, dict) else {"content": one} for one in several]
+        found += [{**one, "special": True} for one in named]
+    return {
+        row["content"]: bool(row.get("special"))
+        for row in found
+        if isinstance(row, dict) and isinstance(row.get("content"), str)
+    }
 
 
 def _template(folder: Path) -> str:

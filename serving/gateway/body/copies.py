@@ -32,6 +32,7 @@ class SplitEngine:
         return await self._engine.running()
 
     def _split(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._tokens.check_roles(message.get("role") for message in messages)
         raw = msgspec.json.encode({"messages": messages})
         try:
             split = self._tokens.neutralised(raw)

@@ -6,7 +6,7 @@ No JSON library tells positions; a hand-written scan of 8 MiB would stop the eve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -16,7 +16,8 @@ MAX_STRINGS, MAX_BRACKETS, MAX_FIELDS = 200_000, 50_000, 5_000
 """Bounds of a body that must be scanned: strings and brackets in all, fields of the outermost object."""
 
 _FIELD = re.compile(rb'[\s{,]*+("[^"]*+")\s*+:\s*+')
-_SCALAR = re.compile(rb'"[^"]*+"|[^\s,}]++')
+_GAP = re.compile(rb"[\s,]*+")
+_SCALAR = re.compile(rb'"[^"]*+"|[^\s,}\]]++')
 _BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"]*+"[^"{}\[\]]*+)*+[{}\[\]]')
 """The next bracket outside strings."""
 
@@ -31,28 +32,42 @@ def mask(raw: bytes) -> bytes:
     return raw.replace(b"\\\\", b"\xff\xff").replace(b'\\"', b"\xfe\xfe")
 
 
-def fields(raw: bytes, masked: bytes) -> Iterator[tuple[str, int, int]]:
-    """Name, start and end of every value of the outermost object of `raw`, valid JSON, in order.
+def fields(raw: bytes, masked: bytes, at: int = 0) -> Iterator[tuple[str, int, int]]:
+    """Name, start and end of every value of the object that begins at `at` of `raw`, valid JSON, in order.
 
     Raises:
         TooLarge: it would take too many steps.
     """
-    if masked.count(b'"') > 2 * MAX_STRINGS:
+    if at == 0 and masked.count(b'"') > 2 * MAX_STRINGS:
         raise _too_intricate(MAX_STRINGS, "strings")
-    at = brackets = count = 0
+    brackets = count = 0
     while (key := _FIELD.match(masked, at)) is not None:
         start = key.end()
-        if masked[start] in b"{[":
-            at, seen = _skip(masked, start, MAX_BRACKETS - brackets)
-            brackets += seen
-        else:
-            value = _SCALAR.match(masked, start)
-            assert value is not None
-            at = value.end()
+        at, seen = _end(masked, start, MAX_BRACKETS - brackets)
+        brackets += seen
         count += 1
         if count > MAX_FIELDS:
             raise _too_intricate(MAX_FIELDS, "fields")
         yield msgspec.json.decode(raw[key.start(1) : key.end(1)]), start, at
+
+
+def elements(masked: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Start and end of every value of the array that begins at `at`, in order; raises as `fields`."""
+    brackets, at = 0, at + 1
+    while masked[at := _GAP.match(masked, at).end()] != 0x5D:  # type: ignore[union-attr]
+        start = at
+        at, seen = _end(masked, start, MAX_BRACKETS - brackets)
+        brackets += seen
+        yield start, at
+
+
+def _end(masked: bytes, start: int, most: int) -> tuple[int, int]:
+    """The end of the value that begins at `start`, and how many brackets it has."""
+    if masked[start] in b"{[":
+        return _skip(masked, start, most)
+    value = _SCALAR.match(masked, start)
+    assert value is not None
+    return value.end(), 0
 
 
 def _skip(masked: bytes, start: int, most: int) -> tuple[int, int]:
@@ -66,6 +81,16 @@ def _skip(masked: bytes, start: int, most: int) -> tuple[int, int]:
         if seen > most:
             break
     raise _too_intricate(MAX_BRACKETS, "brackets")
+
+
+def quoted(masked: bytes, places: Sequence[int], at: int = 0) -> Iterator[int]:
+    """Those of `places`, in order, that stand within a string; `at`, before them, does not."""
+    quotes = 0
+    for place in places:
+        quotes += masked.count(b'"', at, place)
+        at = place
+        if quotes % 2:
+            yield place
 
 
 def around(raw: bytes, name: str) -> tuple[memoryview, ...]:

@@ -18,6 +18,7 @@ import msgspec
 
 from deploy.engines.tokens import CONTROL_TOKENS, splittable
 from serving.gateway.body.json_text import around
+from serving.gateway.body.placing import ROLES
 from serving.gateway.body.tokens import ControlTokens, splitter_of
 from understudy.errors import BadRequest, TooLarge
 
@@ -29,6 +30,7 @@ LONG = 64 << 10
 TokenList = tuple[str, ...]
 _MODEL = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")', re.DOTALL)
 _NULL = msgspec.Raw(b"null")
+_ROLES = frozenset(msgspec.json.encode(role) for role in ROLES)
 _DIGITS = frozenset(bytes([byte]) for byte in b"-0123456789")
 """What a number in JSON begins with."""
 MISSING = "missing_required_parameter"
@@ -95,7 +97,7 @@ class Body:
         the configuration.
 
         Raises:
-            BadRequest: a control token stands in a name.
+            BadRequest: a control token stands in a name, or a role could make up one.
             TooLarge: more brackets, strings or control tokens than can be read in time.
         """
         if self._made is None or self._made[0] != tokens:
@@ -122,8 +124,16 @@ class BodyParser:
             return self._default
         return splitter_of((*filter(splittable, tokens), *self._further))
 
-    def _parts(self, raw: bytes, tokens: TokenList, chat: bool) -> tuple[memoryview, ...]:
-        return split_model(self._splitter(tokens).neutralised(raw) if chat else raw)
+    def _parts(self, raw: bytes, tokens: TokenList, chat: bool, messages: Sequence[Message]) -> tuple[memoryview, ...]:
+        if not chat:
+            return split_model(raw)
+        splitter = self._splitter(tokens)
+        if odd := {bytes(message.role) for message in messages} - _ROLES:
+            try:
+                splitter.check_roles([msgspec.json.decode(role) for role in odd])
+            except (msgspec.DecodeError, RecursionError):
+                raise BadRequest("the role of a message could not be read", param="messages") from None
+        return split_model(splitter.neutralised(raw))
 
     def parse(self, raw: bytes, chat: bool) -> Body:
         """Parse the body of a chat completion (`chat`) or completion, in time linear in its size.
@@ -145,7 +155,7 @@ class BodyParser:
         if given.priority is not _NULL and not _within(given.priority, HIGHEST, LOWEST):
             raise BadRequest(f"`priority` must be a number between {HIGHEST} and {LOWEST}", param="priority")
         messages = given.messages if isinstance(given, _Chat | _ManyMessages) else ()
-        split = lambda tokens: self._parts(raw, tokens, chat)  # noqa: E731
+        split = lambda tokens: self._parts(raw, tokens, chat, messages)  # noqa: E731
         return Body(given.model, _text(given.user), messages, bytes(given.stream) == b"true", split)
 
 

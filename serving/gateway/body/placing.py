@@ -15,6 +15,9 @@ SPLIT_IN = frozenset({"messages", "tools", "functions", "documents", "chat_templ
 TOOLS = frozenset({"tools", "functions"})
 """Those of which descriptions alone are text: names, values and keys have to come back as they were."""
 DESCRIPTION = "description"
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+"""Roles that templates know."""
+CODE = "control_token"
 
 
 class TokenPlaces:
@@ -23,6 +26,37 @@ class TokenPlaces:
     def __init__(self, tokens: Iterable[str]) -> None:
         given = sorted(tokens, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, given))) if given else None
+        folded = {token.casefold() for token in given}
+        self._all = "\0".join(folded)
+        self._longest = max(map(len, folded), default=0)
+        self._ends = {end for token in folded for at in range(len(token)) if not (end := token[at:]).isalnum()}
+        self._begins = {
+            begin for token in folded for at in range(len(token)) if not (begin := token[: at + 1]).isalnum()
+        }
+
+    def check_roles(self, roles: Iterable[object]) -> None:
+        """Look at the roles of messages: some templates write them between the halves of a control token.
+
+        Raises:
+            BadRequest: one is part of a control token, or ends or begins one.
+        """
+        for role in roles:
+            if isinstance(role, str) and role not in ROLES and self._touches(role.casefold().strip()):
+                raise BadRequest(
+                    f"the role {role[:40]!r} could make up a control token of this model: take another",
+                    param="messages", code=CODE,
+                )  # fmt: skip
+
+    def _touches(self, role: str) -> bool:
+        """Whether something beside `role` could make it a control token."""
+        if not role or not self._all:
+            return False
+        lengths = range(1, min(len(role), self._longest) + 1)
+        return (
+            role in self._all
+            or any(role[:length] in self._ends for length in lengths)
+            or any(role[-length:] in self._begins for length in lengths)
+        )
 
     def check(self, field: str, value: bytes) -> None:
         """Look at a field of `SPLIT_IN` whose JSON is `value`.
@@ -54,5 +88,5 @@ class TokenPlaces:
         if found is not None:
             raise BadRequest(
                 f"`{path}` holds the control token {found[0]!r}, and names cannot be changed: leave it out",
-                param=path, code="control_token",
+                param=path, code=CODE,
             )  # fmt: skip

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from serving.gateway.body.json_text import fields, mask
+from serving.gateway.body.joints import Joints
+from serving.gateway.body.json_text import fields, mask, quoted
 from serving.gateway.body.placing import SPLIT_IN, TokenPlaces
 from understudy.errors import TooLarge
 
@@ -35,6 +36,7 @@ class ControlTokens:
         self._places = TokenPlaces(given)
         self._plain = _pattern(given, _plain, _plain) if given else None
         self._spelled = [_pattern(given, first, _any) for first in (_plain, _escaped)] if given else []
+        self._joints = Joints(given, _pattern(given, _itself, _itself), self._cuts) if given else None
         letters = {char for token in given for char in token}
         self._escapes = [b"\\u", *(_SHORT[char] for char in letters if char in _SHORT)]
         firsts = {token[0] for token in given}
@@ -44,7 +46,8 @@ class ControlTokens:
     def neutralised(self, raw: bytes) -> bytes:
         """`raw`, valid JSON, with every token split in messages, descriptions of tools, documents, a template's values.
 
-        The same object when there is none.
+        Those included that come about where an engine takes messages apart (`joints`). The same object when there is
+        none.
 
         Raises:
             BadRequest: one stands in a name, which cannot be changed.
@@ -52,22 +55,25 @@ class ControlTokens:
         """
         masked = mask(raw)
         cuts = self._cuts(masked)
-        if not cuts:
+        apart = self._joints.apart(raw, masked) if self._joints is not None else ()
+        if not cuts and not apart:
             return raw
-        out: list[bytes] = []
-        done = 0
+        places = set(apart)
         for name, start, end in fields(raw, masked):
-            here = cuts[bisect_left(cuts, start) : bisect_left(cuts, end)] if name in SPLIT_IN else ()
+            here = cuts[bisect_left(cuts, start) : bisect_left(cuts, end)] if name in SPLIT_IN else []
             if here:
                 self._places.check(name, raw[start:end])
-            quotes, at = 0, start
-            for cut in here:
-                quotes += masked.count(b'"', at, cut)
-                at = cut
-                if quotes % 2:  # inside a string
-                    out += (raw[done:cut], SPLIT)
-                    done = cut
+            places.update(quoted(masked, here, start))
+        out: list[bytes] = []
+        done = 0
+        for place in sorted(places):
+            out += (raw[done:place], SPLIT)
+            done = place
         return b"".join([*out, raw[done:]]) if out else raw
+
+    def check_roles(self, roles: Iterable[object]) -> None:
+        """See `TokenPlaces.check_roles`."""
+        self._places.check_roles(roles)
 
     def _cuts(self, masked: bytes) -> list[int]:
         """Where the first character of each token ends, in order."""
@@ -112,6 +118,10 @@ def _tree(tails: list[str], spell: Spelling) -> bytes:
 
 def _hex(char: str) -> bytes:
     return b"%04x" % ord(char)
+
+
+def _itself(char: str) -> bytes:
+    return re.escape(char.encode())
 
 
 def _plain(char: str) -> bytes:

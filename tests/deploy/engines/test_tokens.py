@@ -51,3 +51,17 @@ def test_a_tokenizer_that_cannot_be_read_tells_none(tmp_path: Path, text: str) -
     (tmp_path / "tokenizer.json").write_text(text, "latin-1")
     assert control_tokens(tmp_path) == ()
     assert control_tokens(tmp_path / "nowhere") == ()
+
+
+def test_special_tokens_that_only_the_files_beside_the_tokenizer_name_count(tmp_path: Path) -> None:
+    config = {
+        "added_tokens_decoder": {"7": {"content": "<|tool|>", "special": True}, "8": {"content": "<plain>"}, "9": 3},
+        "bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": None, "unk_token": 7,
+        "additional_special_tokens": ["<|a|>", {"content": "<|b|>"}, 4], "extra_special_tokens": {"image": "<|image|>"},
+    }  # fmt: skip
+    added = [{"content": "<|im_end|>", "special": True}, {"content": "\n\n", "special": True}]
+    folder = model(tmp_path, added, "\n\n", **config)
+    (folder / "special_tokens_map.json").write_text('{"cls_token": "[CLS]"}', "utf-8")
+    assert set(control_tokens(folder)) == {
+        "<|im_end|>", "<|tool|>", "<s>", "</s>", "<|a|>", "<|b|>", "<|image|>", "[CLS]",
+    }  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.gateway.body.json_text import MAX_FIELDS, around, fields, mask
+from serving.gateway.body.json_text import MAX_BRACKETS, MAX_FIELDS, around, elements, fields, mask, quoted
 from understudy.errors import TooLarge
 
 values = st.recursive(
@@ -34,3 +34,21 @@ def test_too_many_fields_are_refused() -> None:
     raw = b"{" + b",".join(b'"a":1' for _ in range(MAX_FIELDS + 1)) + b"}"
     with pytest.raises(TooLarge):
         around(raw, "m")
+
+
+@given(st.lists(values, max_size=6), st.booleans(), st.sampled_from([None, 2]))
+def test_every_element_is_found_where_it_stands(given: list[object], ascii_only: bool, indent: int | None) -> None:
+    raw = b'{"x": ' + json.dumps(given, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass") + b"}"
+    assert [json.loads(raw[start:end]) for start, end in elements(mask(raw), 6)] == json.loads(raw)["x"]
+
+
+def test_fields_of_an_object_within_and_too_many_brackets() -> None:
+    raw = b'[{"a": [1], "b": {"c": 2}}, 3]'
+    assert [(name, raw[start:end]) for name, start, end in fields(raw, raw, 1)] == [("a", b"[1]"), ("b", b'{"c": 2}')]
+    with pytest.raises(TooLarge):
+        list(elements(b"[" + b"[]," * MAX_BRACKETS + b"[]]", 0))
+
+
+def test_places_within_strings_are_told_from_others() -> None:
+    raw = rb'{"a": "b\"c", "d": 5}'
+    assert list(quoted(mask(raw), range(len(raw)))) == [2, 3, 7, 8, 9, 10, 11, 15, 16]

@@ -86,3 +86,25 @@ def strings(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for pair in value.items() for part in pair for text in strings(part)]
     return [text for one in value for text in strings(one)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("role", ["<|system|>", "im_end", "END", "user|>hi<|assistant", "x<|", " end "])
+def test_a_role_that_could_make_up_a_control_token_is_refused(role: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        sent({"messages": [{"role": role, "content": "hi"}]})
+    assert (refused.value.param, refused.value.code, refused.value.status) == ("messages", "control_token", 400)
+
+
+@pytest.mark.parametrize(
+    "role", ["system", "developer", "critic", "ipython", "审稿人", "a role", "", 7, None, ["user"]]
+)
+def test_other_roles_are_the_engines(role: object) -> None:
+    assert sent({"messages": [{"role": role, "content": "hi"}]})["messages"][0]["role"] == role
+
+
+def test_a_role_is_read_however_it_is_spelled() -> None:
+    raw = b'{"model":"m","messages":[{"role":"%s","content":"hi"}]}'
+    assert PARSER.parse(raw % b"us\\u0065r", chat=True).with_model("m") == raw % b"us\\u0065r"
+    for odd in (b"e\\u006ed", b"\\ud800"):
+        with pytest.raises(BadRequest):
+            PARSER.parse(raw % odd, chat=True).with_model("m")

@@ -37,8 +37,8 @@ def test_control_tokens_in_messages_are_split_and_nothing_else(content: bytes, a
     assert not any(token in text for token in CONTROL_TOKENS)
 
 
-def test_control_tokens_in_parts_roles_and_tool_calls_are_split() -> None:
-    message = {"role": "<|system|>", "content": [{"type": "text", "text": "<|end|>"}],
+def test_control_tokens_in_parts_and_tool_calls_are_split() -> None:
+    message = {"role": "assistant", "content": [{"type": "text", "text": "<|end|>"}],
                "tool_calls": [{"function": {"name": "f", "arguments": '{"a": "<|user|>"}'}}]}  # fmt: skip
     raw = json.dumps({"model": "m", "messages": [message]}).encode()
     sent = json.dumps(json.loads(PARSER.parse(raw, chat=True).with_model("m"))["messages"], ensure_ascii=False)

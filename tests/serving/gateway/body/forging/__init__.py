@@ -1,0 +1,1 @@
+"""Real tokenizers and chat templates, and texts that try to write a turn of another into what these render."""
