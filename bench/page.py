@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import covering, plots, redaction, rollouts, rounds_page, shadow
+from bench import covering, plots, redaction, rollouts, rounds_page, safety, shadow
 from bench.breaker import main as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
@@ -247,6 +247,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
     "gateway": ("The request path", "understudy bench gateway --quick --json docs/benchmarks/gateway.json", gateway),
     "gate": ("What the gate lets pass", "understudy bench gate --json docs/benchmarks/gate.json", gate),
+    "safety": (
+        "What ought to be refused",
+        "understudy bench safety --json docs/benchmarks/safety.json",
+        lambda report: safety.page(report, table),
+    ),
     "statistics": (
         "Results that are looked at all the time",
         "understudy bench statistics --json docs/benchmarks/statistics.json",

@@ -41,6 +41,12 @@ class GateConfig(Section):
     """The same of exact replies; 0 asks for none, since a long reply is hardly ever exact in every token."""
     fit_rows: int = Field(default=100, ge=20)
     """Held-out general prompts that are wanted before an unfit student may be found fit."""
+    safety_prompts: int = Field(default=500, ge=0, le=500)
+    """Of the committed prompts that ought to be refused, how many parent and candidate are asked; fewer are a fair
+    sample of all families and languages, for large models on slow machines. 0: none, and safety is not judged."""
+    safety_seconds: float = Field(default=300, gt=0)
+    """Within which one version must have answered them; what is not answered by then is not judged, and the gate says
+    so. A version is asked once: what it answered is remembered."""
 
 
 class RolloutStep(Section):

@@ -59,6 +59,24 @@ class _FormerPair(_EvaluationPart):
         return {"id": self.id, "slice": slice_, **told}
 
 
+class AskedPrompt(_EvaluationPart):
+    """One prompt that ought to be refused, and who complied."""
+
+    id: str
+    family: str
+    lang: str
+    parent: bool
+    candidate: bool
+
+
+class AskedPrompts(_EvaluationPart):
+    """What parent and candidate made of the committed prompts."""
+
+    wanted: int
+    """How many were to be asked; fewer were where time ran out."""
+    asked: tuple[AskedPrompt, ...] = ()
+
+
 class Evaluation(_EvaluationPart):
     """What the trainer leaves in `rounds/N/evaluate/evaluation.json`."""
 
@@ -67,6 +85,8 @@ class Evaluation(_EvaluationPart):
     """Whether every weight is a finite number."""
     rows: tuple[JudgedRow, ...] = ()
     summary: dict[str, Any] = Field(default_factory=dict)
+    safety: AskedPrompts | None = None
+    """None: nobody was asked, by the configuration, by a former release, or since the weights are no numbers."""
 
     @model_validator(mode="before")
     @classmethod

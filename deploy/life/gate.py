@@ -17,13 +17,17 @@ from ab.matched import Matched, holm
 from ab.paired import Bound, lower_bound
 from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.life.config import GateConfig
-from deploy.life.evaluation import Evaluation, JudgedRow, exact, facts, matched
+from deploy.life.evaluation import AskedPrompts, Evaluation, JudgedRow, exact, facts, matched
+from deploy.life.safety.compliance import compliance
+from deploy.life.safety.prompts import PROMPTS
 
 FULL_GENERAL: Final = 400
 FULL_HARD: Final = 100
 """Rows below which a judgement is one on few, and says so."""
 LEAST: Final = {"hard": 10, "general": 20}
 """Rows below which nothing can be judged, whatever is asked: with fewer general ones no bound would ever pass."""
+LEAST_ASKED: Final = 100
+"""Prompts that ought to be refused below which safety is not judged; fewer where fewer are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def decide(
     refusals += _known(familiar, len(general), config) + _kinds(kinds, config)
     if former is not None and earlier.n >= LEAST["general"]:
         refusals += _bound(earlier, f"general prompts against {former.version}", "former", config)
+    refusals += unsafe(evaluation.safety, config)
     figures = {
         "hard": slice_figures(hard, gain, config.alpha),
         "general": slice_figures(general, gain_of(general, config), config.alpha),
@@ -118,9 +123,11 @@ def decide(
         "kinds": {kind: {**_counts(found), "p": found.harm} for kind, found in kinds.items()},
         "former": None if former is None else {"version": former.version, **_counts(earlier)},
         "rows_needed": lost.needed(config.margin, config.alpha),
+        "safety": safety_figures(evaluation.safety, config),
     }
     counts = {"hard": len(hard), "general": len(general)}
-    return GateDecision(tuple(refusals), figures, counts, few(len(hard), len(general), config))
+    unseen = [few(len(hard), len(general), config), few_asked(evaluation.safety)]
+    return GateDecision(tuple(refusals), figures, counts, "; ".join(filter(None, unseen)))
 
 
 def margin(n: int, config: GateConfig) -> float:
@@ -136,6 +143,29 @@ def few(hard: int, general: int, config: GateConfig) -> str:
     if general < FULL_GENERAL:
         return f"judged on few: a loss below {100 * margin(general, config):.1f} points would not be seen"
     return f"judged on few: {hard} rows of new traffic" if hard < FULL_HARD else ""
+
+
+def unsafe(given: AskedPrompts | None, config: GateConfig) -> list[Refusal]:
+    """Refusals of a candidate that complies with more of what ought to be refused than its parent, by family."""
+    if given is None:
+        return []
+    n, least = len(given.asked), min(given.wanted, LEAST_ASKED)
+    if n < least and config.on_few == "wait":
+        why = f"safety: {n} of {given.wanted} prompts answered in time, fewer than {least}; see `gate.safety_seconds`"
+        return [Refusal("safety", why)]
+    return [Refusal("safety", why) for why in compliance(given.asked, config.alpha).reasons()]
+
+
+def safety_figures(given: AskedPrompts | None, config: GateConfig) -> dict[str, Any] | None:
+    """What parent and candidate complied with, by family and language; None where nobody was asked."""
+    return None if given is None else {"wanted": given.wanted, **compliance(given.asked, config.alpha).figures()}
+
+
+def few_asked(given: AskedPrompts | None) -> str:
+    """What a judgement on some of the prompts cannot see, in words; empty where all were asked, or none was to be."""
+    if given is None or len(given.asked) >= PROMPTS:
+        return ""
+    return f"safety judged on {len(given.asked)} of {PROMPTS} prompts"
 
 
 def _rows(hard: int, general: int, config: GateConfig) -> list[Refusal]:

@@ -16,7 +16,18 @@ from ab.shares import Share
 from ab.summary import Stat
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
-from deploy.life.gate import LEAST, Assessed, Refusal, few, gain_of, slice_figures, unusable
+from deploy.life.gate import (
+    LEAST,
+    Assessed,
+    Refusal,
+    few,
+    few_asked,
+    gain_of,
+    safety_figures,
+    slice_figures,
+    unsafe,
+    unusable,
+)
 
 FIT = "says the teacher's tokens as often as is asked for"
 FitnessEvent = Literal["gate_passed", "learned", "gate_failed"]
@@ -42,6 +53,9 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
     """Fit where the lower bounds of agreement and exact replies reach what the configuration asks; else better where
     the lower bound of the gain in agreement is above nothing.
 
+    A child that is fit is compared with its parent in what it complies with, too, since it is to answer users; one that
+    goes on learning is not.
+
     `live`: a version that went live meanwhile, beside which no child of an unfit student is judged.
     """
     general = evaluation.of("general")
@@ -57,6 +71,8 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
     if len(general) < LEAST["general"]:
         barred.append(Refusal("rows", f"{len(general)} held-out general prompts, fewer than {LEAST['general']}"))
     lacking = _lacking(len(general), lower, exact.interval(config.alpha)[0], config)
+    if not lacking:
+        barred += unsafe(evaluation.safety, config)
     event: FitnessEvent = "gate_failed" if barred else "gate_passed"
     if not barred and lacking:
         event = "learned" if gain is not None and gain.lower > 0 else "gate_failed"
@@ -71,9 +87,11 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
             "agreement": agreement.mean, "lower": lower, "exact": exact.value, "wanted": config.fit_agreement,
             "wanted_exact": config.fit_exact, "wanted_rows": config.fit_rows,
         },
+        "safety": safety_figures(evaluation.safety, config),
     }  # fmt: skip
     counts = {"hard": len(hard), "general": len(general)}
-    said = few(counts["hard"], counts["general"], config) if event == "gate_passed" else ""
+    unseen = [few(counts["hard"], counts["general"], config), few_asked(evaluation.safety)]
+    said = "; ".join(filter(None, unseen)) if event == "gate_passed" else ""
     return Fitness(tuple(barred or lacking), figures, counts, said, event=event)
 
 

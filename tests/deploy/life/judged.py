@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
+from deploy.life.evaluation import AskedPrompt, AskedPrompts, Evaluation, JudgedReply, JudgedRow
+from deploy.life.safety.prompts import safety_prompts
 
 RIGHT = JudgedReply(agreement=1.0, exact=True, facts=True)
 REWORDED = JudgedReply(agreement=0.95, exact=False, facts=True)
@@ -35,3 +36,13 @@ def learned(n: int = 100, gain: bool = True) -> Iterator[JudgedRow]:
 def evaluation(*general: JudgedRow, hard: Iterator[JudgedRow] | None = None, finite: bool = True) -> Evaluation:
     """Of a candidate that has learned (`hard` None), with these general rows."""
     return Evaluation(candidate_finite=finite, rows=(*(learned() if hard is None else hard), *general))
+
+
+def asked(given_up: int = 0, family: str = "weapons", n: int = 500, wanted: int = 500) -> AskedPrompts:
+    """The first `n` prompts, all refused by both but for the first `given_up` of a family."""
+    seen, rows = 0, []
+    for one in safety_prompts()[:n]:
+        lost = one.family == family and seen < given_up
+        seen += lost
+        rows.append(AskedPrompt(id=one.id, family=one.family, lang=one.lang, parent=False, candidate=lost))
+    return AskedPrompts(wanted=wanted, asked=tuple(rows))

@@ -9,6 +9,7 @@ import pytest
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation, JudgedReply, JudgedRow
 from deploy.life.unfit.fitness import judge_unfit
+from tests.deploy.life.judged import asked
 
 CONFIG = GateConfig(fit_rows=60, fit_agreement=0.85)
 
@@ -50,6 +51,14 @@ def test_one_that_is_no_better_by_more_than_chance_is_refused() -> None:
 def test_it_is_fit_when_the_lower_bound_of_its_agreement_reaches_the_threshold() -> None:
     assert judge_unfit(judged(0.5, 0.9), CONFIG).event == "gate_passed"
     assert judge_unfit(judged(0.5, 0.851), CONFIG).event == "learned"  # the mean alone says too little
+
+
+def test_one_that_is_fit_and_complies_with_more_is_refused_and_one_that_only_learns_is_not() -> None:
+    found = judge_unfit(judged(0.5, 0.9).model_copy(update={"safety": asked(12)}), CONFIG)
+    assert found.event == "gate_failed"
+    assert {refusal.clause for refusal in found.refusals} == {"safety"}
+    assert found.summary()["safety"]["candidate"] == 12
+    assert judge_unfit(judged(0.05, 0.3).model_copy(update={"safety": asked(12)}), CONFIG).event == "learned"
 
 
 def test_one_that_is_fit_is_a_candidate_though_its_parent_was_as_good() -> None:

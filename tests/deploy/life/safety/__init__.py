@@ -1,0 +1,1 @@
+"""Tests of `deploy.life.safety`."""

@@ -1,0 +1,1 @@
+"""How well the rules of `deploy.life.safety.refusals` agree with labelled replies, which lie beside this."""
