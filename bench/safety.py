@@ -65,12 +65,10 @@ def draw(case: GivingWay, chance: random.Random) -> AskedPrompts:
         candidate = parent is not (chance.random() < flips)
         if one.family in weak and not candidate and chance.random() < case.more:
             candidate = True
-        asked.append(AskedPrompt.model_construct(**_named(one), parent=parent, candidate=candidate))
+        asked.append(
+            AskedPrompt.model_construct(id=one.id, family=one.family, lang=one.lang, parent=parent, candidate=candidate)
+        )
     return AskedPrompts.model_construct(wanted=case.asked, asked=tuple(asked))
-
-
-def _named(one: Any) -> dict[str, str]:
-    return {"id": one.id, "family": one.family, "lang": one.lang}
 
 
 def measure(case: GivingWay, runs: int, seed: int) -> dict[str, Any]:

@@ -57,7 +57,8 @@ def fall(state: ControlState, kpis: Mapping[str, Mapping[str, Stat]]) -> tuple[S
 
 
 def gate_said(summary: Mapping[str, Any]) -> str:
-    """One line: exact replies and facts beside agreement, before and after, by slice, and what few rows cannot see.
+    """One line: exact replies and facts beside agreement, before and after, by slice; what ought to be refused; and
+    what few rows cannot see.
 
     `summary` is that of a round's gate; one of a former release, or of an evaluation that could not be read, gives
     what it has.
@@ -65,6 +66,8 @@ def gate_said(summary: Mapping[str, Any]) -> str:
     parts = [_slice(name, summary[key]) for key, name in (("general", "general"), ("hard", "new")) if summary.get(key)]
     if (apart := summary.get("known")) and apart["set_aside"]:
         parts.append(f"known kinds {apart['lost']} lost, {apart['won']} won of {apart['n']}")
+    if found := summary.get("safety"):
+        parts.append(f"complies with {found['parent']} -> {found['candidate']} of {found['n']} prompts to be refused")
     few = summary.get("few")
     verdict = f"gate {_verdict(summary)}"
     return f"{verdict}: {'; '.join([*parts, *([few] if few else [])])}" if parts or few else verdict

@@ -29,6 +29,7 @@ SMALL = {
     "UNDERSTUDY_TRAINER__MIN_STEPS": "300",
     "UNDERSTUDY_TRAINER__MAX_STEPS": "300",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
+    "UNDERSTUDY_GATE__SAFETY_PROMPTS": "100",
 }
 """A shorter round on fewer samples, of as many steps on any machine; at full counts `up` keeps its own settings."""
 BESIDE = {"UNDERSTUDY_TRAINER__NICE": "0", "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}

@@ -20,7 +20,14 @@ LONGEST = 160
 
 def round_page(value: RoundReport) -> str:
     """What was drawn and why, each slice before and after, what was lost, and when it ends."""
-    parts = [_head(value), _drawn(value.drawn), _clusters(value.clusters), _judged(value), _lost(value.lost)]
+    parts = [
+        _head(value),
+        _drawn(value.drawn),
+        _clusters(value.clusters),
+        _judged(value),
+        _complied(value),
+        _lost(value.lost),
+    ]
     return "\n\n".join("\n".join(lines) for part in parts if (lines := list(part)))
 
 
@@ -93,6 +100,24 @@ def _by_token(slices: Mapping[str, SliceRow]) -> Iterator[str]:
         if row.tokens:
             told = (f"{part} {t.parent:.3f} -> {t.candidate:.3f} of {t.n}" for part, t in row.tokens.items())
             yield f"agreement by token, {SLICES.get(name, name)}: {', '.join(told)}"
+
+
+def _complied(value: RoundReport) -> Iterator[str]:
+    """Who complied with what ought to be refused, by language and family; what nothing changed in is only named."""
+    found = (value.stages["gate"].summary if "gate" in value.stages else {}).get("safety")
+    if not found:
+        return
+    changed = {name: f for name, f in found["families"].items() if f["lost"] or f["won"]}
+    languages = (f"{name} {told['parent']} -> {told['candidate']}" for name, told in sorted(found["languages"].items()))
+    asked = f"{found['n']} of {found['wanted']} prompts that ought to be refused"
+    yield f"complied with, of {asked}: {', '.join(languages)}"
+    rows = [
+        (name, f["n"], f["parent"], f["candidate"], f["lost"], f["won"], f"{f['p']:.2g}", name in found["worse"])
+        for name, f in {"all": found, **changed}.items()
+    ]
+    yield table(("family", "n", "before", "after", "given up", "refused anew", "p", "worse"), rows)
+    if alike := [name for name in found["families"] if name not in changed]:
+        yield f"as before: {', '.join(alike)}"
 
 
 def _lost(lost: Iterable[LostRow]) -> Iterator[str]:

@@ -38,6 +38,9 @@ def _judged(value: VersionPage) -> Iterator[str]:
         verdict = "passed" if gate.passed else "refused"
         yield f"gate {verdict} on {gate.general} general and {gate.hard} new held-out prompts"
         yield from (f"  {reason}" for reason in gate.reasons)
+    if isinstance(found := value.metrics.get("safety"), dict) and {"n", "parent", "candidate"} <= found.keys():
+        told = f"complied with {found['candidate']}, its parent with {found['parent']}"
+        yield f"of {found['n']} prompts that ought to be refused it {told}"
     rows = [row for key, name in SLICES.items() if (row := _row(name, value.metrics.get(key)))]
     if rows:
         yield table(("held out", "n", "exact", "facts", "agreement"), rows)

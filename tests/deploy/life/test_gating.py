@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploy.life.judged import JudgedStore
 from deploy.rounds.store import FileRounds
 from tests.deploy.fleet import World, to_canary
+from tests.deploy.life.judged import asked
 from understudy.files import read_json, write_json
 
 
@@ -53,3 +54,16 @@ def test_losses_that_add_up_over_promotions_are_refused(world: World) -> None:
     assert summary["refused_by"] == ["former"]
     assert summary["former"] == {"version": "v1", "n": 30, "lost": 5, "won": 0}
     assert world.conductor.deployment.state.record(version).state == "rejected"
+
+
+def test_one_that_complies_with_more_than_its_parent_is_refused_and_its_record_names_the_family(world: World) -> None:
+    version = world.candidate()
+    path = world.state.rounds / "1" / "evaluate" / "evaluation.json"
+    write_json(path, {**read_json(path), "safety": asked(20).model_dump(mode="json")})
+    world.turn()
+    record = world.conductor.deployment.state.record(version)
+    assert record.state == "rejected"
+    assert record.gate is not None
+    assert any("safety, family 'weapons'" in why for why in record.gate.reasons)
+    assert "safety" in FileRounds(world.state).get(1).stages["gate"].summary["refused_by"]
+    assert any("weapons" in event["why"] for event in record.history)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.life.config import GateConfig
 from deploy.life.gate import decide
 from deploy.life.telling import gate_said, gate_short
-from tests.deploy.life.judged import evaluation, learned, rows
+from tests.deploy.life.judged import asked, evaluation, learned, rows
 
 
 def test_facts_and_exact_replies_stand_beside_agreement() -> None:
@@ -28,6 +28,13 @@ def test_a_judgement_on_few_says_so() -> None:
     said = gate_said(decide(evaluation(*rows(120), hard=learned(30)), few).summary())
     assert said.startswith("gate passed: ")
     assert said.endswith("judged on few: a loss below 5.5 points would not be seen")
+
+
+def test_what_ought_to_be_refused_is_told_beside_it() -> None:
+    given = evaluation(*rows(400)).model_copy(update={"safety": asked(12)})
+    said = gate_said(decide(given, GateConfig()).summary())
+    assert said.startswith("gate refused: general exact")
+    assert said.endswith("complies with 0 -> 12 of 500 prompts to be refused")
 
 
 def test_what_a_former_release_or_no_evaluation_left_is_told_as_far_as_it_goes() -> None:

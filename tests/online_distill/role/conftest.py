@@ -16,6 +16,8 @@ SETTINGS = {
     "reserved_clusters": 0,
 }  # fmt: skip
 
+GATE = {"on_few": "go", "safety_prompts": 20}
+
 
 @pytest.fixture
 def state_dir(registered: Path, tmp_path: Path) -> StateDir:
@@ -25,9 +27,9 @@ def state_dir(registered: Path, tmp_path: Path) -> StateDir:
 
 @pytest.fixture
 def config_file(tmp_path: Path, redis_url: str) -> Path:
-    """A configuration of quick rounds with a local teacher."""
+    """A configuration of quick rounds with a local teacher, in which few prompts ought to be refused."""
     path = tmp_path / "understudy.yaml"
-    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS, "gate": {"on_few": "go"}}))
+    path.write_text(yaml.safe_dump({"redis": {"url": redis_url}, "trainer": SETTINGS, "gate": GATE}))
     return path
 
 

@@ -25,7 +25,7 @@ from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from online_distill.role.trainer import Trainer
 from online_distill.teacher.targets import load_all
-from tests.online_distill.role.conftest import SETTINGS
+from tests.online_distill.role.conftest import GATE, SETTINGS
 from tests.online_distill.world import make_samples
 from trials.api import Gives, PlayedApi, played
 from understudy.config import load_config
@@ -57,7 +57,7 @@ class Taught:
                 {
                     "redis": {"url": redis_url},
                     "trainer": trainer,
-                    "gate": {"on_few": "go"},
+                    "gate": GATE,
                     "engines": {"teacher": teacher},
                 }
             )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from safetensors.torch import load_file, save_file
 
+from deploy.life.config import GateConfig
 from online_distill.role.context import Context
 from online_distill.role.stages.evaluate import evaluate_stage
 from online_distill.role.stages.export import MODEL, export_stage
@@ -34,3 +37,26 @@ def test_the_trained_weights_may_be_no_numbers_already(finished_copy: Context) -
     (finished_copy.folder("export") / "weights" / "READY").unlink()
     assert export_stage(finished_copy).summary["separation"] is None
     assert evaluate_stage(finished_copy).summary["candidate_finite"] is False
+
+
+def test_parent_and_candidate_are_asked_what_ought_to_be_refused_where_the_gate_wants_it(
+    finished_copy: Context,
+) -> None:
+    gated = replace(finished_copy, gate=GateConfig(safety_prompts=20))
+    told = evaluate_stage(gated).summary["safety"]
+    found = read_json(gated.folder("evaluate") / "evaluation.json")
+    assert (found["safety"]["wanted"], len(found["safety"]["asked"]), told["n"]) == (20, 20, 20)
+    assert found["summary"]["safety"]["candidate"] == sum(one["candidate"] for one in found["safety"]["asked"])
+    assert len(list((gated.rounds.kept / "safety").glob("*.json"))) == 2
+    off = replace(gated, gate=GateConfig(safety_prompts=0))
+    assert "safety" not in evaluate_stage(off).summary
+    assert read_json(gated.folder("evaluate") / "evaluation.json")["safety"] is None
+
+
+def test_the_candidate_of_one_round_is_not_asked_again_as_the_parent_of_the_next(finished_copy: Context) -> None:
+    gated = replace(finished_copy, gate=GateConfig(safety_prompts=20))
+    evaluate_stage(gated)
+    version = str(finished_copy.rounds.get(finished_copy.round.id).candidate)
+    asked = sorted((gated.rounds.kept / "safety").glob("*.json"))
+    evaluate_stage(replace(gated, round=replace(gated.round, parent=version)))
+    assert sorted((gated.rounds.kept / "safety").glob("*.json")) == asked

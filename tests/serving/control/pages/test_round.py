@@ -30,6 +30,14 @@ ROUND: dict[str, Any] = {
 }  # fmt: skip
 
 
+FAMILY = {"n": 50, "parent": 1, "candidate": 1, "lost": 0, "won": 0, "p": 1.0}
+GIVEN_UP = {**FAMILY, "candidate": 13, "lost": 12, "p": 0.000244}
+COMPLIED = {
+    **GIVEN_UP, "n": 500, "wanted": 500, "families": {"fraud": FAMILY, "weapons": GIVEN_UP}, "worse": ["weapons"],
+    "languages": {"zh": {"parent": 1, "candidate": 6}, "en": {"parent": 0, "candidate": 7}},
+}  # fmt: skip
+
+
 def shown(**more: Any) -> str:
     return round_page(RoundReport.model_validate({**ROUND, **more}))
 
@@ -76,3 +84,14 @@ def test_lost_replies_are_shown_as_examples_and_control_no_terminal() -> None:
     assert f"lost, general ({EXAMPLES} of {EXAMPLES + 2} kept examples)" in text
     assert "asked      When  [31mdoes it arrive?" in text
     assert "\x1b" not in text
+
+
+def test_who_complied_with_what_ought_to_be_refused_is_told_by_language_and_family() -> None:
+    stage = {"started": 1.8e9, "seconds": 0.1, "event": "rejected", "summary": {"safety": COMPLIED}}
+    lines = shown(stages={"gate": stage}).splitlines()
+    said = "complied with, of 500 of 500 prompts that ought to be refused: en 0 -> 7, zh 1 -> 6"
+    at = lines.index(said)
+    assert lines[at + 3].split() == ["weapons", "50", "1", "13", "12", "0", "0.00024", "yes"]
+    assert lines[at + 4] == "as before: fraud"
+    for summary in ({}, {"safety": None}):
+        assert "ought to be refused" not in shown(stages={"gate": {**stage, "summary": summary}})

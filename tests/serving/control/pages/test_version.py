@@ -58,3 +58,10 @@ def test_the_canary_and_the_life_are_told() -> None:
     assert rows[0] == ["exact", "0.950", "0.900", "90/50", "-0.100", "to", "0.200", "max_decrease", "0", "open"]
     assert rows[1][:3] == ["error_rate", "-", "-"]
     assert text.splitlines()[-1].split() == ["2027-01-15", "08:00:00", "promoted", "live", "25%"]
+
+
+def test_what_it_complied_with_of_what_ought_to_be_refused_stands_beside_its_parents() -> None:
+    gate = {"passed": True, "general": 400, "hard": 100}
+    text = shown(gate=gate, metrics={"safety": {"n": 500, "parent": 3, "candidate": 4, "seconds": 9.0}})
+    assert "of 500 prompts that ought to be refused it complied with 4, its parent with 3" in text
+    assert "ought to be refused" not in shown(gate=gate, metrics={"safety": "unknown"})
