@@ -11,6 +11,17 @@ from tests.shared_data import kafka_home
 from trials.broker import Broker
 
 
+@pytest.fixture(autouse=True)
+def _patient_with_kafka(request: pytest.FixtureRequest) -> None:
+    """A busy machine is no Kafka that is away."""
+    if request.node.get_closest_marker("kafka") is None:
+        return
+    patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    for module in ("kafka", "kafka_cluster", "kafka_tail"):
+        patch.setattr(f"feedback.bus.{module}.CONNECT_MS", 30_000)
+    patch.setattr("feedback.bus.kafka.ACKNOWLEDGE_SECONDS", 60.0)
+
+
 @pytest.fixture(scope="session")
 def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port[,host:port]` of a real broker."""

@@ -1,7 +1,8 @@
 """Whatever a test session makes lies in `.test-tmp/PID` of the checkout, and a session that leaves something fails.
 
 Tests and the processes that they start see an empty home and an empty temporary folder there. After the last test both
-must be empty again; then all of it is removed, unless a test failed.
+must be empty again; then all of it is removed, unless a test failed. No client of Kafka outlives the module of the
+test that made it: its thread would go on, and write into the logs of tests that know nothing of it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.waiting import eventually
+
 BASE = Path(__file__).resolve().parent.parent / ".test-tmp"
 FOLDER = pytest.StashKey[Path]()
 LEFT = pytest.StashKey[list[str]]()
+ENDS_SECONDS = 60.0
+"""For what was told to end."""
 # torch makes this folder when it is imported, which a conftest of a folder named on the command line may do before
 # pytest_configure is called.
 os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(BASE / str(os.getpid()) / "compiled")
@@ -35,6 +42,24 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[variable] = str(own / name)
     tempfile.tempdir = None
     config.option.basetemp = config.option.basetemp or str(own / "t")
+
+
+def client_threads() -> set[threading.Thread]:
+    """Those of clients of Kafka that run, and ours that wait for one."""
+    return {
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("kafka") or type(thread).__module__.startswith("kafka.")
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_client_outlives_its_module() -> Iterator[None]:
+    """Fail the last test of a module that leaves a client of Kafka."""
+    before = client_threads()
+    yield
+    if client_threads() - before:
+        eventually(lambda: not client_threads() - before, ENDS_SECONDS, "the end of the Kafka clients made here")
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 STEP_SECONDS = 0.05
 
 
-def eventually(holds: Callable[[], object], seconds: float = 30.0, what: str = "what was waited for") -> None:
+def eventually(holds: Callable[[], object], seconds: float = 60.0, what: str = "what was waited for") -> None:
     """Wait until `holds()` is true; errors that vanish meanwhile do not count.
 
     Raises:
@@ -28,7 +28,7 @@ def eventually(holds: Callable[[], object], seconds: float = 30.0, what: str = "
         time.sleep(STEP_SECONDS)
 
 
-async def eventually_async(holds: Callable[[], object], seconds: float = 30.0, what: str = "it") -> None:
+async def eventually_async(holds: Callable[[], object], seconds: float = 60.0, what: str = "it") -> None:
     """The same on the event loop, which goes on meanwhile."""
     end = time.monotonic() + seconds
     while not holds():

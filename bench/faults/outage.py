@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -143,19 +143,18 @@ class GatewayUnderLoad:
     def collect(self) -> None:
         """Read from the bus what came, until all did that was not dropped and counted, or nothing more does."""
         self._dropped = round(sum(value for name, value in self.ask().items() if name.startswith("dropped_")))
-        bus = open_bus(BusConfig(url=self.url, partitions=PARTITIONS), RedisConfig())
         positions, moved = dict.fromkeys(range(PARTITIONS), ""), time.monotonic()
-        while len(self.missing()) > self._dropped and time.monotonic() < moved + QUIET:
-            for part, after in positions.items():
-                try:
-                    events = bus.read(EXCHANGES, part, after, 500)
-                except Unavailable:
-                    continue
-                if events:
-                    moved, positions[part] = time.monotonic(), events[-1].position
-                    self._arrived |= {event.key for event in events}
-                    bus.forget(EXCHANGES, part, positions[part])
-        bus.close()
+        with closing(open_bus(BusConfig(url=self.url, partitions=PARTITIONS), RedisConfig())) as bus:
+            while len(self.missing()) > self._dropped and time.monotonic() < moved + QUIET:
+                for part, after in positions.items():
+                    try:
+                        events = bus.read(EXCHANGES, part, after, 500)
+                    except Unavailable:
+                        continue
+                    if events:
+                        moved, positions[part] = time.monotonic(), events[-1].position
+                        self._arrived |= {event.key for event in events}
+                        bus.forget(EXCHANGES, part, positions[part])
 
     def missing(self) -> set[str]:
         """Sessions of requests that were answered, and whose event did not come."""

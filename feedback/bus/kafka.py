@@ -14,16 +14,16 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import takewhile
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     InvalidRecordError,
     InvalidTimestampError,
-    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
 
 from feedback.bus.config import KafkaConfig
+from feedback.bus.kafka_clients import KafkaWriter, made
 from feedback.bus.kafka_cluster import CONNECT_MS, LARGEST, RECORD, KafkaTopics, connection, kafka_errors, servers_of
 from feedback.bus.kafka_tail import LogEnds, highest_of
 from feedback.bus.kafka_writes import WriteStarts
@@ -51,7 +51,7 @@ class KafkaBus:
         self._topics = KafkaTopics(self._servers, partitions, self._access)
         self._acked: dict[Place, tuple[str, int]] = {}
         self._ends = LogEnds(partial(highest_of, self._servers, self._access))
-        self._producer: KafkaProducer | None = None
+        self._producer: KafkaWriter | None = None
         self._consumer: KafkaConsumer | None = None
         self._buffers: dict[TopicPartition, deque[Received]] = {}
         self._next: dict[TopicPartition, str] = {}
@@ -187,9 +187,10 @@ class KafkaBus:
         self._drop_reader()
         self._topics.close()
 
-    def _writer(self) -> KafkaProducer:
+    def _writer(self) -> KafkaWriter:
         if self._producer is None:
-            self._producer = KafkaProducer(
+            self._producer = made(
+                KafkaWriter,
                 bootstrap_servers=self._servers,
                 acks="all",
                 max_request_size=LARGEST,
@@ -205,7 +206,8 @@ class KafkaBus:
 
     def _reader(self, place: TopicPartition, after: str) -> KafkaConsumer:
         if self._consumer is None:
-            self._consumer = KafkaConsumer(
+            self._consumer = made(
+                KafkaConsumer,
                 bootstrap_servers=self._servers,
                 group_id=None,
                 enable_auto_commit=False,
@@ -261,5 +263,5 @@ class KafkaBus:
         self._next.clear()
         self._vain.clear()
         if consumer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
+            with suppress(Exception):  # it raises whatever its thread died of, and is forgotten then, too
                 consumer.close(timeout_ms=1000)

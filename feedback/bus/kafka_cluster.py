@@ -12,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from feedback.bus.config import KafkaConfig
+from feedback.bus.kafka_clients import made
 from understudy.errors import ConfigError, Unavailable
 
 CONNECT_MS = 5_000
@@ -114,9 +115,9 @@ class KafkaTopics:
         with self._mutex:
             try:
                 if self._admin is None:
-                    self._admin = KafkaAdminClient(
-                        bootstrap_servers=self._servers, bootstrap_timeout_ms=CONNECT_MS, request_timeout_ms=CONNECT_MS,
-                        **self._access,
+                    self._admin = made(
+                        KafkaAdminClient, bootstrap_servers=self._servers, bootstrap_timeout_ms=CONNECT_MS,
+                        request_timeout_ms=CONNECT_MS, **self._access,
                     )  # fmt: skip
                 return question(self._admin)
             except BaseException:

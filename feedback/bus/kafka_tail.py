@@ -14,6 +14,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
+from feedback.bus.kafka_clients import made
 from feedback.bus.kafka_cluster import CONNECT_MS
 from feedback.bus.protocol import Place
 
@@ -69,8 +70,8 @@ class LogEnds:
 
 def highest_of(servers: list[str], access: dict[str, Any], place: Place, spool: str) -> int:
     """The highest number of `spool` in the last records of a partition; 0 where there is none."""
-    consumer = KafkaConsumer(
-        bootstrap_servers=servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+    consumer = made(
+        KafkaConsumer, bootstrap_servers=servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
         request_timeout_ms=CONNECT_MS, bootstrap_timeout_ms=CONNECT_MS, **access,
     )  # fmt: skip
     here = TopicPartition(*place)

@@ -79,7 +79,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
         try:
             eventually(lambda: len(out.read_text("utf-8").splitlines()) > 120, 60, "120 requests")
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(90) == 0
         finally:
             process.kill()
     return [json.loads(line) for line in out.read_text("utf-8").splitlines()]

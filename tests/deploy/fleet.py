@@ -221,7 +221,7 @@ class Moving:
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 def actions(world: World) -> list[str]:

@@ -17,7 +17,7 @@ import redis
 
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Received
+from feedback.bus.protocol import Bus, Received
 from feedback.consume.consumer import Consumer, Effects
 from feedback.events import KPIS, Kpi
 from feedback.outbox.config import OutboxConfig
@@ -26,6 +26,9 @@ from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
 from understudy.errors import Unavailable
+
+BUSES: list[Bus] = []
+"""Of the consumers made so far, not yet closed."""
 
 
 def event(number: int) -> Kpi:
@@ -61,8 +64,8 @@ def bury(topic: str, received: Received, why: str) -> list[list[Any]]:
 
 
 def make_consumer(url: str, bus_url: str = "", topics: Sequence[str] = (KPIS,), effects: Effects = effects) -> Consumer:
-    """A consumer with the effects above, or with others."""
-    bus = open_bus(BusConfig(url=bus_url or url), RedisConfig())
+    """A consumer with the effects above, or with others; its bus is closed after the test."""
+    BUSES.append(bus := open_bus(BusConfig(url=bus_url or url), RedisConfig()))
     return Consumer(bus, connect(url), RedisKeys(), topics, effects, bury)
 
 

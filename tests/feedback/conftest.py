@@ -23,6 +23,7 @@ from feedback.shadow.config import ShadowConfig
 from feedback.shadow.stats import Stats
 from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
+from tests.feedback.child import BUSES
 from tests.feedback.factory import Directory
 from tests.waiting import eventually_async
 
@@ -63,6 +64,14 @@ class World:
 
     bus_url = ""
     rows: Path | None = None
+
+
+@pytest.fixture(autouse=True)
+def _no_bus_is_left() -> Iterator[None]:
+    """A bus of a consumer ends with the test: a client of Kafka would go on asking."""
+    yield
+    while BUSES:
+        BUSES.pop().close()
 
 
 @pytest.fixture

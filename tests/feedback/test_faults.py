@@ -107,7 +107,7 @@ def test_a_killed_redis_forgets_nothing_for_good(children: Children, own_redis: 
         time.sleep(0.3)
         own_redis.start()
     eventually(lambda: client.hlen("seen") == EVENTS, LIMIT)
-    assert producer.wait(30) == 0
+    assert producer.wait(LIMIT) == 0
     expect_each_once(own_redis.url, EVENTS)
 
 
@@ -125,8 +125,9 @@ def test_kafka_events_sent_twice_are_applied_once(redis_url: str, kafka_servers:
     batch = [Numbered(n, "会话", event(n).model_dump_json().encode()) for n in range(1, 31)]
     bus.publish(topic, 0, "spool", batch[:20])
     bus.publish(topic, 0, "spool", batch[10:])
+    bus.close()
     consumer = make_consumer(redis_url, url, (topic,))
-    eventually(lambda: consumer.step() >= 0 and redis.Redis.from_url(redis_url).hlen("seen") == 30, 30)
+    eventually(lambda: consumer.step() >= 0 and redis.Redis.from_url(redis_url).hlen("seen") == 30)
     expect_each_once(redis_url, 30)
     restarted = make_consumer(redis_url, url, (topic,))
     consumer.release()

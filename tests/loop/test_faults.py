@@ -185,7 +185,7 @@ def arm_of(system: System, user: str) -> str:
 def gateway_events(system: System | str, name: str) -> float:
     """A counter of the gateway's own events."""
     base = system if isinstance(system, str) else system.gateway
-    for family in text_string_to_metric_families(httpx.get(f"{base}/metrics", timeout=10).text):
+    for family in text_string_to_metric_families(httpx.get(f"{base}/metrics", timeout=60).text):
         for sample in family.samples:
             if sample.labels.get("event") == name:
                 return sample.value

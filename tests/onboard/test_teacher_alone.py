@@ -33,7 +33,7 @@ def test_a_teacher_alone_gets_a_student_that_learns_and_answers_nobody(terminal:
     assert arms["student"].startswith("student 503")
     assert "v1 is not fit yet" in arms["student"]
     assert not any("503" in arms[arm] for arm in ("teacher", "auto"))
-    models = {row["id"] for row in httpx.get(f"{terminal.gateway}/v1/models").json()["data"]}
+    models = {row["id"] for row in httpx.get(f"{terminal.gateway}/v1/models", timeout=60).json()["data"]}
     assert "teacher" in models
     assert not models & {"student", "student:v1"}
     status = terminal.status()
@@ -74,12 +74,12 @@ def test_an_unfit_student_becomes_fit_goes_live_and_is_taken_back(terminal: Term
     eventually(lambda: terminal.status()["live"]["student"], 120, "a student that is live")
     live, learned = terminal.status()["live"]["student"], terminal.rounds()[0]["parent"]
     ask = {"model": "student", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]}
-    answer = httpx.post(f"{terminal.gateway}/v1/chat/completions", json=ask)
+    answer = httpx.post(f"{terminal.gateway}/v1/chat/completions", json=ask, timeout=60)
     assert answer.headers["x-understudy-version"] == live
     terminal.command(["understudy", "rollback"])
     status = terminal.status()
     assert (status["live"]["student"], status["unfit"]["version"]) == (None, learned)
-    assert httpx.post(f"{terminal.gateway}/v1/chat/completions", json=ask).status_code == 503
+    assert httpx.post(f"{terminal.gateway}/v1/chat/completions", json=ask, timeout=60).status_code == 503
 
 
 BEFORE_CANARY = ("select", "score", "distil", "export", "evaluate", "register", "gate")

@@ -25,7 +25,7 @@ def test_two_folders_become_a_loop_by_the_page_alone(terminal: Terminal) -> None
     said = [terminal.type(language, text) for language, text in blocks("1 Two Hugging Face folders")]
     assert "three engines" in said[0]
     assert said[1].split("\n")[:2] == ["t1 registered", "v1 registered"]
-    models = httpx.get(f"{terminal.gateway}/v1/models").json()["data"]
+    models = httpx.get(f"{terminal.gateway}/v1/models", timeout=60).json()["data"]
     assert {"auto", "teacher", "student", "student:v1"} <= {row["id"] for row in models}
     arms = [line.split()[:2] for line in said[4].splitlines() if line.split()[:1] and line.split()[0] in ARMS]
     assert [arm for arm, _ in arms] == list(ARMS)

@@ -26,7 +26,7 @@ class Scraper:
     """A Prometheus that runs; asks are PromQL."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx.Client(base_url=url, timeout=60)
 
     def ask(self, expr: str) -> list[dict[str, Any]]:
         """The series that an expression gives now."""
@@ -66,7 +66,7 @@ def scraped(state: StateDir, folder: Path, port: int) -> Iterator[Scraper]:
         yield Scraper(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def expressions() -> list[str]:

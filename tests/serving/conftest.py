@@ -83,11 +83,11 @@ class Control:
 
     def stop(self) -> None:
         self._end.set()
-        self._obeying.join(5)
+        self._obeying.join(60)
         for process in self._started:
             process.terminate()
         for process in self._started:
-            process.wait(20)
+            process.wait(60)
 
     def _obey(self) -> None:
         while not self._end.is_set():
@@ -116,4 +116,4 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     thread.start()
     yield made
     made.call_soon_threadsafe(made.stop)
-    thread.join(5)
+    thread.join(60)

@@ -47,7 +47,7 @@ def _settled(control: Control) -> None:
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic abc", "Bearer 错误".encode()])
 def test_nothing_is_told_without_the_token(control: Control, header: str | bytes | None) -> None:
     headers = {} if header is None else {b"authorization": header if isinstance(header, bytes) else header.encode()}
-    answer = httpx.get(f"{control.url}/admin/v1/status", headers=headers)
+    answer = httpx.get(f"{control.url}/admin/v1/status", headers=headers, timeout=60)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "unauthorised"
     assert stat.S_IMODE(control.state.admin_token.stat().st_mode) == 0o600
@@ -92,7 +92,7 @@ def test_an_unknown_address_or_method_is_a_json_error(control: Control, method: 
 
 
 def test_the_openapi_document_names_the_routes(control: Control) -> None:
-    paths = httpx.get(f"{control.url}/admin/v1/openapi.json").json()["paths"]
+    paths = httpx.get(f"{control.url}/admin/v1/openapi.json", timeout=60).json()["paths"]
     assert {"/admin/v1/rollback", "/admin/v1/experiments/{name}/results", "/admin/v1/pool"} <= set(paths)
 
 
@@ -186,7 +186,7 @@ def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(contr
     eventually(lambda: "another controller leads" in control.log.read_text("utf-8"), what="a second controller")
     epoch = control.status().epoch
     os.kill(first.pid, signal.SIGKILL)
-    first.wait(10)
+    first.wait(60)
     control.ready()
     assert control.status().epoch >= epoch
     assert second.poll() is None
@@ -206,7 +206,7 @@ def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(contr
 
     def kill_and_start() -> None:
         os.kill(control.process.pid, signal.SIGKILL)
-        control.process.wait(10)
+        control.process.wait(60)
         control.start()
 
     kill_and_start()
@@ -271,6 +271,6 @@ def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
 def test_sigterm_ends_the_controller_in_order(control: Control) -> None:
     process = control.process
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     control.start()
     control.ready()

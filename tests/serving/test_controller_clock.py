@@ -63,7 +63,7 @@ class SetClock:
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self._obeying.join(10)
+        self._obeying.join(60)
         self._controller.kill()
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -80,9 +80,8 @@ class SetClock:
             self.call("POST", path, json={"what": "learning"})
         *_, last = FileAuditLog(self.state.audit).entries()
         assert abs(last["at"] - time.time() - seconds) < HOUR / 2, "its clock was not set"
-        found = self.status()
-        assert all(slot.reports for slot in found.slots.values()), "slots fell silent"
-        return found
+        eventually(lambda: all(slot.reports for slot in self.status().slots.values()), what="a beat of every slot")
+        return self.status()
 
     def _obey(self) -> None:
         while not self._end.is_set():

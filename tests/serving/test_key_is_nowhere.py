@@ -91,7 +91,7 @@ def leaving(tmp_path: Path, own_redis: RedisServer) -> Iterator[Leaving]:
             yield made
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(90)
 
 
 def test_the_key_is_in_no_file_reply_command_or_command_line(leaving: Leaving) -> None:

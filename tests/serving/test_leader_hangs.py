@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,8 +21,8 @@ from tests.waiting import eventually
 from trials.system import free_ports
 from understudy.state import StateDir
 
-WITHIN = 10.0
-"""Seconds within which leadership moves."""
+WITHIN = 10.0 if os.environ.get("UNDERSTUDY_FULL") == "1" else 60.0
+"""Seconds within which leadership moves; at full counts, where nothing runs beside it, as soon as is promised."""
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def controller(state: StateDir, name: str, port: int) -> Iterator[subprocess.Pop
             yield process
         finally:
             process.kill()
-            process.wait(30)
+            process.wait(90)
 
 
 def log_of(state: StateDir, name: str) -> Path:
@@ -65,10 +66,10 @@ def test_leadership_moves_and_what_the_former_leader_writes_later_does_not_count
         assert kept.name == "rollout.2.json"
         epoch = open_routing(state_dir, None).documents.highest_epoch()
         first.send_signal(signal.SIGCONT)
-        assert first.wait(30) == 1, "the former leader ends"
+        assert first.wait(90) == 1, "the former leader ends"
         fleet.obey()
-        answers = lambda: httpx.get(f"http://127.0.0.1:{port}/admin/v1/openapi.json").status_code == 200  # noqa: E731
-        eventually(answers, 30, "the control plane of the second leader")
+        answers = lambda: httpx.get(f"http://127.0.0.1:{port}/admin/v1/openapi.json", timeout=60).is_success  # noqa: E731
+        eventually(answers, what="the control plane of the second leader")
         later = [json.loads(path.read_bytes()) for path in state_dir.routing.glob("epoch-*.json")]
         assert {document["fence"] for document in later if document["epoch"] > epoch} <= {2}
         assert fence(state_dir) == 2

@@ -53,7 +53,7 @@ def served(folder: Path, redis: RedisServer, both: tuple[Engine, Engine]) -> Ite
         yield client
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
 
 
 def traces(folder: Path, texts: tuple[str, ...]) -> list[str]:

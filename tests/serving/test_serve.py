@@ -44,7 +44,9 @@ class OwnEngines:
     def admin(self, method: str, path: str, **more: Any) -> Any:
         token = (self.state / "run" / "admin.token").read_text("ascii").strip()
         headers = {"authorization": f"Bearer {token}"}
-        return httpx.request(method, f"{self.control}/admin/v1{path}", headers=headers, trust_env=False, **more)
+        return httpx.request(
+            method, f"{self.control}/admin/v1{path}", headers=headers, trust_env=False, timeout=60, **more
+        )
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "understudy", *words, "--state", str(self.state)]
@@ -79,7 +81,7 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
         yield made
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
         for engine in engines:
             engine.stop()
 
@@ -110,7 +112,7 @@ def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_el
         assert {headers["x-understudy-experiment"] for headers in sent} == {"half"}
         return {headers["x-understudy-arm"] for headers in sent}
 
-    eventually(lambda: arms() == {"teacher", "student"}, 20, "a split")
+    eventually(lambda: arms() == {"teacher", "student"}, what="a split")
     feedback = {"session_id": "s", "kpi": "rating", "value": 9}
     assert own.client.send("POST", "/v1/feedback", json.dumps(feedback).encode())[0] == 202
 
@@ -138,10 +140,10 @@ def test_a_companion_that_dies_comes_back_and_none_outlives_the_gateway(own: Own
 
     old = child("worker")
     old.kill()
-    eventually(lambda: child("worker").pid != old.pid, 30, "a new worker")
+    eventually(lambda: child("worker").pid != old.pid, what="a new worker")
     pids = [child(name).pid for name in ("worker", "controller")]
     own.process.terminate()
-    assert own.process.wait(30) == 0
+    assert own.process.wait(90) == 0
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

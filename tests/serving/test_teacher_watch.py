@@ -107,7 +107,7 @@ def test_nothing_is_asked_while_the_days_tokens_are_spent(api: PlayedApi, state_
     watched = Watched(state_dir, api.url, redis_url, cap=50)
     watched.spending.add("primary", 50)
     watched.found()
-    eventually(lambda: watched.watch._asking is not None and not watched.watch._asking.is_alive(), 30, "a look")
+    eventually(lambda: watched.watch._asking is not None and not watched.watch._asking.is_alive(), 60, "a look")
     watched.found()
     assert (api.asked, watched.found()) == ([], None)
     watched.now += 24 * HOUR

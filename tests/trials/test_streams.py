@@ -30,7 +30,7 @@ async def answer(request: Request) -> Response:
 
     async def parts():
         yield event("Hello")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.3)
         yield event(" you")
         if kind == "error":
             yield b'data: {"error": {"message": "broke off"}}\n\n'
@@ -47,13 +47,13 @@ def base():
 
 
 async def test_each_way_to_end_is_told_from_the_others(base: str) -> None:
-    async with httpx.AsyncClient(base_url=base, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=base, timeout=60) as client:
         seen = [await stream_once(client, "student", PROMPTS, n, 4) for n in range(4)]
     assert [(one.finished, bool(one.error)) for one in seen] == [
         (True, False), (False, False), (False, True), (False, True),
     ]  # fmt: skip
     assert (seen[0].text, seen[0].version) == ("Hello you", "v2")
-    assert seen[0].gap >= 0.15
+    assert seen[0].gap > 0.05
     assert "broke off" in seen[2].error
     assert seen[3].error.startswith("502")
 
@@ -64,5 +64,5 @@ async def test_a_client_goes_on_until_it_is_told_to_stop(base: str) -> None:
     while len(load.seen) < 2:
         await asyncio.sleep(0.05)
     load.stop.set()
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, 60)
     assert all(isinstance(one, Observed) and one.finished for one in load.seen)

@@ -29,7 +29,7 @@ def start() -> Iterator[Start]:
             process = subprocess.Popen([sys.executable, "-c", code])
             stack.callback(process.wait, 10)
             stack.callback(process.kill)
-            wire = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)))
+            wire = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)))
             eventually(lambda: wire.connect() or True, what="an engine that listens")
             wire.auto_open = 0  # what ends the connection is seen
             return wire

@@ -140,7 +140,7 @@ def test_two_operations_at_once_conflict(world: World) -> None:
         with pytest.raises(Conflict, match="under way"):
             world.conductor.acts.perform("rollback", None, "test")
         world.time.at += world.rollout.operation_deadline + 1
-        waiting.join(10)
+        waiting.join(60)
     assert len(errors) == 1
     assert "not loaded within" in str(errors[0])
 

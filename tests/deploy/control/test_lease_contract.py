@@ -38,7 +38,7 @@ class Place:
 
         def kill() -> None:
             process.kill()
-            process.wait(30)
+            process.wait(90)
 
         assert process.stdout is not None
         try:
@@ -50,7 +50,9 @@ class Place:
 
 
 @pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Candidates of this process keep what they have for a minute: on a busy machine a test takes its time."""
+    monkeypatch.setattr("deploy.control.lease_redis.TTL_MS", 60_000)
     return Place(request.param, tmp_path, redis_url)
 
 
@@ -76,7 +78,7 @@ def test_another_one_takes_over_from_a_leader_that_was_killed(place: Place) -> N
     with place.holder("a") as kill:
         assert not second.acquire()
         kill()
-        eventually(second.acquire, TTL_MS / 1000 + 10, "a successor, once the lease of the dead has expired,")
+        eventually(second.acquire, TTL_MS / 1000 + 60, "a successor, once the lease of the dead has expired,")
     assert second.renew()
     assert not place.candidate("c").acquire()
 

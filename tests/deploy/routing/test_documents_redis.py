@@ -35,7 +35,7 @@ def test_whoever_listens_is_told_the_epoch(redis_url: str) -> None:
     listener.subscribe("us:routing")
     listener.get_message(timeout=5)
     store(redis_url).publish(document(12))
-    told = listener.get_message(timeout=5)
+    told = listener.get_message(timeout=60)
     assert told is not None
     assert told["data"] == "12"
     listener.close()

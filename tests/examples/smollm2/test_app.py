@@ -43,7 +43,7 @@ def test_its_turns_are_sent_and_nothing_is_said_of_facts(tmp_path: Path) -> None
         try:
             eventually(lambda: len(out.read_text("utf-8").splitlines()) > 12, 60, "12 requests")
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(90) == 0
         finally:
             process.kill()
     rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]

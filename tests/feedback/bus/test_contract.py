@@ -40,7 +40,7 @@ def events(first: int, last: int) -> list[Numbered]:
 
 def read_all(bus: Bus, topic: str, partition: int, after: str, count: int) -> list[Received]:
     got: list[Received] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(got) < count and time.monotonic() < end:
         got += bus.read(topic, partition, got[-1].position if got else after, 7)
     return got

@@ -27,6 +27,7 @@ def test_a_kafka_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) ->
     bus = open_bus(BusConfig(url="kafka://127.0.0.1:1"), RedisConfig())
     with pytest.raises(Unavailable, match="Kafka"):
         bus.publish(EXCHANGES, 0, "s", events(1, 1))
+    bus.close()
 
 
 @pytest.mark.kafka
@@ -48,7 +49,7 @@ def test_a_consumer_that_brings_nothing_any_more_is_made_anew(
         got.extend(event.number for event in bus.read(topic, 0, "", 9)[:3])
         return bus.lag(topic, 0, "") == 3 and got[:3] == [1, 2, 3]
 
-    eventually(read, 30)
+    eventually(read)
     assert bus._consumer is not stalled
     bus.close()
 
@@ -62,7 +63,7 @@ def test_events_that_came_while_a_partition_was_not_read_are_no_stall(
     bus = KafkaBus(kafka_servers, 1)
     bus.publish(topic, 0, "s", events(1, 1))
     got: list[str] = []
-    eventually(lambda: got.extend(event.position for event in bus.read(topic, 0, "", 9)) or got, 30)
+    eventually(lambda: got.extend(event.position for event in bus.read(topic, 0, "", 9)) or got)
     before = bus._consumer
     assert bus.read(topic, 0, got[-1], 9) == []
     bus.publish(topic, 0, "s", events(2, 2))
@@ -97,6 +98,6 @@ def test_events_of_a_write_say_with_which_number_it_began(kafka_servers: str) ->
         read[:] = [(event.number, event.first) for event in bus.read(topic, 0, "", 99)]
         return len(read) == 9
 
-    eventually(all_read, 30)
+    eventually(all_read)
     assert read == [(1, 1), (2, 1), (3, 1), (6, 4), (7, 4), (4, 4), (5, 4), (6, 4), (7, 4)]
     bus.close()

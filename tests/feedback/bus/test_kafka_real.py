@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from feedback.bus.config import BusConfig, KafkaConfig
+from feedback.bus.kafka import KafkaBus
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus, Numbered, partition_of
 from feedback.events import EXCHANGES, KPIS
@@ -26,6 +28,7 @@ from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
 from tests.feedback.child import event, make_consumer
+from tests.leftovers import client_threads
 from tests.shared_data import kafka_home
 from tests.waiting import eventually
 from trials.broker import Broker
@@ -145,7 +148,8 @@ def test_a_log_that_was_cut_is_asked_anew(broker: Broker) -> None:
 
 def test_what_is_gone_for_good_is_counted_by_gateway_and_worker(broker: Broker, redis_url: str, tmp_path: Path) -> None:
     url, lost = f"kafka://127.0.0.1:{broker.port}", 20
-    outbox = Outbox(tmp_path, "gateway", open_bus(BusConfig(url=url), RedisConfig()), OutboxConfig(keep_seconds=0.0))
+    bus = open_bus(BusConfig(url=url), RedisConfig())
+    outbox = Outbox(tmp_path, "gateway", bus, OutboxConfig(keep_seconds=0.0))
     outbox.start()
     log = log_of(broker, KPIS, partition_of(event(0).session, 2))
 
@@ -165,6 +169,25 @@ def test_what_is_gone_for_good_is_counted_by_gateway_and_worker(broker: Broker, 
     assert client.hget(RedisKeys().counters, "bus.lost") == str(lost).encode()
     assert outbox.stats()["lost"] == lost
     outbox.close(0.2)
+    outbox._producer._thread.join(60)
+    bus.close()
+
+
+def test_a_writer_that_is_dropped_with_what_nobody_acknowledged_ends(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, topic = client_threads(), f"{EXCHANGES}.{random_id()[:8]}"
+    bus = KafkaBus(f"127.0.0.1:{broker.port}", 1)
+    eventually(lambda: bus.publish(topic, 0, "s", events(1, 1)).highest == 1, what="the first event")
+    monkeypatch.setattr("feedback.bus.kafka.ACKNOWLEDGE_SECONDS", 0.2)
+    broker.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable, match="Kafka"):
+            bus.publish(topic, 0, "s", events(2, 2))
+    finally:
+        broker.signal(signal.SIGCONT)
+        bus.close()
+    eventually(lambda: client_threads() <= before, what="the end of all threads")
 
 
 @pytest.mark.skipif(not FULL, reason="three brokers: with UNDERSTUDY_FULL=1")

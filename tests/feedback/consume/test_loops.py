@@ -60,7 +60,7 @@ async def test_a_dead_letter_is_whole_and_keeps_its_key_and_its_bytes(world: Wor
         world.gateway.put_raw(EXCHANGES, "会话", value)
     await world.work(lambda: world.kpis.counters().get(f"dead_{EXCHANGES}") == 2)
     box = DeadLetters(world.bus, world.client)
-    eventually(lambda: len(box.listed(EXCHANGES)) == 2, 20)
+    eventually(lambda: len(box.listed(EXCHANGES)) == 2)
     found = [box.show(EXCHANGES, one.letter.id) for one in box.listed(EXCHANGES)]
     assert [one.content for one in found] == [long, long.replace("长".encode(), b"\xff") * 2]
     assert {one.session for one in found} == {"会话"}
@@ -73,7 +73,7 @@ async def test_an_event_larger_than_a_message_is_a_letter_in_parts(world: World)
     world.gateway.put_raw(EXCHANGES, "s", content)
     await world.work(lambda: world.kpis.counters().get(f"dead_{EXCHANGES}") == 1)
     box = DeadLetters(world.bus, world.client)
-    eventually(lambda: [one.state for one in box.listed(EXCHANGES)] == ["waiting"], 20)
+    eventually(lambda: [one.state for one in box.listed(EXCHANGES)] == ["waiting"])
     letter = box.listed(EXCHANGES)[0].letter
     assert letter.parts > 1
     assert box.show(EXCHANGES, letter.id).content == content

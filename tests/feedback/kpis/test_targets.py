@@ -161,7 +161,7 @@ def test_days_that_are_over_are_forgotten_and_give_their_bytes_back(redis_url: s
     applier.client.hset("us:kpi:bytes", "targets:swept", 0)
     before = applier.kpis.held()["targets"]
     applier.config = KpisConfig(late_days=7)
-    applier.events([exchange(3)])
+    applier.events([exchange(3, at=NOW)])
     assert applier.client.hget("us:kpi:days", "targetsdefault").split() == [
         str(int((NOW - days * DAY) // DAY)).encode() for days in (1, 0)
     ]

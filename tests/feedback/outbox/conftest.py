@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ _vaults: list[Vault] = []
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Outbox] = []
+    buses: list[Bus] = []
 
     def build(
         url: str, assemble: Any = None, name: str = "gateway", start: bool = True, replicas: int = 0,
         clock: Clock = monotonic, **config: Any,
     ) -> Outbox:  # fmt: skip
-        outbox = Outbox(tmp_path, name, bus_at(url, replicas), OutboxConfig(**config), assemble, clock)
+        buses.append(bus_at(url, replicas))
+        outbox = Outbox(tmp_path, name, buses[-1], OutboxConfig(**config), assemble, clock)
         _vaults.append(outbox.vault)
         if start:
             outbox.start()
@@ -42,6 +45,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield build
     for outbox in made:
         outbox.close(0.2)
+        outbox._producer._thread.join(60)
+    for bus in buses:
+        bus.close()
 
 
 def bus_at(url: str, replicas: int = 0) -> Bus:
@@ -53,5 +59,5 @@ def nowhere() -> str:
 
 
 def read(url: str, topic: str = EXCHANGES) -> list[Exchange]:
-    bus = bus_at(url)
-    return [_vaults[-1].open(Exchange, e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]
+    with closing(bus_at(url)) as bus:
+        return [_vaults[-1].open(Exchange, e.value) for p in range(2) for e in bus.read(topic, p, "", 999)]

@@ -47,14 +47,15 @@ def held(server: RedisServer) -> set[str]:
 
 @pytest.mark.parametrize("away", [0.0, 3 * KEEP], ids=["back at once", "away for longer than the spool keeps"])
 def test_a_redis_without_its_last_moments_gets_them_again(own_redis: RedisServer, make: Make, away: float) -> None:
-    outbox = make(own_redis.url, keep_seconds=KEEP)
+    outbox = make(own_redis.url, keep_seconds=600)  # whatever time passes until the log is cut
     cut(own_redis, published(own_redis, outbox))
+    outbox._producer._keep = KEEP
     if away:
-        eventually(lambda: not outbox.stats()["bus_up"], 10)
+        eventually(lambda: not outbox.stats()["bus_up"])
         outbox._producer._closing.wait(away)
     own_redis.start()
-    eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, 20, "sending again")
-    eventually(lambda: outbox.stats()["spool_bytes"] == 0, 20)
+    eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, what="sending again")
+    eventually(lambda: outbox.stats()["spool_bytes"] == 0)
     assert outbox.stats()["lost"] == 0
 
 
@@ -66,7 +67,7 @@ def test_a_redis_that_went_back_while_nobody_sent_gets_them_from_the_next_gatewa
     first.close(0.1)
     own_redis.start()
     next_one = make(own_redis.url, keep_seconds=KEEP)
-    eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, 20, "sending again")
+    eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, what="sending again")
     assert next_one.stats()["lost"] == 0
 
 
@@ -76,9 +77,9 @@ def test_what_is_gone_for_good_is_counted_once(own_redis: RedisServer, make: Mak
     eventually(lambda: outbox.stats()["spool_bytes"] == 0)
     cut(own_redis, before)
     own_redis.start()
-    eventually(lambda: outbox.stats()["lost"] == COUNT, 20, "counting in a quiet partition")
+    eventually(lambda: outbox.stats()["lost"] == COUNT, what="counting in a quiet partition")
     outbox.put(exchange(COUNT))
-    eventually(lambda: held(own_redis) == {f"resp-{COUNT}"}, 20)
+    eventually(lambda: held(own_redis) == {f"resp-{COUNT}"})
     outbox.close(1.0)
     again = make(own_redis.url)
     eventually(lambda: again.stats()["bus_up"] and again.stats()["pending"] == 0)
@@ -86,10 +87,11 @@ def test_what_is_gone_for_good_is_counted_once(own_redis: RedisServer, make: Mak
 
 
 def test_nothing_leaves_the_spool_while_the_bus_is_silent(own_redis: RedisServer, make: Make) -> None:
-    outbox = make(own_redis.url, keep_seconds=KEEP)
+    outbox = make(own_redis.url, keep_seconds=600)
     published(own_redis, outbox)
     own_redis.kill()
-    eventually(lambda: not outbox.stats()["bus_up"], 10)
+    outbox._producer._keep = KEEP
+    eventually(lambda: not outbox.stats()["bus_up"])
     outbox._producer._closing.wait(4 * KEEP)
     assert outbox.stats()["spool_bytes"] > 0
     assert len(outbox._spool.batch(EXCHANGES, 0, 0, 99)) + len(outbox._spool.batch(EXCHANGES, 1, 0, 99)) == COUNT
@@ -104,7 +106,7 @@ def test_a_replica_that_follows_is_believed_at_once(own_redis: RedisServer, make
     replica.start()
     try:
         redis.Redis.from_url(replica.url).replicaof("127.0.0.1", own_redis.port)
-        eventually(lambda: outbox.stats()["spool_bytes"] == 0, 30, "believing the replica")
+        eventually(lambda: outbox.stats()["spool_bytes"] == 0, what="believing the replica")
         assert held(replica) == {f"resp-{n}" for n in range(COUNT)}
     finally:
         replica.stop()

@@ -86,7 +86,7 @@ def test_it_drains_by_itself_when_the_bus_comes(volume: Path, tmp_path: Path) ->
     assert outbox.stats()["dropped"]["spool"] == refused
     server.start()
     try:
-        eventually(lambda: outbox.stats()["spool_bytes"] == 0, 30, "draining")
+        eventually(lambda: outbox.stats()["spool_bytes"] == 0, what="draining")
         outbox.put_durable(exchange(9999))
         eventually(lambda: outbox.stats()["pending"] == 0)
         assert sum(bus_at(server.url).lag(EXCHANGES, part, "") for part in range(2)) == stored + 1

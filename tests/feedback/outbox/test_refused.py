@@ -60,7 +60,7 @@ def test_an_event_that_is_too_large_for_kafka_holds_nothing_up(narrow: str, make
     for n in range(2, BEHIND):
         outbox.put(exchange(n, session=f"s{n % 5}"))
     eventually(lambda: outbox.stats()["pending"] == 0 and outbox.stats()["dead"] == 1, 60)
-    eventually(lambda: outbox.stats()["spool_bytes"] == 0, 30, "leaving the spool")
+    eventually(lambda: outbox.stats()["spool_bytes"] == 0, what="leaving the spool")
     here = [value for value in events_of(narrow, EXCHANGES) if value]
     ids = {outbox.vault.open(Exchange, value).response_id for value in here}
     assert {f"resp-{n}" for n in range(1, BEHIND)} <= ids
@@ -78,5 +78,5 @@ def test_the_number_of_a_dead_letter_is_no_gap(narrow: str, make: Make, redis_ur
     eventually(lambda: outbox.stats()["pending"] == 0 and outbox.stats()["dead"] == 1, 60)
     consumer = make_consumer(redis_url, narrow, (EXCHANGES,), lambda topic, event: [["HINCRBY", "seen", "n", 1]])
     client = redis.Redis.from_url(redis_url)
-    eventually(lambda: consumer.step() >= 0 and int(client.hget("seen", "n") or 0) >= 2, 30)
+    eventually(lambda: consumer.step() >= 0 and int(client.hget("seen", "n") or 0) >= 2)
     assert client.hget("us:kpi:counters", "bus.lost") is None

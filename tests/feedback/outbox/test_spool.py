@@ -153,13 +153,14 @@ def test_events_are_committed_between_the_parts_of_a_long_deletion(
     def one_part(topic: str, partition: int, upto: int) -> int:
         if not after:
             newer.start()
-        after.append(done.wait(0.05))
+            eventually(spool._turn.locked, what="an event that waits to be stored")
+        after.append(done.wait(20) if len(after) == 1 else done.is_set())
         return part(topic, partition, upto)
 
     monkeypatch.setattr(spool, "_delete_some", one_part)
     spool.delete(EXCHANGES, 0, 200)
-    newer.join(10)
-    assert after[-1], f"the commit waited for all {len(after)} parts"
+    newer.join(60)
+    assert after[:2] == [False, True], f"the commit waited for all {len(after)} parts"
     assert held(spool) == 1
     spool.close()
 

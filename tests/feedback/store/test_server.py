@@ -73,7 +73,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = RedisServer(tmp_path, port=taken.getsockname()[1])
         with pytest.raises(Unavailable, match=r"ended at once|did not answer"):
-            server.start(timeout=5)
+            server.start(timeout=20)
     assert not server.alive()
 
 

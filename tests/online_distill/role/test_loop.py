@@ -47,8 +47,8 @@ def test_a_signal_stops_and_ends_a_process_that_does_not(monkeypatch: pytest.Mon
     try:
         install_stop(stop, codes.append)
         os.kill(os.getpid(), signal.SIGTERM)
-        eventually(stop.is_set, 10, "the stop")
-        eventually(lambda: codes == [0], 10, "the end")
+        eventually(stop.is_set, 60, "the stop")
+        eventually(lambda: codes == [0], 60, "the end")
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

@@ -18,7 +18,7 @@ def stream(redis_url: str, source: str) -> Openings:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 

@@ -82,7 +82,7 @@ class Stream:
     def __init__(self, port: int) -> None:
         body = json.dumps({"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        self._sock = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._sock = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._sock.sendall(head + body)
         self.received = b""
         while b"data: " not in self.received:
@@ -151,7 +151,7 @@ class Together:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(90)
         self.bus.stop()
 
 
@@ -284,7 +284,7 @@ def test_sigterm_lets_streams_end_and_closes_what_runs_beside_last(
         assert (system.process.poll(), notes.read_text()) == (None, "open")
         loop.call_soon_threadsafe(held.go.set)
         assert all(stream.complete() for stream in streams)
-        assert system.process.wait(30) == 0
+        assert system.process.wait(90) == 0
         assert (notes.read_text(), system.workers()) == ("closed", {})
     finally:
         system.stop()

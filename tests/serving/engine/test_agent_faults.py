@@ -150,7 +150,7 @@ class Running:
 
     async def __aexit__(self, *_: object) -> None:
         self.agent.stop()
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, 60)
 
 
 async def test_an_engine_that_cannot_start_is_tried_again_and_starts_once_it_can(world: World) -> None:

@@ -61,7 +61,7 @@ def conductor(settled: Engines, tmp_path: Path) -> Iterator[Conductor]:
     thread.start()
     yield made
     made.context.stopping.set()
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_rollback_loads_an_older_version_without_one_failed_request(settled: Engines, conductor: Conductor) -> None:

@@ -10,7 +10,7 @@ BODY = b'{"model":"teacher","messages":[{"role":"user","content":"\xe4\xbd\xa0"}
 STREAM = b'{"model":"teacher","stream":true,"messages":[{"role":"user","content":"x"}]}'
 DONE = b'"total_tokens": 7}}'
 """End of an engine's usual reply."""
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def request(body: bytes = BODY, extra: bytes = b"", version: bytes = b"1.1") -> bytes:

@@ -64,7 +64,8 @@ def test_with_every_engine_dead_failures_are_logged_and_all_counted(
 )
 def test_every_way_to_fail_has_its_cause(serve: Serve, engine: Make, script: object, cause: str) -> None:
     teacher = engine("teacher", script=script)
-    running = serve(document({"teacher": teacher}), first_byte_seconds=0.5, idle_seconds=0.5)
+    first_byte, idle = (0.3 if cause == one else 60 for one in ("no_first_byte", "silent_within_reply"))
+    running = serve(document({"teacher": teacher}), first_byte_seconds=first_byte, idle_seconds=idle)
     running.client.chat(model="teacher", stream=True)
     assert running.gateway.metrics.failures == {("teacher", cause): 1}
 

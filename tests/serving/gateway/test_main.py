@@ -102,7 +102,7 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp
         assert "gateway.port" in (tmp_path / "gateway.log").read_text("utf-8")
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
@@ -139,7 +139,7 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def gauge(client: Client, name: str) -> float:
@@ -162,10 +162,10 @@ def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_file
     try:
         eventually(lambda: bool(routing.beats.gateways()))
         port = int(routing.beats.gateways()[0].url.rpartition(":")[2])
-        idle.extend(socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(400))
+        idle.extend(socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(400))
         assert idle[-1].recv(65536).startswith(b"HTTP/1.1 503")
         for _ in range(3):
-            other = http.client.HTTPConnection("127.0.0.1", port, 30, ("127.0.0.2", 0))
+            other = http.client.HTTPConnection("127.0.0.1", port, 60, ("127.0.0.2", 0))
             other.request("POST", "/v1/chat/completions", b'{"model":"teacher","messages":[]}')
             assert other.getresponse().status == 200
             other.close()
@@ -175,7 +175,7 @@ def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_file
         for sock in idle:
             sock.close()
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_body_of_tiny_chunks_holds_no_more_than_twice_its_bytes(engine: Make, tmp_path: Path, loop: object) -> None:
@@ -201,7 +201,7 @@ def test_a_body_of_tiny_chunks_holds_no_more_than_twice_its_bytes(engine: Make, 
         eventually(lambda: gauge(client, "buffered_bytes") == 0)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def resident(pid: int) -> int:

@@ -142,7 +142,7 @@ class Engine:
         await writer.drain()
 
 
-def run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], timeout: float = 10) -> Any:
+def run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], timeout: float = 60) -> Any:
     """Run a coroutine on the loop of another thread."""
     return asyncio.run_coroutine_threadsafe(work, loop).result(timeout)
 

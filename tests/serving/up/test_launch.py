@@ -86,8 +86,10 @@ def test_a_swap_is_not_waited_for_where_nobody_brings_the_questions(tmp_path: Pa
 
 BRINGS = """
 import sys, time
+from pathlib import Path
 print("fetching", flush=True)
-time.sleep(1.5)
+while not Path(__file__).with_name("told").exists():
+    time.sleep(0.01)
 print("cutting", flush=True)
 sys.exit(int("--fails" in sys.argv))
 """
@@ -103,7 +105,12 @@ async def test_what_the_application_does_to_bring_its_models_is_told(
     state, told = StateDir(tmp_path / "state"), []
     for folder in (state.run, state.logs):
         folder.mkdir(parents=True)
-    await install_models(state, UpConfig(application="bringing"), told.append)
+
+    def tell(line: str) -> None:
+        told.append(line)
+        (tmp_path / "bringing" / "told").touch()
+
+    await install_models(state, UpConfig(application="bringing"), tell)
     assert told[0] == "models: fetching"
     with pytest.raises(UnderstudyError, match=r"could not be registered: cutting .*install\.log"):
         await install_models(state, UpConfig(application="bringing", application_options={"fails": 1}), told.append)

@@ -25,4 +25,4 @@ def test_the_child_of_a_killed_parent_is_killed() -> None:
         child = psutil.Process(int(parent.stdout.readline()))
         assert child.is_running()
         parent.kill()
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 10, "the end of the child")
+    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 60, "the end of the child")

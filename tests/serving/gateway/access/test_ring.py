@@ -16,7 +16,7 @@ from serving.gateway.keys import ANYBODY, ApiKeys, key_hmac
 from understudy.errors import IntegrityError, Unauthorized
 from understudy.state import StateDir
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def knows(keys: ApiKeys, bearer: str) -> bool:

@@ -37,7 +37,9 @@ def freed(before_engines: Running, engines: Engines) -> Callable[[], None]:
     """Waits until nobody is served and the teacher's engine works on nothing: the request was the client's to end."""
 
     def idle() -> bool:
-        metrics = httpx.get(f"{engines.url('teacher')}/metrics", headers=engines.headers(), trust_env=False).text
+        metrics = httpx.get(
+            f"{engines.url('teacher')}/metrics", headers=engines.headers(), trust_env=False, timeout=60
+        ).text
         return before_engines.gateway.metrics.in_flight == 0 and read_busy(metrics) == 0
 
     def wait() -> None:

@@ -41,7 +41,7 @@ def test_before_the_first_byte_it_is_a_504_and_the_engine_is_let_go(serve: Serve
         status, _, body = running.client.chat(stream=stream, headers={"x-understudy-deadline": "0.3"})
         error = (json.loads(body) if stream else body)["error"]
         assert (status, error["type"], error["code"]) == (504, "timeout_error", "deadline_exceeded")
-        assert teacher.closed.wait(5)
+        assert teacher.closed.wait(60)
     assert not student.seen
     assert not running.gateway.upstreams.down(teacher.url)
     assert not running.gateway.metrics.failures
@@ -51,12 +51,12 @@ def test_before_the_first_byte_it_is_a_504_and_the_engine_is_let_go(serve: Serve
 
 def test_within_a_stream_it_is_an_error_event(serve: Serve, engine: Make) -> None:
     teacher = engine("teacher", script=says(SSE_HEAD, *[chunk(event("x")), 0.05] * 1000))
-    running = serve(document({"teacher": teacher}), deadline_seconds=0.5)
+    running = serve(document({"teacher": teacher}), deadline_seconds=1.5)
     status, _, raw = running.client.chat(stream=True, headers={"x-understudy-deadline": "60"})
     assert status == 200
     assert raw.count(b"data: ") > 1
     assert json.loads(raw.split(b"data: ")[-1])["error"]["code"] == "deadline_exceeded"
-    assert teacher.closed.wait(5)
+    assert teacher.closed.wait(60)
     assert running.gateway.metrics.events["truncated"] == 0
 
 

@@ -68,7 +68,7 @@ def test_a_late_engine_is_a_504(serve: Serve, engine: Make) -> None:
     running = serve(document({"teacher": teacher}), first_byte_seconds=0.2)
     status, _, body = running.client.chat(stream=True)
     assert (status, json.loads(body)["error"]["code"]) == (504, "upstream_timeout")
-    assert teacher.closed.wait(2)
+    assert teacher.closed.wait(60)
 
 
 def test_a_silent_stream_ends_by_an_error_event(serve: Serve, engine: Make) -> None:
@@ -181,7 +181,7 @@ def test_an_engine_that_closes_after_each_reply_without_saying_so_is_asked_anew(
     for _ in range(300):
         ended.clear()
         assert running.client.chat()[2] == {"id": "x"}
-        assert ended.wait(5)
+        assert ended.wait(60)
     assert running.gateway.metrics.failures == {}
     assert not running.gateway.upstreams.down(teacher.url)
 
@@ -237,12 +237,12 @@ def test_slow_first_bytes_put_an_endpoint_aside_where_replies_stream(
 
 def test_a_long_reply_that_does_not_stream_is_no_failure_of_its_engine(serve: Serve, engine: Make) -> None:
     teacher, student = engine("teacher", delay=1.0), engine("student")
-    running = serve(document({"teacher": teacher, "student": student}), first_byte_seconds=0.2, idle_seconds=0.2)
+    running = serve(document({"teacher": teacher, "student": student}), first_byte_seconds=0.8, idle_seconds=0.2)
     for stream in (None, False):
         status, headers, _ = running.client.chat(**({} if stream is None else {"stream": stream}))
         assert (status, headers["x-understudy-arm"]) == (200, "teacher")
     assert not running.gateway.metrics.failures
-    teacher.script = says(1.0)
+    teacher.script = says(60.0)
     status, headers, _ = running.client.chat(stream=True)
     assert (status, headers["x-understudy-arm"]) == (200, "student")
     assert running.gateway.metrics.failures == {("teacher", "no_first_byte"): 1}
@@ -254,7 +254,7 @@ def test_one_that_takes_too_long_ends_by_504_and_asks_nobody_else(serve: Serve, 
     status, _, body = running.client.chat()
     assert (status, body["error"]["code"]) == (504, "upstream_timeout")
     assert "gateway.reply_seconds" in body["error"]["message"]
-    assert teacher.closed.wait(2)
+    assert teacher.closed.wait(60)
     assert not student.seen
     assert not running.gateway.upstreams.down(teacher.url)
 
@@ -264,7 +264,7 @@ def test_a_reply_that_begins_early_and_comes_late_is_waited_for_but_not_for_ever
     body = b'{"id": "x", "usage": {"total_tokens": 7}}'
     whole = response(body)
     teacher.script = says(whole[: -len(body)], 1.0, body)
-    running = serve(document({"teacher": teacher}), first_byte_seconds=0.2, idle_seconds=0.2, reply_seconds=3)
+    running = serve(document({"teacher": teacher}), first_byte_seconds=0.8, idle_seconds=0.2, reply_seconds=3)
     assert running.client.chat()[2] == json.loads(body)
     teacher.script = says(whole[:-1], 30.0)
     with pytest.raises(http.client.IncompleteRead):

@@ -15,7 +15,7 @@ from serving.gateway.completion.stages import STAGES, RequestStage, Stages
 from serving.gateway.errors import TooBusy
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import request
-from tests.serving.gateway.upstream import Engine
+from tests.serving.gateway.upstream import Engine, Seen, response
 from tests.waiting import eventually
 from understudy.errors import BadRequest
 
@@ -64,7 +64,7 @@ def test_a_stage_may_wait_within_the_deadline_and_not_beyond_it(serve: Serve, te
     async def remote(context: RequestContext) -> None:
         await asyncio.sleep(seconds[0])
 
-    running = serve(document({"teacher": teacher}), stages=after(remote, "parse"), first_byte_seconds=0.3)
+    running = serve(document({"teacher": teacher}), stages=after(remote, "parse"), first_byte_seconds=1)
     assert running.client.chat()[0] == 200
     seconds[0] = 30.0
     status, headers, body = running.client.chat()
@@ -120,7 +120,7 @@ def test_a_stage_of_the_head_refuses_before_a_long_body_is_sent(serve: Serve, te
         raise TooBusy("not now")
 
     running = serve(document({"teacher": teacher}), stages=replace(STAGES, head=(*STAGES.head, closed)))
-    with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as sock:
         sock.sendall(b"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % length)
         if length == 10:
             sock.sendall(b" " * 10)
@@ -131,17 +131,33 @@ def test_a_stage_of_the_head_refuses_before_a_long_body_is_sent(serve: Serve, te
 Make = Callable[..., Engine]
 
 
+def refusals(running: Running) -> int:
+    """Requests that were answered by 429."""
+    return sum(number for (_, _, status), number in running.gateway.metrics.requests.items() if status == 429)
+
+
 def test_too_many_at_once_are_turned_away(serve: Serve, engine: Make) -> None:
-    teacher = engine("teacher", delay=0.5)
+    go = asyncio.Event()
+
+    async def answers(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+        writer.write(response(b"{}"))
+
+    teacher = engine("teacher", script=answers)
     running = serve(document({"teacher": teacher}), max_concurrent=2)
     results: list[tuple[int, dict[str, str]]] = []
-    threads = [threading.Thread(target=lambda: results.append(running.client.chat()[:2])) for _ in range(6)]
+    head, body = {"content-type": "application/json"}, b'{"model":"auto","messages":[]}'
+
+    def ask() -> None:
+        results.append(running.client.send("POST", "/v1/chat/completions", body, head)[:2])
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
+    eventually(lambda: running.gateway.metrics.in_flight == 2 and refusals(running) == 4, what="four refusals")
+    teacher.loop.call_soon_threadsafe(go.set)
     for thread in threads:
         thread.join()
-    statuses = sorted(status for status, _ in results)
-    assert statuses[0] == 200
-    assert statuses[-1] == 429
+    assert sorted(status for status, _ in results) == [200, 200, 429, 429, 429, 429]
     assert all(headers["retry-after"] == "1" for status, headers in results if status == 429)
     assert running.client.chat()[0] == 200

@@ -109,7 +109,7 @@ def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(gateway: Running,
 
 def test_a_refused_client_that_goes_on_sending_is_cut_off(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as sock:
         sock.sendall(b"BLAH\r\n\r\n")
         assert sock.recv(1000).startswith(b"HTTP/1.1 400")
 

@@ -178,7 +178,11 @@ def test_no_reply_goes_astray_and_nothing_is_left_behind(
     before = descriptors()
     soak(SECONDS / 10, seed)
     soak(SECONDS, seed + LANES)
+    wanted = set(FAULTS) - (set() if FULL else set(RARE))
+    for more in range(2, 20):
+        if not wanted <= set(told):  # a busy machine
+            soak(SECONDS, seed + more * LANES)
     eventually(lambda: descriptors() <= before + 2, what=f"as few descriptors as before, {before}")
-    assert set(FAULTS) - (set() if FULL else set(RARE)) <= set(told), told
+    assert wanted <= set(told), told
     status, _, reply = gateway.client.chat("mark-0000000000000000", model="teacher", fault="interim")
     assert (status, reply["choices"][0]["message"]["content"]) == (200, "mark-0000000000000000")

@@ -161,7 +161,7 @@ def test_a_slow_reader_holds_the_engine_back(gateway: Running, teacher: Engine) 
     block = b"x" * 100_000
     size = 400 * len(block)
     teacher.script = says(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size, *[block] * 400)
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=SECONDS) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.sendall(request())
         eventually(lambda: gateway.gateway.metrics.in_flight == 1)

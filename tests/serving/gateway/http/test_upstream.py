@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -63,11 +62,12 @@ Make = Callable[..., Engine]
 
 def test_a_stale_connection_is_not_used_again(serve: Serve, engine: Make) -> None:
     teacher = engine("teacher")
-    running = serve(document({"teacher": teacher}), reuse_seconds=1)
+    running, now = serve(document({"teacher": teacher}), reuse_seconds=1), 0.0
+    running.gateway.upstreams._clock = lambda: now
     running.client.chat()
     running.client.chat()
     assert teacher.connections == 1
-    time.sleep(1.1)
+    now += 1.1
     running.client.chat()
     assert teacher.connections == 2
 

@@ -94,7 +94,7 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
         yield Collector(f"http://127.0.0.1:{port}", file)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def listens(port: int) -> bool:

@@ -24,7 +24,7 @@ KEY, ENGINES_KEY = "sk-client-7f3a-nobody-may-see", "engine-91bc-nobody-may-see"
 
 
 def test_the_document_names_every_endpoint(serve: Serve) -> None:
-    paths = httpx.get(f"http://127.0.0.1:{serve().port}/openapi.json", trust_env=False).json()["paths"]
+    paths = httpx.get(f"http://127.0.0.1:{serve().port}/openapi.json", trust_env=False, timeout=60).json()["paths"]
     assert {"/v1/models", "/health", "/ready", "/metrics", CHAT.decode(), COMPLETIONS.decode(), *BODIES} <= set(paths)
     for path in BODIES:
         assert paths[path]["post"]["requestBody"]["required"]

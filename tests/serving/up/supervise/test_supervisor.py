@@ -25,7 +25,7 @@ from understudy.process.rotation import LOG_BYTES
 QUICK = Policy(first=0.05, limit=0.2, steady=30)
 
 
-def supervisor(folder: Path, stop_seconds: float = 3.0) -> Supervisor:
+def supervisor(folder: Path, stop_seconds: float = 60.0) -> Supervisor:
     return Supervisor(folder / "logs", Ledger(folder), QUICK, stop_seconds)
 
 
@@ -72,7 +72,7 @@ async def test_a_role_that_ends_at_once_backs_off_and_can_be_stopped_meanwhile(t
     watched = supervisor(tmp_path)
     await watched.start(Role("bad", (sys.executable, "-c", "raise SystemExit(3)"), 0))
     await eventually_async(lambda: watched.lives["bad"].failures >= 2)
-    await asyncio.wait_for(watched.stop("bad"), 5)
+    await asyncio.wait_for(watched.stop("bad"), 60)
     assert watched.lives["bad"].state == "stopped"
 
 
