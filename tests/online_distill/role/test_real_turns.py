@@ -86,7 +86,7 @@ def fill_as_the_worker_does(redis_url: str) -> int:
 def test_a_round_of_three_hundred_real_turns_in_two_languages_is_judged_on_few(
     state_dir: StateDir, tmp_path: Path, redis_url: str
 ) -> None:
-    """With the settings of `up`, save that few prompts ought to be refused: refused or passed on its rows, never for want of them."""
+    """With the settings of `up`, save that less is asked: refused or passed on its rows, never for want of them."""
     assert 160 <= fill_as_the_worker_does(redis_url) <= 210
     redis.Redis.from_url(redis_url).set("us:round:request", "asked after the replay")
     path, gate = tmp_path / "understudy.yaml", {**DEFAULTS["gate"], "safety_prompts": 20}
