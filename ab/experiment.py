@@ -26,7 +26,7 @@ ExperimentLayer = Literal["arm", "observe"]
 """`arm` decides who answers; `observe` changes nothing, for A/A tests."""
 Unit = Literal["user", "session", "request"]
 Better = Literal["higher", "lower"]
-LOWER = ("abnormal_termination", "takeover", "latency", "ttft")
+LOWER = ("abnormal_termination", "takeover", "latency", "ttft", "flagged", "degraded_replies")
 """First words of the names of KPIs of which less is better."""
 BEFORE = "_before"
 """Behind the name of a KPI: what a unit's own was before its first exposure in the experiment."""
@@ -186,6 +186,13 @@ class Experiment(_ExperimentPart):
     def _switches_to_value(self) -> Experiment:
         if self.shadow.coalitions and not self.switches:
             raise ValueError("`shadow.coalitions` values switches: name them in `switches`")
+        if self.shadow.coalitions and not factorial.of_reply(self.switches):
+            raise ValueError("`shadow.coalitions` values switches of the reply: add `routing` or `candidate`")
+        if self.layer == "observe" and factorial.GUARD in self.switches:
+            raise ValueError(
+                "in the layer `observe` switches are valued on copies alone, and what the guard flags is never copied: "
+                "take `guard` out, or the layer `arm`"
+            )
         if self.switches and self.layer == "observe" and not self.shadow.coalitions:
             raise ValueError(
                 "in the layer `observe` switches are valued on copies alone: give `shadow: {coalitions: 0.1}`, or the "
@@ -273,11 +280,20 @@ class Experiment(_ExperimentPart):
     @property
     def serves(self) -> dict[str, str]:
         """What each arm serves; nothing in a layer that does not say who answers."""
-        return {name: self.serve(name) for name in self.arms} if self.layer == "arm" else {}
+        return {name: self.serve(name) for name in self.arms} if self.says_who else {}
+
+    @property
+    def says_who(self) -> bool:
+        """Whether its arms say who answers; a layer that changes nothing does not, nor does the guard alone."""
+        return self.layer == "arm" and (not self.switches or bool(factorial.of_reply(self.switches)))
 
     def serve(self, arm: str) -> str:
-        """What one of the arms serves, in the layer that says who answers."""
+        """What one of the arms serves, where they say who answers."""
         return self.arms[arm].serve or arm
+
+    def guarded(self, arm: str) -> bool | None:
+        """Whether the guard is on for the units of an arm; None where the guard is no switch."""
+        return factorial.GUARD in factorial.members(arm) if factorial.GUARD in self.switches else None
 
     def shares_after(self, hours: float) -> dict[str, float]:
         """Shares when it has run for so long."""

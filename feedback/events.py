@@ -97,8 +97,9 @@ class Exchange(Event):
     """One request and its reply as the client saw them, already redacted."""
 
     TEXT: ClassVar[tuple[str, ...]] = ("messages", "params", "reply", "reply_tokens")
-    schema_version: Literal[1, 2] = 1
-    """2 where it is `degraded`: a program that does not know of those must not count them for an arm."""
+    schema_version: Literal[1, 2, 3] = 1
+    """2 where it is `degraded`: a program that does not know of those must not count them for an arm. 3 where it counts
+    for `experiments` nevertheless: a program that does not know of those must not pass over them."""
     unit: str
     unit_derived: bool = False
     user: str | None = None
@@ -149,8 +150,9 @@ class Exchange(Event):
     """Log-odds of an attack; None where nothing was scored."""
     guard_user: str = ""
     """Of such a request: what the breaker of its user is called, a hash."""
-    degraded: Literal["", "guard", "deadline"] = ""
-    """Why the client got the degraded reply: no engine was asked, and `arm`, `version` and `reply` say nothing."""
+    degraded: Literal["", "guard", "breaker", "deadline"] = ""
+    """Why the client got the degraded reply: no engine was asked, and `arm`, `version` and `reply` say nothing. Such a
+    one has `experiments` where those compare the guard with none; nothing else counts it."""
     shadow: bool = True
     """Whether capture allowed a shadow copy."""
     tools: bool = False

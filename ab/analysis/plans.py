@@ -17,15 +17,15 @@ def foreseen(
     """Units and days for `power`, and the power of the planned units; `past` are units of the time before.
 
     Raises:
-        ValueError: no primary KPI, switches, no change to notice, or a past in which the KPI does not vary.
+        ValueError: no primary KPI, several switches, no change to notice, or a past in which the KPI does not vary.
     """
     asked = experiment.primary
     if asked is None:
         raise ValueError(f"{experiment.id} names no primary KPI; a plan needs `primary: {{kpi, test, margin}}`")
-    if experiment.switches:
+    if len(experiment.switches) > 1:
         raise ValueError(
             f"{experiment.id} crosses switches into {len(experiment.arms)} cells, and a plan compares two arms; "
-            "plan each switch by a file of its two arms, such as `arms: {teacher: 0.5, student: 0.5}`"
+            "plan each switch by a file of it alone, such as `switches: {routing: 0.5}`"
         )
     shares = [share for share in experiment.shares.values() if share > 0]
     if past.n < 2 or len(shares) < 2:

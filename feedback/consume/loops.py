@@ -156,9 +156,9 @@ class Worker:
         held = [hold(self._keys, session, now)] if exchange.flagged else []
         if exchange.guard_stage:
             held.append(self._counted(f"flagged_{'kept' if self._flagged.keep(exchange, now) else 'dropped'}"))
-        if exchange.degraded:
-            return held
         commands = exchange_effects(self._keys, exchange) + held
+        if exchange.degraded:
+            return commands
         if exchange.arm == "teacher" and exchange.version == self._config.metered:
             tokens = (exchange.prompt_tokens or 0) + (exchange.completion_tokens or 0)
             commands.append(spent_effect(self._keys, "primary", tokens, exchange.at))

@@ -58,13 +58,19 @@ def sums(keys: RedisKeys, groups: Iterable[str], values: dict[str, float]) -> li
 
 
 def exchange_effects(keys: RedisKeys, exchange: Exchange) -> list[RedisCommand]:
-    """What one exchange adds: single values, its user's row, and the targets it makes for later feedback."""
-    groups = [f"arm:{exchange.arm}", f"version:{exchange.version}"]
+    """What one exchange adds: single values, its user's row, and the targets it makes for later feedback.
+
+    A degraded one is no reply of an arm or a version, and counts for its experiments alone; without any for nothing.
+    """
+    if exchange.degraded and not exchange.experiments:
+        return []
+    arm, version = ("", "") if exchange.degraded else (exchange.arm, exchange.version)
+    groups = [] if exchange.degraded else [f"arm:{arm}", f"version:{version}"]
     groups += [f"experiment:{one.experiment}:{one.arm}" for one in exchange.counts_for]
     commands = sums(keys, groups, exchange_values(exchange))
     if sketched := _sketched(exchange):
         commands += [["add", f"{keys.sketches}{group}", sketched] for group in groups]
-    place = _place(exchange.arm, exchange.version, exchange.counts_for, exchange.rollout, exchange.line)
+    place = _place(arm, version, exchange.counts_for, exchange.rollout, exchange.line)
     target = short_hash(exchange.response_id) if exchange.response_id else ""
     session = short_hash(f"session:{exchange.session}")
     unit = short_hash(exchange.unit)
@@ -100,6 +106,8 @@ def exchange_values(exchange: Exchange) -> dict[str, float]:
     values = {"requests": 1.0, "abnormal_termination": float(abnormal)}
     if exchange.flagged:
         values["flagged"] = 1.0
+    if exchange.degraded:
+        values["degraded_replies"] = 1.0
     if exchange.status == 200:
         values["latency"] = exchange.seconds
         if exchange.ttft is not None:
@@ -121,6 +129,10 @@ def cells(exchange: Exchange) -> dict[str, float]:
             if (taken := values.get(TAILS.get(kpi, ""))) is not None:
                 ratio = tails(one.layer)[kpi]
                 found |= {str(ratio.below): 1.0, ratio.above: float(taken > limit)}
+    if exchange.flagged:
+        found["flagged"] = 1.0
+    if exchange.degraded:
+        found["prebuilt"] = 1.0
     return found | live_cells(exchange)
 
 

@@ -12,7 +12,7 @@ APPEAL = "false_positive"
 """Accepted as well: the client says that a request which was degraded or flagged was harmless; no figure."""
 COMPUTED = (
     "requests", "abnormal_termination", "completion_tokens",
-    "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99",
+    "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99", "flagged", "degraded_replies",
 )  # fmt: skip
 """Of `feedback.kpis.effects`: mean of each exchange's value, or a quantile of it. Latency and ttft in seconds."""
 EXACT, FACTS = "exact", "facts"

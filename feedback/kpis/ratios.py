@@ -38,9 +38,12 @@ RATIOS: Mapping[str, CellRatio] = {
     "click": CellRatio("click.s", "replies"),
     "takeover": CellRatio("takeover.s", "sessions"),
     "session_end": CellRatio("session_end.s", "sessions"),
+    "flagged": CellRatio("flagged", "requests"),
+    "degraded_replies": CellRatio("prebuilt", "requests"),
 }
 """Requests a user, requests a session, requests that ended abnormally, seconds a reply, clicks a reply, takeovers and
-ends a session. Every other value that applications send is a mean of what was sent."""
+ends a session, requests of which nothing is learned, those that got the degraded reply (which only an experiment with
+the guard among its switches counts). Every other value that applications send is a mean of what was sent."""
 
 
 def ratios(config: KpisConfig) -> dict[str, CellRatio]:

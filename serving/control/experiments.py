@@ -15,6 +15,7 @@ from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
 from deploy.life.document import as_run
 from deploy.life.running.experiments import of_live, pinned_versions
+from deploy.life.running.guarded import guard_warnings
 from deploy.life.state import ExperimentRun
 from feedback.kpis.arms import history
 from feedback.kpis.exporting import columns
@@ -87,6 +88,8 @@ class Experiments:
         aliases = {} if document is None else document.aliases
         said = warnings(wanted, aliases, self._sources.ratios)
         served = any(serve != "teacher" for serve in wanted.serves.values())
+        rules = None if document is None else document.guard
+        said += guard_warnings(wanted, rules, self._sources.ratios)
         if wanted.layer == "arm" and served and document is not None and document.unfit is not None:
             said.append(f"{document.unfit} is not fit yet: requests of an arm of the student are refused with 503")
         plan = self._foreseen(wanted, said) if wanted.primary is not None else None

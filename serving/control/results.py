@@ -20,6 +20,8 @@ from ab.sequential.judging import judge
 from ab.sequential.outlook import outlook
 from ab.sequential.pairs import paired
 from ab.sequential.sample_ratio import ALARM
+from ab.switches import GUARD, of_reply
+from deploy.life.running.guarded import NEVER_COPIED
 from feedback.kpis.arms import CountedPhases, counted_before, looks, phase_units
 from feedback.kpis.coalitions import copies_of
 from feedback.kpis.figures import Sums
@@ -80,7 +82,10 @@ def results(
                 **asdict(found.sample_ratio), "verdict": "alarm" if found.sample_ratio.p_sequential < ALARM else "fits",
             },
             "comparisons": [_with_margin(told(pair, found.significant), experiment) for pair in found.comparisons],
-            "outlook": [*outlook(experiment, found), *map(NARROWER.format, unknown)],
+            "outlook": [
+                *outlook(experiment, found), *map(NARROWER.format, unknown),
+                *([NEVER_COPIED] if GUARD in experiment.switches else ()),
+            ],
             "attribution": [attributed(one, experiment.switches) for one in attributions(experiment, seen)],
             "phases": [
                 {"number": n, "since": min(map(min, filter(None, arms.values()))) * HOUR, "shares": phase.shares,
@@ -110,10 +115,10 @@ def same_prompts(experiment: Experiment, phases: Mapping[int, Phase], counted: P
 
 def on_copies(experiment: Experiment, counted: PairedSums) -> Iterator[ReplyAttributionResult]:
     """What each switch did to metrics of the reply alone, on copies that everybody in some cell answered."""
-    stop = experiment.stop
-    of = copies_of(experiment, counted) if experiment.switches else {}
-    for one in reply_attributions(experiment.switches, of, stop.alpha, stop.planned_units):
-        yield ReplyAttributionResult.model_validate(attributed_copies(one, experiment.switches))
+    stop, players = experiment.stop, of_reply(experiment.switches)
+    of = copies_of(experiment, counted) if players else {}
+    for one in reply_attributions(players, of, stop.alpha, stop.planned_units):
+        yield ReplyAttributionResult.model_validate(attributed_copies(one, players))
 
 
 def _fell_back(phases: CountedPhases, arm: str) -> int:

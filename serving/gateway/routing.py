@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ab.assignment import assign, bucket
 from ab.experiment import Arm, Experiment, ExperimentLayer, Unit, When
 from ab.running.phases import assigned, begun
+from ab.switches import GUARD
 from deploy.routing.document import OTHER_LINE, RoutingDocument, SlotView
 from feedback.kpis.names import trial
 from understudy.errors import NotFound, Unavailable
@@ -54,6 +55,8 @@ class Ask:
     tenant: str = "default"
     headers: Mapping[str, str] | None = None
     """Lower-case names; only looked at by experiments that match on headers."""
+    teacher_only: bool = False
+    """Whether nobody but the teacher may answer, whatever model is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,9 @@ class PartTaken:
     """Seconds beyond which a request is slow in the phase, by KPI of a latency guardrail."""
     covariates: tuple[tuple[str, str], ...] = ()
     """KPIs, each with the covariate that is kept of a unit that comes for the first time."""
+    guarded: bool | None = None
+    """Whether the guard is on for the unit; None where the guard is no switch of the experiment, and of a user who had
+    to be derived: nobody learns anything from serving him an attack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,8 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
     """
     target, alias = resolve(document, ask.model)
     unit, derived = _user_unit(ask)
+    if ask.teacher_only:
+        return _teacher_only(document, ask)
     if target == AUTO:
         return _route_auto(document, ask, alias, avoid)
     arm: Arm = "teacher" if target == "teacher" or FROZEN_STUDENT in document.frozen else "student"
@@ -165,13 +173,48 @@ def route(document: RoutingDocument, ask: Ask, avoid: Arm | None = None) -> Deci
     raise NoArm(f"the {arm} is not ready; try again, or use the model `{AUTO}`")
 
 
+def _teacher_only(document: RoutingDocument, ask: Ask) -> Decision:
+    """The teacher, whom an experiment with the guard among its switches counts all the same: it is the guard's doing.
+
+    Raises:
+        NoArm: he is not ready.
+    """
+    slot = document.slot_of(document.teacher, "teacher")
+    if slot is None:
+        raise NoArm(f"the teacher is not ready; try again, or use the model `{AUTO}`")
+    given = guard_switched(document, ask)
+    if given is None:
+        return Decision("teacher", document.teacher, slot, "teacher", *_user_unit(ask))
+    experiment, one = given
+    unit, derived = _unit(ask, experiment.unit)
+    serve = experiment.serves.get(one.arm) or assign(DEFAULT_SEED, unit, document.default)
+    meant: Arm = "teacher" if serve == "teacher" else "student"
+    line = line_of(document, ask, resolve(document, ask.model)[1])
+    return Decision(
+        "teacher", document.teacher, slot, meant, unit, derived, taken=(one,), fell_back=meant != "teacher", line=line
+    )
+
+
+def guard_switched(document: RoutingDocument, ask: Ask) -> tuple[Experiment, PartTaken] | None:
+    """The experiment with the guard among its switches in which a request takes part; None where there is none.
+
+    Raises:
+        ModelNotFound: unknown name.
+    """
+    if not any(GUARD in experiment.switches for experiment in document.experiments):
+        return None
+    target, alias = resolve(document, ask.model)
+    holding = taking_part(document, ask, alias) if target == AUTO else []
+    return next(((experiment, one) for experiment, one in holding if one.guarded is not None), None)
+
+
 def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: Arm | None) -> Decision:
     holding = taking_part(document, ask, alias)
     unit, derived = _unit(ask, holding[0][0].unit if holding else "user")
     taken = tuple(one for _, one in holding)
     name = serve = None
     for experiment, one in holding:
-        if experiment.layer == "arm":
+        if experiment.says_who:
             name, serve = experiment.id, experiment.serve(one.arm)
     if serve is None:
         serve = assign(DEFAULT_SEED, unit, document.default)
@@ -257,7 +300,7 @@ def taking_part(document: RoutingDocument, ask: Ask, alias: str | None) -> list[
             counted = not place.forced and not (derived and experiment.unit == "user")
             found[experiment.layer] = experiment, PartTaken(
                 experiment.id, phase.number, place.arm, place.bucket, counted, experiment.layer, phase.slow,
-                experiment.frozen,
+                experiment.frozen, experiment.guarded(place.arm) if counted or place.forced else None,
             )  # fmt: skip
     return list(found.values()) if len(found) < 2 else [found[layer] for layer in sorted(found)]
 

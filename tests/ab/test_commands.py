@@ -196,7 +196,7 @@ def test_a_factorial_of_rows_is_attributed_to_its_switches(capsys: pytest.Captur
 
 def test_assign_tells_the_bucket_of_each_switch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, units = tmp_path / "e.yaml", tmp_path / "units.txt"
-    file.write_text("id: x\nswitches: {routing: 0.5, candidate: 0.5}\n", "utf-8")
+    file.write_text("id: x\nswitches: {routing: 0.5, candidate: 0.5, guard: 0.5}\n", "utf-8")
     units.write_text("ann\nbob\ncem\ndan\n", "utf-8")
     assert assign([str(file), "--units", str(units)]) == 0
     for line in map(json.loads, capsys.readouterr().out.splitlines()):

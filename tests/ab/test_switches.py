@@ -8,7 +8,7 @@ import pytest
 
 from ab.experiment import Experiment
 from ab.files import read_experiment
-from ab.switches import answers, cells, members, seed_of, serves
+from ab.switches import answers, cells, members, of_reply, seed_of, serves
 
 
 def test_the_cells_are_all_crossings_with_the_product_of_their_shares() -> None:
@@ -35,6 +35,30 @@ def test_all_who_answer_are_named_once_from_all_off_to_all_on() -> None:
     assert (answers(("routing",)), answers(("candidate",))) == (("teacher", "student"), ("stable", "candidate"))
 
 
+def test_the_guard_says_not_who_answers() -> None:
+    all_three = ("routing", "guard", "candidate")
+    assert [serves(cell, all_three) for cell in ("none", "guard", "routing+guard", "routing+guard+candidate")] == [
+        "teacher", "teacher", "stable", "candidate",
+    ]  # fmt: skip
+    assert answers(all_three) == answers(("routing", "candidate")) == ("teacher", "stable", "candidate")
+    assert [serves(cell, ("guard",)) for cell in ("none", "guard")] == ["", ""]
+    assert of_reply(all_three) == ["routing", "candidate"]
+    three = Experiment.model_validate({"id": "e", "switches": {"routing": 0.5, "candidate": 0.5, "guard": 0.2}})
+    assert len(three.arms) == 8
+    assert three.shares["routing+candidate+guard"] == pytest.approx(0.05)
+    assert (three.guarded("routing+guard"), three.guarded("routing")) == (True, False)
+    assert Experiment.model_validate(three.model_dump(mode="json", exclude_none=True)) == three
+
+
+def test_the_guard_alone_leaves_it_to_the_router_who_answers() -> None:
+    alone = Experiment.model_validate({"id": "e", "switches": {"guard": 0.5}})
+    assert (alone.layer, alone.serves, alone.says_who) == ("arm", {}, False)
+    assert alone.shares == {"none": 0.5, "guard": 0.5}
+    assert Experiment.model_validate(alone.model_dump(mode="json", exclude_none=True)) == alone
+    other = Experiment.model_validate({"id": "e", "switches": {"routing": 0.5}})
+    assert (other.says_who, other.guarded("routing")) == (True, None)
+
+
 def test_switches_of_the_layer_observe_decide_nothing() -> None:
     given = {"id": "e", "layer": "observe", "switches": {"routing": 0.5}, "shadow": {"coalitions": 0.1}}
     made = Experiment.model_validate(given)
@@ -49,7 +73,7 @@ def test_switches_of_the_layer_observe_decide_nothing() -> None:
 
 
 def test_each_switch_has_a_seed_of_its_own() -> None:
-    assert seed_of("e", "routing") != seed_of("e", "candidate")
+    assert len({seed_of("e", switch) for switch in ("routing", "candidate", "guard")}) == 3
 
 
 def test_switches_stand_in_the_place_of_arms() -> None:
@@ -66,7 +90,12 @@ def test_switches_stand_in_the_place_of_arms() -> None:
     [
         ({"switches": {"routing": 0.5}, "arms": {"teacher": 1.0}}, "leave `arms` out"),
         ({"switches": {"routing": 1.0}}, "between 0 and 1"),
-        ({"switches": {"guard": 0.5}}, "routing"),
+        ({"switches": {"gaurd": 0.5}}, "'routing', 'candidate' or 'guard'"),
+        ({"switches": {"guard": 0.5}, "shadow": {"coalitions": 0.1}}, "add `routing` or `candidate`"),
+        (
+            {"switches": {"guard": 0.5, "routing": 0.5}, "layer": "observe", "shadow": {"coalitions": 0.1}},
+            "take `guard` out",
+        ),
         ({"switches": {"routing": 0.5}, "layer": "observe"}, "layer `arm`"),
         ({"arms": {"teacher": 1.0}, "shadow": {"coalitions": 0.1}}, "name them in `switches`"),
         (

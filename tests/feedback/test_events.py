@@ -51,12 +51,13 @@ def test_what_is_no_verdict_of_any_schema_is_refused(changes: dict[str, Any]) ->
         Verdict.model_validate(FIRST | changes)
 
 
-def test_the_other_events_are_of_the_first_schema_and_degraded_requests_of_the_second() -> None:
+def test_the_other_events_are_of_the_first_schema_and_degraded_requests_of_later_ones() -> None:
     written = exchange(1).model_dump()
     assert written["schema_version"] == 1
     assert Exchange.model_validate(written | {"schema_version": 2, "degraded": "guard"}).degraded == "guard"
+    assert Exchange.model_validate(written | {"schema_version": 3, "degraded": "breaker"}).degraded == "breaker"
     with pytest.raises(ValidationError):
-        Exchange.model_validate(written | {"schema_version": 3})
+        Exchange.model_validate(written | {"schema_version": 4})
 
 
 def test_fields_that_a_newer_writer_adds_are_ignored() -> None:
@@ -70,13 +71,13 @@ def test_nine_kinds_of_hard_samples_and_what_is_a_failed_check() -> None:
 
 
 def test_only_a_newer_schema_is_newer() -> None:
-    assert newer_schema(EXCHANGES, b'{"schema_version": 3}') == 3
+    assert newer_schema(EXCHANGES, b'{"schema_version": 4}') == 4
     assert newer_schema(KPIS, b'{"schema_version": 2}') == 2
     assert newer_schema(VERDICTS, b'{"schema_version": 4}') == 4
     for value in (
         b'{"schema_version": 1}',
-        b'{"schema_version": 2}',
-        b'{"schema_version": "3"}',
+        b'{"schema_version": 3}',
+        b'{"schema_version": "4"}',
         b"[]",
         b"not JSON",
         b"\xff",

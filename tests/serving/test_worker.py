@@ -156,11 +156,13 @@ async def test_experiments_whose_switches_are_valued_on_copies_are_known_with_wh
     documents = open_routing(state_dir, None).documents
     directory = EngineDirectory(documents, EnginesConfig(), RouterConfig(), "key")
     valued = {"id": "x", "layer": "observe", "switches": {"candidate": 0.5}, "shadow": {"coalitions": 0.2}}
-    files = (valued, {"id": "y", "switches": {"routing": 0.5}})
+    crossed = {"id": "z", "switches": {"guard": 0.5, "candidate": 0.5}, "shadow": {"coalitions": 0.3}}
+    files = (valued, {"id": "y", "switches": {"routing": 0.5}}, crossed)
     document = RoutingDocument(epoch=1, experiments=tuple(map(Experiment.model_validate, files)))
     documents.publish(document)
     await directory.refresh()
     arms = directory.arms()
     assert arms is not None
-    assert dict(arms.coalitions) == {"x": Valued(0.2, ("stable", "candidate"))}
+    who = ("stable", "candidate")
+    assert dict(arms.coalitions) == {"x": Valued(0.2, who), "z": Valued(0.3, who)}
     await directory.close()

@@ -135,6 +135,47 @@ local function late(at)
   return at < now - S.late
 end
 
+-- a place of what was degraded, which no arm gave
+local function degraded(id)
+  return groups_of(id).arm == ''
+end
+
+-- whether a degraded turn and a reply are of one session's unit, and the reply counts for all that the turn does
+local function covered(turn, reply)
+  if not degraded(turn) or degraded(reply) then return false end
+  local all = {}
+  for _, group in ipairs(groups_of(reply).rows) do all[group] = true end
+  for _, group in ipairs(groups_of(turn).rows) do
+    if not all[group] then return false end
+  end
+  return true
+end
+
+-- Whether a session counts anew where a turn of it comes. Of one that has degraded turns and replies the replies count,
+-- in whatever order they come: it is one session to an experiment that compares the guard with none.
+local function begins(tenant, target, unit, id)
+  local seen = target[5]
+  if seen[id .. ' ' .. unit] then return false end
+  for known in pairs(seen) do
+    local other, whose = string.match(known, '^(%d+) (.*)$')
+    other = tonumber(other)
+    if whose == unit and covered(id, other) then return false end
+    if whose == unit and covered(other, id) then
+      change_row(tenant, unit, other, nil, { sessions = -1 })
+      seen[known] = nil
+    end
+  end
+  seen[id .. ' ' .. unit] = true
+  return true
+end
+
+-- Feedback on a session is of its first turn; of a degraded one while no reply counts for what it does.
+local function begin_at(target, unit, id, at)
+  local same, former = target[1] == unit, target[2]
+  if same and covered(id, former) then return end
+  if at < target[3] or (same and covered(former, id)) then target[1], target[2], target[3] = unit, id, at end
+end
+
 -- whether a session knows an exchange already; it does from now on
 local function again(target, own)
   local ids = target[7] or {}
@@ -161,13 +202,9 @@ function verbs.reply(tenant, unit, place, at, cells, response, session, own, ask
     add(S.counters, 'exchanges_repeated', 1)
     return ENOUGH
   end
-  local seen = id .. ' ' .. unit
-  if not target[5][seen] then
-    target[5][seen] = true
-    cells['sessions'] = 1
-  end
+  if begins(tenant, target, unit, id) then cells['sessions'] = 1 end
   change_row(tenant, unit, id, at, cells, at, asked)
-  if at < target[3] then target[1], target[2], target[3] = unit, id, at end
+  begin_at(target, unit, id, at)
   target[6] = math.max(target[6], at)
   if not known then adopt(tenant, session, target) end
   settle(tenant, target)

@@ -23,8 +23,9 @@ def let_in(context: RequestContext, watch: GuardWatch) -> None:
     if context.call is not None:
         return
     if users.config.action == "degrade":
+        context.degraded = "breaker"
         raise Degraded("breaker")
-    context.ask = replace(ask, model="teacher")
+    context.ask = replace(ask, teacher_only=True)
     context.flagged = True
 
 

@@ -51,15 +51,19 @@ class RawExchange:
 
 @dataclass(frozen=True, slots=True)
 class RawDegraded:
-    """The same of a request that got the degraded reply, kept for whoever hears an appeal."""
+    """The same of a request that got the degraded reply."""
 
     request_id: str
     chat: bool
     request: bytes
     ask: Ask
     at: float
-    degraded: Literal["guard", "deadline"]
-    judged: GuardNote
+    degraded: Literal["guard", "breaker", "deadline"]
+    judged: GuardNote | None
+    """Why it is kept for whoever hears an appeal; None: it is not, and nothing of its text is."""
+    counted: Decision | None = None
+    """With experiments that count it nevertheless."""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,7 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
     return Exchange(**{
         **given,
         "id": exchange_id(raw.request_id),
-        "experiments": tuple(
-            PhaseArm(
-                experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer,
-                slow=tuple(one.slow.items()), covariates=one.covariates,
-            )
-            for one in raw.decision.taken if one.counted
-        ),
+        "experiments": _experiments(raw.decision),
         "api": "chat" if raw.chat else "completions",
         "messages": messages if isinstance(messages, list) else [],
         "params": {key: value for key, value in body.items() if key not in TEXT_PARAMS},
@@ -111,17 +109,33 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
     })  # fmt: skip
 
 
+def _experiments(decision: Decision) -> tuple[PhaseArm, ...]:
+    """The phases that a request counts for."""
+    return tuple(
+        PhaseArm(
+            experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=tuple(one.slow.items()),
+            covariates=one.covariates,
+        )
+        for one in decision.taken if one.counted
+    )  # fmt: skip
+
+
 def _degraded(raw: RawDegraded) -> Exchange:
     """The event of a request that no engine saw."""
-    body, ask = _object(raw.request), raw.ask
-    messages = body.get("messages") if raw.chat else [_as_message(body.get("prompt"))]
+    ask, counted, judged = raw.ask, raw.counted, raw.judged or NOTHING_JUDGED
+    body = {} if raw.judged is None else _object(raw.request)
+    messages = body.get("messages") if raw.chat or not body else [_as_message(body.get("prompt"))]
+    unit, derived = ask.user or ask.session, ask.user is None
+    if counted is not None:
+        unit, derived = counted.unit, counted.unit_derived
     return Exchange(
-        schema_version=2, id=exchange_id(raw.request_id), session=ask.session, tenant=ask.tenant, at=raw.at,
-        unit=ask.user or ask.session, unit_derived=ask.user is None, user=ask.user,
+        schema_version=2 if counted is None else 3, id=exchange_id(raw.request_id), session=ask.session,
+        tenant=ask.tenant, at=raw.at, unit=unit, unit_derived=derived, user=ask.user,
         api="chat" if raw.chat else "completions", messages=messages if isinstance(messages, list) else [], reply="",
         finish_reason="content_filter", arm="teacher", version="", epoch=0, model=ask.model, flagged=True, shadow=False,
-        response_id=reply_id(raw.chat, raw.request_id), degraded=raw.degraded, guard_stage=raw.judged.guard_stage,
-        guard_score=raw.judged.guard_score, guard_user=raw.judged.guard_user,
+        response_id=reply_id(raw.chat, raw.request_id), degraded=raw.degraded, guard_stage=judged.guard_stage,
+        guard_score=judged.guard_score, guard_user=judged.guard_user, seconds=raw.seconds,
+        experiments=() if counted is None else _experiments(counted), line="" if counted is None else counted.line,
     )  # fmt: skip
 
 

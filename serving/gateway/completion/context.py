@@ -65,8 +65,8 @@ class RequestContext:
         """Whether the guard wants nothing learned from it."""
         self.judged: GuardNote | None = None
         """What the guard held against it, where it flagged or degraded this very request."""
-        self.degraded: Literal["", "guard", "deadline"] = ""
-        """Why the guard degraded it."""
+        self.degraded: Literal["", "guard", "breaker", "deadline"] = ""
+        """Why it was degraded."""
 
     def header(self, name: bytes) -> str:
         """The value of a header; empty without one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from serving.breaker.machine import CallOutcome
 from serving.gateway.completion.capture import NOTHING_JUDGED, RawDegraded, RawExchange, record, wants
@@ -10,6 +11,8 @@ from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.metrics import VersionFigures
 from serving.gateway.observing.ledger import Finished
+from serving.gateway.routing import Decision, guard_switched
+from understudy.errors import UnderstudyError
 
 TAIL = 4096
 """Bytes at the end of a reply that are looked through for the tokens it took."""
@@ -34,7 +37,7 @@ def over(
     seconds = ended - context.began
     if decision is None:
         gateway.metrics.unrouted[status] += 1
-        _keep_degraded(context)
+        _keep_degraded(context, seconds)
         _tell(context, reply, outcome, status, ended, None)
         return
     figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
@@ -56,19 +59,44 @@ def over(
     ))  # fmt: skip
 
 
-def _keep_degraded(context: RequestContext) -> None:
-    """Keep a request that the guard degraded for an appeal, if it may be kept, and not too many of them."""
+def _keep_degraded(context: RequestContext, seconds: float) -> None:
+    """Of a degraded request tell the experiment that compares the guard with none, and keep it for an appeal: if it may
+    be kept, and not too many of them."""
     gateway = context.gateway
-    if not context.degraded or context.judged is None or gateway.guard is None or not kept(context):
+    if not context.degraded or gateway.guard is None or not kept(context):
         return
+    counted = _counted(context)
+    if counted is not None:
+        gateway.exposed(counted, context.ask, gateway.snapshot.document.epoch)
     if gateway.outbox is None or not wants(gateway, context.request_id):
         return
-    if not gateway.guard.keeps():
+    judged = context.judged
+    if judged is not None and not gateway.guard.keeps():
         gateway.metrics.events["degraded_not_kept"] += 1
-        return
-    record(gateway, RawDegraded(
-        context.request_id, context.chat, context.raw, context.ask, time.time(), context.degraded, context.judged
-    ))  # fmt: skip
+        judged = None
+    if judged is not None or counted is not None:
+        record(gateway, RawDegraded(
+            context.request_id, context.chat, context.raw, context.ask, time.time(), context.degraded, judged, counted,
+            seconds,
+        ))  # fmt: skip
+
+
+def _counted(context: RequestContext) -> Decision | None:
+    """Where a degraded request would have gone, for the experiment alone whose switches include the guard.
+
+    Its unit has come, whichever way the guard is switched: left out, it would be missing from one side. None where no
+    such experiment counts it, or it would have been refused on either side.
+    """
+    gateway = context.gateway
+    try:
+        if guard_switched(gateway.snapshot.document, context.ask) is None:
+            return None
+        decision = gateway.decide(context.ask)
+        context.body.split(decision.slot.control_tokens)
+    except UnderstudyError:
+        return None
+    taken = tuple(one for one in decision.taken if one.guarded is not None and one.counted)
+    return replace(decision, taken=taken, fell_back=False) if taken else None
 
 
 def _tell(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Generator, Sequence
 from math import isfinite
 
+from deploy.routing.document import RoutingDocument
 from deploy.routing.guarding import system_hash
 from serving.breaker.users import user_name
 from serving.gateway.completion.breaking import asker, judged, let_in
@@ -13,7 +14,7 @@ from serving.gateway.completion.context import RequestContext
 from serving.gateway.errors import Degraded
 from serving.gateway.guarding.reading import texts_of
 from serving.gateway.guarding.watch import GuardWatch, HeldMode
-from serving.gateway.routing import GuardNote, check_model
+from serving.gateway.routing import GuardNote, check_model, guard_switched
 from serving.guard.cascade import SYSTEM, GuardedText, settled
 from serving.guard.verdict import GuardJudgement, GuardVerdict, worst
 
@@ -37,6 +38,8 @@ def guard(context: RequestContext) -> Awaitable[None] | None:
     texts = texts_of(context.raw, context.body.messages, context.chat)
     if mode == "enforce" and watch.excepts and _allowed(context, watch, texts):
         mode = "allowed"
+    if mode == "enforce" and _switched_off(context, document):
+        mode = "switched_off"
     if mode == "enforce":
         let_in(context, watch)
     work = watch.guard.work(texts, watch.seconds, watch.worked)
@@ -51,6 +54,12 @@ def _allowed(context: RequestContext, watch: GuardWatch, texts: Sequence[Guarded
     system = system_hash(one.text for one in reversed(texts) if one.trust == SYSTEM)
     user = asker(context, watch.users.config.trust_forwarded)
     return watch.allowed(context.tenant, system, user_name(context.tenant, user))
+
+
+def _switched_off(context: RequestContext, document: RoutingDocument) -> bool:
+    """Whether an experiment has switched the guard off for this unit."""
+    given = guard_switched(document, context.ask)
+    return given is not None and not given[1].guarded
 
 
 async def _in_turns(
@@ -73,20 +82,18 @@ async def _in_turns(
 
 def _settle(context: RequestContext, watch: GuardWatch, mode: HeldMode, judgement: GuardJudgement) -> None:
     watch.settle(judgement, mode)
-    if mode != "enforce":
+    if mode not in ("enforce", "switched_off"):
         return
     judged(context, judgement)
-    ask = context.ask
+    ask, late = context.ask, judgement.stage == "deadline"
     if judgement.verdict is not GuardVerdict.ALLOW:
         context.judged = _note(context, watch, judgement)
-    if judgement.stage == "deadline":
-        context.degraded = "deadline"
-        raise Degraded("deadline")
-    if judgement.verdict is not GuardVerdict.ALLOW:
-        watch.quarantine(ask.tenant, ask.session)
-    if judgement.verdict is GuardVerdict.DEGRADE:
-        context.degraded = "guard"
-        raise Degraded("guard")
+        context.flagged = True
+        if not late:
+            watch.quarantine(ask.tenant, ask.session)
+    if mode == "enforce" and (late or judgement.verdict is GuardVerdict.DEGRADE):
+        context.degraded = "deadline" if late else "guard"
+        raise Degraded(context.degraded)
     context.flagged = context.flagged or watch.quarantined(ask.tenant, ask.session)
 
 

@@ -8,8 +8,8 @@ from serving.guard.counts import STAGES, GuardCounts
 from understudy.telemetry.metrics import Metric, MetricsPage
 
 VERDICTS = Metric("understudy_guard_verdicts_total", "counter", "Requests that the guard judged, by the mode that held"
-                  " (`allowed`: an operator's exception) and the stage that decided; the stage is empty where none had"
-                  " anything to say.",
+                  " (`allowed`: an operator's exception; `switched_off`: by an experiment) and the stage that decided;"
+                  " the stage is empty where none had anything to say.",
                   ("mode", "verdict", "stage"))  # fmt: skip
 CALLS = Metric("understudy_guard_stage_calls_total", "counter", "Slices of texts that went through a stage of the"
                " guard; of `size`, requests.", ("stage",))  # fmt: skip

@@ -24,8 +24,8 @@ INLINE = 8_000
 """Characters of a request up to which it is judged in one go; beyond, others run between slices."""
 _NO_RULES = GuardRules()
 _KEPT = FlaggedConfig()
-HeldMode = GuardMode | Literal["allowed"]
-"""The mode that held for a request; `allowed`: an operator's exception."""
+HeldMode = GuardMode | Literal["allowed", "switched_off"]
+"""The mode that held for a request; `allowed`: an operator's exception; `switched_off`: by an experiment."""
 
 
 class GuardWatch:

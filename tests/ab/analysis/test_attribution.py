@@ -18,6 +18,7 @@ from ab.experiment import Experiment
 from ab.sequential.bounds import ConfidenceSequence
 from ab.sequential.effects import Side, contrast, effect
 from ab.shapley import Game, adds_up, weights
+from ab.switches import members
 
 CELLS = ("none", "candidate", "routing", "routing+candidate")
 
@@ -89,6 +90,28 @@ def test_phases_are_compared_within_so_that_a_drift_between_them_is_no_contribut
     assert abs(found.effect.value) < 1.0
     assert found.change.lower < 0 < found.change.upper
     assert not found.contributions
+
+
+def test_three_switches_have_the_shapley_values_of_their_eight_cells() -> None:
+    """The guard costs 0.6, and half of that comes back where the student answers: -0.45, and 0.15 of it routing's."""
+
+    def mean(name: str) -> float:
+        on = members(name)
+        return ("routing" in on) * 1.0 - ("guard" in on) * (0.6 if "routing" not in on else 0.3)
+
+    crossed = factorial(switches={"routing": 0.5, "candidate": 0.5, "guard": 0.5}, stop={"planned_units": 8000})
+    values = drawn({name: mean(name) for name in crossed.arms}, 1_500, seed=4)
+    sides = {(name, ("k", None)): Side.plain(of) for name, of in values.items()}
+    units = PhaseUnits(crossed.shares, {name: len(of) for name, of in values.items()}, sides)
+    (found,) = attributions(crossed, [units])
+    wanted = {"routing": 1.15, "candidate": 0.0, "guard": -0.45}
+    assert {name: one.value for name, one in found.contributions.items()} == pytest.approx(wanted, abs=0.1)
+    assert all(one.lower < wanted[name] < one.upper for name, one in found.contributions.items())
+    assert found.contributions["guard"].upper < 0
+    figures = {frozenset(members(name)): fmean(of) for name, of in values.items()}
+    for name, one in found.contributions.items():
+        assert one.value == pytest.approx(sum(w * figures[some] for some, w in weights(list(wanted), name).items()))
+    assert found.total == pytest.approx(found.effect.value)
 
 
 def test_only_a_change_that_is_there_is_attributed() -> None:

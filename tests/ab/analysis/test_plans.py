@@ -34,6 +34,12 @@ def test_more_units_have_more_power_and_eighty_per_cent_at_those_named() -> None
     assert right["power"] == pytest.approx(0.8, abs=0.01)
 
 
+def test_one_switch_is_planned_as_two_arms_are() -> None:
+    of = {"primary": PRIMARY, "stop": {"planned_units": 9_000}}
+    two, one = foreseen(file(**of), PAST, None), foreseen(file(arms=None, switches={"guard": 0.5}, **of), PAST, None)
+    assert (one["units"], one["power"]) == (two["units"], two["power"])
+
+
 @pytest.mark.parametrize(
     ("changes", "past", "why"),
     [

@@ -81,7 +81,7 @@ async def test_an_event_larger_than_a_message_is_a_letter_in_parts(world: World)
 
 async def test_an_event_of_a_newer_program_waits_and_holds_up_its_partition_alone(world: World) -> None:
     homes = {partition_of(f"s{n}", 2): f"s{n}" for n in range(20)}
-    later = exchange(1, session=homes[0]).model_dump(exclude_none=True) | {"schema_version": 3, "unheard": 1}
+    later = exchange(1, session=homes[0]).model_dump(exclude_none=True) | {"schema_version": 4, "unheard": 1}
     world.gateway.put_raw(EXCHANGES, homes[0], json.dumps(later).encode())
     world.gateway.put(exchange(2, session=homes[0]))
     world.gateway.put(exchange(3, session=homes[1]))

@@ -8,6 +8,7 @@ from tests.feedback.factory import exchange
 
 
 def test_every_name_is_computed_and_every_computed_value_has_its_name() -> None:
-    computed = set(exchange_values(exchange(status=200, ttft=0.1, completion_tokens=3)))
+    said = exchange(status=200, ttft=0.1, completion_tokens=3, flagged=True, degraded="guard")
+    computed = set(exchange_values(said))
     quantiles = {f"{kpi}_{q}" for kpi in ("latency", "ttft") for q in ("p50", "p99")}
     assert set(COMPUTED) == computed | quantiles

@@ -241,53 +241,6 @@ def test_pairs_on_the_same_prompts_stand_beside_the_split_test(admin: TestClient
     assert f"a split test would need {pairs['split']:.1f} times the prompts" in line
 
 
-RIGHT = {"none": 0.8, "candidate": 0.8, "routing": 0.3, "routing+candidate": 0.4}
-
-
-def crossed(users: int, experiment: str = "e") -> list[Any]:
-    """Users of the four cells in turn, each with one request and one judgement."""
-    chance = random.Random(8)
-    events: list[Exchange | Kpi] = []
-    for n in range(users):
-        cell = list(RIGHT)[n % 4]
-        part = (PhaseArm(experiment=experiment, phase=1, arm=cell),)
-        events.append(exchange(n, unit=f"u{n}", session=f"s{n}", experiments=part, at=NOW - 60))
-        said = float(chance.random() < RIGHT[cell])
-        events.append(feedback(n, said, f"session:s{n}", kpi="first_response_correct", at=NOW))
-    return events
-
-
-def test_a_factorial_of_live_users_is_attributed_to_its_switches(admin: TestClient, redis_url: str) -> None:
-    file = {"id": "e", "switches": {"routing": 0.5, "candidate": 0.5}, "primary": {"kpi": "first_response_correct"},
-            "secondary": [{"kpi": "takeover"}], "stop": {"planned_units": 1_000}}  # fmt: skip
-    assert admin.put("/experiments/e", json=file).status_code == 200
-    shown = admin.get("/experiments/e").json()
-    assert shown["arms"]["routing+candidate"] == {"share": 0.25, "serve": "candidate"}
-    assert list(shown["phases"][0]["switches"]) == ["routing", "candidate"]
-    Applier(redis_url).events(crossed(800))
-    answer = admin.get("/experiments/e/results").json()
-    assert answer["sample_ratio"]["verdict"] == "fits"
-    told, takeover = answer["attribution"]
-    assert told["attributed"] is True
-    assert told["shapley"]["routing"]["value"] == pytest.approx(-0.45, abs=0.1)
-    assert told["shapley"]["routing"]["upper"] < 0
-    assert told["sum"] == pytest.approx(told["change"]["effect"])
-    assert told["values"]["routing,candidate"][0] == pytest.approx(0.4, abs=0.1)
-    assert (takeover["attributed"], takeover["shapley"]) == (False, {})
-    page = results_page(ExperimentResultsReply.model_validate(answer))
-    for words in ("attribution of first_response_correct", "contribution", "attribution of takeover: each cell needs"):
-        assert words in page, page
-
-
-def test_a_factorial_of_other_switches_is_refused_once_it_has_units(admin: TestClient, redis_url: str) -> None:
-    assert admin.put("/experiments/e", json={"id": "e", "switches": {"routing": 0.5, "candidate": 0.5}}).is_success
-    Applier(redis_url).events(crossed(8))
-    answer = admin.put("/experiments/e", json={"id": "e", "switches": {"routing": 0.5}})
-    assert (answer.status_code, "`switches` would change" in answer.text) == (409, True)
-    wrong = admin.put("/experiments/f", json={"id": "f", "switches": {"guard": 0.5}})
-    assert (wrong.status_code, "switches" in wrong.text) == (422, True)
-
-
 def test_units_in_two_arms_are_shown_and_what_came_after_the_change_moves_nothing(
     admin: TestClient, redis_url: str
 ) -> None:

@@ -113,8 +113,10 @@ def test_switches_are_valued_on_copies_in_the_layer_that_changes_nothing(admin: 
         "100 units need a prompt",
     ):
         assert words in page, page
-    live = {**file, "layer": "arm"}
+    live = {**file, "layer": "arm", "switches": {"routing": 0.5, "guard": 0.5, "candidate": 0.5}}
     assert admin.put("/experiments/live", json={**live, "id": "live"}).status_code == 200
     Applier(redis_url, spool="live").commands(copied(200, "live"))
     beside = admin.get("/experiments/live/results").json()
     assert [one["metric"] for one in beside["copies"]] == list(METRICS)
+    without = next(one for one in beside["copies"] if one["metric"] == "quality")
+    assert (without["shapley"], without["players"]) == (quality["shapley"], ["routing", "candidate"])
