@@ -24,7 +24,7 @@ def guard_warnings(
     if GUARD not in wanted.switches:
         return
     rules, tenant = rules or GuardRules(), wanted.when.tenant
-    modes = {f"`{one}`": mode for one, mode in sorted(rules.tenants.items()) if tenant in (None, one)}
+    modes: dict[str, str] = {f"`{one}`": mode for one, mode in sorted(rules.tenants.items()) if tenant in (None, one)}
     if not tenant or not modes:
         whose = f"`{tenant}`" if tenant else "every other tenant" if modes else "every tenant"
         modes[whose] = rules.mode or OWN
