@@ -16,6 +16,7 @@ from deploy.rounds.leading import prompt_of
 from deploy.rounds.lost import LOST, read_lost
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.record import Round
+from deploy.rounds.store import RoundStore
 from feedback.privacy.vault import FOLDER, Vault
 from serving.control.replies.rounds import LostRow, RoundReport, RoundRow, SliceRow, StageRow
 
@@ -53,7 +54,7 @@ def round_report(deployment: Deployment, number: int) -> RoundReport:
         clusters=_clusters(deployment, number),
         slices={
             name: SliceRow.model_validate({**asdict(change), "tokens": evaluated.get(name, {}).get("tokens", {})})
-            for name, change in slice_changes(_evaluation(deployment, number)).items()
+            for name, change in slice_changes(evaluation_of(deployment.rounds, number)).items()
         },
         lost=[
             LostRow.model_validate(lost.model_dump())
@@ -85,10 +86,10 @@ def ended(one: Round) -> str | None:
     return str(summary.get("error") or summary.get("why") or "; ".join(summary.get("reasons", ())) or "no reason given")
 
 
-def _evaluation(deployment: Deployment, number: int) -> Evaluation:
+def evaluation_of(rounds: RoundStore, number: int) -> Evaluation:
     """What the trainer judged; nothing where it has not yet, or that cannot be read."""
     try:
-        raw = deployment.rounds.file(number, "evaluate", "evaluation.json").read_bytes()
+        raw = rounds.file(number, "evaluate", "evaluation.json").read_bytes()
         return Evaluation.model_validate_json(raw)
     except (OSError, ValidationError):
         return Evaluation(candidate_finite=True)

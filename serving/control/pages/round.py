@@ -44,13 +44,18 @@ def _head(value: RoundReport) -> Iterator[str]:
         yield f"ended because: {value.ended}"
 
 
-def _drawn(drawn: Mapping[str, Any]) -> Iterator[str]:
-    """The counts of the select stage, by part, role and reason."""
+def drawn_rows(drawn: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is trained on, judged on and left out, each with its counts by role and reason; `drawn`: of `select`."""
     for part, name in (("train", "trained on"), ("holdout", "judged on")):
         if found := drawn.get("drawn", {}).get(part):
-            yield f"{name:<11}{_counts(found)}"
+            yield name, _counts(found)
     if left := {why: n for why, n in drawn.get("left_out", {}).items() if n}:
-        yield f"{'left out':<11}{_counts(left)}"
+        yield "left out", _counts(left)
+
+
+def _drawn(drawn: Mapping[str, Any]) -> Iterator[str]:
+    """The counts of the select stage, by part, role and reason."""
+    yield from (f"{name:<11}{counts}" for name, counts in drawn_rows(drawn))
     for name in ("languages", "kinds"):
         if found := drawn.get(name):
             yield f"{name:<11}{_counts(found)}"

@@ -11,6 +11,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
     """One sentence for each change that a reader wants to know of."""
     if after.stable != before.stable and before.stable != "-":
         yield f"{after.stable} is live, was {before.stable} (epoch {after.epoch})"
+    known = before.caveats if after.stable == before.stable else ()
+    yield from (f"{after.stable}: {caveat}" for caveat in reversed(after.caveats) if caveat not in known)
     if after.unfit and after.unfit != before.unfit:
         yield f"{after.unfit} learns and answers nobody" + (f", {after.fitness}" if after.fitness else "")
     if before.candidate not in ("", after.candidate, after.stable):
@@ -21,6 +23,8 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
         yield f"{after.candidate} answers {after.share:.0%} of the student's units"
     if after.stage is not None and _stage(after) != _stage(before):
         yield f"round {after.stage.round}: {after.stage.name}"
+    if after.drawn not in ("", before.drawn):
+        yield f"round {after.stage.round} drew: {after.drawn}" if after.stage else after.drawn
     if after.gate not in ("", before.gate):
         yield after.gate
     if after.missing not in ("", before.missing):

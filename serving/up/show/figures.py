@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deploy.life.evaluation import Slice
+from deploy.life.slices import SliceChange
 from serving.control.printing import about
+
+SHORT = 48
+"""Characters of a caveat on the line of figures; its event has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,14 @@ class Figures:
     """The same on a line of a terminal."""
     few: str = ""
     """What its judgement on few rows could not see; empty where there were enough."""
+    drawn: str = ""
+    """What the latest round drew and why, and what it left out; empty before that."""
+    drawn_short: str = ""
+    """The same on a line of a terminal."""
+    slices: Mapping[Slice, SliceChange] = field(default_factory=dict)
+    """What was judged of its candidate, before and after; empty before that."""
+    caveats: tuple[str, ...] = ()
+    """What is not known of the live version, or was said against it; the latest first."""
     fell: str = ""
     """What the last rollback cost in live similarity; empty where it cost nothing that is seen."""
     fell_short: str = ""
@@ -111,9 +125,14 @@ def line(now: Figures) -> str:
     if now.waits:
         parts.append(f"waits: {now.waits}")
     parts += [f"unfit {now.unfit} {now.fitness}".rstrip()] if now.unfit else []
-    live = f"live {now.stable}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
+    against = f" ({'; '.join(_short(caveat) for caveat in now.caveats)})" if now.caveats else ""
+    live = f"live {now.stable}{against}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
     parts.append(live)
     warnings = {"frozen": now.frozen, "not ready": now.lacking, "behind": now.behind, "down": now.down}
     parts += [f"{name}: {', '.join(what)}" for name, what in warnings.items() if what]
     parts += [now.fell] if now.fell else []
     return " | ".join(parts)
+
+
+def _short(caveat: str) -> str:
+    return caveat if len(caveat) <= SHORT else f"{caveat[:SHORT]}…"

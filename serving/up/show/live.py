@@ -13,7 +13,10 @@ import redis
 
 from ab.summary import Stat
 from deploy.life.config import GateConfig
+from deploy.life.evaluation import Slice
 from deploy.life.kept.store import RolloutFiles
+from deploy.life.slices import SliceChange, slice_changes
+from deploy.life.state import ControlState
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
 from deploy.life.unfit.way import missing, way
 from deploy.rounds.outlook import LATEST, seconds_left
@@ -23,9 +26,11 @@ from deploy.routing.stores import open_routing
 from feedback.kpis.store import KpiStore
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
+from serving.control.rounds import evaluation_of
 from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, Slot, Stage
 from serving.up.show.gateway_counts import GatewayTail
+from serving.up.show.told import differences, drawn, drawn_short
 from serving.up.show.traffic import TrafficTail
 from serving.up.supervise.restarts import Life
 from understudy.clock import wall
@@ -60,6 +65,7 @@ class LiveFigures:
         self._events: deque[str] = deque(maxlen=50)
         self._last = Figures()
         self._seen: int | None = None
+        self._slices: tuple[int, Mapping[Slice, SliceChange]] = (0, {})
         self._learner = ""
 
     def look(self) -> Figures:
@@ -74,13 +80,15 @@ class LiveFigures:
         if document is not None:
             now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
-            now = self._with_fitness(self._with_gate(replace(now, stage=self._stage())))
+            now = self._with_fitness(self._with_round(replace(now, stage=self._stage())))
         with contextlib.suppress(UnderstudyError, ValueError):
             now = replace(
                 now, pool=self._pool.size(), hard=dict(self._pool.counts_by_kind()), similarity=self._similarity()
             )
         with contextlib.suppress(UnderstudyError, ValueError):
-            now = self._with_rollback(now)
+            state = self._rollout.load()
+            now = replace(now, caveats=caveats(state))
+            now = self._with_rollback(now, state)
         stamp = time.strftime("%H:%M:%S")
         self._events.extend(f"{stamp} {what}" for what in changes(self._last, now))
         self._last = replace(now, events=tuple(self._events))
@@ -126,15 +134,26 @@ class LiveFigures:
         done, total, note = float(told["done"]), float(told["total"]), str(told.get("note", ""))
         return Stage(current.id, current.state, done, total, note, left)
 
-    def _with_gate(self, now: Figures) -> Figures:
-        """`now` with what the gate of the round under way, or of the last one seen under way, has said."""
+    def _with_round(self, now: Figures) -> Figures:
+        """`now` with what the round under way, or the last one seen under way, drew, judged and heard from its gate."""
         self._seen = self._seen if now.stage is None else now.stage.round
-        stages = {} if self._seen is None else self._rounds.get(self._seen).stages
-        if "gate" not in stages:
-            return replace(now, gate="", gate_short="", few="")
-        summary = stages["gate"].summary
-        few = str(summary.get("few") or "")
-        return replace(now, gate=gate_said(summary), gate_short=gate_short(summary), few=few)
+        if self._seen is None:
+            return now
+        stages = {name: record.summary for name, record in self._rounds.get(self._seen).stages.items()}
+        chosen, gate = stages.get("select", {}), stages.get("gate")
+        slices = self._judged(self._seen) if "evaluate" in stages else {}
+        return replace(
+            now, drawn=drawn(chosen), drawn_short=drawn_short(chosen), slices=slices,
+            gate="" if gate is None else gate_said(gate) + differences(slices, self._seen),
+            gate_short="" if gate is None else gate_short(gate),
+            few="" if gate is None else str(gate.get("few") or ""),
+        )  # fmt: skip
+
+    def _judged(self, number: int) -> Mapping[Slice, SliceChange]:
+        """What a round judged; read once, since it does not change."""
+        if self._slices[0] != number:
+            self._slices = number, slice_changes(evaluation_of(self._rounds, number))
+        return self._slices[1]
 
     def _with_fitness(self, now: Figures) -> Figures:
         """`now` with how far an unfit student is; its rounds are read anew when another one learns."""
@@ -149,9 +168,8 @@ class LiveFigures:
             missing=missing(every, self._gate).said if steps else "",
         )  # fmt: skip
 
-    def _with_rollback(self, now: Figures) -> Figures:
+    def _with_rollback(self, now: Figures, state: ControlState | None) -> Figures:
         """`now` with what the last rollback cost; the operator who asked for it looks here."""
-        state = self._rollout.load()
         if state is None or state.outcome is None or state.outcome.kind != "rollback":
             return replace(now, fell="", fell_short="")
         rows = self._kpis.by("version", timed=False)
@@ -166,6 +184,11 @@ class LiveFigures:
             if family is not None:
                 seen[family].append(verdict.similarity)
         return {kind: sum(values) / len(values) for kind, values in seen.items()}
+
+
+def caveats(state: ControlState | None) -> tuple[str, ...]:
+    """What is to be said of the live student, the latest first."""
+    return () if state is None else state.record(state.stable or "").caveats[::-1]
 
 
 def with_document(

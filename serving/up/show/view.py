@@ -11,10 +11,17 @@ from rich.text import Text
 from deploy.rounds.table import STAGES
 from serving.control.printing import about
 from serving.up.show.figures import Figures
+from serving.up.show.told import HEAD, cells
 
 BAR = 28
+LINES = 23
+"""Of the picture, as far as its lower part can give way; 24 at most."""
 ROWS = 6
-"""Lines of hard samples and of events, less one for what the gate saw: so the picture has at most 23 lines."""
+"""Lines of hard samples and of events where there is room."""
+LEAST = 2
+"""The same where there is none."""
+EDGES = 2
+"""Lines of a panel beside what it holds."""
 COURSE = 5
 """Rounds of an unfit student whose shares are shown."""
 KINDS = 2
@@ -23,16 +30,28 @@ KINDS = 2
 
 def render(now: Figures, addresses: str) -> RenderableType:
     """The whole picture; fits 24 lines of 80 columns, since nothing in it wraps."""
+    head: list[RenderableType] = [_cut(addresses, style="dim")]
+    if now.caveats and not now.unfit:
+        head.append(_cut(f"{now.stable}: {'; '.join(now.caveats)}", style="bold yellow"))
+    parts, traffic, versions = _round(now), _traffic(now), _versions(now)
+    upper = len(head) + sum(map(_height, parts)) + max(_height(traffic), _height(versions))
+    rows = max(LEAST, min(ROWS, LINES - upper - 3 * EDGES))
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1)
     grid.add_column(ratio=1)
-    grid.add_row(_traffic(now), _versions(now))
-    rows = ROWS - bool(now.gate_short)
+    grid.add_row(Panel(traffic, title=f"traffic, {now.seconds:.0f} s", title_align="left"), _with_fall(versions, now))
     grid.add_row(_hard(now, rows), _events(now, rows))
-    return Group(_cut(addresses, style="dim"), _round(now), grid)
+    few = _cut(now.few, style="yellow") if now.few and now.gate_short else None
+    this = Panel(Group(*parts), title=_title(now), title_align="left", subtitle=few, subtitle_align="left")
+    return Group(*head, this, grid)
 
 
-def _traffic(now: Figures) -> Panel:
+def _height(part: RenderableType) -> int:
+    """Lines of what never wraps."""
+    return part.row_count if isinstance(part, Table) else 1
+
+
+def _traffic(now: Figures) -> Table:
     table = _pairs()
     bad = now.failed + now.truncated + now.mixed
     table.add_row("sent", f"{now.sent}   {now.rate:.1f}/s")
@@ -42,10 +61,10 @@ def _traffic(now: Figures) -> Panel:
     for kind in sorted({*now.similarity, *now.facts})[:KINDS]:
         table.add_row(kind, _share("similarity", now.similarity.get(kind)))
         table.add_row("", _share("facts", now.facts.get(kind)))
-    return Panel(table, title=f"traffic, {now.seconds:.0f} s", title_align="left")
+    return table
 
 
-def _versions(now: Figures) -> Panel:
+def _versions(now: Figures) -> Table:
     table = _pairs()
     if now.unfit:
         table.add_row("unfit", _cut(f"{now.unfit} {now.fitness or 'has learned nothing yet'}", style="bold yellow"))
@@ -64,8 +83,12 @@ def _versions(now: Figures) -> Panel:
         table.add_row("frozen", Text(", ".join(now.frozen), style="yellow"))
     if now.behind:
         table.add_row("behind", _cut(", ".join(f"{name} at {epoch}" for name, epoch in now.behind.items()), "bold red"))
+    return table
+
+
+def _with_fall(versions: Table, now: Figures) -> Panel:
     fell = _cut(now.fell_short, style="bold red") if now.fell_short else None
-    return Panel(table, title="versions", title_align="left", subtitle=fell, subtitle_align="left")
+    return Panel(versions, title="versions", title_align="left", subtitle=fell, subtitle_align="left")
 
 
 def _hard(now: Figures, rows: int) -> Panel:
@@ -78,30 +101,48 @@ def _hard(now: Figures, rows: int) -> Panel:
 
 
 def _events(now: Figures, rows: int) -> Panel:
-    """Roles that are down, then the latest events; at least two of these."""
-    down = [f"{name} is down" for name in now.down][: rows - 2]
+    """Roles that are down, then the latest events; at least one of these."""
+    down = [f"{name} is down" for name in now.down][: max(1, rows - LEAST)]
     lines = down + list(now.events[len(down) - rows :])
     return Panel(_cut("\n".join(lines) or "-"), title="events", title_align="left")
 
 
-def _round(now: Figures) -> Panel:
+def _title(now: Figures) -> str:
+    """The round under way and, once it judged, what its gate said."""
+    name = "last round" if now.stage is None and now.gate else f"round {now.stage.round}" if now.stage else "round"
+    return f"{name}, {now.gate.partition(':')[0]}" if now.gate else name
+
+
+def _round(now: Figures) -> list[RenderableType]:
+    """How far it is, what was drawn, each slice before and after."""
     stage = now.stage
-    gate = [_cut(now.gate_short, style="bold")] if now.gate_short else []
-    few = _cut(now.few, style="yellow") if now.few and gate else None
+    told: list[RenderableType] = [_cut(now.drawn_short)] if now.drawn_short else []
+    if now.slices:
+        told.append(_slices(now))
+    elif now.gate_short:
+        told.append(_cut(now.gate_short, style="bold"))
     if stage is None:
-        waiting = _cut(f"waiting: {now.waits or 'for hard samples'}")
-        return Panel(Group(waiting, *gate), title="round", title_align="left", subtitle=few, subtitle_align="left")
+        return [_cut(f"waiting: {now.waits or 'for hard samples'}"), *told]
     names = Text(no_wrap=True)
     at = STAGES.index(stage.name) if stage.name in STAGES else -1
     for index, name in enumerate(STAGES):
         names.append(name + " ", style="green" if index < at else "bold yellow" if index == at else "dim")
     done = min(1.0, stage.done / stage.total) if stage.total else 0.0
     ends = "" if stage.left is None else f"ends in {about(stage.left)} "
-    told = f"waits: {now.waits}" if now.waits else f"{ends}{stage.note}"
+    pace = f"waits: {now.waits}" if now.waits else f"{ends}{stage.note}"
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {told}"))
-    parts = Group(names, bar, *gate)
-    return Panel(parts, title=f"round {stage.round}", title_align="left", subtitle=few, subtitle_align="left")
+    bar.add_row(ProgressBar(total=1.0, completed=done, width=BAR), _cut(f"{stage.name} {done:.0%} {pace}"))
+    return [names, bar, *told]
+
+
+def _slices(now: Figures) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for _ in HEAD:
+        table.add_column(no_wrap=True)
+    table.add_row(*HEAD, style="dim")
+    for row in cells(now.slices):
+        table.add_row(*(Text(cell) for cell in row), style="bold")
+    return table
 
 
 def _share(name: str, value: float | None) -> RenderableType:

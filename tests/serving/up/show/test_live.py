@@ -10,6 +10,7 @@ from rich.console import Console
 
 from deploy.life.config import GateConfig
 from deploy.life.gate import decide
+from deploy.life.slices import slice_changes
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, GatewayBeat, RoutingDocument, SlotView
 from feedback.store.keys import RedisKeys
@@ -50,18 +51,58 @@ def test_what_the_gate_saw_stays_when_its_round_is_over_and_a_round_says_when_it
     assert stage is not None
     assert stage.left is not None
     assert 90 - 30 < stage.left <= 90 - 30 + 45
-    for name in ("score", "distil", "export", "evaluate"):
+    for name in ("score", "distil", "export"):
         rounds.finish(1, name, {})
+    found = evaluation(*rows(120, lost=1), hard=learned(30))
+    rounds.folder(1, "evaluate").joinpath("evaluation.json").write_text(found.model_dump_json())
+    assert figures.look().slices == {}
+    rounds.finish(1, "evaluate", {})
     rounds.finish(1, "register", {"version": "v2"})
+    assert figures.look().slices == slice_changes(found)
     assert figures.look().gate == ""
     few = GateConfig(general_rows=120, hard_rows=30, on_few="go")
-    rounds.finish(1, "gate", decide(evaluation(*rows(120), hard=learned(30)), few).summary())
+    rounds.finish(1, "gate", decide(found, few).summary())
     judged = figures.look()
-    assert judged.gate_short == "gate passed: general exact 100→100 facts 100→100; new exact 0→73 facts 0→73 %"
+    assert judged.gate_short == "gate passed: general exact 100→99 facts 100→99; new exact 0→73 facts 0→73 %"
     assert judged.few.startswith("judged on few: a loss below 5.5 points")
-    assert any("gate passed: general exact" in event for event in judged.events)
+    (said,) = [event for event in judged.events if "gate passed: general exact" in event]
+    assert "; general exact [-5,+2], facts [-5,+2]" in said
+    assert said.endswith("`understudy rounds show 1` shows what was lost")
     rounds.fail(1, {"error": "aborted"})
-    assert (figures.look().stage, figures.look().gate_short) == (None, judged.gate_short)
+    after = figures.look()
+    assert (after.stage, after.gate_short, after.slices) == (None, judged.gate_short, judged.slices)
+    rounds.begin("v1", "t1", "asked")
+    anew = figures.look()
+    assert (anew.gate, anew.slices, anew.few) == ("", {}, "")
+
+
+def test_what_a_round_drew_is_shown_once_it_is_drawn_and_is_an_event(state_dir: StateDir) -> None:
+    rounds = FileRounds(state_dir)
+    figures = LiveFigures(state_dir, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict)
+    rounds.begin("v1", "t1", "asked")
+    assert figures.look().drawn_short == ""
+    parts = {"train": {"hard_fresh": 250, "anchor_replay": 900}, "holdout": {"anchor_kept": 400}}
+    rounds.finish(1, "select", {"drawn": parts, "left_out": {"near_held_out": 7}})
+    now = figures.look()
+    assert now.drawn_short == "drawn 900 replay 250 fresh; held out 400 general"
+    told = "round 1 drew: trained on 900 anchor replay, 250 hard fresh; judged on 400 anchor kept; left out 7 near held"
+    assert [told in event for event in figures.look().events].count(True) == 1
+
+
+def test_what_was_said_against_the_live_version_is_shown_without_redis_and_after_a_restart(state_dir: StateDir) -> None:
+    world = settled(state_dir)
+    version = world.candidate(general=-0.2)
+    world.turn()
+    with Moving(world):
+        world.conductor.acts.perform("promote", version, "test")
+    for _ in range(2):  # the second is a view that saw nothing of it
+        now = LiveFigures(world.state, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict).look()
+        assert now.caveats[0].startswith("promoted by hand, refused by the gate: general prompts")
+        assert any(f"{version}: promoted by hand, refused by the gate" in event for event in now.events)
+        assert f"live {version} (promoted by hand, refused by the gate:" in line(now)
+    with Moving(world):
+        world.conductor.acts.perform("rollback", "v1", "test")
+    assert LiveFigures(world.state, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict).look().caveats == ()
 
 
 def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_once_as_an_event(

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from deploy.life.slices import slice_changes
 from deploy.rounds.table import STAGES
 from deploy.routing.document import SLOTS
 from feedback.events import HARD_KINDS
+from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, Slot, Stage, line
 from serving.up.show.view import BAR, render
+from tests.deploy.life.judged import evaluation, rows
 
 words = st.sampled_from(
     ["[bold] v3", "第一轮", "the worker ended and is started again because of a long and winding reason"]
@@ -35,6 +38,7 @@ left = st.none() | st.floats(0, 1e5)
 stages = st.builds(Stage, st.integers(1, 99), st.sampled_from(STAGES), part, part, notes, left)
 
 
+JUDGED = slice_changes(evaluation(*rows(400, lost=8, won=2)))
 figures = st.builds(
     Figures,
     unfit=st.sampled_from(["", "v12345"]), way=st.lists(st.floats(0, 1), max_size=9).map(tuple),
@@ -49,6 +53,8 @@ figures = st.builds(
     frozen=st.lists(st.sampled_from(["promotion", "learning", "student"]), unique=True).map(tuple),
     gate_short=st.sampled_from(["", "gate refused: general exact 98→97 facts 100→100; new exact 2→81 facts 3→80 %"]),
     few=st.sampled_from(["", "judged on few: a loss below 5.5 points would not be seen"]),
+    drawn_short=st.sampled_from(["", "drawn 900 replay 250 fresh 200 old 100 learned; held out 400 general 100 new"]),
+    slices=st.sampled_from([{}, JUDGED]), caveats=st.lists(words, max_size=2).map(tuple),
     fell_short=st.sampled_from(["", "rollback: similarity 0.46 -> 0.16"]),
     behind=st.dictionaries(names, st.integers(0, 9)), events=st.lists(words).map(tuple),
 )  # fmt: skip
@@ -80,6 +86,43 @@ def test_what_the_gate_saw_stays_in_the_picture_with_what_it_could_not_see() -> 
         text = "\n".join(shown(Figures(stage=stage, gate_short=short, few=few, similarity={"drift": 0.46})))
         assert short in text
         assert few in text
+
+
+def test_what_was_drawn_and_each_slice_with_its_interval_stand_in_the_picture_uncut() -> None:
+    short = "drawn 900 replay 250 fresh 200 old 100 learned; held out 400 general 100 new"
+    for stage, title in ((None, "last round, gate refused"), (Stage(3, "canary", 1, 2), "round 3, gate refused")):
+        lines = shown(Figures(stage=stage, drawn_short=short, slices=JUDGED, gate="gate refused: general ..."))
+        assert any(f" {title} " in text for text in lines)
+        assert any(f"│ {short} │" in text for text in lines)
+        table = next(at for at, text in enumerate(lines) if text.split()[1:4] == ["exact", "%", "facts"])
+        row = next(text for text in lines[table:] if text.startswith("│ general 400"))
+        assert row.split()[3:9] == ["100→98", "[-3,+0]", "-8+2", "100→98", "[-3,+0]", "-8+2"]
+        assert row.split()[9].startswith("100→100")
+        assert "…" not in "".join(lines[table : table + 3])
+
+
+def test_what_is_to_be_said_of_the_live_version_is_in_the_picture_on_the_line_and_once_an_event() -> None:
+    by_hand, few = "promoted by hand, refused by the gate: 9 exact replies lost", "judged on few: 120 rows"
+    now = Figures(stable="v3", caveats=(by_hand, few))
+    assert any(text.startswith(f"v3: {by_hand}; judged") for text in shown(now))
+    assert "live v3 (promoted by hand, refused by the gate: 9 exact r…; judged on few: 120 rows)" in line(now)
+    assert list(changes(Figures(), now)) == [f"v3: {few}", f"v3: {by_hand}"]
+    assert list(changes(Figures(stable="v3", caveats=(few,)), now)) == [f"v3: {by_hand}"]
+    assert list(changes(now, now)) == []
+    assert f"v4: {few}" in changes(now, Figures(stable="v4", caveats=(few,)))
+    assert "()" not in line(Figures(stable="v3"))
+
+
+def test_a_role_that_is_down_and_the_latest_event_are_seen_in_the_fullest_picture() -> None:
+    now = Figures(
+        stage=Stage(3, "canary", 1, 2), slices=JUDGED, drawn_short="drawn 9 fresh", gate="gate passed: ...",
+        unfit="v2", way=(0.1,), candidate="v4", frozen=("learning",), behind={"g": 1},
+        slots=tuple(Slot(name) for name in SLOTS), down=("worker", "trainer"), events=("former", "latest"),
+    )  # fmt: skip
+    lines = shown(now)
+    assert len(lines) <= 24
+    assert any("worker is down" in text for text in lines)
+    assert any("latest" in text for text in lines)
 
 
 def test_the_round_says_when_it_ends() -> None:
