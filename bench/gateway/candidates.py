@@ -1,5 +1,5 @@
-"""Who stands between load and engine: nobody, nginx, a bare ASGI proxy, the gateway bare, with everything on but the
-guard, and with that.
+"""Who stands between load and engine: nobody, nginx, a bare ASGI proxy, LiteLLM's proxy, the gateway bare, with
+everything on but the guard, and with that.
 
 The engine of short replies is nginx with a fixed reply, which is compiled and needs no compiler on the machine; that of
 streams is a small event loop that writes the events one by one.
@@ -12,6 +12,7 @@ import hmac
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,8 +27,10 @@ from bench.gateway.requests import KEY
 from feedback.store.server import RedisServer, free_port
 from understudy.errors import UsageError
 
-PEERS = ("nginx", "asgi")
+PEERS = ("nginx", "asgi", "litellm")
 """Whom `--peers` knows."""
+INSTALL = "python3 -m venv .venv/peers && .venv/peers/bin/pip install 'litellm[proxy]'"
+"""Puts LiteLLM's proxy, which wants other versions of much that we use, into an environment of its own."""
 SECRET = "a secret of the benchmark"
 TIMES = " x"
 """Before the number of workers in a candidate's name."""
@@ -56,8 +59,16 @@ def names(peers: list[str], workers: int = 1) -> list[str]:
         raise UsageError(f"`--peers` knows {', '.join(PEERS)}, not {', '.join(sorted(unknown))}")
     if "asgi" in peers and importlib.util.find_spec("aiohttp") is None:
         raise UsageError("the peer `asgi` needs aiohttp, which comes with the extra `cpu` or `gpu`: leave it out")
+    if "litellm" in peers and litellm() is None:
+        raise UsageError(f"the peer `litellm` is not installed, leave it out or run: {INSTALL}")
     several = [f"{name}{TIMES}{workers}" for name in (BARE, ALL)] if workers > 1 else []
     return ["direct", *(peer for peer in PEERS if peer in peers), BARE, ALL, GUARDED, *several]
+
+
+def litellm() -> str | None:
+    """LiteLLM's proxy, of the peers' environment or of the PATH; None where there is none."""
+    own = str(Path(sys.prefix) / "peers" / "bin")
+    return shutil.which("litellm", path=os.pathsep.join([own, os.environ.get("PATH", "")]))
 
 
 def one_of(name: str) -> tuple[str, int]:
@@ -99,6 +110,11 @@ def _command(name: str, workers: int, folder: Path, port: int, upstream: int, st
         return ["nginx", "-c", str(config)]
     if name == "asgi":
         return [sys.executable, "-c", f"from bench.gateway.asgi import serve; serve({port}, {upstream})"]
+    if name == "litellm":
+        config = folder / "litellm.yaml"
+        model = {"model": "openai/m", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "any"}
+        config.write_text(json.dumps({"model_list": [{"model_name": "auto", "litellm_params": model}]}))
+        return [str(litellm()), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     config = folder / "gateway.yaml"
     engine = f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"
     mode = "enforce" if name == GUARDED else "off"

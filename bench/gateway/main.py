@@ -59,7 +59,9 @@ def main(argv: list[str]) -> int:
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options."""
     made = parser("gateway", __doc__, "two seconds each, fewer workloads")
-    made.add_argument("--peers", default="nginx", help="whom to compare with, of nginx and asgi (default: nginx)")
+    made.add_argument(
+        "--peers", default="nginx", help="whom to compare with, of nginx, asgi and litellm (default: nginx)"
+    )
     made.add_argument("--workers", type=int, default=1, help="also measure a gateway of so many workers, a core each")
     made.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
     made.add_argument("--events", type=int, default=EVENTS, help="of a stream (default: %(default)s)")

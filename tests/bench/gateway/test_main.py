@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,19 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_peer_is_named() -> None:
-    with pytest.raises(UsageError, match="litellm"):
-        main(["gateway", "--peers", "nginx,litellm", "--quick"])
+    with pytest.raises(UsageError, match="squid"):
+        main(["gateway", "--peers", "nginx,squid", "--quick"])
+
+
+def test_a_peer_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    with pytest.raises(UsageError, match=r"`litellm` is not installed.*pip install .*litellm\[proxy\]"):
+        names(["litellm"])
+    (tmp_path / "peers" / "bin").mkdir(parents=True)
+    (tmp_path / "peers" / "bin" / "litellm").touch(0o755)
+    assert names(["litellm", "nginx"])[:3] == ["direct", "nginx", "litellm"]
 
 
 def test_a_missing_program_is_named_with_the_command_that_installs_it() -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -40,6 +41,7 @@ from understudy.process.ports import bound
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[3]
+EACH_MINUTE = 8
 END = chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 BESIDE = """
 import contextlib, sys
@@ -105,9 +107,11 @@ class Together:
 
     def __init__(
         self, folder: Path, engine: Engine, program: tuple[str, ...] = ("-m", "understudy", "serve"),
-        before: Callable[[StateDir, str], None] = lambda state, name: None, **settings: float,
+        before: Callable[[StateDir, str], None] = lambda state, name: None, sections: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> None:  # fmt: skip
-        """`before` finds the state directory as it is before the start, and the name of the gateway."""
+        """`before` finds the state directory as it is before the start, and the name of the gateway; `settings` are of
+        the section `gateway`."""
         self.port = free_port()
         self.bus = RedisServer(folder / "redis", port=free_port(), durable=False)
         self.state = StateDir(folder / "state")
@@ -117,6 +121,7 @@ class Together:
         config.write_text(yaml.safe_dump({
             "engines": {"teacher": {"url": f"{engine.url}/v1", "model": "big"}}, "bus": {"url": self.bus.url},
             "gateway": {"workers": 2, "port": self.port, "drain_seconds": 30, **settings},
+            **(sections or {}),
         }))  # fmt: skip
         command = [sys.executable, *program, "--config", str(config), "--state", str(self.state.root)]
         with self.log.open("wb") as log:
@@ -204,10 +209,17 @@ def test_a_worker_that_is_killed_is_noticed_by_its_own_clients_alone_and_loses_n
         system.stop()
 
 
-def test_a_worker_that_hangs_is_killed_and_replaced_and_counted(engine: Engine, tmp_path: Path) -> None:
-    system = Together(tmp_path, engine, hang_seconds=3)
+def test_workers_count_a_tenants_requests_together_and_one_that_hangs_is_replaced_and_counted(
+    engine: Engine, tmp_path: Path
+) -> None:
+    limits = RedisServer(tmp_path / "limits", durable=False)
+    system = Together(
+        tmp_path, engine, ("-m", "understudy", "serve", "--gateway-only"), sections={"redis": {"url": limits.start()}},
+        hang_seconds=3, tenants={"*": {"requests_per_minute": EACH_MINUTE}},
+    )  # fmt: skip
     name = f"gateway-{system.port}-2"
     try:
+        admitted_together(system)
         pid = system.workers()[name].pid
         os.kill(pid, signal.SIGSTOP)
         eventually(lambda: system.workers()[name].pid != pid, what="another worker in its stead")
@@ -216,6 +228,17 @@ def test_a_worker_that_hangs_is_killed_and_replaced_and_counted(engine: Engine, 
         assert system.total("gateway_workers_replaced_total") >= 1
     finally:
         system.stop()
+        limits.stop()
+
+
+def admitted_together(system: Together) -> None:
+    """A minute's worth of requests is admitted, and a few more for the time that passes and for a Redis that is slow;
+    if each of the workers counted for itself it would be twice as many."""
+    began = time.monotonic()
+    statuses = [system.client.chat()[0] for _ in range(5 * EACH_MINUTE)]
+    assert set(statuses) <= {200, 429}
+    more = 2 + (time.monotonic() - began) * EACH_MINUTE / 60
+    assert EACH_MINUTE <= statuses.count(200) <= EACH_MINUTE + more
 
 
 @pytest.mark.skipif(os.environ.get("UNDERSTUDY_FULL") != "1", reason="twelve kills: with UNDERSTUDY_FULL=1")
