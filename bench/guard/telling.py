@@ -91,7 +91,8 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
     said = (
         "Caught: flagged or degraded. Rows of the guard sets are judged by models that saw neither them nor their "
         "groups (the same plain text, goal or template, or MinHash similarity of 0.7); turns, Chinese rows, evasions "
-        "and speed by the shipped weights, which saw none of those turns. The card: [guard-model.md](guard-model.md)."
+        "and speed by the shipped weights, which saw none of those turns; `--speed` takes the microseconds alone, "
+        "anew, as was done here on a machine with other work. The card: [guard-model.md](guard-model.md)."
     )
     return "\n\n".join([said, *(f"{title}:\n\n{table(rows, head)}" for title, head, rows in tables(report))])
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -21,9 +21,9 @@ SHORTEST = 24
 _SORTS = {"h": "0123456789abcdefABCDEF", "b": "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ+/-_", "s": " ,:"}
 _SORT = bytes(ord(next((sort for sort, chars in _SORTS.items() if chr(code) in chars), ".")) for code in range(256))
 """What a byte may be of: hex and base64, base64 alone, what stands between pairs of hex, or nothing of these."""
-_SAME = bytes(ord("h") if sort == ord("b") else sort for sort in range(256))
+_SAME = bytes(ord("h") if sort in b"hb" else ord(".") for sort in _SORT)
 _RUN_SEEN, _PAIRS_SEEN = b"h" * SHORTEST, b"hhs" * (SHORTEST // 2 - 1)
-"""How runs look after `_SORT` and, the first, `_SAME`: a search of bytes, before any pattern is tried."""
+"""How runs look after `_SAME`, and pairs after `_SORT`: a search of bytes, before any pattern is tried."""
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{%d,%d}+(?:\r?\n[A-Za-z0-9+/_-]{4,76}+){0,200}" % (SHORTEST, LONGEST_CODE))
 _PAIRS = re.compile(rb"(?:[0-9a-fA-F]{2}[ ,:]?){%d,%d}" % (SHORTEST // 2, LONGEST_CODE // 2))
 _HEX = re.compile(rb"[0-9a-fA-F]+")
@@ -63,18 +63,25 @@ def decoded(text: str) -> list[Decoded]:
     return found
 
 
-def _once(text: str) -> Iterator[Decoded]:
-    raw = text.encode("utf-8", "replace")
-    sorts = raw.translate(_SORT)
-    runs = _RUN_SEEN in sorts.translate(_SAME)
-    if runs or _PAIRS_SEEN in sorts:
-        yield from _runs(raw)
-    if text.count("%") >= _ESCAPES:
+def _once(text: str) -> Iterable[Decoded]:
+    raw = text.encode("ascii", "replace")  # no other character belongs to a code
+    runs = _RUN_SEEN in raw.translate(_SAME)
+    coded = runs or _PAIRS_SEEN in raw.translate(_SORT)
+    escaped = text.count("%") >= _ESCAPES
+    rotated = not runs and _reads_rotated(raw.translate(_LETTERS), 0.5)
+    return _found(text, coded, escaped, rotated) if coded or escaped or rotated else ()
+
+
+def _found(text: str, coded: bool, escaped: bool, rotated: bool) -> Iterator[Decoded]:
+    """What the codes stand for that a text looks like."""
+    if coded:
+        yield from _runs(text.encode("utf-8", "replace"))
+    if escaped:
         plain = unquote(text[: 3 * LONGEST_CODE])
         if len(text) - len(plain) >= 2 * _ESCAPES:
             yield Decoded("url", plain)
-    if not runs and (rotated := _rotated(raw)):
-        yield Decoded("rot13", rotated)
+    if rotated and (turned := _rotated(text[: 4 * LONGEST_CODE])):
+        yield Decoded("rot13", turned)
 
 
 def _runs(raw: bytes) -> Iterator[Decoded]:
@@ -111,18 +118,15 @@ def _as_text(raw: bytes) -> str | None:
     return text if printable >= 0.95 * len(text) and len(text) >= SHORTEST // 3 else None
 
 
-def _rotated(raw: bytes) -> str:
+def _rotated(text: str) -> str:
     """The parts of a text that read like rot13, decoded; empty without one."""
-    if not _reads_rotated(raw, 0.5):
-        return ""
-    text = raw.decode("utf-8", "replace")
-    pieces = (text[at : at + _PIECE] for at in range(0, min(len(text), 4 * LONGEST_CODE), _PIECE // 2))
-    kept = [piece[: _PIECE // 2] for piece in pieces if _reads_rotated(piece.encode(), 1.2)]
-    return codecs.decode("".join(kept)[:LONGEST_CODE], "rot13")
+    letters = text.encode("ascii", "replace").translate(_LETTERS)
+    half = _PIECE // 2
+    kept = [text[at : at + half] for at in range(0, len(text), half) if _reads_rotated(letters, 1.2, at, at + _PIECE)]
+    return codecs.decode("".join(kept)[:LONGEST_CODE].encode("utf-8", "replace").decode(), "rot13") if kept else ""
 
 
-def _reads_rotated(raw: bytes, share: float) -> bool:
-    """Whether there are so many of rot13's frequent letters for each one of English's."""
-    letters = raw.translate(_LETTERS)
-    rotated = letters.count(b"r")
-    return rotated >= _FEWEST and rotated > share * letters.count(b"e")
+def _reads_rotated(letters: bytes, share: float, start: int = 0, end: int | None = None) -> bool:
+    """Whether a text, by `_LETTERS`, has so many of rot13's frequent ones for each one of English's."""
+    rotated = letters.count(b"r", start, end)
+    return rotated >= _FEWEST and rotated > share * letters.count(b"e", start, end)

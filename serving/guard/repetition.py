@@ -15,6 +15,10 @@ _RATIO = 0.02
 """Compressed size by size below which it does; prose stands at 0.4, a table of equal rows at 0.05."""
 
 
+_FRAME = 24
+"""Bytes that zlib may add to what it has compressed."""
+
+
 def repeats(text: str) -> bool:
     """Whether nearly nothing in `text` is new; short texts do not count."""
     if len(text) < FROM:
@@ -25,4 +29,8 @@ def repeats(text: str) -> bool:
             return len(words) <= 2 and len(set(text)) <= 2
         return len(set(words)) < _SAME * len(words)
     raw = text.encode("utf-8", "replace")
-    return len(zlib.compress(raw, 1)) < _RATIO * len(raw)
+    most = _RATIO * len(raw)
+    first = raw[: 4 * int(most + _FRAME)]
+    if len(zlib.compress(first, 1)) >= most + _FRAME:  # so that the whole is larger, too
+        return False
+    return len(zlib.compress(raw, 1)) < most

@@ -8,8 +8,8 @@ considered: it takes a millisecond for what takes some 20 us here.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,26 +22,47 @@ LONGEST = 1 << 15
 _SHIFT = np.uint32(32 - BITS)
 _P = np.uint32(0x01000193)
 _RUNS = tuple(np.array([0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35], np.uint32))
-_NEXT, _AFTER, _PAIR = tuple(np.array([0x27D4EB2F, 0x165667B1, 0xB5297A4D], np.uint32))
+_PAIR = np.uint32(0xB5297A4D)
+_NEIGHBOURS = np.array([[0x27D4EB2F], [0x165667B1]], np.uint32)
+"""By which a word is mixed with the next one, and with the one after that."""
 _HAN = 0x2E80
 """From here on a character says as much as two or three Latin ones."""
 _PAD = b"\0" * 4
-_NO_BUCKET, _NOWHERE = np.empty(0, np.uint32), np.empty(0, np.intp)
+_NOWHERE, _BEFORE = np.empty(0, np.intp), np.zeros(1, np.intp)
 
 
-@dataclass(frozen=True, slots=True)
-class TextPieces:
+class TextPieces(msgspec.Struct, frozen=True, gc=False):
     """Buckets of the pieces of a text of `n` characters without blanks, and where each begins.
 
-    `runs` is [3, n], a row for each length of run; `words` [2, words] begin at `word_at`, `pairs` at `pair_at`.
+    All of them lie in `buckets`, behind one another, so that their weights are gathered in one go: runs, words, pairs.
     """
 
     n: int
-    runs: NDArray[np.uint32]
-    words: NDArray[np.uint32]
-    word_at: NDArray[np.intp]
-    pairs: NDArray[np.uint32]
+    buckets: NDArray[np.uint32]
+    starts: NDArray[np.intp]
+    """Where the words begin of which each is known with its next ones; beyond the end where a text ends in blanks."""
     pair_at: NDArray[np.intp]
+    """Where each pair begins."""
+
+    @property
+    def runs(self) -> NDArray[np.uint32]:
+        """Of each character, [3, n]: a row for each length of run."""
+        return self.buckets[: 3 * self.n].reshape(3, self.n)
+
+    @property
+    def words(self) -> NDArray[np.uint32]:
+        """Of each word with the next one, and with the one after that, [2, words]."""
+        return self.buckets[3 * self.n : 3 * self.n + 2 * len(self.starts)].reshape(2, len(self.starts))
+
+    @property
+    def pairs(self) -> NDArray[np.uint32]:
+        """Of Han characters with what follows."""
+        return self.buckets[len(self.buckets) - len(self.pair_at) :]
+
+    @property
+    def word_at(self) -> NDArray[np.intp]:
+        """Where each of `words` begins."""
+        return np.minimum(self.starts, self.n - 1)
 
 
 def pieces(text: str) -> TextPieces:
@@ -49,50 +70,43 @@ def pieces(text: str) -> TextPieces:
     if len(text) > LONGEST:
         text = text[:LONGEST]
     if text.isascii():
-        raw = text.encode("ascii")
-        blanks = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0x20)
+        raw = b" " + text.encode("ascii")
+        blanks = (np.frombuffer(raw, np.uint8) == 0x20).nonzero()[0]
         dense = np.frombuffer(raw.translate(None, b" ") + _PAD, np.uint8).astype(np.uint32)
         han = _NOWHERE
     else:
         told = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         seen = told != 0x20
-        blanks = np.flatnonzero(~seen)
-        dense = np.zeros(len(told) - len(blanks) + len(_PAD), np.uint32)
+        blanks = np.concatenate((_BEFORE, (~seen).nonzero()[0] + 1))
+        dense = np.zeros(len(told) - len(blanks) + 1 + len(_PAD), np.uint32)
         dense[: -len(_PAD)] = told[seen]
-        han = np.flatnonzero(dense >= _HAN)
+        han = (dense >= _HAN).nonzero()[0]
     n = len(dense) - len(_PAD)
-    runs = np.empty((len(_RUNS), n), np.uint32)
+    count = max(len(blanks) - 2, 0) if n else 0  # a blank is thought before the text, so that each begins a word
+    buckets = np.empty(3 * n + 2 * count + len(han), np.uint32)
     two = dense[:-1] * _P
     two += dense[1:]
     hashed = two
     for order, mix in enumerate(_RUNS):
         hashed = hashed[:-1] * _P
         hashed += dense[order + 2 :]
-        np.multiply(hashed[:n], mix, out=runs[order])
-    runs >>= _SHIFT
-    words, word_at = _words(hashed, blanks, n)
-    pairs = (two[han] * _PAIR) >> _SHIFT if len(han) else _NO_BUCKET
-    return TextPieces(n, runs, words, word_at, pairs, han)
-
-
-def _words(hashed: NDArray[np.uint32], blanks: NDArray[np.intp], n: int) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
-    """Each word with the next, and with the one after the next, [2, words]; `hashed` are five characters each."""
-    count = len(blanks) - 1
-    if count < 1 or n == 0:
-        return np.empty((2, 0), np.uint32), _NOWHERE
-    at = np.zeros(count + 2, np.intp)
-    np.subtract(blanks, _counted()[: count + 1], out=at[1:])
-    known = hashed.take(at, mode="clip")
-    words = np.empty((2, count), np.uint32)
-    np.multiply(known[:count], _NEXT, out=words[0])
-    words[0] += known[1:-1]
-    np.multiply(known[:count], _AFTER, out=words[1])
-    words[1] += known[2:]
-    words *= _RUNS[0]
-    words >>= _SHIFT
-    return words, np.minimum(at[:count], n - 1)
+        np.multiply(hashed[:n], mix, out=buckets[order * n : (order + 1) * n])
+    starts = _NOWHERE
+    if count:
+        at = blanks - _counted()[: count + 2]
+        known = hashed.take(at, mode="clip")  # five characters of each word
+        words = buckets[3 * n : 3 * n + 2 * count].reshape(2, count)
+        np.multiply(known[:count], _NEIGHBOURS, out=words)
+        words[0] += known[1:-1]
+        words[1] += known[2:]
+        words *= _RUNS[0]
+        starts = at[:count]
+    if len(han):
+        np.multiply(two[han], _PAIR, out=buckets[3 * n + 2 * count :])
+    buckets >>= _SHIFT
+    return TextPieces(n, buckets, starts, han)
 
 
 @functools.cache
 def _counted() -> NDArray[np.intp]:
-    return np.arange(LONGEST)
+    return np.arange(LONGEST + 1)

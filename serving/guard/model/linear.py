@@ -19,6 +19,7 @@ from serving.guard.model.features import BUCKETS, LONGEST, TextPieces, pieces
 
 FOLDER = Path(__file__).parent
 SPAN, STEP = 512, 128
+_STEPS = SPAN // STEP
 """Characters of a part, and after how many the next begins; a text of no more than one is scored as a whole."""
 CALM = 16
 """Characters that are added to a length, so that a word or two decide nothing."""
@@ -26,15 +27,17 @@ CALM = 16
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """Weights by bucket, float32 [2^18]; a score from `flag` on is caught, from `degrade` on not served."""
+    """Weights by bucket, [2^18] times `scale`; a score from `flag` on is caught, from `degrade` on not served."""
 
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32] | NDArray[np.int8]
+    """Those that are shipped stay whole numbers: a quarter of a megabyte stays in the processor's cache."""
     bias: float
     han: float
     """Added to the log-odds of a text of Han characters alone, and its share to those of others: there are fewer
     attacks in Chinese to learn from."""
     flag: float
     degrade: float
+    scale: float = 1.0
 
     @classmethod
     def load(cls, folder: Path = FOLDER) -> LinearModel:
@@ -56,27 +59,33 @@ class LinearModel:
         """Log-odds of a text of these pieces."""
         if not found.n:
             return self.bias
-        shift = self.bias + self.han * len(found.pairs) / found.n
         if found.n > SPAN:
-            total = np.add.accumulate(self.worth(found), dtype=np.float64)
-            sums = total[SPAN - 1 :: STEP].copy()
-            sums[1:] -= total[STEP - 1 :: STEP][: len(sums) - 1]
-            last = float(total[-1] - total[-1 - SPAN])
-            return shift + max(last, float(sums.max())) / math.sqrt(SPAN + CALM)
-        weights = self.weights
-        total = np.add.reduce(weights.take(found.runs), axis=None) + np.add.reduce(weights.take(found.words), axis=None)
-        if len(found.pairs):
-            total += np.add.reduce(weights.take(found.pairs))
-        return shift + float(total) / math.sqrt(found.n + CALM)
+            worst, length = self._worst(found), SPAN
+        else:
+            worst, length = float(np.add.reduce(self.weights.take(found.buckets))), found.n
+        shift = self.bias + self.han * len(found.pair_at) / found.n
+        return shift + worst * self.scale / math.sqrt(length + CALM)
+
+    def _worst(self, found: TextPieces) -> float:
+        """What the worst part of a text is worth: one begins every `STEP` characters, and one ends the text."""
+        worth = self.worth(found)
+        steps = np.add.reduce(worth[: found.n // STEP * STEP].reshape(-1, STEP), axis=1)
+        parts = sum(steps[first : len(steps) - _STEPS + first + 1] for first in range(_STEPS))
+        return max(float(np.maximum.reduce(parts)), float(np.add.reduce(worth[-SPAN:])))
 
     def worth(self, found: TextPieces) -> NDArray[np.float32]:
-        """What each character is worth, float32 [n]: the weights of all pieces that begin there."""
-        weights = self.weights
-        worth: NDArray[np.float32] = np.add.reduce(weights.take(found.runs), axis=0)
-        if len(found.word_at):
-            worth += np.bincount(found.word_at, np.add.reduce(weights.take(found.words), axis=0), found.n)
-        if len(found.pairs):
-            worth[found.pair_at] += weights.take(found.pairs)
+        """What each character is worth, float32 [n], by `scale`: the weights of all pieces that begin there."""
+        held = self.weights.take(found.buckets)
+        ends = [found.n * order for order in range(4)]
+        worth: NDArray[np.float32] = held[: ends[1]].astype(np.float32)
+        worth += held[ends[1] : ends[2]]
+        worth += held[ends[2] : ends[3]]
+        if words := len(found.starts):
+            both = held[ends[3] : ends[3] + words].astype(np.float32)
+            both += held[ends[3] + words : ends[3] + 2 * words]
+            worth += np.bincount(found.word_at, both, found.n)
+        if pairs := len(found.pair_at):
+            worth[found.pair_at] += held[len(held) - pairs :]
         return worth
 
 
@@ -86,5 +95,4 @@ def _loaded(folder: Path) -> LinearModel:
     whole = np.load(folder / "weights.npz")["weights"]
     if whole.shape != (BUCKETS,) or whole.dtype != np.int8:
         raise ValueError(f"{folder}: weights of {whole.dtype} {whole.shape}, wanted int8 ({BUCKETS},); train them anew")
-    weights = whole.astype(np.float32) * np.float32(told["scale"])
-    return LinearModel(weights, told["bias"], told["han"], told["flag"], told["degrade"])
+    return LinearModel(whole, told["bias"], told["han"], told["flag"], told["degrade"], told["scale"])

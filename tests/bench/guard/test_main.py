@@ -58,3 +58,12 @@ def test_the_page_has_the_same_figures(told: dict) -> None:
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--data"):
         main(["--data", str(tmp_path / "none.jsonl")])
+
+
+def test_speed_is_measured_alone_beside_what_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "guard.json"
+    file.write_text('{"recall": {"a": 0.5}, "microseconds": []}', "utf-8")
+    assert main(["--speed", "--quick", "--json", str(file)]) == 0
+    told = json.loads(file.read_text("utf-8"))
+    assert told["recall"] == {"a": 0.5}
+    assert len(told["microseconds"]) == 6
