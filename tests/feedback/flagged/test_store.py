@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from feedback.events import Exchange, Kpi
+from feedback.events import Exchange, Kpi, PhaseArm
 from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.sessions import session_name
 from feedback.flagged.store import DAY, FlaggedStore, entry_id
 from feedback.privacy.vault import Purged, Vault
 from feedback.store.connection import Client, connect
@@ -152,17 +153,23 @@ async def test_a_worker_keeps_what_was_flagged_or_degraded_and_counts_no_degrade
     world.gateway.put(flagged(2, degraded="guard", version="", schema_version=2))
     world.gateway.put(flagged(3, guard_stage="", guard_score=None))  # a later turn of a flagged session
     world.gateway.put(exchange(4))
+    cell = PhaseArm(experiment="g", phase=1, arm="guard")
+    untold = {"degraded": "breaker", "version": "", "guard_stage": "", "guard_score": None, "schema_version": 3}
+    world.gateway.put(flagged(5, experiments=(cell,), session="s5", **untold))
     world.gateway.put(appeal("resp-2"))
     await world.work(
         lambda: (
             world.kpis.by("arm").get("teacher", {}).get("requests", {}).get("n") == 3
             and len(one.listed(time.time(), appeals=True)) == 1
+            and bool(world.kpis.arms("g"))
         )
     )
+    assert world.kpis.exposures("g")["guard"]["units"] == 1
+    assert world.client.hexists(RedisKeys().held_sessions, session_name("default", "s5"))
     assert {entry.response_id: entry.verdict for entry in one.listed(time.time())} == {
         "resp-1": "flag", "resp-2": "degrade",
     }  # fmt: skip
-    assert set(world.kpis.by("version")) == {"t1"}
+    assert [version for version, kpis in world.kpis.by("version").items() if "requests" in kpis] == ["t1"]
     shown = one.show(entry_id("default", "resp-1"))[1]
     assert shown is not None
     assert "13812345678" not in str(shown.messages)
