@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "bench.rounds:main",
         "round after round without engines: what each wins, and what it loses of what was known",
     ),
+    "alone": ("bench.alone:main", "`up` left alone for some rounds: what its students have lost of what was known"),
     "real": (
         "bench.real.main:main",
         "a language model that nobody here trained and a cut of it: agreement by minutes of rounds, cost of serving",

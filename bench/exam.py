@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,6 +24,29 @@ def kept(path: Path, make: Callable[[], list[str]]) -> list[str]:
         write_json(path, {"schema_version": 1, "texts": make()})
     found: list[str] = read_json(path)["texts"]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Of each prompt of a part, in their order: share of its reply's tokens that agree, and whether its facts are right."""
+
+    shares: list[float]
+    facts: list[bool]
+
+    @property
+    def exact(self) -> list[bool]:
+        """Which replies are exact: every token the student's own choice under the teacher's prefix."""
+        return [share == 1.0 for share in self.shares]
+
+    def figures(self) -> dict[str, float]:
+        """Agreement, share of exact replies and of greedy replies that state their facts, and how many prompts."""
+        means = {"agreement": fmean(self.shares), "exact": fmean(self.exact), "facts": fmean(self.facts)}
+        return {name: round(mean, 4) for name, mean in means.items()} | {"n": len(self.shares)}
+
+
+def bits(right: Sequence[bool]) -> str:
+    """A digit for each prompt, as a record keeps them."""
+    return "".join(str(int(one)) for one in right)
 
 
 class Exam:
@@ -47,20 +71,11 @@ class Exam:
         ]
         return [text for text in texts if text is not None]
 
-    def mark(self, student: Any) -> dict[str, dict[str, float]]:
-        """Agreement, share of exact replies and of greedy replies that state their facts, by part."""
-        found = {}
-        for name, samples in self._parts.items():
-            shares = agreement(student, self._texts[name])
-            said = replies(student, self._encoder, samples)
-            found[name] = {
-                "agreement": round(fmean(shares), 4),
-                "exact": round(fmean(share == 1.0 for share in shares), 4),
-                "facts": round(fmean(satisfied(s, r) for s, r in zip(samples, said, strict=True)), 4),
-                "n": len(samples),
-            }
-        return found
+    def marks(self, student: Any) -> dict[str, Marks]:
+        """How a student does, by part."""
+        return {name: self._of(student, name, samples) for name, samples in self._parts.items()}
 
-    def exact(self, student: Any) -> list[bool]:
-        """Whether each general reply is exact, in the order of the prompts."""
-        return [share == 1.0 for share in agreement(student, self._texts["general"])]
+    def _of(self, student: Any, name: str, samples: Sequence[Sample]) -> Marks:
+        said = replies(student, self._encoder, samples)
+        facts = [satisfied(sample, reply) for sample, reply in zip(samples, said, strict=True)]
+        return Marks(agreement(student, self._texts[name]), facts)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import covering, plots, redaction, rollouts, rounds_page, safety, shadow
+from bench import alone, covering, plots, redaction, rollouts, rounds_page, safety, shadow
 from bench.breaker import main as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
@@ -259,7 +259,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "rounds": (
         "Round after round",
-        "understudy bench rounds --recipes default --json docs/benchmarks/rounds.json",
+        "understudy bench rounds --seeds 0,1,2 --judge-new 600 --state DIR --json docs/benchmarks/rounds.json",
         lambda report: rounds_page.page(report, table),
     ),
     "rounds-short": (
@@ -267,6 +267,11 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         "understudy bench rounds --steps 150 --new 160 --general 500 --judge 400 --judge-new 50 "
         "--json docs/benchmarks/rounds-short.json",
         lambda report: rounds_page.page(report, table),
+    ),
+    "alone": (
+        "Left alone",
+        "understudy bench alone --rounds 3 --json docs/benchmarks/alone.json",
+        lambda report: alone.page(report, table),
     ),
     "attribute": (
         "What a round learned from",

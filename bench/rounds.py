@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.exam import Exam, kept
+from bench.exam import Exam, bits, kept
 from bench.gate import first
 from bench.recipes import RECIPES
 from bench.shop import NewKind, Shop, new_kinds
@@ -121,7 +121,8 @@ class Series:
             self._rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate, self._recipe
         )
         told = {"round": number, "passed": passed, "why": why, "did": did(done)}
-        self._rounds.finish(done.id, "gate", {}, "rejected")
+        if not done.finished:
+            self._rounds.finish(done.id, "gate", {}, "rejected")
         judged = done.candidate or live
         return {**told, "live": judged if passed else live, **self._marks(judged)}
 
@@ -132,10 +133,9 @@ class Series:
 
     def _marks(self, version: str) -> dict[str, Any]:
         """What a version can do; of a refused one, too."""
-        student = models.load(self._registry.path(version))
-        marks = self._exam.mark(student)
-        exact = "".join(str(int(right)) for right in self._exam.exact(student))
-        return {"general": marks.pop("general"), "kinds": marks, "general_rows": exact}
+        marks = self._exam.marks(models.load(self._registry.path(version)))
+        figures = {name: found.figures() for name, found in marks.items()}
+        return {"general": figures.pop("general"), "kinds": figures, "general_rows": bits(marks["general"].exact)}
 
     def _served(self, number: int, live: str) -> Shop:
         """The pool once the traffic before round `number` has come."""

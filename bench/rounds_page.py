@@ -41,7 +41,7 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
         table(list(notes.items()), ("recipe", "what it sets")),
         f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "
         "which had other work; the number of steps is fixed, so that this changes no figure. Seeds and recipes that "
-        "are not in the table were not run; LoRA is not built.",
+        "are not in the table were not run.",
     ])  # fmt: skip
 
 

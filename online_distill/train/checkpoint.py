@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from online_distill.train.weights.lora import merged
 from understudy.files import sync_folder
 
 CHECKPOINT = "checkpoint.pt"
@@ -36,10 +37,9 @@ def read_checkpoint(path: Path, plan: str, device: torch.device) -> dict[str, An
 
 
 def trained_weights(path: Path) -> dict[str, Tensor]:
-    """The weights that a run gives, on the CPU: the average where it kept one, else the last."""
+    """The weights that a run gives, on the CPU: the average where it kept one, else the last, LoRA's additions in them."""
     learner = torch.load(path, map_location="cpu", weights_only=True)["learner"]
-    found: dict[str, Tensor] = learner["average"]["weights"] if learner["average"] else learner["model"]
-    return found
+    return merged(learner["average"]["weights"] if learner["average"] else learner["model"])
 
 
 def weights_digest(weights: dict[str, Tensor]) -> str:

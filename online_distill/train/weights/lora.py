@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BASE, NAME = "base_layer.", "default"
+BASE, DOWN, UP = "base_layer.", ".lora_A.default.weight", ".lora_B.default.weight"
 SCALE = 2.0
 """Of the addition: alpha over rank, as is usual."""
 
@@ -19,7 +19,7 @@ class Lora:
     """
 
     def __init__(self, model: Any, rank: int) -> None:
-        self._model, self._rank = model, rank
+        self._model = model
         if rank:
             from peft import LoraConfig, inject_adapter_in_model
 
@@ -29,13 +29,16 @@ class Lora:
 
     def weights(self) -> dict[str, Tensor]:
         """The model's weights under the names that they have without additions, the additions in them."""
-        found: dict[str, Tensor] = self._model.state_dict()
-        if not self._rank:
-            return found
-        merged = {name.replace(BASE, ""): value for name, value in found.items() if ".lora_" not in name}
-        with torch.no_grad():
-            for name, module in self._model.named_modules():
-                if hasattr(module, "lora_A"):
-                    weight = merged[f"{name}.weight"]
-                    merged[f"{name}.weight"] = weight + module.get_delta_weight(NAME).to(weight.dtype)
-        return merged
+        return merged(self._model.state_dict())
+
+
+def merged(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with their additions in them, under the names that they have without; others as they are."""
+    found = {name.replace(BASE, ""): value for name, value in weights.items() if ".lora_" not in name}
+    for name in weights:
+        if name.endswith(DOWN):
+            layer = name.removesuffix(DOWN)
+            plain = found[f"{layer}.weight"]
+            added = SCALE * (weights[layer + UP] @ weights[name])
+            found[f"{layer}.weight"] = plain + added.to(plain.dtype)
+    return found

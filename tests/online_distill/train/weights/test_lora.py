@@ -10,6 +10,8 @@ import torch
 from pydantic import ValidationError
 
 from online_distill import models
+from online_distill.role.stages.export import export_weights
+from online_distill.train.checkpoint import trained_weights, write_checkpoint
 from online_distill.train.learner import Learner
 from online_distill.train.recipe import Recipe
 from tests.online_distill.train.targets import random_targets
@@ -44,6 +46,16 @@ def test_a_checkpoint_is_gone_on_with(student: Path) -> None:
     for learner in (one, other):
         learner.step(items, 1.0, 0.0)
     assert all(torch.equal(value, other.weights()[name]) for name, value in one.weights().items())
+
+
+def test_a_round_exports_the_weights_with_the_additions_in_them(student: Path, tmp_path: Path) -> None:
+    learner = Learner(student, quick_config(lora_rank=4).recipe, mean_weight=1.0)
+    learner.step(random_targets(4), 1.0, 0.0)
+    write_checkpoint(tmp_path / "c.pt", "p", {"learner": learner.state()})
+    export_weights(student, trained_weights(tmp_path / "c.pt"), 1.0, tmp_path / "model")
+    exported = models.load(tmp_path / "model").state_dict()
+    assert all(torch.equal(exported[name], value.bfloat16().float()) for name, value in learner.weights().items())
+    assert any(not torch.equal(exported[name], value) for name, value in models.load(student).state_dict().items())
 
 
 @pytest.mark.parametrize("also", ["pull", "ema"])
