@@ -1,4 +1,4 @@
-"""`understudy bench alone`: `understudy up` left alone for some rounds, and what its students have lost of what was known.
+"""`understudy bench alone`: `understudy up` left alone for some rounds, and what its students still know.
 
 Real engines, the demo's traffic, the gate and the canary as they are deployed. Afterwards every student that was live
 is judged in this process on prompts whose templates and values are new, against the one that was live at the start.
@@ -35,6 +35,8 @@ from understudy.state import StateDir
 LOOK = 2.0
 """Seconds between two looks at the rounds."""
 WENT_LIVE = frozenset({"done"})
+RIGHT = ("exact", "facts")
+"""What a general reply is judged by: every token the teacher's, and the facts that it states."""
 
 
 def over(state: StateDir) -> list[Round]:
@@ -91,38 +93,38 @@ def marks(exam: Exam, registry: Registry, version: str) -> dict[str, Any]:
     return {"parts": parts, "exact": bits(general.exact), "facts": bits(general.facts)}
 
 
-def lost(rows: Sequence[dict[str, Any]], what: str) -> Matched:
-    """General prompts that the first student got right and the last one wrong, and the other way round."""
-    pairs = zip(rows[0][what], rows[-1][what], strict=True)
+def lost(start: dict[str, Any], row: dict[str, Any], what: str) -> Matched:
+    """General prompts that the student at the start got right and that of the row wrong, and the other way round."""
+    pairs = zip(start[what], row[what], strict=True)
     return Matched.of((before == "1", after == "1") for before, after in pairs)
 
 
-def told(rows: Sequence[dict[str, Any]], what: str) -> str:
-    """One sentence on what was lost."""
-    found = lost(rows, what)
-    points = 100 * (found.lost - found.won) / found.n
+def told(start: dict[str, Any], row: dict[str, Any], what: str) -> str:
+    """Share of general prompts that are right, and what was lost of it since the start."""
+    share = row["parts"]["general"][what]
+    if row is start:
+        return f"{share:.3f}"
+    found = lost(start, row, what)
     return (
-        f"{found.lost} of {found.n} lost, {found.won} won: {points:+.1f} points lost, "
-        f"at most {100 * found.bound(0.05):.1f} (one-sided 95 %); p = {found.harm:.3f} that this is chance"
+        f"{share:.3f} ({found.lost} lost, {found.won} won, p {found.harm:.3f}, at most {100 * found.bound(0.05):.1f})"
     )
 
 
 def cells(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and lines of the table."""
     new = [name for name in rows[0]["parts"] if name != "general"]
-    lines = []
-    for row in rows:
-        parts = row["parts"]
-        general = parts["general"]
-        lines.append((
-            str(row["round"]), row.get("state", "start"), row["live"], f"{general['exact']:.3f}",
-            f"{general['facts']:.3f}", *(f"{parts[name]['exact']:.2f}" for name in new),
-        ))  # fmt: skip
-    return ("round", "ended", "live", "general, exact", "general, facts", *(f"{name}, exact" for name in new)), lines
+    lines = [
+        (
+            str(row["round"]), row.get("state", "start"), row["live"], *(told(rows[0], row, what) for what in RIGHT),
+            *(f"{row['parts'][name]['exact']:.2f}" for name in new),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return ("round", "ended", "live", *(f"general, {what}" for what in RIGHT), *(f"{one}, exact" for one in new)), lines
 
 
 def show(report: dict[str, Any]) -> None:
-    """The table, and what was lost."""
+    """The table."""
     head, lines = cells(report["rows"])
     table = Shown(title="`understudy up`, left alone")
     for column in head:
@@ -130,8 +132,6 @@ def show(report: dict[str, Any]) -> None:
     for line in lines:
         table.add_row(*line)
     Console().print(table)
-    for what in ("exact", "facts"):
-        Console().print(f"{what}: {told(report['rows'], what)}", highlight=False, soft_wrap=True)
 
 
 def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
@@ -142,11 +142,12 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
     each = next(part["n"] for name, part in rows[0]["parts"].items() if name != "general")
     return "\n\n".join([
         f"`understudy up`, real engines and the demo's traffic, until {len(rows) - 1} rounds had ended. Judged "
-        f"afterwards on {general} general prompts and {each} of each new kind, all with new templates and values.",
+        f"afterwards on {general} general prompts and {each} of each new kind, all with new templates and values. In "
+        "brackets what was lost since the start: prompts, the exact one-sided McNemar test that it is chance, and the "
+        "upper end of the points lost (one-sided 95 %). A round takes its new rows from all four new kinds at once.",
         table(lines, head),
-        f"Of general replies from the start to the end, exact ones: {told(rows, 'exact')}. Right facts: "
-        f"{told(rows, 'facts')}. The recipe and the gate of the first loop stand beside today's under "
-        "[Round after round](#round-after-round), where both get the same traffic.",
+        "The recipe and the gate of the first loop stand beside today's under [Round after round](#round-after-round), "
+        "where both get the same traffic.",
     ])  # fmt: skip
 
 

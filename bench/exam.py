@@ -28,7 +28,7 @@ def kept(path: Path, make: Callable[[], list[str]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Of each prompt of a part, in their order: share of its reply's tokens that agree, and whether its facts are right."""
+    """Of each prompt of a part: share of its reply's tokens that agree, and whether its facts are right."""
 
     shares: list[float]
     facts: list[bool]

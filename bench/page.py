@@ -270,7 +270,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "alone": (
         "Left alone",
-        "understudy bench alone --rounds 3 --json docs/benchmarks/alone.json",
+        "understudy bench alone --rounds 4 --judge-new 300 --json docs/benchmarks/alone.json",
         lambda report: alone.page(report, table),
     ),
     "attribute": (

@@ -44,6 +44,7 @@ from online_distill.teacher.local import LocalScorer
 from online_distill.teacher.targets import TopK
 from trials.system import ROOT
 from understudy.config import load_config
+from understudy.errors import UsageError
 from understudy.files import read_json, write_json
 from understudy.state import StateDir
 
@@ -82,7 +83,7 @@ class Series:
         self._options, self._root, self._seed, self._recipe = options, root, seed, recipe
         state = StateDir(root / f"{recipe}-{seed}")
         self._registry, self._rounds = Registry(state), FileRounds(state)
-        self._shop_file = state.root / "shop.json"
+        self.folder, self._shop_file = state.root, state.root / "shop.json"
         self._encoder = Encoder(options.student)
         self._teacher = models.load(options.teacher)
         self._scorer = PacedScorer(options.teacher, self._config.top_k, options.text_seconds)
@@ -121,10 +122,11 @@ class Series:
             self._rounds.folder(done.id, "evaluate") / "evaluation.json", done.candidate, self._recipe
         )
         told = {"round": number, "passed": passed, "why": why, "did": did(done)}
+        judged = done.candidate or live
+        row = {**told, "live": judged if passed else live, **self._marks(judged)}
         if not done.finished:
             self._rounds.finish(done.id, "gate", {}, "rejected")
-        judged = done.candidate or live
-        return {**told, "live": judged if passed else live, **self._marks(judged)}
+        return row
 
     def again(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row whose student lies in the state directory, by the exam of today."""
@@ -188,6 +190,12 @@ def measure(recipe: str, seed: int, options: argparse.Namespace, root: Path, boo
         return record
     series = Series(recipe, seed, options, root)
     judged: list[dict[str, Any]] = next((found["rows"] for found in records(book) if _same(found, begun, MAKING)), [])
+    known = max(1, len(judged), len(rows)) - 1
+    if series.made > known:
+        raise UsageError(
+            f"{series.folder} holds {series.made} rounds of which --json knows {known}: give the file that was written "
+            "with them, or another --state"
+        )
     for row in judged[len(rows) : series.made + 1]:
         rows.append(series.again(row))
         keep(record, options, book)

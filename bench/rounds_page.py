@@ -21,7 +21,8 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
         passed = sum(bool(row.get("passed")) for row in found["rows"][1:])
         kinds = [f"{last['kinds'][kind]['exact']:.2f} of {best(found, kind):.2f}" for kind in last["kinds"]]
         rows.append((
-            found["recipe"], str(found["seed"]), str(len(found["rows"]) - 1), str(passed), course,
+            found["recipe"], str(found["seed"]), str(found["judge_new"]), str(len(found["rows"]) - 1), str(passed),
+            course,
             f"{100 * (lost.lost - lost.won) / lost.n:+.1f} (at most {100 * lost.bound(0.05):.1f})", *kinds,
         ))  # fmt: skip
         settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
@@ -32,11 +33,12 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
     return "\n\n".join([
         f"{one['steps']} steps a round, {one['new']} prompts of new kinds and {one['general']} others in the traffic "
         f"of each, {one['text_seconds']:g} s of a round of 300 s for each text that the teacher scores. Exact replies: "
-        f"every token the student's own choice under the teacher's prefix, on {one['judge']} general prompts and "
-        f"{one['judge_new']} of each new kind, all with new templates and values. The course shows "
+        f"every token the student's own choice under the teacher's prefix, on {one['judge']} general prompts and as "
+        "many of each new kind as the table says, all with new templates and values. The course shows "
         "every candidate, refused ones too (marked !), after which the next round begins with the student before; what "
-        "is lost, and what is left of each kind, is that of the student which was live at the end.",
-        table(rows, ("recipe", "seed", "rounds", "passed the gate", "general, from the start on",
+        "is lost, and what is left of each kind, is that of the student which was live at the end. Recipes have equal "
+        "steps; `first` learns as the first loop did, from rows that are chosen as they are today.",
+        table(rows, ("recipe", "seed", "of a kind", "rounds", "passed the gate", "general, from the start on",
                      "points lost (one-sided 95 %)", *(f"{kind}, last of best" for kind in kinds))),
         table(list(notes.items()), ("recipe", "what it sets")),
         f"Training took {1000 * min(paces):.2f} to {1000 * max(paces):.2f} ms a token on the machine that made this, "

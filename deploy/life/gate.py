@@ -127,6 +127,8 @@ def decide(
     }
     counts = {"hard": len(hard), "general": len(general)}
     unseen = [few(len(hard), len(general), config), few_asked(evaluation.safety)]
+    if former is not None and earlier.n < min(len(general), FULL_GENERAL):
+        unseen.insert(1, few_shared(former.version, earlier.n, config))
     return GateDecision(tuple(refusals), figures, counts, "; ".join(filter(None, unseen)))
 
 
@@ -166,6 +168,14 @@ def few_asked(given: AskedPrompts | None) -> str:
     if given is None or len(given.asked) >= PROMPTS:
         return ""
     return f"safety judged on {len(given.asked)} of {PROMPTS} prompts"
+
+
+def few_shared(version: str, n: int, config: GateConfig) -> str:
+    """What a comparison on so many rows with a former version cannot see, in words."""
+    if n < LEAST["general"]:
+        return f"not compared with {version}, with which it shares {n} general prompts"
+    unseen = f"{100 * margin(n, config):.1f} points"
+    return f"shares {n} general prompts with {version}: a loss since then below {unseen} would not be seen"
 
 
 def _rows(hard: int, general: int, config: GateConfig) -> list[Refusal]:

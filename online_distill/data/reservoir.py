@@ -38,9 +38,9 @@ class Reservoir:
     anew: bool = False
     """Whether its file was damaged."""
 
-    def keep(self, rows: Iterable[Row], config: DataConfig) -> None:
-        """Take rows in, a prompt once, and let go of what is beyond the bounds."""
-        first: dict[str, Row] = {}
+    def keep(self, rows: Iterable[Row], config: DataConfig, judged: Iterable[Row] = ()) -> None:
+        """Take rows in, a prompt once, and let go of what is beyond the bounds. A round is judged on `judged`."""
+        first = {prompt_key(row): row.model_copy(update=FORGOTTEN | {"judged": True}) for row in judged}
         for row in (*self.rows, *rows):
             first.setdefault(prompt_key(row), row.model_copy(update=FORGOTTEN))
         held = [row for row in first.values() if is_held_out(row.exchange, row.cluster, config)]

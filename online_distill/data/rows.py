@@ -50,6 +50,8 @@ class Row(BaseModel):
     """Seconds since the epoch, when the exchange happened."""
     known: bool = False
     """Whether the round's parent gives the teacher's text, token for token: its own targets serve then."""
+    judged: bool = False
+    """Whether an earlier round was judged on it: later ones prefer it, so that versions far apart share their rows."""
 
     @classmethod
     def of(cls, sample: HardSample, role: RowRole, *, parent: str, cluster: str = "", why: Why = "replay") -> Row:

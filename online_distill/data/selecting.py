@@ -62,13 +62,14 @@ def prompt_key(row: Row) -> str:
 def balanced(rows: Iterable[Row], n: int) -> list[Row]:
     """Up to `n` rows, one of each cluster, then a second one, and so on; by hash, so that the order given is nothing.
 
-    Drawn again from what was drawn and what is new, it gives what a draw from all would have given.
+    Of a cluster those come first that were judged before: small losses that add up are seen on rows which versions far
+    apart share. Drawn again from what was drawn and what is new, it gives what a draw from all would have given.
     """
     ranked, places = [], Counter[str]()
-    for chance, row in sorted(((_chance(row), row) for row in rows), key=lambda pair: (pair[0], pair[1].id)):
-        ranked.append((places[row.cluster], chance, row))
+    for row in sorted(rows, key=_turn):
+        ranked.append((places[row.cluster], _turn(row), row))
         places[row.cluster] += 1
-    return [row for _, _, row in sorted(ranked, key=lambda item: (item[0], item[1], item[2].id))[:n]]
+    return [row for _, _, row in sorted(ranked, key=lambda item: item[:2])[:n]]
 
 
 def select(material: Material, config: DataConfig, agrees: Agrees) -> Selection:
@@ -128,9 +129,9 @@ def _asked(rows: Sequence[Row], agrees: Agrees, most: int) -> tuple[list[Row], l
 
 
 def _distinct(rows: Iterable[Row], taken: set[str]) -> list[Row]:
-    """Rows by hash, one for each prompt that is not `taken`, and taken then; none without a text to learn."""
+    """Rows in turn, one for each prompt that is not `taken`, and taken then; none without a text to learn."""
     found = []
-    for row in sorted(rows, key=lambda row: (_chance(row), row.id)):
+    for row in sorted(rows, key=_turn):
         key = prompt_key(row)
         if key not in taken and row.teacher_text:
             taken.add(key)
@@ -138,8 +139,9 @@ def _distinct(rows: Iterable[Row], taken: set[str]) -> list[Row]:
     return found
 
 
-def _chance(row: Row) -> float:
-    return unit_fraction("draw", row.exchange)
+def _turn(row: Row) -> tuple[bool, float, str]:
+    """When it is drawn: after those that were judged before, by hash."""
+    return not row.judged, unit_fraction("draw", row.exchange), row.id
 
 
 def lineage_digest(rows: Iterable[Row]) -> str:

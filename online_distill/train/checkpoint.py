@@ -37,7 +37,7 @@ def read_checkpoint(path: Path, plan: str, device: torch.device) -> dict[str, An
 
 
 def trained_weights(path: Path) -> dict[str, Tensor]:
-    """The weights that a run gives, on the CPU: the average where it kept one, else the last, LoRA's additions in them."""
+    """The weights that a run gives, on the CPU: the average where it kept one, else the last; additions are in them."""
     learner = torch.load(path, map_location="cpu", weights_only=True)["learner"]
     return merged(learner["average"]["weights"] if learner["average"] else learner["model"])
 

@@ -37,11 +37,12 @@ def test_who_was_live_follows_the_rounds_and_a_refused_candidate_changes_nothing
     ]
     rows = alone.course(StateDir(Path()), rounds, marked)
     assert [(row["round"], row["live"]) for row in rows] == [(0, "v1"), (1, "v2"), (2, "v2"), (3, "v2"), (4, "v3")]
-    found = alone.lost(rows, "exact")
+    found = alone.lost(rows[0], rows[-1], "exact")
     assert (found.n, found.lost, found.won) == (4, 1, 1)
-    assert alone.told(rows, "exact").startswith("1 of 4 lost, 1 won: +0.0 points lost")
+    assert alone.told(rows[0], rows[-1], "exact").startswith("0.750 (1 lost, 1 won, p 0.750, ")
     page = alone.page({"rows": rows}, table)
-    assert "| 2 | rolled_back | v2 | 0.750 | 1.000 | 0.75 |" in page
+    assert "| 0 | start | v1 | 0.750 | 1.000 | 0.75 |" in page
+    assert "| 2 | rolled_back | v2 | 0.750 (0 lost, 0 won, " in page
     assert "until 4 rounds had ended" in page
 
 

@@ -14,10 +14,12 @@ from bench.rounds_page import attribution
 from bench.rounds_page import page as page_of_rounds
 from bench.shop import new_kinds
 from tests.deploy.life.judged import evaluation, rows
+from understudy.errors import UsageError
 
-TINY = ["--steps", "2", "--new", "40", "--general", "30", "--judge", "6", "--judge-new", "1", "--recipes", "default"]
+TINY = ["--steps", "2", "--new", "24", "--general", "20", "--judge", "6", "--judge-new", "1", "--recipes", "default"]
 
 
+@pytest.mark.timeout(600)
 def test_a_series_that_was_stopped_goes_on_with_the_traffic_and_the_student_that_it_had(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,6 +37,8 @@ def test_a_series_that_was_stopped_goes_on_with_the_traffic_and_the_student_that
     assert both["rows"][2]["did"]["train_known"] > first["rows"][1]["did"]["train_known"]  # what was asked before, too
     served = json.loads((tmp_path / "state" / "default-0" / "shop.json").read_text())
     assert served["served"] == 2
+    with pytest.raises(UsageError, match="holds 2 rounds of which --json knows 0"):
+        main([*TINY, "--state", str(tmp_path / "state"), "--json", str(tmp_path / "other.json"), "--rounds", "1"])
     assert main([*kept, "--rounds", "2"]) == 0  # nothing is left to do
     assert records(book) == [both]
     assert "exact replies after each round" in capsys.readouterr().out
@@ -80,7 +84,7 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
         {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]},
         table,
     )
-    assert "| bold | 3 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
+    assert "| bold | 3 | 2 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
     assert "| bold | blend 0.5 |" in page
 
 

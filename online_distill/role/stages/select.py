@@ -45,7 +45,7 @@ def select_stage(context: Context) -> StageOutcome:
     train, no_time = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
     write_rows(folder / "train.jsonl", train, context.vault)
     write_rows(folder / "holdout.jsonl", chosen.holdout, context.vault)
-    reservoir.keep([*material.general, *chosen.holdout, *_anchors(free)], config)
+    reservoir.keep([*material.general, *_anchors(free)], config, judged=chosen.holdout)
     reservoir.save(kept, context.vault)
     table = by_cluster(train, chosen.holdout)
     led = {leader.id: stored(leader, context.vault) for leader in reservoir.clusters.led}

@@ -181,8 +181,12 @@ def test_the_gate_names_the_rows_that_it_needs_from_the_churn_that_it_saw() -> N
 
 def test_too_few_common_rows_say_nothing_of_a_former_version() -> None:
     few_common = Former("v3", {f" {i}": True for i in range(19)})
-    assert decide(evaluation(*DRIFTED), CONFIG, former=few_common).passed
-    assert decide(evaluation(*DRIFTED), CONFIG, former=HALF).summary()["former"] == {
+    decision = decide(evaluation(*DRIFTED), CONFIG, former=few_common)
+    assert decision.passed
+    assert decision.few == "not compared with v3, with which it shares 19 general prompts"
+    half = decide(evaluation(*DRIFTED), CONFIG, former=HALF)
+    assert half.few == "shares 200 general prompts with v3: a loss since then below 4.2 points would not be seen"
+    assert half.summary()["former"] == {
         "version": "v3", "n": 200, "lost": 12, "won": 0,
     }  # fmt: skip
 

@@ -11,7 +11,7 @@ from online_distill.data.clusters import Clusters
 from online_distill.data.config import DataConfig
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row
-from online_distill.data.selecting import is_held_out
+from online_distill.data.selecting import Material, is_held_out, select
 from tests.online_distill.world import make_samples
 
 CONFIG = DataConfig(holdout_general=5, holdout_hard=4, reserved_clusters=0)
@@ -85,3 +85,28 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
     assert (found.anew, found.rows) == (True, [])
     assert path.with_suffix(".damaged").is_file()
     assert not path.exists()
+
+
+def test_what_was_judged_is_judged_again_while_traffic_grows_so_that_small_losses_can_add_up_in_sight() -> None:
+    config, reservoir = CONFIG.model_copy(update={"holdout_general": 40}), Reservoir()
+    judged: list[set[str]] = []
+    for number in range(6):
+        came = rows(400, start=1000 * number)
+        material = Material(fresh=[], old=[], general=[*reservoir.general(), *came])
+        chosen = select(material, config, lambda asked: [True] * len(asked))
+        reservoir.keep(came, config, judged=chosen.holdout)
+        judged.append({row.id for row in chosen.holdout})
+    assert all(len(found) == 40 for found in judged)
+    assert len(judged[5] & judged[0]) == 40
+    again = reservoir.rows
+    reservoir.keep(rows(400, start=9000), config)
+    assert {row.id for row in reservoir.rows if row.judged} == {row.id for row in again if row.judged} == judged[5]
+
+
+def test_a_new_kind_gets_its_rows_beside_those_that_were_judged() -> None:
+    config, reservoir = CONFIG.model_copy(update={"holdout_general": 40}), Reservoir()
+    none = Material(fresh=[], old=[], general=rows(400))
+    reservoir.keep(rows(400), config, judged=select(none, config, lambda asked: [True] * len(asked)).holdout)
+    new = [row.model_copy(update={"cluster": "new"}) for row in rows(400, start=1000)]
+    chosen = select(Material(fresh=[], old=[], general=[*reservoir.general(), *new]), config, lambda asked: [])
+    assert sum(row.cluster == "new" for row in chosen.holdout) in {6, 7}  # a sixth: there were five kinds
