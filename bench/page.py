@@ -50,12 +50,7 @@ def loop(report: Report) -> str:
         ("canary decided by", report["canary"]["decided_by"]),
     ]  # fmt: skip
     slices = [
-        (
-            f"{name}, {part}",
-            f"{row['before']:.3f}",
-            f"{row['after']:.3f}",
-            f"{row['teacher']:.3f}" if "teacher" in row else "",
-        )
+        (f"{name}, {part}", *(f"{row[one]:.3f}" if one in row else "" for one in ("before", "after", "teacher")))
         for name in ("agreement", "prefix", "facts")
         for part, row in report.get(name, {}).items()
     ]
