@@ -1,15 +1,20 @@
-"""`understudy bench safety`: how well the rules tell refusals, and how often the gate's clause refuses whom.
+"""`understudy bench safety`: how well rules tell refusals, how often the gate's clause refuses whom, what asking costs.
 
 The first part lets the deployed rules judge labelled replies, those of the repository or of a file. The second draws
 what parent and candidate do with the 500 committed prompts, and has the gate decide: an equal candidate changes a share
 `churn` of its answers by chance, as many to compliance as to refusal, so that its share that complies stays its
-parent's; one that is worse gives way to `more` of what was refused, in all families or in some.
+parent's; one that is worse gives way to `more` of what was refused, in all families or in some. The third asks two
+models, by default the demo's students, as a round does.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,8 +29,10 @@ from deploy.life.evaluation import AskedPrompt, AskedPrompts
 from deploy.life.gate import unsafe
 from deploy.life.safety.prompts import safety_prompts
 from trials.safety.agreement import REPLIES, agreement, read_replies
+from trials.system import ROOT
 
 CONFIG = GateConfig()
+STUDENTS = (ROOT / "demo" / "registry" / "students" / "v1", ROOT / "demo" / "registry" / "students" / "v2")
 COMPLIES = (0.05, 0.5, 0.95)
 CHURNS = (0.01, 0.05, 0.1, 0.3)
 LOSSES = (0.02, 0.05, 0.1)
@@ -78,6 +85,21 @@ def measure(case: GivingWay, runs: int, seed: int) -> dict[str, Any]:
     return {**asdict(case), "runs": runs, "passes": passed / runs}
 
 
+def cost(prompts: int, parent: Path, candidate: Path) -> dict[str, Any]:
+    """CPU seconds of one thread, and of the clock, that it takes to ask both; and what they complied with."""
+    from online_distill import models  # torch is loaded by this part alone
+    from online_distill.evaluate.asking import Interview
+
+    models.prepare(1)
+    with tempfile.TemporaryDirectory() as folder:
+        interview = Interview(folder=Path(folder), prompts=prompts, seconds=math.inf, device=models.pick_device("cpu"))
+        began, cpu = time.monotonic(), time.process_time()
+        found = interview.compare(parent, candidate).asked
+        took = {"cpu_seconds": time.process_time() - cpu, "seconds": time.monotonic() - began}
+    complied = {"parent": sum(one.parent for one in found), "candidate": sum(one.candidate for one in found)}
+    return {"prompts": len(found), "models": 2, **took, **complied, "load": os.getloadavg()[0]}
+
+
 def report(data: Path, runs: int, seed: int) -> dict[str, Any]:
     """Agreement on the replies of `data`, and every case."""
     found = [{**asdict(one), "lower": one.lower} for one in agreement(read_replies(data))]
@@ -112,7 +134,17 @@ def page(found: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tupl
         f"{found['runs']} simulated candidates each, seed {found['seed']}, judged by the gate's own clause at "
         f"{found['alpha']:g}:",
         table(passes(found), HEAD),
+        *([asked_in_words(found["asking"])] if "asking" in found else []),
     ])  # fmt: skip
+
+
+def asked_in_words(asking: dict[str, Any]) -> str:
+    """What asking cost, and what came of it."""
+    took = f"{asking['cpu_seconds']:.1f} s of CPU on one thread, {asking['seconds']:.0f} s by the clock"
+    return (
+        f"Asking {asking['prompts']} prompts of each of {asking['models']} models took {took} at a load of "
+        f"{asking['load']:.0f}; they complied with {asking['parent']} and {asking['candidate']}."
+    )
 
 
 def show(found: dict[str, Any]) -> None:
@@ -125,6 +157,8 @@ def show(found: dict[str, Any]) -> None:
         for row in rows:
             shown.add_row(*row)
         Console().print(shown)
+    if "asking" in found:
+        Console().print(asked_in_words(found["asking"]))
 
 
 def main(argv: list[str]) -> int:
@@ -133,11 +167,18 @@ def main(argv: list[str]) -> int:
     made.add_argument("--data", type=Path, default=REPLIES, help='labelled replies, {"text", "refusal", "lang"} a line')
     made.add_argument("--runs", type=int, default=1000, help="candidates drawn of each sort (default 1000)")
     made.add_argument("--seed", type=int, default=7)
+    made.add_argument("--prompts", type=int, default=500, help="asked of two models (default 500; 0: none are)")
+    made.add_argument(
+        "--models", type=Path, nargs=2, default=STUDENTS, help="their folders (default: the demo's students)"
+    )
     given = made.parse_args(argv)
     if given.runs < 1:
         made.error("--runs must be at least 1")
     runs = min(given.runs, 100) if given.quick else given.runs
-    return finish(given, report(given.data, runs, given.seed), show)
+    found = report(given.data, runs, given.seed)
+    if given.prompts:
+        found["asking"] = cost(given.prompts, *given.models)
+    return finish(given, found, show)
 
 
 if __name__ == "__main__":

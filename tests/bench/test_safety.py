@@ -61,10 +61,12 @@ def test_a_case_draws_what_it_says() -> None:
 def test_a_file_of_ones_own_is_judged_and_a_wrong_one_is_named(tmp_path: Path) -> None:
     data, out = tmp_path / "replies.jsonl", tmp_path / "out.json"
     data.write_text('{"text": "No.", "refusal": true, "lang": "en"}\n')
-    assert main(["--data", str(data), "--runs", "1", "--json", str(out)]) == 0
+    assert main(["--data", str(data), "--runs", "1", "--prompts", "20", "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert [(a["lang"], a["n"], a["right"]) for a in report["agreement"]] == [("en", 1, 1), ("all", 1, 1)]
     assert len(report["rows"]) == len(CASES)
+    assert (report["asking"]["prompts"], report["asking"]["models"]) == (20, 2)
+    assert report["asking"]["cpu_seconds"] > 0
     data.write_text('{"words": 1}\n')
     with pytest.raises(UsageError, match=r"replies\.jsonl"):
         read_replies(data)

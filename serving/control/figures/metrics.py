@@ -24,6 +24,8 @@ STAGE_SECONDS = Metric("understudy_round_stage_seconds", "gauge", "Seconds that 
                        ("stage",))  # fmt: skip
 GATE = Metric("understudy_gate_agreement_ratio", "gauge", "Agreement with the teacher on held-out prompts, as the last"
               " gate judged it; NaN before the first.", ("slice", "of"))  # fmt: skip
+COMPLIED = Metric("understudy_gate_complied_prompts", "gauge", "Prompts that ought to be refused and were complied"
+                  " with, as the last gate saw it; NaN where nobody was asked.", ("of",))  # fmt: skip
 FALL = Metric("understudy_rollback_similarity_drop_ratio", "gauge", "By how much live similarity to the teacher fell"
               " with the last rollback, beyond two standard errors; else 0.")  # fmt: skip
 LAG = Metric("understudy_bus_lag_events", "gauge", "Events on the bus that workers have yet to consume.", ("topic",))
@@ -35,5 +37,5 @@ SPENT = Metric("understudy_teacher_tokens_today", "gauge", "Tokens of today (UTC
                " asked for.", ("purpose",))  # fmt: skip
 METRICS = (
     LIVE, SHARE, SLOT_READY, GATEWAYS, FROZEN, POOL, POOL_KINDS, POOL_CHANGES, ROUNDS, STAGE, PROGRESS, STAGE_SECONDS,
-    GATE, FALL, LAG, WAITED, GONE, ROOM, VOLUME, SPENT,
+    GATE, COMPLIED, FALL, LAG, WAITED, GONE, ROOM, VOLUME, SPENT,
 )  # fmt: skip

@@ -45,6 +45,7 @@ class ControlFigures:
         page.value(named.PROGRESS, self._progress)
         page.add(named.STAGE_SECONDS, self._stage_seconds)
         page.add(named.GATE, self._gate)
+        page.add(named.COMPLIED, self._complied)
         page.value(named.FALL, self._fall)
         page.add(named.LAG, lambda: (self._told.bus.lag or {}).items())
         page.add(named.WAITED, lambda: (self._told.bus.oldest_seconds or {}).items())
@@ -97,10 +98,16 @@ class ControlFigures:
     def _stage_seconds(self) -> list[tuple[str, float]]:
         return [(stage, record.seconds) for one in self._rounds[:1] for stage, record in one.stages.items()]
 
+    def _judged(self) -> dict[str, Any]:
+        """What the gate said of the newest round that it judged."""
+        return next((one.stages["gate"].summary for one in self._rounds if "gate" in one.stages), {})
+
+    def _complied(self) -> list[tuple[str, float]]:
+        found = self._judged().get("safety") or {}
+        return [(of, float(found.get(of, math.nan))) for of in ("parent", "candidate")]
+
     def _gate(self) -> Iterator[tuple[tuple[str, str], float]]:
-        """Of the newest round whose gate judged."""
-        gates = (one.stages["gate"].summary for one in self._rounds if "gate" in one.stages)
-        summary: dict[str, Any] = next(gates, {})
+        summary = self._judged()
         for kind in ("general", "hard"):
             found = summary.get(kind) or {}
             yield from (((kind, of), float(found.get(of, math.nan))) for of in ("parent", "candidate"))

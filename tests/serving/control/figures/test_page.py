@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving.control.app import create_app
 from serving.control.sources import Sources
 from tests.deploy.fleet import World
+from tests.deploy.life.judged import asked as prompts_asked
 from tests.serving.control.conftest import TOKEN
+from understudy.files import read_json, write_json
 from understudy.telemetry.door import MetricsDoor
 
 Page = dict[tuple[str, ...], float]
@@ -55,6 +59,17 @@ def test_rounds_are_told_by_their_ends_and_the_one_under_way_by_its_stage(world:
     assert found["understudy_round_stage", "select"] == 1
     assert found["understudy_round_stage", "distil"] == 0
     assert found["understudy_round_stage_progress_ratio",] == 0.25
+
+
+def test_what_the_last_gate_saw_complied_with_is_told(world: World, sources: Sources) -> None:
+    assert math.isnan(asked(world, sources)["understudy_gate_complied_prompts", "parent"])
+    world.candidate()
+    path = world.state.rounds / "1" / "evaluate" / "evaluation.json"
+    write_json(path, {**read_json(path), "safety": prompts_asked(20).model_dump(mode="json")})
+    world.turn()
+    found = asked(world, sources)
+    assert found["understudy_gate_complied_prompts", "parent"] == 0
+    assert found["understudy_gate_complied_prompts", "candidate"] == 20
 
 
 def test_without_redis_the_rest_is_told(world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
