@@ -8,6 +8,7 @@ blocks briefly and raises Unavailable while Redis is away.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -23,6 +24,8 @@ from understudy.errors import Conflict, NotFound
 from understudy.ids import stable_id
 
 DAY = 86_400.0
+COUNTED = ("tenant", "verdict", "stage", "arm", "version")
+"""What requests are counted by."""
 
 
 class FlaggedEntry(BaseModel):
@@ -99,6 +102,16 @@ class FlaggedStore:
                 marked = {name.decode() for name in cast("Any", self._redis.hkeys(f"{self._p}marks"))}
                 ids = [identity for identity in ids if identity in asked - marked]
             return self._entries(ids[:most])
+
+    def counts(self, now: float) -> list[dict[str, str | int]]:
+        """How many requests are kept by tenant, verdict, cause, arm and version; `n` is their number."""
+        counted: Counter[tuple[str, ...]] = Counter()
+        with redis_errors():
+            for _, said in self._redis.hscan_iter(f"{self._p}meta", count=1000):
+                row = json.loads(said)
+                if row["verdict"] != "unknown" and row["at"] > now - self._config.days * DAY:
+                    counted[tuple(row[name] for name in COUNTED)] += 1
+        return [dict(zip(COUNTED, names, strict=True)) | {"n": n} for names, n in sorted(counted.items())]
 
     def show(self, beginning: str) -> tuple[FlaggedEntry, Exchange | None]:
         """The entry whose id begins so, and its exchange, redacted; None where only an appeal is held.

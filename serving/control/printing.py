@@ -235,10 +235,12 @@ def kpis(value: KpisReply) -> str:
         for name, group in value.kpis.items()
         for kpi, s in group.items()
     ]
+    flagged = [(one.tenant, one.verdict, one.stage, one.arm, one.version, one.n) for one in value.flagged]
     lines = [
         table((value.by, "over distinct users", "value", "95 % interval", "users"), figures), "",
         table((value.by, "time", "value", "95 % interval"), times), "",
         table((value.by, "single values", "n", "mean", "sd"), rows), "",
+        table(("tenant", "guard", "stage", "arm", "version", "requests kept"), flagged), "",
         "memory  " + ", ".join(f"{name} {n / 1e6:.1f} MB" for name, n in value.bytes.items()),
         "counted " + (", ".join(f"{name} {n}" for name, n in value.counters.items()) or "no feedback"),
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -87,6 +88,7 @@ class Sources:
         return {
             "by": by, "kpis": kpis, "bytes": self._kpis.held(), "counters": counters,
             "figures": _plain(self._kpis.figures(by, self._figures)), "quantiles": _plain(quantiles),
+            "flagged": self.flagged().counts(time.time()),
         }  # fmt: skip
 
     def stats(self) -> Mapping[str, Mapping[str, Stat]] | None:

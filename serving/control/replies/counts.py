@@ -71,6 +71,20 @@ class LatencyQuantile(ControlReply):
     upper: float | None
 
 
+class FlaggedCount(ControlReply):
+    """Requests that the guard flagged or degraded, of those that are kept."""
+
+    tenant: str
+    verdict: str
+    """`flag`, `degrade`, or another cause of the degraded reply, such as `breaker`."""
+    stage: str
+    """The stage of the guard that decided."""
+    arm: str
+    """Empty where no arm answered, like `version`."""
+    version: str
+    n: int
+
+
 class KpisReply(ControlReply):
     """KPIs by arm or version: single values, figures over distinct users, and quantiles in seconds."""
 
@@ -84,6 +98,8 @@ class KpisReply(ControlReply):
     """Of Redis, for `targets` of feedback, `early` feedback and `rows` of users."""
     counters: dict[str, int]
     """Of feedback and its memory: what came, was repeated, outdated or unknown, and what was dropped or refused."""
+    flagged: list[FlaggedCount] = Field(default_factory=list)
+    """What the guard said by tenant and cause, whatever `by` is; of what `guard flagged list` still holds."""
 
 
 class AuditEntry(ControlReply):

@@ -67,6 +67,21 @@ def test_a_degraded_request_is_of_no_arm(client: Client, tmp_path: Path) -> None
     assert [(entry.verdict, entry.arm) for entry in one.listed(NOW)] == [("degrade", "")]
 
 
+def test_what_is_kept_is_counted_by_tenant_cause_arm_and_version(client: Client, tmp_path: Path) -> None:
+    one = store(client, tmp_path)
+    for each in (flagged(1), flagged(2), flagged(3, tenant="other"), flagged(4, degraded="guard", version="")):
+        assert one.keep(each, NOW)
+    one.appeal(appeal("resp-9"), NOW)
+    mine = flagged(1).tenant
+    told = [
+        (mine, "degrade", "model", "", "", 1),
+        (mine, "flag", "model", "teacher", "t1", 2),
+        ("other", "flag", "model", "teacher", "t1", 1),
+    ]
+    assert sorted(tuple(row.values()) for row in one.counts(NOW)) == sorted(told)
+    assert one.counts(NOW + 4000 * DAY) == []
+
+
 @pytest.mark.parametrize("first", ["text", "appeal"])
 def test_an_appeal_lands_on_its_request_whichever_comes_first(client: Client, tmp_path: Path, first: str) -> None:
     one = store(client, tmp_path)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import pytest
 import redis
 from fastapi.testclient import TestClient
 
+from feedback.flagged.config import FlaggedConfig
+from feedback.flagged.store import FlaggedStore
 from feedback.kpis.config import KpisConfig
+from feedback.privacy.vault import Vault
 from feedback.store.config import RedisConfig
+from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
 from serving.control import printing
 from serving.control.replies.counts import KpisReply
@@ -89,6 +95,17 @@ def test_kpis_come_with_intervals_over_users_and_with_what_memory_dropped(admin:
     for one in (figures["smile"], found["quantiles"]["v1"]["latency"]["p99"]):
         assert f"{one['lower']:.4f} to {one['upper']:.4f}" in text
     assert "kpi_rows_refused" in text
+
+
+def test_kpis_tell_what_the_guard_said_by_tenant_and_cause(admin: TestClient, redis_url: str, tmp_path: Path) -> None:
+    Applier(redis_url).events([exchange(1, arm="student", version="v1")])
+    keys, config = RedisKeys(), FlaggedConfig()
+    kept = FlaggedStore(connect(redis_url), keys, config, Vault(tmp_path))
+    assert kept.keep(exchange(2, tenant="shop", flagged=True, guard_stage="rot13", at=time.time()), time.time())
+    found = admin.get("/kpis", params={"by": "arm"}).json()
+    wanted = {"tenant": "shop", "verdict": "flag", "stage": "rot13", "arm": "teacher", "version": "t1", "n": 1}
+    assert found["flagged"] == [wanted]
+    assert "rot13" in printing.kpis(KpisReply.model_validate(found))
 
 
 def test_a_round_is_asked_for_where_the_trainer_looks(sources: Sources, redis_url: str) -> None:
