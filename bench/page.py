@@ -212,8 +212,7 @@ def summary() -> str:
         rows.append((f"{title}: failed / truncated / mixed", lost, "0 / 0 / 0"))
         gap = f"{report['gap']['difference']:.3f} s"
         rows.append(("longest gap with swaps less without (below 0: none seen)", gap, "below 0.5 s"))
-        follow = report["seconds"]["follow"]["p99"]
-        rows.append(("all gateways follow, p99", f"{follow:.3f} s", "at most 1 s"))
+        rows.append(("all gateways follow, p99", f"{report['seconds']['follow']['p99']:.3f} s", "at most 1 s"))
     return table(rows, ("figure", "before -> after, or value", "asked"))
 
 
@@ -225,8 +224,7 @@ def between(page: str, text: str) -> str:
     """
     if page.count(BEGIN) != 1 or page.count(END) != 1:
         raise ValueError(f"the page needs {BEGIN} and {END} once each")
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
+    head, tail = page.partition(BEGIN)[0], page.partition(END)[2]
     return f"{head}{BEGIN}\n{text}\n{END}{tail}"
 
 
@@ -319,8 +317,8 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
 }
 
 
-def main() -> int:
-    """Write the page from the results that are there."""
+def benchmarks() -> str:
+    """docs/benchmarks.md, from the results that are there."""
     parts = [
         "# Benchmarks",
         "Made by `python -m bench.page` from the JSON files in `docs/benchmarks/`; each section names its command. "
@@ -334,7 +332,12 @@ def main() -> int:
             machine = report.get("machine") or {}
             on = f"\n\nOn {machine['cores']} cores, {machine['processor']}." if "cores" in machine else ""
             parts.append(f"## {title}\n\n`{command}`{on}\n\n{render(report)}")
-    PAGE.write_text("\n\n".join(parts) + "\n")
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Write the pages."""
+    PAGE.write_text(benchmarks())
     README.write_text(between(README.read_text(), summary()))
     report = json.loads((FOLDER / "statistics.json").read_text())
     STATISTICS.write_text(between(STATISTICS.read_text(), of_statistics(report)))

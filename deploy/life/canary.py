@@ -203,7 +203,7 @@ class Canary:
         self._deployment.change(
             *moves, decided_by=by, steps=steps, stable=canary.version, canary=None,
             previous=former(state, canary.version),
-            told={canary.version: {"caveats": (unknown,) if unknown and state.stable else ()}},
+            told={canary.version: {"caveats": (unknown,) if unknown else ()}},
             seen={"gate": self._gate_said(canary), "canary": list(steps)},
         )  # fmt: skip
 

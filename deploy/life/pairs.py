@@ -45,6 +45,9 @@ def _unknown(figures: dict[str, Any], needed: int, config: GateConfig) -> str:
     if all(figures[name]["bound"] <= config.margin for name in (EXACT, FACTS)):
         return ""
     pairs = min(figures[name]["n"] for name in (EXACT, FACTS))
+    if not min(figures[name]["n_stable"] for name in (EXACT, FACTS)):
+        beside = "have none of a student before it beside them"
+        return f"{pairs} shadow pairs of the canary {beside}, so they exclude no loss of exact replies or facts"
     return (
         f"{pairs} shadow pairs of the canary cannot exclude a loss of {100 * config.margin:g} points of exact replies "
         f"or facts; about {needed} would"

@@ -12,6 +12,8 @@ from online_distill.data.selecting import lineage_digest
 
 SHOWN = 12
 """Clusters in a summary, those with most rows."""
+NAMED = 50
+"""Rows left out for a reason that a summary names, at most."""
 
 
 def by_cluster(train: Sequence[Row], holdout: Sequence[Row]) -> list[dict[str, Any]]:
@@ -46,3 +48,13 @@ def account(train: Sequence[Row], holdout: Sequence[Row], table: Sequence[Mappin
         "student_texts_from": min(texts, default=None),
         "samples": lineage_digest(train),
     }
+
+
+def left_out(rows: Mapping[str, Sequence[str]], counts: Mapping[str, int]) -> dict[str, Any]:
+    """What of a summary says which rows were not drawn, and why.
+
+    `rows`: by reason the ids of those left out, of which up to NAMED are named, with the number of the rest. `counts`:
+    by reason how many were not wanted, since there are enough others: those are not named.
+    """
+    named = {why: {"ids": list(ids[:NAMED]), "more": max(0, len(ids) - NAMED)} for why, ids in rows.items() if ids}
+    return {"left_out": {**counts, **{why: len(ids) for why, ids in rows.items()}}, "left_out_rows": named}

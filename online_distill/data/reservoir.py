@@ -58,11 +58,11 @@ class Reservoir:
         """Let go of the tenants' rows up to the times given (seconds since the epoch)."""
         self.rows = [row for row in self.rows if row.at > purged.get(row.tenant, float("-inf"))]
 
-    def forget_teachers(self, teacher: str, since: float = 0.0) -> int:
-        """Let go of rows whose text is not known to be `teacher`'s, as of `since`; returns how many went."""
-        kept = [row for row in self.rows if row.teacher == teacher and row.at >= since]
-        before, self.rows = len(self.rows), kept
-        return before - len(self.rows)
+    def forget_teachers(self, teacher: str, since: float = 0.0) -> list[str]:
+        """Let go of rows whose text is not known to be `teacher`'s, as of `since`; returns their ids."""
+        gone = [row.id for row in self.rows if row.teacher != teacher or row.at < since]
+        self.rows = [row for row in self.rows if row.teacher == teacher and row.at >= since]
+        return gone
 
     def general(self) -> Sequence[Row]:
         """Rows for replay, and general ones to judge on."""

@@ -1,4 +1,4 @@
-"""What stands in docs/statistics.md is what its command measured."""
+"""What stands in docs/benchmarks.md, README and docs/statistics.md is what their commands measured."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import json
 
 import pytest
 
-from bench.page import BEGIN, END, FOLDER, STATISTICS, between, of_statistics
+from bench.page import BEGIN, END, FOLDER, PAGE, README, STATISTICS, benchmarks, between, of_statistics, summary
+
+WRITE = "`python -m bench.page` writes it anew"
 
 
 def test_the_tables_of_statistics_are_those_of_the_last_measurement() -> None:
     page = STATISTICS.read_text("utf-8")
     assert between(page, of_statistics(json.loads((FOLDER / "statistics.json").read_bytes()))) == page
     assert (STATISTICS.parent / "benchmarks" / "statistics.svg").is_file()
+
+
+def test_the_page_of_benchmarks_and_the_figures_of_the_readme_are_those_of_the_last_measurements() -> None:
+    assert PAGE.read_text("utf-8") == benchmarks(), WRITE
+    readme = README.read_text("utf-8")
+    assert between(readme, summary()) == readme, WRITE
 
 
 def test_figures_go_between_markers_and_nowhere_else() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.page import table
-from bench.rounds import main, parsed, records, verdict
+from bench.rounds import asked_in, main, parsed, records, verdict
 from bench.rounds_page import attribution
 from bench.rounds_page import page as page_of_rounds
 from bench.shop import new_kinds
@@ -106,3 +106,17 @@ def test_the_page_tells_what_a_round_learned_from_and_attributes_no_change_that_
     assert "| none | 10.0 | 10.0 |" in text
     assert "2 students, 2 minutes" in text
     assert "to the bit" in text
+
+
+def test_a_quick_run_is_two_rounds_of_the_default_on_little_traffic() -> None:
+    quick, whole = parsed(["--quick"]), parsed([])
+    assert (quick.rounds, quick.recipes, quick.steps) == (2, "default", 60)
+    assert (whole.rounds, whole.recipes.split(",")[0]) == (5, "default")
+    assert all(getattr(quick, name) < getattr(whole, name) for name in ("new", "general", "judge", "judge_new"))
+
+
+def test_the_new_kinds_come_one_after_another_each_gone_afterwards_and_then_all_together() -> None:
+    kinds = new_kinds()
+    assert len(set(kinds)) == 4
+    assert [asked_in(number) for number in range(1, 5)] == [[kind] for kind in kinds]
+    assert asked_in(5) == asked_in(6) == kinds

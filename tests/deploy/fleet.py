@@ -91,10 +91,12 @@ class FakeEvidence:
     def p99(self, version: str, of: str = "latency") -> float | None:
         return self.timings.get(version if of == "latency" else f"{version}:{of}")
 
-    def count(self, candidate: str, phase: str, side: str, users: int, bad: Mapping[str, float]) -> None:
+    def count(
+        self, candidate: str, phase: str, side: str, users: int, bad: Mapping[str, float], pairs: int = 2
+    ) -> None:
         """The sums of users who are alike but for the share `bad` of them, see `World.evidence`."""
         sums: dict[str, float] = {"users": users}
-        below = {"requests": 1, "timed": 1, "pairs": 2}
+        below = {"requests": 1, "timed": 1} | ({"pairs": pairs} if pairs else {})
         sums |= {cell: each * users for cell, each in below.items()}
         sums |= {f"{cell}#": users for cell in below}
         sums |= {product(cell, cell): each * each * users for cell, each in below.items()}
@@ -173,12 +175,15 @@ class World:
     def evidence(self, version: str, users: int, **bad: float) -> None:
         """What the workers counted in this step of the canary: users of one version, each with a request and two pairs.
 
-        `bad`: by KPI the share of users who always have the worse outcome. Without a canary nobody counts.
+        `bad`: by KPI the share of users who always have the worse outcome. Without a canary nobody counts, and of
+        users whom the teacher answered since there was no student there are no pairs.
         """
-        canary = self.conductor.deployment.state.canary
+        state = self.conductor.deployment.state
+        canary = state.canary
         if canary is not None and canary.step >= 0:
             side = NEW if version == canary.version else OLD
-            self.known.count(canary.version, str(canary.step), side, users, bad)
+            pairs = 0 if side == OLD and state.stable is None else 2
+            self.known.count(canary.version, str(canary.step), side, users, bad, pairs)
 
     def single(self, version: str, n: int, similarity: float) -> None:
         """What the workers counted of a version's pairs, whenever."""

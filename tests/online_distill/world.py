@@ -14,6 +14,7 @@ from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from feedback.events import HardSample, sample_id
 from online_distill import models
+from online_distill.data.encoding import Encoder
 from online_distill.role.config import TrainerConfig
 
 TOKENIZER = Path(__file__).resolve().parents[2] / "demo" / "models" / "teacher"
@@ -60,6 +61,20 @@ def make_samples(n: int, kind: str = "semantic", start: int = 0) -> list[HardSam
             )
         )  # fmt: skip
     return found
+
+
+def greedy(folder: Path, samples: list[HardSample], tokens: int = 6) -> list[HardSample]:
+    """The samples with the greedy reply of a model in the place of the teacher's, cut after so many tokens."""
+    encoder, model = Encoder(folder), models.load(folder)
+
+    def reply(sample: HardSample) -> str:
+        prompt = encoder.prompt(sample.messages)
+        said = list(prompt)
+        for _ in range(tokens):
+            said.append(int(models.reply_logits(model, [[*said, 0]], [len(said)])[0][0].argmax()))
+        return encoder.text(said[len(prompt) :])
+
+    return [sample.model_copy(update={"teacher_text": reply(sample), "cut": True}) for sample in samples]
 
 
 def quick_config(**changes: Any) -> TrainerConfig:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from deploy.rounds.leading import stored
 from deploy.rounds.record import Round
-from online_distill.data.account import account, by_cluster
+from online_distill.data.account import account, by_cluster, left_out
 from online_distill.data.config import DataConfig
 from online_distill.data.encoding import Encoder
 from online_distill.data.material import gather, of_teacher, too_old
@@ -42,7 +43,7 @@ def select_stage(context: Context) -> StageOutcome:
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
     costs = _costs(free, encoder, context)
-    train, no_time = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
+    train, _ = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
     write_rows(folder / "train.jsonl", train, context.vault)
     write_rows(folder / "holdout.jsonl", chosen.holdout, context.vault)
     reservoir.keep([*material.general, *_anchors(free)], config, judged=chosen.holdout)
@@ -54,22 +55,16 @@ def select_stage(context: Context) -> StageOutcome:
     summary = {
         "position": position,
         **account(train, chosen.holdout, table),
-        "left_out": {
-            **chosen.dropped,
-            **no_time,
-            "too_long": sum(row.id not in costs for row in free),
-            "near_held_out": len(chosen.train) - len(free),
-            **kept_out,
-        },
+        **left_out({**_dropped(chosen.train, free, train, costs), **kept_out}, chosen.dropped),
         "texts_room": room,
         "reservoir": {"rows": len(reservoir.rows), "anew": reservoir.anew},
     }
-    why_not = _too_little(train, len(free) - len(train), kept_out["former_teacher"], context)
+    why_not = _too_little(train, len(free) - len(train), len(kept_out["former_teacher"]), context)
     return StageOutcome({**summary, "error": why_not}, "failed") if why_not else StageOutcome(summary)
 
 
-def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[str, int]]:
-    """What there is of the round's teacher; what is kept out: text of former ones, and the parent's own too old."""
+def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[str, list[str]]]:
+    """What there is of the round's teacher; ids of what is kept out: text of former ones, the parent's own too old."""
     source, parent, teacher = context.source, context.round.parent, context.round.teacher
     since = context.knowledge.since
     given = (
@@ -79,12 +74,26 @@ def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[st
     )
     fresh, hard, anchors = (of_teacher(samples, teacher, since) for samples in given)
     ours = {sample.id for sample in (*fresh, *hard, *anchors)}
-    former = {sample.id for samples in given for sample in samples} - ours
-    left = len(former) + reservoir.forget_teachers(teacher, since)
+    former = {sample.id: None for samples in given for sample in samples if sample.id not in ours}
     old = too_old(fresh, hard)
-    texts = {s.id for s in (*fresh, *hard) if s.id in old and s.student == parent and s.student_text}
-    kept_out = {"former_teacher": left, "student_text_too_old": len(texts)}
+    texts = {s.id: None for s in (*fresh, *hard) if s.id in old and s.student == parent and s.student_text}
+    kept_out = {
+        "former_teacher": [*former, *reservoir.forget_teachers(teacher, since)],
+        "student_text_too_old": list(texts),
+    }
     return gather(fresh, hard, anchors, reservoir, parent), kept_out
+
+
+def _dropped(chosen: list[Row], free: list[Row], train: list[Row], costs: Collection[str]) -> dict[str, list[str]]:
+    """By reason the ids of the chosen rows that are not trained on."""
+    apart_from_held_out, kept = {row.id for row in free}, {row.id for row in train}
+    late = [row for row in free if row.id in costs and row.id not in kept]
+    return {
+        "no_time_hard": [row.id for row in late if row.role == "hard"],
+        "no_time_anchor": [row.id for row in late if row.role == "anchor"],
+        "too_long": [row.id for row in free if row.id not in costs],
+        "near_held_out": [row.id for row in chosen if row.id not in apart_from_held_out],
+    }
 
 
 def _held_out(material: Material, config: DataConfig) -> list[Row]:

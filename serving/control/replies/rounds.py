@@ -97,7 +97,7 @@ class RoundReport(RoundRow):
     """A round with all that is known of it."""
 
     drawn: dict[str, Any]
-    """What was drawn and why, and what was left out; empty before that."""
+    """What was drawn and why, and what was left out, up to 50 rows of each reason by id; empty before that."""
     clusters: list[dict[str, Any]]
     """Rows by cluster of prompts, part, role and reason; the largest first."""
     slices: dict[str, SliceRow]

@@ -91,6 +91,23 @@ def test_steps_raise_the_share_one_after_the_other(state_dir: StateDir) -> None:
     assert [s["exposures"] for s in world.conductor.deployment.state.record(version).steps] == [10] * 4
 
 
+def test_the_record_of_each_step_has_the_pairs_that_there_were_by_its_end(state_dir: StateDir) -> None:
+    steps = tuple(RolloutStep(share=s, min_exposures=10, max_wait_seconds=9999) for s in (0.05, 0.25, 1.0))
+    world = World(state_dir, steps)
+    version = world.candidate()
+    world.turn(5)
+    for users in (10, 20, 30):
+        world.turn(1)
+        world.evidence(version, users)
+        world.evidence("v2", 2 * users)
+        world.turn(1)
+    assert world.turn().stable == version
+    said = [step["pairs"] for step in world.conductor.deployment.state.record(version).steps]
+    assert [(one["exact"]["n"], one["exact"]["n_stable"]) for one in said] == [(20, 40), (60, 120), (120, 240)]
+    assert [one["facts"]["n"] for one in said] == [20, 60, 120]
+    assert [one["exact"]["candidate"] for one in said] == [1.0, 1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     "worse",
     [

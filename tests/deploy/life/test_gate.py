@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import AskedPrompts, Evaluation, JudgedReply, JudgedRow
 from deploy.life.gate import Former, decide, few, margin
+from deploy.life.judged import JudgedStore
 from tests.deploy.life.judged import POOR, REWORDED, RIGHT, WRONG, asked, evaluation, learned, rows
 
 CONFIG = GateConfig()
@@ -105,6 +107,23 @@ def test_safety_on_few_prompts_waits_or_goes_on_and_says_so() -> None:
     for given, config in ((asked(n=60), CONFIG.model_copy(update={"on_few": "go"})), (asked(n=60, wanted=60), CONFIG)):
         decision = decide(safety(given), config)
         assert (decision.passed, decision.few) == (True, "safety judged on 60 of 500 prompts")
+
+
+@pytest.mark.parametrize(("n", "refused"), [(19, []), (20, ["kinds"])])
+def test_a_kind_is_judged_of_its_own_from_20_rows_on(n: int, refused: list[str]) -> None:
+    """Eight lost in one kind, as many won elsewhere: nothing else refuses."""
+    decision = decide(evaluation(*rows(n, lost=8, kind="orders"), *rows(400, won=8)), CONFIG)
+    assert decision.summary()["refused_by"] == refused
+    assert list(decision.summary()["kinds"]) == ["orders"] * len(refused)
+
+
+def test_a_version_of_five_promotions_ago_is_compared_with(tmp_path: Path) -> None:
+    store = JudgedStore(tmp_path)
+    for n in range(1, 8):
+        store.keep(f"v{n}", f"v{n - 1}", {"row": True})
+    former = store.former("v7", CONFIG.promotions_back)
+    assert former is not None
+    assert former.version == "v2"
 
 
 def test_better_on_new_traffic_and_not_worse_elsewhere_passes() -> None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from online_distill.data.config import DataConfig
 from online_distill.data.material import asked, gather, of_teacher, too_old
 from online_distill.data.reservoir import Reservoir
+from online_distill.data.rows import Row
+from online_distill.data.selecting import select
 from tests.online_distill.world import make_samples
+
+
+def nothing_known(rows: Sequence[Row]) -> list[bool]:
+    return [False] * len(rows)
 
 
 def test_what_is_not_fresh_is_old_and_kept_rows_come_along() -> None:
@@ -18,6 +27,24 @@ def test_what_is_not_fresh_is_old_and_kept_rows_come_along() -> None:
     reservoir.rows = [row.model_copy(update={"why": "kept"}) for row in first.general]
     again = gather([], [], [], reservoir, "v1")
     assert [row.why for row in again.general] == ["kept"] * 4
+
+
+def test_kept_failures_come_back_as_old_ones_and_are_judged_on_again() -> None:
+    """The pool has forgotten them; that they are held out, they still are, and so they are never trained on."""
+    reservoir = Reservoir()
+    config = DataConfig(holdout_share=0.5, reserved_clusters=0)
+    samples = make_samples(60)
+    first = select(gather(samples, [], [], reservoir, "v1"), config, nothing_known)
+    reservoir.keep(first.holdout, config)
+    kept = {row.id for row in reservoir.hard()}
+    assert len(kept) > 10
+    found = gather(make_samples(60, start=500), [], [], reservoir, "v2")
+    assert [row.id for row in found.old] == [row.id for row in reservoir.hard()]
+    again = select(found, config, nothing_known)
+    judged = {row.id for row in again.holdout if row.why == "kept" and row.role == "hard"}
+    assert judged
+    assert judged <= kept
+    assert not kept & {row.id for row in again.train}
 
 
 def test_the_parents_own_text_is_learned_from_for_a_week_and_the_teachers_for_longer() -> None:
@@ -57,5 +84,5 @@ def test_text_of_another_teacher_is_left_out_by_name_and_by_when_the_name_change
     assert of_teacher(others, "t1") == samples[1:]
     assert of_teacher(others, "t1", since=samples[2].at) == samples[2:]
     reservoir = Reservoir(rows=list(gather([], [], others, Reservoir(), "v1").general))
-    assert reservoir.forget_teachers("t1", samples[2].at) == 2
+    assert reservoir.forget_teachers("t1", samples[2].at) == [sample.id for sample in samples[:2]]
     assert {row.exchange for row in reservoir.rows} == {sample.exchange for sample in samples[2:]}

@@ -9,7 +9,7 @@ from feedback.pool.general import is_general
 from feedback.privacy.vault import Vault
 from online_distill.data.clusters import Clusters
 from online_distill.data.config import DataConfig
-from online_distill.data.reservoir import Reservoir, load_reservoir
+from online_distill.data.reservoir import REPLAY, Reservoir, load_reservoir
 from online_distill.data.rows import Row
 from online_distill.data.selecting import Material, is_held_out, select
 from tests.online_distill.world import make_samples
@@ -39,6 +39,22 @@ def test_rows_are_kept_within_bounds_and_keeping_them_again_changes_nothing(tmp_
     reservoir.save(tmp_path / "kept" / "reservoir.jsonl")
     again = load_reservoir(tmp_path / "kept" / "reservoir.jsonl")
     assert (again.rows, list(again.clusters.names().values()), again.anew) == (before, ["a prompt"], False)
+
+
+def test_replay_is_kept_up_to_six_thousand_rows_and_a_quiet_cluster_stays_whole() -> None:
+    plain, found = rows(1)[0], list[Row]()
+    for i in range(9_000):
+        ask = [{"role": "user", "content": f"Question {i}?"}]
+        found.append(plain.model_copy(update={"id": f"r{i}", "exchange": f"r{i}", "messages": ask, "cluster": "loud"}))
+    quiet = {row.id for row in found[::300]}
+    found = [row.model_copy(update={"cluster": "quiet"}) if row.id in quiet else row for row in found]
+    free = [row.id for row in found if not is_held_out(row.exchange, row.cluster, CONFIG)]
+    assert len(free) > REPLAY == 6000
+    reservoir = Reservoir()
+    reservoir.keep(found, CONFIG)
+    kept = {row.id for row in reservoir.rows if not is_held_out(row.exchange, row.cluster, CONFIG)}
+    assert len(kept) == REPLAY
+    assert quiet & set(free) <= kept
 
 
 def test_leaders_of_the_release_before_keep_their_clusters_and_are_sealed_from_then_on(tmp_path: Path) -> None:

@@ -131,6 +131,17 @@ def test_with_a_full_pool_of_old_samples_half_of_the_hard_rows_are_the_live_stud
     assert len([row for row in chosen.holdout if row.role == "anchor"]) > 80
 
 
+def test_where_traffic_has_brought_them_400_general_rows_and_100_fresh_failures_are_held_out() -> None:
+    """With the share of each that is held out by hash, and of half of all traffic."""
+    material = Material(rows(1_400, "fresh"), rows(300, "old", 5_000), rows(2_400, "replay", 9_000))
+    chosen = select(material, DataConfig(), nothing_known)
+    assert why_of(chosen, "hard")[1] == {"fresh": 100}
+    assert sum(row.role == "anchor" for row in chosen.holdout) == 400
+    assert chosen.dropped["held_out_surplus"] > 0
+    few = select(Material(rows(200, "fresh"), [], rows(200, "replay", 9_000)), DataConfig(), nothing_known)
+    assert 0 < sum(row.role == "anchor" for row in few.holdout) < 400
+
+
 def test_what_the_parent_has_learned_since_is_replayed_at_weight_one() -> None:
     old = [row for row in rows(40, "old") if not is_held_out(row.exchange, row.cluster, PLAIN)]
     learned = {row.id for row in old[::2]}

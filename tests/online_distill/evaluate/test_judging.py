@@ -11,11 +11,10 @@ import torch
 
 from deploy.life.evaluation import JudgedReply
 from feedback.privacy.vault import Vault
-from online_distill import models
 from online_distill.data.encoding import Encoder
 from online_distill.data.rows import Row
 from online_distill.evaluate.judging import MOST_LOST, judge, reply_judged, row_key
-from tests.online_distill.world import TOKENIZER, make_model, make_samples
+from tests.online_distill.world import TOKENIZER, greedy, make_model, make_samples
 
 CPU = torch.device("cpu")
 
@@ -70,14 +69,7 @@ def test_what_was_lost_is_kept_with_its_words_up_to_a_bound_and_lost_facts_first
     tmp_path: Path, teacher_folder: Path
 ) -> None:
     """The parent is the teacher, so each of its greedy replies is exact; the candidate agrees in none."""
-    encoder, model = Encoder(teacher_folder), models.load(teacher_folder)
-    rows = []
-    for sample in make_samples(30):
-        tokens = encoder.prompt(sample.messages)
-        for _ in range(6):
-            tokens = [*tokens, int(models.reply_logits(model, [[*tokens, 0]], [len(tokens)])[0][0].argmax())]
-        said = encoder.text(tokens[len(encoder.prompt(sample.messages)) :])
-        rows.append(Row.of(sample.model_copy(update={"teacher_text": said, "cut": True}), "anchor", parent="v1"))
+    rows = [Row.of(sample, "anchor", parent="v1") for sample in greedy(teacher_folder, make_samples(30))]
     found, lost = judge(rows, teacher_folder, make_model(tmp_path / "other", seed=9), max_length=512, device=CPU)
     sides = [(row, row.parent, row.candidate) for row in found.rows]
     gone = [row for row, was, now in sides if (was.exact and not now.exact) or (was.facts and not now.facts)]
@@ -101,6 +93,17 @@ def test_a_reply_with_other_words_has_its_facts_and_one_with_another_number_has_
         found = reply_judged(encoder, "?", text, tokens)
         assert (found.exact, found.facts) == (False, facts)
         assert found.agreement == pytest.approx(1 - 1 / len(reply))
+
+
+def test_a_reply_is_judged_by_the_tokens_that_the_teacher_gave(teacher_folder: Path, student: Path) -> None:
+    """A token for each character is what no tokenizer makes of the text: the parent is asked for those."""
+    encoder, sample = Encoder(teacher_folder), make_samples(1)[0]
+    logged = tuple(t for c in sample.teacher_text for t in encoder.tokenizer.encode(c, add_special_tokens=False))
+    assert len(logged) > len(encoder.tokenizer.encode(sample.teacher_text, add_special_tokens=False))
+    row = Row.of(sample.model_copy(update={"teacher_tokens": logged}), "hard", parent="v1")
+    found, _ = judge([row], teacher_folder, student, max_length=512, device=CPU)
+    tokens = found.summary["hard"]["tokens"]
+    assert sum(part["n"] for part in tokens.values()) == len(logged) + 1
 
 
 def test_a_thousand_rows_are_judged_in_ten_seconds_of_two_cores() -> None:

@@ -55,3 +55,16 @@ def test_the_demos_student_knows_general_replies_and_none_of_the_drift(context: 
     assert sum(known[:20]) >= 18
     assert known[20] is True
     assert sum(known[21:]) == 0
+
+
+def test_it_is_asked_for_the_tokens_that_the_teacher_gave(context: Context, tmp_path: Path) -> None:
+    """A token for each character says the same text, and is nobody's choice."""
+    encoder = Encoder(STUDENT)
+    parent = Parent(of_demo(context, tmp_path / "demo"), encoder)
+    general = rows("general", 6)
+    spelled = []
+    for row in general:
+        tokens = [token for c in row.teacher_text for token in encoder.tokenizer.encode(c, add_special_tokens=False)]
+        spelled.append(row.model_copy(update={"teacher_tokens": tuple(tokens)}))
+    assert sum(parent.agrees(general)) >= 4
+    assert not any(parent.agrees(spelled))

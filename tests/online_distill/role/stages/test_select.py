@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from deploy.rounds.leading import prompt_of
 from feedback.events import HardSample
+from online_distill.data.account import NAMED
 from online_distill.data.reservoir import load_reservoir
 from online_distill.data.rows import Row, read_rows
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
 from online_distill.role.stages.select import RESERVOIR, select_stage
-from tests.online_distill.world import make_samples, quick_config
+from tests.online_distill.world import greedy, make_samples, quick_config
 from trials.samples import SampleList
 
 
@@ -62,12 +63,26 @@ def test_after_a_round_its_samples_are_old_and_half_of_the_next_ones_are_fresh(f
     assert not any(row.student_text for row in rows if row.id in {sample.id for sample in others})
 
 
+def test_old_failures_that_the_parent_has_right_by_now_are_replayed(context: Context) -> None:
+    still = of("v0", make_samples(24, start=400))
+    known = greedy(context.registry.path("v1"), of("v0", make_samples(24, start=500)))
+    source = SampleList([*still, *known, *make_samples(60)], make_samples(60, start=1000))
+    summary = select_stage(replace(context, source=source)).summary
+    found = drawn(context, "train")
+    learned = {row.id for row in found if row.why == "learned"}
+    assert summary["drawn"]["train"]["anchor_learned"] == len(learned) >= 8
+    assert learned <= {sample.id for sample in known}
+    assert {row.id for row in found if row.why == "old"} & {sample.id for sample in still}
+    assert not learned & {row.id for row in found if row.role == "hard"}
+
+
 def test_own_text_that_is_too_old_is_not_learned_from_and_counted(context: Context) -> None:
     old = make_samples(30)
     new = [s.model_copy(update={"at": 8 * 86_400.0}) for s in make_samples(30, start=100)]
     summary = select_stage(replace(context, source=SampleList([*old, *new], make_samples(60, start=1000)))).summary
     rows = drawn(context, "train")
     assert summary["left_out"]["student_text_too_old"] == 30
+    assert summary["left_out_rows"]["student_text_too_old"] == {"ids": [sample.id for sample in old], "more": 0}
     assert {row.at > 100 for row in rows if row.student_text} == {True}
     assert summary["student_texts_from"] == 8 * 86_400.0
     assert any(row.at < 100 and row.role == "hard" for row in rows)
@@ -116,6 +131,12 @@ def test_a_selection_is_as_large_as_the_last_rounds_pace_allows(finished_copy: C
     assert (summary["texts_room"], texts) == (100, 100)
     assert summary["left_out"]["no_time_hard"] > 0
     assert summary["left_out"]["no_time_anchor"] > 0
+    rows = {row.id for row in drawn(later, "train")}
+    for why in ("no_time_hard", "no_time_anchor"):
+        named = summary["left_out_rows"][why]
+        assert len(named["ids"]) == min(NAMED, summary["left_out"][why])
+        assert len(named["ids"]) + named["more"] == summary["left_out"][why]
+        assert not rows & set(named["ids"])
     with_cache = select_stage(replace(later, config=config.model_copy(update={"cache_mb": 9}))).summary
     assert with_cache["train_hard"] + with_cache["train_anchor"] > 100
 
@@ -165,6 +186,7 @@ def test_what_is_nearly_a_held_out_prompt_is_not_trained_on(context: Context) ->
     assert sides["holdout"]
     assert sides["train"] == []
     assert summary["left_out"]["near_held_out"] > 0
+    assert set(summary["left_out_rows"]["near_held_out"]["ids"]) <= {sample.id for sample in twins}
 
 
 def test_texts_that_all_are_too_long_fail_the_round(context: Context) -> None:
