@@ -102,10 +102,10 @@ def unfit(value: UnfitStatus) -> list[str]:
     """The student that only learns: its way, and what is missing."""
     rows = [
         (one.round, f"{one.parent} -> {one.version}", f"{one.before:.2f} -> {one.agreement:.2f}", f"{one.lower:.2f}",
-         f"{one.exact:.2f}", one.n, one.better)
+         None if one.facts is None else f"{one.facts:.2f}", f"{one.exact:.2f}", one.n, one.better)
         for one in value.way
     ]  # fmt: skip
-    head = ("round", "version", "of the teacher's tokens", "at least", "exact", "prompts", "better")
+    head = ("round", "version", "of the teacher's tokens", "at least", "facts", "exact", "prompts", "better")
     lasts = "" if value.seconds is None else f": {about(value.seconds)} or more"
     return [
         f"unfit   {value.version} ({value.note}) learns and answers nobody; {value.wanted:g} makes it a candidate",

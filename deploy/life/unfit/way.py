@@ -29,6 +29,8 @@ class WayStep(BaseModel):
     lower: float
     """Its lower bound, which is what `gate.fit_agreement` is compared with."""
     exact: float
+    facts: float | None = None
+    """Share of replies with every fact of the teacher's; None where the round's record lacks it."""
     n: int
     better: bool
     """Whether `version` took its parent's place."""
@@ -66,7 +68,7 @@ def way(version: str, rounds: Sequence[Round]) -> tuple[WayStep, ...]:
         found.append(
             WayStep(
                 round=one.id, parent=one.parent, version=one.candidate, n=int(told["n"]), better=better,
-                started=one.started, ended=one.since, **figures,
+                facts=_facts(one), started=one.started, ended=one.since, **figures,
             )
         )  # fmt: skip
         at = one.parent if better else at
@@ -111,6 +113,13 @@ def _rounds(latest: Sequence[WayStep], wanted: float) -> int | None:
         return 1
     kept = ((1 - last.agreement) / (1 - first)) ** (1 / len(latest)) if first < 1 else 1.0
     return math.ceil(math.log((1 - goal) / (1 - last.agreement)) / math.log(kept)) if 0 < kept < 1 else None
+
+
+def _facts(one: Round) -> float | None:
+    """Of the candidate, on the prompts that its agreement is judged on."""
+    general = one.stages["gate"].summary.get("general") or {}
+    found = (general.get("facts") or {}).get("candidate")
+    return None if found is None else float(found)
 
 
 def _fitness(one: Round) -> dict[str, Any] | None:

@@ -22,8 +22,15 @@ STAGE = Metric("understudy_round_stage", "gauge", "1 for the stage at which the 
 PROGRESS = Metric("understudy_round_stage_progress_ratio", "gauge", "How far that stage is; 0 where nothing says.")
 STAGE_SECONDS = Metric("understudy_round_stage_seconds", "gauge", "Seconds that each stage of the latest round took.",
                        ("stage",))  # fmt: skip
-GATE = Metric("understudy_gate_agreement_ratio", "gauge", "Agreement with the teacher on held-out prompts, as the last"
-              " gate judged it; NaN before the first.", ("slice", "of"))  # fmt: skip
+GATE_EXACT = Metric("understudy_gate_exact_ratio", "gauge", "Share of the teacher's replies to held-out prompts that"
+                    " are the student's, too, token for token, as the last gate judged it; NaN before the first.",
+                    ("slice", "of"))  # fmt: skip
+GATE_FACTS = Metric("understudy_gate_facts_ratio", "gauge", "Share of replies to held-out prompts with every number,"
+                    " date, name, code and amount of the teacher's, as the last gate judged it; NaN before the first.",
+                    ("slice", "of"))  # fmt: skip
+GATE = Metric("understudy_gate_agreement_ratio", "gauge", "Share of the teacher's tokens on held-out prompts that are"
+              " the student's, too, as the last gate judged it; NaN before the first. It hides a single wrong fact:"
+              " understudy_gate_facts_ratio does not.", ("slice", "of"))  # fmt: skip
 COMPLIED = Metric("understudy_gate_complied_prompts", "gauge", "Prompts that ought to be refused and were complied"
                   " with, as the last gate saw it; NaN where nobody was asked.", ("of",))  # fmt: skip
 FALL = Metric("understudy_rollback_similarity_drop_ratio", "gauge", "By how much live similarity to the teacher fell"
@@ -37,5 +44,5 @@ SPENT = Metric("understudy_teacher_tokens_today", "gauge", "Tokens of today (UTC
                " asked for.", ("purpose",))  # fmt: skip
 METRICS = (
     LIVE, SHARE, SLOT_READY, GATEWAYS, FROZEN, POOL, POOL_KINDS, POOL_CHANGES, ROUNDS, STAGE, PROGRESS, STAGE_SECONDS,
-    GATE, COMPLIED, FALL, LAG, WAITED, GONE, ROOM, VOLUME, SPENT,
+    GATE_EXACT, GATE_FACTS, GATE, COMPLIED, FALL, LAG, WAITED, GONE, ROOM, VOLUME, SPENT,
 )  # fmt: skip

@@ -44,7 +44,9 @@ class ControlFigures:
         page.add(named.STAGE, lambda: [(stage, float(stage == self._told.round.stage)) for stage in STAGES])
         page.value(named.PROGRESS, self._progress)
         page.add(named.STAGE_SECONDS, self._stage_seconds)
-        page.add(named.GATE, self._gate)
+        page.add(named.GATE_EXACT, lambda: self._gate("exact"))
+        page.add(named.GATE_FACTS, lambda: self._gate("facts"))
+        page.add(named.GATE, lambda: self._gate("agreement"))
         page.add(named.COMPLIED, self._complied)
         page.value(named.FALL, self._fall)
         page.add(named.LAG, lambda: (self._told.bus.lag or {}).items())
@@ -106,10 +108,12 @@ class ControlFigures:
         found = self._judged().get("safety") or {}
         return [(of, float(found.get(of, math.nan))) for of in ("parent", "candidate")]
 
-    def _gate(self) -> Iterator[tuple[tuple[str, str], float]]:
+    def _gate(self, figure: str) -> Iterator[tuple[tuple[str, str], float]]:
+        """One figure of parent and candidate by slice, of the newest round whose gate judged."""
         summary = self._judged()
         for kind in ("general", "hard"):
-            found = summary.get(kind) or {}
+            slice_ = summary.get(kind) or {}
+            found = slice_ if figure == "agreement" else slice_.get(figure) or {}
             yield from (((kind, of), float(found.get(of, math.nan))) for of in ("parent", "candidate"))
 
     def _fall(self) -> float:

@@ -18,7 +18,7 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.life.slices import SliceChange, slice_changes
 from deploy.life.state import ControlState
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
-from deploy.life.unfit.way import missing, way
+from deploy.life.unfit.way import WayStep, missing, way
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
@@ -163,7 +163,7 @@ class LiveFigures:
         steps = [step for step in every if step.better]
         self._learner = now.unfit
         return replace(
-            now, fitness=f"{steps[-1].agreement:.0%} of tokens, round {steps[-1].round}" if steps else "",
+            now, fitness=come(steps[-1]) if steps else "",
             way=tuple(step.agreement for step in steps), wanted=self._gate.fit_agreement,
             missing=missing(every, self._gate).said if steps else "",
         )  # fmt: skip
@@ -184,6 +184,12 @@ class LiveFigures:
             if family is not None:
                 seen[family].append(verdict.similarity)
         return {kind: sum(values) / len(values) for kind, values in seen.items()}
+
+
+def come(step: WayStep) -> str:
+    """How far an unfit student is, by its last round that made it better."""
+    facts = "" if step.facts is None else f", {step.facts:.0%} facts"
+    return f"{step.agreement:.0%} of tokens{facts}, round {step.round}"
 
 
 def caveats(state: ControlState | None) -> tuple[str, ...]:

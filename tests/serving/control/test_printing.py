@@ -96,6 +96,9 @@ def test_status_shows_the_way_of_an_unfit_student_and_what_is_missing() -> None:
     text = shown(live={"teacher": "t1", "student": None}, unfit=unfit)
     assert "student none" in text
     assert "v2 (unfit: 8 of 30 layers of t1) learns and answers nobody; 0.85 makes it a candidate" in text
-    assert "1      v1 -> v2  0.02 -> 0.31" in text
+    assert "1      v1 -> v2  0.02 -> 0.31             0.29      -      0.00   120" in text
+    told = shown(unfit={**unfit, "way": [{**way, "facts": 0.125}]}).splitlines()
+    assert [text.split().index("facts") for text in told if text.startswith("round  version")] == [8]
+    assert any(text.split()[8:10] == ["0.12", "0.00"] for text in told if text.startswith("1 "))
     assert "missing 0.56 of the teacher's tokens missing: about 90 min or more" in text
     assert "missing" not in shown()

@@ -37,6 +37,14 @@ def test_the_way_is_the_line_from_the_cut_with_the_rounds_that_brought_nothing()
     assert way("v7", LINE) == ()
 
 
+def test_facts_stand_beside_agreement_where_the_record_has_them() -> None:
+    old, new = one(1, "v1", "v2", 0.1, 0.4), one(2, "v2", "v3", 0.4, 0.6)
+    new.stages["gate"].summary["general"] = {"candidate": 0.6, "facts": {"parent": 0.1, "candidate": 0.25}}
+    assert [step.facts for step in way("v3", [new, old])] == [None, 0.25]
+    new.stages["gate"].summary["general"] = None
+    assert way("v3", [new])[0].facts is None
+
+
 def test_the_rest_is_told_by_the_share_of_what_lacks_that_the_latest_rounds_closed() -> None:
     """From 0.1 to 0.6 in two better rounds: two thirds of what lacks stay after each; to 0.87 it takes three more."""
     found = missing(way("v4", LINE), CONFIG)

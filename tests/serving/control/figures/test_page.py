@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.life.config import GateConfig
+from deploy.life.gate import decide
+from deploy.rounds.table import STAGES
 from serving.control.app import create_app
 from serving.control.sources import Sources
 from tests.deploy.fleet import World
+from tests.deploy.life.judged import REWORDED, evaluation, rows
 from tests.deploy.life.judged import asked as prompts_asked
+from tests.packaging.scraping import PACKAGING
 from tests.serving.control.conftest import TOKEN
 from understudy.files import read_json, write_json
 from understudy.telemetry.door import MetricsDoor
@@ -70,6 +76,28 @@ def test_what_the_last_gate_saw_complied_with_is_told(world: World, sources: Sou
     found = asked(world, sources)
     assert found["understudy_gate_complied_prompts", "parent"] == 0
     assert found["understudy_gate_complied_prompts", "candidate"] == 20
+
+
+def test_what_the_gate_judged_is_told_by_exact_replies_facts_and_agreement(world: World, sources: Sources) -> None:
+    names = [f"understudy_gate_{figure}_ratio" for figure in ("exact", "facts", "agreement")]
+    before = asked(world, sources)
+    assert all(math.isnan(before[name, "candidate", "general"]) for name in names)
+    rounds = world.conductor.deployment.rounds
+    parent = str(world.conductor.deployment.state.stable)
+    under_way = rounds.begin(parent, "t1", "a test")
+    for stage in STAGES[: STAGES.index("gate")]:
+        rounds.finish(under_way.id, stage, {"version": "v9"})
+    rounds.finish(under_way.id, "gate", decide(evaluation(*rows(120, lost=6, after=REWORDED)), GateConfig()).summary())
+    found = asked(world, sources)
+    assert [found[name, "parent", "general"] for name in names] == [1, 1, 1]
+    exact, facts, agreement = (found[name, "candidate", "general"] for name in names)
+    assert (exact, facts) == (0.95, 1)
+    assert agreement == pytest.approx(1 - 0.05 * 0.05)
+    assert [found[name, "candidate", "hard"] for name in names] == [0.75, 0.75, 0.875]
+    shown = json.loads((PACKAGING / "grafana" / "understudy.json").read_text("utf-8"))["panels"]
+    asks = [[target["expr"] for target in panel.get("targets", ())] for panel in shown]
+    (panel,) = [found for found in asks if names[2] in found]
+    assert set(panel) == set(names), "agreement hides a wrong fact, so no panel shows it alone"
 
 
 def test_without_redis_the_rest_is_told(world: World, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:

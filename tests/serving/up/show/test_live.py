@@ -140,7 +140,7 @@ def test_an_unfit_student_is_shown_with_how_far_it_is(state_dir: StateDir) -> No
     world.learned("v1", 0.02, 0.3)
     world.turn()
     now = figures.look()
-    assert (now.unfit, now.fitness) == ("v2", "31% of tokens, round 1")
-    assert "unfit v2 31% of tokens, round 1" in line(now)
+    assert (now.unfit, now.fitness) == ("v2", "31% of tokens, 0% facts, round 1")
+    assert "unfit v2 31% of tokens, 0% facts, round 1" in line(now)
     assert [f"{share:.2f}" for share in now.way] == ["0.31"]
     assert any("v2: " in event and "more round" in event for event in now.events)

@@ -142,7 +142,7 @@ def test_the_bar_grows_with_the_stage_and_the_latest_event_is_seen() -> None:
 
 def test_the_way_of_an_unfit_student_is_a_bar_towards_what_is_asked() -> None:
     out = io.StringIO()
-    now = Figures(unfit="v3", fitness="31% of tokens, round 2", way=(0.12, 0.31), wanted=0.85)
+    now = Figures(unfit="v3", fitness="31% of tokens, 8% facts, round 2", way=(0.12, 0.31), wanted=0.85)
     Console(file=out, width=100).print(render(now, ""))
     assert "12% 31% of 85%" in out.getvalue()
-    assert "v3 31% of tokens" in out.getvalue()
+    assert "v3 31% of tokens, 8% facts" in out.getvalue()
