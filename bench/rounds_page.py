@@ -28,7 +28,8 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
         settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
         notes[found["recipe"]] = settings or "the settings that the trainer comes with"
     one = report["records"][0]
-    paces = [row["did"]["token_seconds"] for found in report["records"] for row in found["rows"][1:]]
+    done = [row["did"] for found in report["records"] for row in found["rows"][1:]]
+    paces = [one["token_seconds"] for one in done if "token_seconds" in one]
     kinds = list(one["rows"][0]["kinds"])
     return "\n\n".join([
         f"{one['steps']} steps a round, {one['new']} prompts of new kinds and {one['general']} others in the traffic "

@@ -78,7 +78,7 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
     found = [
         row(0, "1" * 20, 0.0),
         row(1, "1" * 19 + "0", 0.8, passed=True),
-        row(2, "1" * 10 + "0" * 10, 0.9, passed=False),
+        row(2, "1" * 10 + "0" * 10, 0.9, passed=False) | {"did": {}},  # it ended before it had trained
     ]
     page = page_of_rounds(
         {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]},
