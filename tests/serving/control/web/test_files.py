@@ -30,7 +30,8 @@ from tests.feedback.applying import Applier
 from tests.serving.control.conftest import TOKEN
 from tests.serving.control.pages.test_results import copied
 from tests.serving.control.test_adjusted import COVARIATE, returning
-from tests.serving.control.test_results import FILE, SHIPS, crossed, same_prompts, traffic
+from tests.serving.control.test_results import FILE, SHIPS, same_prompts, traffic
+from tests.serving.control.test_switched import crossed
 from tests.serving.up.server import served
 from understudy.process.scratch import SHORT
 
