@@ -19,8 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Shown
 
-from ab.matched import Matched
-from bench.exam import Exam, bits
+from bench.exam import Exam, bits, lost
 from bench.options import finish, parser
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
@@ -34,7 +33,6 @@ from understudy.state import StateDir
 
 LOOK = 2.0
 """Seconds between two looks at the rounds."""
-WENT_LIVE = frozenset({"done"})
 RIGHT = ("exact", "facts")
 """What a general reply is judged by: every token the teacher's, and the facts that it states."""
 
@@ -72,16 +70,14 @@ def leave_alone(state: StateDir, rounds: int, seconds: float) -> None:
 def course(state: StateDir, rounds: Sequence[Round], mark: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
     """A row for the student at the start, and one for each round: how it ended, who was live then, its marks."""
     live = rounds[0].parent
-    rows = [{"round": 0, "live": live, **mark(live)}]
+    marked = {live: mark(live)}
+    rows = [{"round": 0, "live": live, **marked[live]}]
     for one in rounds:
-        live = one.candidate if one.candidate and one.state in WENT_LIVE else live
-        told = {"round": one.id, "state": one.state, "candidate": one.candidate, "live": live}
-        rows.append({**told, **(mark(live) if live != rows[-1]["live"] else _marks(rows[-1]))})
+        if one.candidate and one.state == "done":
+            live = one.candidate
+            marked[live] = mark(live)
+        rows.append({"round": one.id, "state": one.state, "candidate": one.candidate, "live": live, **marked[live]})
     return rows
-
-
-def _marks(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("parts", "exact", "facts")}
 
 
 def marks(exam: Exam, registry: Registry, version: str) -> dict[str, Any]:
@@ -93,18 +89,12 @@ def marks(exam: Exam, registry: Registry, version: str) -> dict[str, Any]:
     return {"parts": parts, "exact": bits(general.exact), "facts": bits(general.facts)}
 
 
-def lost(start: dict[str, Any], row: dict[str, Any], what: str) -> Matched:
-    """General prompts that the student at the start got right and that of the row wrong, and the other way round."""
-    pairs = zip(start[what], row[what], strict=True)
-    return Matched.of((before == "1", after == "1") for before, after in pairs)
-
-
 def told(start: dict[str, Any], row: dict[str, Any], what: str) -> str:
     """Share of general prompts that are right, and what was lost of it since the start."""
     share = row["parts"]["general"][what]
     if row is start:
         return f"{share:.3f}"
-    found = lost(start, row, what)
+    found = lost(start[what], row[what])
     return (
         f"{share:.3f} ({found.lost} lost, {found.won} won, p {found.harm:.3f}, at most {100 * found.bound(0.05):.1f})"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ab.matched import Matched
 from bench.distil_round import replies
 from bench.shop import new_kinds, of_kind
 from demo.world import Sample, satisfied, stream
@@ -47,6 +48,11 @@ class Marks:
 def bits(right: Sequence[bool]) -> str:
     """A digit for each prompt, as a record keeps them."""
     return "".join(str(int(one)) for one in right)
+
+
+def lost(before: str, after: str) -> Matched:
+    """What two students got right of the same prompts, in digits: lost where the first alone was right."""
+    return Matched.of((one == "1", other == "1") for one, other in zip(before, after, strict=True))
 
 
 class Exam:

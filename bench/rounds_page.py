@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ab.matched import Matched
+from bench.exam import lost
 
 
 def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
@@ -13,8 +13,7 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
     rows, notes = [], dict[str, str]()
     for found in report["records"]:
         start, last = found["rows"][0], live(found)
-        pairs = zip(start["general_rows"], last["general_rows"], strict=True)
-        lost = Matched.of((before == "1", after == "1") for before, after in pairs)
+        gone = lost(start["general_rows"], last["general_rows"])
         course = " ".join(
             f"{row['general']['exact']:.3f}{'' if row.get('passed', True) else '!'}" for row in found["rows"]
         )
@@ -23,7 +22,7 @@ def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tup
         rows.append((
             found["recipe"], str(found["seed"]), str(found["judge_new"]), str(len(found["rows"]) - 1), str(passed),
             course,
-            f"{100 * (lost.lost - lost.won) / lost.n:+.1f} (at most {100 * lost.bound(0.05):.1f})", *kinds,
+            f"{100 * (gone.lost - gone.won) / gone.n:+.1f} (at most {100 * gone.bound(0.05):.1f})", *kinds,
         ))  # fmt: skip
         settings = ", ".join(f"{key} {value}" for key, value in found["settings"].items())
         notes[found["recipe"]] = settings or "the settings that the trainer comes with"

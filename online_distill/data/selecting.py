@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from feedback.pool.general import is_general
 from feedback.texts import normal
@@ -66,8 +67,8 @@ def balanced(rows: Iterable[Row], n: int) -> list[Row]:
     apart share. Drawn again from what was drawn and what is new, it gives what a draw from all would have given.
     """
     ranked, places = [], Counter[str]()
-    for row in sorted(rows, key=_turn):
-        ranked.append((places[row.cluster], _turn(row), row))
+    for turn, row in sorted(((_turn(row), row) for row in rows), key=itemgetter(0)):
+        ranked.append((places[row.cluster], turn, row))
         places[row.cluster] += 1
     return [row for _, _, row in sorted(ranked, key=lambda item: item[:2])[:n]]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench import alone
+from bench.exam import lost
 from bench.page import table
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
@@ -37,7 +38,7 @@ def test_who_was_live_follows_the_rounds_and_a_refused_candidate_changes_nothing
     ]
     rows = alone.course(StateDir(Path()), rounds, marked)
     assert [(row["round"], row["live"]) for row in rows] == [(0, "v1"), (1, "v2"), (2, "v2"), (3, "v2"), (4, "v3")]
-    found = alone.lost(rows[0], rows[-1], "exact")
+    found = lost(rows[0]["exact"], rows[-1]["exact"])
     assert (found.n, found.lost, found.won) == (4, 1, 1)
     assert alone.told(rows[0], rows[-1], "exact").startswith("0.750 (1 lost, 1 won, p 0.750, ")
     page = alone.page({"rows": rows}, table)
