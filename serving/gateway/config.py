@@ -94,7 +94,7 @@ class GatewayConfig(Section):
     reuse_seconds: float = Field(default=4, ge=0)
     """How long an idle engine connection is used again; below the engine's own keep-alive (vLLM: 5)."""
     retry_share: float = Field(default=0.2, ge=0, le=1)
-    """Fallbacks to the other arm, as a share of requests."""
+    """Fallbacks to the other arm, as a share of requests; ten a second are allowed whatever the traffic. 0: none."""
     reroute_tries: int = Field(default=3, ge=0)
     """How often a request is routed again because its engine holds another version now."""
     reroute_seconds: float = Field(default=5, gt=0)

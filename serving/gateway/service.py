@@ -131,7 +131,7 @@ class Gateway:
         self.failures = Failures(self.metrics, clock)
         self.keys = ApiKeys(config.key_secret, config.api_keys, ring)
         self.limiter = Limiter(config.tenants, shared, clock)
-        self.budget = RetryBudget(config.retry_share)
+        self.budget = RetryBudget(config.retry_share, clock)
         self.exposures = Exposures()
         self.guard = guard
         if guard is not None:

@@ -89,6 +89,18 @@ def test_a_dead_arm_is_avoided_without_spending_the_retry_budget(serve: Serve, e
     assert running.gateway.metrics.events["fallback"] <= 5
 
 
+def test_an_engine_that_resets_what_it_accepts_costs_no_reply_until_it_is_left_alone(
+    serve: Serve, engine: Make
+) -> None:
+    """A socket outlives its process for a moment where a child of it holds it: nothing is refused, all is reset."""
+    teacher, student = engine("teacher"), engine("student", script=says("reset"))
+    running = serve(document({"teacher": teacher, "student": student}, default={"student": 1.0}))
+    answers = [running.client.chat() for _ in range(60)]
+    assert [status for status, *_ in answers] == [200] * 60
+    assert len(student.seen) < 60, "the breaker opened"
+    assert running.gateway.metrics.events["retry_budget_spent"] == 0
+
+
 def test_a_409_makes_the_gateway_read_the_document_and_re_route(serve: Serve, engine: Make, redis_url: str) -> None:
     """The gateway polls so rarely that only the 409 can tell it of the swap."""
     student, other = engine("student", version="v1"), engine("student", version="v2")
