@@ -79,10 +79,13 @@ def learn(
     encoder = Encoder(registry.path(versions[0]))
     replies = KeptReplies(state.root.parent / "replies.jsonl", registry.path(versions[0]), encoder)
     judge = of_dialogues(options.judge, encoder, options.longest)
-    train = apart(of_dialogues(options.train, encoder, options.longest), judge)
+    given = of_dialogues(options.train, encoder, options.longest)
+    train = apart(given, judge)
+    if len(train) < len(given):
+        left_out = f"{len(given) - len(train)} of {len(given)} prompts of --train are left out"
+        say(f"{left_out}: --judge has their `id` or words")
     if not instructions(encoder, options.longest):
-        told = f"no general slice: {data_folder()} holds no {INSTRUCTIONS}; UNDERSTUDY_DATA names the folder that does"
-        Console(stderr=True).print(told, highlight=False, markup=False, soft_wrap=True)
+        say(f"no general slice: {data_folder()} holds no {INSTRUCTIONS}; UNDERSTUDY_DATA names the folder that does")
     slices = {
         "dialogues": drawn(judge, options.judged, "judged"),
         "general": drawn(instructions(encoder, options.longest), options.judged, "judged"),
@@ -94,9 +97,14 @@ def learn(
     while len(rows) <= len(plan):
         number, load = len(rows), os.getloadavg()[0]
         row = course.round(number, rows[-1], plan[number - 1]) if rows else course.start()
-        rows.append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1)})
+        rows.append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1), "threads": options.threads})
         report(record)
         kept(options, record)
+
+
+def say(text: str) -> None:
+    """A remark on standard error."""
+    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def report(record: dict[str, Any]) -> None:

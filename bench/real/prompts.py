@@ -53,9 +53,19 @@ def of_dialogues(path: Path, encoder: Encoder, longest: int) -> list[RealPrompt]
 
 
 def apart(train: Sequence[RealPrompt], judged: Sequence[RealPrompt]) -> list[RealPrompt]:
-    """Those to train on that share neither dialogue nor words with one that is judged."""
+    """Those to train on that share neither dialogue nor words with one that is judged.
+
+    Raises:
+        UsageError: none is left.
+    """
     groups, asked = {one.group for one in judged}, {one.asked for one in judged}
-    return [one for one in train if one.group not in groups and one.asked not in asked]
+    kept = [one for one in train if one.group not in groups and one.asked not in asked]
+    if not kept:
+        raise UsageError(
+            "every dialogue of --train has the `id` or the words of one of --judge, which is never learned: give other "
+            "dialogues, or each file ids of its own"
+        )
+    return kept
 
 
 def drawn(prompts: Sequence[RealPrompt], count: int, seed: str) -> list[RealPrompt]:

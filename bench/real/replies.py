@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,29 +44,43 @@ def until(tokens: Sequence[int], end: int) -> list[int]:
 
 
 class KeptReplies:
-    """Replies of one model by the id of the prompt, in a file of lines that grows; what is there is not asked again."""
+    """Replies of one model in a file of lines that grows; what was asked of it in the same words is not asked again."""
 
     def __init__(self, file: Path, folder: Path, encoder: Encoder) -> None:
         self._file, self._folder, self._encoder = file, folder, encoder
+        self._model = weights_of(folder)
         self._known: dict[str, list[int]] = {}
         if file.is_file():
-            for line in file.read_text("utf-8").splitlines():
-                row = json.loads(line)
-                self._known[row["id"]] = row["tokens"]
+            rows = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+            self._known = {row["asked"]: row["tokens"] for row in rows if "asked" in row}
 
     def of(self, prompts: Sequence[RealPrompt]) -> list[list[int]]:
         """The reply to each."""
-        new = [one for one in prompts if one.id not in self._known]
+        new = [one for one in prompts if self._name(one) not in self._known]
         if new:
             model = models.load(self._folder)
             for start in range(0, len(new), 4 * BATCH):
                 part = new[start : start + 4 * BATCH]
                 self._keep(part, greedy(model, self._encoder, part))
-        return [self._known[one.id] for one in prompts]
+        return [self._known[self._name(one)] for one in prompts]
+
+    def _name(self, one: RealPrompt) -> str:
+        """Of a prompt by its words and of whom it is asked: rows of two files may be called alike."""
+        return hashlib.sha256(json.dumps([self._model, one.asked]).encode()).hexdigest()[:24]
 
     def _keep(self, prompts: Sequence[RealPrompt], replies: Sequence[list[int]]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as out:
             for one, tokens in zip(prompts, replies, strict=True):
-                self._known[one.id] = tokens
-                out.write(json.dumps({"id": one.id, "tokens": tokens}) + "\n")
+                name = self._name(one)
+                self._known[name] = tokens
+                out.write(json.dumps({"id": one.id, "asked": name, "tokens": tokens}) + "\n")
+
+
+def weights_of(folder: Path) -> str:
+    """One hash of all weights of a model."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()

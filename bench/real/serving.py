@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from deploy.registry.manifest import weight_hashes
 from deploy.registry.store import Registry
 from feedback.shadow.config import ShadowConfig
 from serving.engine.config import EnginesConfig
+from serving.engine.inside.layout import read_layout
 from serving.engine.launch.runner import EngineRunner
 from serving.engine.sizes import SERVED, engine_size, shape_of
 from serving.up.report.asking import TOKENS, Asker, LoadedEngine
@@ -127,8 +129,16 @@ def memory_of(folder: Path, engines: EnginesConfig, total: int) -> dict[str, Any
     return {
         "memory": total, "weights": size.weights, "kv_cache": size.kv_cache, "token": size.token,
         "own": max(0, total - size.weights - size.kv_cache), "dtype": dtype if dtype in SERVED else "auto",
-        "parameters": shape.weights,
+        "parameters": shape.weights, "read": read_of(folder),
     }  # fmt: skip
+
+
+def read_of(folder: Path) -> int:
+    """Numbers in the weights that a token reads: of embeddings with a head beside them it reads a row."""
+    sizes = {name: math.prod(tensor.shape) for name, tensor in read_layout(folder).items()}
+    apart = any(name.endswith("lm_head.weight") for name in sizes)
+    rows = sum(size for name, size in sizes.items() if apart and name.endswith("embed_tokens.weight"))
+    return sum(sizes.values()) - rows
 
 
 def ratios(teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, float]:

@@ -12,15 +12,22 @@ LEARNED = ("minutes", "slice", "agreement", "95 %", "exact", "prefix", "similari
 ASKED = {
     "ttft": ("at most", 0.65), "throughput_1": ("", 0.0), "throughput_8": ("at least", 3.0),
     "throughput_16": ("", 0.0), "memory": ("at most", 0.52), "memory_without_engine": ("at most", 0.52),
-    "weights": ("", 0.0),
+    "weights": ("", 0.0), "token": ("", 0.0), "own": ("", 0.0),
 }  # fmt: skip
 """What row S9 of the requirements asks of each ratio, where it asks anything."""
 NAMES = {
     "ttft": "time to the first token", "throughput_1": "tokens/s, 1 stream", "throughput_8": "tokens/s, 8 streams",
     "throughput_16": "tokens/s, 16 streams", "memory": "memory of all its processes",
     "memory_without_engine": "memory without the engine's own share", "weights": "memory of the weights",
+    "token": "key-value cache of 1,000 tokens", "own": "the engine's own share",
 }  # fmt: skip
+PARTS = ("token", "own")
+"""Of an arm's memory, shown beside each other without being kept as a ratio."""
 COSTS = ("student answers", "processor time of a request", "of the teacher alone", "with shadow copies")
+ASKED_MINUTES = (0.0, 5.0, 15.0, 30.0, 60.0)
+"""After which a course is told on the page, beside its last row."""
+CORES = {1: "one core", 2: "both cores"}
+DEQUANTISED = {"SmolLM2-135M-Instruct": " (dequantised from Q4_1)"}
 TableRows = list[tuple[str, ...]]
 
 
@@ -45,21 +52,54 @@ def trained(record: dict[str, Any]) -> str:
     seconds = [did["token_seconds"] for did in rounds if did.get("token_seconds")]
     pace = f" at {len(seconds) / sum(seconds):.0f} tokens/s (prompts and replies)" if seconds else ""
     loads = [row["load"] for row in record["rows"] if "load" in row]
-    clock = "processor time of both cores" if record["clock"] == "processor" else "wall clock"
     better = sum(bool(row.get("better")) for row in record["rows"])
+    worked = sum(did.get("score_seconds", 0) + did.get("train_seconds", 0) for did in rounds) / 60
     return (
-        f"{len(rounds)} rounds by {clock}, {better} of them an improvement; {tokens:,} tokens of replies were learned "
-        f"from{pace}; the machine's load was {min(loads):g} to {max(loads):g}."
+        f"{len(rounds)} rounds by {_clock(record)}, {better} of them an improvement; {worked:.0f} minutes of scoring "
+        f"and training; {tokens:,} tokens of replies were learned from{pace}; the machine's load was {min(loads):g} to "
+        f"{max(loads):g}. {_fitness(record)}"
+    ).strip()
+
+
+def _clock(record: dict[str, Any]) -> str:
+    """Whose minutes they are."""
+    if record["clock"] != "processor":
+        return "wall clock"
+    threads = {row.get("threads", record["threads"]) for row in record["rows"]}
+    return f"processor time of {' and of '.join(CORES.get(n, f'{n} cores') for n in sorted(threads))}"
+
+
+def _fitness(record: dict[str, Any]) -> str:
+    """How near the rounds' own judgement came to what makes a cut fit."""
+    found = [row["fitness"] for row in record["rows"] if row.get("fitness")]
+    if not found:
+        return ""
+    best = max(found, key=lambda one: float(one["agreement"]))
+    fit = sum(one["event"] == "gate_passed" for one in found)
+    return (
+        f"By the rounds' own judgement, on prompts that they hold out of their traffic, {fit or 'none'} became fit: "
+        f"the best {best['agreement']:.3f} (at least {best['lower']:.3f}) of the teacher's tokens, of "
+        f"{best['wanted']:g} asked."
     )
+
+
+def told(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the rows that the page shows: those after the minutes that are asked for, and the last one."""
+    rows = record["rows"]
+    wanted = [row for row in rows if row["minutes"] in ASKED_MINUTES or row is rows[-1]]
+    return {**record, "rows": wanted if len(wanted) > 2 else rows}
 
 
 def sizes(record: dict[str, Any]) -> TableRows:
     """Figures of both arms beside each other: ratio, what is asked, whether it is met."""
     found = record["serving"]
-    arms, ratios = found["arms"], found["ratios"]
+    arms = found["arms"]
+    parts = {name: (arms["student"][name] / arms["teacher"][name] if arms["teacher"][name] else 0.0) for name in PARTS}
+    ratios = {**found["ratios"], **parts}
     said = [_said(arms[arm], arms["teacher"]) for arm in ("teacher", "student")]
     return [
-        (NAMES[name], said[0][name], said[1][name], f"{ratios[name]:.2f}", *verdict(name, ratios)) for name in NAMES
+        (title, said[0][name], said[1][name], f"{ratios[name]:.2f}" if ratios[name] else "", *verdict(name, ratios))
+        for name, title in NAMES.items()
     ]
 
 
@@ -72,6 +112,8 @@ def _said(arm: dict[str, Any], teacher: dict[str, Any]) -> dict[str, str]:
         "memory": f"{arm['memory'] >> 20} MiB",
         "memory_without_engine": f"{held >> 20} MiB",
         "weights": f"{arm['weights'] >> 20} MiB",
+        "token": f"{1000 * arm['token'] / (1 << 20):.1f} MiB",
+        "own": f"{arm['own'] >> 20} MiB",
     }
 
 
@@ -101,27 +143,40 @@ def page(report: dict[str, Any], table: Callable[[TableRows, tuple[str, ...]], s
 def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows, tuple[str, ...]]]:
     """The page's part: paragraphs, and tables as rows and head."""
     yield (
-        "SmolLM2-135M-Instruct (dequantised from Q4_1) as the teacher. Student and teacher are compared on dialogues "
-        "that no round sees, and on general instructions, which are never learned (`general`); intervals of 95 % are "
-        "over dialogues. Similarity is that of the product's check."
+        "A teacher that others trained and a cut of it, compared on dialogues that no round sees, and on general "
+        "instructions, which are never learned (`general`); intervals of 95 % are over dialogues. Similarity is that "
+        "of the product's check. Minutes are of scoring and training; the teacher's replies, which traffic brings, and "
+        "judging do not count."
     )
     for one in records:
-        if rows := learned(one):
+        on = f"{one['teacher']}{DEQUANTISED.get(one['teacher'], '')}, on {one['machine']['processor']}"
+        if rows := learned(told(one)):
             yield (
-                f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**, {one['prompts']} "
-                f"turns of customers before each, prompts of at most {one['longest']} tokens. {trained(one)}"
+                f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**: {on}; "
+                f"`{one['train']}`, {one['train_prompts']:,} prompts of at most {one['longest']} tokens, "
+                f"{one['prompts']} before each round; judged on `{one['judge']}`. {trained(one)}"
             )
             yield rows, LEARNED
         if found := one["serving"]:
-            loads = [row["load"] for arm in found["arms"].values() for row in arm["streams"].values()]
-            yield (
-                f"**Serving a student of {one['layers']} layers**, each arm alone in an engine of its own, "
-                f"{found['arms']['teacher']['dtype']}, {found['cores']} cores, replies of {found['reply_tokens']} "
-                f"tokens; the machine's load was {min(loads):g} to {max(loads):g}. Processor time is that of the "
-                "engine's processes at 8 streams, which other work on the machine changes less than it changes seconds."
-            )
+            yield f"**Serving a student of {one['layers']} layers**: {on}; {_served(found)}"
             yield sizes(one), ("figure", "teacher", "student", "ratio", "asked", "")
             yield costs(one), COSTS
+
+
+def _served(found: dict[str, Any]) -> str:
+    """How the arms were measured, and what lies beyond this cut."""
+    arms = found["arms"]
+    loads = [row["load"] for arm in arms.values() for row in arm["streams"].values()]
+    text = (
+        f"each arm alone in an engine of its own, {arms['teacher']['dtype']}, {found['cores']} cores, replies of "
+        f"{found['reply_tokens']} tokens, a key-value cache of {arms['teacher']['kv_cache'] >> 20} MiB in either; the "
+        f"machine's load was {min(loads):g} to {max(loads):g}. Processor time is that of the engine's processes at 8 "
+        "streams, which other work on the machine changes less than it changes seconds."
+    )
+    if all("read" in arm for arm in arms.values()):
+        bound = arms["teacher"]["read"] / arms["student"]["read"]
+        text += f" The student reads {bound:.1f} times as few weights a token, and by that can be no faster than so."
+    return text + (" Few requests: `--quick`." if found["quick"] else "")
 
 
 def show(record: dict[str, Any]) -> None:

@@ -21,6 +21,8 @@ from trials.system import ROOT, on_free_ports
 from understudy.cli import main
 
 READY = 300.0
+COMMAND_SECONDS = 500.0
+"""For one command on a loaded machine: a replay of hundreds of dialogues takes minutes there."""
 ENOUGH = 12
 MISSED = re.compile("^(teacher|auto) 503", re.MULTILINE)
 
@@ -51,7 +53,9 @@ class Terminal:
         self.up: subprocess.Popen[bytes] | None = None
 
     def run(self, words: list[str]) -> str:
-        done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(
+            words, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=COMMAND_SECONDS
+        )
         assert done.returncode == 0, f"{words}: {done.stdout[-1000:]} {done.stderr[-2000:]}"
         return done.stdout
 

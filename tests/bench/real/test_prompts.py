@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bench.real.prompts import RealPrompt, apart, drawn, instructions, of_dialogues
-from bench.real.replies import until
 from online_distill.data.encoding import Encoder
 from tests.onboard.models import tiny
 from understudy.errors import UsageError
@@ -42,6 +41,11 @@ def test_neither_a_dialogue_nor_its_words_are_both_learned_and_judged() -> None:
     assert [kept.group for kept in apart(train, judged)] == ["d"]
 
 
+def test_files_whose_rows_are_all_called_alike_are_refused_with_what_helps() -> None:
+    with pytest.raises(UsageError, match="ids of its own"):
+        apart([one("1", "Hello")], [one("1", "Where?")])
+
+
 def test_a_larger_draw_holds_the_smaller_one() -> None:
     many = [one(str(n), str(n)) for n in range(50)]
     few, more = drawn(many, 10, "judged"), drawn(many, 20, "judged")
@@ -57,8 +61,3 @@ def test_instructions_are_those_of_its_language_and_none_where_there_are_no_data
     rows = [{"id": "1", "lang": "en", "prompt": "Add 2 and 3."}, {"id": "2", "lang": "zh", "prompt": "你好"}]
     (tmp_path / "instructions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [found.id for found in instructions(encoder, 60)] == ["1"]
-
-
-def test_a_reply_ends_with_its_first_end() -> None:
-    assert until([5, 2, 7, 2], 2) == [5, 2]
-    assert until([5, 7], 2) == [5, 7]

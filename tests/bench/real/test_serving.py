@@ -13,7 +13,7 @@ def arm(scale: float) -> dict[str, Any]:
     streams = {str(n): {"tokens_per_second": 10 * n / scale, "core_seconds": scale} for n in (1, 8, 16)}
     return {
         "ttft": 0.2 * scale, "streams": streams, "memory": int(500 + 1000 * scale), "weights": int(600 * scale),
-        "kv_cache": 100, "token": int(10 * scale),
+        "kv_cache": 100, "token": int(10 * scale), "own": 0,
     }  # fmt: skip
 
 

@@ -24,11 +24,14 @@ def record() -> dict:
     rows = [
         {"minutes": 0.0, "marks": {"dialogues": MARK}, "load": 1.0},
         {"minutes": 5.0, "marks": {"dialogues": MARK, "general": MARK}, "load": 3.0, "better": True,
-         "did": {"reply_tokens": 1000, "token_seconds": 0.002}},
+         "did": {"reply_tokens": 1000, "token_seconds": 0.002, "train_seconds": 200.0, "score_seconds": 40.0},
+         "fitness": {"agreement": 0.5, "lower": 0.47, "wanted": 0.85, "event": "learned"}},
     ]  # fmt: skip
     return {
         "layers": 8, "teacher": "SmolLM2", "round_minutes": 5.0, "prompts": 400, "longest": 192, "clock": "processor",
-        "rows": rows, "serving": serving | {"costs": costs(arms, 0.2, 0.1)},
+        "train": "dialogues.jsonl bc29", "judge": "judge.jsonl 2f9e", "train_prompts": 810, "threads": 1,
+        "machine": {"processor": "AMD EPYC"},
+        "rows": rows, "serving": serving | {"quick": False, "costs": costs(arms, 0.2, 0.1)},
     }  # fmt: skip
 
 
@@ -42,11 +45,39 @@ def test_ratios_stand_beside_what_is_asked() -> None:
 
 def test_the_page_says_what_was_run_and_on_what_load() -> None:
     text = page.SECTIONS["real"][2]({"records": [record()]})
-    assert "1 rounds by processor time of both cores, 1 of them an improvement" in text
+    assert "1 rounds by processor time of one core, 1 of them an improvement" in text
+    assert "SmolLM2" in text
+    assert "`dialogues.jsonl bc29`, 810 prompts" in text
+    assert "`judge.jsonl 2f9e`" in text
+    assert "AMD EPYC" in text
+    assert "best 0.500 (at least 0.470) of the teacher's tokens, of 0.85 asked" in text
     assert "500 tokens/s" in text
     assert "load was 1 to 3" in text
     assert "| 5 | general | 0.500 | 0.400 to 0.600 |" in text
     assert "| 90% |" in text
+
+
+def test_what_an_engine_holds_stands_apart_and_what_is_out_of_reach_is_said() -> None:
+    given = record()
+    rows = {row[0]: row[1:] for row in telling.sizes(given)}
+    assert rows["key-value cache of 1,000 tokens"][2] == "0.20"
+    assert rows["the engine's own share"][:2] == ("0 MiB", "0 MiB")
+    for name, read in (("teacher", 2_400_000), ("student", 1_000_000)):
+        given["serving"]["arms"][name]["read"] = read
+    text = page.SECTIONS["real"][2]({"records": [given]})
+    assert "reads 2.4 times as few weights a token" in text
+    given["serving"]["quick"] = True
+    assert "--quick" in page.SECTIONS["real"][2]({"records": [given]})
+
+
+def test_the_page_shows_the_minutes_that_are_asked_for_and_the_last_ones() -> None:
+    given = record()
+    first, row = given["rows"]
+    given["rows"] = [first, *({**row, "minutes": 5.0 * n} for n in range(1, 15))]
+    shown = {line[0] for line in telling.learned(telling.told(given))}
+    assert shown == {"0", "5", "15", "30", "60", "70"}
+    given["rows"] = [first, *({**row, "minutes": 0.5 * n} for n in range(1, 4))]
+    assert {line[0] for line in telling.learned(telling.told(given))} == {"0", "0.5", "1", "1.5"}
 
 
 def test_a_record_without_one_half_shows_the_other(monkeypatch) -> None:
