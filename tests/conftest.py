@@ -13,7 +13,7 @@ from hypothesis import settings
 from feedback.store.server import RedisServer
 from understudy.state import StateDir
 
-pytest_plugins = ["tests.engines", "tests.kafka", "tests.leftovers", "tests.loop.turn"]
+pytest_plugins = ["tests.waiting", "tests.engines", "tests.kafka", "tests.leftovers", "tests.loop.turn"]
 
 EXAMPLES = 100 if os.environ.get("UNDERSTUDY_FULL") == "1" else 40
 """Of each property that does not say how many it wants."""

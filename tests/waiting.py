@@ -1,4 +1,8 @@
-"""The one way in which tests wait: until something holds, with a deadline and a word for what did not happen."""
+"""The one way in which tests wait: until something holds, with a deadline and a word for what did not happen.
+
+Deadlines and timeouts of tests are written for a machine that does little else, and are meant for what never happens;
+where much else runs each is `PATIENCE` times as long.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,26 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
 STEP_SECONDS = 0.05
+PATIENCE = 4.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test that says how long it may take so many times as much; others have it by the configuration."""
+    for item in items:
+        if said := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(PATIENCE * said.args[0]), append=False)
 
 
 def eventually(holds: Callable[[], object], seconds: float = 60.0, what: str = "what was waited for") -> None:
     """Wait until `holds()` is true; errors that vanish meanwhile do not count.
 
     Raises:
-        AssertionError: it did not hold within `seconds`; names `what` and the last error.
+        AssertionError: it did not hold within `seconds`, with patience; names `what` and the last error.
     """
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     last: Exception | None = None
     while True:
@@ -30,6 +45,7 @@ def eventually(holds: Callable[[], object], seconds: float = 60.0, what: str = "
 
 async def eventually_async(holds: Callable[[], object], seconds: float = 60.0, what: str = "it") -> None:
     """The same on the event loop, which goes on meanwhile."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() >= end:

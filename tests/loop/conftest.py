@@ -9,13 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.loop.processes import processes_of
+from tests.loop.processes import post, processes_of
 from tests.loop.turn import Turned
 from tests.waiting import eventually
 from trials.system import System
 from understudy.process.scratch import Scratch
 from understudy.state import StateDir
 
+DEADLINE = 600.0
+"""Seconds for a machine that has much else to do."""
 SHORT = {
     "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "25",
     "UNDERSTUDY_TRAINER__MIN_FRESH": "1000000",
@@ -30,10 +32,10 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folders = {name: tmp_path_factory.mktemp(name) for name in ("HOME", "TMPDIR")}
     running = System(turned.state, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
     try:
-        running.wait_ready()
+        running.wait_ready(DEADLINE)
         yield running
     finally:
-        code = running.stop(120)
+        code = running.stop(300)
     assert code == 0, running.tail()
     assert processes_of(turned.state) == []
     assert not list(turned.state.glob("run/addresses.json")) + list(turned.state.glob("run/processes.json"))
@@ -43,12 +45,30 @@ def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def settled(system: System) -> System:
-    """The system, after whatever the turn or a test did to it: ready, no experiment, nothing under way or frozen."""
-    system.wait_ready()
-    eventually(lambda: system.status().operation is None, 180, "the end of a rollback or promotion")
+    """The system, after whatever the turn or a test did to it: no experiment, nothing under way or frozen, each engine
+    as wanted and left alone by nobody."""
+    system.wait_ready(DEADLINE)
+    eventually(lambda: at_rest(system), 180, "the end of what is under way, and engines as wanted")
     for one in system.admin.get("/experiments").raise_for_status().json()["experiments"]:
         if one["state"] == "active":
             system.admin.delete(f"/experiments/{one['id']}").raise_for_status()
     for what in ("learning", "promotion"):
         system.post("/resume", {"what": what})
+    eventually(lambda: both_answer(system.gateway), 180, "answers of both arms themselves")
     return system
+
+
+def at_rest(system: System) -> bool:
+    """Whether no act, round or canary is under way, and each slot serves what it should; ends a round that is."""
+    status = system.status()
+    if status.round.id is not None:
+        system.admin.post("/rounds/abort", json={})  # refused where it has just ended, or its candidate goes live
+    idle = status.operation is None and status.rollout is None and status.round.id is None
+    return idle and all(slot.ready and slot.version == slot.desired for slot in status.slots.values() if slot.desired)
+
+
+def both_answer(base: str) -> bool:
+    """Whether each arm answers its own requests: none is still left alone because of what was done to its engine."""
+    arms = ("teacher", "student")
+    answers = [post(base, arm) for arm in arms]
+    return [(one.status_code, one.headers["x-understudy-arm"]) for one in answers] == [(200, arm) for arm in arms]

@@ -41,7 +41,7 @@ EVERY = 2.0
 def understudy(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command on the state directory, as in a second terminal."""
     command = [sys.executable, "-m", "understudy", *words, "--state", str(state)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
 class Experimenter:

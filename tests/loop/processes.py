@@ -1,4 +1,4 @@
-"""Finding the processes of a running system by what they were started as, and clients that go on meanwhile."""
+"""Finding the processes of a running system by what they were started as; one question, and clients that go on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 
 from trials.streams import Load, keep_streaming
@@ -29,6 +30,14 @@ def find_role(state: Path, *words: str) -> psutil.Process:
 def processes_of(state: Path) -> list[list[str]]:
     """Command lines of the processes that name the state directory."""
     return [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if str(state) in str(p.info["cmdline"])]
+
+
+QUESTION = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 8, "temperature": 0}
+
+
+def post(base: str, model: str = "student") -> httpx.Response:
+    """The answer to one short question."""
+    return httpx.post(f"{base}/v1/chat/completions", json={"model": model, **QUESTION}, timeout=60)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def test_nothing_is_left_running_after_the_end(turned: Turned) -> None:
 
 def test_the_audit_log_verifies_offline_and_a_changed_line_is_found(turned: Turned) -> None:
     command = [sys.executable, "-m", "understudy", "audit", "verify", "--state", str(turned.state), "--json"]
-    good = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    good = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert good.returncode == 0, good.stderr
     log = turned.state / "registry" / "audit.jsonl"
     original = log.read_text()
@@ -99,7 +99,7 @@ def test_the_audit_log_verifies_offline_and_a_changed_line_is_found(turned: Turn
     entry["action"] = "something else"
     log.write_text("\n".join([*lines[:2], json.dumps(entry), *lines[3:]]) + "\n")
     try:
-        bad = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        bad = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert bad.returncode == 1
         assert "3" in bad.stdout + bad.stderr
     finally:

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -19,20 +21,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.audit.log_file import FileAuditLog
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
-from tests.loop.processes import find_role, streaming
+from tests.loop.processes import QUESTION, find_role, post, streaming
 from tests.waiting import eventually
 from trials.system import ROOT, System
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(600)]
 
-QUESTION = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 8, "temperature": 0}
-
+KEPT = httpx.Limits(keepalive_expiry=None)
+"""Connections that are used again however long a swap takes."""
 QUESTIONS = ["Where is my order?", "我想退货，可以吗？", "What does the warranty cover?"]
-
-
-def post(base: str, model: str = "student") -> httpx.Response:
-    return httpx.post(f"{base}/v1/chat/completions", json={"model": model, **QUESTION}, timeout=60)
 
 
 def register_copy(system: System, source: str, change: Path | None = None) -> str:
@@ -163,11 +161,16 @@ def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled:
     users = [f"user-{n}" for n in range(12) if arm_of(settled, f"user-{n}") == "student"]
     assert users
     fallbacks = gateway_events(settled, "fallback")
+    agent = find_role(settled.state, "engine", slot)
     with streaming(settled.gateway, "auto", QUESTIONS) as load:
         eventually(lambda: len(load.seen) > 5, 60, "the first replies")
-        os.kill(status.slots[slot].pid, signal.SIGKILL)
-        with ThreadPoolExecutor(len(users)) as pool:  # all at once: the engine is back within seconds
-            arms = list(pool.map(partial(arm_of, settled), users))
+        agent.suspend()  # who else would tell the gateway, and have another engine within seconds
+        try:
+            os.kill(status.slots[slot].pid, signal.SIGKILL)
+            with ThreadPoolExecutor(len(users)) as pool:
+                arms = list(pool.map(partial(arm_of, settled), users))
+        finally:
+            agent.resume()
     assert set(arms) == {"teacher"}
     assert gateway_events(settled, "fallback") > fallbacks
     assert all(s.error for s in load.seen if not s.finished), "a cut stream must end with an error"
@@ -195,23 +198,25 @@ def gateway_events(system: System | str, name: str) -> float:
 def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: System) -> None:
     """What was asked while it slept is read before the news: only the engine's 409 can tell it then."""
     port = free_port()
-    env = {**os.environ, "UNDERSTUDY_GATEWAY__PORT": str(port), "UNDERSTUDY_ROUTER__POLL_SECONDS": "1"}
+    long = {"UNDERSTUDY_ROUTER__POLL_SECONDS": "1", "UNDERSTUDY_GATEWAY__KEEP_ALIVE_SECONDS": "3600"}
+    env = {**os.environ, **long, "UNDERSTUDY_GATEWAY__PORT": str(port)}
     second = subprocess.Popen(
         [sys.executable, "-m", "understudy", "serve", "--state", str(settled.state)], cwd=ROOT, env=env
     )
     base = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: post(base).status_code == 200, 120, "the second gateway")
-        clients = [httpx.Client(base_url=base, timeout=60) for _ in range(4)]
+        clients = [httpx.Client(base_url=base, timeout=60, limits=KEPT) for _ in range(4)]
         stale = {ask(client).headers["x-understudy-version"] for client in clients}
         os.kill(second.pid, signal.SIGSTOP)
         first = settled.status().previous[0]
         settled.promote(first)
         third = register_copy(settled, first)
         settled.promote(third)
+        sent = threading.Semaphore(0)
         with ThreadPoolExecutor(len(clients)) as pool:
-            waiting = [pool.submit(ask, client) for client in clients]
-            wait(waiting, timeout=0.5)
+            waiting = [pool.submit(ask, client, sent.release) for client in clients]
+            assert [sent.acquire(timeout=60) for _ in clients] == [True] * len(clients)
             os.kill(second.pid, signal.SIGCONT)
             answers = [one.result() for one in waiting]
         assert [answer.status_code for answer in answers] == [200] * len(clients)
@@ -224,14 +229,21 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
         second.wait(60)
 
 
-def ask(client: httpx.Client) -> httpx.Response:
-    return client.post("/v1/chat/completions", json={"model": "student", **QUESTION})
+def ask(client: httpx.Client, sent: Callable[[], object] = lambda: None) -> httpx.Response:
+    """`sent` is called once all of the request is on its way."""
+
+    def trace(event: str, _: object) -> None:
+        if event == "http11.send_request_body.complete":
+            sent()
+
+    body = {"model": "student", **QUESTION}
+    return client.post("/v1/chat/completions", json=body, extensions={"trace": trace})
 
 
 def test_a_second_up_on_the_same_state_is_refused(settled: System) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "understudy", "up", "--state", str(settled.state), "--no-traffic"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 1
     assert str(settled.process.pid) in done.stderr

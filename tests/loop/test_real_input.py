@@ -49,7 +49,7 @@ def test_two_hundred_real_dialogues_come_through_shadow_pool_and_round(settled: 
     done = subprocess.run(
         [sys.executable, "-m", "understudy", "replay", str(file), "--state", str(settled.state), "--model", "auto",
          "--concurrency", "8", "--json"],
-        cwd=ROOT, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)

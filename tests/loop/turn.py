@@ -84,8 +84,8 @@ class Turn:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the loop come last."""
-    items.sort(key=lambda item: item.get_closest_marker("loop") is not None)
+    """Tests of the loop come last, and among them those that need its state at rest before those that run it again."""
+    items.sort(key=lambda item: (item.get_closest_marker("loop") is not None, "system" in item.fixturenames))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

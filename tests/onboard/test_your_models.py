@@ -34,10 +34,14 @@ def test_two_folders_become_a_loop_by_the_page_alone(terminal: Terminal) -> None
     assert {"select"} <= terminal.rounds()[0]["stages"].keys()
     status = terminal.status()
     assert (status["live"]["teacher"], status["live"]["student"]) == ("t1", "v1")
-    assert status["pool"]["size"] > 0
-    slots = {name: (slot["version"], slot["ready"]) for name, slot in status["slots"].items()}
-    assert slots["teacher"] == ("t1", True)
-    assert ("v1", True) in slots.values()
+    eventually(lambda: terminal.status()["pool"]["size"] > 0, 120, "samples")
+
+    def all_ready() -> bool:
+        """An agent may be silent for a moment."""
+        slots = {name: (slot["version"], slot["ready"]) for name, slot in terminal.status()["slots"].items()}
+        return slots["teacher"] == ("t1", True) and ("v1", True) in slots.values()
+
+    eventually(all_ready, 60, "both versions ready")
 
 
 ARMS = ("teacher", "student", "auto")
