@@ -63,7 +63,7 @@ def test_swaps_and_rollbacks_under_streams_fail_cut_and_mix_nothing(settled: Sys
     assert {k: result[k] for k in ("failed", "truncated", "mixed_version")} == {
         "failed": 0, "truncated": 0, "mixed_version": 0,
     }, result["errors"]  # fmt: skip
-    assert result["requests"] > 50
+    assert result["requests"] > (50 if FULL else 10), "each of ten clients asked, some again while versions changed"
     assert result["swaps"] == result["rollbacks"] == swaps
     assert result["reference"]["told_apart"] >= 4
     if FULL:
