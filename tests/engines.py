@@ -161,7 +161,6 @@ class Engines:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self.processes.clear()
         for slot in SLOTS:
             Scratch(self.state).drop(slot)
 
@@ -196,35 +195,17 @@ def register(registry: Registry, source: Path, version: str, scratch: Path, pare
     return registry.path(version)
 
 
-BEGUN = pytest.StashKey[Engines]()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the fork server, which takes its time, while other tests run: as soon as some are known to need it."""
-    if not session.config.option.collectonly and any("engines" in item.fixturenames for item in session.items):
-        begin(session.config).start_fork_server()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A session that ended before it needed engines leaves none."""
-    if running := session.config.stash.get(BEGUN, None):
-        running.stop()
-
-
-def begin(config: pytest.Config) -> Engines:
-    """What the session's engines are, made once; none of them runs."""
-    if BEGUN in config.stash:
-        return config.stash[BEGUN]
-    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
-    root = factory.mktemp("engines")
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
+    root = tmp_path_factory.mktemp("engines")
     state = StateDir(root / "state")
     ports = dict(zip(SLOTS, free_ports(3), strict=True))
     config_file = root / "understudy.yaml"
     settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 240.0,
                 "extra_args": {"teacher": TOOLS}}  # fmt: skip
     config_file.write_text(yaml.safe_dump({"engines": settings}))
-    config.stash[BEGUN] = Engines(
+    running = Engines(
         state,
         config_file,
         dict(ports),
@@ -233,19 +214,12 @@ def begin(config: pytest.Config) -> Engines:
         engine_key(state),
         control_key(state),
     )
-    return config.stash[BEGUN]
-
-
-@pytest.fixture(scope="session")
-def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
-    """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
-    running = begin(request.config)
-    folder = running.config_file.parent
     try:
-        register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, folder / "models")
+        running.start_fork_server()  # which takes its time while the models are registered
+        register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
         student = ROOT / "demo" / "registry" / "students" / "v1"
-        first = register(running.registry, student, EARLIER, folder / "models")
-        register(running.registry, make_variant(first, folder / "noise", 2), LATER, folder / "models", first)
+        first = register(running.registry, student, EARLIER, root / "models")
+        register(running.registry, make_variant(first, root / "noise", 2), LATER, root / "models", first)
         running.settle(START_DEADLINE)
         yield running
     finally:

@@ -54,7 +54,7 @@ async def test_an_engine_that_is_away_is_unavailable() -> None:
 
 async def test_running_requests_are_counted(client: EngineClient) -> None:
     tasks = [
-        asyncio.create_task(client.chat(ASK, version=EARLIER, max_tokens=500, deadline=60, ignore_eos=True))
+        asyncio.create_task(client.chat(ASK, version=EARLIER, max_tokens=500, deadline=600, ignore_eos=True))
         for _ in range(3)
     ]
     seen = 0

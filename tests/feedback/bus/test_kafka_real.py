@@ -91,6 +91,8 @@ def test_kafka_behind_tls_and_a_password(tmp_path: Path, monkeypatch: pytest.Mon
         assert read(bus, 3) == [1, 2, 3]
         bus.close()
         monkeypatch.setenv("UNDERSTUDY_KAFKA_PASSWORD", "wrong")
+        for module in ("kafka", "kafka_cluster", "kafka_tail"):  # no patience with who is refused however long it waits
+            monkeypatch.setattr(f"feedback.bus.{module}.CONNECT_MS", 2_000)
         refused = open_bus(BusConfig(url=f"kafka://127.0.0.1:{outer}", kafka=config), RedisConfig())
         with pytest.raises(Unavailable, match="Kafka"):
             refused.publish(*PLACE, "spool", events(4, 4))
