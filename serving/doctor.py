@@ -34,7 +34,7 @@ from serving.stores import all_stores, table
 from serving.up.machine import machine
 from serving.up.preflight import Port, findings, listeners, port_in_use
 from understudy.clock import wall
-from understudy.config import Config, load_config
+from understudy.config import Config, config_for
 from understudy.errors import Unavailable
 from understudy.files import read_json
 from understudy.state import DEFAULT_STATE, StateDir
@@ -59,11 +59,12 @@ def main(argv: list[str]) -> int:
         "the engines that somebody else runs for it.",
         epilog="example: understudy doctor",
     )
-    parser.add_argument("--config", type=Path, help="your settings (YAML; default: built-in defaults)")
+    parser.add_argument("--config", type=Path, help="your settings (YAML; default: of the `up` that runs in --state)")
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(argv)
-    config, state = load_config(options.config), StateDir(options.state)
+    state = StateDir(options.state)
+    config = config_for(options.config, state)
     system = running(state)
     found = [
         *(obstacles(config, state) if system is None else silence(system["gateway"], state)),

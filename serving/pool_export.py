@@ -22,7 +22,7 @@ from feedback.store.connection import connect, find_redis
 from serving.control.client import system_user
 from serving.export_files import write_parquet, written_whole
 from understudy.clock import wall
-from understudy.config import load_config
+from understudy.config import config_for
 from understudy.errors import Unavailable
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -44,11 +44,12 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file; an older one is replaced")
     made.add_argument("--tenant", help="only the samples of this one")
-    made.add_argument("--config", type=Path, help="your settings (YAML; default: built-in defaults)")
+    made.add_argument("--config", type=Path, help="your settings (YAML; default: of the `up` that runs in --state)")
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     made.add_argument("--json", action="store_true", help="print JSON")
     given = made.parse_args(argv)
-    config, state = load_config(given.config), StateDir(given.state)
+    state = StateDir(given.state)
+    config = config_for(given.config, state)
     redis = find_redis(config, state)
     if not redis.url:
         raise Unavailable(f"no Redis is known: set `redis.url`, or start what runs on {state.root}")

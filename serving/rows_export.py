@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from serving.control.client import Admin, NotRunning
+from serving.control.client import Admin, NotRunning, segment
 from serving.export_files import write_parquet, written_whole
 from understudy.errors import UsageError
 from understudy.state import DEFAULT_STATE
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     given = made.parse_args(argv)
     if given.file.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{given.file.name}: rows are written as .parquet or .csv")
-    count = export(given.file, Admin(given.state, given.speaker).lines(f"/experiments/{given.name}/rows"))
+    count = export(given.file, Admin(given.state, given.speaker).lines(f"/experiments/{segment(given.name)}/rows"))
     said = {"file": str(given.file), "rows": count, "experiment": given.name}
     print(json.dumps(said) if given.json else f"{count:,} rows of {given.name} written to {given.file}")
     return 0

@@ -35,7 +35,7 @@ from feedback.pool.config import PoolConfig
 from feedback.shadow.config import ShadowConfig
 from feedback.shadow.pairing import Arms, Target, Valued
 from feedback.store.config import RedisConfig
-from feedback.store.connection import connect, find_redis, without_password
+from feedback.store.connection import connect, find_redis
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from serving.engine.config import EnginesConfig
@@ -43,7 +43,7 @@ from serving.gateway.body.copies import SplitEngine
 from serving.gateway.body.tokens import splitter_of
 from serving.gateway.config import GatewayConfig
 from understudy import logs
-from understudy.config import Config, load_config
+from understudy.config import Config, load_config, without_password
 from understudy.errors import Conflict
 from understudy.state import DEFAULT_STATE, StateDir
 from understudy.telemetry.config import TelemetryConfig

@@ -130,8 +130,8 @@ def overview() -> str:
         lines.append(f"{group} ({explanation})")
         for command in COMMANDS:
             if command.group == group:
-                lines.append(f"  {command.words:<18}{command.help}")
-                lines.append(f"  {'':<18}  $ {command.example}")
+                lines.append(f"  {command.words:<20}{command.help}")
+                lines.append(f"  {'':<20}  $ {command.example}")
         lines.append("")
     lines.append("With --log-json, or UNDERSTUDY_LOG_JSON=1, a role writes its log as lines of JSON.")
     lines.append("Exit codes: 0 done, 1 failed, 2 wrong usage. `understudy --version` prints the version.")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, UnionType
@@ -20,6 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from understudy.errors import ConfigError
+from understudy.state import StateDir
 from understudy.yaml_text import load_yaml
 
 SECTIONS: dict[str, str] = {
@@ -44,6 +46,8 @@ SECTIONS: dict[str, str] = {
     "traces": "serving.gateway.observing.config:TracesConfig",
 }
 PREFIX = "UNDERSTUDY_"
+LISTS = dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "give a list, such as [a, b]")
+"""By the type of a pydantic error: YAML has lists alone."""
 
 
 class Section(BaseModel):
@@ -142,6 +146,18 @@ def load_config(path: Path | None = None, env: Mapping[str, str] | None = None) 
     return Config(merged, source, overrides)
 
 
+def config_for(path: Path | None, state: StateDir) -> Config:
+    """The configuration of `path`; without one that of the system that `up` runs in `state`, else the defaults.
+
+    For commands on files, which would otherwise tell defaults of a system that was started with others.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    runs = state.addresses.is_file() and state.config.is_file()
+    return load_config(path or (state.config if runs else None))
+
+
 def _override(raw: dict[str, Any], env: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """`raw` with the values of `env` in place, and the variable that set each path."""
     merged, overrides = dict(raw), {}
@@ -207,10 +223,16 @@ def describe(
         elif item["type"] == "model_type":
             found = f"`{path}` was given {item['input']!r}: give keys of {', '.join(sorted(allowed_keys(kind, keys)))}"
         else:
-            found = f"`{path}` was given {item['input']!r}: {item['msg'].removeprefix('Value error, ')}"
+            allowed = LISTS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+            found = f"`{path}` was given {without_password(repr(item['input']))}: {allowed}"
         names = [name for set_path, name in (overrides or {}).items() if _related(path, set_path)]
         findings.append(found + (f" (set by {', '.join(names)})" if names else ""))
     return "; ".join(findings)
+
+
+def without_password(text: str) -> str:
+    """A URL, or a text with one, as it may be shown."""
+    return re.sub(r"//[^/]*@", "//", text)
 
 
 def _renamed(kind: type[BaseModel], keys: Sequence[int | str]) -> str | None:

@@ -77,6 +77,11 @@ class StateDir:
         return self.run / "addresses.json"
 
     @property
+    def config(self) -> Path:
+        """The configuration that `up` composed, and that every role it runs was started with."""
+        return self.run / "config.yaml"
+
+    @property
     def control(self) -> Path:
         """JSON: {"url", "pid"} of the controller that leads; it is there while it does."""
         return self.run / "control.json"

@@ -87,7 +87,7 @@ class OperatorActs:
             epoch = self._context.document.epoch if self._context.document is not None else 0
             return rules or GuardRules(), made, epoch
 
-    def apply(self, experiment: Experiment, actor: str) -> int:
+    def apply(self, experiment: Experiment, actor: str, noted: Noted = NOTHING_NOTED) -> int:
         """Begin or replace an experiment; returns the epoch that carries it.
 
         Raises:
@@ -97,7 +97,7 @@ class OperatorActs:
         with self._context.lock:
             self._context.experiments.check(experiment.id)
             wish = AskedFor(id=random_id(), act="apply", actor=actor, name=experiment.id, experiment=wanted)
-            return self._intend(wish, "experiment.applied", {"experiment": wanted})
+            return self._intend(wish, "experiment.applied", {"experiment": wanted, **noted})
 
     def stop_experiment(self, name: str, actor: str, noted: Noted = NOTHING_NOTED) -> int:
         """Take an experiment away; returns the epoch without it.

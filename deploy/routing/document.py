@@ -60,6 +60,14 @@ class RouterConfig(Section):
                 raise ValueError(f"`{one.id}` cannot hold beside the others: {why}")
         return value
 
+    @field_validator("aliases")
+    @classmethod
+    def _stand_for_models(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, target in value.items():
+            if not re.fullmatch("auto|teacher|student|student:.+", target):
+                raise ValueError(f"`{name}` stands for {target!r}; give auto, teacher, student or student:VERSION")
+        return value
+
     @field_validator("lines")
     @classmethod
     def _few_and_named(cls, value: dict[str, When]) -> dict[str, When]:

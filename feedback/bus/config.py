@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from feedback.store.config import SCHEMES
 from understudy.config import Section
 
 
@@ -45,3 +46,10 @@ class BusConfig(Section):
     them it is believed after `outbox.keep_seconds` and a second answer."""
     kafka: KafkaConfig = KafkaConfig()
     """TLS and SASL of a `kafka://` bus."""
+
+    @field_validator("url")
+    @classmethod
+    def _of_either_kind(cls, value: str) -> str:
+        if value and not value.startswith(("kafka://", *SCHEMES)):
+            raise ValueError("use redis://host:port or kafka://host:port")
+        return value

@@ -7,7 +7,8 @@ from typing import Any
 from feedback.bus.config import BusConfig
 from feedback.events import DEAD_LETTER, TOPICS
 from feedback.store.config import RedisConfig
-from feedback.store.connection import connect, redis_errors, without_password
+from feedback.store.connection import connect, redis_errors
+from understudy.config import without_password
 from understudy.errors import Unavailable
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from feedback.bus.config import BusConfig
 from feedback.bus.protocol import Bus
 from feedback.store.config import RedisConfig
-from feedback.store.connection import without_password
 from understudy.errors import ConfigError
 
 
@@ -13,16 +12,15 @@ def open_bus(config: BusConfig, redis: RedisConfig) -> Bus:
     """The bus that the configuration names; it connects on first use.
 
     Raises:
-        ConfigError: the URL is of neither kind.
+        ConfigError: no URL is given, of the bus or of Redis.
     """
     url = config.url or redis.url
     if url.startswith("kafka://"):
         from feedback.bus.kafka import KafkaBus
 
         return KafkaBus(url.removeprefix("kafka://"), config.partitions, config.kafka)
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        from feedback.bus.redis import RedisBus
+    if not url:
+        raise ConfigError("no bus is named: set `bus.url` or `redis.url`", param="bus.url")
+    from feedback.bus.redis import RedisBus
 
-        return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes, config.replicas)
-    given = without_password(url)
-    raise ConfigError(f"`bus.url` was given {given!r}: use redis://host:port or kafka://host:port", param="bus.url")
+    return RedisBus(url, redis.prefix, config.partitions, config.max_stream_bytes, config.replicas)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,11 +35,6 @@ def find_redis(config: Config, state: StateDir | None) -> RedisConfig:
         log.warning("cannot read %s: %s", state.addresses, error)
         return redis
     return redis.model_copy(update={"url": url})
-
-
-def without_password(url: str) -> str:
-    """`url` as it may be shown."""
-    return re.sub(r"//[^/]*@", "//", url)
 
 
 def connect(url: str, timeout: float = TIMEOUT) -> Client:

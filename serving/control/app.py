@@ -20,7 +20,7 @@ from deploy.life.state import AskedFor
 from serving.control.door import METRICS_PATH, Door, Operator
 from serving.control.experiments import Experiments
 from serving.control.figures.page import ControlFigures
-from serving.control.guarding.routes import guard_routes
+from serving.control.guarding.routes import ShortName, guard_routes
 from serving.control.refusals import install
 from serving.control.replies.base import ErrorReply, NotComputedReply
 from serving.control.replies.counts import AuditEntry, AuditReply, KpisReply, PoolReply, PurgeReply
@@ -87,6 +87,7 @@ class ReplayBody(_RequestBody):
     """Which dead letters to put back: those named, by the beginnings of their ids, or all of the topic."""
 
     topic: ShortText
+    why: ShortText | None = None
     ids: list[ShortText] = Field(default=[], max_length=MOST_LETTERS)
 
 
@@ -233,8 +234,8 @@ def _acts(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
         return RoundAbortedReply.model_validate(ended)
 
     @router.delete("/pool")
-    def purge(who: Who, tenant: ShortText) -> PurgeReply:
-        done = conductor.purges.ask(tenant, time.time(), "operator", who.noted())
+    def purge(who: Who, tenant: ShortName, why: ShortText | None = None) -> PurgeReply:
+        done = conductor.purges.ask(tenant, time.time(), "operator", who.noted(why))
         return PurgeReply.model_validate(done.told(tenant))
 
     return router
@@ -252,9 +253,11 @@ def _dead(conductor: Conductor, sources: Sources) -> APIRouter:
         return sources.dead().show(topic, identity)
 
     @router.post("/replay")
-    def replay(body: ReplayBody) -> LettersReplayedReply:
+    def replay(who: Who, body: ReplayBody) -> LettersReplayedReply:
         wish = AskedFor(id=random_id(), act="replay", actor="operator", name=body.topic, letters=tuple(body.ids))
-        done: LettersReplayedReply = conductor.errands.ask(wish, {"topic": body.topic, "ids": body.ids})
+        done: LettersReplayedReply = conductor.errands.ask(
+            wish, {"topic": body.topic, "ids": body.ids, **who.noted(body.why)}
+        )
         return done
 
     return router
@@ -289,10 +292,10 @@ def _experiments(experiments: Experiments) -> APIRouter:
         return experiments.show(name)
 
     @router.put("/{name}")
-    def put(name: str, body: Experiment) -> ExperimentAppliedReply:
+    def put(who: Who, name: str, body: Experiment, why: ShortText | None = None) -> ExperimentAppliedReply:
         if body.id != name:
             raise BadRequest(f"the body's id is {body.id!r}, the address names {name!r}", param="id")
-        return experiments.apply(body)
+        return experiments.apply(body, who.noted(why))
 
     @router.delete("/{name}")
     def stop(who: Who, name: str, why: ShortText | None = None) -> ExperimentStoppedReply:

@@ -38,11 +38,17 @@ class NotRunning(UnderstudyError):
     status, kind, code = 503, "service_unavailable_error", "not_running"
 
 
+def segment(text: str) -> str:
+    """What a user gave as part of a path: no other path, and no query."""
+    return quote(text, safe="")
+
+
 class Admin:
     """Calls to the control plane of a state directory."""
 
     def __init__(self, state: Path, speaker: str = "") -> None:
         folder = StateDir(state)
+        self._root = folder.root
         self._url = os.environ.get(URL_ENV) or _address(folder)
         self._token = os.environ.get(ENV) or _token(folder)
         self._who = {USER_HEADER: quote(system_user()), **({AS_HEADER: quote(speaker)} if speaker else {})}
@@ -83,7 +89,10 @@ class Admin:
         except httpx.ReadTimeout:
             raise NotRunning(f"{self._url} did not answer within {DEADLINE:g} s") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise NotRunning(f"no control plane at {self._url} ({error}); start it with `understudy up`") from None
+            raise NotRunning(
+                f"no control plane at {self._url} ({error}); start it with "
+                f"`understudy up --state {self._root}`, name another directory with --state, or set {URL_ENV}"
+            ) from None
         try:
             value = response.json()
         except ValueError:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ab.commands import plan as plan_of_rows
 from ab.files import read_experiment
 from serving.control import printing
-from serving.control.client import Admin
+from serving.control.client import Admin, segment
 from serving.control.pages import experiment as experiment_pages
 from serving.control.pages.plot import plot
 from serving.control.pages.results import results_page
@@ -125,13 +125,13 @@ def pool(argv: list[str]) -> int:
     made = command_parser("pool", "Show the hard pool, or purge a tenant's samples.", "pool purge --tenant acme")
     made.add_argument("action", choices=("show", "purge"))
     made.add_argument("--tenant", help="purge: whose samples")
-    options = spoken(made, why=False).parse_args(argv)
+    options = spoken(made).parse_args(argv)
     admin = speaking(options)
     if options.action == "show":
         return shown(options, admin.get("/pool"), PoolReply, printing.pool)
     if not options.tenant:
         raise UsageError("`pool purge` needs --tenant NAME: it removes everything of that tenant")
-    answer = admin.call("DELETE", "/pool", params={"tenant": options.tenant})
+    answer = admin.call("DELETE", "/pool", params=given(tenant=options.tenant, why=options.why))
     return shown(options, answer, PurgeReply, printing.purged)
 
 
@@ -142,18 +142,18 @@ def dead(argv: list[str]) -> int:
     made.add_argument("action", choices=("list", "show", "replay"))
     made.add_argument("topic", help="such as exchanges or understudy.kpis")
     made.add_argument("id", nargs="*", help="show: one; replay: which (default: all); the beginning of an id is enough")
-    options = made.parse_args(argv)
-    admin = Admin(options.state)
+    options = spoken(made).parse_args(argv)
+    admin = speaking(options)
     if options.action == "list":
         return shown(options, admin.get("/dead", topic=options.topic), LettersReply, printing.letters)
     if options.action == "replay":
-        body = {"topic": options.topic, "ids": options.id}
+        body = given(topic=options.topic, ids=options.id, why=options.why)
         answer = admin.call("POST", "/dead/replay", json=body)
         shown(options, answer, LettersReplayedReply, printing.replayed)
         return 1 if answer["failed"] else 0
     if len(options.id) != 1:
         raise UsageError("`dead show` needs a TOPIC and one ID; `dead list TOPIC` shows them")
-    return _show_all(options, admin.get(f"/dead/{options.id[0]}", topic=options.topic))
+    return _show_all(options, admin.get(f"/dead/{segment(options.id[0])}", topic=options.topic))
 
 
 def rounds(argv: list[str]) -> int:
@@ -205,14 +205,16 @@ def experiment(argv: list[str]) -> int:
     if options.action == "apply":
         wanted = read_experiment(Path(options.name))
         body = wanted.model_dump(mode="json", exclude_none=True)
-        answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body)
+        answer = admin.call("PUT", f"/experiments/{wanted.id}", json=body, params=given(why=options.why))
         return shown(options, answer, ExperimentAppliedReply, experiment_pages.applied)
     if options.action == "stop":
-        answer = admin.call("DELETE", f"/experiments/{options.name}", params=given(why=options.why))
+        answer = admin.call("DELETE", f"/experiments/{segment(options.name)}", params=given(why=options.why))
         return shown(options, answer, ExperimentStoppedReply, experiment_pages.stopped)
     if options.action == "show":
-        return shown(options, admin.get(f"/experiments/{options.name}"), ExperimentReply, experiment_pages.experiment)
-    answer = admin.get(f"/experiments/{options.name}/results")
+        return shown(
+            options, admin.get(f"/experiments/{segment(options.name)}"), ExperimentReply, experiment_pages.experiment
+        )
+    answer = admin.get(f"/experiments/{segment(options.name)}/results")
     if options.plot:
         plot(ExperimentResultsReply.model_validate(answer), options.plot)
     return shown(options, answer, ExperimentResultsReply, results_page)
@@ -252,11 +254,9 @@ def command_parser(name: str, about: str, example: str) -> argparse.ArgumentPars
     return made
 
 
-def spoken(made: argparse.ArgumentParser, why: bool = True) -> argparse.ArgumentParser:
+def spoken(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """`made` with what the audit log keeps of an act: why, and who did it."""
-    made.set_defaults(why=None)
-    if why:
-        made.add_argument("--why", metavar="TEXT", help="the reason, kept in the audit log")
+    made.add_argument("--why", metavar="TEXT", help="the reason, kept in the audit log")
     made.add_argument("--as", dest="speaker", default="", metavar="NAME", help="who does it, beside the system's user")
     return made
 

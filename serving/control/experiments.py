@@ -66,7 +66,7 @@ class Experiments:
         """
         return self._shown(*self._find(name))
 
-    def apply(self, wanted: Experiment) -> ExperimentAppliedReply:
+    def apply(self, wanted: Experiment, noted: Noted = NOTHING_NOTED) -> ExperimentAppliedReply:
         """Begin or replace one; returns its epoch and warnings.
 
         Raises:
@@ -83,7 +83,7 @@ class Experiments:
             if why := refusal(wanted, self._active()):
                 raise Conflict(f"{wanted.id} cannot be applied: {why}", param="namespace")
             self._check_pins(wanted)
-            epoch = self._conductor.acts.apply(wanted, "operator")
+            epoch = self._conductor.acts.apply(wanted, "operator", noted)
         document = self._conductor.document
         aliases = {} if document is None else document.aliases
         said = warnings(wanted, aliases, self._sources.ratios)

@@ -25,7 +25,7 @@ from serving.guard.cascade import SYSTEM, Guard, GuardedText, Thresholds
 from serving.guard.config import GuardConfig
 from serving.guard.model.linear import LinearModel
 from serving.guard.tuning import DEGRADED_SHARE, needed, scores, tuned
-from understudy.config import Config, load_config
+from understudy.config import Config, config_for
 from understudy.errors import UsageError
 from understudy.state import DEFAULT_STATE, StateDir
 
@@ -37,8 +37,10 @@ def show(argv: list[str]) -> int:
     if options.json:
         print(json.dumps(found))
         return 0
+    whose = found.pop("from")
     for name, value in found.items():
-        print(f"{name:<12}{value if not isinstance(value, dict) else json.dumps(value)}")
+        said = json.dumps(value) if isinstance(value, dict) else value
+        print(f"{name:<12}{said}{f' ({whose[name]})' if name in whose else ''}")
     return 0
 
 
@@ -86,7 +88,7 @@ def tune(argv: list[str]) -> int:
     _common(parser)
     options = parser.parse_args(argv)
     state, share = StateDir(options.state), options.false_positives
-    texts = turns_of(options.data) if options.data else kept_turns(load_config(options.config), state)
+    texts = turns_of(options.data) if options.data else kept_turns(config_for(options.config, state), state)
     model = LinearModel.load()
     found = scores(model, texts)
     made = tuned(found, share)
@@ -112,8 +114,11 @@ def tune(argv: list[str]) -> int:
 
 
 def settings(path: Path | None, state: StateDir) -> dict[str, Any]:
-    """What holds now: the configuration of `path`, over it the routing document of `state` where there is one."""
-    configuration = load_config(path)
+    """What holds now: the configuration (of `path`, else of what runs), over it what operators set in the document.
+
+    `from` says of mode, flag and degrade where the value comes from: operators, configuration or model.
+    """
+    configuration = config_for(path, state)
     config = configuration.section(GuardConfig)
     model = LinearModel.load()
     redis = find_redis(configuration, state)
@@ -121,19 +126,26 @@ def settings(path: Path | None, state: StateDir) -> dict[str, Any]:
     document: RoutingDocument | None = routing.documents.read()
     given = None if document is None else document.guard
     rules = given or GuardRules()
-    flag = next(one for one in (rules.flag, config.flag, model.flag) if one is not None)
-    degrade = next(one for one in (rules.degrade, config.degrade, model.degrade) if one is not None)
+    mode, mode_from = _first(operators=rules.mode, configuration=config.mode)
+    flag, flag_from = _first(operators=rules.flag, configuration=config.flag, model=model.flag)
+    degrade, degrade_from = _first(operators=rules.degrade, configuration=config.degrade, model=model.degrade)
     return {
-        "mode": rules.mode or config.mode,
+        "mode": mode,
         "tenants": {**config.tenants, **rules.tenants},
         "flag": flag,
         "degrade": max(flag, degrade),
+        "from": {"mode": mode_from, "flag": flag_from, "degrade": degrade_from if degrade >= flag else flag_from},
         "model": {"flag": model.flag, "degrade": model.degrade},
         "document": None if given is None else given.model_dump(mode="json", exclude_none=True),
         "deadline_ms": config.deadline_ms,
         "seen": seen(one.breaker for one in routing.beats.gateways()),
         "endpoint": None if config.endpoint is None else config.endpoint.url,
     }
+
+
+def _first(**values: Any) -> tuple[Any, str]:
+    """The first of `values` that is given, and whose it is."""
+    return next((value, name) for name, value in values.items() if value is not None)
 
 
 def seen(beats: Iterable[BreakerBeat]) -> dict[str, dict[str, int]]:
@@ -157,7 +169,11 @@ def _parser(action: str, description: str, example: str) -> argparse.ArgumentPar
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, help="the YAML file (default: built-in defaults)")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="the YAML file (default: that of the `up` that runs in --state, else built-in defaults)",
+    )
     parser.add_argument(
         "--state", type=Path, default=Path(DEFAULT_STATE), help="state directory (default: %(default)s)"
     )

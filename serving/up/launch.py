@@ -61,7 +61,7 @@ def plan(options: UpOptions) -> LaunchPlan:
     """
     given = load_config(options.config)
     port = 0 if given.section(RedisConfig).url else free_port()
-    path = options.state.run / "config.yaml"
+    path = options.state.config
     raw = composed(given.raw, embedded(options.state, port).url)
     if options.prompts is not None:
         up = raw.get("up") or {}

@@ -79,6 +79,7 @@ def findings(state: StateDir, ports: list[Port], config: Config) -> Iterator[str
     yield from missing_models(state, up)
     yield from too_little_memory(up.min_memory_mib)
     yield from too_large(versions_to_load(state, own_slots(engines), config.section(RolloutConfig)), engines)
+    yield from shared(ports)
     for port in ports:
         yield from port_in_use(port)
 
@@ -132,6 +133,14 @@ def too_little_memory(needed_mib: int) -> Iterator[str]:
             f"needs about {needed_mib} MiB of free memory, {free} MiB are free: end other programs, lower "
             f"engines.kv_cache_bytes, or set up.min_memory_mib if you know better"
         )
+
+
+def shared(ports: list[Port]) -> Iterator[str]:
+    """Ports that two settings name; each is free, and whoever comes second could not listen."""
+    for place, port in enumerate(ports):
+        for other in ports[:place]:
+            if port.number and (port.host, port.number) == (other.host, other.number):
+                yield f"{other.setting} and {port.setting} are both {port.number}: give each a port of its own"
 
 
 def port_in_use(port: Port) -> Iterator[str]:

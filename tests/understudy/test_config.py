@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from understudy.cli import main
-from understudy.config import SECTIONS, load_config, section_kind
+from understudy.config import SECTIONS, config_for, load_config, section_kind, without_password
 from understudy.errors import ConfigError
+from understudy.state import StateDir
 
 
 def said(tmp_path: Path, raw: dict[str, Any], env: dict[str, str] | None = None) -> str:
@@ -37,11 +38,33 @@ def said(tmp_path: Path, raw: dict[str, Any], env: dict[str, str] | None = None)
         ({"router": {"default": "pupil"}}, "`router.default` was given 'pupil': Input should be 'teacher' or"),
         ({"gateway": {"body_seconds": float("inf")}}, "`gateway.body_seconds` was given inf: Input should be a finite"),
         ({"router": {"default": {"student": float("nan")}}}, "`router.default.student` was given nan: Input should be"),
+        ({"engines": {"extra_args": {"teacher": "--x"}}}, "`engines.extra_args.teacher` was given '--x': give a list"),
+        ({"router": {"aliases": {"bot": "gpt"}}}, "`bot` stands for 'gpt'; give auto, teacher, student or student:"),
+        ({"bus": {"url": "amqp://x"}}, "`bus.url` was given 'amqp://x': use redis://host:port or kafka://host:port"),
+        ({"redis": {"url": "http://x"}}, "`redis.url` was given 'http://x': use redis://"),
         ({"engines": {"ports": {"pupil": 1}}}, "`engines.ports` was given 'pupil': Input should be 'teacher', "),
     ],
 )  # fmt: skip
 def test_a_wrong_key_or_value_is_named_with_what_is_allowed(tmp_path, raw, sentence) -> None:
     assert sentence in said(tmp_path, raw)
+
+
+def test_a_refusal_shows_no_password(tmp_path) -> None:
+    found = said(tmp_path, {"bus": {"url": "amqp://me:geh@eim@host"}, "redis": {"url": ""}})
+    assert "'amqp://host'" in found
+    assert without_password("redis://host:1/0?a=b@c") == "redis://host:1/0?a=b@c"
+
+
+def test_commands_on_files_go_by_the_settings_of_the_system_that_runs_there(tmp_path) -> None:
+    state = StateDir(tmp_path)
+    state.run.mkdir()
+    state.config.write_text("gateway: {port: 5}")
+    assert config_for(None, state).raw == {}, "nothing runs: what it ran with is over"
+    state.addresses.write_text("{}")
+    assert config_for(None, state).raw == {"gateway": {"port": 5}}
+    own = tmp_path / "own.yaml"
+    own.write_text("gateway: {port: 6}")
+    assert config_for(own, state).raw == {"gateway": {"port": 6}}
 
 
 def test_a_malformed_override_names_its_variable_and_exits_2(monkeypatch, capsys) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.routing.guarding import AllowRule, system_hash
 from feedback.flagged.store import FlaggedEntry
+from serving.control.client import segment
 from serving.control.commands import command_parser, given, shown, speaking, spoken
 from serving.control.replies.guard import FlaggedReply, FlaggedTextReply, GuardReply, MarkedReply, ReleasedReply
 from understudy.errors import UsageError
@@ -76,9 +77,9 @@ def flagged(argv: list[str]) -> int:
     if not options.id or (options.action == "mark" and not options.mark):
         raise UsageError("`guard flagged show` needs an ID, `guard flagged mark` an ID and `good` or `bad`")
     if options.action == "show":
-        return shown(options, admin.get(f"/guard/flagged/{options.id}"), FlaggedTextReply, text)
+        return shown(options, admin.get(f"/guard/flagged/{segment(options.id)}"), FlaggedTextReply, text)
     body = given(mark=options.mark, days=options.days, why=options.why)
-    return shown(options, admin.call("POST", f"/guard/flagged/{options.id}", json=body), MarkedReply, marked)
+    return shown(options, admin.call("POST", f"/guard/flagged/{segment(options.id)}", json=body), MarkedReply, marked)
 
 
 def entries(reply: FlaggedReply) -> str:

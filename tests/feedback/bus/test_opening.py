@@ -12,9 +12,9 @@ from feedback.store.config import RedisConfig
 from understudy.errors import ConfigError
 
 
-def test_an_unknown_url_is_refused() -> None:
-    with pytest.raises(ConfigError, match="redis://"):
-        open_bus(BusConfig(url="amqp://x"), RedisConfig())
+def test_a_bus_needs_a_url_of_its_own_or_of_redis() -> None:
+    with pytest.raises(ConfigError, match=r"set `bus.url` or `redis.url`"):
+        open_bus(BusConfig(), RedisConfig())
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,3 @@ def test_the_url_of_the_bus_goes_before_that_of_redis(bus: str, redis: str, kind
     assert type(opened) is kind
     assert opened.partitions == 3
     opened.close()
-
-
-def test_a_url_is_refused_without_its_password() -> None:
-    with pytest.raises(ConfigError, match=r"amqp://h") as refused:
-        open_bus(BusConfig(url="amqp://me:geheim@h"), RedisConfig())
-    assert "geheim" not in refused.value.message

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from serving.control import client
 from serving.control.client import URL_ENV, Admin, NotRunning, Refused
 from serving.control.token import ENV
 from tests.serving.up.server import served
@@ -62,6 +63,15 @@ def test_address_and_token_come_from_the_state_directory_or_before_it_from_the_e
         monkeypatch.setenv(URL_ENV, f"http://127.0.0.1:{nobody}")
         with pytest.raises(NotRunning, match=str(nobody)):
             Admin(state.root).get("/kpis")
+
+
+def test_where_nothing_listens_any_more_the_message_says_how_to_start_it_there(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nobody,) = free_ports(1)
+    monkeypatch.setattr(client, "DEFAULT_URL", f"http://127.0.0.1:{nobody}")
+    with pytest.raises(NotRunning, match=f"understudy up --state {state.root}`, name another directory"):
+        Admin(state.root).get("/kpis")
 
 
 def test_without_a_token_nothing_runs_there(state: StateDir) -> None:

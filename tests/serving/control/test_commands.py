@@ -110,16 +110,31 @@ def test_what_needs_a_word_more_is_refused_before_anything_is_asked(said: Said) 
     with pytest.raises(UsageError, match="understudy experiment analyse FILE"):
         said("experiment", "--json", "analyse", "e.yaml")
     assert said("pool", "purge", "--tenant", "acme").startswith("removed 0 samples of acme")
+    with pytest.raises(Refused, match=r"experiments/../pool: Not Found"):
+        said("experiment", "show", "../pool")
 
 
-def test_why_and_who_are_kept_with_every_act(said: Said, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_and_who_are_kept_with_every_act(
+    said: Said, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     said("freeze", "learning", "--why", "流量异常", "--as", "王芳 <x>")
     said("resume", "learning", "--why", "all is well")
     with Moving(world):
         said("rollback", "v1", "--why", "worse since noon")
         said("promote", "v2", "--why", "v1 was no better")
+    file = tmp_path / "e.yaml"
+    file.write_text("id: half\narms: {teacher: 0.5, student: 0.5}\n")
+    said("experiment", "apply", str(file), "--why", "half of all", "--as", "ada")
+    said("pool", "purge", "--tenant", "acme", "--why", "they asked for it", "--as", "ada")
+    said("dead", "replay", "exchanges", "--why", "the disk has room again", "--as", "ada")
     entries = {entry["action"]: entry["details"] for entry in world.conductor.deployment.audit.entries()}
+    kept = [
+        ("experiment.applied", "half of all"), ("pool.purge.begun", "they asked for it"),
+        ("dead.replay", "the disk has room again"),
+    ]  # fmt: skip
+    by = "ada (system user root, token admin)"
+    assert [(act, entries[act].get("why"), entries[act].get("by")) for act, _ in kept] == [(*one, by) for one in kept]
     assert entries["freeze"]["why"] == "流量异常"
     assert entries["freeze"]["by"] == "王芳 ?x? (system user root, token admin)"
     resumed = entries["resume"]

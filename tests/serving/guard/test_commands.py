@@ -81,11 +81,24 @@ def test_thresholds_of_the_routing_document_hold_over_those_of_the_file(said: Sa
     assert said(commands.test, "hello", "--config", str(config))["verdict"] == "degrade"
 
 
+def test_the_settings_of_the_system_that_runs_are_shown_and_where_each_comes_from(said: Said, tmp_path: Path) -> None:
+    assert said(commands.show)["from"] == {"mode": "configuration", "flag": "model", "degrade": "model"}
+    state = StateDir(tmp_path)
+    state.run.mkdir(exist_ok=True)
+    state.config.write_text("guard: {mode: enforce, flag: 90}")
+    state.addresses.write_text("{}")
+    shown = said(commands.show)
+    assert (shown["mode"], shown["flag"], shown["degrade"]) == ("enforce", 90, 90)
+    assert shown["from"] == dict.fromkeys(("mode", "flag", "degrade"), "configuration")
+    open_routing(state, None).documents.publish(RoutingDocument(epoch=1, guard=GuardRules(mode="off", degrade=95.0)))
+    assert said(commands.show)["from"] == {"mode": "operators", "flag": "configuration", "degrade": "operators"}
+
+
 def test_people_get_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert commands.test([ATTACK, "--state", str(tmp_path)]) == 0
     assert "model scored" in capsys.readouterr().out
     assert commands.show(["--state", str(tmp_path)]) == 0
-    assert "observe" in capsys.readouterr().out
+    assert "mode        observe (configuration)" in capsys.readouterr().out
 
 
 def test_thresholds_are_tuned_on_rows_and_on_what_is_kept(said: Said, tmp_path: Path, redis_url: str) -> None:

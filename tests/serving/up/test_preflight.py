@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from serving.up.preflight import (
     missing_models,
     port_in_use,
     require,
+    shared,
     too_little_memory,
     unlocked,
 )
@@ -41,6 +43,14 @@ def test_a_port_in_use_names_its_holder_and_the_setting() -> None:
     assert "UNDERSTUDY_GATEWAY__PORT" in said
     assert str(os.getpid()) in said
     assert list(port_in_use(Port("127.0.0.1", number, "gateway.port"))) == []
+
+
+def test_two_settings_that_name_one_port_are_told() -> None:
+    ports = [Port("127.0.0.1", 5, "gateway.port"), Port("127.0.0.1", 6, "x"), Port("127.0.0.1", 5, "control.port")]
+    assert list(shared(ports)) == ["gateway.port and control.port are both 5: give each a port of its own"]
+    config = Config({"gateway": {"port": 5}, "control": {"port": 5}, "up": {"min_memory_mib": 0}})
+    with pytest.raises(NotReady, match="are both 5"):
+        require(StateDir(Path("/nonexistent")), listeners(config), config)
 
 
 def test_too_little_memory_says_how_much_is_needed_and_free() -> None:
