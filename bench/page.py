@@ -88,11 +88,6 @@ def swap(report: Report) -> str:
     return table([("swaps / rollbacks", f"{report['swaps']} / {report['rollbacks']}"), *rows], ("figure", "value"))
 
 
-def gateway(report: Report) -> str:
-    """The request path beside its peers."""
-    return carrying.about(report) + "\n\n" + table(carrying.rows(report), carrying.HEAD)
-
-
 def losses(report: Report) -> str:
     """The loss beside the plain one."""
     rows = [
@@ -238,7 +233,11 @@ def of_statistics(report: Report) -> str:
 SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     "loop": ("One turn of the loop", "understudy up --until-swap --json docs/benchmarks/loop.json", loop),
     "swap": ("Swaps and rollbacks under eight streams", "understudy bench swap --json docs/benchmarks/swap.json", swap),
-    "gateway": ("The request path", "understudy bench gateway --quick --json docs/benchmarks/gateway.json", gateway),
+    "gateway": (
+        "The request path",
+        "understudy bench gateway --peers nginx,asgi,sglang,litellm --json docs/benchmarks/gateway.json",
+        lambda report: carrying.page(report, table),
+    ),
     "gate": ("What the gate lets pass", "understudy bench gate --json docs/benchmarks/gate.json", gate),
     "safety": (
         "What ought to be refused",
@@ -326,8 +325,7 @@ def benchmarks() -> str:
         "`demo/models/teacher/README.md` and beside the students.",
     ]
     for name, (title, command, render) in SECTIONS.items():
-        file = FOLDER / f"{name}.json"
-        if file.exists():
+        if (file := FOLDER / f"{name}.json").exists():
             report = json.loads(file.read_text())
             machine = report.get("machine") or {}
             on = f"\n\nOn {machine['cores']} cores, {machine['processor']}." if "cores" in machine else ""
@@ -342,6 +340,8 @@ def main() -> int:
     report = json.loads((FOLDER / "statistics.json").read_text())
     STATISTICS.write_text(between(STATISTICS.read_text(), of_statistics(report)))
     plots.statistics(report, FOLDER / "statistics.svg")
+    if (file := FOLDER / "gateway.json").exists():
+        carrying.plot(json.loads(file.read_text()), FOLDER / "gateway.svg")
     print("wrote docs/benchmarks.md, the figures of README.md and those of docs/statistics.md")
     return 0
 

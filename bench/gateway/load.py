@@ -6,20 +6,25 @@ import re
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from bench.gateway.processes import CpuUsed, last_core, resident
-from bench.gateway.requests import PATH, script
+from bench.gateway.requests import PATH, script, written
 
 DRAIN_SECONDS = 60.0
 """For what was captured to reach the spool, after the load."""
 OLD_SECONDS = 1.5
 """As old may be at most what one worker's page tells of the others."""
-TRIES = 4
-SLOWER = 0.8
+LOOK_SECONDS = 5.0
+"""Of a look at the rate at which events are stored, before a longer measurement."""
+LOOKS = 3
+LATE = 0.1
+"""Of a look's length, in which everything must have been stored after it."""
+TRIES = 3
+SLOWER = 0.9
 """Of the rate at which events were stored, when the load is tried again without a drop."""
 DROPPED = re.compile(
     r"^understudy_gateway_(?:events_total\{event=\"capture_\w+\"\}|outbox_dropped_\w+|outbox_lost) (\S+)$", re.M
@@ -30,15 +35,15 @@ STORED = re.compile(r"^understudy_gateway_outbox_stored (\S+)$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is sent: bodies of so many bytes over so many connections."""
+    """What is sent: bodies of so many bytes over so many connections; `events` of a stream, 0: no stream."""
 
     size: int
-    stream: bool
+    events: int
     connections: int
 
     def __str__(self) -> str:
         size = "0.5" if self.size == 512 else str(self.size >> 10)
-        return f"{'stream' if self.stream else 'short'}, {size} KB, c={self.connections}"
+        return f"{f'stream of {self.events}' if self.events else 'short'}, {size} KB, c={self.connections}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,10 @@ class GatewayResult:
     """Events; with one the row is void."""
     stored: int
     """Events that reached the spool in and after the measurement."""
+    seconds: float = 0.0
+    """For how long the rate was held."""
+    behind: float = 0.0
+    """Seconds after the load until every event was stored."""
     paused: float = 0.0
     """Milliseconds that the load waited after each reply, so that no event is dropped."""
 
@@ -66,47 +75,73 @@ def drive(
     folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, workers: int = 1,
     pause: float = 0.0,
 ) -> GatewayResult:  # fmt: skip
-    """Load `port` as fast as it goes, and where events were dropped again at the rate at which they are stored.
+    """Load `port` as fast as it goes for `seconds`; where events are not stored as fast, at the rate at which they are.
 
     `pause`: the milliseconds to begin with after each reply.
     """
     old = OLD_SECONDS if workers > 1 else 0.0
+    if process is not None and seconds > LOOK_SECONDS:
+        for _ in range(LOOKS):
+            seen = _driven(folder, port, process, load, LOOK_SECONDS, pause, old)
+            if not late(seen):
+                break
+            pause = slower(seen, load.connections)
     done = _driven(folder, port, process, load, seconds, pause, old)
     for _ in range(TRIES):
         if not done.dropped:
             break
-        rate = min(done.per_second, done.stored / seconds) * SLOWER
-        slower = max(1.0, pause, load.connections * 1000 / max(1.0, rate))
-        done = _driven(folder, port, process, load, seconds, slower, old)
+        done = _driven(folder, port, process, load, seconds, slower(done, load.connections), old)
     return done
+
+
+def late(result: GatewayResult) -> bool:
+    """Whether events came faster than they were stored, so that some are dropped if only it goes on for long."""
+    return bool(result.dropped) or result.behind > LATE * result.seconds
+
+
+def slower(result: GatewayResult, connections: int) -> float:
+    """Milliseconds of pause after each reply with which what is asked is less than what was stored."""
+    rate = min(result.per_second, result.stored / (result.seconds + result.behind)) * SLOWER
+    waits = result.p50 if result.paused else 0.0  # what a reply takes under a load that is too much says nothing
+    return max(1.0, result.paused + 1, connections * 1000 / max(1.0, rate) - waits)
 
 
 def _driven(
     folder: Path, port: int, process: psutil.Process | None, load: Workload, seconds: float, pause: float, old: float
 ) -> GatewayResult:
-    command = [
-        "taskset", "-c", str(max(last_core())), "wrk", "-t1", f"-c{load.connections}", "--timeout", "10",
-        "-s", str(script(folder, load.size, load.stream, pause)),
-    ]  # fmt: skip
-    url = f"http://127.0.0.1:{port}{PATH}"
-    subprocess.run([*command, "-d1", url], capture_output=True, check=True)
+    lines = written(folder, load.size, load.events > 0)
+    wrk(folder, port, lines, load.connections, 1, pause)
     time.sleep(old)
     _, before = counted(port)
-    cpu, dropped_before = CpuUsed.of(process), _dropped(port)
-    run = subprocess.run([*command, f"-d{max(1, round(seconds))}", url], capture_output=True, text=True, check=True)
+    cpu, dropped_before = CpuUsed.of(process), dropped_now(port)
+    requests, micros, p50, p99, errors = wrk(folder, port, lines, load.connections, seconds, pause)
     used = CpuUsed.of(process)
-    match = re.search(r"RES (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
-    assert match, run.stdout
-    requests, micros, p50, p99, errors = map(int, match.groups())
     rss = resident(process)
+    ended = time.monotonic()
     time.sleep(old)
     dropped, after = counted(port)
+    behind = time.monotonic() - ended - old
     each = 1e6 / max(requests, 1)
     return GatewayResult(
         requests / micros * 1e6, p50 / 1000, p99 / 1000,
         (used.loop - cpu.loop) * each, (used.others - cpu.others) * each,
-        rss, errors, dropped - dropped_before, after - before, pause,
+        rss, errors, dropped - dropped_before, after - before, micros / 1e6, behind, pause,
     )  # fmt: skip
+
+
+def wrk(
+    folder: Path, port: int, lines: Path, connections: int, seconds: float, pause: float
+) -> tuple[int, int, int, int, int]:
+    """Load `port` from the last core: requests, microseconds, their p50 and p99 in microseconds, and failures."""
+    command = [
+        "taskset", "-c", str(max(last_core())), "wrk", "-t1", f"-c{connections}", "--timeout", "10",
+        "-s", str(script(folder, lines, pause)), f"-d{max(1, round(seconds))}", f"http://127.0.0.1:{port}{PATH}",
+    ]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    match = re.search(r"RES (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)
+    assert match, run.stdout
+    requests, micros, p50, p99, errors = map(int, match.groups())
+    return requests, micros, p50, p99, errors
 
 
 def counted(port: int) -> tuple[int, int]:
@@ -127,7 +162,8 @@ def dropped_of(page: str) -> int:
     return int(sum(float(value) for value in DROPPED.findall(page)))
 
 
-def _dropped(port: int) -> int:
+def dropped_now(port: int) -> int:
+    """Events that were lost so far; none of a candidate that counts none."""
     return dropped_of(_metrics(port))
 
 
@@ -138,8 +174,3 @@ def _metrics(port: int) -> str:
     except OSError:
         return ""
     return page if "understudy_gateway" in page else ""
-
-
-def void(result: GatewayResult) -> GatewayResult:
-    """The row as it is shown: without a rate where events were dropped."""
-    return replace(result, per_second=0.0) if result.dropped else result

@@ -2,7 +2,8 @@
 
 The candidate has the first core, load, engine and Redis the last; compare within one run only. Several workers have as
 many cores, on a small machine that of the load, too: their CPU a request can be compared there, their rate hardly. Rows
-on which an event was dropped are void: such a load is tried again, slower, until every event is stored.
+on which an event was dropped are void: such a load is tried again, slower, until every event is stored. A run with
+`--json` that was stopped goes on with the step that it was at.
 """
 
 from __future__ import annotations
@@ -12,140 +13,133 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, replace
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.gateway.candidates import candidate, names, one_of, upstreams
-from bench.gateway.load import GatewayResult, Workload, drive, void
+from bench.gateway import telling
+from bench.gateway.candidates import PEERS, TIMES, candidate, engine, known, one_of, spans
+from bench.gateway.load import Workload, drive
+from bench.gateway.native import compiler
+from bench.gateway.plan import PARTS, QUICK, BenchStep, Lengths, minutes, steps, together
+from bench.gateway.record import BenchRecord
+from bench.gateway.remembering import remember
 from bench.gateway.requests import source
-from bench.options import finish, parser
+from bench.gateway.streaming import EVENTS, PAUSE_MS, stream
+from bench.options import parser
+from serving.up.machine import processor
 from understudy.errors import UsageError
 
-QUICK = (Workload(512, False, 1), Workload(512, False, 16), Workload(512, True, 16))
-FULL = (
-    *(Workload(512, False, connections) for connections in (1, 16, 128)),
-    *(Workload(size, False, 16) for size in (8 << 10, 64 << 10)),
-    *(Workload(512, True, connections) for connections in (1, 16, 128)),
-)
-EVENTS = 32
-"""Of a stream."""
-PACED = ", a share"
-"""After the name of a candidate that was measured with what each of several workers of it had."""
-WIDTH = 140
-"""Characters of the table where it goes to no terminal."""
+WIDTH = 150
+"""Characters of the tables where they go to no terminal."""
 
 
 def main(argv: list[str]) -> int:
     """Entry point of the benchmark."""
     given = parse(argv)
-    chosen = names([peer for peer in given.peers.split(",") if peer], given.workers)
+    peers = known([peer for peer in given.peers.split(",") if peer])
     for tool in ("nginx", "wrk"):
         if shutil.which(tool) is None:
             raise UsageError(f"this benchmark needs `{tool}`: run `scripts/system-packages`")
-    seconds, loads = (2.0, QUICK) if given.quick else (given.seconds, FULL)
-    with tempfile.TemporaryDirectory(prefix="bench-gateway-") as folder:
-        results = measure(Path(folder), chosen, loads, seconds, given.events)
-    report = {
-        "benchmark": "gateway", "cores": os.cpu_count(), "seconds": seconds, "events": given.events,
-        "texts": source(), "load": os.getloadavg()[0], **ratios(results),
+    compiler()
+    lengths = QUICK if given.quick else Lengths()
+    about = {
+        "benchmark": "gateway", "machine": {"cores": len(os.sched_getaffinity(0)), "processor": processor()},
+        "quick": given.quick, "seconds": asdict(lengths), "texts": source(), "spans": spans(), "workers": given.workers,
     }  # fmt: skip
-    return finish(given, report, show)
+    record = BenchRecord(given.json, about)
+    todo = [
+        step
+        for step in steps(given.only or PARTS, peers, given.workers, lengths)
+        if "failed" in (record.figures(step.part, step.workload, step.name) or {"failed": "not yet measured"})
+    ]
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    for part, took in minutes(todo).items():
+        count = sum(step.part == part for step in todo)
+        console.print(f"{part} ({PARTS[part]}): {count} steps, about {took:.0f} minutes")
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-gateway-") as folder,
+        Bench(Path(folder), record, given.workers) as bench,
+    ):
+        for number, step in enumerate(todo, 1):
+            began = time.monotonic()
+            bench.measure(step)
+            told = f"{number}/{len(todo)} {step.part}: {step.workload}, {step.name}"
+            console.print(f"{told}: {time.monotonic() - began:.0f} s", soft_wrap=True)
+    telling.show(record.report, console)
+    return 0
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options."""
-    made = parser("gateway", __doc__, "two seconds each, fewer workloads")
+    made = parser("gateway", __doc__, "seconds each, to see that it works")
     made.add_argument(
-        "--peers", default="nginx", help="whom to compare with, of nginx, asgi and litellm (default: nginx)"
+        "--peers", default="nginx", help=f"whom to compare with, of {', '.join(PEERS)} (default: %(default)s)"
     )
-    made.add_argument("--workers", type=int, default=1, help="also measure a gateway of so many workers, a core each")
-    made.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
-    made.add_argument("--events", type=int, default=EVENTS, help="of a stream (default: %(default)s)")
+    made.add_argument("--only", action="append", choices=list(PARTS), help="this part alone; may be given again")
+    made.add_argument(
+        "--workers", type=int, default=2, help="of the gateway that is compared with one of one (default: %(default)s)"
+    )
     return made.parse_args(argv)
 
 
-def measure(
-    folder: Path, chosen: list[str], loads: tuple[Workload, ...], seconds: float, events: int
-) -> dict[str, dict[str, GatewayResult]]:
-    """Results by workload and candidate; the candidates take turns, so that a noisy machine is fair."""
-    results: dict[str, dict[str, GatewayResult]] = {}
-    with upstreams(folder, events) as ports:
-        for load in loads:
-            found = results.setdefault(str(load), {})
-            for name in chosen:
-                with candidate(name, folder, ports[load.stream]) as (port, process):
-                    found[name] = drive(folder, port, process, load, seconds, one_of(name)[1])
-            for one, workers, pause in paced(found):
-                share = replace(load, connections=max(1, load.connections // workers))
-                with candidate(one, folder, ports[load.stream]) as (port, process):
-                    found[f"{one}{PACED}"] = drive(folder, port, process, share, seconds, pause=pause)
-    return results
+class Bench:
+    """Engines that are running, by what they say, and a record that grows."""
 
+    def __init__(self, folder: Path, record: BenchRecord, workers: int) -> None:
+        self._folder, self._workers = folder, workers
+        self._record = record
+        self._engines: dict[tuple[int, int], int] = {}
+        self._stack = ExitStack()
 
-def paced(found: dict[str, GatewayResult]) -> list[tuple[str, int, float]]:
-    """Candidates of one worker to be measured again with what each of several had: (name, how many, ms of pause).
+    def __enter__(self) -> Bench:
+        return self
 
-    A commit of one event costs as much as one of many, so that CPU a request is compared at the same load of a worker.
-    """
-    several = [(*one_of(name), result.paused) for name, result in found.items() if one_of(name)[0] != name]
-    return [(one, workers, pause) for one, workers, pause in several if pause != found[one].paused]
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
+    def measure(self, step: BenchStep) -> None:
+        """Take one step and keep its figures; a peer that does not start is kept as failed.
 
-def ratios(results: dict[str, dict[str, GatewayResult]]) -> dict[str, Any]:
-    """The report: figures, what each candidate adds to the direct way, and its rate as a share of nginx's."""
-    report: dict[str, Any] = {}
-    for workload, found in results.items():
-        direct, nginx = found["direct"], found.get("nginx")
-        report[workload] = {
-            name: {
-                **asdict(void(result)),
-                "cpu_us": result.cpu_loop + result.cpu_others,
-                "added_p50": result.p50 - direct.p50,
-                "added_p99": result.p99 - direct.p99,
-                "of_nginx": None if nginx is None or result.dropped else result.per_second / nginx.per_second,
-                "cpu_of_nginx": (result.cpu_loop + result.cpu_others) / (nginx.cpu_loop + nginx.cpu_others)
-                if nginx is not None and nginx.cpu_loop + nginx.cpu_others
-                else None,
-                **of_one(name, found),
-            }
-            for name, result in found.items()
-        }
-    return {"workloads": report}
+        Raises:
+            UsageError: it is the gateway that does not start.
+        """
+        began = os.getloadavg()[0]
+        try:
+            figures = self._figures(step)
+        except UsageError as error:
+            if step.name not in PEERS:
+                raise
+            figures = {"failed": error.message}
+        self._record.keep(step.part, step.workload, step.name, {**figures, "load": began})
 
+    def _figures(self, step: BenchStep) -> dict[str, Any]:
+        load = step.load
+        if isinstance(load, Workload):
+            with candidate(step.name, self._folder, self._engine(load.events or 1)) as (port, process):
+                workers = one_of(step.name)[1]
+                done = drive(self._folder, port, process, load, step.seconds, workers, self._pause(step))
+                return asdict(done)
+        if load:
+            with candidate(step.name, self._folder, self._engine(EVENTS, PAUSE_MS)) as (port, process):
+                return asdict(stream(self._folder, port, process, load, step.seconds))
+        with candidate(step.name, self._folder, self._engine(32)) as (port, process):
+            assert process is not None
+            return asdict(remember(self._folder, port, process, step.seconds))
 
-def of_one(name: str, found: dict[str, GatewayResult]) -> dict[str, float | None]:
-    """CPU a request and rate of several workers as shares of those of one; None where there is nothing to compare."""
-    base, result = one_of(name)[0], found[name]
-    one = found.get(f"{base}{PACED}") or found[base]
-    if base == name or result.dropped or one.dropped or not one.cpu_loop + one.cpu_others:
-        return {"cpu_of_one": None, "rate_of_one": None}
-    return {
-        "cpu_of_one": (result.cpu_loop + result.cpu_others) / (one.cpu_loop + one.cpu_others),
-        "rate_of_one": result.per_second / one.per_second,
-    }
+    def _engine(self, events: int, pause_ms: int = 0) -> int:
+        asked = (events, pause_ms)
+        if asked not in self._engines:
+            self._engines[asked] = self._stack.enter_context(engine(self._folder, *asked))
+        return self._engines[asked]
 
-
-def show(report: dict[str, Any]) -> None:
-    """The table."""
-    table = Table(title="requests or streams a second, milliseconds, microseconds of CPU a request")
-    for column in ("workload", "candidate"):
-        table.add_column(column)
-    for column in ("per s", "of nginx", "p50", "p99", "added p50", "CPU loop", "others", "of one", "MB", "errors",
-                   "dropped"):  # fmt: skip
-        table.add_column(column, justify="right")
-    for workload, found in report["workloads"].items():
-        for name, r in found.items():
-            rate = "void" if r["dropped"] else f"{r['per_second']:.0f}"
-            share = "" if r["of_nginx"] is None else f"{r['of_nginx']:.3f}"
-            figures = [f"{r[k]:.2f}" for k in ("p50", "p99", "added_p50")]
-            cpu = [f"{r[k]:.0f}" for k in ("cpu_loop", "cpu_others")]
-            of_one = "" if r["cpu_of_one"] is None else f"{r['cpu_of_one']:.2f}"
-            rest = [of_one, f"{r['rss_mb']:.0f}", str(r["errors"]), str(r["dropped"])]
-            table.add_row(workload, name, rate, share, *figures, *cpu, *rest)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    console.print(table)
-    console.print(f"texts: {report['texts']}; load of the machine at the end: {report['load']:.1f}")
+    def _pause(self, step: BenchStep) -> float:
+        """Milliseconds that one worker's load waits as that of several did, so that each has as much to do."""
+        pairs = {name: str(load) for load, name in together(self._workers)} if step.part == "workers" else {}
+        several = f"{step.name}{TIMES}{self._workers}"
+        found = self._record.figures(step.part, pairs[several], several) if several in pairs else None
+        return 0.0 if found is None else float(found["paused"])

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,21 @@ import psutil
 from bench.gateway.requests import KEY, PATH, sample
 from understudy.errors import UsageError
 
+START_SECONDS = 180.0
+"""For a candidate to answer."""
+
 
 @contextmanager
-def running(command: list[str], port: int, cores: set[int], folder: Path | None = None) -> Iterator[psutil.Process]:
-    """A process bound to `cores`, once it listens; ended with its children afterwards."""
+def running(
+    command: list[str], port: int, cores: set[int], folder: Path | None = None, also: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
+    """A process bound to `cores`, with the variables of `also`, once it listens; ended with its children afterwards.
+
+    Raises:
+        UsageError: it does not answer.
+    """
     root = str(Path(__file__).resolve().parents[2])
-    env = {**os.environ, "PYTHONPATH": root}
+    env = {**os.environ, "PYTHONPATH": root, **(also or {})}
     pinned = ["taskset", "-c", ",".join(map(str, sorted(cores))), *command]
     process = subprocess.Popen(pinned, env=env, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -40,7 +49,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return once `port` answers a completion with 200."""
     headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", next(sample()), headers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(request, timeout=2) as reply:
@@ -50,7 +59,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             if process.poll() is not None:
                 raise UsageError(f"a candidate ended at once with code {process.returncode}") from error
             time.sleep(0.1)
-    raise UsageError("a candidate did not answer within 60 s")
+    raise UsageError(f"a candidate did not answer within {START_SECONDS:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that is remembered of a unit or of a text, such as the guard's judgement, is loo
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -16,6 +17,11 @@ from trials.turns import turns
 
 BODIES = {512: 512, 8 << 10: 256, 64 << 10: 64}
 """Bytes of a body, roughly -> how many different ones are sent in turn."""
+MIXED = (
+    (512, False, 128), (512, True, 128), (8 << 10, False, 96), (8 << 10, True, 96), (64 << 10, False, 16),
+    (64 << 10, True, 16),
+)  # fmt: skip
+"""Of a mixed load: bytes, whether they are streamed, how many different ones."""
 UNIT = "0000000000"
 """What stands for a request's number in a body."""
 WORD = "wwwwwwwwww"
@@ -75,11 +81,25 @@ def source() -> str:
     return " and ".join(sorted({turns("en").source, turns("zh").source}))
 
 
-def script(folder: Path, size: int, stream: bool, pause: float) -> Path:
-    """Write a wrk script that waits `pause` milliseconds after each reply."""
+def written(folder: Path, size: int, stream: bool) -> Path:
+    """A file of bodies of one size, one a line."""
     lines = folder / f"bodies-{size}-{stream}.jsonl"
     if not lines.exists():
         lines.write_bytes(b"\n".join(bodies(size, stream)) + b"\n")
+    return lines
+
+
+def mixed(folder: Path) -> Path:
+    """A file of bodies of all sizes, streamed and not, in an order without a rule."""
+    lines = folder / "bodies-mixed.jsonl"
+    drawn = [body for size, stream, count in MIXED for body in bodies(size, stream, count)]
+    random.Random(0).shuffle(drawn)
+    lines.write_bytes(b"\n".join(drawn) + b"\n")
+    return lines
+
+
+def script(folder: Path, lines: Path, pause: float) -> Path:
+    """Write a wrk script that sends the bodies of `lines` and waits `pause` milliseconds after each reply."""
     waiting = f"function delay() return {max(1, round(pause))} end" if pause >= 0.5 else ""
     path = folder / "load.lua"
     path.write_text(

@@ -1,28 +1,214 @@
-"""The benchmark's report as the page on benchmarks shows it."""
+"""The benchmark's record as tables: on the terminal and on the page on benchmarks; and as bars."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-HEAD = ("workload", "candidate", "per s", "of nginx", "p50 ms", "p99 ms", "CPU us, loop + others", "MB", "errors")
+from rich.console import Console
+from rich.table import Table
+
+from bench.gateway.candidates import ALL, BARE, TIMES, UNREDACTED
+from bench.gateway.plan import HELD, together
+from bench.gateway.record import BenchFigures
+from bench.gateway.streaming import EVENTS, PAUSE_MS
+
+ToldRows = list[tuple[str, ...]]
+RATES = ("workload", "candidate", "per s", "of nginx", "p50 ms", "p99 ms", "added p50", "added p99",
+         "CPU us, loop + others", "CPU of nginx", "MB", "errors", "held s")  # fmt: skip
+STREAMS = ("streams", "candidate", "held", "events/s", "delay p50 / p99 ms", "added p99", "first p50 / p99 ms",
+           "gap p50 / p99 ms", "CPU us an event", "MB", "out of order / incomplete / errors")  # fmt: skip
+WORKERS = ("candidate", "workload", "per s", "CPU us, loop + others", "CPU of one with its share")
+MEMORY = ("candidate", "minutes", "per s", "MB in each tenth of the time", "growth", "errors / dropped")
+RATIOS = ("ratio, one core for the proxy", "measured", "asked", "")
+SHORT, STREAM = map(str, HELD)
+BARS = {"nginx": "#7a8699", "sglang": "#b3561e", "asgi": "#c9a227", "litellm": "#444444", BARE: "#1f5fbf",
+        UNREDACTED: "#4a86d8", ALL: "#8fb5ea"}  # fmt: skip
 
 
-def about(report: dict[str, Any]) -> str:
-    """What stands above the table."""
-    return (
-        f"Texts: {report['texts']}. Load of the machine at the end: {report['load']:.1f}. `understudy-all`: a key, an "
-        "experiment, capture with redaction to the spool and a Redis, metrics, at a rate at which no event is dropped; "
-        "`understudy-guard`: the same behind the guard. `x2`: two workers on two cores; `a share`: one worker, with "
-        "what each of several had."
-    )
+def tables(report: BenchFigures) -> list[tuple[str, tuple[str, ...], ToldRows]]:
+    """Title, head and rows of what was measured."""
+    parts = report["parts"]
+    found = [
+        ("Beside what is asked", RATIOS, ratios(parts)),
+        ("Requests and streams", RATES, rates(parts.get("rates", {}))),
+        (f"Slow streams: {EVENTS} events each, one each {PAUSE_MS} ms", STREAMS, streams(parts.get("streams", {}))),
+        ("Several workers", WORKERS, workers(parts.get("workers", {}), report["workers"])),
+        ("Memory under a mixed load", MEMORY, memory(parts.get("memory", {}))),
+    ]
+    return [(title, head, rows) for title, head, rows in found if rows]
 
 
-def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The table's rows; a row on which an event was dropped is void."""
+def rates(part: BenchFigures) -> ToldRows:
+    """The rows of rates; one on which an event was dropped is void."""
+    rows: ToldRows = []
+    for workload, found in part.items():
+        direct, nginx = found.get("direct"), found.get("nginx")
+        for name, r in found.items():
+            if "failed" in r:
+                rows.append((workload, name, "failed", r["failed"], *("" for _ in RATES[4:])))
+                continue
+            cpu = r["cpu_loop"] + r["cpu_others"]
+            of_nginx = nginx["cpu_loop"] + nginx["cpu_others"] if nginx else 0.0
+            rows.append((
+                workload, name, "void" if r["dropped"] else f"{r['per_second']:.0f}", _times(_rate(r), _rate(nginx)),
+                f"{r['p50']:.2f}", f"{r['p99']:.2f}", *_added(r, direct),
+                f"{r['cpu_loop']:.0f} + {r['cpu_others']:.0f}",
+                _times(cpu, of_nginx), f"{r['rss_mb']:.0f}", str(r["errors"]), f"{r['seconds']:.0f}",
+            ))  # fmt: skip
+    return rows
+
+
+def streams(part: BenchFigures) -> ToldRows:
+    """The rows of slow streams."""
+    rows: ToldRows = []
+    for workload, found in part.items():
+        direct = found.get("direct")
+        for name, r in found.items():
+            if "failed" in r:
+                rows.append((workload, name, "failed", r["failed"], *("" for _ in STREAMS[4:])))
+                continue
+            added = "" if direct is None else f"{r['delay']['p99'] - direct['delay']['p99']:.2f}"
+            rows.append((
+                str(r["streams"]), name, str(r["held"]), f"{r['events_per_second']:.0f}", _lag(r["delay"]), added,
+                _lag(r["first"]), _lag(r["gap"]), f"{r['cpu_loop']:.1f} + {r['cpu_others']:.1f}", f"{r['rss_mb']:.0f}",
+                f"{r['disordered']} / {r['incomplete']} / {r['errors']}",
+            ))  # fmt: skip
+    return rows
+
+
+def workers(part: BenchFigures, several: int) -> ToldRows:
+    """The rows of several workers and of one with the share of one of them."""
+    rows: ToldRows = []
+    for load, name in together(several):
+        r = part.get(str(load), {}).get(name)
+        if r is None:
+            continue
+        one = part.get(str(together(several)[1][0]), {}).get(name.partition(TIMES)[0])
+        both = TIMES in name and one is not None
+        cpu = _times(_cpu(r), _cpu(one)) if both and not r["dropped"] and not one["dropped"] else ""
+        rate = "void" if r["dropped"] else f"{r['per_second']:.0f}"
+        rows.append((name, str(load), rate, f"{r['cpu_loop']:.0f} + {r['cpu_others']:.0f}", cpu))
+    return rows
+
+
+def memory(part: BenchFigures) -> ToldRows:
+    """The row of memory."""
     return [
-        (workload, name, "void" if r["dropped"] else f"{r['per_second']:.0f}",
-         "" if r["of_nginx"] is None else f"{r['of_nginx']:.3f}", f"{r['p50']:.2f}", f"{r['p99']:.2f}",
-         f"{r['cpu_loop']:.0f} + {r['cpu_others']:.0f}", f"{r['rss_mb']:.0f}", str(r["errors"]))
-        for workload, found in report["workloads"].items()
+        (name, f"{r['seconds'] / 60:.1f}", f"{r['per_second']:.0f}", " ".join(f"{mb:.0f}" for mb in r["rss_mb"]),
+         f"{r['growth']:+.1%}", f"{r['errors']} / {r['dropped']}")
+        for found in part.values()
         for name, r in found.items()
     ]  # fmt: skip
+
+
+def ratios(parts: BenchFigures) -> ToldRows:
+    """What was asked for, beside what was measured."""
+    short, stream = (parts.get("rates", {}).get(name, {}) for name in (SHORT, STREAM))
+    beside = {1: "short, 0.5 KB, c=1", 128: "short, 0.5 KB, c=128"}
+    one, many = (parts.get("rates", {}).get(name, {}) for name in beside.values())
+    slow = parts.get("streams", {}).get("1000 slow streams", {})
+    asked: list[tuple[str, float | None, float, bool]] = [
+        *((f"{SHORT}: {name}, rate of nginx", _share(short, name, "nginx"), least, True)
+          for name, least in ((BARE, 0.3), (UNREDACTED, 0.2), (ALL, 0.14))),
+        (f"{SHORT}: {UNREDACTED}, rate of LiteLLM", _share(short, UNREDACTED, "litellm"), 35, True),
+        (f"{SHORT}: {ALL}, rate of sglang-router", _share(short, ALL, "sglang"), 1, True),
+        (f"{STREAM}: {ALL}, rate of LiteLLM", _share(stream, ALL, "litellm"), 40, True),
+        (f"{STREAM}: {BARE}, CPU of nginx", _share(stream, BARE, "nginx", _cpu), 1.5, False),
+        (f"{beside[1]}: {ALL}, added p50 ms", _less(one, ALL, "p50"), 0.3, False),
+        (f"{beside[1]}: {ALL}, added p99 ms", _less(one, ALL, "p99"), 1.0, False),
+        (f"{beside[128]}: {ALL}, p99 of bare", _share(many, ALL, BARE, lambda r: r["p99"]), 1.3, False),
+        (f"1,000 slow streams: {ALL}, added delay p99 ms", _less(slow, ALL, "delay"), 8.0, False),
+        *((f"mixed load: {name}, growth of memory", r["growth"], 0.02, False)
+          for name, r in parts.get("memory", {}).get("mixed", {}).items()),
+    ]  # fmt: skip
+    return [
+        (name, f"{value:.3g}", f"{'at least' if least else 'at most'} {limit:g}",
+         "met" if (value >= limit if least else value <= limit) else "not met")
+        for name, value, limit, least in asked
+        if value is not None
+    ]  # fmt: skip
+
+
+def page(report: BenchFigures, table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
+    """The section of the page on benchmarks."""
+    load = max((r["load"] for part in report["parts"].values() for found in part.values() for r in found.values()),
+               default=0.0)  # fmt: skip
+    said = (
+        f"Texts: {report['texts']}. Load of the machine when a step began, at most: {load:.1f}. `{ALL}`: a key, an "
+        "experiment, the guard, capture with redaction to the spool and a Redis, metrics"
+        f"{', spans of 1 %' if report['spans'] else ''}, at a rate at which no event is dropped; a row on which one "
+        f"was is void. `{BARE}` captures nothing. The proxy has one core, with all its threads; engine, load and Redis "
+        "the other. `held`: for how long a rate was held."
+    )
+    shown = "![Requests and streams a second beside nginx](benchmarks/gateway.svg)"
+    return "\n\n".join([said, shown, *(f"{title}:\n\n{table(rows, head)}" for title, head, rows in tables(report))])
+
+
+def show(report: BenchFigures, console: Console) -> None:
+    """The tables, on a terminal."""
+    for title, head, rows in tables(report):
+        table = Table(*head, title=title)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+def plot(report: BenchFigures, path: Path) -> None:
+    """Rates of nginx's in the two workloads in which they are held, as SVG: the same each time."""
+    matplotlib = importlib.import_module("matplotlib")  # only here, since its import writes a cache of fonts
+    with matplotlib.rc_context({"svg.hashsalt": "understudy", "svg.fonttype": "none", "font.size": 8}):
+        figure = importlib.import_module("matplotlib.figure").Figure(figsize=(9, 2.6), layout="constrained")
+        for axes, workload in zip(figure.subplots(1, 2), (SHORT, STREAM), strict=True):
+            found = bars(report, workload)
+            axes.barh([name for name, _ in found], [share for _, share in found],
+                      color=[BARS[name] for name, _ in found])  # fmt: skip
+            axes.invert_yaxis()
+            axes.set_title(f"{workload}: rate, nginx = 1")
+        figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def bars(report: BenchFigures, workload: str) -> list[tuple[str, float]]:
+    """Rates as shares of nginx's; of none what was void."""
+    found = report["parts"].get("rates", {}).get(workload, {})
+    shares = [(name, _share(found, name, "nginx")) for name in BARS]
+    return [(name, share) for name, share in shares if share is not None]
+
+
+def _rate(r: BenchFigures | None) -> float:
+    return 0.0 if r is None or "failed" in r or r["dropped"] else float(r["per_second"])
+
+
+def _cpu(r: BenchFigures) -> float:
+    return float(r["cpu_loop"] + r["cpu_others"])
+
+
+def _share(found: BenchFigures, name: str, other: str, of: Callable[[BenchFigures], float] = _rate) -> float | None:
+    ours, theirs = found.get(name), found.get(other)
+    if ours is None or theirs is None or not (_rate(ours) and _rate(theirs)) or not of(theirs):
+        return None
+    return of(ours) / of(theirs)
+
+
+def _less(found: BenchFigures, name: str, what: str) -> float | None:
+    ours, direct = found.get(name), found.get("direct")
+    if ours is None or direct is None or ours["dropped"]:
+        return None
+    if what == "delay":
+        return float(ours["delay"]["p99"] - direct["delay"]["p99"])
+    return float(ours[what] - direct[what])
+
+
+def _times(one: float, other: float) -> str:
+    return f"{one / other:.3f}" if one and other else ""
+
+
+def _added(r: BenchFigures, direct: BenchFigures | None) -> tuple[str, str]:
+    if direct is None:
+        return "", ""
+    return f"{r['p50'] - direct['p50']:.2f}", f"{r['p99'] - direct['p99']:.2f}"
+
+
+def _lag(lag: BenchFigures) -> str:
+    return f"{lag['p50']:.2f} / {lag['p99']:.2f}"

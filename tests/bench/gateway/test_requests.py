@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.gateway.requests import PATH, UNIT, WORD, bodies, script
+from bench.gateway.requests import PATH, UNIT, WORD, bodies, mixed, script, written
 from feedback.texts import language
 
 
@@ -31,9 +31,19 @@ def test_bodies_are_as_people_write(size: int, stream: bool) -> None:
 
 
 def test_the_script_names_the_bodies_and_waits_where_it_is_told_to(tmp_path: Path) -> None:
-    assert "delay" not in script(tmp_path, 512, False, 0.0).read_text()
-    assert "return 7 end" in script(tmp_path, 512, False, 7.2).read_text()
+    assert "delay" not in script(tmp_path, written(tmp_path, 512, False), 0.0).read_text()
+    assert "return 7 end" in script(tmp_path, written(tmp_path, 512, False), 7.2).read_text()
     assert (tmp_path / "bodies-512-False.jsonl").read_bytes().count(b"\n") == 512
+
+
+def test_a_mixed_load_has_all_sizes_streamed_and_not(tmp_path: Path) -> None:
+    made = mixed(tmp_path).read_bytes().splitlines()
+    asked = [json.loads(body)["stream"] for body in made]
+    assert asked != sorted(asked), "in no order"
+    for stream in (False, True):
+        sizes = [len(body) for body, streamed in zip(made, asked, strict=True) if streamed is stream]
+        assert min(sizes) < 1024 < max(sizes)
+        assert sum(size > 20_000 for size in sizes) == 16
 
 
 def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
@@ -57,7 +67,10 @@ def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Engine) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         where = f"http://127.0.0.1:{server.server_address[1]}{PATH}"
-        subprocess.run(["wrk", "-t1", "-c1", "-d1", "-s", str(script(tmp_path, 512, False, 0.0)), where], check=True)
+        subprocess.run(
+            ["wrk", "-t1", "-c1", "-d1", "-s", str(script(tmp_path, written(tmp_path, 512, False), 0.0)), where],
+            check=True,
+        )
         server.shutdown()
     assert seen
     assert len({user for user, _ in seen}) == len({text for _, text in seen}) == len(seen)
