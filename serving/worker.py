@@ -17,7 +17,8 @@ from deploy.engines.client import EngineClient
 from deploy.engines.external import as_configured, static_document
 from deploy.engines.keys import engine_key
 from deploy.engines.metered import MeteredEngine
-from deploy.engines.tokens import CONTROL_TOKENS
+from deploy.engines.splitting.tokens import splitter_of
+from deploy.engines.tokens import CONTROL_TOKENS, split_for
 from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
 from deploy.routing.documents import RoutingDocuments
 from deploy.routing.stores import open_routing
@@ -40,7 +41,6 @@ from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from serving.engine.config import EnginesConfig
 from serving.gateway.body.copies import SplitEngine
-from serving.gateway.body.tokens import splitter_of
 from serving.gateway.config import GatewayConfig
 from understudy import logs
 from understudy.config import Config, load_config, without_password
@@ -65,7 +65,7 @@ class EngineDirectory:
         self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str,
         spending: Spending | None = None, tokens: tuple[str, ...] = CONTROL_TOKENS,
     ) -> None:  # fmt: skip
-        """`tokens`: control tokens of engines that do not tell theirs."""
+        """`tokens`: control tokens as configured, of engines that do not tell theirs."""
         self._spending = spending
         self._documents = documents
         self._external = engines.external
@@ -139,7 +139,8 @@ class EngineDirectory:
         place = (slot.url, slot.model, key)
         if place not in self._clients:
             self._clients[place] = EngineClient(*place, ours=ours)
-        return Target(version, SplitEngine(self._clients[place], splitter_of(slot.control_tokens or self._tokens)))
+        splitter = splitter_of(split_for(slot.control_tokens, self._tokens))
+        return Target(version, SplitEngine(self._clients[place], splitter))
 
 
 def main(argv: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ _NAMED = (
 def splittable(token: str) -> bool:
     """Whether a token can be split within JSON text: two characters or more, all of the basic plane."""
     return len(token) > 1 and all(ord(char) < 0x10000 for char in token)
+
+
+def split_for(told: tuple[str, ...], configured: Iterable[str]) -> tuple[str, ...]:
+    """What is split for an engine that told these tokens: they, and what is configured beyond those in wide use.
+
+    All that is configured for one that told none.
+    """
+    if not told:
+        return tuple(configured)
+    return (*filter(splittable, told), *(token for token in configured if token not in CONTROL_TOKENS))
 
 
 def control_tokens(folder: Path) -> tuple[str, ...]:

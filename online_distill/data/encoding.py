@@ -9,7 +9,10 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from understudy.errors import ConfigError
+from deploy.engines.splitting.chats import split_chat
+from deploy.engines.splitting.tokens import splitter_of
+from deploy.engines.tokens import CONTROL_TOKENS, control_tokens
+from understudy.errors import BadRequest, ConfigError
 from understudy.files import sha256_file
 
 
@@ -22,7 +25,10 @@ class Encoded:
 
 
 class Encoder:
-    """Renders and tokenises by the files of one model folder."""
+    """Renders and tokenises by the files of one model folder.
+
+    Control tokens in what clients wrote are split as the gateway split them: to the model they were text.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder))
@@ -30,10 +36,16 @@ class Encoder:
         if not isinstance(end, int):
             raise ConfigError(f"{folder}: the tokenizer names no end token; set eos_token in tokenizer_config.json")
         self.end = end
+        self._control = splitter_of(control_tokens(folder) or CONTROL_TOKENS)
 
     def prompt(self, messages: list[dict[str, Any]]) -> list[int]:
-        """Tokens of the rendered prompt, up to where the reply begins."""
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        """Tokens of the rendered prompt, up to where the reply begins.
+
+        Raises:
+            BadRequest: with these control tokens no engine was sent this.
+        """
+        split = split_chat(self._control, messages)
+        text = self.tokenizer.apply_chat_template(split, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def spans(self, reply: str, logged: Sequence[int] | None = None) -> list[tuple[int, int]]:
@@ -53,14 +65,17 @@ class Encoder:
         self, messages: list[dict[str, Any]], reply: str, *, max_length: int, max_reply: int, cut: bool = False,
         logged: Sequence[int] | None = None,
     ) -> Encoded | None:  # fmt: skip
-        """Prompt and reply with its end token; None when there is no reply or it does not fit.
+        """Prompt and reply with its end token; None: there is no reply, it does not fit, or no engine was sent this.
 
         The reply's tokens are those `logged` by who gave it, where they say `reply` in this vocabulary: its text
         encoded again may be others, of which nobody said that they were the likeliest.
         A reply longer than `max_reply` is cut there and has no end token. Nor has one that was `cut` before, which
         loses its last token, too: the cut may have gone through it.
         """
-        prompt = self.prompt(messages)
+        try:
+            prompt = self.prompt(messages)
+        except BadRequest:
+            return None
         whole = self._own(reply, logged) or self.tokenizer.encode(reply, add_special_tokens=False)
         tokens = (whole[:-1] if cut else [*whole, self.end])[:max_reply]
         if len(tokens) < 2 or len(prompt) + len(tokens) > max_length:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from deploy.engines.client import TRIES, BlockingEngineClient
+from deploy.engines.splitting.chats import split_chat
+from deploy.engines.splitting.tokens import splitter_of
+from deploy.engines.tokens import CONTROL_TOKENS
 from deploy.engines.told import SaidToken, ToldReply, told_chat
 from deploy.routing.document import SlotView
 from online_distill.data.encoding import Encoded, Encoder
@@ -62,7 +65,8 @@ class ReplyScorer:
             self._check()
             slot = self._where()
             if slot is not None and slot.url:
-                query = told_chat(slot.model, text.messages, self._max_reply, self._top_k)
+                control = splitter_of(slot.control_tokens or CONTROL_TOKENS)
+                query = told_chat(slot.model, split_chat(control, text.messages), self._max_reply, self._top_k)
                 try:
                     found = self._engine(slot).ask(query, SECONDS)
                     self._spend(found.spent)

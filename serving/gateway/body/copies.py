@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from deploy.engines.splitting.chats import split_chat
+from deploy.engines.splitting.tokens import ControlTokens
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Engine, Reply
-from serving.gateway.body.tokens import ControlTokens
-from understudy.errors import BadRequest, TooLarge
 
 
 class SplitEngine:
@@ -23,22 +21,10 @@ class SplitEngine:
     ) -> Reply:  # fmt: skip
         """See `Engine.chat`."""
         return await self._engine.chat(
-            self._split(messages), version=version, max_tokens=max_tokens, priority=priority, deadline=deadline,
-            **sampling,
+            split_chat(self._tokens, messages), version=version, max_tokens=max_tokens, priority=priority,
+            deadline=deadline, **sampling,
         )  # fmt: skip
 
     async def running(self) -> int:
         """See `Engine.running`."""
         return await self._engine.running()
-
-    def _split(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        self._tokens.check_roles(message.get("role") for message in messages)
-        raw = msgspec.json.encode({"messages": messages})
-        try:
-            split = self._tokens.neutralised(raw)
-        except TooLarge as error:
-            raise BadRequest(error.message) from None
-        if split is raw:
-            return messages
-        changed: list[dict[str, Any]] = msgspec.json.decode(split)["messages"]
-        return changed

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from deploy.engines.tokens import CONTROL_TOKENS, splittable
-from serving.gateway.body.json_text import around
-from serving.gateway.body.placing import ROLES
-from serving.gateway.body.tokens import ControlTokens, splitter_of
+from deploy.engines.splitting.json_text import around
+from deploy.engines.splitting.placing import ROLES
+from deploy.engines.splitting.tokens import ControlTokens, splitter_of
+from deploy.engines.tokens import split_for
 from understudy.errors import BadRequest, TooLarge
 
 HIGHEST, LOWEST = 0, 9
@@ -113,16 +113,13 @@ class BodyParser:
     """Parses bodies; `tokens` are the control tokens to neutralise in messages, `max_choices` bounds `n`."""
 
     def __init__(self, tokens: Iterable[str], max_choices: int = 128) -> None:
-        given = tuple(tokens)
-        self._further = tuple(token for token in given if token not in CONTROL_TOKENS)
-        self._default = splitter_of(given)
+        self._tokens = tuple(tokens)
+        self._default = splitter_of(self._tokens)
         self._max_choices = max_choices
 
     def _splitter(self, tokens: TokenList) -> ControlTokens:
         """That of an engine's control tokens; what else is configured holds for it as well."""
-        if not tokens:
-            return self._default
-        return splitter_of((*filter(splittable, tokens), *self._further))
+        return splitter_of(split_for(tokens, self._tokens)) if tokens else self._default
 
     def _parts(self, raw: bytes, tokens: TokenList, chat: bool, messages: Sequence[Message]) -> tuple[memoryview, ...]:
         if not chat:

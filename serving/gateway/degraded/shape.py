@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from serving.gateway.body.json_text import mask
+from deploy.engines.splitting.json_text import mask
 
 MAX_CHOICES = 4096
 """Choices of one degraded reply, whatever `n` and the number of prompts come to."""

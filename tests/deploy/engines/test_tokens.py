@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.engines.tokens import MOST, control_tokens, splittable
+from deploy.engines.tokens import CONTROL_TOKENS, MOST, control_tokens, split_for, splittable
 
 
 def model(folder: Path, added: list[dict[str, Any]], template: str | None = None, **config: Any) -> Path:
@@ -65,3 +65,9 @@ def test_special_tokens_that_only_the_files_beside_the_tokenizer_name_count(tmp_
     assert set(control_tokens(folder)) == {
         "<|im_end|>", "<|tool|>", "<s>", "</s>", "<|a|>", "<|b|>", "<|image|>", "[CLS]",
     }  # fmt: skip
+
+
+def test_what_is_configured_beyond_the_usual_is_split_for_every_engine() -> None:
+    configured = (*CONTROL_TOKENS, "<<ours>>")
+    assert split_for((), configured) == configured
+    assert split_for(("<|end|>", "x", "\U0001f600!"), configured) == ("<|end|>", "<<ours>>")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.engines.splitting.tokens import MAX_TOKENS, splitter_of
 from serving.gateway.body.copies import SplitEngine
-from serving.gateway.body.tokens import MAX_TOKENS, splitter_of
 from tests.feedback.factory import ScriptedEngine
 from understudy.errors import BadRequest
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from serving.gateway.body.placing import ROLES
+from deploy.engines.splitting.placing import ROLES
 from tests.serving.gateway.body.forging.families import ChatFamily
 
 UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad"

@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from serving.gateway.body.joints import Joints
-from serving.gateway.body.json_text import fields, mask, quoted
-from serving.gateway.body.placing import SPLIT_IN, TokenPlaces
+from deploy.engines.splitting.joints import Joints
+from deploy.engines.splitting.json_text import fields, mask, quoted
+from deploy.engines.splitting.placing import SPLIT_IN, TokenPlaces
 from understudy.errors import TooLarge
 
 SPLIT = b"\\u200b"

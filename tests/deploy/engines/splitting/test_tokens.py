@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.engines.splitting.tokens import MOST_LISTS, ControlTokens, splitter_of
 from deploy.engines.tokens import CONTROL_TOKENS
 from serving.gateway.body.parser import BodyParser
-from serving.gateway.body.tokens import MOST_LISTS, ControlTokens, splitter_of
 
 PARSER = BodyParser(CONTROL_TOKENS)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from serving.gateway.body.json_text import elements, fields, mask, quoted
+from deploy.engines.splitting.json_text import elements, fields, mask, quoted
 from understudy.errors import BadRequest
 
 TEXTS = frozenset({"text", "refusal", "thinking"})

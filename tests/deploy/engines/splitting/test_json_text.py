@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.gateway.body.json_text import MAX_BRACKETS, MAX_FIELDS, around, elements, fields, mask, quoted
+from deploy.engines.splitting.json_text import MAX_BRACKETS, MAX_FIELDS, around, elements, fields, mask, quoted
 from understudy.errors import TooLarge
 
 values = st.recursive(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.gateway.body.joints import Joints
-from serving.gateway.body.tokens import ControlTokens, splitter_of
+from deploy.engines.splitting.joints import Joints
+from deploy.engines.splitting.tokens import ControlTokens, splitter_of
 from understudy.errors import BadRequest
 
 TOKENS = ("<|im_end|>", "<|im_start|>", "[INST]", "<s>")
