@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import alone, covering, plots, redaction, rollouts, rounds_page, safety, shadow
-from bench.breaker import main as flood
+from bench.breaker import telling as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
 from bench.gateway import telling as carrying
@@ -289,8 +289,8 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "breaker": (
         "A flood of attacks",
-        "understudy bench breaker --json docs/benchmarks/breaker.json",
-        lambda report: f"{flood.about(report)}\n\n{table(flood.rows(report), ('figure', 'value'))}",
+        "understudy bench breaker --real --json docs/benchmarks/breaker.json",
+        lambda report: flood.page(report, table),
     ),
     "losses": ("The distillation loss", "understudy bench losses --json docs/benchmarks/losses.json", losses),
     "faults-redis": (

@@ -1,6 +1,7 @@
 """`understudy bench breaker`: what a flood of attacks costs those who attack nobody.
 
-Each run with the flood has one without it beside it. The gateway has the first core, load and engines the last.
+Each run with the flood has one without it beside it. The gateway has the first core, load and engines the last. With
+`--json` each pair of runs is written when it is over: a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -9,151 +10,129 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from bench.breaker.load import Answered, drive
-from bench.breaker.traffic import schedule
-from bench.gateway.processes import last_core, running
+from bench.breaker.breakdown import REQUESTS, FloodRun, Pair, figures, kept, known
+from bench.breaker.load import drive
+from bench.breaker.processes import guarded
+from bench.breaker.telling import rows
+from bench.breaker.traffic import SHORT, schedule
 from bench.options import finish, parser
-from feedback.store.server import free_port
+from serving.up.machine import machine
+from trials.system import System
+from understudy.errors import UsageError
+from understudy.files import write_json
 
-RATE, NORMAL = 50.0, 20.0
+RATE, NORMAL_RATE = 50.0, 20.0
 """Attacks and normal requests a second: 30,000 attacks in ten minutes."""
-ENGINE_SECONDS = 0.05
-LATE = 0.2
 QUICK_REQUESTS, QUICK_RUNS = 1200, 2
-CONFIG = """
-engines: {{teacher: {engine}, student: {engine}}}
-guard: {{mode: enforce}}
-"""
+REAL_SECONDS = 60.0
+START_SECONDS, REAL_START_SECONDS = 8.0, 120.0
+"""That a run takes to start, roughly, for the plan."""
 
 
 def main(argv: list[str]) -> int:
     """Entry point of the benchmark."""
     given = parse(argv)
     requests, runs = (QUICK_REQUESTS, QUICK_RUNS) if given.quick else (given.requests, given.runs)
-    seconds = requests / runs / RATE
-    pairs = [
-        (measured(seconds, RATE, number), measured(seconds, 0.0, number))
-        for number in track(range(runs), description="runs", disable=not sys.stdout.isatty())
-    ]
-    report = {
-        "benchmark": "breaker", "requests": requests, "runs": runs, "cores": os.cpu_count(),
-        "load": os.getloadavg()[0], **figures(pairs),
+    settings = {
+        "benchmark": "breaker", "requests": requests, "runs": runs, "attacks_per_second": RATE,
+        "normal_per_second": NORMAL_RATE,
     }  # fmt: skip
+    seconds = requests / runs / RATE
+    report = before(given.json, settings)
+    pairs = known(report.get("pairs", ()))
+    real = given.real and "real" not in report
+    print(plan(seconds, runs, len(pairs), real), flush=True)
+    for number in (one for one in range(runs) if one not in pairs):
+        print(f"pair {number + 1} of {runs}", flush=True)
+        pairs[number] = measured(seconds, RATE, number), measured(seconds, 0.0, number)
+        report = keep(given.json, {**report, **settings, "pairs": kept(pairs)})
+    if real:
+        print("real engines", flush=True)
+        report = keep(given.json, {**report, **settings, "real": before_real(REAL_SECONDS)})
+    report = {**report, **settings, "machine": machine(), **figures([pairs[number] for number in sorted(pairs)])}
     return finish(given, report, show)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """The options."""
     made = parser("breaker", __doc__, f"{QUICK_REQUESTS} attacks in {QUICK_RUNS} runs")
-    made.add_argument("--requests", type=int, default=30_000, help="attacks in all (default: %(default)s)")
+    made.add_argument("--requests", type=int, default=REQUESTS, help="attacks in all (default: %(default)s)")
     made.add_argument("--runs", type=int, default=5, help="over which they are spread (default: %(default)s)")
+    made.add_argument(
+        "--real", action="store_true", help="one more pair of runs before the demo's engines, as `understudy up` runs"
+    )
     return made.parse_args(argv)
 
 
-def measured(seconds: float, attacks: float, seed: int) -> tuple[list[Answered], float]:
-    """One run against a gateway of its own: what came of each request, and its event loop's longest pause, seconds."""
-    with tempfile.TemporaryDirectory(prefix="bench-breaker-") as folder, ExitStack() as stack:
-        upstream, port, pauses = free_port(), free_port(), Path(folder) / "pauses"
-        config = Path(folder) / "gateway.yaml"
-        config.write_text(CONFIG.format(engine=f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"), "utf-8")
-        engine = f"from bench.gateway.engines import serve_whole; serve_whole({upstream}, {ENGINE_SECONDS})"
-        gateway = (
-            "from bench.breaker.processes import serve_gateway; "
-            f"serve_gateway({str(config)!r}, {port}, {str(pauses)!r})"
-        )
-        stack.enter_context(running([sys.executable, "-c", engine], upstream, last_core()))
-        with running([sys.executable, "-c", gateway], port, {min(os.sched_getaffinity(0))}, Path(folder)):
-            found = asyncio.run(drive(port, schedule(seconds, attacks, NORMAL, seed)))
-        return found, float(json.loads(pauses.read_text("utf-8")))
+def plan(seconds: float, runs: int, there: int, real: bool) -> str:
+    """What is going to be measured, and for how long."""
+    left = (runs - there) * 2 * (seconds + START_SECONDS) + real * (2 * REAL_SECONDS + REAL_START_SECONDS)
+    said = f"{runs} pairs of {seconds:.0f} s with the flood and {seconds:.0f} s without it"
+    said += f", {there} of them there already" if there else ""
+    said += f"; {REAL_SECONDS:.0f} s of both before real engines" if real else ""
+    return f"{said}: about {left / 60:.0f} minutes"
 
 
-Measured = tuple[Sequence[Answered], float]
+def before(file: Path | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a former run of the same settings left in `file`.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    if file is None or not file.is_file():
+        return {}
+    report: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if any(report.get(name) != value for name, value in settings.items()):
+        raise UsageError(f"{file} holds runs of other settings: name another file, or remove it")
+    return report
 
 
-def figures(pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Any]:
-    """The report of runs with and without the flood; milliseconds."""
-    flooded = [one for (found, _), _ in pairs for one in found]
-    degraded = [one for one in flooded if one.degraded]
-    first = sorted(one.first_byte for one in degraded)
-    normal = [(normal_p99(flood), normal_p99(calm)) for (flood, _), (calm, _) in pairs]
-    return {
-        "degraded": {
-            "n": len(degraded), "causes": dict(Counter(one.degraded for one in degraded)),
-            "p50_ms": 1000 * quantile(first, 0.5), "p99_ms": 1000 * quantile(first, 0.99),
-            "p999_ms": 1000 * quantile(first, 0.999), "above_200_ms": sum(one > LATE for one in first),
-        },
-        "attacks": sum(one.due.attack for one in flooded),
-        "attacks_served": sum(one.due.attack and not one.degraded for one in flooded),
-        "violations": sum(not one.compliant for one in degraded),
-        "failed": sum(one.status != 200 for one in flooded),
-        "normal_degraded": sum(bool(one.degraded) and not one.due.attack for one in flooded),
-        "normal": {
-            "with_flood_p99_ms": 1000 * statistics.median(flood for flood, _ in normal),
-            "without_flood_p99_ms": 1000 * statistics.median(calm for _, calm in normal),
-            "ratio": statistics.median(flood / calm for flood, calm in normal),
-        },
-        "longest_pause_ms": {
-            "with_flood": 1000 * max(pause for (_, pause), _ in pairs),
-            "without_flood": 1000 * max(pause for _, (_, pause) in pairs),
-        },
-    }  # fmt: skip
+def keep(file: Path | None, report: dict[str, Any]) -> dict[str, Any]:
+    """`report`, which is written to `file` where there is one."""
+    if file is not None:
+        write_json(file, report)
+    return report
 
 
-def normal_p99(found: Sequence[Answered]) -> float:
-    """Of the first bytes of normal requests, in seconds."""
-    return quantile(sorted(one.first_byte for one in found if not one.due.attack), 0.99)
+def measured(seconds: float, attacks: float, seed: int) -> FloodRun:
+    """One run against a gateway of its own before an engine of 50 ms."""
+    pauses: list[float] = []
+    with guarded(pauses) as port:
+        found = asyncio.run(drive(port, schedule(seconds, attacks, NORMAL_RATE, seed)))
+    return FloodRun.of(found, pauses[0], os.getloadavg()[0])
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that is not below `share` of all; 0 of none."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+def before_real(seconds: float) -> dict[str, Any]:
+    """A pair of runs against `understudy up` on a state of its own, its guard enforced as it begins."""
+    with tempfile.TemporaryDirectory(prefix="bench-breaker-") as folder:
+        system = System(Path(folder) / "state")
+        try:
+            system.wait_ready()
+            port = int(system.gateway.rpartition(":")[2])
+            pair: Pair = _as_found(port, seconds, RATE), _as_found(port, seconds, 0.0)
+        finally:
+            system.stop()
+    return {"seconds": seconds, "pairs": kept({0: pair}), **figures([pair])}
 
 
-def about(report: dict[str, Any]) -> str:
-    """What stands above the table."""
-    return (
-        f"{report['requests']} attacks of up to 32k characters at {RATE:g}/s over {report['runs']} runs, beside "
-        f"{NORMAL:g} normal requests/s before engines of {1000 * ENGINE_SECONDS:g} ms, timed from the instant each was "
-        f"due. Load of the machine at the end: {report['load']:.1f}, on {report['cores']} cores."
-    )
-
-
-def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """The table's rows."""
-    degraded, normal, pause = report["degraded"], report["normal"], report["longest_pause_ms"]
-    causes = ", ".join(f"{name} {n}" for name, n in sorted(degraded["causes"].items()))
-    return [
-        ("attacks / degraded replies", f"{report['attacks']} / {degraded['n']} ({causes})"),
-        ("first byte of degraded replies, p50 / p99 / p99.9",
-         f"{degraded['p50_ms']:.1f} / {degraded['p99_ms']:.1f} / {degraded['p999_ms']:.1f} ms"),
-        ("first bytes above 200 ms", str(degraded["above_200_ms"])),
-        ("violations / failed requests", f"{report['violations']} / {report['failed']}"),
-        ("normal requests degraded", str(report["normal_degraded"])),
-        ("normal p99 with / without the flood, median ratio",
-         f"{normal['with_flood_p99_ms']:.1f} / {normal['without_flood_p99_ms']:.1f} ms, {normal['ratio']:.2f}"),
-        ("longest pause of the event loop with / without",
-         f"{pause['with_flood']:.1f} / {pause['without_flood']:.1f} ms"),
-    ]  # fmt: skip
+def _as_found(port: int, seconds: float, attacks: float) -> FloodRun:
+    dues = schedule(seconds, attacks, NORMAL_RATE, int(attacks), normal_length=SHORT, max_tokens=16)
+    return FloodRun.of(asyncio.run(drive(port, dues)), None, os.getloadavg()[0])
 
 
 def show(report: dict[str, Any]) -> None:
     """The table."""
-    table = Table("figure", "value", title="a flood of attacks beside normal requests")
+    table = Table("figure", "value", "asked", title="a flood of attacks beside normal requests")
     for row in rows(report):
         table.add_row(*row)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
     console.print(table)
-    console.print(f"load of the machine at the end: {report['load']:.1f}")
+    console.print(f"load of the machine at the end of a run, at most: {report['load']:.1f}")

@@ -1,16 +1,51 @@
-"""The gateway of the benchmark, whose event loop is listened to."""
+"""The gateway of the benchmark, whose event loop is listened to, before an engine that takes its time."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from bench.gateway.processes import last_core, running
+from feedback.store.server import free_port
 
 TICK = 0.002
 """Seconds between two looks at the event loop."""
+ENGINE_SECONDS = 0.05
+CONFIG = """
+engines: {{teacher: {engine}, student: {engine}}}
+guard: {{mode: enforce, deadline_ms: {deadline_ms:g}}}
+"""
+
+
+@contextmanager
+def guarded(pauses: list[float], deadline_ms: float = 50) -> Iterator[int]:
+    """The port of a gateway on the first core, its guard enforced, before an engine of `ENGINE_SECONDS` on the last.
+
+    At the end the longest pause of its event loop, in seconds, is appended to `pauses`.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-breaker-") as name:
+        folder, upstream, port = Path(name), free_port(), free_port()
+        config, heard = folder / "gateway.yaml", folder / "pauses"
+        engine = f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"
+        config.write_text(CONFIG.format(engine=engine, deadline_ms=deadline_ms), "utf-8")
+        answers = f"from bench.gateway.engines import serve_whole; serve_whole({upstream}, {ENGINE_SECONDS})"
+        serves = (
+            f"from bench.breaker.processes import serve_gateway; serve_gateway({str(config)!r}, {port}, {str(heard)!r})"
+        )
+        first = {min(os.sched_getaffinity(0))}
+        with (
+            running([sys.executable, "-c", answers], upstream, last_core()),
+            running([sys.executable, "-c", serves], port, first, folder),
+        ):
+            yield port
+        pauses.append(float(json.loads(heard.read_text("utf-8"))))
 
 
 def serve_gateway(config: str, port: int, pauses: str) -> None:

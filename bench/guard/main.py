@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.progress import track
 
-from bench.guard import telling, unseen
+from bench.guard import deadline, telling, unseen
 from bench.guard.speed import speeds
 from serving.guard.cascade import Guard
 from serving.guard.model.linear import LinearModel
@@ -127,14 +127,12 @@ def _some(rows: list[GuardRow], quick: bool) -> list[GuardRow]:
     return rows if len(rows) <= count else random.Random(1).sample(rows, count)
 
 
-def _speed_alone(guard: Guard, options: argparse.Namespace) -> int:
-    """Measure what the guard takes, beside what a former run found out about its verdicts."""
-    known = options.json is not None and options.json.is_file()
-    found = json.loads(options.json.read_text("utf-8")) if known else {}
-    found |= {"microseconds": speeds(guard, options.quick), "machine": machine()}
+def _beside(options: argparse.Namespace, figures: dict[str, Any]) -> int:
+    """Show figures that were measured alone, and put them beside what a former run found out."""
     if options.json:
-        write_json(options.json, found)
-    telling.show({"microseconds": found["microseconds"]})
+        known = json.loads(options.json.read_text("utf-8")) if options.json.is_file() else {}
+        write_json(options.json, {**known, **figures, "machine": machine()})
+    telling.show(figures)
     return 0
 
 
@@ -150,13 +148,26 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--speed", action="store_true", help="microseconds alone; other figures of --json stay as they are"
     )
+    made.add_argument(
+        "--deadline", action="store_true",
+        help=f"harmless requests at {deadline.RATE:g}/s through a gateway alone, and how many its guard's deadline "
+        "degraded; other figures of --json stay as they are",
+    )  # fmt: skip
+    made.add_argument(
+        "--requests", type=int, default=deadline.REQUESTS, help="of --deadline (default: %(default)s: 200 s)"
+    )
+    made.add_argument(
+        "--texts", type=Path, metavar="FILE", help='of --deadline: JSON lines {"messages"}, {"prompt"} or {"text"}'
+    )
     made.add_argument("--json", type=Path, help="write the figures there as well")
     options = made.parse_args(argv)
     began = time.monotonic()
     model = LinearModel.load()
     guard = guard_of(model)
     if options.speed:
-        return _speed_alone(guard, options)
+        return _beside(options, {"microseconds": speeds(guard, options.quick)})
+    if options.deadline:
+        return _beside(options, {"deadline": deadline.measured(options.requests, options.texts)})
     found: dict[str, Any] = {"machine": machine(), "thresholds": {"flag": model.flag, "degrade": model.degrade}}
     if options.data:
         found |= of_file(options.data, guard, options.quick)

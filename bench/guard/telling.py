@@ -70,7 +70,25 @@ def tables(report: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tupl
             for row in report.get("microseconds", ())
         ],
     )  # fmt: skip
+    if "deadline" in report:
+        add("Harmless requests at a fixed rate, through a gateway", ("figure", "value"), _late(report["deadline"]))
     return found
+
+
+def _late(told: dict[str, Any]) -> list[tuple[str, ...]]:
+    others = ", ".join(f"{stage} {n}" for stage, n in sorted(told["degraded_by_stage"].items())) or "none"
+    met = "met" if told["share"] <= told["asked"] else "not met"
+    return [
+        ("requests / per second / failed", f"{told['requests']:,} / {told['rate']:g} / {told['failed']}"),
+        (f"degraded by the deadline of {told['deadline_ms']:g} ms, asked: at most 1 in {1 / told['asked']:,.0f}",
+         f"{told['degraded_by_deadline']}: {met} (upper 95 % bound {told['upper']:.3%})"),
+        ("degraded by other stages", others),
+        ("first byte, p50 / p99, before an engine of 50 ms",
+         f"{told['first_byte_p50_ms']:.1f} / {told['first_byte_p99_ms']:.1f} ms"),
+        ("longest pause of the event loop", f"{told['longest_pause_ms']:.1f} ms"),
+        ("texts / longest body / load of the machine at the end",
+         f"{told['source']} / {told['longest_body']:,} bytes / {told['load']:.1f}"),
+    ]  # fmt: skip
 
 
 WIDTH = 130

@@ -1,40 +1,68 @@
-"""The figures of a flood, from what came of each request."""
+"""The benchmark of a flood: what is sent, what breaks a promise, and a run that is stopped and goes on."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from bench.breaker import main as flood
+from bench.breaker import telling
+from bench.breaker.breakdown import FloodRun
 from bench.breaker.judging import compliant
 from bench.breaker.load import Answered, drive
-from bench.breaker.main import figures, quantile, rows
 from bench.breaker.traffic import LONGEST, Due, schedule
+from bench.page import table
 from serving.gateway.degraded.reply import degraded_reply
 from serving.gateway.degraded.shape import shape_of
+from understudy.errors import UsageError
 
 
-def answered(attack: bool, seconds: float, degraded: str = "", good: bool = True, status: int = 200) -> Answered:
-    return Answered(Due(0.0, b"", "u", attack, False), seconds, status, degraded, good)
+class Stopped(Exception):
+    """Somebody pulls the plug."""
 
 
-def test_the_report_counts_what_came_late_what_was_wrong_and_what_normal_requests_noticed() -> None:
-    flood = [
-        answered(True, 0.01, "guard"), answered(True, 0.3, "breaker"), answered(True, 0.02, "guard", good=False),
-        answered(True, 0.06), answered(False, 0.09), answered(False, 0.05, "guard"), answered(True, 60.0, status=0),
-    ]  # fmt: skip
-    calm = [answered(False, 0.06)]
-    found = figures([((flood, 0.05), (calm, 0.01))])
-    assert found["degraded"]["n"] == 4
-    assert found["degraded"]["above_200_ms"] == 1
-    assert found["degraded"]["causes"] == {"guard": 3, "breaker": 1}
-    assert (found["attacks"], found["attacks_served"], found["violations"], found["failed"]) == (5, 2, 1, 1)
-    assert found["normal_degraded"] == 1
-    assert found["normal"]["ratio"] == pytest.approx(1.5)
-    assert found["longest_pause_ms"] == {"with_flood": 50.0, "without_flood": 10.0}
-    assert len(rows({**found, "load": 1.0})) == 7
+def test_a_stopped_run_goes_on_and_measures_no_pair_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[float, float, int]] = []
+    stops = [Stopped]
+
+    def measured(seconds: float, attacks: float, seed: int) -> FloodRun:
+        if len(made) == 3 and stops:
+            raise stops.pop()
+        made.append((seconds, attacks, seed))
+        due = Due(0.0, b"", "u", bool(attacks), False)
+        normal = Answered(Due(0.0, b"", "u", False, False), 0.07 if attacks else 0.06, 200, "", False)
+        return FloodRun.of([Answered(due, 0.01 + seed / 1000, 200, "guard" if attacks else "", True), normal], 0.01, 1)
+
+    monkeypatch.setattr(flood, "measured", measured)
+    asked = ["--requests", "3000", "--runs", "3", "--json", str(tmp_path / "breaker.json")]
+    with pytest.raises(Stopped):
+        flood.main(asked)
+    assert flood.main(asked) == 0
+    whole, half = [(20.0, 50.0), (20.0, 0.0)], (20.0, 50.0)
+    assert [one[2] for one in made] == [0, 0, 1, 1, 1, 2, 2]
+    assert [one[:2] for one in made] == [*whole, half, *whole, *whole]
+    told = json.loads((tmp_path / "breaker.json").read_text("utf-8"))
+    assert [pair["run"] for pair in told["pairs"]] == [0, 1, 2]
+    assert told["degraded"]["n"] == 3
+    assert told["degraded"]["p50_ms"] == 11.0
+    assert told["normal"]["ratio"] == pytest.approx(7 / 6)
+    page = telling.page(told, table)
+    assert "| first bytes above 200 ms | 0 | at most 0.002: met |" in page
+    assert "1.17 | at most 1.5: met |" in page
+    assert "3,000 attacks" in page
+    before = list(made)
+    assert flood.main(asked) == 0  # all is there: nothing is measured
+    assert made == before
+    with pytest.raises(UsageError, match="other settings"):
+        flood.main([*asked, "--runs", "2"])
 
 
-def test_quantiles_of_few_values_are_values() -> None:
-    assert [quantile([], 0.5), quantile([3.0], 0.99), quantile([1.0, 2.0], 0.5)] == [0.0, 3.0, 2.0]
+def test_the_plan_says_how_long_what_is_left_takes() -> None:
+    assert flood.plan(120.0, 5, 0, real=False).endswith("about 21 minutes")
+    assert flood.plan(120.0, 5, 4, real=True).endswith("about 8 minutes")
+    assert "4 of them there already" in flood.plan(120.0, 5, 4, real=True)
 
 
 def test_the_schedule_is_the_same_again_and_its_attacks_are_of_any_length() -> None:
