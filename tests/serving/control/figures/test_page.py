@@ -67,6 +67,12 @@ def test_rounds_are_told_by_their_ends_and_the_one_under_way_by_its_stage(world:
     assert found["understudy_round_stage_progress_ratio",] == 0.25
 
 
+def shown() -> list[list[str]]:
+    """What each panel of the board asks for."""
+    panels = json.loads((PACKAGING / "grafana" / "understudy.json").read_text("utf-8"))["panels"]
+    return [[target["expr"] for target in panel.get("targets", ())] for panel in panels]
+
+
 def test_what_the_last_gate_saw_complied_with_is_told(world: World, sources: Sources) -> None:
     assert math.isnan(asked(world, sources)["understudy_gate_complied_prompts", "parent"])
     world.candidate()
@@ -76,6 +82,7 @@ def test_what_the_last_gate_saw_complied_with_is_told(world: World, sources: Sou
     found = asked(world, sources)
     assert found["understudy_gate_complied_prompts", "parent"] == 0
     assert found["understudy_gate_complied_prompts", "candidate"] == 20
+    assert ["understudy_gate_complied_prompts"] in shown()
 
 
 def test_what_the_gate_judged_is_told_by_exact_replies_facts_and_agreement(world: World, sources: Sources) -> None:
@@ -94,9 +101,7 @@ def test_what_the_gate_judged_is_told_by_exact_replies_facts_and_agreement(world
     assert (exact, facts) == (0.95, 1)
     assert agreement == pytest.approx(1 - 0.05 * 0.05)
     assert [found[name, "candidate", "hard"] for name in names] == [0.75, 0.75, 0.875]
-    shown = json.loads((PACKAGING / "grafana" / "understudy.json").read_text("utf-8"))["panels"]
-    asks = [[target["expr"] for target in panel.get("targets", ())] for panel in shown]
-    (panel,) = [found for found in asks if names[2] in found]
+    (panel,) = [found for found in shown() if names[2] in found]
     assert set(panel) == set(names), "agreement hides a wrong fact, so no panel shows it alone"
 
 
