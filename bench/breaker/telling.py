@@ -8,7 +8,6 @@ from typing import Any
 from bench.breaker.breakdown import MOST_LATE, MOST_RATIO, REQUESTS
 
 HEAD = ("figure", "value", "asked")
-Told = Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]
 
 
 def about(report: dict[str, Any]) -> str:
@@ -48,7 +47,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def page(report: dict[str, Any], table: Told) -> str:
+def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
     """The section of the page."""
     return f"{about(report)}\n\n{table(rows(report), HEAD)}"
 
