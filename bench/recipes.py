@@ -1,8 +1,12 @@
-"""Recipes that `understudy bench rounds` sets beside the default one: what each changes of section `trainer`."""
+"""Recipes that `understudy bench rounds` sets beside the default one, and a round of minutes instead of steps."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+from online_distill.role.config import TrainerConfig
+from online_distill.train.pace import Pace
 
 LIGHT: dict[str, Any] = {"replay_weight": 1.0, "hold": 0.0, "clip_norm": 1.0}
 """Replay counts a third of what hard rows count, and its states are free."""
@@ -28,6 +32,27 @@ RECIPES: dict[str, dict[str, Any]] = {
     "replay 0.75": {"replay_share": 0.75},
     "replay 300": {"max_replay": 300},
     "blend 1.0": {"blend": 1.0},
+    "blend 0.5": {"blend": 0.5},
     "blend 0.6": {"blend": 0.6},
+    "blend by development rows": {"blends": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]},
+    "replay 300 unbalanced": {"max_replay": 300, "replay_balanced": False},
 }  # fmt: skip
-"""`first` is the recipe of the first loop, under the selection of today."""
+"""What each changes of section `trainer`; `first` is the recipe of the first loop, under the selection of today."""
+
+
+class MinutesConfig(TrainerConfig):
+    """The trainer's settings for rounds that train for so many minutes of processor time, whatever they do in them.
+
+    Processor time is that of one core, which the trainer's one thread has: other programs on the machine take none of
+    it. Whatever a recipe reckons before its first step counts, such as the parent's distribution.
+    """
+
+    minutes: float
+
+    def pace(self, seconds: float, token_seconds: float | None = None) -> Pace:
+        """`minutes` in place of `seconds`, on the processor's clock."""
+        found = super().pace(seconds, token_seconds)
+        return Pace(
+            seconds=60 * self.minutes, token_seconds=found.token_seconds, checkpoint_seconds=found.checkpoint_seconds,
+            replan=found.replan, clock=time.process_time,
+        )  # fmt: skip

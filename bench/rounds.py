@@ -5,9 +5,10 @@ once its round is over, then all together. Every round is the product's own: sel
 and the gate, after which a candidate that passed is the next parent. Recipe `first` is that of the first loop, behind
 the gate of the first loop. Judged on prompts whose templates and values are new.
 
-No result depends on how fast the machine is: a round takes `--steps` steps, and the teacher scores as many texts as
-fit into its share of a round of five minutes at `--text-seconds` each. Both are what a machine does that has nothing
-else to do, see docs/benchmarks.md. Records are kept by recipe and seed: a run that was stopped goes on where it was,
+A round takes `--steps` steps, so that no result depends on how fast the machine is; or it trains for `--minutes` of
+processor time of one core, in which dearer recipes take fewer steps. The teacher scores as many texts as fit into its
+share of a round of five minutes at `--text-seconds` each. Both are what a machine does that has nothing else to do, see
+docs/benchmarks.md. Records are kept by recipe and seed: a run that was stopped goes on where it was,
 given the same --state. With another --judge or --judge-new the students that lie there are judged anew, and not
 made again.
 """
@@ -26,7 +27,7 @@ from rich.table import Table
 
 from bench.exam import Exam, bits, kept
 from bench.gate import first
-from bench.recipes import RECIPES
+from bench.recipes import RECIPES, MinutesConfig
 from bench.shop import NewKind, Shop, new_kinds
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
@@ -52,7 +53,9 @@ GATE = GateConfig(general_rows=120, hard_rows=30, on_few="go")
 """The floors of `up`; a clause speaks with fewer rows, too."""
 BUDGET = 300.0
 """Seconds of a round, of which scoring has its share."""
-MAKING = ("steps", "text_seconds", "new", "general")
+MOST_EPOCHS = 1e6
+"""Where minutes end a round, no pass over the rows is one too many."""
+MAKING = ("steps", "minutes", "text_seconds", "new", "general")
 """Options that make a student another one."""
 SETTING = (*MAKING, "judge", "judge_new")
 """Options that make a record another one."""
@@ -77,9 +80,7 @@ class Series:
     """The rounds of one recipe and seed in a state directory, and their record."""
 
     def __init__(self, recipe: str, seed: int, options: argparse.Namespace, root: Path) -> None:
-        settings = {"budget_seconds": BUDGET, "min_steps": options.steps, "max_steps": options.steps, "seed": seed}
-        loaded = load_config(options.config).section(TrainerConfig)
-        self._config = loaded.model_copy(update={**settings, **RECIPES[recipe]})
+        self._config = config_of(recipe, seed, options)
         self._options, self._root, self._seed, self._recipe = options, root, seed, recipe
         state = StateDir(root / f"{recipe}-{seed}")
         self._registry, self._rounds = Registry(state), FileRounds(state)
@@ -152,6 +153,15 @@ class Series:
         return shop
 
 
+def config_of(recipe: str, seed: int, options: argparse.Namespace) -> TrainerConfig:
+    """The settings of a series: the trainer's, the recipe's, and so many steps or minutes of training a round."""
+    given = load_config(options.config).section(TrainerConfig).model_dump()
+    given |= {"budget_seconds": BUDGET, "seed": seed, **RECIPES[recipe]}
+    if options.minutes:
+        return MinutesConfig(**{**given, "minutes": options.minutes, "max_epochs": MOST_EPOCHS})
+    return TrainerConfig(**{**given, "min_steps": options.steps, "max_steps": options.steps})
+
+
 def asked_in(number: int) -> list[NewKind]:
     """New kinds in the traffic of round `number`, from 1: one after another, then all."""
     kinds = new_kinds()
@@ -172,9 +182,10 @@ def verdict(path: Path, candidate: str | None, recipe: str) -> tuple[bool, list[
 def did(done: Round) -> dict[str, Any]:
     """What of a round's summaries its row keeps."""
     wanted = {
-        "select": ("train_hard", "train_anchor", "train_known", "holdout_hard", "holdout_anchor"),
+        "select": ("train_hard", "train_anchor", "train_known", "development", "holdout_hard", "holdout_anchor"),
         "score": ("texts", "known", "no_time"),
-        "distil": ("steps", "token_seconds", "loss_parent", "loss_last"),
+        "distil": ("steps", "train_seconds", "token_seconds", "loss_parent", "loss_last"),
+        "export": ("blend", "blend_why", "blends"),
     }
     stages = {name: done.stages[name].summary for name in wanted if name in done.stages}
     return {key: found[key] for name, found in stages.items() for key in wanted[name] if key in found}
@@ -220,7 +231,7 @@ def records(book: Path | None) -> list[dict[str, Any]]:
 
 
 def _same(one: dict[str, Any], other: dict[str, Any], options: Sequence[str] = SETTING) -> bool:
-    return all(one[key] == other[key] for key in ("recipe", "seed", "settings", *options))
+    return all(one.get(key) == other.get(key) for key in ("recipe", "seed", "settings", *options))
 
 
 def report(record: dict[str, Any], options: argparse.Namespace) -> None:
@@ -263,6 +274,7 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", default="0", help="separated by commas (%(default)s)")
     parser.add_argument("--recipes", default="default,first", help=f"of {', '.join(RECIPES)} (%(default)s)")
     parser.add_argument("--steps", type=int, default=400, help="of a round (%(default)s)")
+    parser.add_argument("--minutes", type=float, help="of processor time in which a round trains, instead of --steps")
     parser.add_argument("--text-seconds", type=float, default=0.19, help="of the teacher for a text (%(default)s)")
     parser.add_argument("--teacher", type=Path, default=ROOT / "demo" / "models" / "teacher")
     parser.add_argument("--student", type=Path, default=ROOT / "demo" / "registry" / "students" / "v2")
@@ -282,6 +294,8 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     if options.quick:
         options.rounds, options.steps, options.recipes = 2, 60, "default"
         options.new, options.general, options.judge, options.judge_new = 80, 120, 100, 30
+    if options.minutes:
+        options.steps = None
     return options
 
 

@@ -96,6 +96,13 @@ def blend(model: Any, trained: dict[str, Tensor], share: float) -> None:
             value.lerp_(trained[name].to(value), share)
 
 
+def as_stored(model: Any) -> None:
+    """Round the weights to what `export` writes, in place."""
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.copy_(value.to(torch.bfloat16))
+
+
 def finite(model: Any) -> bool:
     """Whether every weight is a number."""
     return all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())

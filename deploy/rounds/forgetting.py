@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from understudy.files import read_json, write_atomic, write_json
 from understudy.ids import stable_id
 
-ROWS = ("select/train.jsonl", "select/holdout.jsonl")
+ROWS = ("select/train.jsonl", "select/holdout.jsonl", "select/development.jsonl")
 TOLD = ("select/clusters.json", "select/summary.json")
 """Files that name clusters by their leaders' prompts."""
 RESERVOIR = "kept/reservoir.jsonl"

@@ -37,6 +37,11 @@ class DataConfig(Section):
     """Held-out general rows that are wanted, balanced over clusters."""
     holdout_hard: int = Field(default=100, ge=1)
     """Held-out hard rows that are wanted; at least half are failures of the live student since the last round."""
+    development_share: float = Field(default=0.1, gt=0, lt=1)
+    """Of exchanges that would be trained on, by hash of their id: rows on which `blends` are compared, in no round
+    trained on; none where `blends` names no shares."""
+    replay_balanced: bool = True
+    """Whether replay is balanced over clusters of prompts; without it each exchange is as likely as any other."""
     max_length: int = Field(default=512, ge=8)
     """Tokens of prompt and reply; longer samples are left out."""
     max_reply: int = Field(default=128, ge=1)

@@ -54,6 +54,11 @@ def is_held_out(exchange: str, cluster: str, config: DataConfig) -> bool:
     return unit_fraction("holdout", exchange) < share or is_reserved(cluster)
 
 
+def is_development(exchange: str, config: DataConfig) -> bool:
+    """Whether an exchange that is not held out is kept from training to compare candidates of one round on it."""
+    return unit_fraction("development", exchange) < config.development_share
+
+
 def prompt_key(row: Row) -> str:
     """Same prompt, same key: width, case and white space of its texts aside."""
     plain = [m | {"content": normal(m["content"])} if isinstance(m.get("content"), str) else m for m in row.messages]
@@ -84,7 +89,7 @@ def select(material: Material, config: DataConfig, agrees: Agrees) -> Selection:
     now = fresh[: config.max_hard]
     hard, learned = _asked(older, agrees, _room(len(now), config.max_hard))
     general = [*learned, *_distinct(material.general, taken)]
-    replay = balanced(general, config.max_replay)
+    replay = balanced(general, config.max_replay) if config.replay_balanced else _by_chance(general, config.max_replay)
     dropped = {
         "held_out_surplus": held - len({prompt_key(row) for row in holdout}),
         "fresh_surplus": len(fresh) - len(now),
@@ -138,6 +143,10 @@ def _distinct(rows: Iterable[Row], taken: set[str]) -> list[Row]:
             taken.add(key)
             found.append(row)
     return found
+
+
+def _by_chance(rows: Iterable[Row], n: int) -> list[Row]:
+    return sorted(rows, key=_turn)[:n]
 
 
 def _turn(row: Row) -> tuple[bool, float, str]:

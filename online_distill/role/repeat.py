@@ -23,12 +23,16 @@ from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds, RoundStore
 from feedback.privacy.vault import FOLDER, Vault
 from online_distill import models
+from online_distill.data.encoding import Encoder
+from online_distill.data.rows import read_rows
+from online_distill.evaluate.blending import development_texts
 from online_distill.libraries import libraries
 from online_distill.progress import Progress
-from online_distill.role.stages.export import export_weights
+from online_distill.role.stages.export import blended, export_weights
+from online_distill.role.stages.select import DEVELOPMENT
 from online_distill.teacher.targets import Scored, load_all
 from online_distill.train.checkpoint import weights_digest
-from online_distill.train.learner import Taken
+from online_distill.train.learner import Learner, Taken
 from online_distill.train.plan import data_digest, read_plan, recipe_of
 from online_distill.train.recipe import Recipe
 from online_distill.train.repeat import first_difference, repeat
@@ -69,6 +73,7 @@ class RecordedRound:
     """What a round's folder says of its training."""
 
     round: Round
+    select: Path
     score: Path
     distil: Path
     recipe: Recipe
@@ -78,6 +83,17 @@ class RecordedRound:
     def summary(self) -> dict[str, Any]:
         """Of the distil stage."""
         return self.round.stages["distil"].summary
+
+    @property
+    def exported(self) -> dict[str, Any]:
+        """What the export stage said; empty where the round did not come so far."""
+        done = self.round.stages.get("export")
+        return done.summary if done is not None and done.event == "done" else {}
+
+    @property
+    def blend(self) -> float:
+        """Share of the trained weights in its candidate."""
+        return float(self.exported.get("blend", self.recipe.blend))
 
 
 def repeat_round(state: StateDir, number: int, progress: Progress) -> dict[str, Any]:
@@ -100,18 +116,34 @@ def repeat_round(state: StateDir, number: int, progress: Progress) -> dict[str, 
         return {**found, "why": "; ".join(changed), "seconds": round(time.monotonic() - began, 3)}
     parent = registry.path(told.round.parent)
     learner = repeat(parent, items, told.recipe, told.steps, progress)
-    ours = {"weights": weights_digest(learner.weights())}
-    theirs = {"weights": told.summary["weights"]}
-    if "export" in told.round.stages:
-        exported = told.round.stages["export"].summary
+    ours: dict[str, Any] = {"weights": weights_digest(learner.weights())}
+    theirs: dict[str, Any] = {"weights": told.summary["weights"]}
+    if told.exported:
         with tempfile.TemporaryDirectory() as folder:
-            export_weights(parent, learner.weights(), float(exported["blend"]), Path(folder))
+            export_weights(parent, learner.weights(), told.blend, Path(folder))
             ours["model"] = sha256_file(Path(folder) / "model.safetensors")
-        theirs["model"] = exported["sha256"]
+        theirs["model"] = told.exported["sha256"]
     step = first_difference(learner.trajectory, told.steps)
     why = "" if ours == theirs else "the weights are others" + ("" if step is None else f", from step {step} on")
+    if (again := _blends_again(told, parent, learner, vault)) is not None:
+        ours["blends"], theirs["blends"] = again, told.exported["blends"]
+        why = why or ("" if ours == theirs else "the development rows say something else of the blends")
     seconds = round(time.monotonic() - began, 3)
     return {**found, "equal": ours == theirs, "why": why, "recorded": theirs, "repeated": ours, "seconds": seconds}
+
+
+def _blends_again(told: RecordedRound, parent: Path, learner: Learner, vault: Vault) -> list[dict[str, Any]] | None:
+    """What the blends say to the development rows; None where they were not asked, or rows are gone since."""
+    path = told.select / DEVELOPMENT
+    if "blends" not in told.exported or not path.is_file():
+        return None
+    rows = told.exported["blend_rows"]
+    texts = development_texts(read_rows(path, vault), Encoder(parent), rows["max_length"])
+    if len(texts) != rows["of"]:
+        return None
+    judged = texts[: rows["general"] + rows["new"]]
+    found: list[dict[str, Any]] = blended(parent, learner.weights(), told.recipe, judged)["blends"]
+    return found
 
 
 def read_round(rounds: RoundStore, number: int) -> RecordedRound:
@@ -125,7 +157,7 @@ def read_round(rounds: RoundStore, number: int) -> RecordedRound:
     distil = rounds.folder(number, "distil")
     steps, _ = read_trajectory(distil / TRAJECTORY)
     recipe = recipe_of(read_plan(distil))
-    return RecordedRound(this, rounds.folder(number, "score"), distil, recipe, steps)
+    return RecordedRound(this, rounds.folder(number, "select"), rounds.folder(number, "score"), distil, recipe, steps)
 
 
 def changed_inputs(told: RecordedRound, items: Sequence[Scored]) -> list[str]:

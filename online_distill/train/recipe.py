@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from online_distill.losses.kinds import Divergence
 from understudy.config import Section
@@ -41,6 +41,9 @@ class Recipe(Section):
     """Steps of a round at most; as many as `min_steps`, and the weights do not depend on how fast the machine is."""
     blend: float = Field(default=0.8, gt=0, le=1)
     """Share of the trained weights in the candidate; the rest is the parent's, which keeps what it knew."""
+    blends: tuple[float, ...] = ()
+    """Shares of which each round takes the one that does best on its development rows, such as [0.5, 0.6, 0.7, 0.8,
+    0.9, 1.0]; none: `blend` is taken, as it is where there are too few such rows. `rounds show` says which and why."""
     pull: float = Field(default=0.0, ge=0)
     """Towards the parent's weights: at each step this times the learning rate of the way back; 0: none."""
     ema: float = Field(default=0.0, ge=0, lt=1)
@@ -65,6 +68,13 @@ class Recipe(Section):
     """Of the CPU: another number adds up in another order."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where a round trains; auto: a GPU where there is one."""
+
+    @field_validator("blends")
+    @classmethod
+    def _shares_in_order(cls, blends: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < share <= 1 for share in blends) or len(set(blends)) < len(blends):
+            raise ValueError("give different numbers above 0 and at most 1")
+        return tuple(sorted(blends))
 
     @model_validator(mode="after")
     def _one_hold_on_weights(self) -> Self:

@@ -130,7 +130,7 @@ def _judged(
         learner = repeat(this.parent, items, recipe, this.told.steps, progress)
         digest = weights_digest(learner.weights())
         with tempfile.TemporaryDirectory() as folder:
-            export_weights(this.parent, learner.weights(), recipe.blend, Path(folder))
+            export_weights(this.parent, learner.weights(), this.told.blend, Path(folder))
             evaluation, _ = judge(this.holdout, this.parent, Path(folder), **given)
     return CoalitionRows(
         members=tuple(members), inputs=this.inputs, weights=digest, seconds=round(time.monotonic() - began, 3),

@@ -39,6 +39,7 @@ def _lineage(context: Context, exchanges: list[str]) -> dict[str, Any]:
         "plan": trained["plan"],
         "trajectory": trained["chain"],
         "steps": trained["steps"],
+        "blend": context.summary("export")["blend"],
         "seed": context.config.seed,
         "recipe": context.config.lineage(),
         "libraries": trained["libraries"],

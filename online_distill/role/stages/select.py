@@ -14,7 +14,7 @@ from online_distill.data.material import gather, of_teacher, too_old
 from online_distill.data.nearness import apart
 from online_distill.data.reservoir import Reservoir, load_reservoir
 from online_distill.data.rows import Row, write_rows
-from online_distill.data.selecting import Material, is_held_out, select
+from online_distill.data.selecting import Material, is_development, is_held_out, select
 from online_distill.role.context import Context, StageOutcome
 from online_distill.role.history import scoring_pace, trained_up_to
 from online_distill.role.parent import Parent
@@ -23,13 +23,18 @@ from online_distill.teacher.sizing import fit, room_for
 from understudy.files import write_json
 
 RESERVOIR = "reservoir.jsonl"
+DEVELOPMENT = "development.jsonl"
+"""Rows that are neither trained on nor held out, on which blends are compared; only where the recipe compares some."""
 POOL_FACTOR = 3
 """Times as many old samples are looked at as are trained on, since some are held out, doubles or learned by now."""
 MOST_ANCHORS = 20_000
 
 
 def select_stage(context: Context) -> StageOutcome:
-    """Pool and reservoir -> train.jsonl and holdout.jsonl. The reservoir keeps what later rounds draw from."""
+    """Pool and reservoir -> train.jsonl, holdout.jsonl and, where blends are compared, development.jsonl.
+
+    The reservoir keeps what later rounds draw from.
+    """
     still_waiting(context)
     folder, config, kept = context.folder("select"), context.config, context.rounds.kept / RESERVOIR
     position, reservoir = context.source.position(), load_reservoir(kept, config.reserved_clusters, context.vault)
@@ -39,13 +44,17 @@ def select_stage(context: Context) -> StageOutcome:
     parent = Parent(context, encoder)
     chosen = select(material, config, parent.agrees)
     wait_for_rows(context, chosen.holdout)
-    free = parent.marked(apart(chosen.train, [*chosen.holdout, *_held_out(material, config)]))
+    away = apart(chosen.train, [*chosen.holdout, *_held_out(material, config)])
+    development = [row for row in away if config.blends and is_development(row.exchange, config)]
+    free = parent.marked([row for row in away if row not in development])
     pace = scoring_pace(_before(context))
     room = room_for(config.budget_seconds * config.score_share, pace)
     costs = _costs(free, encoder, context)
     train, _ = fit([row for row in free if row.id in costs], lambda row: costs[row.id], room, config.min_train)
     write_rows(folder / "train.jsonl", train, context.vault)
     write_rows(folder / "holdout.jsonl", chosen.holdout, context.vault)
+    if config.blends:
+        write_rows(folder / DEVELOPMENT, development, context.vault)
     reservoir.keep([*material.general, *_anchors(free)], config, judged=chosen.holdout)
     reservoir.save(kept, context.vault)
     table = by_cluster(train, chosen.holdout)
@@ -55,7 +64,8 @@ def select_stage(context: Context) -> StageOutcome:
     summary = {
         "position": position,
         **account(train, chosen.holdout, table),
-        **left_out({**_dropped(chosen.train, free, train, costs), **kept_out}, chosen.dropped),
+        **({"development": len(development)} if config.blends else {}),
+        **left_out({**_dropped(chosen.train, away, free, train, costs), **kept_out}, chosen.dropped),
         "texts_room": room,
         "reservoir": {"rows": len(reservoir.rows), "anew": reservoir.anew},
     }
@@ -84,9 +94,11 @@ def _material(context: Context, reservoir: Reservoir) -> tuple[Material, dict[st
     return gather(fresh, hard, anchors, reservoir, parent), kept_out
 
 
-def _dropped(chosen: list[Row], free: list[Row], train: list[Row], costs: Collection[str]) -> dict[str, list[str]]:
-    """By reason the ids of the chosen rows that are not trained on."""
-    apart_from_held_out, kept = {row.id for row in free}, {row.id for row in train}
+def _dropped(
+    chosen: list[Row], away: list[Row], free: list[Row], train: list[Row], costs: Collection[str]
+) -> dict[str, list[str]]:
+    """By reason the ids of the chosen rows that are not trained on, though nothing else is to be done with them."""
+    apart_from_held_out, kept = {row.id for row in away}, {row.id for row in train}
     late = [row for row in free if row.id in costs and row.id not in kept]
     return {
         "no_time_hard": [row.id for row in late if row.role == "hard"],
