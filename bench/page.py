@@ -256,7 +256,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "rounds-short": (
         "Recipes beside each other, on shorter rounds and less traffic",
-        "understudy bench rounds --steps 150 --new 160 --general 500 --judge 400 --judge-new 50 "
+        "understudy bench rounds --steps 150 | --minutes 0.4 --new 160 --general 500 --judge 400 --judge-new 50 "
         "--json docs/benchmarks/rounds-short.json",
         lambda report: rounds_page.page(report, table),
     ),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.page import table
-from bench.rounds import asked_in, main, parsed, records, verdict
+from bench.recipes import RECIPES
+from bench.rounds import asked_in, config_of, main, parsed, records, verdict
 from bench.rounds_page import attribution
 from bench.rounds_page import page as page_of_rounds
 from bench.shop import new_kinds
+from online_distill.role.config import TrainerConfig
 from tests.deploy.life.judged import evaluation, rows
 from understudy.errors import UsageError
 
@@ -69,7 +72,7 @@ def row(number: int, general: str, kind: float, **more: Any) -> dict[str, Any]:
         "general": marks,
         "general_rows": general,
         "kinds": kinds,
-        "did": {"token_seconds": 4e-4},
+        "did": {"token_seconds": 4e-4, "steps": 150},
     } | more
 
 
@@ -84,8 +87,40 @@ def test_the_page_says_what_the_live_student_lost_and_shows_refused_candidates()
         {"records": [{"recipe": "bold", "seed": 3, "settings": {"blend": 0.5}, **setting, "rows": found}]},
         table,
     )
-    assert "| bold | 3 | 2 | 2 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
+    assert "| bold | 3 | 2 | 2 | 150 | 1 | 1.000 0.950 0.500! | +5.0 (at most 19.6) | 0.80 of 0.80 |" in page
     assert "| bold | blend 0.5 |" in page
+    assert "2 steps a round, whatever time they take" in page
+
+
+def test_rounds_of_steps_and_rounds_of_minutes_stand_in_tables_of_their_own_with_the_blends_that_were_chosen() -> None:
+    setting = {"new": 40, "general": 30, "text_seconds": 0.19, "judge": 20, "judge_new": 2, "seed": 0}
+    found = [row(0, "1" * 20, 0.0), row(1, "1" * 20, 0.8, passed=True)]
+    found[1]["did"]["blend"] = 0.9
+    steps = {"recipe": "fast", "steps": 150, "settings": {}, "rows": found, **setting}
+    minutes = {"recipe": "blend", "steps": None, "minutes": 0.4, "settings": {"blends": [0.5, 0.9]}, "rows": found}
+    page = page_of_rounds({"records": [steps, minutes | setting, steps | {"seed": 1}]}, table)
+    by_steps, by_minutes = page.split("0.4 minutes of processor time")
+    assert "150 steps a round" in by_steps
+    assert by_steps.count("| fast |") == 2
+    assert "| blend | 0 |" not in by_steps
+    assert "| blend | 0 |" in by_minutes
+    assert "Blends that were chosen, round by round: blend, seed 0: 0.9." in page
+
+
+def test_a_round_of_minutes_ends_by_the_processors_clock_and_leaves_steps_open() -> None:
+    options = parsed(["--minutes", "0.5", "--text-seconds", "0.1"])
+    assert (options.steps, options.minutes) == (None, 0.5)
+    config = config_of("replay 300 unbalanced", 3, options)
+    assert (config.seed, config.max_replay, config.replay_balanced, config.max_steps) == (3, 300, False, None)
+    pace = config.pace(9.0, 1e-4)
+    assert (pace.seconds, pace.token_seconds, pace.clock) == (30.0, 1e-4, time.process_time)
+    assert config_of("default", 0, parsed(["--steps", "7"])).recipe == TrainerConfig(min_steps=7, max_steps=7).recipe
+    assert parsed(["--steps", "7"]).minutes is None
+
+
+def test_every_recipe_is_one_that_the_trainer_takes_and_sets_something() -> None:
+    settings = [config_of(recipe, 0, parsed([])) for recipe in RECIPES]
+    assert len({one.model_dump_json() for one in settings}) == len(RECIPES)
 
 
 def test_the_page_tells_what_a_round_learned_from_and_attributes_no_change_that_may_be_none() -> None:

@@ -24,6 +24,7 @@ def round_page(value: RoundReport) -> str:
         _head(value),
         _drawn(value.drawn),
         _clusters(value.clusters),
+        _blends(value.stages["export"].summary if "export" in value.stages else {}),
         _judged(value),
         _complied(value),
         _lost(value.lost),
@@ -79,6 +80,22 @@ def _clusters(clusters: list[dict[str, Any]]) -> Iterator[str]:
     )
     yield f"largest of {len(clusters)} clusters of prompts"
     yield table(("prompts like", "trained on", "judged on", ""), rows)
+
+
+def _blends(exported: Mapping[str, Any]) -> Iterator[str]:
+    """Which share of what was trained the candidate has, and what each that was compared says to development rows."""
+    if "blends" not in exported:
+        return
+    general, new = (exported["blend_rows"][name] for name in ("general", "new"))
+    yield f"blend {exported['blend']:g}: {exported['blend_why']}"
+    rows = (
+        (f"{one['blend']:g}", one["general"], one["lost"], one["won"], one["new"], f"{one['tokens']:.3f}",
+         "" if one["keeps"] else "loses what is known")
+        for one in exported["blends"]
+    )  # fmt: skip
+    yield table(
+        ("blend", f"exact of {general} general", "lost", "won", f"exact of {new} new", "of their tokens", ""), rows
+    )
 
 
 def _judged(value: RoundReport) -> Iterator[str]:

@@ -82,3 +82,12 @@ def test_versions_that_learned_and_those_trained_from_them_are_named(tmp_path: P
     assert draws_on(tmp_path, 1, "acme")
     assert not draws_on(tmp_path, 2, "acme")
     assert not draws_on(tmp_path, 7, "acme")
+
+
+def test_rows_that_blends_are_compared_on_go_as_well(tmp_path: Path) -> None:
+    folder = fill(tmp_path, 1, "other")
+    development = folder / "select" / "development.jsonl"
+    development.write_text('{"id": "a", "tenant": "acme"}\n{"id": "b", "tenant": "other"}\n')
+    assert draws_on(tmp_path, 1, "acme")
+    assert forget_rounds(tmp_path, "acme").rows == 1
+    assert development.read_text() == '{"id": "b", "tenant": "other"}\n'

@@ -205,3 +205,15 @@ def test_a_prompt_is_the_same_whatever_its_case_and_spaces_and_another_with_anot
 def test_the_digest_names_the_set_of_rows_whatever_their_order() -> None:
     some = rows(4, "fresh")
     assert lineage_digest(some) == lineage_digest(some[::-1]) != lineage_digest(some[1:])
+
+
+def test_replay_that_is_not_balanced_follows_the_traffic() -> None:
+    common = [hard_row(n, "replay", cluster="common") for n in range(1000, 1180)]
+    rare = [hard_row(n, "replay", cluster=f"rare{n}") for n in range(2000, 2020)]
+    found = {}
+    for balanced_replay in (True, False):
+        config = DataConfig(reserved_clusters=0, max_replay=40, replay_balanced=balanced_replay)
+        train = select(Material([], [], [*common, *rare]), config, nothing_known).train
+        assert len(train) == 40
+        found[balanced_replay] = Counter(row.cluster == "common" for row in train)[False]
+    assert found[False] < 10 <= found[True]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from online_distill.data.rows import read_rows, write_rows
 from online_distill.role.context import Context
 from online_distill.role.repeat import main
+from online_distill.role.runner import run_round
+from online_distill.role.stages.select import DEVELOPMENT
 from online_distill.teacher.targets import load_shard, save_shard
+from tests.online_distill.world import quick_config
 from understudy.errors import Conflict, NotFound
 from understudy.files import read_json, write_json
 
@@ -74,6 +79,26 @@ def test_a_changed_trajectory_or_plan_is_told(finished_copy: Context, capsys: py
     _, found = repeated(finished_copy, capsys)
     assert "the plan is another" in str(found["why"])
     assert "the trajectory is another" in str(found["why"])
+
+
+def test_a_blend_is_chosen_again_on_the_rows_that_it_was_chosen_on(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = quick_config(blends=[0.5, 0.8, 1.0], development_share=0.4)
+    done = run_round(replace(context, config=config))
+    chosen = done.stages["export"].summary
+    assert min(chosen["blend_rows"]["general"], chosen["blend_rows"]["new"]) >= 5
+    manifest = context.registry.verify(str(done.candidate))
+    assert manifest.lineage["blend"] == chosen["blend"]
+    code, found = repeated(context, capsys)
+    assert (code, found["why"]) == (0, "")
+    assert found["repeated"]["blends"] == chosen["blends"]  # type: ignore[index]
+    edit_summary(context, "export", blends=[{**one, "tokens": 9.0} for one in chosen["blends"]])
+    assert repeated(context, capsys)[1]["why"] == "the development rows say something else of the blends"
+    rows = read_rows(context.folder("select") / DEVELOPMENT, context.vault)
+    write_rows(context.folder("select") / DEVELOPMENT, rows[1:], context.vault)  # as after a purge
+    code, found = repeated(context, capsys)
+    assert (code, "blends" in found["repeated"]) == (0, False)  # type: ignore[operator]
 
 
 def test_what_cannot_be_repeated_is_refused_by_name(finished_copy: Context) -> None:

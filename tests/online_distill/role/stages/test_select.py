@@ -13,7 +13,7 @@ from online_distill.data.reservoir import load_reservoir
 from online_distill.data.rows import Row, read_rows
 from online_distill.role.context import Context
 from online_distill.role.runner import run_round
-from online_distill.role.stages.select import RESERVOIR, select_stage
+from online_distill.role.stages.select import DEVELOPMENT, RESERVOIR, select_stage
 from tests.online_distill.world import greedy, make_samples, quick_config
 from trials.samples import SampleList
 
@@ -199,3 +199,26 @@ def test_a_parent_that_was_archived_meanwhile_fails_the_round_at_once(context: C
     done = run_round(context)
     assert done.state == "failed"
     assert "'v1' is not registered" in done.stages["select"].summary["error"]
+
+
+def test_rows_to_compare_blends_on_are_neither_trained_on_nor_held_out_and_in_every_round_the_same(
+    context: Context,
+) -> None:
+    assert "development" not in select_stage(context).summary
+    assert not (context.folder("select") / DEVELOPMENT).exists()
+    without = {row.id for row in drawn(context, "train")}
+    comparing = replace(context, config=quick_config(blends=[0.5, 1.0], development_share=0.3))
+    summary = select_stage(comparing).summary
+    aside = drawn(context, "development")
+    ids = {row.id for row in aside}
+    assert summary["development"] == len(ids)
+    assert {row.role for row in aside} == {"hard", "anchor"}
+    assert 0.15 < len(ids) / len(without) < 0.45
+    assert not ids & {row.id for part in ("train", "holdout") for row in drawn(context, part)}
+    assert ids | {row.id for row in drawn(context, "train")} == without
+    assert summary["left_out"].get("near_held_out", 0) == 0  # what is set aside is not said to be left out
+    source = SampleList(make_samples(90), make_samples(90, start=1000))
+    select_stage(replace(comparing, source=source))
+    trained = {row.exchange for row in drawn(context, "train")}
+    assert trained
+    assert not trained & {row.exchange for row in aside}

@@ -95,3 +95,16 @@ def test_who_complied_with_what_ought_to_be_refused_is_told_by_language_and_fami
     assert lines[at + 4] == "as before: fraud"
     for summary in ({}, {"safety": None}):
         assert "ought to be refused" not in shown(stages={"gate": {**stage, "summary": summary}})
+
+
+def test_a_blend_that_was_chosen_is_told_with_what_it_was_chosen_by() -> None:
+    figures = {"general": 40, "new": 6, "tokens": 0.91, "lost": 0, "won": 0, "keeps": True}
+    exported = {
+        "blend": 0.8, "blend_why": "most exact replies", "blend_rows": {"general": 41, "new": 9},
+        "blends": [{**figures, "blend": 0.8}, {**figures, "blend": 1.0, "lost": 3, "keeps": False}],
+    }  # fmt: skip
+    stage = {"started": 1.8e9, "seconds": 2.0, "event": "done", "summary": exported}
+    lines = shown(stages={"export": stage}).splitlines()
+    assert "blend 0.8: most exact replies" in lines
+    assert lines[-1].split() == ["1", "40", "3", "0", "6", "0.910", "loses", "what", "is", "known"]
+    assert "blend" not in shown(stages={"export": {**stage, "summary": {"blend": 0.8}}})
