@@ -1,11 +1,10 @@
-"""`understudy models check | import | cut`."""
+"""`understudy models check | import | cut | list`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from deploy.registry.manifest import Kind
+from deploy.registry.manifest import Kind, Manifest
 from onboard.write.streaming import Advance
 from understudy.config import load_config
-from understudy.errors import UnderstudyError
 from understudy.state import DEFAULT_STATE, StateDir
 
 KINDS: tuple[Kind, ...] = ("teacher", "student")
@@ -34,17 +32,13 @@ def check(argv: list[str]) -> int:
     _source(parser)
     parser.add_argument("--as", dest="kind", choices=KINDS, default="teacher", help="the arm (default: %(default)s)")
     given = parser.parse_args(argv)
+    from deploy.registry.store import Registry
+    from onboard.verdict import judge
 
-    def run() -> int:
-        from deploy.registry.store import Registry
-        from onboard.verdict import judge
-
-        registry = Registry(StateDir(given.state))
-        found = judge(given.path, given.kind, registry, _engines(given), given.template, given.base)
-        print(json.dumps(found.as_json()) if given.json else str(found))
-        return 0 if found.ok else 1
-
-    return _reported(run, given.json)
+    registry = Registry(StateDir(given.state))
+    found = judge(given.path, given.kind, registry, _engines(given), given.template, given.base)
+    print(json.dumps(found.as_json()) if given.json else str(found))
+    return 0 if found.ok else 1
 
 
 def import_(argv: list[str]) -> int:
@@ -61,21 +55,17 @@ def import_(argv: list[str]) -> int:
         "--elsewhere", action="store_true", help="it is served on another machine: memory is not checked"
     )
     given = parser.parse_args(argv)
+    from onboard.importing import ImportOptions, import_model
 
-    def run() -> int:
-        from onboard.importing import ImportOptions, import_model
-
-        options = ImportOptions(given.kind, given.dtype, given.template, given.base, given.elsewhere)
-        with shown(given.json) as show:
-            made = import_model(StateDir(given.state), given.path, options, _engines(given), show)
-        manifest = made.manifest
-        said = {"version": manifest.version, "kind": manifest.kind, "known": made.known, "note": manifest.note,
-                "bytes": sum(entry.size for entry in manifest.files.values())}  # fmt: skip
-        note = f", {manifest.note}" if manifest.note else ""
-        _say(said, f"{manifest.version} {'is this model already' if made.known else 'registered'}{note}", given.json)
-        return 0
-
-    return _reported(run, given.json)
+    options = ImportOptions(given.kind, given.dtype, given.template, given.base, given.elsewhere)
+    with shown(given.json) as show:
+        made = import_model(StateDir(given.state), given.path, options, _engines(given), show)
+    manifest = made.manifest
+    said = {"version": manifest.version, "kind": manifest.kind, "known": made.known, "note": manifest.note,
+            "bytes": sum(entry.size for entry in manifest.files.values())}  # fmt: skip
+    note = f", {manifest.note}" if manifest.note else ""
+    _say(said, f"{manifest.version} {'is this model already' if made.known else 'registered'}{note}", given.json)
+    return 0
 
 
 def cut(argv: list[str]) -> int:
@@ -91,26 +81,54 @@ def cut(argv: list[str]) -> int:
     which.add_argument("--keep", type=_numbers, metavar="0,1,4", help="which stay")
     parser.add_argument("--as", dest="kind", choices=("student",), default="student", help="what it becomes")
     given = parser.parse_args(argv)
+    from onboard import cutting
 
-    def run() -> int:
-        from onboard import cutting
+    state = StateDir(given.state)
+    with shown(given.json) as show:
+        made = cutting.cut(state, given.version, given.layers, given.keep, show)
+    manifest, others = made.manifest, cutting.others_unfit(state, made.manifest.version)
+    text = f"{manifest.version} {'is this cut already' if made.known else 'registered'}, {manifest.note}"
+    if others and not made.known:
+        are, stay = ("is", "stays") if len(others) == 1 else ("are", "stay")
+        text += f"; {', '.join(others)} {are} unfit, too, and {stay} registered: "
+        text += "the newest is the one that learns, unless `rollout.first_student` names another"
+    if live := cutting.live_student(state):
+        text += f"; {live} is live, so it learns nothing before there is no live student"
+    said = {"version": manifest.version, "known": made.known, "note": manifest.note, "fitness": "unfit",
+            "layers": list(manifest.lineage["layers"]), "others_unfit": others, "live": live}  # fmt: skip
+    _say(said, text, given.json)
+    return 0
 
-        state = StateDir(given.state)
-        with shown(given.json) as show:
-            made = cutting.cut(state, given.version, given.layers, given.keep, show)
-        manifest, others = made.manifest, cutting.others_unfit(state, made.manifest.version)
-        text = f"{manifest.version} {'is this cut already' if made.known else 'registered'}, {manifest.note}"
-        if others and not made.known:
-            text += f"; {', '.join(others)} {'is' if len(others) == 1 else 'are'} unfit, too, and stays registered: "
-            text += "the newest is the one that learns, unless `rollout.first_student` names another"
-        if live := cutting.live_student(state):
-            text += f"; {live} is live, so it learns nothing before there is no live student"
-        said = {"version": manifest.version, "known": made.known, "note": manifest.note, "fitness": "unfit",
-                "layers": list(manifest.lineage["layers"]), "others_unfit": others, "live": live}  # fmt: skip
-        _say(said, text, given.json)
-        return 0
 
-    return _reported(run, given.json)
+def list_(argv: list[str]) -> int:
+    """Print the versions of a state directory, newest first."""
+    parser = _parser(
+        "list", "The versions that a state directory holds, newest first, with their kind, size and origin, whether or "
+        "not anything runs. `understudy versions` tells their states from a running system.",
+        "understudy models list",
+    )  # fmt: skip
+    given = parser.parse_args(argv)
+    from deploy.registry.store import Registry
+
+    listed = Registry(StateDir(given.state)).versions()
+    found = [(one, sum(entry.size for entry in one.files.values())) for one in listed]
+    rows = [
+        {"version": one.version, "kind": one.kind, "bytes": size, "fitness": "unfit" if one.unfit else None,
+         "note": one.note, "parent": one.parent, "source": one.lineage.get("source"), "round": one.round}
+        for one, size in found
+    ]  # fmt: skip
+    lines = [
+        f"{one.version:<6} {one.kind:<8} {size / 1e6:>8,.1f} MB  {one.note or _origin(one)}" for one, size in found
+    ]
+    nothing = f"no versions in {given.state}; the first: understudy models import PATH --as teacher"
+    _say({"versions": rows}, "\n".join(lines) or nothing, given.json)
+    return 0
+
+
+def _origin(one: Manifest) -> str:
+    """Where a version comes from: the files that were imported, or its round and parent."""
+    source = one.lineage.get("source") or (f"round {one.round}" if one.round else one.parent)
+    return f"from {source}" if source else ""
 
 
 @contextmanager
@@ -124,13 +142,18 @@ def shown(quiet: bool) -> Iterator[Callable[[str, int], Advance]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True, highlight=False), disable=quiet) as bar:
+    bar = Progress(*columns, console=Console(stderr=True, highlight=False), disable=quiet)
 
-        def show(step: str, total: int) -> Advance:
-            task = bar.add_task(step, total=total)
-            return lambda count: bar.advance(task, count)
+    def show(step: str, total: int) -> Advance:
+        bar.start()
+        task = bar.add_task(step, total=total)
+        return lambda count: bar.advance(task, count)
 
+    try:
         yield show
+    finally:
+        if bar.live.is_started:  # else it would write an empty line
+            bar.stop()
 
 
 def _parser(word: str, description: str, example: str) -> argparse.ArgumentParser:
@@ -161,14 +184,3 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _say(value: dict[str, Any], text: str, as_json: bool) -> None:
     print(json.dumps(value) if as_json else text)
-
-
-def _reported(run: Callable[[], int], as_json: bool) -> int:
-    """The exit code of `run`; with `as_json` an error is JSON, too."""
-    try:
-        return run()
-    except UnderstudyError as error:
-        if not as_json:
-            raise
-        print(json.dumps({"ok": False, "error": {"message": error.message, "code": error.code}}), file=sys.stdout)
-        return error.exit_code

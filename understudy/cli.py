@@ -126,12 +126,13 @@ def load(command: Command) -> Callable[[list[str]], int]:
 def overview() -> str:
     """The help text: commands by who uses them, each with an example."""
     lines = ["usage: understudy COMMAND [...]   (understudy COMMAND --help shows an example)", ""]
+    width = max(len(command.words) for command in COMMANDS) + 2
     for group, explanation in GROUPS.items():
         lines.append(f"{group} ({explanation})")
         for command in COMMANDS:
             if command.group == group:
-                lines.append(f"  {command.words:<20}{command.help}")
-                lines.append(f"  {'':<20}  $ {command.example}")
+                lines.append(f"  {command.words:<{width}}{command.help}")
+                lines.append(f"  {'':<{width}}  $ {command.example}")
         lines.append("")
     lines.append("With --log-json, or UNDERSTUDY_LOG_JSON=1, a role writes its log as lines of JSON.")
     lines.append("Exit codes: 0 done, 1 failed, 2 wrong usage. `understudy --version` prints the version.")

@@ -135,6 +135,8 @@ COMMANDS: tuple[Command, ...] = (
             "understudy models import ./my-model --as teacher"),
     Command("models cut", "onboard.commands:cut", "Bring your own models",
             "a first student of some of the teacher's layers", "understudy models cut t1 --layers 8 --as student"),
+    Command("models list", "onboard.commands:list_", "Bring your own models",
+            "the versions that are registered, whether or not anything runs", "understudy models list"),
     Command("init", "onboard.init:main", "Bring your own models",
             "write a configuration for a teacher and a student", "understudy init --teacher t1 --student v1"),
     Command("bench", "bench.commands:main", "Look into it",

@@ -30,7 +30,7 @@ MISSED = re.compile("^(teacher|auto) 503", re.MULTILINE)
 def blocks(section: str) -> list[tuple[str, str]]:
     """Language and text of the code blocks of a section, in order."""
     page = (ROOT / "docs" / "your-models.md").read_text("utf-8")
-    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     return re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from deploy.registry.store import Registry
-from tests.onboard.models import change_settings
+from tests.onboard.models import change_settings, tiny
 from understudy.cli import main
+from understudy.commands import COMMANDS
 from understudy.state import StateDir
 
 
@@ -39,7 +41,7 @@ def test_a_refusal_is_a_message_or_json_and_exit_code_1(
         assert "WonderForCausalLM" in capsys.readouterr().err
         assert main([*command, "--json"]) == 1
         printed = json.loads(capsys.readouterr().out)
-        assert printed["ok"] is False
+        assert printed["error"].keys() == {"message", "type", "param", "code"}, "other commands' errors have these"
         assert printed["error"]["code"] == "model_refused"
 
 
@@ -55,6 +57,41 @@ def test_with_json_a_program_reads_what_was_done(
     assert (printed["version"], printed["fitness"], printed["layers"]) == ("v1", "unfit", [0, 5])
     assert main(["models", "cut", "t9", "--layers", "2", *state]) == 1
     assert "there are: t1, v1" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert main(["models", "cut", "t9", "--layers", "2", *state[:2]]) == 1
+    assert capsys.readouterr().err.startswith("understudy: version 't9'"), "an empty line came before it"
+
+
+def test_what_is_registered_is_listed_though_nothing_runs(both: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    state = ["--state", str(both.root)]
+    assert main(["models", "cut", "t1", "--layers", "3", *state]) == 0
+    capsys.readouterr()
+    assert main(["models", "list", *state]) == 0
+    rows = [line.split(maxsplit=4) for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows] == [["v2", "student"], ["v1", "student"], ["t1", "teacher"]]
+    assert rows[0][4] == "unfit: 3 of 6 layers of t1"
+    assert rows[1][4].startswith("from ")
+    assert rows[1][4].endswith("student")
+    assert main(["models", "list", *state, "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["versions"]
+    assert [(row["version"], row["fitness"]) for row in listed] == [("v2", "unfit"), ("v1", None), ("t1", None)]
+    assert listed[0]["bytes"] > 0
+
+
+def test_the_examples_of_their_help_work_when_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny(tmp_path / "my-model", layers=10)
+    pasted = [command.example for command in COMMANDS if command.group == "Bring your own models"]
+    assert len(pasted) == 5
+    for example in pasted:
+        assert main(shlex.split(example)[1:]) == 0, example
+    assert (tmp_path / "understudy.yaml").is_file()
+
+
+def test_where_nothing_is_registered_the_way_to_something_is_told(
+    state_dir: StateDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "list", "--state", str(state_dir.root)]) == 0
+    assert "understudy models import" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["cut", "t1"], ["cut", "t1", "--layers", "2", "--keep", "0"], ["import", "x"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from feedback.store.server import free_port
 from serving.gateway.main import parse
 from serving.gateway.metrics import Metrics
 from serving.serve import wants_companions
+from tests.onboard.terminal import blocks
 from tests.serving.gateway.conftest import Client
 from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually
@@ -28,6 +30,7 @@ from understudy.config import Config
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[2]
+SECTION = "4 Engines that somebody else runs, both arms"
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "TEACHER_KEY": "sk-of-the-teacher"}
 
 
@@ -61,19 +64,19 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
         engine.start()
     port, control = free_port(), free_port()
     file = tmp_path / "understudy.yaml"
-    file.write_text(yaml.safe_dump({
-        "engines": {
-            "teacher": {"url": f"{engines[0].url}/v1", "model": "big", "api_key_env": "TEACHER_KEY",
-                        "daily_tokens": 1_000_000},
-            "student": {"url": f"{engines[1].url}/v1", "model": "small"},
-        },
-        "gateway": {"port": port}, "control": {"port": control}, "redis": {"url": redis_url, "prefix": "own:"},
-        "shadow": {"to_student": 1.0, "to_teacher": 1.0, "default_temperature": 0},
-    }))  # fmt: skip
+    (_, text), (_, words) = blocks(SECTION)
+    settings = yaml.safe_load(text)  # as the page has it, but for what this machine and the figures below ask for
+    for role, engine in zip(("teacher", "student"), engines, strict=True):
+        settings["engines"][role]["url"] = f"{engine.url}/v1"
+    settings["engines"]["teacher"] |= {"api_key_env": "TEACHER_KEY", "daily_tokens": 1_000_000}
+    settings["redis"] = {"url": redis_url, "prefix": "own:"}
+    settings |= {"gateway": {"port": port}, "control": {"port": control}}
+    settings["shadow"] = {"to_student": 1.0, "to_teacher": 1.0, "default_temperature": 0}
+    file.write_text(yaml.safe_dump(settings))
     state = tmp_path / "state"
-    command = [sys.executable, "-m", "understudy", "serve", "--config", str(file), "--state", str(state)]
+    command = [sys.executable, "-m", *shlex.split(words), "--state", str(state)]
     with (tmp_path / "serve.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stderr=log)
+        process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=log)
     made = OwnEngines(file, state, Client(port, Metrics()), f"http://127.0.0.1:{control}", process)
     try:
         eventually(lambda: made.client.send("GET", "/ready")[0] == 200, 60, "a gateway")
@@ -167,8 +170,6 @@ def test_companions_run_before_engines_of_others_with_a_redis_of_ones_own(
 
 
 def test_the_file_of_the_page_on_your_models_has_all_that_companions_need(state_dir: StateDir) -> None:
-    page = (ROOT / "docs" / "your-models.md").read_text("utf-8")
-    text = page.split("## 4 ", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]
-    config = Config(yaml.safe_load(text))
+    config = Config(yaml.safe_load(blocks(SECTION)[0][1]))
     config.check()
     assert wants_companions(config, parse([]), state_dir)

@@ -21,6 +21,7 @@ def test_help_shows_every_command_under_its_group_with_an_example() -> None:
     for command in COMMANDS:
         assert command.group in GROUPS
         assert command.example in text
+        assert f"  {command.words}  " in text, "its help begins where its name ends"
         assert command.example.startswith(f"understudy {command.words.split()[0]}")
 
 

@@ -77,10 +77,11 @@ class Forward:
         context.decision, context.epoch = decision, gateway.snapshot.document.epoch
         endpoint = gateway.upstreams.pick(slot.url)
         self._call = Call(endpoint)
-        self._masked = MaskedKey(key.encode()) if key and decision.version == EXTERNAL else None
+        version = "" if decision.version == EXTERNAL else decision.version  # somebody else's engine has none of ours
+        self._masked = MaskedKey(key.encode()) if key and not version else None
         target = endpoint.address.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
-            target, endpoint.address.host_header, key, decision.version, context.request_id, len(body),
+            target, endpoint.address.host_header, key, version, context.request_id, len(body),
             context.head.headers if context.trace is None else self._traced(context.trace, decision, endpoint),
         )  # fmt: skip
         self._asked = gateway.clock()

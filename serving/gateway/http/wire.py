@@ -41,8 +41,7 @@ def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, 
     """
     lines = [
         b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,
-        b"x-request-id: " + request.encode(),
-        _MEANT + version.encode(),
+        b"x-request-id: " + request.encode() + (b"\r\n" + _MEANT + version.encode() if version else b""),
         b"accept-encoding: identity\r\ncontent-type: application/json",
     ]
     if key:

@@ -23,6 +23,7 @@ def test_an_engine_gets_our_headers_and_none_of_the_clients_secrets() -> None:
         b"host: h:1", b"content-length: 5", b"x-request-id: id-1", b"x-understudy-version: v1",
         b"accept-encoding: identity", b"content-type: application/json", b"authorization: Bearer key", b"x-trace: 7",
     ])  # fmt: skip
+    assert b"understudy" not in wire.engine_head(b"/v1/x", b"h:1", "key", "", "id-1", 5, given), "of another's engine"
 
 
 def test_a_client_gets_no_framing_nor_names_of_ours_from_an_engine() -> None:
