@@ -7,9 +7,7 @@ Given the same --state a run that was stopped goes on where it was; rounds that 
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -20,7 +18,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from bench.exam import Exam, bits, lost
-from bench.options import finish, parser
+from bench.options import finish, folder_of, parser
 from deploy.registry.store import Registry
 from deploy.rounds.record import Round
 from deploy.rounds.store import FileRounds
@@ -160,18 +158,14 @@ def parsed(argv: list[str]) -> Namespace:
 def main(argv: list[str]) -> int:
     """Entry point."""
     options = parsed(argv)
-    root = options.state or Path(tempfile.mkdtemp(prefix="understudy-alone-"))
-    state = StateDir(root)
-    try:
+    with folder_of(options.state, "alone") as root:
+        state = StateDir(root)
         leave_alone(state, options.rounds, options.seconds)
         models.prepare(load_config(None).section(TrainerConfig).threads)
         rounds, registry = over(state)[: options.rounds], Registry(state)
         teacher, student = (registry.path(name) for name in (rounds[0].teacher, rounds[0].parent))
         exam = Exam(Encoder(student), models.load(teacher), options.judge, options.judge_new, state.run)
         rows = course(state, rounds, lambda version: marks(exam, registry, version))
-    finally:
-        if options.state is None:
-            shutil.rmtree(root, ignore_errors=True)
     return finish(options, {"rows": rows}, show)
 
 

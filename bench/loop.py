@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import folder_of
 from serving.up.goal import OVERTIME_SECONDS
 from trials.system import ROOT
 
@@ -41,21 +40,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="accepted for uniformity: one turn is the least there is")
     parser.add_argument("--json", type=Path, help="write the report here")
     options = parser.parse_args(argv)
-    state = options.state or Path(tempfile.mkdtemp(prefix="understudy-loop-"))
-    report = options.json or state.parent / f"{state.name}.report.json"
-    command = [
-        sys.executable, "-m", "understudy", "up", "--state", str(state), "--until-swap",
-        "--timeout", str(options.timeout), "--json", str(report.resolve()),
-    ]  # fmt: skip
-    try:
+    with folder_of(options.state, "loop") as state, folder_of(None, "loop-report") as beside:
+        report = options.json or beside / "report.json"
+        command = [
+            sys.executable, "-m", "understudy", "up", "--state", str(state.resolve()), "--until-swap",
+            "--timeout", str(options.timeout), "--json", str(report.resolve()),
+        ]  # fmt: skip
         code = subprocess.run(command, cwd=ROOT, timeout=options.timeout + OVERTIME_SECONDS).returncode
         if report.exists():
             show(json.loads(report.read_text()))
-    finally:
-        if options.state is None:
-            shutil.rmtree(state, ignore_errors=True)
-        if options.json is None:
-            report.unlink(missing_ok=True)
     return code
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.options import parser
+from bench.options import folder_of, parser
 from trials.swaps import measure
 from trials.system import System
 from understudy.files import write_json
@@ -27,15 +25,13 @@ def main(argv: list[str]) -> int:
     made.add_argument("--state", type=Path, help="state directory to keep (default: a temporary one)")
     options = made.parse_args(argv)
     swaps = 10 if options.quick else options.swaps
-    state = options.state or Path(tempfile.mkdtemp(prefix="understudy-swap-"))
-    system = System(state, "--no-traffic")
-    try:
-        system.wait_ready()
-        result = asyncio.run(measure(system, swaps, options.streams))
-    finally:
-        system.stop()
-        if options.state is None:
-            shutil.rmtree(state, ignore_errors=True)
+    with folder_of(options.state, "swap") as state:
+        system = System(state, "--no-traffic")
+        try:
+            system.wait_ready()
+            result = asyncio.run(measure(system, swaps, options.streams))
+        finally:
+            system.stop()
     show(result)
     if options.json:
         write_json(options.json, result)

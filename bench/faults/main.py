@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.faults.cost import sync_cost
-from bench.faults.stage import Fault, FaultStage, free
+from bench.faults.stage import Fault, FaultStage
+from bench.options import folder_of
 from understudy.errors import UsageError
 from understudy.files import write_json
 
@@ -48,16 +48,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args(argv)
     kills, events = (20, 2000) if options.quick else (options.kills, options.events)
-    folder = options.keep or Path(tempfile.mkdtemp(prefix="understudy-faults-"))
-    folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end too
-    try:
+    with folder_of(options.keep, "faults") as folder:
         only = frozenset((options.only or "").split(",")) - {""}
         result = run(folder, options.bus, kills, events, options.seed, only)
         result["appendfsync"] = sync_cost(folder / "cost")
-    finally:
-        if options.keep is None:
-            free(folder)
     show(result)
     if options.json:
         write_json(options.json, result)

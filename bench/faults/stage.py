@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -206,8 +205,3 @@ class FaultStage:
         self._last(0.5, 3.0)
         assert self.links is not None
         self.links.heal(name)
-
-
-def free(folder: Path) -> None:
-    """Remove the folder of a run."""
-    shutil.rmtree(folder, ignore_errors=True)

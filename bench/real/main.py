@@ -17,13 +17,12 @@ import argparse
 import hashlib
 import os
 import sys
-import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from bench.options import folder_of
 from bench.real import models_of, serving
 from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, lengths
 from bench.real.exam import RealExam
@@ -196,9 +195,8 @@ def parsed(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Entry point."""
     options = parsed(argv)
-    place = nullcontext(str(options.state)) if options.state else tempfile.TemporaryDirectory(prefix="understudy-real-")
-    with place as root:
-        record = measure(options, StateDir(Path(root) / f"layers-{options.layers}"))
+    with folder_of(options.state, "real") as root:
+        record = measure(options, StateDir(root / f"layers-{options.layers}"))
     show(record)
     return 0
 

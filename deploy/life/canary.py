@@ -169,7 +169,8 @@ class Canary:
         if self._away_since is None:
             self._away_since = now
         elif now - self._away_since > self._deployment.settings.rollout.load_deadline:
-            self.abort("its slot is no longer ready", "controller")
+            seconds = self._deployment.settings.rollout.load_deadline
+            self.abort(f"its slot was not ready for {seconds:g} s", "controller")
         return False
 
     def _no_time_out(self, version: str) -> str | None:

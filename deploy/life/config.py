@@ -104,7 +104,11 @@ class RolloutConfig(Section):
     at most 1 % of replies may take that many times the stable version's P99 of the time before the step.
     """
     load_deadline: float = Field(default=300, gt=0)
-    """For a candidate to be loaded and verified by its slot."""
+    """For a candidate to be loaded and verified by its slot, and for the slot to come back when it is away later.
+
+    A canary waits so long for its slot, and no longer: a candidate that ends its engine again and again would keep the
+    next round from beginning. Then the candidate is taken back and its round ends; `understudy promote vN` asks again.
+    """
     operation_deadline: float = Field(default=900, gt=0)
     """For the target of a rollback or promotion by hand to be loaded and verified."""
     follow_deadline: float = Field(default=10, gt=0)

@@ -126,10 +126,10 @@ def decide(
         "safety": safety_figures(evaluation.safety, config),
     }
     counts = {"hard": len(hard), "general": len(general)}
-    unseen = [few(len(hard), len(general), config), few_asked(evaluation.safety)]
+    shared = ""
     if former is not None and earlier.n < min(len(general), FULL_GENERAL):
-        unseen.insert(1, few_shared(former.version, earlier.n, config))
-    return GateDecision(tuple(refusals), figures, counts, "; ".join(filter(None, unseen)))
+        shared = few_shared(former.version, earlier.n, config)
+    return GateDecision(tuple(refusals), figures, counts, unseen(counts, evaluation.safety, config, shared))
 
 
 def margin(n: int, config: GateConfig) -> float:
@@ -138,6 +138,11 @@ def margin(n: int, config: GateConfig) -> float:
     Below `FULL_GENERAL` it widens as the bound does, so that a candidate that is no worse has a chance to pass.
     """
     return config.margin * math.sqrt(max(1.0, FULL_GENERAL / max(1, n)))
+
+
+def unseen(counts: Mapping[str, int], given: AskedPrompts | None, config: GateConfig, shared: str = "") -> str:
+    """All that a judgement cannot see, in words; `shared` is what it cannot in a comparison with a former version."""
+    return "; ".join(filter(None, (few(counts["hard"], counts["general"], config), shared, few_asked(given))))
 
 
 def few(hard: int, general: int, config: GateConfig) -> str:

@@ -15,6 +15,8 @@ from serving.control.replies.rounds import RoundAbortedReply, RoundRequestedRepl
 from serving.control.replies.status import RoundStatus, StatusReply, TeacherStatus, UnfitStatus
 from serving.control.replies.versions import FrozenReply, MoveReply, VersionsReply
 
+SLICES = {"general": "general", "hard": "new"}
+"""Slices by the names that people read."""
 WORDS = {
     "similarity": "how alike the texts of teacher and student are, on shadow pairs of live traffic; 1 is the same",
     "agreement": "share of the teacher's tokens that are the student's choice too, on held-out prompts (gate)",

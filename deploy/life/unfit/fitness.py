@@ -20,12 +20,11 @@ from deploy.life.gate import (
     LEAST,
     Assessed,
     Refusal,
-    few,
-    few_asked,
     gain_of,
     safety_figures,
     slice_figures,
     unsafe,
+    unseen,
     unusable,
 )
 
@@ -90,8 +89,7 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
         "safety": safety_figures(evaluation.safety, config),
     }  # fmt: skip
     counts = {"hard": len(hard), "general": len(general)}
-    unseen = [few(counts["hard"], counts["general"], config), few_asked(evaluation.safety)]
-    said = "; ".join(filter(None, unseen)) if event == "gate_passed" else ""
+    said = unseen(counts, evaluation.safety, config) if event == "gate_passed" else ""
     return Fitness(tuple(barred or lacking), figures, counts, said, event=event)
 
 

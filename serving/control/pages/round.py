@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from serving.control.printing import WORDS, about, learned, table, when
+from serving.control.printing import SLICES, WORDS, about, learned, table, when
 from serving.control.replies.rounds import ChangeRow, IntervalRow, LostRow, RoundReport, SliceRow
 
-SLICES = {"general": "general", "hard": "new"}
-"""Slices by the names that people read."""
 FIGURES = ("exact", "facts", "agreement")
 EXAMPLES = 5
 """Lost replies of a slice that are shown; `--json` has all that were kept."""

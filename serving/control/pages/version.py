@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from serving.control.printing import WORDS, table, when
+from serving.control.printing import SLICES, WORDS, table, when
 from serving.control.replies.rails import RAILS, GuardrailStatus, rail_rows
 from serving.control.replies.versions import VersionPage
-
-SLICES = {"general": "general", "hard": "new"}
 
 
 def version_page(value: VersionPage) -> str:

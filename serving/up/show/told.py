@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from deploy.life.evaluation import Slice
 from deploy.life.slices import Change, SliceChange
-from serving.control.pages.round import FIGURES, SLICES, drawn_rows
+from serving.control.pages.round import FIGURES, drawn_rows
+from serving.control.printing import SLICES
 
 HEAD: Final = ("", *(f"{name} %" for name in FIGURES))
 """Of `cells`."""
