@@ -161,6 +161,7 @@ class Engines:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self.processes.clear()
         for slot in SLOTS:
             Scratch(self.state).drop(slot)
 
@@ -195,31 +196,56 @@ def register(registry: Registry, source: Path, version: str, scratch: Path, pare
     return registry.path(version)
 
 
-@pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
-    root = tmp_path_factory.mktemp("engines")
+BEGUN = pytest.StashKey[Engines]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the fork server, which takes its time, while other tests run: as soon as some are known to need it."""
+    wanted = [item for item in session.items if item.get_closest_marker("engines") and "engines" in item.fixturenames]
+    if wanted and not session.config.option.collectonly:
+        begin(session.config).start_fork_server()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A session that ended before it needed engines leaves none."""
+    if running := session.config.stash.get(BEGUN, None):
+        running.stop()
+
+
+def begin(config: pytest.Config) -> Engines:
+    """The session's engines, made once: none of them runs, and they have no ports yet."""
+    if BEGUN in config.stash:
+        return config.stash[BEGUN]
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    root = factory.mktemp("engines")
     state = StateDir(root / "state")
-    ports = dict(zip(SLOTS, free_ports(3), strict=True))
-    config_file = root / "understudy.yaml"
-    settings = {"ports": ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork", "fork_wait": 240.0,
-                "extra_args": {"teacher": TOOLS}}  # fmt: skip
-    config_file.write_text(yaml.safe_dump({"engines": settings}))
-    running = Engines(
+    config.stash[BEGUN] = Engines(
         state,
-        config_file,
-        dict(ports),
+        root / "understudy.yaml",
+        {},
         Registry(state),
         open_routing(state, None),
         engine_key(state),
         control_key(state),
     )
+    return config.stash[BEGUN]
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
+    """Teacher t1, student-a v1 (stable) and student-b v2, serving."""
+    running = begin(request.config)
+    folder = running.config_file.parent
+    running.ports.update(zip(SLOTS, free_ports(3), strict=True))
+    settings = {"ports": running.ports, "backoff_first": 0.2, "backoff_max": 2.0, "launcher": "fork",
+                "fork_wait": 240.0, "extra_args": {"teacher": TOOLS}}  # fmt: skip
+    running.config_file.write_text(yaml.safe_dump({"engines": settings}))
     try:
-        running.start_fork_server()  # which takes its time while the models are registered
-        register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, root / "models")
+        register(running.registry, ROOT / "demo" / "models" / "teacher", TEACHER, folder / "models")
         student = ROOT / "demo" / "registry" / "students" / "v1"
-        first = register(running.registry, student, EARLIER, root / "models")
-        register(running.registry, make_variant(first, root / "noise", 2), LATER, root / "models", first)
+        first = register(running.registry, student, EARLIER, folder / "models")
+        register(running.registry, make_variant(first, folder / "noise", 2), LATER, folder / "models", first)
         running.settle(START_DEADLINE)
         yield running
     finally:
