@@ -20,6 +20,7 @@ from rich.progress import track
 
 from bench.guard import deadline, telling, unseen
 from bench.guard.speed import speeds
+from bench.guard.surrounded import surrounded
 from serving.guard.cascade import Guard
 from serving.guard.model.linear import LinearModel
 from serving.guard.verdict import GuardVerdict
@@ -32,8 +33,8 @@ from trials.guard.training import gather
 from trials.guard.turns import JOINED_MARK, UserTurn, user_turns
 from understudy.files import write_json
 
-EVADED, BENIGN = 400, 1000
-"""Attacks, and harmless texts, that each evasion is tried on."""
+EVADED, BENIGN, SURROUNDED = 400, 1000, 200
+"""Attacks, and harmless texts, that each evasion is tried on; attacks a language within longer and longer texts."""
 
 
 def of_file(path: Path, guard: Guard, quick: bool) -> dict[str, Any]:
@@ -72,6 +73,8 @@ def of_sets(folder: Path, guard: Guard, quick: bool) -> dict[str, Any]:
         found["left_out"] = unseen.left_out(material)
     attacks = [row for row in [*rows, *chinese_attacks("judge")] if row.attack and kind(row) in JUDGED]
     plain = [row for row in attacks if kind(row) != "encoding"]
+    around = [(turn.text, turn.language) for turn in material.judge if not turn.joined and not turn.task]
+    found["surrounded"] = surrounded(judge, plain, around, SURROUNDED // (4 if quick else 1))
     texts = [turn.text for turn in material.judge if len(turn.text) <= 2000]
     found["evasions"] = unseen.evaded(judge, _some(plain, quick), sampled(texts, BENIGN // (5 if quick else 1)))
     return found

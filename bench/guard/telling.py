@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.guard.surrounded import SHORT
+
 TALLY = ("n", "caught", "share", "upper 95 %", "degraded", "upper 95 %")
 
 
@@ -42,6 +44,15 @@ def tables(report: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tupl
     turns += [("all of a language", row["language"], *tally(row)) for row in report.get("turns_by_language", ())]
     add("Turns of dialogues and instructions", ("source", "language", *TALLY), turns)
     add(
+        f"Attacks of at most {SHORT} characters within harmless turns",
+        ("language", "characters around", "caught alone", "still are", "share", "without attack", "share"),
+        [
+            (row["language"], f"{row['around']:,}", str(row["n"]), str(row["caught"]), f"{row['share']:.1%}",
+             str(row["harmless_caught"]), f"{row['harmless_share']:.1%}")
+            for row in report.get("surrounded", ())
+        ],
+    )  # fmt: skip
+    add(
         "Texts that look hidden",
         ("kind", *TALLY),
         [(row["kind"], *tally(row)) for row in report.get("looks_hidden", ())],
@@ -55,12 +66,9 @@ def tables(report: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tupl
             for row in report.get("evasions", ())
         ],
     )  # fmt: skip
-    left = report.get("left_out")
-    if left:
-        rows = [(row["family"], str(row["n"]), *_interval(row)) for row in left["families"]]
-        rows.append((f"macro average of {left['macro']['families']}", "", *_interval(left["macro"])))
-        rows += [(f"the whole kind {row['kind']}", str(row["n"]), *_interval(row)) for row in left["kinds"]]
-        add(f"Left out of learning (worst: {left['worst']})", ("left out", "n", "recall", "95 % interval"), rows)
+    if left := report.get("left_out"):
+        title = f"Left out of learning (worst: {left['worst']})"
+        add(title, ("left out", "n", "recall", "95 % interval"), _left_out(left))
     add(
         "Microseconds of the processor, median of new texts",
         ("language", "characters", "texts", "guard", "plain pass", "ratio", "asked"),
@@ -98,6 +106,20 @@ SUMS = {
     "hard harmless texts": "hard_benign",
     "turns of dialogues and instructions": "turns_all",
 }
+
+
+def _left_out(left: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Families, those of them that were left out with what is written of their kind, averages, and whole kinds."""
+    rows: list[tuple[str, ...]] = [(row["family"], str(row["n"]), *_interval(row)) for row in left["families"]]
+    rows += [
+        (f"{row['family']}, and what is written in Chinese of its kind", str(row["n"]), f"{row['strict']:.1%}", "")
+        for row in left["families"]
+        if "strict" in row
+    ]
+    rows.append((f"macro average of {left['macro']['families']}", "", *_interval(left["macro"])))
+    if "strict" in left:
+        rows.append(("macro average with those as above", "", *_interval(left["strict"])))
+    return rows + [(f"the whole kind {row['kind']}", str(row["n"]), *_interval(row)) for row in left["kinds"]]
 
 
 def _interval(row: dict[str, Any]) -> tuple[str, str]:

@@ -24,8 +24,9 @@ from trials.guard.judging import (
     kind,
     left_out_families,
 )
-from trials.guard.rows import GuardRow
-from trials.guard.training import MADE, GuardMaterial, learned
+from trials.guard.rows import MADE, GuardRow
+from trials.guard.training import GuardMaterial, learned
+from trials.guard.written import written
 
 FOLDS = 5
 
@@ -52,33 +53,54 @@ def in_folds(material: GuardMaterial) -> tuple[list[GuardRow], list[GuardVerdict
 
 
 def left_out(material: GuardMaterial) -> dict[str, Any]:
-    """Each judged family left out, and its groups with it; the macro average; and each whole kind left out."""
+    """Each judged family left out, and its groups with it; the macro average; and each whole kind left out.
+
+    With a whole kind go the rows of it that are written to teach. `strict` is the same macro average where they go with
+    each family of this project's own Chinese set as well, since the same hand wrote both.
+    """
     rows = material.rows
     families: list[dict[str, Any]] = []
-    held = []
+    held, strict = [], []
     for name, left in track(sorted(left_out_families(rows).items()), description="families left out"):
-        caught = _caught(material, left)
-        held.append((caught, material.group[left]))
+        held.append((_caught(material, left), material.group[left]))
         share, low, high = bootstrapped(held[-1:])
         families.append({"family": name, "n": int(left.sum()), "recall": share, "lower": low, "upper": high})
+        strict.append(held[-1])
+        if all("template" in rows[n].meta for n in np.flatnonzero(left)):
+            strict[-1] = (_caught(material, left, taught(rows, name.partition(":")[0], "zh")), material.group[left])
+            families[-1]["strict"] = float(strict[-1][0].mean())
     share, low, high = bootstrapped(held)
+    strict_share, strict_low, strict_high = bootstrapped(strict)
     kinds = []
     for name in track(JUDGED, description="kinds left out"):
         left = np.array([row.attack and kind(row) == name for row in rows])
-        caught = _caught(material, left)
+        caught = _caught(material, left, taught(rows, name))
         share_of, low_of, high_of = bootstrapped([(caught, material.group[left])])
         kinds.append({"kind": name, "n": int(left.sum()), "recall": share_of, "lower": low_of, "upper": high_of})
     worst = min(families, key=lambda row: row["recall"])
     return {
         "families": families,
         "macro": {"recall": share, "lower": low, "upper": high, "families": len(families)},
+        "strict": {"recall": strict_share, "lower": strict_low, "upper": strict_high, "families": len(families)},
         "kinds": kinds,
         "worst": worst["family"],
     }
 
 
-def _caught(material: GuardMaterial, left: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    judge = judge_by(guard_of(learned(material, material.without(left))))
+def taught(rows: Sequence[GuardRow], name: str, language: str | None = None) -> NDArray[np.bool_]:
+    """Which of `rows` are written to teach a kind of attack, in one language or in all."""
+    return np.array([
+        row.attack and written(row) and row.family.startswith(f"{MADE}:{name}:") and language in (None, row.language)
+        for row in rows
+    ])  # fmt: skip
+
+
+def _caught(
+    material: GuardMaterial, left: NDArray[np.bool_], gone: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Of the rows of `left`, which a model catches that saw none of their groups, nor the rows of `gone`."""
+    keep = material.without(left)
+    judge = judge_by(guard_of(learned(material, keep if gone is None else keep & ~gone)))
     return np.array([judge(material.rows[n]) is not GuardVerdict.ALLOW for n in np.flatnonzero(left)])
 
 

@@ -122,7 +122,8 @@ def _rotated(text: str) -> str:
     """The parts of a text that read like rot13, decoded; empty without one."""
     letters = text.encode("ascii", "replace").translate(_LETTERS)
     half = _PIECE // 2
-    kept = [text[at : at + half] for at in range(0, len(text), half) if _reads_rotated(letters, 1.2, at, at + _PIECE)]
+    reads = [_reads_rotated(letters, 1.2, at, at + _PIECE) for at in range(0, len(text), half)]
+    kept = [text[n * half :][:half] for n, one in enumerate(reads) if one or (n and reads[n - 1])]
     return codecs.decode("".join(kept)[:LONGEST_CODE].encode("utf-8", "replace").decode(), "rot13") if kept else ""
 
 

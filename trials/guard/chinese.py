@@ -18,20 +18,21 @@ ChinesePart = Literal["train", "judge"]
 
 
 @cache
-def _told(name: str) -> Any:
+def told(name: str) -> Any:
+    """What a file beside this one holds."""
     return json.loads((FOLDER / name).read_text("utf-8"))
 
 
 def chinese_attacks(part: ChinesePart) -> list[GuardRow]:
     """Attacks of the templates for learning, or of those for judging alone; `meta.template` names each."""
-    told = _told("chinese.json")
+    held = told("chinese.json")
     found = []
-    for family, parts in told["families"].items():
+    for family, parts in held["families"].items():
         for number, template in enumerate(parts[part]):
             chance = random.Random(f"{family}:{part}:{number}")
             texts: dict[str, None] = {}
             while len(texts) < TIMES:
-                texts[_filled(template, told["wordings"], chance)] = None
+                texts[filled(template, held["wordings"], chance)] = None
             meta = {"template": f"{family}:{part}:{number}"}
             found += [GuardRow(text, "attack", family, "zh", "", meta) for text in texts]
     return found
@@ -39,12 +40,12 @@ def chinese_attacks(part: ChinesePart) -> list[GuardRow]:
 
 def chinese_benign(part: ChinesePart) -> list[GuardRow]:
     """Harmless turns with the words of the attacks."""
-    return [GuardRow(text, "benign", "benign:zh_trigger_words", "zh") for text in _told("chinese.json")["benign"][part]]
+    return [GuardRow(text, "benign", "benign:zh_trigger_words", "zh") for text in told("chinese.json")["benign"][part]]
 
 
 def wrappers(part: ChinesePart) -> list[str]:
     """Chinese sentences with `{}` where the text goes; thirty of them are for judging."""
-    found: list[str] = _told("wrappers.json")[part]
+    found: list[str] = told("wrappers.json")[part]
     return found
 
 
@@ -53,7 +54,8 @@ def wrapped(text: str, wrapper: str) -> str:
     return wrapper.replace("{}", text)
 
 
-def _filled(template: str, wordings: dict[str, list[str]], chance: random.Random) -> str:
+def filled(template: str, wordings: dict[str, list[str]], chance: random.Random) -> str:
+    """`template` with a wording for each gap."""
     parts = []
     for literal, name, _, _ in Formatter().parse(template):
         parts += [literal, chance.choice(wordings[name]) if name else ""]

@@ -19,7 +19,7 @@ from serving.guard.model.linear import CALM, SPAN, STEP, LinearModel
 
 PENALTY = 0.1
 """Half of it times the square of all weights is added to the loss."""
-STEPS = 60
+STEPS = 40
 MININGS = 1
 """How often the worst parts of long harmless texts are looked for."""
 

@@ -14,6 +14,8 @@ from understudy.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "guard_prompts.jsonl"
+MADE = "made"
+"""Kind of the rows that were made to be learned from, and judge nothing."""
 Label = Literal["attack", "benign"]
 
 

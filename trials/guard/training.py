@@ -19,22 +19,28 @@ from trials.guard.chinese import chinese_attacks, chinese_benign, wrapped, wrapp
 from trials.guard.evasions import looks_hidden
 from trials.guard.fitting import Texts, fit
 from trials.guard.groups import fold_of, groups
-from trials.guard.rows import NAME, GuardRow, guard_rows
-from trials.guard.turns import UserTurn, user_turns
+from trials.guard.rows import MADE, NAME, GuardRow, guard_rows
+from trials.guard.turns import TurnPart, UserTurn, user_turns
+from trials.guard.written import written, written_rows
 
 SEED = 12
-FLAGGED, DEGRADED = 0.0075, 0.0006
+FLAGGED, DEGRADED = 0.0085, 0.0006
 """Shares of the turns of `choose` that are caught, and degraded: below 1 % and 0.1 %, with room for the next ones."""
 WRAPPED, HIDDEN, LONG, CODE = 1500, 150, 400, 250
 """Harmless turns that are learned within a Chinese wrapper; texts of each kind that looks hidden; turns of many users
 joined; pieces of Python's own library."""
 ATTACK = 2.0
-"""What an attack counts; thrice that, where it is in Chinese."""
+"""What an attack counts."""
+CHINESE = 3.0
+"""Times that a Chinese row counts more: they are few."""
+WRITTEN = 1.0
+"""What a row of `written.json` counts."""
 TASK = 3.0
 """What a harmless instruction counts: they are few, and more like attacks than turns of dialogues are."""
-MADE = "made"
-"""Kind of the rows that are made of others: `VARIED` of each of three ways."""
 VARIED = 400
+"""Rows that are made of others in each of three ways."""
+UNSEEN: tuple[TurnPart, ...] = ("choose", "judge")
+"""Parts of the turns that nothing is learned from, in whose mix of sources the thresholds hold."""
 LEARNED_MODULES = "abcdefghijklm"
 LEARNED_HIDDEN = ("code", "jwt", "digest", "data_url", "emoji")
 DECODED = ("base64", "hex", "rot13", "url")
@@ -52,7 +58,7 @@ class GuardMaterial:
     weights: NDArray[np.float64]
     choose: list[TextPieces]
     shares: NDArray[np.float64]
-    """How many turns each of `choose` stands for, so that all sources count by their size."""
+    """How many unseen turns each of `choose` stands for, so that all sources count by their size."""
     judge: list[UserTurn]
 
     def folds(self, count: int) -> NDArray[np.int64]:
@@ -70,9 +76,10 @@ def gather(folder: Path, share: float = 1.0) -> GuardMaterial:
     rows = [row for row in guard_rows(folder / NAME) if chance.random() < share]
     rows += chinese_attacks("train") + chinese_benign("train")
     rows += varied(rows, chance, around := wrappers("train"))
+    rows += written_rows()
     told = [fold(row.text).text for row in rows]
     turns = {part: chance.sample(held, round(len(held) * share)) for part, held in user_turns(folder).items()}
-    sizes = Counter(turn.source for held in turns.values() for turn in held)
+    sizes = Counter(turn.source for part in UNSEEN for turn in turns[part])
     choose = [turn for turn in turns["choose"] if not turn.joined]
     chosen = Counter(turn.source for turn in choose)
     harmless = [turn.text for turn in turns["train"]]
@@ -142,8 +149,8 @@ def weight(row: GuardRow) -> float:
     if kind == "harmful_request":
         return 0.5 if row.language == "zh" else 1.0
     if kind == MADE:
-        return 1.0
-    return (ATTACK if row.attack else 1.0) * (3.0 if row.language == "zh" else 1.0)
+        return WRITTEN * (CHINESE if row.language == "zh" else 1.0) if written(row) else 1.0
+    return (ATTACK if row.attack else 1.0) * (CHINESE if row.language == "zh" else 1.0)
 
 
 def learned(material: GuardMaterial, keep: NDArray[np.bool_] | None = None) -> LinearModel:

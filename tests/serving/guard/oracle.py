@@ -60,7 +60,9 @@ def _once(text: str) -> Iterator[Decoded]:
     if text.count("%") >= 6 and len(text) - len(plain := unquote(text[: 3 * LONGEST_CODE])) >= 12:
         yield Decoded("url", plain)
     if not _LONG.search(text) and _rotated(text, 0.5):
-        kept = "".join(text[at : at + 48] for at in range(0, len(text), 48) if _rotated(text[at : at + 96], 1.2))
+        reads = [_rotated(text[at : at + 96], 1.2) for at in range(0, len(text), 48)]
+        before = [False, *reads]
+        kept = "".join(text[48 * n : 48 * n + 48] for n in range(len(reads)) if reads[n] or before[n])
         if kept:
             yield Decoded("rot13", codecs.decode(kept[:LONGEST_CODE], "rot13").encode("utf-8", "replace").decode())
 

@@ -14,9 +14,9 @@ from serving.guard.folding import fold
 from serving.guard.model.linear import LinearModel
 from trials.guard import fitting, training
 from trials.guard.chinese import chinese_attacks
-from trials.guard.rows import GuardRow
+from trials.guard.rows import MADE, GuardRow
 from trials.guard.train import main
-from trials.guard.training import FLAGGED, MADE, GuardMaterial, gather, learned, weight
+from trials.guard.training import FLAGGED, GuardMaterial, gather, learned, weight
 
 SHOP = ("order", "parcel", "refund", "invoice", "address", "voucher", "account", "delivery", "size", "colour")
 
