@@ -11,10 +11,14 @@ from typing import Any
 from bench.breaker.load import Answered
 
 LATE = 0.2
-"""Seconds to the first byte of a degraded reply that are too many."""
+"""Seconds to a first byte that are too many."""
 MOST_LATE, MOST_RATIO = 20, 1.5
 """First bytes above `LATE` that are allowed of 30,000; normal p99 with the flood by that without it."""
 REQUESTS = 30_000
+SUMS = (
+    "attacks", "attacks_served", "attacks_above_200_ms", "violations", "failed", "normal_failed", "normal_degraded",
+)  # fmt: skip
+"""Counts of runs with the flood that the report adds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class FloodRun:
     causes: dict[str, int]
     """Degraded replies by what their header said."""
     above_200_ms: int
+    attacks_above_200_ms: int
+    """All attacks, those that were served among them."""
     violations: int
     failed: int
     """Requests that were not answered by 200; of attacks, those that no engine takes are among them."""
@@ -48,6 +54,7 @@ class FloodRun:
             attacks=len(found) - len(normal), attacks_served=sum(one.due.attack and not one.degraded for one in found),
             causes=dict(Counter(one.degraded for one in degraded)),
             above_200_ms=sum(one.first_byte > LATE for one in degraded),
+            attacks_above_200_ms=sum(one.due.attack and one.first_byte > LATE for one in found),
             violations=sum(not one.compliant for one in degraded), failed=sum(one.status != 200 for one in found),
             normal=len(normal), normal_failed=sum(one.status != 200 for one in normal),
             normal_degraded=sum(bool(one.degraded) for one in normal),
@@ -88,8 +95,7 @@ def figures(pairs: Sequence[Pair]) -> dict[str, Any]:
             "n": len(every), "causes": dict(causes), "p50_ms": quantile(every, 0.5), "p99_ms": quantile(every, 0.99),
             "p999_ms": quantile(every, 0.999), "above_200_ms": sum(run.above_200_ms for run in floods),
         },
-        **{name: sum(getattr(run, name) for run in floods)
-           for name in ("attacks", "attacks_served", "violations", "failed", "normal_failed", "normal_degraded")},
+        **{name: sum(getattr(run, name) for run in floods) for name in SUMS},
         "normal": {
             "with_flood_p99_ms": statistics.median(run.normal_p99_ms for run in floods),
             "without_flood_p99_ms": statistics.median(run.normal_p99_ms for run in calms),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trials.guard.chinese import chinese_attacks
+from trials.guard.judging import JUDGED, kind
+from trials.guard.rows import NAME, data_folder, guard_rows
 from trials.turns import turns
 
 LONGEST = 32_000
@@ -45,7 +47,7 @@ def schedule(
     chance = random.Random(seed)
     english = turns("en")
     long, short = english.stretches(LONGEST), english.stretches(normal_length)
-    texts = [*ATTACKS, *(row.text for row in chinese_attacks("judge"))]
+    texts = attack_texts()
     made = [
         _attack(at, number, chance, texts, next(long), params)
         for number, at in enumerate(_instants(seconds, attacks, chance))
@@ -63,6 +65,13 @@ def schedule(
     return sorted(made, key=lambda due: due.at)
 
 
+def attack_texts() -> list[str]:
+    """Attacks: a few of everybody's, the committed Chinese ones, and those of the shared data where they are."""
+    file = data_folder() / NAME
+    shared = [row.text for row in guard_rows(file) if row.attack and kind(row) in JUDGED] if file.is_file() else []
+    return [*ATTACKS, *(row.text for row in chinese_attacks("judge")), *shared]
+
+
 def _instants(seconds: float, rate: float, chance: random.Random) -> Iterator[float]:
     """As people come who know nothing of each other."""
     at = chance.expovariate(rate) if rate else seconds
@@ -74,11 +83,20 @@ def _instants(seconds: float, rate: float, chance: random.Random) -> Iterator[fl
 def _attack(
     at: float, number: int, chance: random.Random, texts: Sequence[str], filler: str, params: dict[str, Any]
 ) -> Due:
-    """Half come under a new name each time, so that the guard must judge; half under one of a hundred names."""
+    """Half come under a new name each time, so that the guard must judge; half under one of a hundred names.
+
+    Of four, three are attacks one after the other, and one is a single attack within harmless text.
+    """
     length = chance.randint(0, LONGEST)
-    cut = chance.randint(0, length)
-    text = f"{filler[:cut]} {chance.choice(texts)} {number} {filler[cut:length]}"
-    user = f"attacker-{number}" if number % 2 else f"attacker-{number % 100}"
+    if number % 4 == 3:
+        cut = chance.randint(0, length)
+        text = f"{filler[:cut]} {chance.choice(texts)} {number} {filler[cut:length]}"
+    else:
+        said = [str(number), chance.choice(texts)]
+        while sum(map(len, said)) < length:
+            said.append(chance.choice(texts))
+        text = "\n".join(said)[: max(length, len(said[0]) + len(said[1]) + 1)]
+    user = f"attacker-{number}" if number % 2 else f"attacker-{number // 2 % 100}"
     return Due(at, _body(text[: LONGEST + 200], number % 3 == 0, params), user, True, number % 3 == 0)
 
 

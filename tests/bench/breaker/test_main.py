@@ -16,6 +16,9 @@ from bench.breaker.traffic import LONGEST, Due, schedule
 from bench.page import table
 from serving.gateway.degraded.reply import degraded_reply
 from serving.gateway.degraded.shape import shape_of
+from serving.guard.model.linear import LinearModel
+from serving.guard.verdict import GuardVerdict
+from trials.guard.judging import guard_of, judge_text
 from understudy.errors import UsageError
 
 
@@ -49,7 +52,7 @@ def test_a_stopped_run_goes_on_and_measures_no_pair_twice(tmp_path: Path, monkey
     assert told["degraded"]["p50_ms"] == 11.0
     assert told["normal"]["ratio"] == pytest.approx(7 / 6)
     page = telling.page(told, table)
-    assert "| first bytes above 200 ms | 0 | at most 0.002: met |" in page
+    assert "| first bytes above 200 ms, of degraded replies / of all attacks | 0 / 0 | at most 1: met |" in page
     assert "1.17 | at most 1.5: met |" in page
     assert "3,000 attacks" in page
     before = list(made)
@@ -78,6 +81,13 @@ def test_the_schedule_is_the_same_again_and_its_attacks_are_of_any_length() -> N
     assert max(len(due.body.decode()) for due in attacks) < 1.2 * LONGEST + 500
     assert len({due.body for due in attacks}) == len(attacks)
     assert not any(due.attack for due in schedule(10.0, 0.0, 2.0, seed=1))
+
+
+def test_the_guard_degrades_most_attacks_so_that_it_is_degraded_replies_that_are_timed() -> None:
+    guard = guard_of(LinearModel.load())
+    texts = [json.loads(due.body)["messages"][0]["content"] for due in schedule(8.0, 5.0, 2.0, seed=2) if due.attack]
+    degraded = sum(judge_text(guard, text) is GuardVerdict.DEGRADE for text in texts)
+    assert degraded > len(texts) / 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
