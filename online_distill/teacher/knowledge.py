@@ -51,9 +51,11 @@ def _reads_alike(found: TeacherFindings, encoder: Encoder) -> bool:
 def _says_alike(found: TeacherFindings, words: TokenBytes) -> bool:
     """Whether each token of its replies is one of the student's, and prompts that end whole are cut alike.
 
-    A model may choose tokens that its own tokenizer would not, so one of the probes has to be cut alike at least.
+    A model may choose tokens that its own tokenizer would not, so one of the probes has to be cut alike at least. A
+    reply with tokens of no bytes says nothing: so vLLM tells tokens that end within a letter.
     """
-    told = [(answer.text, [bytes.fromhex(raw) for raw in answer.tokens]) for answer in found.answers if answer.tokens]
+    whole = [(answer.text, answer.tokens) for answer in found.answers if answer.tokens and all(answer.tokens)]
+    told = [(text, [bytes.fromhex(raw) for raw in tokens]) for text, tokens in whole]
     known = all(words.id(raw) is not None for _, tokens in told for raw in tokens)
     return known and any(_cut_alike(text, tokens, words) for text, tokens in told)
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy.life.config import RolloutConfig
 from deploy.registry.store import Registry
+from serving.up.options import parsed
 from tests.onboard.models import change_settings, tiny
+from trials.system import ROOT
 from understudy.cli import main
 from understudy.commands import COMMANDS
+from understudy.config import load_config
 from understudy.state import StateDir
 
 
@@ -85,6 +89,25 @@ def test_the_examples_of_their_help_work_when_pasted(tmp_path: Path, monkeypatch
     for example in pasted:
         assert main(shlex.split(example)[1:]) == 0, example
     assert (tmp_path / "understudy.yaml").is_file()
+
+
+def test_the_readmes_commands_bring_a_folder_of_ones_own_to_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny(tmp_path / "my-teacher", layers=10)
+    section = (ROOT / "README.md").read_text("utf-8").split("### Your own models", 1)[1]
+    *lines, start = section.split("```sh\n", 1)[1].split("```", 1)[0].splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        program, *words = shlex.split(line, comments=True)
+        assert program == ".venv/bin/understudy"
+        assert main(words) == 0, line
+    options = parsed(shlex.split(start)[2:])
+    assert (options.config, options.state.root) == (Path("understudy.yaml"), tmp_path / ".mine")
+    named = load_config(options.config, {}).section(RolloutConfig)
+    assert (named.first_teacher, named.first_student) == ("t1", "v1")
+    assert Registry(options.state).manifest("v1").unfit
 
 
 def test_where_nothing_is_registered_the_way_to_something_is_told(

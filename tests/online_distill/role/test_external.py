@@ -47,9 +47,9 @@ def api() -> Iterator[PlayedApi]:
 class Taught:
     """A trainer whose teacher is the API, with failures of its student."""
 
-    def __init__(self, state: StateDir, api: PlayedApi, redis_url: str, file: Path) -> None:
+    def __init__(self, state: StateDir, url: str, redis_url: str, file: Path, model: str = "big") -> None:
         self.state, self.redis = state, redis.Redis.from_url(redis_url)
-        self.engine = ExternalEngine(url=api.url, model="big", api_key_env="ROUND_KEY", daily_tokens=CAP)
+        self.engine = ExternalEngine(url=url, model=model, api_key_env="ROUND_KEY", daily_tokens=CAP)
         trainer = {**SETTINGS, "scorer": "engine", "budget_seconds": 60, "min_train": 4}
         teacher = self.engine.model_dump(exclude={"probe_hours"})
         file.write_text(
@@ -84,7 +84,7 @@ def taught(
     state_dir: StateDir, api: PlayedApi, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Taught:
     monkeypatch.setenv("ROUND_KEY", KEY)
-    return Taught(state_dir, api, redis_url, tmp_path / "understudy.yaml")
+    return Taught(state_dir, api.url, redis_url, tmp_path / "understudy.yaml")
 
 
 @pytest.mark.parametrize("level", ["replies", "text"])

@@ -58,3 +58,11 @@ def test_an_api_of_other_tokens_is_learned_from_by_text(student: Path) -> None:
     ):
         told = of_findings(found, student)
         assert (told.level, "other tokens than student" in told.why) == ("text", True)
+
+
+def test_a_reply_whose_tokens_are_halves_of_letters_says_nothing_of_the_vocabulary(student: Path) -> None:
+    """vLLM tells no bytes of a token that ends within a letter, and the whole letter with the token that ends it."""
+    right = findings(student, replies=20)
+    halves = right.answers[1].model_copy(update={"text": "🜚.", "tokens": ("", "", "🜚".encode().hex(), b".".hex())})
+    assert of_findings(right.model_copy(update={"answers": (right.answers[0], halves)}), student).level == "replies"
+    assert of_findings(right.model_copy(update={"answers": (halves,)}), student).level == "text"

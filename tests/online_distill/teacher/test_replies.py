@@ -114,6 +114,8 @@ def test_a_reply_with_a_token_that_the_student_lacks_is_learned_as_text() -> Non
     tokens, top, by_text = learned(told("Your order", [one(b"Your ord"), one(b"er")]))
     assert (tokens, by_text) == (own, 1)
     assert (top.logprobs[:, 0] == 0).all()
+    halves = [one(b""), one(b""), one("您".encode())]  # so vLLM tells a letter of three tokens
+    assert learned(told("您", halves))[2] == 1
 
 
 def test_likely_tokens_that_the_student_lacks_leave_the_others_and_the_end_is_certain() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import openai
 import pytest
 
+from deploy.engines.external import ExternalEngine, static_document
+from deploy.routing.document import EXTERNAL, RouterConfig, SlotName
+from serving.engine.config import served_model
 from tests.engines import EARLIER, LATER, TEACHER, Engines
 from tests.serving.gateway.conftest import Running
 from tests.serving.gateway.real import publish
@@ -52,3 +57,31 @@ def test_a_swap_that_the_gateway_has_not_heard_of_reaches_no_wrong_version(gatew
     assert gateway.gateway.metrics.events["reroute"] == 1
     assert gateway.client.chat("你好", model=f"student:{EARLIER}", max_tokens=4)[0] == 404
     engines.settle()
+
+
+@pytest.mark.timeout(400)
+def test_engines_of_others_that_are_vllm_answer_through_their_apis(
+    serve: Callable[..., Running], engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines.settle()
+    monkeypatch.setenv("OWN_KEY", engines.control_key)  # the one that asks for no version, as an API's key does
+    slots: dict[str, SlotName] = {"teacher": "teacher", "student": "student-a"}
+    others = {
+        role: ExternalEngine(url=f"{engines.url(slot)}/v1", model=served_model(slot), api_key_env="OWN_KEY")
+        for role, slot in slots.items()
+    }
+    running = serve(static_document(others, RouterConfig()))
+    both = {}
+    for model in slots:
+        asked = {"model": model, "max_tokens": 12, "temperature": 0}
+        status, headers, whole = running.client.chat("Where is my order?", **asked)
+        assert (status, headers["x-understudy-arm"], headers["x-understudy-version"]) == (200, model, EXTERNAL)
+        both[model] = whole["choices"][0]["message"]["content"]
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{running.port}/v1", api_key="any", max_retries=0) as client:
+        parts = client.chat.completions.create(
+            model="teacher", max_tokens=12, temperature=0, stream=True,
+            messages=[{"role": "user", "content": "Where is my order?"}],
+        )  # fmt: skip
+        assert "".join(part.choices[0].delta.content or "" for part in parts if part.choices) == both["teacher"]
+    assert [one.reply for one in running.spool.exchanges] == [both["teacher"], both["student"], both["teacher"]]
+    assert {one.version for one in running.spool.exchanges} == {EXTERNAL}
