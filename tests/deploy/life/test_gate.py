@@ -240,3 +240,9 @@ def test_a_candidate_that_is_no_better_passes_as_seldom_as_alpha_says() -> None:
 def _changed(name: str, difference: float) -> JudgedRow:
     after = RIGHT.model_copy(update={"agreement": 0.5 + difference})
     return JudgedRow(id=name, slice="hard", parent=POOR, candidate=after)
+
+
+def test_what_the_gate_demands_where_nobody_sets_it() -> None:
+    demands = (CONFIG.general_rows, CONFIG.hard_rows, CONFIG.margin, CONFIG.alpha, CONFIG.on_few)
+    assert demands == (400, 100, 0.03, 0.05, "wait")
+    assert (CONFIG.promotions_back, CONFIG.kind_rows) == (5, 20)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from online_distill.role.context import Stopped
+from online_distill.role.stages.export import export_weights
 from online_distill.teacher.targets import Scored, load_all, save_shard
 from online_distill.train.checkpoint import CHECKPOINT, trained_weights, weights_digest
 from online_distill.train.distil import MOST_RETREATS, Diverged, distil
@@ -294,3 +295,29 @@ def test_a_fixed_number_of_steps_gives_the_same_weights_however_slow_the_machine
     assert abs(found[0]["steps"] - 12) <= 2
     assert found[0]["train_seconds"] < 1 < 100 < found[1]["train_seconds"]
     assert (found[0]["chain"], found[0]["weights"]) == (found[1]["chain"], found[1]["weights"])
+
+
+def test_a_second_round_keeps_what_the_first_one_learned_and_without_replay_forgets_it(
+    student: Path, tmp_path: Path
+) -> None:
+    earlier, later = random_targets(6, seed=1, weight=3.0), random_targets(6, seed=2, weight=3.0)
+    recipe = quick_config(min_steps=40, max_steps=40, learning_rate=6e-3).recipe
+    pace = Pace(seconds=60.0, clock=lambda: 0.0)
+
+    def taught(name: str, parent: Path, items: list[Scored]) -> tuple[Path, float, float]:
+        """(the student after a round, its nats a token of what came earlier, and of what came later)."""
+        (tmp_path / name).mkdir()
+        learner, _ = distil(tmp_path / name, parent, items, recipe, pace)
+        export_weights(parent, learner.weights(), 0.8, tmp_path / name / "model")
+        made = Learner(tmp_path / name / "model", recipe, 1.0)
+        return tmp_path / name / "model", made.nats(earlier), made.nats(later)
+
+    first, known, unknown = taught("first", student, earlier)
+    before = Learner(student, recipe, 1.0).nats(earlier)
+    replay = [replace(item, weight=1.0) for item in earlier]
+    _, kept, learned = taught("with", first, [*later, *replay])
+    _, forgotten, _ = taught("without", first, later)
+    assert known < before / 2
+    assert learned < unknown - 1.0
+    assert kept < known
+    assert forgotten > known + 0.1 * (before - known)

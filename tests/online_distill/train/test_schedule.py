@@ -92,6 +92,20 @@ def test_between_plans_the_share_is_a_function_of_the_tokens() -> None:
     assert one.share == other.share > 0
 
 
+@pytest.mark.parametrize("later", [1.0, 0.3])
+def test_the_plan_stands_within_half_of_what_is_done_when_the_machine_becomes_slower_or_faster_midway(
+    later: float,
+) -> None:
+    clock = schedule()
+    clock.plan(0, 0.5 / TOKENS)
+    done = len(run(clock, always(*[0.5] * 100, later))) * TOKENS
+    assert clock.spent == pytest.approx(100.0, abs=3.0)
+    assert 1 / 1.5 < clock.plans[0][1] / done < 1.5
+    seen = [tokens / done for step, tokens, _, _ in clock.plans if step > 100 + 20 / later]
+    assert len(seen) > 1
+    assert seen == pytest.approx([1.0] * len(seen), abs=0.05)
+
+
 def test_the_first_plan_waits_for_the_pace() -> None:
     clock = schedule(seconds=100.0)
     steps = 0

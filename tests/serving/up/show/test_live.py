@@ -74,6 +74,12 @@ def test_what_the_gate_saw_stays_when_its_round_is_over_and_a_round_says_when_it
     rounds.begin("v1", "t1", "asked")
     anew = figures.look()
     assert (anew.gate, anew.slices, anew.few) == ("", {}, "")
+    for name in ("select", "score", "distil", "export"):
+        rounds.finish(2, name, {})
+    later = evaluation(*rows(120, lost=9), hard=learned(30))
+    rounds.folder(2, "evaluate").joinpath("evaluation.json").write_text(later.model_dump_json())
+    rounds.finish(2, "evaluate", {})
+    assert figures.look().slices == slice_changes(later) != slice_changes(found)
 
 
 def test_what_a_round_drew_is_shown_once_it_is_drawn_and_is_an_event(state_dir: StateDir) -> None:
