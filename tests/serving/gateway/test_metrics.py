@@ -61,7 +61,7 @@ def test_gaps_are_those_within_a_stream_and_a_stream_without_usage_is_counted(se
         for word in ("a", "b", "c"):
             writer.write(chunk(event(word)))  # type: ignore[attr-defined]
             await writer.drain()  # type: ignore[attr-defined]
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.2)  # so that a gateway that is kept waiting reads them one by one
         writer.write(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")  # type: ignore[attr-defined]
 
     engines["teacher"].script = slowly
