@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -154,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("file", type=Path, help="JSONL, plain or .gz")
     made.add_argument("--concurrency", type=positive, default=4, help="requests at once (default: %(default)s)")
-    made.add_argument("--rate", type=float, default=0.0, help="requests a second (0: as fast as answered)")
+    made.add_argument("--rate", type=rate, default=0.0, help="requests a second (0: as fast as answered)")
     made.add_argument("--model", default="auto", help="auto, teacher, student, student:VERSION (default: %(default)s)")
     made.add_argument("--stream", action="store_true", help="ask for streamed replies")
     made.add_argument("--turns", choices=("last", "all"), default="last", help="one request a dialogue, or a user turn")
@@ -169,6 +170,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", type=Path, help="accepted for symmetry with other commands")
     made.add_argument("--json", action="store_true", help="print JSON, no progress bar")
     return made
+
+
+def rate(text: str) -> float:
+    """Requests a second, 0 or more."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a rate of 0 or more requests a second")
+    return value
 
 
 def positive(text: str) -> int:

@@ -19,7 +19,7 @@ class ApiKey(Section):
 
     hmac: str = Field(pattern=r"^[0-9a-f]{64}$")
     """HMAC-SHA256 of the key in hex, keyed by `gateway.key_secret`."""
-    tenant: str = "default"
+    tenant: str = Field(default="default", min_length=1, max_length=200)
     """Whose traffic it is."""
 
 

@@ -112,6 +112,13 @@ def test_no_server_is_a_failure_with_its_reason(tmp_path: Path, capsys) -> None:
     assert "ConnectError" in result["last_error"]
 
 
+@pytest.mark.parametrize("rate", ["-1", "nan", "inf", "fast"])
+def test_what_is_no_rate_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["rows.jsonl", f"--rate={rate}"])
+    assert (refused.value.code, "--rate" in capsys.readouterr().err) == (2, True)
+
+
 def test_a_rate_spreads_requests(url: str, tmp_path: Path, capsys) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(json.dumps(say(f"question {i}")) for i in range(6)))

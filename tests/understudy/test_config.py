@@ -39,6 +39,7 @@ def said(tmp_path: Path, raw: dict[str, Any], env: dict[str, str] | None = None)
         ({"gateway": {"body_seconds": float("inf")}}, "`gateway.body_seconds` was given inf: Input should be a finite"),
         ({"router": {"default": {"student": float("nan")}}}, "`router.default.student` was given nan: Input should be"),
         ({"engines": {"extra_args": {"teacher": "--x"}}}, "`engines.extra_args.teacher` was given '--x': give a list"),
+        ({"gateway": {"api_keys": [{"hmac": "0" * 64, "tenant": ""}]}}, "`gateway.api_keys.0.tenant` was given '': "),
         ({"router": {"aliases": {"bot": "gpt"}}}, "`bot` stands for 'gpt'; give auto, teacher, student or student:"),
         ({"bus": {"url": "amqp://x"}}, "`bus.url` was given 'amqp://x': use redis://host:port or kafka://host:port"),
         ({"redis": {"url": "http://x"}}, "`redis.url` was given 'http://x': use redis://"),
