@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from understudy.state import StateDir
+from understudy.telemetry.table import metrics
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 needs_prometheus = pytest.mark.skipif(
@@ -74,3 +75,9 @@ def expressions() -> list[str]:
     board = json.loads((PACKAGING / "grafana" / "understudy.json").read_text("utf-8"))
     targets = (target for panel in board["panels"] for target in panel.get("targets", []))
     return [target["expr"].replace("$__rate_interval", "30s") for target in targets]
+
+
+def without(page: str, *owners: str) -> set[str]:
+    """The metrics of `owners`, as the table of docs/metrics.md has them, whose help is not on a page."""
+    shown = {line.split(" ", 3)[2] for line in page.splitlines() if line.startswith("# HELP ")}
+    return {metric.name for owner, metric in metrics() if owner in owners} - shown

@@ -9,7 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ab.experiment import Experiment
 from deploy.routing.document import RoutingDocument
+from serving.crew import figures as crew
+from serving.gateway.guarding import figures as guarding
 from serving.gateway.metrics import MOST_TENANTS, Metrics, VersionFigures
+from serving.gateway.observing import ledger
+from tests.packaging.scraping import without
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event
 
@@ -41,6 +45,12 @@ def test_metrics_count_requests_exposures_and_first_bytes(serve: Serve, engine: 
     assert found["understudy_arm_ready", "teacher"] == found["understudy_arm_ready", "student"] == 1
     assert found["understudy_outbox_dropped_total", "spool"] == 2
     assert found["understudy_unread_metrics",] == 0
+
+
+def test_every_metric_of_the_table_is_on_the_page(serve: Serve, engine: Make) -> None:
+    shown = serve(document(both(engine))).client.send("GET", "/metrics")[2].decode()
+    where_there_is_one = {metric.name for metric in (*crew.METRICS, *guarding.METRICS, *ledger.METRICS)}
+    assert without(shown, "Every role", "Gateway") <= where_there_is_one
 
 
 def test_tokens_are_those_that_the_engine_tells(serve: Serve, engine: Make) -> None:
