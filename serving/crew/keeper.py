@@ -48,18 +48,19 @@ class Keeper:
     """Keeps `members` alive until SIGTERM or SIGINT, then gives each wave `seconds` to end.
 
     `works` says whether any member has begun to work. Until then one that ends by itself with a code ends all: it will
-    not do better the next time. One that has begun and then shows no beat for `patience` looks in a row is killed.
+    not do better the next time. One that has begun and then shows no beat for `patience` looks in a row is killed, and
+    one that shows none at all for `beginning`.
     """
 
     def __init__(
         self, members: Sequence[Member], policy: Policy, seconds: float, works: Callable[[], bool],
-        patience: int = 20, clock: Clock = monotonic,
+        patience: int = 20, beginning: int = 120, clock: Clock = monotonic,
     ) -> None:  # fmt: skip
         self._members = {member.name: member for member in members}
         self._policy = policy
         self._seconds = seconds
         self._works = works
-        self._patience = patience
+        self._patience, self._beginning = patience, beginning
         self._clock = clock
         self._pulses: dict[str, Pulse] = {}
         """Of those that are watched."""
@@ -136,7 +137,7 @@ class Keeper:
             if name not in self._pids or beats is None:
                 continue
             self._pulses[name] = now = pulse.after(beats())
-            if now.missed == self._patience:
+            if now.lost(self._patience, self._beginning) and not pulse.lost(self._patience, self._beginning):
                 log.error("%s has shown no sign of life for %.0f s: killed", name, now.missed * LOOK_SECONDS)
                 self._send(name, signal.SIGKILL)
 
@@ -159,7 +160,7 @@ class Keeper:
         pulse = self._pulses.pop(name, None)
         if self._stopping:
             return "stopped"
-        if pulse is not None and pulse.missed >= self._patience:
+        if pulse is not None and pulse.lost(self._patience, self._beginning):
             return "hung"
         return "killed" if code < 0 else "ended"
 

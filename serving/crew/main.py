@@ -29,6 +29,8 @@ log = logging.getLogger("understudy.crew")
 
 POLICY = Policy(first=0.05, limit=15.0, steady=5.0)
 """A worker that had served is back within a second; one that dies at once is tried more and more rarely."""
+BEGINNING = 6
+"""So many times as long as a worker may hang it may take until it is at work."""
 CLOSING_SECONDS = 6.0
 """For a worker to close its spool and sign off, after the drain."""
 
@@ -64,7 +66,9 @@ def run_together(
         warm(settings)
         works = lambda: any(board.read(place) for place in range(settings.workers))  # noqa: E731
         patience = math.ceil(settings.hang_seconds / LOOK_SECONDS)
-        return Keeper(members, POLICY, settings.drain_seconds + CLOSING_SECONDS, works, patience).run()
+        return Keeper(
+            members, POLICY, settings.drain_seconds + CLOSING_SECONDS, works, patience, BEGINNING * patience
+        ).run()
 
 
 def end(board: Board, number: int, replaced: Replaced, how: Ending) -> None:

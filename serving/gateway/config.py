@@ -52,7 +52,8 @@ class GatewayConfig(Section):
     a spool, a heartbeat, an access log and the bounds of this section to itself; limits of tenants are one for all in
     Redis alone."""
     hang_seconds: float = Field(default=20.0, ge=3)
-    """One of several workers whose event loop does nothing for so long is killed and replaced."""
+    """One of several workers whose event loop does nothing for so long, or for six times as long before it is at work,
+    is killed and replaced."""
     max_body: int = Field(default=8 << 20, gt=0)
     """Largest body of a request."""
     max_buffered: int = Field(default=256 << 20, gt=0)

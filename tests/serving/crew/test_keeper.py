@@ -37,8 +37,8 @@ def works(name):
         os._exit(0)
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGUSR1, lambda number, frame: note(f"{name} listens"))
-    (folder / name).write_text(str(os.getpid()))
     note(f"{name} begins")
+    (folder / name).write_text(str(os.getpid()))  # last, since it is killed as soon as that is read
     while True:
         time.sleep(60)
 
@@ -52,11 +52,17 @@ def stubborn(name):
 beats = mmap.mmap(-1, 1)
 
 def hangs(name):
-    (folder / name).write_text(str(os.getpid()))
     note(f"{name} begins")
+    (folder / name).write_text(str(os.getpid()))  # last, since it is killed as soon as that is read
     for beat in range(250 if (folder / "well").exists() else 2):
         beats[0] = (beats[0] + 1) % 256
         time.sleep(0.1)
+    while True:
+        time.sleep(60)
+
+def mute(name):
+    note(f"{name} begins")
+    (folder / name).write_text(str(os.getpid()))  # last, since it is killed as soon as that is read
     while True:
         time.sleep(60)
 
@@ -70,11 +76,13 @@ MEMBERS = {
     "later": Member("later", partial(works, "later"), wave=1),
     "stubborn": Member("stubborn", partial(stubborn, "stubborn")),
     "hangs": Member("hangs", partial(hangs, "hangs"), gone=lambda how: note(how), beats=lambda: beats[0]),
+    "mute": Member("mute", partial(mute, "mute"), gone=lambda how: note(how), beats=lambda: 0),
     "refuses": Member("refuses", partial(refuses, "refuses")),
 }
 proven = folder / "works"
 members = [MEMBERS[name] for name in sys.argv[3:]]
-sys.exit(Keeper(members, Policy(0.01, 0.05, 60.0), float(sys.argv[2]), proven.exists, 2).run())
+beginning = 3 if "mute" in sys.argv else 60
+sys.exit(Keeper(members, Policy(0.01, 0.05, 60.0), float(sys.argv[2]), proven.exists, 2, beginning).run())
 """
 
 
@@ -206,6 +214,15 @@ def test_one_that_shows_no_sign_of_life_is_killed_and_forked_anew_and_those_with
     os.kill(second, signal.SIGKILL)
     play.pid("hangs", other_than=second)
     assert play.notes.count("killed") == 1
+
+
+def test_one_that_never_begins_to_beat_is_killed_and_forked_anew(start: Start) -> None:
+    play = start("mute", "one")
+    first, other = play.pid("mute"), play.pid("one")
+    play.pid("mute", other_than=first)
+    assert [note for note in play.notes if "one" not in note][:3] == ["mute begins", "hung", "mute begins"]
+    assert "mute has shown no sign of life for 3 s: killed" in play.log
+    assert play.pid("one") == other
 
 
 def test_members_of_a_killed_keeper_are_gone_with_it_whatever_they_do(start: Start) -> None:

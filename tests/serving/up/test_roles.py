@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from serving.engine.config import EnginesConfig
-from serving.up.roles import forks
+from serving.up.roles import GATEWAY, forks, product_roles
+from understudy.state import StateDir
 
 
 @pytest.mark.parametrize(
@@ -15,3 +18,12 @@ from serving.up.roles import forks
 )  # fmt: skip
 def test_the_fork_server_runs_where_agents_would_use_it(device: str, launcher: str, forked: bool) -> None:
     assert forks(EnginesConfig.model_validate({"device": device, "launcher": launcher})) is forked
+
+
+def test_the_gateway_reads_the_same_configuration_as_under_serve(tmp_path: Path) -> None:
+    config = tmp_path / "understudy.yaml"
+    roles = {role.name: role for role in product_roles(StateDir(tmp_path), config, EnginesConfig())}
+    command = roles[GATEWAY].argv
+    assert command[command.index("serve") :] == (
+        "serve", "--gateway-only", "--state", str(tmp_path), "--config", str(config),
+    )  # fmt: skip
