@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, str]] = {
         "one round without engines: agreement and facts before and after",
     ),
     "gate": ("bench.gate:main", "how often the gate lets pass what lost so much, simulated on the deployed rule"),
+    "judging": ("bench.judging:main", "seconds that parent and candidate take on 1,000 held-out rows"),
     "safety": ("bench.safety:main", "how well rules tell refusals, and who complies with too much to pass the gate"),
     "rounds": (
         "bench.rounds:main",

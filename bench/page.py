@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import alone, covering, plots, redaction, rollouts, rounds_page, safety, shadow
+from bench import alone, covering, judging, plots, redaction, rollouts, rounds_page, safety, shadow
 from bench.breaker import telling as flood
 from bench.faults.figures import fault_rows
 from bench.faults.outage import outage_rows
@@ -31,8 +31,7 @@ Report = dict[str, Any]
 
 def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> str:
     """A Markdown table."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, tuple("---" for _ in head), *rows])
 
 
 def loop(report: Report) -> str:
@@ -239,6 +238,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
         lambda report: carrying.page(report, table),
     ),
     "gate": ("What the gate lets pass", "understudy bench gate --json docs/benchmarks/gate.json", gate),
+    "judging": ("Judging a round", "understudy bench judging --json docs/benchmarks/judging.json", judging.page),
     "safety": (
         "What ought to be refused",
         "understudy bench safety --json docs/benchmarks/safety.json",
