@@ -53,14 +53,18 @@ async def test_an_engine_that_is_away_is_unavailable() -> None:
 
 
 async def test_running_requests_are_counted(client: EngineClient) -> None:
-    tasks = [
-        asyncio.create_task(client.chat(ASK, version=EARLIER, max_tokens=500, deadline=600, ignore_eos=True))
-        for _ in range(3)
-    ]
+    """Several tries: on a busy machine the three may be over before they are counted."""
     seen = 0
-    while seen < 3 and not all(task.done() for task in tasks):
-        seen = max(seen, await client.running())
-    await asyncio.gather(*tasks)
+    for _ in range(5):
+        if seen == 3:
+            break
+        tasks = [
+            asyncio.create_task(client.chat(ASK, version=EARLIER, max_tokens=500, deadline=600, ignore_eos=True))
+            for _ in range(3)
+        ]
+        while seen < 3 and not all(task.done() for task in tasks):
+            seen = max(seen, await client.running())
+        await asyncio.gather(*tasks)
     assert seen == 3
 
 
