@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from online_distill.role.config import TrainerConfig
@@ -51,8 +52,4 @@ class MinutesConfig(TrainerConfig):
 
     def pace(self, seconds: float, token_seconds: float | None = None) -> Pace:
         """`minutes` in place of `seconds`, on the processor's clock."""
-        found = super().pace(seconds, token_seconds)
-        return Pace(
-            seconds=60 * self.minutes, token_seconds=found.token_seconds, checkpoint_seconds=found.checkpoint_seconds,
-            replan=found.replan, clock=time.process_time,
-        )  # fmt: skip
+        return replace(super().pace(60 * self.minutes, token_seconds), clock=time.process_time)

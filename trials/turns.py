@@ -5,9 +5,6 @@ Without them turns are made by seed from the wordings of `trials/personal.py`; `
 
 from __future__ import annotations
 
-import gzip
-import json
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +14,8 @@ from typing import Any, Literal
 
 from feedback.texts import language
 from trials.personal import generated
+from trials.shared_data import data_folder, json_rows
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = ("dialogues.jsonl.gz", "instructions.jsonl")
 MADE = 6000
 """Turns that are made where there are no real ones."""
@@ -47,8 +44,7 @@ class Turns:
 @cache
 def turns(spoken: Language) -> Turns:
     """All turns of a language."""
-    folder = Path(os.environ.get("UNDERSTUDY_DATA") or ROOT.parent / "shared" / "data")
-    found = sorted({text for name in FILES for text in _told(folder / name, spoken)})
+    found = sorted({text for name in FILES for text in _told(data_folder() / name, spoken)})
     if found:
         return Turns("shared data", tuple(found))
     made = (row.text for row in generated(0, MADE))
@@ -56,13 +52,9 @@ def turns(spoken: Language) -> Turns:
 
 
 def _told(file: Path, spoken: Language) -> Iterator[str]:
-    if not file.is_file():
-        return
-    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            if row["lang"] == spoken:
-                yield from _contents(row)
+    for row in json_rows(file):
+        if row["lang"] == spoken:
+            yield from _contents(row)
 
 
 def _contents(row: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from trials.guard.chinese import chinese_attacks
 from trials.guard.judging import JUDGED, kind
-from trials.guard.rows import NAME, data_folder, guard_rows
+from trials.guard.rows import NAME, guard_rows
+from trials.shared_data import data_folder
 from trials.turns import turns
 
 LONGEST = 32_000

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import os
 import random
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from bench.breaker.processes import guarded
 from bench.breaker.traffic import Due
 from serving.gateway.guarding.figures import VERDICTS
 from trials.guard.judging import upper
-from trials.guard.rows import data_folder
+from trials.shared_data import data_folder, json_rows
 from trials.turns import FILES, turns
 from understudy.errors import UsageError
 
@@ -67,7 +66,7 @@ def benign(file: Path | None) -> tuple[str, list[list[dict[str, Any]]]]:
     """
     chance = random.Random(1)
     files = [file] if file is not None else [data_folder() / name for name in FILES]
-    found = [chat for one in files for row in _rows(one) if (chat := _chat(row, chance))]
+    found = [chat for one in files for row in json_rows(one) if (chat := _chat(row, chance))]
     if file is not None and not found:
         raise UsageError(f"{file} holds no texts: lines of JSON with `messages`, `prompt` or `text` are needed")
     source = "shared data" if file is None else file.name
@@ -88,13 +87,6 @@ def degraded(port: int) -> dict[str, int]:
         for sample in family.samples
         if sample.name == VERDICTS.name and sample.labels["verdict"] == "degrade"
     }
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    if not file.is_file():
-        return
-    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
 
 
 def _chat(row: dict[str, Any], chance: random.Random) -> list[dict[str, Any]]:

@@ -28,9 +28,10 @@ from serving.up.machine import machine
 from trials.guard.chinese import chinese_attacks, chinese_benign
 from trials.guard.evasions import LOOKS_HIDDEN, looks_hidden
 from trials.guard.judging import JUDGED, GuardTally, by_key, guard_of, judge_by, judge_text, kind, sampled
-from trials.guard.rows import NAME, GuardRow, data_folder, guard_rows
+from trials.guard.rows import NAME, GuardRow, guard_rows
 from trials.guard.training import gather
 from trials.guard.turns import JOINED_MARK, UserTurn, user_turns
+from trials.shared_data import data_folder
 from understudy.files import write_json
 
 EVADED, BENIGN, SURROUNDED = 400, 1000, 200

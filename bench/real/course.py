@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.real.exam import RealExam
@@ -45,11 +45,7 @@ class ClockedConfig(TrainerConfig):
     clock: str = "wall"
 
     def pace(self, seconds: float, token_seconds: float | None = None) -> Pace:
-        found = super().pace(seconds, token_seconds)
-        return Pace(
-            seconds=found.seconds, token_seconds=found.token_seconds, checkpoint_seconds=found.checkpoint_seconds,
-            replan=found.replan, clock=CLOCKS[self.clock],
-        )  # fmt: skip
+        return replace(super().pace(seconds, token_seconds), clock=CLOCKS[self.clock])
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from bench.options import folder_of
 from bench.real import models_of, serving
 from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, lengths
 from bench.real.exam import RealExam
-from bench.real.prompts import INSTRUCTIONS, apart, data_folder, drawn, instructions, of_dialogues
+from bench.real.prompts import INSTRUCTIONS, apart, drawn, instructions, of_dialogues
 from bench.real.replies import KeptReplies
 from bench.real.telling import show
 from deploy.life.config import GateConfig
@@ -36,6 +36,7 @@ from online_distill.data.encoding import Encoder
 from online_distill.role.config import TrainerConfig
 from serving.engine.config import EnginesConfig
 from serving.up.machine import machine
+from trials.shared_data import data_folder
 from trials.system import ROOT
 from understudy.config import Config, load_config
 from understudy.files import read_json, write_json

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from online_distill.data.encoding import Encoder
 from serving.replay_rows import ReplayMessage, turns
-from trials.system import ROOT
+from trials.shared_data import data_folder
 from understudy.errors import UsageError
 from understudy.ids import unit_fraction
 
@@ -87,8 +86,3 @@ def instructions(encoder: Encoder, longest: int) -> list[RealPrompt]:
         if len(encoder.prompt(list(one.messages))) <= longest:
             found.append(one)
     return found
-
-
-def data_folder() -> Path:
-    """Where shared data lie: UNDERSTUDY_DATA, else shared/data beside the checkout."""
-    return Path(os.environ.get("UNDERSTUDY_DATA") or ROOT.parent / "shared" / "data")

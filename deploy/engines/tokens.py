@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,14 @@ def splittable(token: str) -> bool:
     return len(token) > 1 and all(ord(char) < 0x10000 for char in token)
 
 
-def split_for(told: tuple[str, ...], configured: Iterable[str]) -> tuple[str, ...]:
+@lru_cache(8)
+def split_for(told: tuple[str, ...], configured: tuple[str, ...]) -> tuple[str, ...]:
     """What is split for an engine that told these tokens: they, and what is configured beyond those in wide use.
 
-    All that is configured for one that told none.
+    All that is configured for one that told none. Each request asks for it anew, so the last answers are remembered.
     """
     if not told:
-        return tuple(configured)
+        return configured
     return (*filter(splittable, told), *(token for token in configured if token not in CONTROL_TOKENS))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +33,6 @@ class GuardRow:
     def attack(self) -> bool:
         """Whether the row is labelled an attack."""
         return self.label == "attack"
-
-
-def data_folder() -> Path:
-    """Where the data of third parties lie: UNDERSTUDY_DATA, else ../shared/data."""
-    return Path(os.environ.get("UNDERSTUDY_DATA") or ROOT.parent / "shared" / "data")
 
 
 def guard_rows(path: Path) -> list[GuardRow]:

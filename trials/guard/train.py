@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from serving.guard.model.linear import FOLDER, LinearModel
-from trials.guard.rows import data_folder
 from trials.guard.training import SEED, GuardMaterial, gather, learned
+from trials.shared_data import data_folder
 
 
 def write(model: LinearModel, material: GuardMaterial, out: Path) -> None:

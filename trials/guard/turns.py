@@ -5,9 +5,7 @@ No turn that is for choosing thresholds or for judging has the text, or the dial
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from feedback.texts import content_text
+from trials.shared_data import json_rows
 
 TurnPart = Literal["train", "choose", "judge"]
 SHARES: tuple[tuple[TurnPart, float], ...] = (("train", 0.25), ("choose", 0.6), ("judge", 1.0))
@@ -59,7 +58,7 @@ def user_turns(folder: Path) -> dict[TurnPart, list[UserTurn]]:
 
 
 def _all(folder: Path) -> Iterator[tuple[str, UserTurn]]:
-    for row in _lines(folder / "dialogues.jsonl.gz"):
+    for row in json_rows(folder / "dialogues.jsonl.gz"):
         said = [
             content_text(message.get("content")).strip() for message in row["messages"] if message["role"] == "user"
         ]
@@ -68,7 +67,7 @@ def _all(folder: Path) -> Iterator[tuple[str, UserTurn]]:
             yield row["id"], UserTurn(text, row["source"], row["lang"])
         if len(said) > 1:
             yield row["id"], UserTurn("\n".join(said)[:JOINED], f"{row['source']}{JOINED_MARK}", row["lang"])
-    for row in _lines(folder / "instructions.jsonl"):
+    for row in json_rows(folder / "instructions.jsonl"):
         group = row["meta"].get("task") or re.sub(r"-L\d+$", "", row["id"])
         yield f"{row['source']}:{group}", UserTurn(row["prompt"], row["source"], row["lang"], True)
 
@@ -77,11 +76,3 @@ def part_of(group: str) -> TurnPart:
     """The part to which everything of a dialogue or task belongs; the name of a task holds its source and a colon."""
     share = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
     return next(part for part, end in (TASKS if ":" in group else SHARES) if share < end)
-
-
-def _lines(file: Path) -> Iterator[dict]:  # type: ignore[type-arg]
-    if not file.is_file():
-        return
-    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)

@@ -16,8 +16,9 @@ from serving.guard.repetition import repeats
 from serving.guard.windows import slices
 from tests.serving.guard import oracle
 from trials.guard.evasions import EVASIONS, LOOKS_HIDDEN, looks_hidden
-from trials.guard.rows import NAME, data_folder, guard_rows
+from trials.guard.rows import NAME, guard_rows
 from trials.guard.turns import user_turns
+from trials.shared_data import data_folder
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
 TEXTS = 20_000 if FULL else 200
