@@ -88,7 +88,7 @@ class _Asking:
                 continue
             self._spend(found.spent)
             if isinstance(found, ToldReply) and (found.said is None or len(found.said[0].top) < k):
-                why = why or f"it answers without `logprobs`, or with fewer than {k}"
+                why = why or found.wrong or f"it answers without `logprobs`, or with fewer than {k}"
                 continue
             return k, ""
         return 0, why

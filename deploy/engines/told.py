@@ -35,14 +35,14 @@ class ToldReply:
     spent: int
     """Tokens of prompt and reply, as the API counts them."""
     said: tuple[SaidToken, ...] | None
-    """Its tokens; None where the API does not tell. One behind the text is the end that the model chose."""
+    """Its tokens; None where the API does not tell, or what it tells cannot be. One behind the text is the end that the
+    model chose."""
+    wrong: str = ""
+    """Why what the API told of its tokens cannot be; the text was answered, and paid for, all the same."""
 
 
 def told_chat(model: str, messages: Sequence[Mapping[str, Any]], max_tokens: int, top: int = 0) -> Query[ToldReply]:
-    """A greedy reply; with `top` > 0 so many of the likeliest tokens at each position of it.
-
-    Reading raises ValueError for log-probabilities that cannot be, or for tokens that are not those of the text.
-    """
+    """A greedy reply; with `top` > 0 so many of the likeliest tokens at each position of it."""
     body: dict[str, Any] = {"model": model, "messages": list(messages), "max_tokens": max_tokens, "temperature": 0}
     if top:
         body |= {"logprobs": True, "top_logprobs": top}
@@ -83,13 +83,20 @@ def _told(answer: str) -> ToldReply:
     choice, usage = found["choices"][0], found.get("usage") or {}
     text = choice["message"].get("content") or ""
     content = (choice.get("logprobs") or {}).get("content")
+    said, wrong = None, ""
+    if content:
+        try:
+            said = _said(content, text)
+        except ValueError as error:
+            wrong = str(error)
     return ToldReply(
         text=text,
         finish_reason=choice.get("finish_reason") or "",
         served=str(found.get("model") or ""),
         fingerprint=str(found.get("system_fingerprint") or ""),
         spent=int(usage.get("prompt_tokens", 0)) + int(usage.get("completion_tokens", 0)),
-        said=_said(content, text) if content else None,
+        said=said,
+        wrong=wrong,
     )
 
 

@@ -26,6 +26,8 @@ from understudy.errors import BadRequest, Unavailable
 
 SECONDS = 60.0
 RETRY_SECONDS = 1.0
+DOUBTED = 3
+"""Texts one after the other whose replies cannot be, by what the API tells of their tokens: then it is not believed."""
 
 
 class ReplyScorer:
@@ -41,6 +43,7 @@ class ReplyScorer:
         self._spend, self._check, self._sleep = spend, check, sleep
         self._client: BlockingEngineClient | None = None
         self._place = ("", "")
+        self._doubted = 0
         self.by_text = 0
         """Replies that were learned as text."""
 
@@ -48,8 +51,8 @@ class ReplyScorer:
         """For each text the reply that the teacher gives to its messages now, with a row for each of its tokens.
 
         Raises:
-            Unavailable: the teacher is away, or gives no answer that can be right.
-            BadRequest: it refuses these messages, or what it says is too short or too long to learn from.
+            Unavailable: the teacher is away, or gives no answer that can be right to one text after the other.
+            BadRequest: it refuses these messages, or what it says is too short or too long to learn from, or cannot be.
         """
         return [self._learned(text, self._asked(text)) for text in texts]
 
@@ -60,7 +63,7 @@ class ReplyScorer:
         self._client = None
 
     def _asked(self, text: Text) -> ToldReply:
-        why = "it has no address"
+        why, wrong = "it has no address", False
         for attempt in range(TRIES):
             self._check()
             slot = self._where()
@@ -70,11 +73,16 @@ class ReplyScorer:
                 try:
                     found = self._engine(slot).ask(query, SECONDS)
                     self._spend(found.spent)
-                    return found
+                    if not found.wrong:
+                        self._doubted = 0
+                        return found
+                    why, wrong = found.wrong, True
                 except Unavailable as error:
-                    why = error.message
+                    why, wrong = error.message, False
             self._sleep(RETRY_SECONDS * 2**attempt)
-        raise Unavailable(f"the teacher gave no reply to learn from: {why}")
+        self._doubted += wrong
+        failed = BadRequest if wrong and self._doubted < DOUBTED else Unavailable
+        raise failed(f"the teacher gave no reply to learn from: {why}")
 
     def _engine(self, slot: SlotView) -> BlockingEngineClient:
         place = (slot.url, slot.api_key)

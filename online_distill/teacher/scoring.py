@@ -35,10 +35,13 @@ class Scoring:
         self, folder: Path, scorer: Scorer | ReplyScorer, seconds: float, *, batch: int, least: int,
         clock: Clock = monotonic, memory: Memory | None = None, vault: Vault | None = None,
     ) -> None:  # fmt: skip
-        self._folder, self._give, self._batch, self._least = folder, _giver(scorer), batch, least
+        self._anew = scorer if isinstance(scorer, ReplyScorer) else None
+        self._folder, self._give, self._least = folder, _giver(scorer), least
+        self._batch = batch if self._anew is None else 1  # one that is refused has no other asked, and paid for, twice
         self._seconds, self._clock, self._memory, self._vault = seconds, clock, memory, vault
         before = read_json(folder / SPENT) if (folder / SPENT).is_file() else {}
         self._spent, self._asked = float(before.get("seconds", 0.0)), int(before.get("asked", 0))
+        self._by_text = int(before.get("by_text", 0))
         self._shard: list[Scored] = []
         self._refused = 0
 
@@ -54,7 +57,12 @@ class Scoring:
             "texts": done, "texts_wanted": len(texts), "refused": self._refused, "cached": done - self._asked,
             "no_time": len(texts) - done - self._refused,
             "seconds_per_text": round(self._spent / max(1, self._asked), 4), "score_seconds": round(self._spent, 3),
+            **({} if self._anew is None else {"by_text": self._all_by_text()}),
         }  # fmt: skip
+
+    def _all_by_text(self) -> int:
+        """Replies that were asked for anew and learned as text, in all attempts."""
+        return self._by_text + (0 if self._anew is None else self._anew.by_text)
 
     def _recalled(self, texts: Sequence[Text]) -> list[Text]:
         """Those that have to be asked for; the targets of the others are at hand."""
@@ -101,7 +109,8 @@ class Scoring:
             number = len(list(self._folder.glob(SHARDS))) + 1
             save_shard(self._folder / SHARDS.replace("*", f"{number:05d}"), self._shard, self._vault)
             self._shard = []
-        write_json(self._folder / SPENT, {"schema_version": 1, "seconds": self._spent, "asked": self._asked})
+        spent = {"seconds": self._spent, "asked": self._asked, "by_text": self._all_by_text()}
+        write_json(self._folder / SPENT, {"schema_version": 1, **spent})
 
 
 def _giver(scorer: Scorer | ReplyScorer) -> Giver:

@@ -1,14 +1,17 @@
-"""One real system for all tests of the loop: it turns once, stops, and goes on from its state directory.
+"""One real system for all tests of the loop: it turns once, stops, and goes on elsewhere from what was backed up.
 
 Then a round begins only when a test asks for one: a student that went live by itself would be in the way of the others.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.loop.backup import kept_in_a_backup
 from tests.loop.processes import post, processes_of
 from tests.loop.turn import Turned
 from tests.waiting import eventually
@@ -27,20 +30,30 @@ SHORT = {
 
 
 @pytest.fixture(scope="package")
-def system(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The same state directory, started again without traffic; its rounds and canaries are short."""
+def restored(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new state directory of what docs/guide.md names for a backup, and of nothing else."""
+    place = tmp_path_factory.mktemp("restored") / "state"
+    for name in kept_in_a_backup():
+        if (turned.state / name).exists():
+            shutil.copytree(turned.state / name, place / name, symlinks=True)
+    return place
+
+
+@pytest.fixture(scope="package")
+def system(restored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system on what was brought back, started without traffic; its rounds and canaries are short."""
     folders = {name: tmp_path_factory.mktemp(name) for name in ("HOME", "TMPDIR")}
-    running = System(turned.state, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
+    running = System(restored, "--no-traffic", env={**SHORT, **{k: str(path) for k, path in folders.items()}})
     try:
         running.wait_ready(DEADLINE)
         yield running
     finally:
         code = running.stop(300)
     assert code == 0, running.tail()
-    assert processes_of(turned.state) == []
-    assert not list(turned.state.glob("run/addresses.json")) + list(turned.state.glob("run/processes.json"))
+    assert processes_of(restored) == []
+    assert not list(restored.glob("run/addresses.json")) + list(restored.glob("run/processes.json"))
     assert [path for folder in folders.values() for path in folder.iterdir()] == []
-    assert not Scratch(StateDir(turned.state)).folder.exists()
+    assert not Scratch(StateDir(restored)).folder.exists()
 
 
 @pytest.fixture

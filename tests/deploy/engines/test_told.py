@@ -52,9 +52,13 @@ def test_tokens_without_bytes_are_read_by_their_text_and_halves_of_letters_by_by
         ("He", [entry("He", top_logprobs=[entry("He", float("nan"))])], "no number"),
     ],
 )
-def test_what_cannot_be_is_no_answer(text: str, content: list[dict[str, Any]], why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        said(text, content)
+def test_of_a_reply_whose_tokens_cannot_be_text_and_cost_are_told(
+    text: str, content: list[dict[str, Any]], why: str
+) -> None:
+    found = said(text, content)
+    assert (found.text, found.spent, found.said) == (text, 9, None)
+    assert why in found.wrong
+    assert said("He", [entry("He")]).wrong == ""
 
 
 def test_log_probabilities_are_asked_for_where_they_are_wanted() -> None:

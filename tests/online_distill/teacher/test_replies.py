@@ -136,14 +136,35 @@ def test_likely_tokens_that_the_student_lacks_leave_the_others_and_the_end_is_ce
 def test_an_answer_that_cannot_be_is_asked_again_and_named_at_last(api: PlayedApi) -> None:
     wrong = JSONResponse({"choices": [{"message": {"content": "He"}, "finish_reason": "stop", "logprobs": {
         "content": [{"token": "She", "logprob": -1.0, "top_logprobs": []}]}}]})  # fmt: skip
-    api.failures = [wrong, Response('{"choi', media_type="application/json")]
-    assert len(scorer(api).answer(texts(1))) == 1
-    api.failures = [wrong, wrong, wrong]
-    with pytest.raises(Unavailable, match="another text than its reply"):
+    cut = Response('{"choi', media_type="application/json")
+    spent: list[int] = []
+    api.failures = [wrong, cut]
+    assert len(scorer(api, spend=spent.append).answer(texts(1))) == 1
+    assert len(spent) == 2  # what cannot be was answered, and costs
+    api.failures = [wrong, wrong, cut]
+    with pytest.raises(Unavailable, match="cut short"):
         scorer(api).answer(texts(1))
     api.failures = [JSONResponse({"error": {"message": "too long"}}, 400)]
     with pytest.raises(BadRequest, match="too long"):
         scorer(api).answer(texts(1))
+
+
+def test_a_reply_that_cannot_be_is_left_out_and_an_api_of_such_replies_stops_the_scoring(
+    api: PlayedApi, tmp_path: Path
+) -> None:
+    wrong = JSONResponse({"choices": [{"message": {"content": "He"}, "finish_reason": "stop", "logprobs": {
+        "content": [{"token": "She", "logprob": -1.0, "top_logprobs": []}]}}]})  # fmt: skip
+    given = texts(5)
+    spent: list[int] = []
+    api.failures = [wrong] * 6
+    asking = scorer(api, spend=spent.append)
+    summary = Scoring(tmp_path / "some", asking, 600.0, batch=4, least=1).run(given, lambda *_: None)
+    assert (summary["texts"], summary["refused"], summary["by_text"]) == (3, 2, 0)
+    assert len(spent) == 6 + 3  # nobody else's reply was paid for twice
+    api.failures = [wrong] * 9
+    with pytest.raises(Unavailable, match="another text than its reply"):
+        Scoring(tmp_path / "all", scorer(api), 600.0, batch=4, least=1).run(given, lambda *_: None)
+    api.failures = []
 
 
 def test_the_days_cap_stops_it_before_it_asks(api: PlayedApi) -> None:
