@@ -13,17 +13,21 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 BUCKETS = 10_000
-_OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
+_OFFSET = 0x811C9DC5
 
 Name = TypeVar("Name", bound=str)
 
 
-def fnv1a32(text: str) -> int:
-    """32-bit FNV-1a of `text`, one UTF-16 code unit at a time."""
-    value = _OFFSET
+def fnv1a32(text: str, value: int = _OFFSET) -> int:
+    """32-bit FNV-1a of `text`, one UTF-16 code unit at a time; `value` is that of what stands before it."""
     for unit in _code_units(text):
-        value = (value ^ unit) * _PRIME & _MASK
+        value = (value ^ unit) * 0x01000193 & 0xFFFFFFFF  # written out: a name is looked up for each character
     return value
+
+
+@functools.lru_cache(maxsize=1024)
+def _begun(seed: str) -> int:
+    return fnv1a32(seed)
 
 
 def _code_units(text: str) -> tuple[int, ...] | bytes:
@@ -36,7 +40,7 @@ def _code_units(text: str) -> tuple[int, ...] | bytes:
 @functools.lru_cache(maxsize=65_536)
 def bucket(seed: str, unit: str) -> float:
     """Where `unit` falls in [0, 1), in steps of 1/10,000; independent between seeds."""
-    return fnv1a32(str(fnv1a32(seed + unit))) % BUCKETS / BUCKETS
+    return fnv1a32(str(fnv1a32(unit, _begun(seed)))) % BUCKETS / BUCKETS
 
 
 def choose(shares: Mapping[Name, float], position: float) -> Name:
@@ -57,4 +61,9 @@ def choose(shares: Mapping[Name, float], position: float) -> Name:
 
 def assign(seed: str, unit: str, shares: Mapping[Name, float]) -> Name:
     """The arm of `unit`: sticky while `seed` and `shares` stay as they are."""
+    for arm, share in shares.items():
+        if share >= 1:  # no bucket lies beyond the first one's edge
+            return arm
+        if share > 0:
+            break
     return choose(shares, bucket(seed, unit))

@@ -102,8 +102,7 @@ class Breaker:
 
     def _counted(self, bad: bool) -> bool:
         now = self._clock()
-        self._window.add(bad, now)
-        calls, failed = self._window.counts(now)
+        calls, failed = self._window.add(bad, now)
         if calls < self._rule.calls or failed < self._rule.share * calls:
             return False
         self.badness = failed / calls

@@ -208,7 +208,7 @@ def server_of(parts: Parts, kpis: KpisConfig, stages: Stages = STAGES) -> Server
     hot = endpoints(parts.gateway, stages)
     config = uvicorn.Config(
         build_app(parts.gateway, kpis, parts.embeddings, parts.door),
-        http=cast(Any, partial(GatewayProtocol, limits, hot, parts.gateway.admission)),
+        http=cast(Any, partial(GatewayProtocol, limits, hot, parts.gateway.admission, parts.gateway.alarms)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+
+import msgspec
 
 from ab.assignment import assign, bucket
 from ab.experiment import Arm, Experiment, ExperimentLayer, Unit, When
 from ab.running.phases import assigned, begun
 from ab.switches import GUARD
+from deploy.routing.answerers import FROZEN_STUDENT, Answerer, answerers, order_of
 from deploy.routing.document import OTHER_LINE, RoutingDocument, SlotView
 from feedback.kpis.names import trial
 from understudy.errors import NotFound, Unavailable
@@ -16,7 +18,6 @@ from understudy.errors import NotFound, Unavailable
 AUTO = "auto"
 DEFAULT_SEED = "router.default"
 """Seed of the split by `router.default`."""
-FROZEN_STUDENT = "student"
 
 
 class NoArm(Unavailable):
@@ -43,8 +44,7 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """What routing may know of a request. `user` None: none was given, by header or field."""
 
     model: str
@@ -59,8 +59,7 @@ class Ask:
     """Whether nobody but the teacher may answer, whatever model is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardNote:
+class GuardNote(msgspec.Struct, frozen=True, gc=False):
     """What an event keeps of a judgement: the stage that decided, the score, and the breaker of the user."""
 
     guard_stage: str = ""
@@ -68,8 +67,7 @@ class GuardNote:
     guard_user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PartTaken:
+class PartTaken(msgspec.Struct, frozen=True, gc=False):
     """An experiment that holds for a request: its phase, the arm of the unit, and the bucket that says so."""
 
     experiment: str
@@ -79,7 +77,7 @@ class PartTaken:
     counted: bool
     """False of testers, and of users who had to be derived from the session: they are left out of the test."""
     layer: ExperimentLayer = "arm"
-    slow: Mapping[str, float] = field(default_factory=dict)
+    slow: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Seconds beyond which a request is slow in the phase, by KPI of a latency guardrail."""
     covariates: tuple[tuple[str, str], ...] = ()
     """KPIs, each with the covariate that is kept of a unit that comes for the first time."""
@@ -88,8 +86,7 @@ class PartTaken:
     to be derived: nobody learns anything from serving him an attack."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """`arm`, `version` and `slot` answer; `assigned` is the one who was meant to."""
 
     arm: Arm
@@ -223,8 +220,7 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
         divided = serve == "student"
     home: Arm = "teacher" if serve == "teacher" else "student"
     on_candidate = divided and _takes_candidate(document, unit)
-    order = _order(document, "candidate" if on_candidate else serve)
-    found = _find(document, order, avoid)
+    order, found = answerers.of(document, "candidate" if on_candidate else serve, avoid)
     if name is not None and home == "student" and avoid is None and _unfit_alone(document, found):
         raise StudentUnfit(str(document.unfit))
     if found is None:
@@ -239,31 +235,7 @@ def _route_auto(document: RoutingDocument, ask: Ask, alias: str | None, avoid: A
     )  # fmt: skip
 
 
-def _order(document: RoutingDocument, serve: str) -> list[tuple[Arm, str]]:
-    """Who may answer for an arm that serves `serve`, the one meant first; versions that there are not are left out."""
-    versions = [document.stable]
-    if serve == "candidate":
-        versions.insert(0, document.candidate)
-    elif serve.startswith("student:"):
-        versions.insert(0, serve.partition(":")[2])
-    student: list[tuple[Arm, str]] = [("student", version) for version in versions if version is not None]
-    teacher: list[tuple[Arm, str]] = [("teacher", document.teacher)]
-    return teacher + student if serve == "teacher" else student + teacher
-
-
-def _find(
-    document: RoutingDocument, order: Iterable[tuple[Arm, str]], avoid: Arm | None
-) -> tuple[Arm, str, SlotView] | None:
-    """The first of `order` that serves."""
-    for arm, version in order:
-        closed = arm == "student" and (FROZEN_STUDENT in document.frozen or version == document.unfit)
-        slot = None if closed or arm == avoid else document.slot_of(version, arm)
-        if slot is not None:
-            return arm, version, slot
-    return None
-
-
-def _unfit_alone(document: RoutingDocument, found: tuple[Arm, str, SlotView] | None) -> bool:
+def _unfit_alone(document: RoutingDocument, found: Answerer | None) -> bool:
     """Whether the student's arm has nobody who may answer because the student only learns."""
     answered = found is not None and found[0] == "student"
     return document.unfit is not None and not answered and FROZEN_STUDENT not in document.frozen
@@ -280,7 +252,7 @@ def _side(document: RoutingDocument, home: Arm, on_candidate: bool) -> str | Non
     None where one of the sides cannot be served: a reply from elsewhere is then not the version's doing.
     """
     candidate, step = document.candidate, document.candidate_step
-    arm, former = _order(document, home)[0]
+    arm, former = order_of(document, home)[0]
     if candidate is None or step is None or FROZEN_STUDENT in document.frozen:
         return None
     both = document.slot_of(candidate, "student") and document.slot_of(former, arm)

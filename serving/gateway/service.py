@@ -20,7 +20,6 @@ from serving.gateway.errors import TooBusy
 from serving.gateway.failures import Failures
 from serving.gateway.guarding.figures import show
 from serving.gateway.guarding.watch import GuardWatch
-from serving.gateway.http.admission import Admission
 from serving.gateway.keys import ApiKeys
 from serving.gateway.metrics import Metrics
 from serving.gateway.observing.ledger import RequestLedger
@@ -35,6 +34,8 @@ from serving.gateway.tenants.shared import SharedCounts
 from understudy.clock import Clock, monotonic
 from understudy.ids import stable_id
 from understudy.process import descriptors
+from understudy.process.admission import Admission
+from understudy.process.alarms import Alarms
 
 log = logging.getLogger("understudy.gateway")
 
@@ -129,6 +130,8 @@ class Gateway:
         """Whom every request that is over is told to."""
         self.admission = Admission(*config.connections(descriptors.limit()))
         self.failures = Failures(self.metrics, clock)
+        self.alarms = Alarms()
+        """Deadlines of connections and requests."""
         self.keys = ApiKeys(config.key_secret, config.api_keys, ring)
         self.limiter = Limiter(config.tenants, shared, clock)
         self.budget = RetryBudget(config.retry_share, clock)

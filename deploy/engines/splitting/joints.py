@@ -56,6 +56,10 @@ class Joints:
         self._reach = max(map(len, self._tokens))
         self._starts, self._cuts = starts, cuts
 
+    def holds_none(self, masked: bytes) -> bool:
+        """Whether a chat without an escaped letter has neither contents of parts nor arguments of calls."""
+        return b'"arguments"' not in masked and _PARTS.search(masked) is None
+
     def apart(self, raw: bytes, masked: bytes) -> set[int]:
         """Places in `raw`, a chat whose masked text is `masked`, where something must be put in between.
 

@@ -220,13 +220,13 @@ def conversation_hash(key: str, messages: Iterable[Message]) -> str:
 
     A text that is not LONG counts the same however it is escaped.
     """
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16)
+    told = [key.encode("utf-8", "surrogatepass")]
     for message in messages:
         role = _unescaped(message.role)
-        digest.update(b"\x1e" + role.strip(b'"') + b"\x1f" + _unescaped(message.content))
+        told += (b"\x1e", role.strip(b'"'), b"\x1f", _unescaped(message.content))
         if role == b'"user"':
             break
-    return digest.hexdigest()
+    return hashlib.blake2b(b"".join(told), digest_size=16).hexdigest()
 
 
 def _unescaped(value: msgspec.Raw) -> bytes:

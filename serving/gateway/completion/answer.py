@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.degraded.language import language_of
@@ -20,17 +21,24 @@ LANGUAGE_SEEN = 4_000
 
 def our_lines(context: RequestContext) -> list[bytes]:
     """Header lines of ours."""
-    echoed = wire.safe_header(context.header(b"x-request-id")) or context.request_id.encode()
+    given = context.given.get(b"x-request-id")
+    echoed = (wire.safe_header(given.decode("utf-8", "replace")) if given else b"") or context.request_id.encode()
     lines = [b"x-request-id: " + echoed + b"\r\n"]
     decision = context.decision
     if decision is not None:
-        text = f"x-understudy-arm: {decision.arm}\r\nx-understudy-version: {decision.version}\r\n"
+        lines.append(_routed(decision.arm, decision.version))
         if decision.taken:
-            text += f"x-understudy-experiment: {','.join(one.experiment for one in decision.taken)}\r\n"
-        lines.append(text.encode())
+            told = ",".join(one.experiment for one in decision.taken)
+            lines.append(b"x-understudy-experiment: " + told.encode() + b"\r\n")
     if context.ticket is not None:
         lines += context.ticket.lines()
     return lines
+
+
+@lru_cache(64)
+def _routed(arm: str, version: str) -> bytes:
+    """Lines that say who answered."""
+    return f"x-understudy-arm: {arm}\r\nx-understudy-version: {version}\r\n".encode()
 
 
 def passed(context: RequestContext, headers: Headers) -> Headers:

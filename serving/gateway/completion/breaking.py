@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from serving.breaker.machine import CallOutcome
 from serving.gateway.completion.context import RequestContext

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import msgspec
@@ -21,8 +20,7 @@ out would keep the outbox's thread, and with it the event loop, for up to a seco
 NOTHING_JUDGED = GuardNote()
 
 
-@dataclass(frozen=True, slots=True)
-class RawExchange:
+class RawExchange(msgspec.Struct, frozen=True, gc=False):
     """What the event loop hands over: bytes as they were, nothing parsed.
 
     What an event has under the same name is taken over by name, from here, the request, the decision and the reply:
@@ -49,8 +47,7 @@ class RawExchange:
     judged: GuardNote = NOTHING_JUDGED
 
 
-@dataclass(frozen=True, slots=True)
-class RawDegraded:
+class RawDegraded(msgspec.Struct, frozen=True, gc=False):
     """The same of a request that got the degraded reply."""
 
     request_id: str
@@ -66,8 +63,7 @@ class RawDegraded:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedReply:
+class ParsedReply(msgspec.Struct, frozen=True, gc=False):
     """What capture keeps of a reply."""
 
     response_id: str = ""
@@ -80,7 +76,7 @@ class ParsedReply:
     """Where the client asked for them (`return_token_ids`)."""
 
 
-TAKEN = {owner: Exchange.model_fields.keys() & {field.name for field in fields(owner)} for owner in (
+TAKEN = {owner: Exchange.model_fields.keys() & set(owner.__struct_fields__) for owner in (
     RawExchange, Ask, Decision, GuardNote, ParsedReply,
 )}  # fmt: skip
 """The fields of an event that each part of an exchange has under the same name."""

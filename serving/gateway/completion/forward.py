@@ -40,7 +40,7 @@ class Receiver(Protocol):
         """Whether its reply has not begun."""
         ...
 
-    def reply_begins(self, status: int, headers: Headers) -> None: ...
+    def reply_begins(self, status: int, headers: Headers, follows: bool) -> None: ...
     def reply_body(self, data: bytes) -> None: ...
     def reply_ends(self) -> None: ...
     def reply_breaks(self, why: str) -> None: ...
@@ -60,7 +60,6 @@ class Forward:
         self._call: Call | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._reroutes = 0
         self._fell_back = self._reused = False
         self._masked: MaskedKey | None = None
@@ -79,13 +78,15 @@ class Forward:
         self._call = Call(endpoint)
         version = "" if decision.version == EXTERNAL else decision.version  # somebody else's engine has none of ours
         self._masked = MaskedKey(key.encode()) if key and not version else None
-        target = endpoint.address.target(PATHS[context.chat], context.head.query)
+        target = endpoint.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
-            target, endpoint.address.host_header, key, version, context.request_id, len(body),
+            target, endpoint.host, key, version, context.request_id, len(body),
             context.head.headers if context.trace is None else self._traced(context.trace, decision, endpoint),
         )  # fmt: skip
         self._asked = gateway.clock()
-        self._set_timer(gateway.config.first_byte_seconds if context.body.streams else gateway.config.reply_seconds)
+        gateway.alarms.set(
+            self, gateway.config.first_byte_seconds if context.body.streams else gateway.config.reply_seconds
+        )
         connection = endpoint.idle()
         self._reused = connection is not None
         if connection is not None:
@@ -105,9 +106,7 @@ class Forward:
 
     def close(self) -> None:
         """Let go of everything; an engine that is still at work sees its connection close."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._gateway.alarms.clear(self)
         self._drop()
 
     def pause(self) -> None:
@@ -245,8 +244,8 @@ class Forward:
             return
         self._last = self._gateway.clock()
         self._streams = streams
-        self._set_timer(self._gateway.config.idle_seconds)
-        self._receiver.reply_begins(status, headers)
+        self._gateway.alarms.set(self, self._gateway.config.idle_seconds)
+        self._receiver.reply_begins(status, headers, self._connection is not None and self._connection.follows)
 
     def _refused(self, arm: str, status: int, headers: Headers) -> bool:
         """Whether an engine's refusal is none of the client's doing, and is dealt with: its own words do not pass."""
@@ -298,14 +297,8 @@ class Forward:
 
     # time
 
-    def _set_timer(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
-
-    def _late(self) -> None:
+    def alarm(self) -> None:
         """First byte late, or a long silence; a client that does not read is none of the engine's fault."""
-        self._timer = None
         if self._receiver.waiting:
             self._unanswered()
             return
@@ -315,7 +308,7 @@ class Forward:
         if silence <= 0 and self._receiver.client_stalls():
             return
         if left > 0:
-            self._set_timer(left)
+            self._gateway.alarms.set(self, left)
             return
         if self._call is not None:
             self._call.failed()
@@ -342,7 +335,8 @@ class Forward:
 
 def has_type(headers: Headers, kind: bytes) -> bool:
     """Whether a reply says that its body is of `kind`."""
-    return any(name == b"content-type" and value.lower().startswith(kind) for name, value in headers)
+    given = next((value for name, value in headers if name == b"content-type"), b"")
+    return given.lower().startswith(kind)
 
 
 def describe(error: BaseException) -> str:

@@ -35,7 +35,7 @@ class EngineRefusal(ClientReply):
         """The engine's reply is complete."""
         body = coded(b"".join(self._kept))
         super()._begin(*self._head, b"%d" % len(body))
-        self._transport.write(body)
+        self._send(body)
 
 
 def coded(body: bytes) -> bytes:

@@ -242,14 +242,15 @@ class Completion:
 
     # the reply
 
-    def reply_begins(self, status: int, headers: Headers) -> None:
-        """An engine has begun to answer; from here on the client has bytes of it."""
+    def reply_begins(self, status: int, headers: Headers, follows: bool) -> None:
+        """An engine has begun to answer; from here on the client has bytes of it. `follows`: as of `ClientReply`."""
         kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
         transport = self._connection.transport
         self._life = AFTER[self._life, REPLY]
         self._reply = kind(
-            transport, our_lines(self._context), status, passed(self._context, headers), self.keep_alive, self.http10
-        )
+            transport, our_lines(self._context), status, passed(self._context, headers), self.keep_alive, self.http10,
+            follows,
+        )  # fmt: skip
         self.keep_alive = self._reply.keep_alive
 
     def reply_body(self, data: bytes) -> None:

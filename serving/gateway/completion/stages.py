@@ -46,7 +46,8 @@ def too_large(context: RequestContext) -> TooLarge:
 
 def encoding(context: RequestContext) -> None:
     """Refuse a body that is encoded: what routing needs of it could not be read."""
-    check_encoding(context.header(b"content-encoding"))
+    if b"content-encoding" in context.given:
+        check_encoding(context.header(b"content-encoding"))
 
 
 def key(context: RequestContext) -> None:
@@ -113,9 +114,12 @@ def allowance(context: RequestContext) -> Awaitable[None] | None:
 def _matchable(context: RequestContext) -> dict[str, str] | None:
     """Headers by name, where an experiment or a line of business looks at them."""
     document = context.gateway.snapshot.document
-    asked = (*(experiment.when for experiment in document.experiments), *(when for _, when in document.lines))
-    if not any(when.header for when in asked):
-        return None
+    for experiment in document.experiments:
+        if experiment.when.header:
+            break
+    else:
+        if not any(when.header for _, when in document.lines):
+            return None
     return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in context.head.headers}
 
 

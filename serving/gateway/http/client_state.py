@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from serving.gateway.http.transitions import Transitions
+from serving.transitions import Transitions
 
 
 class ClientState(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from serving.gateway.http.transitions import Transitions
+from serving.transitions import Transitions
 
 
 class EngineState(StrEnum):

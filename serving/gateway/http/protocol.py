@@ -14,11 +14,13 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.gateway.http import head, wire
-from serving.gateway.http.admission import Admission
 from serving.gateway.http.client_state import AFTER, HALF_CLOSED, WITHIN, ClientEvent, ClientState
 from serving.gateway.http.endpoint import HotEndpoint, HotRequest, ReadLimits, RequestHead
 from serving.gateway.http.errors import HeadTooLarge, Malformed, Stopping, TooManyConnections, TooSlow, Unreadable
+from serving.gateway.http.patience import Patience
 from understudy.errors import UnderstudyError
+from understudy.process.admission import Admission
+from understudy.process.alarms import Alarms
 
 OPENED, HEAD, UPGRADE, BODY = ClientState.OPENED, ClientState.HEAD, ClientState.UPGRADE, ClientState.BODY
 BETWEEN, LINGERING, CLOSED = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CLOSED
@@ -26,6 +28,7 @@ ENDED, CUT = ClientState.ENDED, ClientState.CUT
 BEGIN, HEAD_READ, REQUEST_READ = ClientEvent.BEGIN, ClientEvent.HEAD_READ, ClientEvent.REQUEST_READ
 UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 LONG_HEAD = "the request's head is too large (gateway.max_head)"
+LATE_REQUEST = "the request was not sent in time"
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending before it is cut off; closing at once could eat our answer."""
 
@@ -34,8 +37,9 @@ class GatewayProtocol(HttpToolsProtocol):
     """One client connection; `endpoints` by path are asked for POST alone."""
 
     def __init__(
-        self, limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint], admission: Admission, **kwargs: Any
-    ) -> None:
+        self, limits: ReadLimits, endpoints: Mapping[bytes, HotEndpoint], admission: Admission, alarms: Alarms,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self._limits = limits
         self._endpoints = endpoints
@@ -55,7 +59,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._coding = b""
         self._held = False
         """Whether a request that is read waits for the client to read earlier replies."""
-        self._deadline: asyncio.TimerHandle | None = None
+        self._patience = Patience(alarms, self._too_slow, self.timeout_keep_alive_handler)
 
     @property
     def write_paused(self) -> bool:
@@ -69,7 +73,7 @@ class GatewayProtocol(HttpToolsProtocol):
         address = self.client[0] if self.client else ""
         if self._admission.enter(address):
             self._address = address
-            self._watch(self._limits.head_seconds)
+            self._patience.watch(self._limits.head_seconds)
         else:
             error = TooManyConnections("too many connections are open; try again shortly (gateway.max_connections)")
             transport.write(wire.reply_bytes(error.status, wire.error_bytes(error), [wire.RETRY_AFTER], close=True))
@@ -78,16 +82,17 @@ class GatewayProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._state is LINGERING:
             return
-        self._unset_keepalive_if_required()
+        if self._patience.resting:
+            self._patience.end()
         self._untold += len(data)
         self._parse(data)
         if self._untold > self._limits.max_head and self._state in WITHIN:
             self._refuse(HeadTooLarge(LONG_HEAD))
         if self._state in WITHIN:
-            if self._deadline is None:
-                self._watch(self._limits.head_seconds)
-        elif self._deadline is not None and self._state is BETWEEN and not self._held:
-            self._unwatch()
+            if not self._patience.watching:
+                self._patience.watch(self._limits.head_seconds)
+        elif self._patience.watching and self._state is BETWEEN and not self._held:
+            self._patience.end()
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -136,8 +141,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._state = AFTER[self._state, ClientEvent.LOST]
-        self._unwatch()
-        self._unset_keepalive_if_required()
+        self._patience.end()
         if self._address is not None:
             self._admission.leave(self._address)
         active, self._active = self._active, None
@@ -156,9 +160,9 @@ class GatewayProtocol(HttpToolsProtocol):
             self._active.resume()
         elif self._held:
             self._held = False
-            self._unwatch()
+            self._patience.end()
             if self._state in WITHIN:
-                self._watch(self._limits.head_seconds)
+                self._patience.watch(self._limits.head_seconds)
             self.flow.resume_reading()
             self._start_asgi_task(*self.pipeline.pop())
 
@@ -177,19 +181,18 @@ class GatewayProtocol(HttpToolsProtocol):
         self._coding = b""
 
     def on_url(self, url: bytes) -> None:
-        super().on_url(url)
+        self.url += url
         self._measure(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._measure(len(name) + len(value) + 4)
-        if self._state is not HEAD:
-            return  # a trailer: what it says came too late to be acted on
-        name = name.lower()
-        if name in head.WATCHED:
-            self._watched(name, value.strip().lower())
-        self.headers.append((name, value))
+        if self._state is HEAD:  # a trailer says what it says too late to be acted on
+            name = name.lower()
+            if name in head.WATCHED:
+                self._weigh(name, value.strip().lower())
+            self.headers.append((name, value))
 
-    def _watched(self, name: bytes, value: bytes) -> None:
+    def _weigh(self, name: bytes, value: bytes) -> None:
         if name == b"host":
             self._hosts += 1
         elif name == b"expect":
@@ -240,7 +243,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self.pipeline.append((cycle, app))
             self._held = True
             self.flow.pause_reading()
-            self._watch(self._limits.body_seconds)
+            self._patience.watch(self._limits.body_seconds)
         elif app is None:
             self._active = cycle
             cycle.take_turn()
@@ -265,6 +268,17 @@ class GatewayProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     # ends
+
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but for the timer: go on to the next request, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._patience.rest(self.timeout_keep_alive)
 
     def finished(self, request: HotRequest) -> None:
         """A request of ours is over: the connection goes on to the next request, or closes."""
@@ -294,7 +308,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._watch(LINGER_SECONDS)
+        self._patience.watch(LINGER_SECONDS)
 
     def _refuse(self, error: UnderstudyError) -> None:
         if self._active is not None and self._active.reading and self._active.waiting:
@@ -314,31 +328,16 @@ class GatewayProtocol(HttpToolsProtocol):
 
     # time
 
-    def _watch(self, seconds: float) -> None:
-        self._unwatch()
-        self._deadline = self.loop.call_later(seconds, self._too_slow)
-
-    def _unwatch(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _too_slow(self) -> None:
-        self._deadline = None
         limits = self._limits
         if self._held or self._state is OPENED or self._state is LINGERING:
             self.transport.abort()
         elif self._active is not None and not self._active.reading:
-            self._watch(limits.head_seconds)  # a pipelined request, which we do not read yet
+            self._patience.watch(limits.head_seconds)  # a pipelined request, which we do not read yet
         elif self._state is BODY and limits.body_seconds > limits.head_seconds:
             self._state = AFTER[BODY, ClientEvent.LATE]
-            self._watch(limits.body_seconds - limits.head_seconds)
+            self._patience.watch(limits.body_seconds - limits.head_seconds)
+        elif self._active is not None and self._active.waiting:
+            self._active.break_off(TooSlow(LATE_REQUEST))
         else:
-            self._time_out()
-
-    def _time_out(self) -> None:
-        error = TooSlow("the request was not sent in time")
-        if self._active is not None and self._active.waiting:
-            self._active.break_off(error)
-        else:
-            self._refuse(error)
+            self._refuse(TooSlow(LATE_REQUEST))

@@ -10,11 +10,14 @@ from serving.gateway.http.wire import Headers
 
 
 class ClientReply:
-    """One reply that has begun. Chunks are framed anew, so that an error event can follow any of them."""
+    """One reply that has begun. Chunks are framed anew, so that an error event can follow any of them.
+
+    `follows`: bytes of the body are passed next, so that the head goes with them.
+    """
 
     def __init__(
         self, transport: asyncio.Transport, ours: list[bytes], status: int, headers: Headers,
-        keep_alive: bool, http10: bool,
+        keep_alive: bool, http10: bool, follows: bool = False,
     ) -> None:  # fmt: skip
         self.status = status
         self.ttft: float | None = None
@@ -23,6 +26,7 @@ class ClientReply:
         """Copy of the body, up to a limit."""
         self.overflow = False
         self._copied = 0
+        self._follows, self._held = follows, b""
         self._transport = transport
         names = dict(headers)
         length = names.get(b"content-length")
@@ -44,7 +48,9 @@ class ClientReply:
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")
-        self._transport.write(b"".join(lines))
+        self._held = b"".join(lines)
+        if not self._follows:
+            self._send(b"")
 
     def body(self, data: bytes, limit: int) -> None:
         """Pass `data` on; keep at most `limit` bytes of the body."""
@@ -59,8 +65,14 @@ class ClientReply:
         self._write(data)
 
     def _write(self, data: bytes) -> None:
+        self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked and data else data)
+
+    def _send(self, data: bytes) -> None:
+        """Write `data`, and the head before it where that has waited."""
+        if self._held:
+            data, self._held = self._held + data, b""
         if data:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+            self._transport.write(data)
 
     @property
     def told(self) -> bool:
@@ -75,8 +87,7 @@ class ClientReply:
         """The engine's reply is complete."""
         if self._gate is not None:
             self._write(self._gate.rest())
-        if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
+        self._send(b"0\r\n\r\n" if self._chunked else b"")
 
     def broken(self, why: str, code: str = "upstream_broken") -> None:
         """The reply cannot be completed: an error event in a stream, a cut connection in any other."""
@@ -85,5 +96,4 @@ class ClientReply:
             return
         error = wire.error_object(why, "server_error", None, code)
         self._write(b"data: " + error + b"\n\n")
-        if self._chunked:
-            self._transport.write(b"0\r\n\r\n")
+        self._send(b"0\r\n\r\n" if self._chunked else b"")

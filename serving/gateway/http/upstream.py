@@ -90,6 +90,11 @@ class Connection(asyncio.Protocol):
         """Whether it can carry no further request: what the engine sends while it is asked nothing is its end."""
         return self._transport.is_closing() or bool(self._poll.poll(0))
 
+    @property
+    def follows(self) -> bool:
+        """Whether bytes of the body are told right after the head."""
+        return bool(self._parts)
+
     def close(self) -> None:
         """Close an idle connection."""
         self._state = AFTER[self._state, EngineEvent.CLOSED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -39,18 +40,24 @@ def engine_head(path: bytes, host: bytes, key: str, version: str, request: str, 
 
     The body has been read as JSON, so it is sent as JSON, whatever a client such as plain curl called it.
     """
-    lines = [
-        b"POST " + path + b" HTTP/1.1\r\nhost: " + host + b"\r\ncontent-length: %d" % length,
-        b"x-request-id: " + request.encode() + (b"\r\n" + _MEANT + version.encode() if version else b""),
-        b"accept-encoding: identity\r\ncontent-type: application/json",
-    ]
-    if key:
-        lines.append(b"authorization: Bearer " + key.encode())
+    lines = [_begun(path, host, key, version) % (length, request.encode())]
     drop = _with_named(_TO_ENGINE_DROP, given)
     for name, value in given:
         if name not in drop and not name.startswith(OURS):
             lines.append(name + b": " + value)
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+@lru_cache(256)
+def _begun(path: bytes, host: bytes, key: str, version: str) -> bytes:
+    """What heads to one engine have in common, as a format of the body's length and the request's name."""
+    lines = [
+        b"POST " + path + b" HTTP/1.1\r\nhost: " + host,
+        b"accept-encoding: identity\r\ncontent-type: application/json",
+        *([_MEANT + version.encode()] if version else ()),
+        *([b"authorization: Bearer " + key.encode()] if key else ()),
+    ]
+    return b"\r\n".join(lines).replace(b"%", b"%%") + b"\r\ncontent-length: %d\r\nx-request-id: %b"
 
 
 def passed_headers(given: Headers) -> list[bytes]:

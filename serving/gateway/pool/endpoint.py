@@ -60,6 +60,9 @@ class Endpoint:
 
     def __init__(self, url: str, reuse_seconds: float, clock: Clock, rule: EngineBreakerConfig = DEFAULT_RULE) -> None:
         self.address = parse_url(url)
+        self.host = self.address.host_header
+        self._targets: dict[bytes, bytes] = {}
+        """By path, of requests without a query."""
         self.outstanding = 0
         self._idle: deque[Connection] = deque()
         self._reuse = reuse_seconds
@@ -69,6 +72,15 @@ class Endpoint:
         self.answered_at = -math.inf
         """When it last began a reply with a status below 500, by the clock."""
         self._tls = ssl.create_default_context() if self.address.tls else None
+
+    def target(self, path: bytes, query: bytes) -> bytes:
+        """What stands in the request line for `path` of the API, and the client's `query`."""
+        if query:
+            return self.address.target(path, query)
+        found = self._targets.get(path)
+        if found is None:
+            found = self._targets[path] = self.address.target(path)
+        return found
 
     def idle(self) -> Connection | None:
         """A connection that was used just now and that the engine keeps open; any other is closed."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.gateway.http.admission import Admission
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import SECONDS, talk
 from tests.serving.gateway.upstream import Engine
 from tests.waiting import eventually
+from understudy.process.admission import Admission
 
 Serve = Callable[..., Running]
 HEALTH = b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
