@@ -18,6 +18,9 @@ from understudy.errors import Unavailable
 log = logging.getLogger(__name__)
 
 BATCH = 500
+ROUND_SECONDS = 0.1
+"""From the beginning of a round to that of the next, unless it left something behind: a call costs far more than an
+event in it, and what waits is on the disk."""
 ASK_SECONDS = 0.5
 """How often the bus is asked what it holds, while the spool holds something."""
 QUIET_SECONDS = 3.0
@@ -44,6 +47,8 @@ class Producer:
         self._silent: set[Place] = set()
         """Partitions that cannot be asked what they hold; what is sent there might pass events that they lost."""
         self._asked: float | None = None
+        self._behind = False
+        """Whether the last round left more than it sent of what was there when it began."""
         self._pause, self._until = 0.05, 0.0
         self._heard = 0.0
         self._recent: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
@@ -69,7 +74,8 @@ class Producer:
 
     def wake(self) -> None:
         """There are new events."""
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def pending(self) -> int:
         """Events that the bus does not hold yet."""
@@ -97,6 +103,8 @@ class Producer:
 
     def _run(self) -> None:
         while True:
+            began = time.monotonic()
+            self._wake.clear()
             try:
                 progress = self._round()
                 self._pause, self._until = 0.05, 0.0
@@ -108,12 +116,16 @@ class Producer:
                 progress = False
             if self._closing.is_set() and (not progress or time.monotonic() > self._end):
                 return
-            if not progress and not self._closing.is_set():
-                if self.up:
-                    self._wake.wait(ASK_SECONDS)
-                else:
-                    self._closing.wait(max(0.05, self._next() - time.monotonic()))
-                self._wake.clear()
+            if not self._behind and not self._closing.is_set():
+                self._rest(began, progress)
+
+    def _rest(self, began: float, progress: bool) -> None:
+        """After a round: let events come together, then wait for the first, or until one that failed may be tried."""
+        self._closing.wait(max(0.0, began + ROUND_SECONDS - time.monotonic()))
+        if self.up:
+            self._wake.wait(ASK_SECONDS)
+        elif not progress:
+            self._closing.wait(max(0.05, self._next() - time.monotonic()))
 
     def _next(self) -> float:
         """When something may be tried again that failed, on the monotonic clock."""
@@ -128,6 +140,7 @@ class Producer:
 
     def _round(self) -> bool:
         """One batch of each partition; whether any went out. A partition that fails holds up no other."""
+        self._behind = False
         places = {(topic, part): last for topic, part, last in self._spool.places()}
         self._open_lanes(places)
         now = time.monotonic()
@@ -139,7 +152,9 @@ class Producer:
             if lane.sent >= last or late or lane.until > now or place in self._silent:
                 continue
             try:
-                progress |= self._send(place, lane)
+                sent = self._send(place, lane)
+                progress |= sent
+                self._behind |= sent and lane.sent < last
                 lane.worked()
             except Unavailable as error:
                 failed = failed or error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from feedback.bus.protocol import Bus
+from feedback.bus.protocol import Bus, Numbered, Published
 from feedback.events import EXCHANGES
 from feedback.outbox.producer import Producer
 from feedback.outbox.spool import Entry, Spool
@@ -138,3 +138,58 @@ def test_a_partition_that_fails_holds_up_no_other(tmp_path: Path, redis_url: str
         client.delete(RedisKeys("us:").stream(EXCHANGES, 0))
         eventually(lambda: came(bus, 0))
         eventually(lambda: producer.up)
+
+
+def test_what_comes_soon_after_a_round_goes_in_one_call_with_what_follows(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second event comes while the first is on its way, four more later; closing ends the wait for company."""
+    monkeypatch.setattr("feedback.outbox.producer.ROUND_SECONDS", 3600.0)
+    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
+    bus = bus_at(redis_url)
+
+    def come() -> None:
+        spool.append([Entry(EXCHANGES, 0, "s", b"{}")])
+
+    sizes = sizes_of_calls(bus, monkeypatch, lambda: come() if len(sizes) == 1 else None)
+    producer = Producer(spool, bus, keep=6.0)
+    come()
+    producer.start()
+    eventually(lambda: producer.published == 1)
+    for _ in range(4):
+        come()
+        producer.wake()
+    producer.close(60)
+    assert (sizes, producer.published) == ([1, 5], 6)
+    spool.close()
+
+
+def test_a_backlog_waits_for_no_company(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback.outbox.producer.ROUND_SECONDS", 3600.0)
+    monkeypatch.setattr("feedback.outbox.producer.BATCH", 4)
+    spool = Spool(tmp_path / "spool.sqlite", 1 << 20)
+    bus = bus_at(redis_url)
+    sizes = sizes_of_calls(bus, monkeypatch)
+    producer = Producer(spool, bus, keep=6.0)
+    spool.append([Entry(EXCHANGES, 0, "s", b"{}")] * 10)
+    producer.start()
+    eventually(lambda: producer.published == 10)
+    assert sizes == [4, 4, 2]
+    producer.close(1)
+    spool.close()
+
+
+def sizes_of_calls(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
+) -> list[int]:
+    """Filled with the number of events of each call that publishes; `meanwhile` is called during each."""
+    sizes: list[int] = []
+    publish = bus.publish
+
+    def noted(topic: str, partition: int, spool: str, batch: Sequence[Numbered]) -> Published:
+        sizes.append(len(batch))
+        meanwhile()
+        return publish(topic, partition, spool, batch)
+
+    monkeypatch.setattr(bus, "publish", noted)
+    return sizes
