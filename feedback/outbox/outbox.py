@@ -1,9 +1,10 @@
 """From a request's end to the bus without the request waiting: queue -> spool -> producer thread.
 
 `put` is called on the event loop and only appends to a bounded queue. One thread assembles,
-redacts, numbers and stores; another publishes. What is assembled is committed 10 ms later at the
-latest, or, where the disk is slow, after twice the time of a commit, however much waits behind it.
-Every drop is counted by its reason.
+redacts, numbers and stores; another publishes. What finds the thread idle waits 5 ms for
+others, unless somebody waits for the disk. What is assembled is committed 10 ms later at the latest,
+or, where the disk is slow, after twice the time of a commit, however much waits behind it. Every drop
+is counted by its reason.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ BATCH = 256
 COMMIT_SECONDS = 0.01
 """How long a commit waits for further events to be assembled: what is in memory alone is lost in a kill. Where commits
 take longer than half of it, twice as long as the last one: on a slow disk most of the time still goes into events."""
+GATHER_SECONDS = 0.005
+"""How long what finds the thread idle waits for others, unless somebody waits for the disk: a commit costs far more
+than an event in it."""
 TOPIC_OF: dict[type[Event], str] = {
     Exchange: EXCHANGES, Exposure: EXPOSURES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS,
 }  # fmt: skip
@@ -92,6 +96,7 @@ class Outbox:
         self._queue: deque[_Item] = deque()
         self._queued_bytes = 0
         self._wake = threading.Event()
+        self._urgent = threading.Event()  # nothing gains by waiting for others
         self._closing = False
         self._refused = False
         self._mutex = threading.Lock()
@@ -153,6 +158,7 @@ class Outbox:
     def close(self, timeout: float = 3.0) -> None:
         """Store what is queued, publish what the bus takes within `timeout` seconds, let go of the spool."""
         self._closing = True
+        self._urgent.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -175,16 +181,21 @@ class Outbox:
                 return False
             self._queue.append(item)
             self._queued_bytes += item.size
+            waiting = len(self._queue)
+        if item.done is not None or waiting >= BATCH:
+            self._urgent.set()
         if not self._wake.is_set():
             self._wake.set()
         return True
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(1.0)
+            if self._wake.wait(1.0):
+                self._urgent.wait(GATHER_SECONDS)
+            self._urgent.clear()
             self._wake.clear()
-            while item := self._take():
-                self._store(item)
+            while (item := self._take()) and self._store(item):
+                pass
             if self._closing and not self._queue:
                 return
 
@@ -196,8 +207,8 @@ class Outbox:
             self._queued_bytes -= item.size
         return item
 
-    def _store(self, first: _Item) -> None:
-        """Commit `first` with what is assembled within the next moment."""
+    def _store(self, first: _Item) -> bool:
+        """Commit `first` with what is assembled within the next moment; whether more waited then."""
         entries: list[Entry] = []
         owners: list[_Item] = []
         item: _Item | None = first
@@ -209,9 +220,10 @@ class Outbox:
                 owners.append(item)
             elif item.done is not None:
                 item.done.set_exception(Unavailable("the event is too large, or could not be assembled"))
-            item = self._take() if len(entries) < BATCH and self._clock() < end else None
+            full = len(entries) >= BATCH or self._clock() >= end
+            item = None if full else self._take()
         if not entries:
-            return
+            return full
         refusal = "the spool is full: the bus has been away for too long"
         began = self._clock()
         try:
@@ -228,6 +240,7 @@ class Outbox:
         for item, kept in zip(owners, stored, strict=True):
             self._settle(item, kept, refusal)
         self._producer.wake()
+        return full
 
     def _settle(self, item: _Item, kept: bool, refusal: str) -> None:
         if kept:

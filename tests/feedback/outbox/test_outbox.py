@@ -199,6 +199,35 @@ def test_a_slow_disk_gets_fewer_commits_of_more_events(make: Make, monkeypatch: 
     outbox.close(0.2)
 
 
+def test_what_finds_the_thread_idle_is_committed_with_what_follows_and_at_once_where_somebody_waits(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feedback, a full batch and closing end the wait, each time for all that waits."""
+    monkeypatch.setattr("feedback.outbox.outbox.GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr("feedback.outbox.outbox.COMMIT_SECONDS", 3600.0)
+    monkeypatch.setattr("feedback.outbox.outbox.BATCH", 8)
+    outbox = make(nowhere())
+    sizes: list[int] = []
+    append = outbox._spool.append
+
+    def noted(entries: Sequence[Entry]) -> list[bool]:
+        sizes.append(len(entries))
+        return append(entries)
+
+    monkeypatch.setattr(outbox._spool, "append", noted)
+    for n in range(3):
+        outbox.put(exchange(n))
+    outbox.put_durable(Kpi(id="k", session="s", at=1.0, kpi="rating", value=5.0))
+    assert sizes == [4]
+    for n in range(8):
+        outbox.put(exchange(n))
+    eventually(lambda: outbox.stats()["stored"] == 12)
+    for n in range(2):
+        outbox.put(exchange(n))
+    outbox.close()
+    assert sizes == [4, 8, 2]
+
+
 def test_it_tells_how_long_events_were_in_memory_alone(make: Make) -> None:
     now = [0.0]
 
