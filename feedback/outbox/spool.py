@@ -37,14 +37,16 @@ CREATE TABLE IF NOT EXISTS counters (
 CREATE TABLE IF NOT EXISTS events (
   topic TEXT, part INTEGER, number INTEGER, key TEXT NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY (topic, part, number)
-) WITHOUT ROWID;
+);
 """
+"""Values lie in a tree of their own in the order of their coming: in the key's, whose pages are to hold four rows each,
+most values would take a page of overflow. Files of earlier releases, which have them there, are used as they are."""
 OVERHEAD = 64
 """Bytes counted for an event beside its value."""
 BATCH_BYTES = 4 << 20
 BUSY_SECONDS = 10.0
 """How long SQLite waits for another program's lock."""
-DELETED = 500
+DELETED = 200
 """Events deleted in one transaction: its log must fit into the reserve."""
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -256,7 +258,10 @@ def _insert(db: sqlite3.Connection, entries: Sequence[Entry], last: dict[Place, 
     db.execute(f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?)'] * len(entries))}", rows)
     places = dict.fromkeys((entry.topic, entry.partition) for entry in entries)
     counted = [part for place in places for part in (*place, last[place])]
-    db.execute(f"INSERT OR REPLACE INTO counters VALUES {', '.join(['(?, ?, ?)'] * len(places))}", counted)
+    new = ", ".join(["(?, ?, ?)"] * len(places))
+    db.execute(
+        f"INSERT INTO counters VALUES {new} ON CONFLICT (topic, part) DO UPDATE SET last = excluded.last", counted
+    )
 
 
 def _identity(db: sqlite3.Connection) -> str:

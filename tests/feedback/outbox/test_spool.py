@@ -190,3 +190,23 @@ def test_what_is_read_for_the_bus_makes_no_commit_wait(tmp_path: Path) -> None:
         assert [number for (number,) in rows] == [2, 3]
     assert held(spool) == 4
     spool.close()
+
+
+def test_a_file_of_an_earlier_release_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the values lay in the key's own tree."""
+    with monkeypatch.context() as earlier:
+        former = module.SCHEMA.replace("number)\n);", "number)\n) WITHOUT ROWID;")
+        assert former != module.SCHEMA
+        earlier.setattr(module, "SCHEMA", former)
+        spool = Spool(tmp_path / "spool.db", LIMIT)
+        spool.append([entry(n) for n in range(3)])
+        spool.close()
+    spool = Spool(tmp_path / "spool.db", LIMIT)
+    spool.places()
+    held = spool.bytes
+    spool.append([entry(3)])
+    assert [event.value for event in spool.batch(EXCHANGES, 0, 0, 9)] == [entry(n).value for n in range(4)]
+    spool.delete(EXCHANGES, 0, 3)
+    assert [event.number for event in spool.batch(EXCHANGES, 0, 0, 9)] == [4]
+    assert spool.bytes < held
+    spool.close()
