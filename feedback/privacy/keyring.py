@@ -37,6 +37,7 @@ class TenantKeys:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
+        self._path = os.fspath(folder)
         self._seen = 0
         self._keys: dict[str, TenantKey | None] = {}
         self._tombstones: dict[str, float] = {}
@@ -51,11 +52,16 @@ class TenantKeys:
 
     def known(self, tenant: str) -> TenantKey | None:
         """The tenant's key; None where there is none."""
+        return self.standing(tenant)[1]
+
+    def standing(self, tenant: str) -> tuple[float, TenantKey | None]:
+        """`purged_until` and `known`, of one moment."""
         self._look()
+        until = self._tombstones.get(tenant, NEVER)
         if tenant not in self._keys:
             with contextlib.suppress(FileNotFoundError):
                 self._keys[tenant] = _read(self._key_file(tenant).read_text("utf-8"))
-        return self._keys.get(tenant)
+        return until, self._keys.get(tenant)
 
     def purged_until(self, tenant: str) -> float:
         """Up to when (seconds since the epoch) what happened to the tenant is forgotten; -inf: it never was."""
@@ -96,7 +102,7 @@ class TenantKeys:
 
     def _look(self) -> None:
         """Forget what was read when a file came or went, so that a purge reaches every process at once."""
-        changed = os.stat(self.folder).st_mtime_ns
+        changed = os.stat(self._path).st_mtime_ns
         if changed == self._seen:
             return
         stones = [read_json(path) for path in sorted(self.folder.glob("*.tombstone"))]

@@ -25,6 +25,8 @@ BETWEEN = re.compile("[ .()-]")
 """What may stand or not between the parts of one number."""
 OPAQUE = re.compile(r"(?:[a-z]{1,12}-)?(?=\d*[a-f])[0-9a-f]{16,64}|[a-z]{1,24}(?:-\d{1,4})?")
 """Ids that nobody could take for a person's: hexadecimal with a letter, or a word with a short number."""
+REMEMBERED, REMEMBERED_LENGTH = 4096, 128
+"""Names of units and sessions that were found to be no person's, and the characters of one: they come again."""
 
 
 class Redactor:
@@ -87,6 +89,7 @@ class Redaction:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
+        self._harmless: set[str] = set()
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """The exchange with surrogates, marked when there are any; its own id, versions and numbers stay."""
@@ -105,8 +108,9 @@ class Redaction:
 
     def exposure(self, exposure: Exposure) -> Exposure:
         """The exposure that names its unit and session as the redacted exchange does."""
-        named = {field: self.pseudonym(getattr(exposure, field)) for field in ("unit", "session")}
-        return exposure.model_copy(update=named)
+        unit, session = self.pseudonym(exposure.unit), self.pseudonym(exposure.session)
+        same = (unit, session) == (exposure.unit, exposure.session)
+        return exposure if same else exposure.model_copy(update={"unit": unit, "session": session})
 
     def kpi(self, kpi: Kpi) -> Kpi:
         """Feedback that names its session or response as the redacted exchange does."""
@@ -118,6 +122,16 @@ class Redaction:
 
     def pseudonym(self, value: str) -> str:
         """`value`, or where it is personal itself a keyed hash, which nobody can find by trying all telephones."""
-        if (OPAQUE.fullmatch(value) and not value.startswith("sk-")) or Redactor().text(value) == value:
+        if value in self._harmless or (OPAQUE.fullmatch(value) and not value.startswith("sk-")):
+            return value
+        if Redactor().text(value) == value:
+            if len(value) <= REMEMBERED_LENGTH:
+                self._remember(value)
             return value
         return "p-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def _remember(self, value: str) -> None:
+        """Only what stays as it is, and so is stored in clear: what is personal is nowhere kept."""
+        if len(self._harmless) >= REMEMBERED:
+            self._harmless.clear()
+        self._harmless.add(value)

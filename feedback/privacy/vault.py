@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel
 
-from feedback.privacy.keyring import TenantKeys
+from feedback.privacy.keyring import TenantKey, TenantKeys
 from understudy.errors import UnderstudyError
 
 SALT = 16
@@ -73,13 +73,13 @@ class Vault:
             Purged: it happened before its tenant was purged.
         """
         assert isinstance(event, BaseModel)
-        self._refuse(event.tenant, event.at)
-        texts = set(event.TEXT)
+        if not event.TEXT:
+            _refuse(event.tenant, event.at, self.keys.purged_until(event.tenant))
+            return event.model_dump_json(exclude_none=True).encode()
+        key, texts = self._standing(event.tenant, event.at), set(event.TEXT)
         clear = event.model_dump_json(exclude_none=True, exclude=texts).encode()
-        if not texts:
-            return clear
         hidden = event.model_dump_json(exclude_none=True, include=texts).encode()
-        identity, body = self._encrypt(event.tenant, event.id, hidden)
+        identity, body = self._encrypt(event.tenant, key, event.id, hidden)
         return clear[:-1] + f',"sealed":"{identity}.'.encode() + base64.b64encode(body) + b'"}'
 
     def open(self, kind: type[T], raw: bytes | str) -> T:
@@ -96,7 +96,7 @@ class Vault:
         """The JSON object of an event with its texts in their places; raises as `open` does."""
         fields = _object(raw)
         tenant, at = str(fields.get("tenant", "default")), fields.get("at")
-        self._refuse(tenant, at)
+        _refuse(tenant, at, self.keys.purged_until(tenant))
         sealed = fields.pop("sealed", None)
         if sealed is None:
             return fields
@@ -113,13 +113,12 @@ class Vault:
         Raises:
             Purged: the text was before its tenant was purged.
         """
-        self._refuse(tenant, at)
-        identity, body = self._encrypt(tenant, name, raw)
+        identity, body = self._encrypt(tenant, self._standing(tenant, at), name, raw)
         return f"{identity}.".encode() + body
 
     def open_bytes(self, tenant: str, at: float, name: str, sealed: bytes) -> bytes:
         """What `seal_bytes` was given; raises as `open` does."""
-        self._refuse(tenant, at)
+        _refuse(tenant, at, self.keys.purged_until(tenant))
         identity, _, body = sealed.partition(b".")
         return self._decrypt(tenant, name, identity.decode("ascii", "replace"), body)
 
@@ -128,14 +127,15 @@ class Vault:
         secret = self.keys.key(tenant).secret
         return hashlib.blake2b(text.encode(), digest_size=12, key=secret, person=b"salted").hexdigest()
 
-    def _refuse(self, tenant: str, at: Any) -> None:
-        until = self.keys.purged_until(tenant)
-        if isinstance(at, int | float) and at <= until:
-            raise Purged(f"the tenant {tenant} was purged after this happened")
+    def _standing(self, tenant: str, at: Any) -> TenantKey | None:
+        """The tenant's key, where it has one, at a moment when what happened at `at` was not forgotten."""
+        until, key = self.keys.standing(tenant)
+        _refuse(tenant, at, until)
+        return key
 
-    def _encrypt(self, tenant: str, name: str, text: bytes) -> tuple[str, bytes]:
+    def _encrypt(self, tenant: str, known: TenantKey | None, name: str, text: bytes) -> tuple[str, bytes]:
         """(id of the key, what it made of the text)."""
-        key = self.keys.key(tenant)
+        key = known or self.keys.key(tenant)
         salt = os.urandom(SALT)
         return key.id, salt + _cipher(key.secret, salt).encrypt(NONCE, text, name.encode())
 
@@ -149,6 +149,11 @@ class Vault:
             return _cipher(key.secret, raw[:SALT]).decrypt(NONCE, raw[SALT:], name.encode())
         except InvalidTag:
             raise _changed(name) from None
+
+
+def _refuse(tenant: str, at: Any, until: float) -> None:
+    if isinstance(at, int | float) and at <= until:
+        raise Purged(f"the tenant {tenant} was purged after this happened")
 
 
 def _changed(name: str) -> Sealed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from feedback.privacy.keyring import NEVER, TenantKeys
 
 
@@ -61,3 +63,18 @@ def test_the_bytes_of_a_destroyed_key_are_gone_for_who_still_holds_its_file(tmp_
         ring.destroy("acme", 1.0)
         held.seek(0)
         assert set(held.read()) == {0}
+
+
+def test_key_and_tombstone_of_one_moment_are_asked_with_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, others = TenantKeys(tmp_path), TenantKeys(tmp_path)
+    assert mine.standing("acme") == (NEVER, None)
+    key = others.key("acme")
+    looks = []
+    look = mine._look
+    monkeypatch.setattr(mine, "_look", lambda: (looks.append(1), look()))
+    assert mine.standing("acme") == (NEVER, key)
+    assert len(looks) == 1
+    others.destroy("acme", 7.0)
+    assert mine.standing("acme") == (7.0, None)

@@ -179,3 +179,22 @@ def test_real_dialogues_keep_their_sense() -> None:
                     marked += redactor.text(content) != content
     print(f"{marked} of {total} real messages hold a personal value ({marked / total:.2%})")
     assert marked / total < 0.03
+
+
+def test_a_name_that_is_no_person_s_is_looked_at_once_and_a_personal_one_is_kept_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("feedback.privacy.redact.REMEMBERED", 2)
+    ours, looked = Redaction("a key of ours"), []
+    look = Redactor.text
+    monkeypatch.setattr(Redactor, "text", lambda self, text: looked.append(text) or look(self, text))
+    visit, mail = "visit 17 of shop B", "wang@example.cn"
+    for _ in range(2):
+        assert ours.pseudonym(visit) == visit
+        assert ours.pseudonym(mail).startswith("p-")
+    assert looked == [visit, mail, mail]
+    assert mail not in repr(vars(ours))
+    for name in ("visit 18 of shop B", "visit 19 of shop B", visit, "x " * 500):
+        assert ours.pseudonym(name) == name
+    assert looked.count(visit) == 2
+    assert len(ours._harmless) <= 2
