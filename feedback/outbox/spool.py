@@ -46,8 +46,8 @@ OVERHEAD = 64
 BATCH_BYTES = 4 << 20
 BUSY_SECONDS = 10.0
 """How long SQLite waits for another program's lock."""
-DELETED = 200
-"""Events deleted in one transaction: its log must fit into the reserve."""
+DELETED, DELETED_BYTES = 200, 1 << 20
+"""Events deleted in one transaction, and their bytes but for the last: its log must fit into the reserve."""
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 T = TypeVar("T")
@@ -157,30 +157,35 @@ class Spool:
 
         Some at a time: what waits to be stored is stored in between.
         """
-        deleted = DELETED
-        while deleted == DELETED:
+        left = True
+        while left:
             with self._turn:
                 self._mutex.acquire()
             try:
-                deleted = self._with_room(lambda: self._delete_some(topic, partition, upto))
+                left = self._with_room(lambda: self._delete_some(topic, partition, upto))
             finally:
                 self._mutex.release()
         with self._mutex:
             self._reserve.take()
 
-    def _delete_some(self, topic: str, partition: int, upto: int) -> int:
+    def _delete_some(self, topic: str, partition: int, upto: int) -> bool:
+        """Delete the first of them; whether others may be left."""
         chosen = "WHERE topic = ? AND part = ? AND number <= ? ORDER BY number LIMIT ?"
         with self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
             rows = db.execute(
                 f"SELECT number, LENGTH(value) + {OVERHEAD} FROM events {chosen}", (topic, partition, upto, DELETED)
             ).fetchall()
-            if rows:
-                bound = (topic, partition, rows[-1][0])
-                db.execute("DELETE FROM events WHERE topic = ? AND part = ? AND number <= ?", bound)
+            last = size = taken = 0
+            for last, bytes_ in rows:
+                size += bytes_
+                taken += 1
+                if size >= DELETED_BYTES:
+                    break
+            db.execute("DELETE FROM events WHERE topic = ? AND part = ? AND number <= ?", (topic, partition, last))
             db.commit()
-        self.bytes -= sum(size for _, size in rows)
-        return len(rows)
+        self.bytes -= size
+        return taken < len(rows) or len(rows) == DELETED
 
     def _with_room(self, act: Callable[[], T]) -> T:
         """`act`, once more with the room of the reserve where the volume has none."""

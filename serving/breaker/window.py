@@ -23,7 +23,7 @@ class RateWindow:
         self._since = now
 
     def add(self, bad: bool, now: float) -> tuple[int, int]:
-        """Count one call; what `counts` says with it."""
+        """Count one call; what `counts` says then."""
         self._turn(now)
         self._calls += 1
         self._bad += bad

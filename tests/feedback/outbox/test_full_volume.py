@@ -30,16 +30,16 @@ def volume(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def entry(n: int) -> Entry:
-    return Entry(EXCHANGES, 0, "s", b"event %d " % n + b"x" * 3000)
+def entry(n: int, size: int = 3000) -> Entry:
+    return Entry(EXCHANGES, 0, "s", b"event %d " % n + b"x" * size)
 
 
-def filled(spool: Spool) -> int:
+def filled(spool: Spool, size: int = 3000) -> int:
     """Store events until the volume has no room; returns how many were kept."""
     kept = 0
     while True:
         try:
-            spool.append([entry(kept)])
+            spool.append([entry(kept, size)])
         except sqlite3.Error:
             return kept
         kept += 1
@@ -55,6 +55,15 @@ def test_a_spool_on_a_full_volume_can_delete_and_be_used_again(volume: Path) -> 
     spool.delete(EXCHANGES, 0, kept + 1)
     assert (spool.bytes, spool.first(EXCHANGES, 0)) == (0, kept + 2)
     assert all(spool.append([entry(n)]) == [True] for n in range(50))
+    spool.close()
+
+
+def test_events_of_any_size_can_be_deleted_on_a_full_volume(volume: Path) -> None:
+    spool = Spool(volume / "gateway.db", LIMIT)
+    kept = filled(spool, 100_000)
+    assert kept > 60
+    spool.delete(EXCHANGES, 0, kept)
+    assert (spool.bytes, spool.first(EXCHANGES, 0)) == (0, kept + 1)
     spool.close()
 
 

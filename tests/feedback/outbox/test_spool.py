@@ -150,7 +150,7 @@ def test_events_are_committed_between_the_parts_of_a_long_deletion(
     newer = threading.Thread(target=lambda: (spool.append([entry(200)]), done.set()))
     part = spool._delete_some
 
-    def one_part(topic: str, partition: int, upto: int) -> int:
+    def one_part(topic: str, partition: int, upto: int) -> bool:
         if not after:
             newer.start()
             eventually(spool._turn.locked, what="an event that waits to be stored")

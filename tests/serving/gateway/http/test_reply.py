@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
+from serving.gateway.http.reply import ClientReply
+from serving.gateway.http.wire import Headers
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.raw import STREAM, request, talk
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, response, says
@@ -81,3 +85,71 @@ def test_a_stream_that_the_engine_encodes_is_not_held_back(gateway: Running, tea
     got, _ = talk(gateway.port, [request(STREAM)], until=None)
     assert b"error" not in got
     assert not got.endswith(b"0\r\n\r\n")
+
+
+class Written:
+    """A client's transport that keeps each write."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.aborted = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+SIZED: Headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+EVENTS: Headers = [(b"content-type", b"text/event-stream"), (b"transfer-encoding", b"chunked")]
+
+
+def begun(headers: Headers, *, follows: bool) -> tuple[ClientReply, list[bytes], Written]:
+    transport = Written()
+    made = ClientReply(cast(asyncio.Transport, transport), [b"x-ours: 1\r\n"], 200, headers, True, False, follows)
+    return made, transport.writes, transport
+
+
+def test_a_head_that_bytes_follow_goes_with_them_and_any_other_at_once() -> None:
+    reply, writes, _ = begun(SIZED, follows=True)
+    assert writes == []
+    reply.body(b"{}", 100)
+    reply.end()
+    assert len(writes) == 1
+    assert writes[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert writes[0].endswith(b"\r\n\r\n{}")
+    reply, writes, _ = begun(SIZED, follows=False)
+    assert writes[0].endswith(b"content-length: 2\r\n\r\n")
+    reply.body(b"{}", 100)
+    assert writes[1:] == [b"{}"]
+
+
+def test_a_head_waits_for_no_event_that_is_incomplete() -> None:
+    reply, writes, _ = begun(EVENTS, follows=True)
+    reply.body(b"data: half", 100)
+    assert len(writes) == 1
+    assert writes[0].endswith(b"transfer-encoding: chunked\r\n\r\n")
+    reply.body(b" and half\n\n", 100)
+    reply.end()
+    assert b"".join(writes[1:]) == b"15\r\ndata: half and half\n\n\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("headers", [SIZED, EVENTS])
+def test_a_head_that_nothing_follows_after_all_is_written_with_the_end(headers: Headers) -> None:
+    reply, writes, _ = begun(headers, follows=True)
+    reply.end()
+    assert writes[0].startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_what_breaks_off_before_its_first_bytes_has_its_head_before_the_error_event() -> None:
+    reply, writes, transport = begun(EVENTS, follows=True)
+    reply.broken("gone")
+    told = b"".join(writes)
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"upstream_broken"' in told
+    assert told.endswith(b"0\r\n\r\n")
+    assert not transport.aborted
+    reply, writes, transport = begun(SIZED, follows=True)
+    reply.broken("gone")
+    assert transport.aborted
