@@ -176,16 +176,15 @@ class Spool:
             rows = db.execute(
                 f"SELECT number, LENGTH(value) + {OVERHEAD} FROM events {chosen}", (topic, partition, upto, DELETED)
             ).fetchall()
-            last = size = taken = 0
-            for last, bytes_ in rows:
-                size += bytes_
-                taken += 1
+            last = size = 0
+            for number, bytes_ in rows:
+                last, size = number, size + bytes_
                 if size >= DELETED_BYTES:
                     break
             db.execute("DELETE FROM events WHERE topic = ? AND part = ? AND number <= ?", (topic, partition, last))
             db.commit()
         self.bytes -= size
-        return taken < len(rows) or len(rows) == DELETED
+        return size >= DELETED_BYTES or len(rows) == DELETED
 
     def _with_room(self, act: Callable[[], T]) -> T:
         """`act`, once more with the room of the reserve where the volume has none."""
