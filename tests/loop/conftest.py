@@ -32,7 +32,7 @@ SHORT = {
 @pytest.fixture(scope="package")
 def restored(turned: Turned, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new state directory of what docs/guide.md names for a backup, and of nothing else."""
-    place = tmp_path_factory.mktemp("restored") / "state"
+    place = tmp_path_factory.mktemp("back") / "state"
     for name in kept_in_a_backup():
         if (turned.state / name).exists():
             shutil.copytree(turned.state / name, place / name, symlinks=True)
