@@ -102,7 +102,8 @@ class Breaker:
 
     def _counted(self, bad: bool) -> bool:
         now = self._clock()
-        calls, failed = self._window.add(bad, now)
+        self._window.add(bad, now)
+        calls, failed = self._window.counts(now)
         if calls < self._rule.calls or failed < self._rule.share * calls:
             return False
         self.badness = failed / calls

@@ -22,12 +22,11 @@ class RateWindow:
         self._former = (0, 0)
         self._since = now
 
-    def add(self, bad: bool, now: float) -> tuple[int, int]:
-        """Count one call; what `counts` says then."""
+    def add(self, bad: bool, now: float) -> None:
+        """Count one call."""
         self._turn(now)
         self._calls += 1
         self._bad += bad
-        return self._calls + self._former[0], self._bad + self._former[1]
 
     def counts(self, now: float) -> tuple[int, int]:
         """How many calls, and how many of them were bad."""

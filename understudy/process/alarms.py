@@ -38,10 +38,6 @@ class Alarms:
         """Do not call it."""
         self._due.pop(whom, None)
 
-    def __contains__(self, whom: Alarmed) -> bool:
-        """Whether it is to be called."""
-        return whom in self._due
-
     def _look(self) -> None:
         self._looking = None
         loop = asyncio.get_running_loop()

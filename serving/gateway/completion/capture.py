@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from ab.experiment import ExperimentLayer
 from feedback.events import Exchange, PhaseArm, exchange_id
 from serving.gateway.degraded.reply import reply_id
 from serving.gateway.routing import Ask, Decision, GuardNote
@@ -107,22 +106,18 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
     })  # fmt: skip
 
 
+_phase_arm = lru_cache(maxsize=256)(PhaseArm)
+"""The same one for all units of an arm."""
+
+
 def _experiments(decision: Decision) -> tuple[PhaseArm, ...]:
     """The phases that a request counts for."""
     return tuple(
-        _phase_arm(one.experiment, one.phase, one.arm, one.layer, tuple(one.slow.items()), one.covariates)
+        _phase_arm(
+            experiment=one.experiment, phase=one.phase, arm=one.arm, layer=one.layer, slow=tuple(one.slow.items()),
+            covariates=one.covariates,
+        )
         for one in decision.taken if one.counted
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _phase_arm(
-    experiment: str, phase: int, arm: str, layer: ExperimentLayer,
-    slow: tuple[tuple[str, float], ...], covariates: tuple[tuple[str, str], ...],
-) -> PhaseArm:  # fmt: skip
-    """The same for all units of an arm."""
-    return PhaseArm(
-        experiment=experiment, phase=phase, arm=arm, layer=layer, slow=slow, covariates=covariates
     )  # fmt: skip
 
 

@@ -114,12 +114,8 @@ def allowance(context: RequestContext) -> Awaitable[None] | None:
 def _matchable(context: RequestContext) -> dict[str, str] | None:
     """Headers by name, where an experiment or a line of business looks at them."""
     document = context.gateway.snapshot.document
-    for experiment in document.experiments:
-        if experiment.when.header:
-            break
-    else:
-        if not any(when.header for _, when in document.lines):
-            return None
+    if not any(one.when.header for one in document.experiments) and not any(when.header for _, when in document.lines):
+        return None
     return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in context.head.headers}
 
 

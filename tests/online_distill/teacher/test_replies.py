@@ -133,9 +133,14 @@ def test_likely_tokens_that_the_student_lacks_leave_the_others_and_the_end_is_ce
     assert cut == [a, b]
 
 
-def test_an_answer_that_cannot_be_is_asked_again_and_named_at_last(api: PlayedApi) -> None:
-    wrong = JSONResponse({"choices": [{"message": {"content": "He"}, "finish_reason": "stop", "logprobs": {
+def of_other_tokens() -> JSONResponse:
+    """A reply whose tokens say another text."""
+    return JSONResponse({"choices": [{"message": {"content": "He"}, "finish_reason": "stop", "logprobs": {
         "content": [{"token": "She", "logprob": -1.0, "top_logprobs": []}]}}]})  # fmt: skip
+
+
+def test_an_answer_that_cannot_be_is_asked_again_and_named_at_last(api: PlayedApi) -> None:
+    wrong = of_other_tokens()
     cut = Response('{"choi', media_type="application/json")
     spent: list[int] = []
     api.failures = [wrong, cut]
@@ -152,8 +157,7 @@ def test_an_answer_that_cannot_be_is_asked_again_and_named_at_last(api: PlayedAp
 def test_a_reply_that_cannot_be_is_left_out_and_an_api_of_such_replies_stops_the_scoring(
     api: PlayedApi, tmp_path: Path
 ) -> None:
-    wrong = JSONResponse({"choices": [{"message": {"content": "He"}, "finish_reason": "stop", "logprobs": {
-        "content": [{"token": "She", "logprob": -1.0, "top_logprobs": []}]}}]})  # fmt: skip
+    wrong = of_other_tokens()
     given = texts(5)
     spent: list[int] = []
     api.failures = [wrong] * 6

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import eventually_async
 from understudy.process.alarms import TICK, Alarms
 
 
@@ -26,11 +27,11 @@ def test_each_is_called_once_in_its_time_and_not_before() -> None:
         began = asyncio.get_running_loop().time()
         for place, waiter in enumerate(waiters):
             alarms.set(waiter, 0.1 * (5 - place))
-        await asyncio.sleep(1.0)
+        await eventually_async(lambda: all(waiter.at for waiter in waiters))
+        await asyncio.sleep(4 * TICK)
         assert [len(waiter.at) for waiter in waiters] == [1] * 5
         for place, waiter in enumerate(waiters):
             assert waiter.at[0] - began >= 0.1 * (5 - place)
-            assert waiter not in alarms
 
     asyncio.run(run())
 
@@ -44,9 +45,8 @@ def test_one_that_is_cleared_is_not_called_and_one_that_is_set_anew_only_then() 
         alarms.clear(gone)
         alarms.clear(Waiter())
         alarms.set(later, 0.5)
-        await asyncio.sleep(0.3)
-        assert (gone.at, later.at) == ([], [])
-        await asyncio.sleep(0.6)
+        await eventually_async(lambda: later.at)
+        await asyncio.sleep(4 * TICK)
         assert (gone.at, len(later.at)) == ([], 1)
         assert later.at[0] - began >= 0.5
 
@@ -66,7 +66,8 @@ def test_whoever_is_called_may_set_and_clear_others_and_itself() -> None:
         first = Waiter(act)
         alarms.set(first, 0.0)
         alarms.set(victim, 0.0)
-        await asyncio.sleep(10 * TICK)
+        await eventually_async(lambda: len(first.at) == 3)
+        await asyncio.sleep(4 * TICK)
         assert (len(first.at), victim.at) == (3, [])
 
     asyncio.run(run())
@@ -77,7 +78,7 @@ def test_one_that_fails_keeps_no_other_from_being_called(caplog: pytest.LogCaptu
         alarms, last = Alarms(), Waiter()
         alarms.set(Waiter(lambda _: 1 / 0), 0.0)  # type: ignore[arg-type, return-value]
         alarms.set(last, 0.0)
-        await asyncio.sleep(6 * TICK)
+        await eventually_async(lambda: last.at)
         assert len(last.at) == 1
 
     asyncio.run(run())
@@ -91,7 +92,6 @@ def test_an_empty_one_wakes_nobody() -> None:
         await asyncio.sleep(4 * TICK)
         assert alarms._looking is None
         alarms.set(waiter, 0.0)
-        await asyncio.sleep(4 * TICK)
-        assert len(waiter.at) == 2
+        await eventually_async(lambda: len(waiter.at) == 2)
 
     asyncio.run(run())
