@@ -27,6 +27,8 @@ from demo.world import Family, sample, satisfied
 
 MAX_TOKENS = 64
 IN_FLIGHT = 48
+UNDER_WAY = 1.0
+"""Requests under way on average at most: on a slow machine fewer are sent, or engines would leave learning nothing."""
 FILE_BYTES = 64 << 20
 REQUEST_SECONDS = 90.0
 CLICKS = {True: 0.8, False: 0.3}
@@ -84,6 +86,27 @@ AskNext = Callable[[random.Random, float], CustomerAsk]
 """Gives what is asked next, so many seconds after the start."""
 
 
+class Pace:
+    """How long until the next customer asks: by chance, at `rate` requests a second on average.
+
+    Where replies take so long that more than `UNDER_WAY` would be under way (Little's law: rate times seconds), it is
+    the customers who wait.
+    """
+
+    def __init__(self, rate: float, chance: random.Random) -> None:
+        self._rate, self._random = rate, chance
+        self._took = 0.0
+
+    def replied(self, seconds: float) -> None:
+        """A reply took so long, from request to end."""
+        self._took += (seconds - self._took) / 16
+
+    def wait(self) -> float:
+        """Seconds between the last customer and the next."""
+        rate = self._rate if self._rate * self._took <= UNDER_WAY else UNDER_WAY / self._took
+        return self._random.expovariate(rate)
+
+
 class Application:
     """Sends what is drawn until told to stop."""
 
@@ -94,11 +117,12 @@ class Application:
             base_url=options.url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=0,
             timeout=REQUEST_SECONDS,
         )  # fmt: skip
+        self._pace = Pace(options.rate, self._random)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Send at the configured rate until SIGTERM or SIGINT, then let running requests end."""
+        """Send at the rate until SIGTERM or SIGINT, then let running requests end."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -109,7 +133,7 @@ class Application:
                 task = asyncio.create_task(self._one(drawn))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            due = max(due + self._random.expovariate(self._options.rate), time.monotonic() - 1)
+            due = max(due + self._pace.wait(), time.monotonic() - 1)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), max(0.0, due - time.monotonic()))
         if self._tasks:
@@ -122,6 +146,7 @@ class Application:
     async def _one(self, asked: CustomerAsk) -> None:
         streamed = self._random.random() < self._options.stream_share
         session = f"{asked.family}-{self._random.randrange(10**9)}"
+        began = time.monotonic()
         seen = Asked(time.time(), asked.family, session, asked.lang, asked.id, asked.messages, streamed)
         try:
             await self._ask(seen)
@@ -132,6 +157,7 @@ class Application:
         except asyncio.CancelledError:
             seen.error = "no reply when the application ended"
         seen.end = time.time()
+        self._pace.replied(time.monotonic() - began)
         write(self._options.out, asdict(seen))
         if seen.ok:
             await self._tell(seen)
@@ -208,7 +234,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo.app --rate 5")
     made.add_argument("--url", default="http://127.0.0.1:8000/v1")
     made.add_argument("--out", type=Path, default=Path("traffic.jsonl"))
-    made.add_argument("--rate", type=float, default=5.0, help="requests a second")
+    made.add_argument("--rate", type=float, default=5.0, help="requests a second; fewer where replies are slow")
     made.add_argument("--stream-share", type=float, default=0.5)
     made.add_argument("--users", type=int, default=60)
     made.add_argument("--warm-seconds", type=float, default=30.0)

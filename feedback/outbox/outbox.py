@@ -57,9 +57,13 @@ than an event in it."""
 TOPIC_OF: dict[type[Event], str] = {
     Exchange: EXCHANGES, Exposure: EXPOSURES, Verdict: VERDICTS, HardSample: HARD, Kpi: KPIS,
 }  # fmt: skip
+REASONS = ("queue", "spool", "assemble", "size", "purged")
+"""Why an event may be lost before the spool has it."""
 OnRefusal = Callable[[], None]
 Assemble = Callable[[Any], Event | None]
 """Makes the event of a raw item, in the outbox's thread; None means there is nothing to keep."""
+Over = Callable[[int], None]
+"""Is told, in the outbox's thread, that so many items more are over: stored, dropped, or nothing to keep."""
 
 
 @dataclass(slots=True)
@@ -81,12 +85,13 @@ class Outbox:
 
     def __init__(
         self, folder: Path, name: str, bus: Bus, config: OutboxConfig, assemble: Assemble | None = None,
-        clock: Clock = monotonic,
+        clock: Clock = monotonic, over: Over = lambda count: None,
     ) -> None:  # fmt: skip
         self.name = name
         self._config = config
         self._clock = clock
         self._assemble = assemble
+        self._over = over
         self._partitions = bus.partitions
         self._spool = Spool(folder / f"{name}.db", config.spool_bytes)
         self._redaction = Redaction(kept_secret(folder / "pseudonym.key", random_id))
@@ -101,7 +106,7 @@ class Outbox:
         self._refused = False
         self._mutex = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-        self.dropped = {"queue": 0, "spool": 0, "assemble": 0, "size": 0, "purged": 0}
+        self.dropped = dict.fromkeys(REASONS, 0)
         """Events lost so far, by reason."""
         self.stored = 0
         self._delays = CommitDelays()
@@ -210,10 +215,12 @@ class Outbox:
     def _store(self, first: _Item) -> bool:
         """Commit `first` with what is assembled within the next moment; whether more waited then."""
         entries: list[Entry] = []
+        taken = 0
         owners: list[_Item] = []
         item: _Item | None = first
         end = self._clock() + max(COMMIT_SECONDS, 2 * self._took)
         while item is not None:
+            taken += 1
             entry = self._entry(item)
             if entry is not None:
                 entries.append(entry)
@@ -222,8 +229,12 @@ class Outbox:
                 item.done.set_exception(Unavailable("the event is too large, or could not be assembled"))
             full = len(entries) >= BATCH or self._clock() >= end
             item = None if full else self._take()
-        if not entries:
-            return full
+        if entries:
+            self._commit(entries, owners)
+        self._over(taken)
+        return full
+
+    def _commit(self, entries: list[Entry], owners: list[_Item]) -> None:
         refusal = "the spool is full: the bus has been away for too long"
         began = self._clock()
         try:
@@ -240,7 +251,6 @@ class Outbox:
         for item, kept in zip(owners, stored, strict=True):
             self._settle(item, kept, refusal)
         self._producer.wake()
-        return full
 
     def _settle(self, item: _Item, kept: bool, refusal: str) -> None:
         if kept:

@@ -103,7 +103,7 @@ class Producer:
 
     def _run(self) -> None:
         while True:
-            began = time.monotonic()
+            began, closing = time.monotonic(), self._closing.is_set()
             self._wake.clear()
             try:
                 progress = self._round()
@@ -114,7 +114,7 @@ class Producer:
                 self._pause = min(ALL_AWAY_SECONDS, self._pause * 2)
                 self._until = time.monotonic() + self._pause
                 progress = False
-            if self._closing.is_set() and (not progress or time.monotonic() > self._end):
+            if closing and (not progress or time.monotonic() > self._end):
                 return
             if not self._behind and not self._closing.is_set():
                 self._rest(began, progress)

@@ -68,6 +68,7 @@ class Learner:
     def __init__(self, folder: Path, recipe: Recipe, mean_weight: float) -> None:
         torch.manual_seed(recipe.seed)
         self.device = models.pick_device(recipe.device)
+        self._numbers = models.pick_numbers(self.device)
         self.model = models.load(folder, self.device).train()
         self._recipe, self._mean_weight = recipe, mean_weight
         self._pull, self._average = Pull(self.model, recipe.pull), Average(self.model, recipe.ema)
@@ -109,7 +110,7 @@ class Learner:
         total, rows = coarse_loss(
             hidden, self.model.get_output_embeddings().weight, ids, teacher_buckets(top), weights,
             kind=self._recipe.divergence, temperature=self._recipe.temperature, skew=self._recipe.skew,
-            vocabulary=entries, dtype=torch.bfloat16,
+            vocabulary=entries, dtype=self._numbers,
         )  # fmt: skip
         loss = total / (max(1, count) * self._mean_weight) + self._recipe.hold * strayed
         return loss, float(rows.sum()) / max(1, count), count
@@ -142,7 +143,8 @@ class Learner:
             return self.loss(items)[1]
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, torch.bfloat16)  # type: ignore[no-any-return]
+        narrow = self._numbers != torch.float32
+        return torch.autocast(self.device.type, self._numbers, enabled=narrow)  # type: ignore[no-any-return]
 
     def step(self, items: Sequence[Scored], factor: float, share: float) -> StepReport:
         """One optimiser step at `factor` times the peak rate; a gradient that is not finite changes nothing.

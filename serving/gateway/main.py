@@ -227,7 +227,8 @@ async def serve(
     """Serve on `listener` until a signal, with `beside` open meanwhile."""
     server = server_of(parts, kpis)
     limiter = parts.gateway.limiter
-    following = [asyncio.create_task(one.run()) for one in (parts.follower, parts.keys, limiter) if one is not None]
+    beside_requests = (parts.follower, parts.keys, limiter, parts.outbox)
+    following = [asyncio.create_task(one.run()) for one in beside_requests if one is not None]
     if (guard := parts.gateway.guard) is not None:
         following.append(asyncio.create_task(guard.sharing.run(guard.users)))
     acts = {signal.SIGTERM: server.stop_or_hurry, signal.SIGINT: server.stop_or_hurry}

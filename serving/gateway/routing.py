@@ -44,7 +44,7 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
-class Ask(msgspec.Struct, frozen=True, gc=False):
+class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What routing may know of a request. `user` None: none was given, by header or field."""
 
     model: str
@@ -59,7 +59,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """Whether nobody but the teacher may answer, whatever model is asked for."""
 
 
-class GuardNote(msgspec.Struct, frozen=True, gc=False):
+class GuardNote(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What an event keeps of a judgement: the stage that decided, the score, and the breaker of the user."""
 
     guard_stage: str = ""
@@ -67,7 +67,7 @@ class GuardNote(msgspec.Struct, frozen=True, gc=False):
     guard_user: str = ""
 
 
-class PartTaken(msgspec.Struct, frozen=True, gc=False):
+class PartTaken(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An experiment that holds for a request: its phase, the arm of the unit, and the bucket that says so."""
 
     experiment: str
@@ -86,7 +86,7 @@ class PartTaken(msgspec.Struct, frozen=True, gc=False):
     to be derived: nobody learns anything from serving him an attack."""
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False):
+class Decision(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """`arm`, `version` and `slot` answer; `assigned` is the one who was meant to."""
 
     arm: Arm

@@ -45,12 +45,15 @@ MAX_EXPOSURES = 100_000
 
 
 class ExchangeSink(Protocol):
-    """The part of `feedback.outbox.outbox.Outbox` that the gateway uses."""
+    """The part of `feedback.outbox.apart.handle.OutboxHandle` that the gateway uses."""
+
+    bus_known: bool
+    """Whether events have a bus to go to."""
 
     def put(self, item: Any, size: int = 0, refused: Callable[[], None] | None = None) -> bool:
         """Take a record without waiting; False when it had to be dropped.
 
-        `refused` is called, from a thread, where that turns out later.
+        `refused` is called where that turns out later.
         """
         ...
 
@@ -107,7 +110,6 @@ class Gateway:
         outbox: ExchangeSink | None = None,
         refresh: Callable[[], Awaitable[bool]] | None = None,
         clock: Clock = monotonic,
-        bus_known: Callable[[], bool] = lambda: True,
         ring: KeyRing = NO_RING,
         guard: GuardWatch | None = None,
         shared: SharedCounts | None = None,
@@ -115,7 +117,6 @@ class Gateway:
         self.config = config
         self.snapshot = snapshot
         self.outbox = outbox
-        self._bus_known = bus_known
         self.clock = clock
         self._refresh = refresh
         self.parser = BodyParser(config.control_tokens, config.max_choices)
@@ -143,7 +144,7 @@ class Gateway:
     @property
     def capture(self) -> bool:
         """Whether copies of requests and feedback have a bus to go to."""
-        return self.outbox is not None and self._bus_known()
+        return self.outbox is not None and self.outbox.bus_known
 
     async def refresh(self) -> bool:
         """Read the routing document at once; whether a newer one came of it."""

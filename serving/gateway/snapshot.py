@@ -40,14 +40,11 @@ class Snapshot:
 
 
 class Follower:
-    """Keeps a snapshot in step with the routing document, from a thread of its own, and says so by beats.
-
-    `beside` is called in that thread with each look.
-    """
+    """Keeps a snapshot in step with the routing document, from a thread of its own, and says so by beats."""
 
     def __init__(
         self, snapshot: Snapshot, routing: Routing, state: StateDir | None, url: str,
-        poll_seconds: float, engines: EnginesConfig, identity: str, beside: Callable[[], None] = lambda: None,
+        poll_seconds: float, engines: EnginesConfig, identity: str,
     ) -> None:  # fmt: skip
         self._snapshot = snapshot
         self._routing = routing
@@ -56,7 +53,6 @@ class Follower:
         self._poll = poll_seconds
         self._external = engines.external
         self._id = identity
-        self._beside = beside
         self._thread = ThreadPoolExecutor(1, "routing")
         self._beaten = (-1, 0.0)
         self.breakers: Callable[[], BreakerBeat] = BreakerBeat
@@ -85,7 +81,6 @@ class Follower:
         if self._state is not None:
             self._snapshot.engine_key = await self._call(known_engine_key, self._state.engine_key)
         await self.refresh()
-        await self._call(self._beside)
         epoch = self._snapshot.document.epoch
         if epoch != self._beaten[0] or now - self._beaten[1] >= BEAT_SECONDS:
             await self._call(self._routing.beats.report_gateway, self._id, epoch, self._url, self.breakers())

@@ -11,21 +11,17 @@ from deploy.routing.document import RouterConfig
 from deploy.routing.keys import DeployKeys
 from deploy.routing.quick_redis import QuickRedis
 from deploy.routing.stores import open_routing
-from feedback.bus.config import BusConfig
-from feedback.bus.opening import open_bus
-from feedback.bus.protocol import Bus
 from feedback.flagged.config import FlaggedConfig
+from feedback.outbox.apart.handle import OutboxHandle
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.leftover import LeftSpools, left_names
-from feedback.outbox.outbox import Outbox
 from feedback.store.connection import find_redis
 from serving.breaker.openings import Openings
 from serving.engine.config import EnginesConfig
 from serving.gateway.access.ring import NO_RING, KeyRing, RingFollower, read_ring
-from serving.gateway.bus import LateBus
-from serving.gateway.completion.capture import assemble
 from serving.gateway.config import GatewayConfig
 from serving.gateway.guarding.watch import GuardWatch
+from serving.gateway.record.opening import bus_finder, open_outbox
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
@@ -33,7 +29,7 @@ from serving.gateway.tenants.shared import SharedCounts
 from serving.guard.config import GuardConfig
 from serving.guard.model.linear import LinearModel
 from understudy.config import Config
-from understudy.errors import ConfigError, Conflict, IntegrityError
+from understudy.errors import ConfigError, IntegrityError
 from understudy.state import StateDir
 from understudy.telemetry.door import MetricsDoor, metrics_door
 
@@ -46,7 +42,7 @@ class Parts:
 
     gateway: Gateway
     follower: Follower | None
-    outbox: Outbox | None
+    outbox: OutboxHandle | None
     embeddings: Embeddings | None = None
     keys: RingFollower | None = None
     door: MetricsDoor = field(default_factory=MetricsDoor)
@@ -72,8 +68,7 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     static = named(engines)
     follows = state_given or not static
     guard = guard_of(config, state, follows, name)
-    bus = bus_of(config, state, follows)
-    outbox = None if bus is None else open_outbox(state, name, bus, config.section(OutboxConfig))
+    outbox = open_outbox(config, state, name, follows)
     embeddings = Embeddings(engines.embeddings, settings) if engines.embeddings else None
     snapshot = Snapshot(static_document(engines.external, router) if static else None)
     shared = shared_counts(settings, config, state if follows else None)
@@ -83,20 +78,13 @@ def build(config: Config, state: StateDir, state_given: bool, url: str, name: st
     redis = find_redis(config, state)
     routing = open_routing(state, redis.url, redis.prefix)
     _say(state, static, routing.documents.read() is not None)
-    if not isinstance(bus, LateBus):
-        follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
-        gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring, shared=shared, guard=guard)
-        return _parts(gateway, follower, outbox, embeddings, state, ring)
-    follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name, bus.look)
-    known = lambda: bus.known  # noqa: E731
-    gateway = Gateway(
-        settings, snapshot, outbox, follower.refresh, bus_known=known, ring=ring, shared=shared, guard=guard
-    )
+    follower = Follower(snapshot, routing, state, url, router.poll_seconds, engines, name)
+    gateway = Gateway(settings, snapshot, outbox, follower.refresh, ring=ring, shared=shared, guard=guard)
     return _parts(gateway, follower, outbox, embeddings, state, ring)
 
 
 def _parts(
-    gateway: Gateway, follower: Follower | None, outbox: Outbox | None, embeddings: Embeddings | None,
+    gateway: Gateway, follower: Follower | None, outbox: OutboxHandle | None, embeddings: Embeddings | None,
     state: StateDir, ring: KeyRing,
 ) -> Parts:  # fmt: skip
     keys = RingFollower(state, ring, gateway.keys.take)
@@ -150,29 +138,6 @@ def known_keys(state: StateDir) -> KeyRing:
         raise ConfigError(f"cannot read the keys of clients in {state.clients}: {error}") from None
 
 
-def bus_finder(config: Config, state: StateDir, follows: bool) -> Callable[[], Bus | None]:
-    """Opens the configured bus, or the one that the system of `state` tells of; None while there is neither."""
-    section = config.section(BusConfig)
-
-    def find() -> Bus | None:
-        redis = find_redis(config, state if follows else None)
-        return open_bus(section, redis) if section.url or redis.url else None
-
-    return find
-
-
-def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
-    """Where events go: the configured bus, or the one that the system of `state` will tell of; None: nowhere, ever."""
-    section, find = config.section(BusConfig), bus_finder(config, state, follows)
-    bus = find()
-    if bus is None and follows:
-        log.warning("no bus yet: nothing is captured and feedback is refused until %s tells of a Redis", state.root)
-        return LateBus(find, section.partitions)
-    if bus is None:
-        log.warning("no bus (`redis.url`, `bus.url`): nothing is captured, and feedback is refused with 503")
-    return bus
-
-
 def _say(state: StateDir, static: bool, known: bool) -> None:
     """One line on who decides where requests go."""
     if known:
@@ -181,17 +146,6 @@ def _say(state: StateDir, static: bool, known: bool) -> None:
         log.info("%s has no routing document: the engines of the configuration answer until it has", state.root)
     else:
         log.info("no engine is configured, and %s has no routing document yet: waiting for one", state.root)
-
-
-def open_outbox(state: StateDir, name: str, bus: Bus, config: OutboxConfig) -> Outbox | None:
-    """The outbox, started; None, with the reason in the log, where its spool cannot be opened."""
-    try:
-        outbox = Outbox(state.spool, name, bus, config, assemble)
-    except (OSError, Conflict) as error:
-        log.error("nothing is captured, the spool cannot be opened: %s", error)
-        return None
-    outbox.start()
-    return outbox
 
 
 def left_spools(config: Config, state: StateDir, state_given: bool, name: str) -> LeftSpools:

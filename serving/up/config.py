@@ -22,7 +22,8 @@ class UpConfig(Section):
     state: str | None = None
     """State directory where `--state` names none; null: .understudy. Other models, another directory."""
     rate: float = Field(default=5.0, gt=0, le=500)
-    """Requests that the application sends in a second."""
+    """Requests that the application sends in a second; fewer where replies take so long that more than one would be
+    under way on average."""
     stream_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the application's requests that ask for a stream."""
     users: int = Field(default=60, ge=1)

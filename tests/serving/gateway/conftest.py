@@ -21,11 +21,12 @@ from deploy.routing.stores import Routing
 from feedback.events import Exposure
 from feedback.kpis.config import KpisConfig
 from serving.engine.config import EnginesConfig
-from serving.gateway.completion.capture import RawExchange, assemble
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
 from serving.gateway.main import listen, server_of
 from serving.gateway.metrics import Metrics
+from serving.gateway.record.assembling import assemble
+from serving.gateway.record.raw import RawExchange
 from serving.gateway.routes.embeddings import Embeddings
 from serving.gateway.service import Gateway
 from serving.gateway.snapshot import Follower, Snapshot
@@ -57,6 +58,8 @@ def engine(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Engine]]:
 
 class Spool:
     """Keeps what the gateway hands over; assembling happens when a test asks for it."""
+
+    bus_known = True
 
     def __init__(self) -> None:
         self.exposures: list[Exposure] = []

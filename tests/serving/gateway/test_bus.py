@@ -12,10 +12,11 @@ from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus, Numbered
 from feedback.store.config import RedisConfig
-from serving.gateway.bus import LOOK, LateBus
+from serving.gateway.record.bus import LOOK, LateBus
 from serving.gateway.wiring import build
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine
+from tests.waiting import eventually
 from understudy.config import Config
 from understudy.errors import Unavailable
 from understudy.files import write_json
@@ -61,21 +62,24 @@ def test_a_gateway_without_a_bus_takes_no_feedback_and_says_so_at_its_start(
 
 
 def test_feedback_is_refused_until_the_state_directory_tells_of_a_redis(
-    serve: Serve, engine: Make, state_dir: StateDir, redis_url: str
+    serve: Serve, engine: Make, state_dir: StateDir, redis_url: str, loop: asyncio.AbstractEventLoop
 ) -> None:
     running = serve(document({"teacher": engine("teacher")}))
     parts = build(Config({"engines": ENGINES}), state_dir, True, "http://127.0.0.1:1", "g")
-    running.gateway._bus_known = parts.gateway._bus_known
+    assert parts.outbox is not None
+    running.gateway.outbox = parts.outbox
+    task = asyncio.run_coroutine_threadsafe(parts.outbox.run(), loop)
+    eventually(lambda: parts.outbox._heard)
     status, headers, raw = running.client.send("POST", "/v1/feedback", FEEDBACK)
     assert (status, headers["retry-after"]) == (503, "1")
     assert json.loads(raw)["error"]["code"] == "no_bus"
     running.client.chat()
-    assert running.spool.raw == []
+    assert parts.outbox.stats()["queued"] == parts.outbox.stats()["stored"] == 0
     write_json(state_dir.addresses, {"redis": redis_url})
-    assert parts.follower is not None
-    asyncio.run(parts.follower._step(100.0))
+    eventually(lambda: parts.outbox.bus_known)
     assert running.client.send("POST", "/v1/feedback", FEEDBACK)[0] == 202
     running.client.chat()
-    assert len(running.spool.raw) == 1
-    assert parts.outbox is not None
+    eventually(lambda: parts.outbox.stats()["published"] == 2)
+    task.cancel()
+    running.stop()
     parts.outbox.close(1)

@@ -13,7 +13,7 @@ def test_the_manifest_names_rows_targets_trajectory_and_settings(finished: Conte
     assert (lineage["trajectory"], lineage["targets"]) == (distilled["chain"], distilled["data"])
     assert lineage["samples"] == finished.summary("select")["samples"]
     assert lineage["recipe"] == finished.config.lineage()
-    assert set(lineage["libraries"]) == {"python", "torch", "transformers", "numpy", "cpu"}
+    assert set(lineage["libraries"]) == {"python", "torch", "transformers", "numpy", "cpu", "numbers"}
     rows = (finished.folder("select") / "train.jsonl").read_text().splitlines()
     assert len(lineage["exchanges"]) == len(rows)
     assert manifest.metrics == read_json(finished.folder("evaluate") / "evaluation.json")["summary"]

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from ab.experiment import Experiment, Primary, When
 from deploy.routing.document import SlotView
 from feedback.events import Exchange
-from serving.gateway.completion.capture import TAKEN, RawExchange, assemble, parse_reply
+from serving.gateway.record.assembling import TAKEN, assemble, parse_reply
+from serving.gateway.record.raw import RawExchange
 from serving.gateway.routing import Ask, Decision
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine

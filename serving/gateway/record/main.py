@@ -1,0 +1,91 @@
+"""The process beside a gateway that makes events of copies, redacts them, and brings them to the bus.
+
+`python -m serving.gateway.record.main FD`: the gateway starts it, with one end of a pipe. It ends with the gateway.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from feedback.bus.protocol import Bus
+from feedback.outbox.apart.receiver import Receiver
+from feedback.outbox.config import OutboxConfig
+from feedback.outbox.outbox import Outbox
+from serving.gateway.record.assembling import assemble
+from serving.gateway.record.bus import LateBus
+from serving.gateway.record.opening import Greeting, bus_of
+from serving.gateway.record.raw import unpack
+from understudy import logs
+from understudy.config import Config
+from understudy.errors import Conflict
+from understudy.state import StateDir
+
+log = logging.getLogger("understudy.gateway")
+
+HELD_SECONDS = 10.0
+"""How long a spool is waited for that the process of a gateway before this one still stores its last events in."""
+NO_SPOOL = 3
+"""The exit code where the spool cannot be opened."""
+
+
+def main(descriptor: int) -> int:
+    """Serve the pipe until its other end is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # whoever stops everything stops the gateway, and that ends this
+    logs.set_up()
+    with socket.socket(fileno=descriptor) as pipe:
+        receiver = Receiver(pipe)
+        if not (greeting := receiver.greeting()):
+            return 0
+        told = msgspec.json.decode(greeting, type=Greeting)
+        config, state = Config(told.config), StateDir(Path(told.state))
+        bus = bus_of(config, state, told.follows)
+        if bus is None:
+            return 0
+        try:
+            outbox = opened(state, told.name, bus, config.section(OutboxConfig), receiver)
+        except (OSError, Conflict) as error:
+            log.error("nothing is captured, the spool cannot be opened: %s", error)
+            return NO_SPOOL
+        gc.collect()
+        gc.freeze()
+        outbox.start()
+        receiver.serve(outbox, (lambda: looked(bus)) if isinstance(bus, LateBus) else lambda: True)
+    return 0
+
+
+def looked(bus: LateBus) -> bool:
+    """Whether the bus is known by now."""
+    bus.look()
+    return bus.known
+
+
+def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, receiver: Receiver) -> Outbox:
+    """The outbox on its spool, once nobody else holds that.
+
+    Raises:
+        Conflict: somebody does, and goes on doing so.
+        OSError: it cannot be opened.
+    """
+    end = time.monotonic() + HELD_SECONDS
+    while True:
+        try:
+            return Outbox(
+                state.spool, name, bus, config, lambda body: assemble(unpack(body)), over=receiver.over
+            )  # fmt: skip
+        except Conflict:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

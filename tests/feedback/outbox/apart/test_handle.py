@@ -1,0 +1,208 @@
+"""An outbox in a process of its own: what it takes, what it tells, and what is left when either side is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from feedback.events import KPIS, Kpi
+from feedback.outbox.apart.handle import OutboxHandle
+from feedback.outbox.config import OutboxConfig
+from feedback.privacy.vault import FOLDER, Vault
+from serving.up.supervise.process import ROOT
+from tests.feedback.child import event
+from tests.feedback.outbox.apart.child import handle
+from tests.feedback.outbox.conftest import bus_at, nowhere
+from tests.waiting import eventually
+from understudy.errors import Unavailable
+
+Open = Callable[..., OutboxHandle]
+
+
+class Runner:
+    """An event loop in a thread, on which one handle lives."""
+
+    def __init__(self, made: OutboxHandle) -> None:
+        self.handle = made
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self._task: asyncio.Task[None] = self.call(lambda: self.loop.create_task(made.run()))
+
+    def call(self, act: Callable[[], Any]) -> Any:
+        async def on_loop() -> Any:
+            return act()
+
+        return asyncio.run_coroutine_threadsafe(on_loop(), self.loop).result(60)
+
+    def end(self, timeout: float = 3.0) -> None:
+        if self.loop.is_closed():
+            return
+        self.call(self._task.cancel)
+        eventually(self._task.done)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.handle.close(timeout)
+        self.loop.close()
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
+    made: list[Runner] = []
+
+    def start(url: str, **config: Any) -> Runner:
+        made.append(Runner(handle(tmp_path, url, **config)))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.end(0.1)
+
+
+def on_the_bus(url: str, folder: Path) -> set[int]:
+    bus, vault = bus_at(url), Vault(folder / FOLDER)
+    return {
+        int(vault.open(Kpi, got.value).value)
+        for part in range(bus.partitions) for got in bus.read(KPIS, part, "", 10**6)
+    }  # fmt: skip
+
+
+def test_what_is_handed_over_reaches_the_bus_and_is_counted(
+    begin: Callable[..., Runner], redis_url: str, tmp_path: Path
+) -> None:
+    one = begin(redis_url)
+    for n in range(1, 301):
+        assert one.call(lambda n=n: one.handle.put(n))
+    assert one.call(lambda: one.handle.store(event(900))).result(60) is None
+    for n in range(1001, 1011):
+        one.call(lambda n=n: one.handle.put(n))
+    eventually(lambda: one.handle.stats()["published"] == 306)
+    stats = one.handle.stats()
+    assert (stats["queued"], stats["stored"], stats["pending"], stats["alive"]) == (0, 306, 0, True)
+    assert set(stats["dropped"].values()) == {0}
+    assert on_the_bus(redis_url, tmp_path) == {*range(1, 301), 900, *range(1002, 1011, 2)}
+
+
+def test_what_is_handed_over_last_is_stored_when_everything_ends(begin: Callable[..., Runner], tmp_path: Path) -> None:
+    one = begin(nowhere())
+    one.call(lambda: [one.handle.put(n) for n in range(1, 501)])
+    one.end(0.1)
+    stats = one.handle.stats()
+    assert (stats["queued"], stats["stored"], stats["alive"], set(stats["dropped"].values())) == (0, 500, False, {0})
+
+
+def test_it_begins_before_its_loop_does_and_holds_what_comes(redis_url: str, tmp_path: Path) -> None:
+    made = handle(tmp_path, redis_url)
+    assert [made.put(n) for n in (1, 2)] == [True, True]
+    made.close()
+    assert made.stats()["stored"] == 2
+    assert on_the_bus(redis_url, tmp_path) == {1, 2}
+
+
+def test_what_a_process_that_does_not_move_may_hold_is_bounded(begin: Callable[..., Runner], redis_url: str) -> None:
+    one = begin(redis_url, queue=50)
+    process = one.handle._process
+    assert process is not None
+    eventually(lambda: one.handle._heard)
+    process.send_signal(signal.SIGSTOP)
+    taken = [one.call(lambda n=n: one.handle.put(n)) for n in range(1, 71)]
+    assert taken == [True] * 50 + [False] * 20
+    refused = one.call(lambda: one.handle.store(event(99)))
+    with pytest.raises(Unavailable, match="full"):
+        refused.result(0)
+    assert (one.handle.stats()["queued"], one.handle.stats()["dropped"]["queue"]) == (50, 21)
+    process.send_signal(signal.SIGCONT)
+    eventually(lambda: one.handle.stats()["published"] == 50)
+    assert one.call(lambda: one.handle.put(1)), "there is room again"
+
+
+def test_bytes_are_bounded_too(begin: Callable[..., Runner], redis_url: str) -> None:
+    one = begin(redis_url, queue_bytes=3000)
+    eventually(lambda: one.handle._heard)
+    one.handle._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
+    assert not one.call(lambda: one.handle.put("7" * 3001))
+    assert one.call(lambda: one.handle.put("7" * 2000))
+    assert not one.call(lambda: one.handle.put("7" * 1001))
+    one.handle._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
+
+
+def test_whoever_asked_hears_that_the_spool_had_no_room(begin: Callable[..., Runner]) -> None:
+    one = begin(nowhere(), spool_bytes=1)
+    refused: list[int] = []
+    one.call(lambda: one.handle.put(event(1), refused=lambda: refused.append(1)))
+    with pytest.raises(Unavailable, match="spool is full"):
+        one.call(lambda: one.handle.store(event(2))).result(60)
+    eventually(lambda: refused == [1])
+    eventually(lambda: one.handle.stats()["dropped"]["spool"] == 2)
+    assert one.handle._waiting == {}
+
+
+def test_a_process_that_is_killed_is_replaced_and_what_it_had_is_counted(
+    begin: Callable[..., Runner], redis_url: str, tmp_path: Path
+) -> None:
+    one = begin(redis_url)
+    told: dict[int, bool] = {}
+    number = 0
+
+    def hand_over() -> None:
+        nonlocal number
+        for _ in range(20):
+            number += 1
+            stored = one.handle.store(event(number))
+            stored.add_done_callback(lambda done, n=number: told.__setitem__(n, done.exception() is None))
+
+    for killed in range(1, 4):
+        eventually(lambda: one.handle._heard)
+        pid = one.handle._process.pid  # type: ignore[union-attr]
+        before = one.handle.stats()["stored"]
+        while one.handle.stats()["stored"] < before + 100 or one.handle._sent < 5:
+            one.call(hand_over)
+            time.sleep(0.002)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda pid=pid: one.handle._process.pid != pid)  # type: ignore[union-attr]
+        assert one.handle.stats()["dropped"]["process"] >= killed
+    one.call(hand_over)
+    eventually(lambda: len(told) == number)
+    stats, stored = one.handle.stats(), {n for n, well in told.items() if well}
+    eventually(lambda: stored <= on_the_bus(redis_url, tmp_path), what="on the bus what was called stored")
+    assert stats["dropped"]["process"] + stats["dropped"]["queue"] == number - len(stored)
+    assert max(stored) == number
+    assert stats["queued"] == 0
+
+
+def test_when_whoever_owns_it_is_killed_it_stores_what_it_heard_and_ends(redis_url: str, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "tests.feedback.outbox.apart.child", "owner", str(tmp_path), redis_url]
+    owner = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    said = [int(owner.stdout.readline()) for _ in range(200)]
+    (process,) = psutil.Process(owner.pid).children()
+    owner.kill()
+    said += map(int, owner.stdout.read().split())
+    owner.wait()
+    eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    made = handle(tmp_path, redis_url)  # the spool is free
+    made.put(10**6)
+    made.close()
+    assert set(said) <= on_the_bus(redis_url, tmp_path)
+
+
+def test_what_cannot_be_started_is_said_and_holds_up_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def start(pipe: Any) -> Any:
+        raise OSError("no room for a process")
+
+    made = OutboxHandle(start, b"", OutboxConfig(queue=2), lambda item: item, True)
+    assert "no room for a process" in caplog.text
+    assert [made.put(b"1") for _ in range(3)] == [True, True, False]
+    made.close()
+    assert (made.stats()["alive"], made.stats()["dropped"]["process"]) == (False, 2)
