@@ -86,7 +86,7 @@ AskNext = Callable[[random.Random, float], CustomerAsk]
 """Gives what is asked next, so many seconds after the start."""
 
 
-class Pace:
+class CustomerPace:
     """How long until the next customer asks: by chance, at `rate` requests a second on average.
 
     Where replies take so long that more than `UNDER_WAY` would be under way (Little's law: rate times seconds), it is
@@ -117,7 +117,7 @@ class Application:
             base_url=options.url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=0,
             timeout=REQUEST_SECONDS,
         )  # fmt: skip
-        self._pace = Pace(options.rate, self._random)
+        self._pace = CustomerPace(options.rate, self._random)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from demo import app
-from demo.app import Pace
+from demo.app import CustomerPace
 from serving.up.show.traffic import TrafficTail
 from serving.up.supervise.process import ROOT
 from tests.serving.up.server import served
@@ -162,7 +162,7 @@ def test_the_file_of_what_was_seen_is_bounded_while_it_is_written(
 
 
 def test_no_more_is_under_way_than_a_slow_machine_bears() -> None:
-    pace = Pace(5.0, random.Random(1))
+    pace = CustomerPace(5.0, random.Random(1))
     quick = statistics.fmean(pace.wait() for _ in range(4000))
     for _ in range(100):
         pace.replied(0.1)

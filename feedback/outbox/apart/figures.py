@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from feedback.outbox.apart.frames import Stats
+from feedback.outbox.apart.frames import OutboxStats
 from feedback.outbox.outbox import REASONS
 
 COUNTED = ("stored", "published", "lost", "dead")
@@ -17,19 +17,19 @@ DIED = "process"
 """The reason of what was under way when a process died."""
 
 
-class Figures:
+class OutboxFigures:
     """Adds up what all processes of one outbox told."""
 
     def __init__(self) -> None:
         self._dropped = dict.fromkeys((*REASONS, DIED), 0)
         self._counted = dict.fromkeys(COUNTED, 0)
-        self._now: Stats = {}
+        self._now: OutboxStats = {}
 
     def drop(self, reason: str, count: int = 1) -> None:
         """So many items were dropped here."""
         self._dropped[reason] += count
 
-    def take(self, stats: Stats) -> None:
+    def take(self, stats: OutboxStats) -> None:
         """What the process that runs said last."""
         self._now = stats
 
@@ -42,7 +42,7 @@ class Figures:
         self._now = {name: value for name, value in self._now.items() if name in LEVELS}
         self.drop(DIED, lost)
 
-    def told(self, queued: int, alive: bool) -> Stats:
+    def told(self, queued: int, alive: bool) -> OutboxStats:
         """As `Outbox.stats`; `queued` items are not over, and a process is `alive` or not."""
         now: dict[str, Any] = self._now
         dropped = now.get("dropped", {})

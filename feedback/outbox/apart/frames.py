@@ -17,11 +17,11 @@ from feedback.outbox.outbox import TOPIC_OF
 HEAD = struct.Struct("<IBQ")
 HELLO, RAW, EVENT, STORE, CLOSE, TOLD = range(6)
 """What it begins with; an item that is assembled later; an event; one whose sender waits for the disk; the end; and,
-the other way, a `Told`."""
+the other way, a `OutboxTold`."""
 NOBODY = 0
 """The number of what nobody waits for."""
 EVENTS: dict[bytes, type[Event]] = {kind.__name__.encode(): kind for kind in TOPIC_OF}
-Stats = dict[str, Any]
+OutboxStats = dict[str, Any]
 
 
 class Frame(NamedTuple):
@@ -32,14 +32,14 @@ class Frame(NamedTuple):
     body: bytes
 
 
-class Told(msgspec.Struct, array_like=True, gc=False):
+class OutboxTold(msgspec.Struct, array_like=True, gc=False):
     """What an outbox says of itself."""
 
     settled: int
     """Items that are over since it began, whatever became of them; in the order of their coming."""
     answers: tuple[tuple[int, str], ...] = ()
     """Numbers of those that are waited for, each with why it was not stored, or nothing."""
-    stats: Stats | None = None
+    stats: OutboxStats | None = None
     """`Outbox.stats`, a few times a second."""
     bus_known: bool = False
 

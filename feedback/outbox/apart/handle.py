@@ -21,8 +21,19 @@ from typing import Any
 import msgspec
 
 from feedback.events import Event
-from feedback.outbox.apart.figures import Figures
-from feedback.outbox.apart.frames import CLOSE, EVENT, HELLO, NOBODY, RAW, STORE, FrameReader, Told, framed, packed
+from feedback.outbox.apart.figures import OutboxFigures
+from feedback.outbox.apart.frames import (
+    CLOSE,
+    EVENT,
+    HELLO,
+    NOBODY,
+    RAW,
+    STORE,
+    FrameReader,
+    OutboxTold,
+    framed,
+    packed,
+)
 from feedback.outbox.config import OutboxConfig
 from understudy.errors import Unavailable
 
@@ -41,7 +52,7 @@ STORE_SECONDS = 4.0
 """How long a process that ends may take to store what it has, beside what is allowed for publishing."""
 Start = Callable[[socket.socket], "subprocess.Popen[bytes]"]
 """Starts the process; it has the socket as its end of the pipe."""
-Answered = Callable[[str], None]
+OnAnswer = Callable[[str], None]
 """Is told why an item was not stored, or nothing."""
 
 
@@ -58,13 +69,13 @@ class OutboxHandle:
         self._launch, self._greeting, self._config, self._pack = start, greeting, config, pack
         self.bus_known = bus_known
         """Whether events have a bus to go to."""
-        self._figures = Figures()
+        self._figures = OutboxFigures()
         self._frames: deque[bytes] = deque()
         """Not sent yet."""
         self._held: deque[tuple[int, int]] = deque()
         """Bytes and number of all that is not over; of the first `_sent` the process has at least a part."""
         self._sent = self._bytes = 0
-        self._waiting: dict[int, Answered] = {}
+        self._waiting: dict[int, OnAnswer] = {}
         self._number = NOBODY
         self._rest = memoryview(b"")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -153,7 +164,7 @@ class OutboxHandle:
         self._sent = len(self._held)
         self._lose()
 
-    def _awaited(self, answered: Answered) -> int:
+    def _awaited(self, answered: OnAnswer) -> int:
         self._number += 1
         self._waiting[self._number] = answered
         return self._number
@@ -235,7 +246,7 @@ class OutboxHandle:
 
     def _take(self, data: bytes) -> None:
         for frame in self._reader.feed(data):
-            told = msgspec.msgpack.decode(frame.body, type=Told)
+            told = msgspec.msgpack.decode(frame.body, type=OutboxTold)
             for number, why in told.answers:
                 if (answered := self._waiting.pop(number, None)) is not None:
                     answered(why)

@@ -72,7 +72,7 @@ def unpack(body: bytes) -> RawExchange | RawDegraded:
 def _packed(value: Any) -> Any:
     if isinstance(value, SlotView):
         return None
-    raise NotImplementedError(type(value))
+    raise TypeError(f"no part of a copy: {type(value)}")
 
 
 def _unpacked(kind: type, value: Any) -> Any:

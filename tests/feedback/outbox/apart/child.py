@@ -18,7 +18,7 @@ from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import Kpi
 from feedback.outbox.apart.handle import OutboxHandle
-from feedback.outbox.apart.receiver import Receiver
+from feedback.outbox.apart.server import OutboxServer
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
@@ -37,12 +37,12 @@ def start(pipe: socket.socket) -> subprocess.Popen[bytes]:
 
 
 def serve(descriptor: int) -> None:
-    receiver = Receiver(socket.socket(fileno=descriptor))
-    told = json.loads(receiver.greeting())
+    server = OutboxServer(socket.socket(fileno=descriptor))
+    told = json.loads(server.greeting())
     bus = open_bus(BusConfig(url=told["url"]), RedisConfig())
-    outbox = Outbox(Path(told["folder"]), "gateway", bus, OutboxConfig(**told["config"]), assembled, over=receiver.over)
+    outbox = Outbox(Path(told["folder"]), "gateway", bus, OutboxConfig(**told["config"]), assembled, over=server.over)
     outbox.start()
-    receiver.serve(outbox, lambda: True)
+    server.serve(outbox, lambda: True)
 
 
 def assembled(body: bytes) -> Kpi | None:

@@ -1,6 +1,6 @@
 """The process beside a gateway that makes events of copies, redacts them, and brings them to the bus.
 
-`python -m serving.gateway.record.main FD`: the gateway starts it, with one end of a pipe. It ends with the gateway.
+`python -m serving.gateway.record.process FD`: the gateway starts it, with one end of a pipe. It ends with the gateway.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from feedback.bus.protocol import Bus
-from feedback.outbox.apart.receiver import Receiver
+from feedback.outbox.apart.server import OutboxServer
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from serving.gateway.record.assembling import assemble
@@ -42,8 +42,8 @@ def main(descriptor: int) -> int:
         signal.signal(number, signal.SIG_IGN)  # whoever stops everything stops the gateway, and that ends this
     logs.set_up()
     with socket.socket(fileno=descriptor) as pipe:
-        receiver = Receiver(pipe)
-        if not (greeting := receiver.greeting()):
+        server = OutboxServer(pipe)
+        if not (greeting := server.greeting()):
             return 0
         told = msgspec.json.decode(greeting, type=Greeting)
         config, state = Config(told.config), StateDir(Path(told.state))
@@ -51,14 +51,14 @@ def main(descriptor: int) -> int:
         if bus is None:
             return 0
         try:
-            outbox = opened(state, told.name, bus, config.section(OutboxConfig), receiver)
+            outbox = opened(state, told.name, bus, config.section(OutboxConfig), server)
         except (OSError, Conflict) as error:
             log.error("nothing is captured, the spool cannot be opened: %s", error)
             return NO_SPOOL
         gc.collect()
         gc.freeze()
         outbox.start()
-        receiver.serve(outbox, (lambda: looked(bus)) if isinstance(bus, LateBus) else lambda: True)
+        server.serve(outbox, (lambda: looked(bus)) if isinstance(bus, LateBus) else lambda: True)
     return 0
 
 
@@ -68,7 +68,7 @@ def looked(bus: LateBus) -> bool:
     return bus.known
 
 
-def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, receiver: Receiver) -> Outbox:
+def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, server: OutboxServer) -> Outbox:
     """The outbox on its spool, once nobody else holds that.
 
     Raises:
@@ -79,7 +79,7 @@ def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, receiver:
     while True:
         try:
             return Outbox(
-                state.spool, name, bus, config, lambda body: assemble(unpack(body)), over=receiver.over
+                state.spool, name, bus, config, lambda body: assemble(unpack(body)), over=server.over
             )  # fmt: skip
         except Conflict:
             if time.monotonic() > end:

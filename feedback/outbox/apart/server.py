@@ -16,7 +16,18 @@ from functools import partial
 
 import msgspec
 
-from feedback.outbox.apart.frames import CLOSE, NOBODY, RAW, STORE, TOLD, Frame, FrameReader, Told, framed, unpacked
+from feedback.outbox.apart.frames import (
+    CLOSE,
+    NOBODY,
+    RAW,
+    STORE,
+    TOLD,
+    Frame,
+    FrameReader,
+    OutboxTold,
+    framed,
+    unpacked,
+)
 from feedback.outbox.outbox import Outbox
 
 CHUNK = 1 << 18
@@ -26,7 +37,7 @@ PUBLISH_SECONDS = 0.5
 """How long events are published once nobody is served any more; the rest goes out at the next start."""
 
 
-class Receiver:
+class OutboxServer:
     """Serves one pipe. `greeting` comes first; then `serve`, with the outbox that was built by it."""
 
     def __init__(self, pipe: socket.socket) -> None:
@@ -52,7 +63,7 @@ class Receiver:
         """For `Outbox(over=...)`: so many items more are over. Called in the outbox's thread."""
         with self._telling:
             self._settled += count
-            self._tell(Told(self._settled, self._taken()))
+            self._tell(OutboxTold(self._settled, self._taken()))
 
     def serve(self, outbox: Outbox, bus_known: Callable[[], bool]) -> None:
         """Take what comes until the end, then close the outbox. `bus_known` is asked before each telling."""
@@ -110,8 +121,8 @@ class Receiver:
     def _tell_all(self, outbox: Outbox, bus_known: bool) -> None:
         stats = outbox.stats()
         with self._telling:
-            self._tell(Told(self._settled, self._taken(), stats, bus_known))
+            self._tell(OutboxTold(self._settled, self._taken(), stats, bus_known))
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: OutboxTold) -> None:
         with contextlib.suppress(OSError):  # whoever is gone need not be told
             self._pipe.sendall(framed(TOLD, msgspec.msgpack.encode(told)))
