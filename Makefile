@@ -29,7 +29,7 @@ lint: install ## Formatting, style, types and layers
 bench: install ## Run the benchmarks quickly; JSON into .understudy-bench/
 	@scripts/bench
 
-demo-models: install ## Train the demo models again (at most 150 minutes on 2 cores, resumable)
+demo-models: install ## Train the demo models again (at most 150 minutes on 2 cores with bf16, resumable)
 	@$(PY) -m demo.training.train --out demo $(ARGS)
 
 lock: ## Resolve the locked versions again

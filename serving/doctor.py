@@ -45,6 +45,7 @@ OUTBOX = {
     f'{DROPPED.name}{{reason="spool"}}': "dropped {count} events that its spool could not keep: give the state "
     "directory's volume room, or `outbox.spool_bytes`, and see whether the bus is up",
     f'{DROPPED.name}{{reason="queue"}}': "dropped {count} events because its queue was full: see `outbox.queue`",
+    f'{DROPPED.name}{{reason="process"}}': "dropped {count} events with a process that died: its log says why",
     LOST.name: "{count} events that the bus lost and the spool had no more: see docs/events.md",
     DEAD.name: "{count} events that the bus refused for good: see `understudy dead list exchanges`",
 }

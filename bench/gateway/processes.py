@@ -64,7 +64,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CpuUsed:
-    """CPU seconds of a candidate so far: of its processes' first threads, which have event loops, and of all others."""
+    """CPU seconds of a candidate so far: of the threads that have event loops, and of all others.
+
+    Those are its processes' first ones, but for the processes that record.
+    """
 
     loop: float = 0.0
     others: float = 0.0
@@ -76,9 +79,10 @@ class CpuUsed:
             return cls()
         loop = others = 0.0
         for one in _family(process):
+            records = _records(one)
             for thread in one.threads():
                 used = thread.user_time + thread.system_time
-                if thread.id == one.pid:
+                if thread.id == one.pid and not records:
                     loop += used
                 else:
                     others += used
@@ -92,6 +96,11 @@ def resident(process: psutil.Process | None) -> float:
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
+
+
+def _records(process: psutil.Process) -> bool:
+    """Whether it is one that records what a gateway answers: its program is told the number of a pipe, first of all."""
+    return any(argument.isdecimal() for argument in process.cmdline()[3:4])
 
 
 def last_core() -> set[int]:

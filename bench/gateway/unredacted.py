@@ -1,4 +1,7 @@
-"""The product with its redactor of texts taken out, to measure all but that: `python -m bench.gateway.unredacted`."""
+"""The product with its redactor of texts taken out, to measure all but that: `python -m bench.gateway.unredacted`.
+
+The gateway starts the same program for the process that records.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,18 @@ from feedback.privacy.redact import Redactor
 
 
 def take_out() -> None:
-    """From now on texts pass the redactor as they are."""
+    """From now on texts pass the redactor of this process as they are."""
     Redactor.text = lambda self, text: text  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
+    if sys.argv[1].isdecimal():
+        from serving.gateway.record.process import main as record
+
+        take_out()
+        sys.exit(record(int(sys.argv[1])))
+    from serving.gateway.record import opening
     from understudy.cli import main
 
-    take_out()
+    opening.PROGRAM = "bench.gateway.unredacted"
     sys.exit(main())

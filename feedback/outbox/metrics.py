@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy.telemetry.metrics import Metric, MetricsPage
 
-QUEUED = Metric("understudy_outbox_queued_events", "gauge", "Events that wait in memory to be stored.", across="sum")
+QUEUED = Metric("understudy_outbox_queued_events", "gauge", "Events in memory that are not stored yet.", across="sum")
 STORED = Metric("understudy_outbox_stored_total", "counter", "Events that were put into the spool.")
 PUBLISHED = Metric("understudy_outbox_published_total", "counter", "Events that the bus took.")
 PENDING = Metric("understudy_outbox_pending_events", "gauge", "Events in the spool that the bus has not taken.",
@@ -19,7 +19,9 @@ DROPPED = Metric("understudy_outbox_dropped_total", "counter", "Events that were
 OLDEST = Metric("understudy_outbox_oldest_seconds", "gauge", "How long the oldest event in the spool has waited.")
 SPOOL = Metric("understudy_outbox_spool_bytes", "gauge", "Size of the spool.", across="sum")
 BUS_UP = Metric("understudy_outbox_bus_up", "gauge", "1 while the bus takes events.", across="min")
-ALIVE = Metric("understudy_outbox_alive", "gauge", "1 while both threads of the outbox run.", across="min")
+ALIVE = Metric(
+    "understudy_outbox_alive", "gauge", "1 while both threads of the outbox run, and its process.", across="min"
+)
 COMMIT = Metric("understudy_outbox_commit_seconds", "gauge", "Seconds from an event's arrival to the disk, over the"
                 " latest thousand.", ("at",))  # fmt: skip
 PLAIN = {

@@ -30,8 +30,8 @@ class OutboxFigures:
         self._dropped[reason] += count
 
     def take(self, stats: OutboxStats) -> None:
-        """What the process that runs said last."""
-        self._now = stats
+        """What the process that runs says now."""
+        self._now = {**self._now, **stats}
 
     def ended(self, lost: int) -> None:
         """The process is gone, and `lost` items with it."""

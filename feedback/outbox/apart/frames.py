@@ -40,7 +40,7 @@ class OutboxTold(msgspec.Struct, array_like=True, gc=False):
     answers: tuple[tuple[int, str], ...] = ()
     """Numbers of those that are waited for, each with why it was not stored, or nothing."""
     stats: OutboxStats | None = None
-    """`Outbox.stats`, a few times a second."""
+    """What counts up by what came, each time; all of `Outbox.stats`, a few times a second."""
     bus_known: bool = False
 
 

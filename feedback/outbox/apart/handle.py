@@ -39,7 +39,7 @@ from understudy.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 """How long what is handed over waits for others, unless somebody waits for the disk."""
 SENT_BYTES = 1 << 18
 """About as much goes to the pipe in one call."""
@@ -120,7 +120,7 @@ class OutboxHandle:
         return done
 
     def stats(self) -> dict[str, Any]:
-        """As `Outbox.stats`, a quarter of a second old; `dropped` has what died with a process as well."""
+        """As `Outbox.stats`, up to a quarter of a second old; `dropped` has what died with a process, too."""
         return self._figures.told(len(self._held), self._pipe is not None)
 
     async def run(self) -> None:

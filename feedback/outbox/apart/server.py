@@ -49,6 +49,8 @@ class OutboxServer:
         self._telling = threading.Lock()
         self._answers: list[tuple[int, str]] = []
         self._settled = 0
+        self._outbox: Outbox | None = None
+        self._bus_known = False
 
     def greeting(self) -> bytes:
         """The body of the first frame; empty where nobody is there."""
@@ -63,11 +65,13 @@ class OutboxServer:
         """For `Outbox(over=...)`: so many items more are over. Called in the outbox's thread."""
         with self._telling:
             self._settled += count
-            self._tell(OutboxTold(self._settled, self._taken()))
+            now = self._outbox
+            counted = None if now is None else {"stored": now.stored, "dropped": now.dropped}
+            self._tell(OutboxTold(self._settled, self._taken(), counted, self._bus_known))
 
     def serve(self, outbox: Outbox, bus_known: Callable[[], bool]) -> None:
-        """Take what comes until the end, then close the outbox. `bus_known` is asked before each telling."""
-        publish = PUBLISH_SECONDS
+        """Take what comes until the end, then close the outbox. `bus_known` is asked a few times a second."""
+        publish, self._outbox = PUBLISH_SECONDS, outbox
         told = 0.0
         try:
             data: bytes | None = b""
@@ -80,12 +84,12 @@ class OutboxServer:
                 self._early = []
                 now = time.monotonic()
                 if now - told >= TELL_SECONDS:
-                    told = now
-                    self._tell_all(outbox, bus_known())
+                    told, self._bus_known = now, bus_known()
+                    self._tell_all(outbox)
                 data = self._heard()
         finally:
             outbox.close(publish)
-            self._tell_all(outbox, True)
+            self._tell_all(outbox)
 
     def _heard(self) -> bytes | None:
         """What came in the next moment; None: nobody is there any more."""
@@ -118,10 +122,10 @@ class OutboxServer:
         answers, self._answers = self._answers, []
         return tuple(answers)
 
-    def _tell_all(self, outbox: Outbox, bus_known: bool) -> None:
+    def _tell_all(self, outbox: Outbox) -> None:
         stats = outbox.stats()
         with self._telling:
-            self._tell(OutboxTold(self._settled, self._taken(), stats, bus_known))
+            self._tell(OutboxTold(self._settled, self._taken(), stats, self._bus_known))
 
     def _tell(self, told: OutboxTold) -> None:
         with contextlib.suppress(OSError):  # whoever is gone need not be told

@@ -26,6 +26,7 @@ from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
 
+PROGRAM = "serving.gateway.record.process"
 SECTIONS = ("bus", "redis", "outbox")
 """What the process has to know of the configuration."""
 
@@ -87,5 +88,5 @@ def started(state: str, pipe: socket.socket) -> subprocess.Popen[bytes]:
 
     In a session of its own: who interrupts everything at a terminal means the gateway, which ends this in order.
     """
-    program = [sys.executable, "-m", "serving.gateway.record.process", str(pipe.fileno()), "--state", state]
+    program = [sys.executable, "-m", PROGRAM, str(pipe.fileno()), "--state", state]
     return subprocess.Popen(program, stdin=subprocess.DEVNULL, pass_fds=[pipe.fileno()], start_new_session=True)

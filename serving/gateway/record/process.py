@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -40,6 +41,7 @@ def main(descriptor: int) -> int:
     """Serve the pipe until its other end is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # whoever stops everything stops the gateway, and that ends this
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # it takes no core from a request for being woken
     logs.set_up()
     with socket.socket(fileno=descriptor) as pipe:
         server = OutboxServer(pipe)
