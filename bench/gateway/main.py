@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.gateway import telling
+from bench.gateway.budget import costs
 from bench.gateway.candidates import PEERS, TIMES, candidate, engine, known, one_of, spans
 from bench.gateway.load import Workload, drive
 from bench.gateway.native import compiler
@@ -119,6 +120,8 @@ class Bench:
 
     def _figures(self, step: BenchStep) -> dict[str, Any]:
         load = step.load
+        if step.part == "budget":
+            return asdict(costs(self._folder))
         if isinstance(load, Workload):
             with candidate(step.name, self._folder, self._engine(load.events or 1)) as (port, process):
                 workers = one_of(step.name)[1]

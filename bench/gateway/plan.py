@@ -14,6 +14,7 @@ PARTS = {
     "streams": "slow streams held at once",
     "workers": "several workers beside one",
     "memory": "memory under a mixed load",
+    "budget": "what one exchange costs by step",
 }
 HELD = (Workload(512, 0, 16), Workload(512, 32, 16))
 """Where a rate is held for long, and the gateway is measured without this and that; the slowest peer only there."""
@@ -61,7 +62,7 @@ class BenchStep:
         """What the record calls it."""
         if isinstance(self.load, Workload):
             return str(self.load)
-        return f"{self.load} slow streams" if self.load else "mixed"
+        return f"{self.load} slow streams" if self.load else "steps" if self.part == "budget" else "mixed"
 
 
 def steps(parts: Iterable[str], peers: Sequence[str], workers: int, lengths: Lengths) -> list[BenchStep]:
@@ -75,6 +76,8 @@ def steps(parts: Iterable[str], peers: Sequence[str], workers: int, lengths: Len
             made += (_step("workers", name, load, 2 * lengths.short) for load, name in together(workers))
         elif part == "memory":
             made.append(_step("memory", ALL, 0, lengths.memory))
+        elif part == "budget":
+            made.append(_step("budget", ALL, 0, lengths.short))
         else:
             made += _streams(peers, lengths)
     return made

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.gateway import budget
 from bench.gateway.candidates import ALL, BARE, TIMES, UNREDACTED
 from bench.gateway.plan import HELD, together
 from bench.gateway.record import BenchFigures
@@ -21,6 +22,7 @@ STREAMS = ("streams", "candidate", "held", "events/s", "delay p50 / p99 ms", "ad
            "gap p50 / p99 ms", "CPU us an event", "MB", "out of order / incomplete / errors")  # fmt: skip
 WORKERS = ("candidate", "workload", "per s", "CPU us, loop + others", "CPU of one with its share")
 MEMORY = ("candidate", "minutes", "per s", "MB in each tenth of the time", "growth", "errors / dropped")
+BUDGET = ("step", "CPU us")
 RATIOS = ("ratio, one core for the proxy", "measured", "asked", "")
 SHORT, STREAM = map(str, HELD)
 BARS = {"nginx": "#7a8699", "sglang": "#b3561e", "asgi": "#c9a227", "litellm": "#444444", BARE: "#1f5fbf",
@@ -36,6 +38,7 @@ def tables(report: BenchFigures) -> list[tuple[str, tuple[str, ...], ToldRows]]:
         (f"Slow streams: {EVENTS} events each, one each {PAUSE_MS} ms", STREAMS, streams(parts.get("streams", {}))),
         ("Several workers", WORKERS, workers(parts.get("workers", {}), report["workers"])),
         ("Memory under a mixed load", MEMORY, memory(parts.get("memory", {}))),
+        (f"What one exchange costs, {ALL}, {SHORT}", BUDGET, budget.rows(report, SHORT)),
     ]
     return [(title, head, rows) for title, head, rows in found if rows]
 
