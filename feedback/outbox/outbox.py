@@ -126,8 +126,9 @@ class Outbox:
         """
         return self._offer(_Item(item, size, self._clock(), refused=refused))
 
-    def store(self, event: Event) -> Future[None]:
-        """Take an event; never blocks. The future ends when the event is on disk, or with Unavailable: it is not."""
+    def store(self, event: Any) -> Future[None]:
+        """Take an event, or whatever `assemble` makes one of; never blocks. The future ends when the event is on disk,
+        or with Unavailable: it is not."""
         return self._stored(_Item(event, 0, self._clock(), done=_promise()))
 
     def put_durable(self, event: Event, timeout: float = 5.0) -> None:
@@ -160,13 +161,14 @@ class Outbox:
             **self._delays.told(),
         }
 
-    def close(self, timeout: float = 3.0) -> None:
-        """Store what is queued, publish what the bus takes within `timeout` seconds, let go of the spool."""
+    def close(self, timeout: float = 3.0, store: float = 0.0) -> None:
+        """Store what is queued, within `timeout` seconds or `store` where that is longer, publish what the bus takes
+        within `timeout` seconds, let go of the spool."""
         self._closing = True
         self._urgent.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(max(timeout, store))
         self._producer.close(timeout)
         if not self._thread.is_alive() and not self._producer.alive():
             self._spool.close()

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from deploy.engines.keys import known_own_key
 from serving.up.config import UpConfig
-from serving.up.supervise.process import PYTHON, Role, environment
+from serving.up.supervise.process import PYTHON, Role
+from understudy.process.children import environment
 from understudy.state import StateDir
 
 NAME = "application"

@@ -185,9 +185,13 @@ async def first_reply(found: LaunchPlan, supervisor: Supervisor, logs: Path, sec
 
 
 async def teacher_alone(client: httpx.AsyncClient) -> bool:
-    """Whether there is no student that may answer: none at all, or one that only learns."""
-    told = str((await client.get("/ready")).json()["arms"]["student"])
-    return told == NO_STUDENT or told.endswith(NOT_FIT)
+    """Whether there is no student that may answer: none at all, or one that only learns.
+
+    By the controller's word: before it the gateway knows of nobody but the engines of the configuration.
+    """
+    said = (await client.get("/ready")).json()
+    told = str(said["arms"]["student"])
+    return bool(said["epoch"]) and (told == NO_STUDENT or told.endswith(NOT_FIT))
 
 
 async def answers(client: httpx.AsyncClient, arms: Iterable[str]) -> bool:

@@ -70,11 +70,13 @@ class FrameReader:
         """The frames that `data` ends."""
         self._left += data
         at = 0
-        while len(self._left) - at >= HEAD.size:
-            length, kind, number = HEAD.unpack_from(self._left, at)
-            end = at + HEAD.size + length
-            if len(self._left) < end:
-                break
-            yield Frame(kind, number, bytes(self._left[at + HEAD.size : end]))
-            at = end
-        del self._left[:at]
+        try:
+            while len(self._left) - at >= HEAD.size:
+                length, kind, number = HEAD.unpack_from(self._left, at)
+                start, end = at + HEAD.size, at + HEAD.size + length
+                if len(self._left) < end:
+                    break
+                at = end
+                yield Frame(kind, number, bytes(self._left[start:end]))
+        finally:
+            del self._left[:at]

@@ -16,6 +16,7 @@ from functools import partial
 
 import msgspec
 
+from feedback.events import Event
 from feedback.outbox.apart.frames import (
     CLOSE,
     NOBODY,
@@ -35,6 +36,13 @@ TELL_SECONDS = 0.25
 """Between two tellings of the figures."""
 PUBLISH_SECONDS = 0.5
 """How long events are published once nobody is served any more; the rest goes out at the next start."""
+STORE_SECONDS = 120.0
+"""How long what was heard may take to be stored then."""
+
+
+def assembling(assemble: Callable[[bytes], Event | None]) -> Callable[[Frame], Event | None]:
+    """For `Outbox(assemble=...)`: makes the event of a frame, by `assemble` where it holds none."""
+    return lambda frame: assemble(frame.body) if frame.kind == RAW else unpacked(frame.body)
 
 
 class OutboxServer:
@@ -71,7 +79,7 @@ class OutboxServer:
 
     def serve(self, outbox: Outbox, bus_known: Callable[[], bool]) -> None:
         """Take what comes until the end, then close the outbox. `bus_known` is asked a few times a second."""
-        publish, self._outbox = PUBLISH_SECONDS, outbox
+        publish, self._outbox, self._bus_known = PUBLISH_SECONDS, outbox, bus_known()
         told = 0.0
         try:
             data: bytes | None = b""
@@ -88,7 +96,7 @@ class OutboxServer:
                     self._tell_all(outbox)
                 data = self._heard()
         finally:
-            outbox.close(publish)
+            outbox.close(publish, STORE_SECONDS)
             self._tell_all(outbox)
 
     def _heard(self) -> bytes | None:
@@ -101,12 +109,12 @@ class OutboxServer:
             return None
 
     def _take(self, outbox: Outbox, frame: Frame) -> None:
+        """What it holds is read in the outbox's thread, as `assembling` has it."""
         if frame.kind == STORE:
-            outbox.store(unpacked(frame.body)).add_done_callback(partial(self._stored, frame.number))
+            outbox.store(frame).add_done_callback(partial(self._stored, frame.number))
             return
         refused = None if frame.number == NOBODY else partial(self._answer, frame.number, "refused")
-        item = frame.body if frame.kind == RAW else unpacked(frame.body)
-        if not outbox.put(item, len(frame.body), refused):
+        if not outbox.put(frame, len(frame.body), refused):
             self.over(1)
 
     def _stored(self, number: int, done: Future[None]) -> None:

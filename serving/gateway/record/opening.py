@@ -17,11 +17,12 @@ from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Bus
 from feedback.outbox.apart.handle import OutboxHandle
 from feedback.outbox.config import OutboxConfig
-from feedback.store.config import RedisConfig
 from feedback.store.connection import find_redis
 from serving.gateway.record.bus import LateBus
 from serving.gateway.record.raw import pack
+from understudy import __version__
 from understudy.config import Config
+from understudy.process.children import environment
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
@@ -34,6 +35,8 @@ SECTIONS = ("bus", "redis", "outbox")
 class Greeting(msgspec.Struct):
     """What the process is told first, through the pipe: addresses may hold passwords."""
 
+    program: str
+    """Version of the package."""
     config: dict[str, Any]
     state: str
     name: str
@@ -43,21 +46,13 @@ class Greeting(msgspec.Struct):
 def bus_finder(config: Config, state: StateDir, follows: bool) -> Callable[[], Bus | None]:
     """Opens the configured bus, or the one that the system of `state` tells of; None while there is neither."""
 
+    section = config.section(BusConfig)
+
     def find() -> Bus | None:
-        redis = redis_of(config, state, follows)
-        return open_bus(config.section(BusConfig), redis) if has_bus(config, redis) else None
+        redis = find_redis(config, state if follows else None)
+        return open_bus(section, redis) if section.url or redis.url else None
 
     return find
-
-
-def redis_of(config: Config, state: StateDir, follows: bool) -> RedisConfig:
-    """The Redis of the configuration, or the one that the system of `state` tells of."""
-    return find_redis(config, state if follows else None)
-
-
-def has_bus(config: Config, redis: RedisConfig) -> bool:
-    """Whether anybody has said where events go."""
-    return bool(config.section(BusConfig).url or redis.url)
 
 
 def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
@@ -70,8 +65,15 @@ def bus_of(config: Config, state: StateDir, follows: bool) -> Bus | None:
 
 
 def open_outbox(config: Config, state: StateDir, name: str, follows: bool) -> OutboxHandle | None:
-    """The outbox of the gateway `name`, in a process of its own; None, said in the log, where it has no bus, ever."""
-    known = has_bus(config, redis_of(config, state, follows))
+    """The outbox of the gateway `name`, in a process of its own; None, said in the log, where it has no bus, ever.
+
+    Raises:
+        ConfigError: the bus cannot be what the configuration says.
+    """
+    bus = bus_finder(config, state, follows)()
+    known = bus is not None
+    if bus is not None:
+        bus.close()  # it has not connected: the process will
     if not known and not follows:
         log.warning("no bus (`redis.url`, `bus.url`): nothing is captured, and feedback is refused with 503")
         return None
@@ -79,7 +81,7 @@ def open_outbox(config: Config, state: StateDir, name: str, follows: bool) -> Ou
         log.warning("no bus yet: nothing is captured and feedback is refused until %s tells of a Redis", state.root)
     section = config.section(OutboxConfig)
     raw = {name: config.raw[name] for name in SECTIONS if name in config.raw}
-    greeting = msgspec.json.encode(Greeting(raw, str(state.root.absolute()), name, follows))
+    greeting = msgspec.json.encode(Greeting(__version__, raw, str(state.root.absolute()), name, follows))
     return OutboxHandle(partial(started, str(state.root)), greeting, section, pack, known)
 
 
@@ -89,4 +91,6 @@ def started(state: str, pipe: socket.socket) -> subprocess.Popen[bytes]:
     In a session of its own: who interrupts everything at a terminal means the gateway, which ends this in order.
     """
     program = [sys.executable, "-m", PROGRAM, str(pipe.fileno()), "--state", state]
-    return subprocess.Popen(program, stdin=subprocess.DEVNULL, pass_fds=[pipe.fileno()], start_new_session=True)
+    return subprocess.Popen(
+        program, stdin=subprocess.DEVNULL, pass_fds=[pipe.fileno()], start_new_session=True, env=environment()
+    )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -17,44 +18,47 @@ from pathlib import Path
 import msgspec
 
 from feedback.bus.protocol import Bus
-from feedback.outbox.apart.server import OutboxServer
+from feedback.outbox.apart.server import OutboxServer, assembling
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from serving.gateway.record.assembling import assemble
 from serving.gateway.record.bus import LateBus
 from serving.gateway.record.opening import Greeting, bus_of
 from serving.gateway.record.raw import unpack
-from understudy import logs
+from understudy import __version__, logs
 from understudy.config import Config
-from understudy.errors import Conflict
+from understudy.errors import Conflict, UnderstudyError
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
 
 HELD_SECONDS = 10.0
 """How long a spool is waited for that the process of a gateway before this one still stores its last events in."""
-NO_SPOOL = 3
-"""The exit code where the spool cannot be opened."""
+NO_SPOOL, OTHER_PROGRAM = 3, 4
+"""Exit codes: the spool or the bus cannot be opened; the package was replaced under a gateway that runs."""
 
 
 def main(descriptor: int) -> int:
     """Serve the pipe until its other end is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # whoever stops everything stops the gateway, and that ends this
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # it takes no core from a request for being woken
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # it takes no core from a request for being woken
     logs.set_up()
     with socket.socket(fileno=descriptor) as pipe:
         server = OutboxServer(pipe)
         if not (greeting := server.greeting()):
             return 0
         told = msgspec.json.decode(greeting, type=Greeting)
+        if told.program != __version__:
+            log.error("the gateway is of %s and its recorder of %s: restart it", told.program, __version__)
+            return OTHER_PROGRAM
         config, state = Config(told.config), StateDir(Path(told.state))
-        bus = bus_of(config, state, told.follows)
-        if bus is None:
-            return 0
         try:
+            if (bus := bus_of(config, state, told.follows)) is None:
+                return 0
             outbox = opened(state, told.name, bus, config.section(OutboxConfig), server)
-        except (OSError, Conflict) as error:
+        except (OSError, UnderstudyError) as error:
             log.error("nothing is captured, the spool cannot be opened: %s", error)
             return NO_SPOOL
         gc.collect()
@@ -81,7 +85,7 @@ def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, server: O
     while True:
         try:
             return Outbox(
-                state.spool, name, bus, config, lambda body: assemble(unpack(body)), over=server.over
+                state.spool, name, bus, config, assembling(lambda body: assemble(unpack(body))), over=server.over
             )  # fmt: skip
         except Conflict:
             if time.monotonic() > end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from deploy.routing.document import SlotView
 from serving.gateway.routing import Ask, Decision, GuardNote
@@ -60,7 +61,9 @@ NO_SLOT = SlotView()
 
 
 def pack(raw: RawExchange | RawDegraded) -> bytes:
-    """A copy as bytes, for the process that makes an event of it."""
+    """A copy as bytes, for the process that makes an event of it; without the client's headers, which may hold keys."""
+    if raw.ask.headers is not None:
+        raw = replace(raw, ask=replace(raw.ask, headers=None))
     return _encoder.encode(raw)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
+from understudy.process.children import environment
 from understudy.process.lifeline import die_with_parent
 from understudy.process.priority import yield_cpu
 
@@ -84,16 +85,6 @@ async def spawn(role: Role, logs: Path, env: Mapping[str, str]) -> Child:
         what = error.filename or role.argv[0]
         raise UnderstudyError(f"cannot start {role.name}: {what}: {error.strerror}") from error
     return Child(role, process)
-
-
-def environment() -> dict[str, str]:
-    """What children get: this environment, with this checkout or installation first on Python's path.
-
-    Not the working directory: a folder of the user's that is called like one of ours must not stand before it.
-    """
-    former = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(ROOT), former]) if former else str(ROOT)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
 
 
 async def run_once(role: Role, logs: Path, seconds: float | None = None) -> int:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from serving.up.supervise.leftovers import Ledger
-from serving.up.supervise.process import Child, Role, environment, kill_group, spawn
+from serving.up.supervise.process import Child, Role, kill_group, spawn
 from serving.up.supervise.restarts import Life, Policy, RoleEvent
 from understudy.clock import Clock, monotonic
 from understudy.errors import UnderstudyError
+from understudy.process.children import environment
 from understudy.process.rotation import keep_short
 
 log = logging.getLogger("understudy.up")

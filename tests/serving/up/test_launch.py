@@ -47,12 +47,14 @@ async def test_the_first_request_waits_until_teacher_and_student_are_both_ready(
 @pytest.mark.parametrize("student", ["there is no student yet", "v1 is not fit yet: it learns and answers nobody"])
 async def test_where_no_student_may_answer_the_teacher_alone_is_waited_for(student: str, tmp_path: Path) -> None:
     asked: list[str] = []
+    epochs = iter([0, 0, 1])  # at first the controller has said nothing yet
 
     async def models(request: Request) -> Response:
         return JSONResponse({"data": [{"id": "auto"}, {"id": "teacher"}]})
 
     async def ready(request: Request) -> Response:
-        return JSONResponse({"arms": {"teacher": "answers", "student": student}})
+        epoch = next(epochs)
+        return JSONResponse({"epoch": epoch, "arms": {"teacher": "answers", "student": student if epoch else NONE}})
 
     async def chat(request: Request) -> Response:
         asked.append((await request.json())["model"])
@@ -64,8 +66,10 @@ async def test_where_no_student_may_answer_the_teacher_alone_is_waited_for(stude
     with served(Starlette(routes=routes)) as url:
         await first_reply(SimpleNamespace(gateway=url), SimpleNamespace(lives={}), tmp_path, 30.0)
     assert asked == ["teacher"]
+    assert next(epochs, None) is None
 
 
+NONE = "there is no student yet"
 OUTSIDE = {"url": "http://127.0.0.1:9001/v1", "model": "big"}
 
 

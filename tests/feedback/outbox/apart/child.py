@@ -18,7 +18,7 @@ from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.events import Kpi
 from feedback.outbox.apart.handle import OutboxHandle
-from feedback.outbox.apart.server import OutboxServer
+from feedback.outbox.apart.server import OutboxServer, assembling
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.store.config import RedisConfig
@@ -40,7 +40,9 @@ def serve(descriptor: int) -> None:
     server = OutboxServer(socket.socket(fileno=descriptor))
     told = json.loads(server.greeting())
     bus = open_bus(BusConfig(url=told["url"]), RedisConfig())
-    outbox = Outbox(Path(told["folder"]), "gateway", bus, OutboxConfig(**told["config"]), assembled, over=server.over)
+    outbox = Outbox(
+        Path(told["folder"]), "gateway", bus, OutboxConfig(**told["config"]), assembling(assembled), over=server.over
+    )
     outbox.start()
     server.serve(outbox, lambda: True)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+import uvloop
 
 from feedback.events import KPIS, Kpi
 from feedback.outbox.apart.handle import OutboxHandle
@@ -35,7 +36,7 @@ class Runner:
 
     def __init__(self, made: OutboxHandle) -> None:
         self.handle = made
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._task: asyncio.Task[None] = self.call(lambda: self.loop.create_task(made.run()))
@@ -112,29 +113,29 @@ def test_it_begins_before_its_loop_does_and_holds_what_comes(redis_url: str, tmp
 
 def test_what_a_process_that_does_not_move_may_hold_is_bounded(begin: Callable[..., Runner], redis_url: str) -> None:
     one = begin(redis_url, queue=50)
-    process = one.handle._process
-    assert process is not None
-    eventually(lambda: one.handle._heard)
-    process.send_signal(signal.SIGSTOP)
+    eventually(lambda: one.handle.pid)
+    pid = one.handle.pid
+    os.kill(pid, signal.SIGSTOP)
     taken = [one.call(lambda n=n: one.handle.put(n)) for n in range(1, 71)]
     assert taken == [True] * 50 + [False] * 20
     refused = one.call(lambda: one.handle.store(event(99)))
     with pytest.raises(Unavailable, match="full"):
         refused.result(0)
     assert (one.handle.stats()["queued"], one.handle.stats()["dropped"]["queue"]) == (50, 21)
-    process.send_signal(signal.SIGCONT)
+    os.kill(pid, signal.SIGCONT)
     eventually(lambda: one.handle.stats()["published"] == 50)
     assert one.call(lambda: one.handle.put(1)), "there is room again"
 
 
 def test_bytes_are_bounded_too(begin: Callable[..., Runner], redis_url: str) -> None:
     one = begin(redis_url, queue_bytes=3000)
-    eventually(lambda: one.handle._heard)
-    one.handle._process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
+    eventually(lambda: one.handle.pid)
+    pid = one.handle.pid
+    os.kill(pid, signal.SIGSTOP)
     assert not one.call(lambda: one.handle.put("7" * 3001))
     assert one.call(lambda: one.handle.put("7" * 2000))
     assert not one.call(lambda: one.handle.put("7" * 1001))
-    one.handle._process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_whoever_asked_hears_that_the_spool_had_no_room(begin: Callable[..., Runner]) -> None:
@@ -163,14 +164,14 @@ def test_a_process_that_is_killed_is_replaced_and_what_it_had_is_counted(
             stored.add_done_callback(lambda done, n=number: told.__setitem__(n, done.exception() is None))
 
     for killed in range(1, 4):
-        eventually(lambda: one.handle._heard)
-        pid = one.handle._process.pid  # type: ignore[union-attr]
+        eventually(lambda: one.handle.pid)
+        pid = one.handle.pid
         before = one.handle.stats()["stored"]
-        while one.handle.stats()["stored"] < before + 100 or one.handle._sent < 5:
+        while one.handle.stats()["stored"] < before + 100 or len(one.handle._held) < 5:
             one.call(hand_over)
             time.sleep(0.002)
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda pid=pid: one.handle._process.pid != pid)  # type: ignore[union-attr]
+        eventually(lambda pid=pid: one.handle.pid not in (pid, None))
         assert one.handle.stats()["dropped"]["process"] >= killed
     one.call(hand_over)
     eventually(lambda: len(told) == number)
@@ -179,6 +180,34 @@ def test_a_process_that_is_killed_is_replaced_and_what_it_had_is_counted(
     assert stats["dropped"]["process"] + stats["dropped"]["queue"] == number - len(stored)
     assert max(stored) == number
     assert stats["queued"] == 0
+
+
+def test_a_death_is_noticed_although_nothing_is_handed_over_and_what_was_told_last_counts(
+    begin: Callable[..., Runner], redis_url: str
+) -> None:
+    one = begin(redis_url)
+    eventually(lambda: one.handle.pid)
+    pid = one.handle.pid
+    os.kill(pid, signal.SIGSTOP)
+    for n in range(200):  # of which it has not read all when it dies
+        one.call(lambda n=n: one.handle.put("0" * 3000 + "7"))
+    waiting = one.call(lambda: one.handle.store(event(5)))
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: one.handle.pid not in (pid, None))
+    assert waiting.result(60) is None, "the pipe had no room for it yet: the next process stores it"
+    stats = one.handle.stats()
+    assert stats["dropped"]["process"] > 0
+    assert stats["dropped"]["process"] + stats["stored"] == 201
+
+
+def test_what_cannot_be_packed_is_counted_and_harms_nobody(begin: Callable[..., Runner], redis_url: str) -> None:
+    class Odd:
+        def __str__(self) -> str:
+            raise TypeError("no copy")
+
+    one = begin(redis_url)
+    assert not one.call(lambda: one.handle.put(Odd(), refused=lambda: None))
+    assert (one.handle.stats()["dropped"]["assemble"], one.handle._waiting) == (1, {})
 
 
 def test_when_whoever_owns_it_is_killed_it_stores_what_it_heard_and_ends(redis_url: str, tmp_path: Path) -> None:

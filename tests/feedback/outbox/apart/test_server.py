@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from feedback.events import Event
 from feedback.outbox.apart.frames import CLOSE, EVENT, HELLO, RAW, STORE, FrameReader, OutboxTold, framed, packed
-from feedback.outbox.apart.server import OutboxServer
+from feedback.outbox.apart.server import OutboxServer, assembling
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from tests.feedback.child import event
 from tests.feedback.outbox.conftest import bus_at, nowhere
 
+Assemble = Callable[[bytes], Event | None]
 
-def spoken(folder: Path, sent: bytes, config: OutboxConfig, cut: bool = False) -> list[OutboxTold]:
+
+def spoken(
+    folder: Path, sent: bytes, config: OutboxConfig, cut: bool = False, assemble: Assemble = lambda body: None
+) -> list[OutboxTold]:
     """What is told to whoever says `sent`, and then leaves at once (`cut`) or reads on."""
     ours, theirs = socket.socketpair()
     server = OutboxServer(theirs)
@@ -25,7 +32,7 @@ def spoken(folder: Path, sent: bytes, config: OutboxConfig, cut: bool = False) -
     if cut:
         ours.shutdown(socket.SHUT_WR)
     assert server.greeting() == b"hello"
-    outbox = Outbox(folder, "gateway", bus_at(nowhere()), config, lambda body: None, over=server.over)
+    outbox = Outbox(folder, "gateway", bus_at(nowhere()), config, assembling(assemble), over=server.over)
     outbox.start()
     thread = threading.Thread(target=server.serve, args=(outbox, lambda: True))
     thread.start()
@@ -61,3 +68,24 @@ def test_who_leaves_before_saying_anything_is_not_served() -> None:
     ours.close()
     assert OutboxServer(theirs).greeting() == b""
     theirs.close()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_takes_longer_than_publishing_may_is_stored_all_the_same(cut: bool, tmp_path: Path) -> None:
+    def slow(body: bytes) -> Event:
+        time.sleep(0.05)
+        return event(int(body))
+
+    sent = b"".join(framed(RAW, str(n).encode()) for n in range(40))
+    told = spoken(tmp_path, sent + (b"" if cut else framed(CLOSE, b"0.1")), OutboxConfig(), cut, slow)
+    assert told[-1].stats is not None
+    assert (told[-1].settled, told[-1].stats["stored"]) == (40, 40)
+
+
+def test_what_cannot_be_read_is_counted_and_the_next_is_taken(tmp_path: Path) -> None:
+    sent = framed(EVENT, b"Odd\0{}") + framed(STORE, b"Kpi\0{", 3) + framed(EVENT, packed(event(1)))
+    told = spoken(tmp_path, sent + framed(CLOSE, b"0.1"), OutboxConfig())
+    assert told[-1].stats is not None
+    assert (told[-1].settled, told[-1].stats["stored"], told[-1].stats["dropped"]["assemble"]) == (3, 1, 2)
+    ((number, why),) = (answer for one in told for answer in one.answers)
+    assert (number, bool(why)) == (3, True)

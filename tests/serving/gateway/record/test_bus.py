@@ -69,7 +69,7 @@ def test_feedback_is_refused_until_the_state_directory_tells_of_a_redis(
     assert parts.outbox is not None
     running.gateway.outbox = parts.outbox
     task = asyncio.run_coroutine_threadsafe(parts.outbox.run(), loop)
-    eventually(lambda: parts.outbox._heard)
+    eventually(lambda: parts.outbox.pid)
     status, headers, raw = running.client.send("POST", "/v1/feedback", FEEDBACK)
     assert (status, headers["retry-after"]) == (503, "1")
     assert json.loads(raw)["error"]["code"] == "no_bus"

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,6 +21,7 @@ from tests.feedback.factory import exchange
 from tests.feedback.outbox.apart.test_handle import Runner
 from tests.waiting import eventually
 from understudy.config import Config
+from understudy.errors import ConfigError
 from understudy.state import StateDir
 
 
@@ -35,8 +37,8 @@ def opened(state: StateDir, redis_url: str, **raw: Any) -> Iterator[Runner]:
 
 
 def program(handle: OutboxHandle) -> psutil.Process:
-    assert handle._process is not None
-    return psutil.Process(handle._process.pid)
+    eventually(lambda: handle.pid)
+    return psutil.Process(handle.pid)
 
 
 def test_a_spool_that_cannot_be_opened_captures_nothing_until_it_can(
@@ -67,7 +69,6 @@ def test_signals_meant_for_the_gateway_do_not_end_it_and_no_address_is_in_its_co
     state_dir: StateDir, redis_url: str
 ) -> None:
     with opened(state_dir, redis_url) as one:
-        eventually(lambda: one.handle._heard)
         process = program(one.handle)
         for number in (signal.SIGTERM, signal.SIGINT):
             os.kill(process.pid, number)
@@ -75,6 +76,30 @@ def test_signals_meant_for_the_gateway_do_not_end_it_and_no_address_is_in_its_co
         assert process.pid == program(one.handle).pid
         assert "redis://" not in " ".join(process.cmdline())
     assert not process.is_running()
+
+
+def test_nothing_of_the_working_directory_is_run(
+    state_dir: StateDir, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("serving", "feedback", "deploy", "ab"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('of the working directory')")
+    monkeypatch.chdir(tmp_path)
+    with opened(state_dir, redis_url) as one:
+        assert program(one.handle).is_running()
+
+
+def test_a_bus_that_cannot_be_is_refused_before_anything_starts(state_dir: StateDir) -> None:
+    with pytest.raises(ConfigError):
+        open_outbox(Config({"bus": {"url": "carrier-pigeon://roof"}}), state_dir, "g", False)
+
+
+def test_a_package_that_was_replaced_under_a_gateway_records_nothing(
+    state_dir: StateDir, redis_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("serving.gateway.record.opening.__version__", "0.0.1")
+    with opened(state_dir, redis_url) as one:
+        eventually(lambda: not one.handle.bus_known)
+    assert "the gateway is of 0.0.1" in capfd.readouterr().err
 
 
 def test_without_a_bus_there_is_none(state_dir: StateDir) -> None:
