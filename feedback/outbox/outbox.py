@@ -143,13 +143,16 @@ class Outbox:
         """`put_durable` of bytes as they are, for dead letters."""
         _wait(self._stored(_Item(value, len(value), self._clock(), topic=topic, key=session, done=_promise())), timeout)
 
+    def counts(self) -> dict[str, Any]:
+        """Those of `stats` that an item which is over has changed."""
+        return {"stored": self.stored, "pending": self._producer.pending(), "dropped": dict(self.dropped)}
+
     def stats(self) -> dict[str, Any]:
         """Counters and levels, for metrics and status."""
         return {
+            **self.counts(),
             "queued": len(self._queue),
-            "stored": self.stored,
             "published": self._producer.published,
-            "pending": self._producer.pending(),
             "lost": self._producer.lost,
             "dead": self._producer.dead,
             "oldest_seconds": round(self._producer.age(), 3),
@@ -157,7 +160,6 @@ class Outbox:
             "spool_bytes": self._spool.bytes,
             "bus_up": self._producer.up,
             "alive": self._thread.is_alive() and self._producer.alive(),
-            "dropped": dict(self.dropped),
             **self._delays.told(),
         }
 

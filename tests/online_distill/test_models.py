@@ -56,3 +56,10 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert models.pick_device("auto").type == "cpu"
     with pytest.raises(ConfigError, match=r"trainer\.device"):
         models.pick_device("cuda")
+
+
+def test_bfloat16_is_reckoned_in_only_where_the_cpu_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for flags, numbers in (({"avx2", "avx512f"}, torch.float32), ({"avx2", "amx_bf16"}, torch.bfloat16)):
+        monkeypatch.setattr(models, "cpu_flags", lambda flags=flags: frozenset(flags))
+        assert models.pick_numbers(cpu) == numbers

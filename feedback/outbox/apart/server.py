@@ -73,9 +73,8 @@ class OutboxServer:
         """For `Outbox(over=...)`: so many items more are over. Called in the outbox's thread."""
         with self._telling:
             self._settled += count
-            now = self._outbox
-            counted = None if now is None else {"stored": now.stored, "dropped": now.dropped}
-            self._tell(OutboxTold(self._settled, self._taken(), counted, self._bus_known))
+            counts = None if self._outbox is None else self._outbox.counts()
+            self._tell(OutboxTold(self._settled, self._taken(), counts, self._bus_known))
 
     def serve(self, outbox: Outbox, bus_known: Callable[[], bool]) -> None:
         """Take what comes until the end, then close the outbox. `bus_known` is asked a few times a second."""
