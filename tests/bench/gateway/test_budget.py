@@ -26,3 +26,5 @@ def test_the_steps_and_what_is_left_add_up() -> None:
     shown = [float(micros) for _, micros in budget.rows(report, "held")]
     assert shown == [100, 50, 10, 30, 10, 10, 10, 10, 10, 10, 40, 280]
     assert budget.rows({"parts": {"rates": {"held": held}}}, "held") == []
+    alone = budget.rows({"parts": {"budget": {"steps": {ALL: steps}}}}, "held")
+    assert alone == [(told, "10") for told in budget.STEPS.values()]
