@@ -18,13 +18,15 @@ from bench.gateway.record import BenchFigures
 from bench.gateway.requests import bodies
 from deploy.routing.document import SlotView
 from feedback.events import Event, Exposure
+from feedback.outbox.apart.frames import packed, unpacked
 from feedback.outbox.spool import Entry, Spool
 from feedback.privacy.redact import Redaction
 from feedback.privacy.vault import Vault
 from serving.gateway.record.assembling import assemble
 from serving.gateway.record.raw import RawExchange, pack, unpack
 from serving.gateway.routing import Ask, Decision, PartTaken
-from understudy.ids import random_id, stable_id
+from serving.gateway.service import exposure_of
+from understudy.ids import random_id
 
 EXCHANGES = 400
 ROUNDS = 3
@@ -93,11 +95,10 @@ def _raw(number: int, body: bytes) -> RawExchange:
 
 
 def _exposure(raw: RawExchange) -> Exposure:
-    unit, taken = raw.decision.unit, raw.decision.taken[0]
-    return Exposure(
-        id=stable_id("exposure", taken.experiment, str(taken.phase), unit), session=raw.ask.session, at=raw.at,
-        unit=unit, experiment=taken.experiment, phase=taken.phase, arm=taken.arm, bucket=taken.bucket, epoch=raw.epoch,
-    )  # fmt: skip
+    """As the process that records has it."""
+    event = unpacked(packed(exposure_of(raw.decision.taken[0], raw.decision, raw.ask, raw.epoch)))
+    assert isinstance(event, Exposure)
+    return event
 
 
 def _commits(events: Sequence[Event], values: Sequence[bytes]) -> Iterator[list[Entry]]:

@@ -7,18 +7,17 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from feedback.bus.protocol import Bus
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.producer import Producer
-from feedback.outbox.spool import Spool
+from feedback.outbox.spool import HELD_SECONDS, Spool, once_free
 from understudy.errors import Conflict
 
 log = logging.getLogger(__name__)
 
-HELD_SECONDS = 10.0
-"""How long a spool is waited for in which the process of a gateway before this one may store its last events."""
 LOOK = 1.0
 """Seconds between two looks whether a spool is empty, or a bus is known."""
 
@@ -57,22 +56,16 @@ class LeftSpools:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        end = time.monotonic() + HELD_SECONDS
+        until = time.monotonic() + HELD_SECONDS
         for name in self._names:
+            opened = partial(Spool, self._folder / f"{name}.db", self._config.spool_bytes)
             try:
-                if (spool := self._taken(name, end)) is not None:
-                    self._empty(name, spool)
+                spool = once_free(opened, until, self._closing.wait)
+                self._empty(name, spool)
+            except Conflict:
+                continue
             except Exception as error:  # whatever it is: the other spools may be emptied
                 log.warning("the spool %s, which nobody fills any more, cannot be emptied: %s", name, error)
-
-    def _taken(self, name: str, end: float) -> Spool | None:
-        """The spool, once nobody else holds it; None where somebody does until `end`, or this is to stop."""
-        while True:
-            try:
-                return Spool(self._folder / f"{name}.db", self._config.spool_bytes)
-            except Conflict:
-                if time.monotonic() > end or self._closing.wait(LOOK):
-                    return None
 
     def _empty(self, name: str, spool: Spool) -> None:
         try:

@@ -53,6 +53,25 @@ NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 T = TypeVar("T")
 
 
+HELD_SECONDS = 10.0
+"""How long a spool is waited for in which the process of a gateway before this one may store its last events."""
+LOOK_SECONDS = 0.05
+
+
+def once_free(opened: Callable[[], T], until: float, wait: Callable[[float], object] = time.sleep) -> T:
+    """What `opened` gives once no other process holds its spool. `wait` ends it by anything true.
+
+    Raises:
+        Conflict: one does until the monotonic time `until`, or until the wait was ended.
+    """
+    while True:
+        try:
+            return opened()
+        except Conflict:
+            if time.monotonic() > until or wait(LOOK_SECONDS):
+                raise
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An event on its way into the spool."""

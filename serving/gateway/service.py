@@ -50,7 +50,7 @@ class ExchangeSink(Protocol):
     bus_known: bool
     """Whether events have a bus to go to."""
 
-    def put(self, item: Any, size: int = 0, refused: Callable[[], None] | None = None) -> bool:
+    def put(self, item: Any, *, refused: Callable[[], None] | None = None) -> bool:
         """Take a record without waiting; False when it had to be dropped.
 
         `refused` is called where that turns out later.
@@ -98,6 +98,16 @@ class Exposures:
     def forget(self, one: PartTaken, unit: str) -> None:
         """It could not be said, so the unit's next request says it. Any thread may call this."""
         self._untold.append((one.experiment, one.phase, unit))
+
+
+def exposure_of(one: PartTaken, decision: Decision, ask: Ask, epoch: int) -> Exposure:
+    """What is said, now, of a unit that has met a phase."""
+    return Exposure(
+        id=stable_id("exposure", one.experiment, str(one.phase), decision.unit, str(decision.fell_back)),
+        session=ask.session, tenant=ask.tenant, at=time.time(), unit=decision.unit, experiment=one.experiment,
+        phase=one.phase, arm=one.arm, bucket=one.bucket, epoch=epoch, fell_back=decision.fell_back,
+        covariates=one.covariates,
+    )  # fmt: skip
 
 
 class Gateway:
@@ -182,12 +192,7 @@ class Gateway:
                 self.metrics.exposures[one.experiment, one.arm] += 1
             if not self.exposures.new(one, decision.unit, decision.fell_back):
                 continue
-            event = Exposure(
-                id=stable_id("exposure", one.experiment, str(one.phase), decision.unit, str(decision.fell_back)),
-                session=ask.session, tenant=ask.tenant, at=time.time(), unit=decision.unit, experiment=one.experiment,
-                phase=one.phase, arm=one.arm, bucket=one.bucket, epoch=epoch, fell_back=decision.fell_back,
-                covariates=one.covariates,
-            )  # fmt: skip
+            event = exposure_of(one, decision, ask, epoch)
             again = partial(self.exposures.forget, one, decision.unit)
             if self.capture and self.outbox is not None and not self.outbox.put(event, refused=again):
                 self.metrics.events["exposure_dropped"] += 1

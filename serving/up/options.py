@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.up.config import UpConfig
-from serving.up.supervise.process import ROOT
 from understudy.config import load_config
 from understudy.errors import UsageError
+from understudy.process.children import ROOT
 from understudy.state import DEFAULT_STATE, StateDir
 
 EXAMPLES = "examples"

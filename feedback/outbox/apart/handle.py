@@ -70,10 +70,10 @@ class OutboxHandle:
         """Of the process that has told something; None while there is none."""
         return self._pipe.pid if self._pipe is not None and self._pipe.heard else None
 
-    def put(self, item: Any, size: int = 0, refused: Callable[[], None] | None = None) -> bool:
+    def put(self, item: Any, *, refused: Callable[[], None] | None = None) -> bool:
         """Take an event, or whatever the process assembles one of; False: dropped and counted.
 
-        `refused` is called where the spool turns out to have no room for it. `size` is of no use here.
+        `refused` is called where the spool turns out to have no room for it.
         """
         try:
             kind, body = (EVENT, packed(item)) if isinstance(item, Event) else (RAW, self._pack(item))

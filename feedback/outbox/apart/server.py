@@ -25,6 +25,7 @@ from feedback.outbox.apart.frames import (
     TOLD,
     Frame,
     FrameReader,
+    OutboxStats,
     OutboxTold,
     framed,
     unpacked,
@@ -71,10 +72,7 @@ class OutboxServer:
 
     def over(self, count: int) -> None:
         """For `Outbox(over=...)`: so many items more are over. Called in the outbox's thread."""
-        with self._telling:
-            self._settled += count
-            counts = None if self._outbox is None else self._outbox.counts()
-            self._tell(OutboxTold(self._settled, self._taken(), counts, self._bus_known))
+        self._tell(None if self._outbox is None else self._outbox.counts(), count)
 
     def serve(self, outbox: Outbox, bus_known: Callable[[], bool]) -> None:
         """Take what comes until the end, then close the outbox. `bus_known` is asked a few times a second."""
@@ -92,11 +90,11 @@ class OutboxServer:
                 now = time.monotonic()
                 if now - told >= TELL_SECONDS:
                     told, self._bus_known = now, bus_known()
-                    self._tell_all(outbox)
+                    self._tell(outbox.stats())
                 data = self._heard()
         finally:
             outbox.close(publish, STORE_SECONDS)
-            self._tell_all(outbox)
+            self._tell(outbox.stats())
 
     def _heard(self) -> bytes | None:
         """What came in the next moment; None: nobody is there any more."""
@@ -125,15 +123,10 @@ class OutboxServer:
         with self._telling:
             self._answers.append((number, why))
 
-    def _taken(self) -> tuple[tuple[int, str], ...]:
-        answers, self._answers = self._answers, []
-        return tuple(answers)
-
-    def _tell_all(self, outbox: Outbox) -> None:
-        stats = outbox.stats()
+    def _tell(self, stats: OutboxStats | None, over: int = 0) -> None:
         with self._telling:
-            self._tell(OutboxTold(self._settled, self._taken(), stats, self._bus_known))
-
-    def _tell(self, told: OutboxTold) -> None:
-        with contextlib.suppress(OSError):  # whoever is gone need not be told
-            self._pipe.sendall(framed(TOLD, msgspec.msgpack.encode(told)))
+            self._settled += over
+            answers, self._answers = self._answers, []
+            told = OutboxTold(self._settled, tuple(answers), stats, self._bus_known)
+            with contextlib.suppress(OSError):  # whoever is gone need not be told
+                self._pipe.sendall(framed(TOLD, msgspec.msgpack.encode(told)))

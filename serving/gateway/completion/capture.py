@@ -21,6 +21,5 @@ def record(gateway: Gateway, raw: RawExchange | RawDegraded) -> None:
     if len(raw.request) > MAX_CAPTURED:
         gateway.metrics.events["capture_too_large"] += 1
         return
-    size = len(raw.request) + (sum(map(len, raw.chunks)) if isinstance(raw, RawExchange) else 0)
-    if gateway.outbox is not None and not gateway.outbox.put(raw, size):
+    if gateway.outbox is not None and not gateway.outbox.put(raw):
         gateway.metrics.events["capture_dropped"] += 1

@@ -17,23 +17,21 @@ from pathlib import Path
 
 import msgspec
 
-from feedback.bus.protocol import Bus
 from feedback.outbox.apart.server import OutboxServer, assembling
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
+from feedback.outbox.spool import HELD_SECONDS, once_free
 from serving.gateway.record.assembling import assemble
 from serving.gateway.record.bus import LateBus
 from serving.gateway.record.opening import Greeting, bus_of
 from serving.gateway.record.raw import unpack
 from understudy import __version__, logs
 from understudy.config import Config
-from understudy.errors import Conflict, UnderstudyError
+from understudy.errors import UnderstudyError
 from understudy.state import StateDir
 
 log = logging.getLogger("understudy.gateway")
 
-HELD_SECONDS = 10.0
-"""How long a spool is waited for that the process of a gateway before this one still stores its last events in."""
 NO_SPOOL, OTHER_PROGRAM = 3, 4
 """Exit codes: the spool or the bus cannot be opened; the package was replaced under a gateway that runs."""
 
@@ -57,7 +55,13 @@ def main(descriptor: int) -> int:
         try:
             if (bus := bus_of(config, state, told.follows)) is None:
                 return 0
-            outbox = opened(state, told.name, bus, config.section(OutboxConfig), server)
+            outbox = once_free(
+                lambda: Outbox(
+                    state.spool, told.name, bus, config.section(OutboxConfig),
+                    assembling(lambda body: assemble(unpack(body))), over=server.over,
+                ),
+                time.monotonic() + HELD_SECONDS,
+            )  # fmt: skip
         except (OSError, UnderstudyError) as error:
             log.error("nothing is captured, the spool cannot be opened: %s", error)
             return NO_SPOOL
@@ -72,25 +76,6 @@ def looked(bus: LateBus) -> bool:
     """Whether the bus is known by now."""
     bus.look()
     return bus.known
-
-
-def opened(state: StateDir, name: str, bus: Bus, config: OutboxConfig, server: OutboxServer) -> Outbox:
-    """The outbox on its spool, once nobody else holds that.
-
-    Raises:
-        Conflict: somebody does, and goes on doing so.
-        OSError: it cannot be opened.
-    """
-    end = time.monotonic() + HELD_SECONDS
-    while True:
-        try:
-            return Outbox(
-                state.spool, name, bus, config, assembling(lambda body: assemble(unpack(body))), over=server.over
-            )  # fmt: skip
-        except Conflict:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
+from understudy.process.children import ROOT as ROOT
 from understudy.process.children import environment
 from understudy.process.lifeline import die_with_parent
 from understudy.process.priority import yield_cpu
 
-ROOT = Path(__file__).resolve().parents[3]
 PYTHON = (sys.executable, "-m")
 TIMED_OUT = 124
 

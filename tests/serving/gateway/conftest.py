@@ -67,7 +67,7 @@ class Spool:
         self.events: list[Any] = []
         self.full = False
 
-    def put(self, item: Any, size: int = 0, refused: Callable[[], None] | None = None) -> bool:
+    def put(self, item: Any, *, refused: Callable[[], None] | None = None) -> bool:
         if isinstance(item, Exposure):
             self.exposures.append(item)
             return not self.full
