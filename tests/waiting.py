@@ -7,8 +7,11 @@ where much else runs each is `PATIENCE` times as long.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +54,14 @@ async def eventually_async(holds: Callable[[], object], seconds: float = 60.0, w
         if time.monotonic() >= end:
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
         await asyncio.sleep(STEP_SECONDS)
+
+
+def hold(pid: int) -> None:
+    """Stop a process, and return when none of its threads runs any more; SIGSTOP alone only asks for that."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+
+    def stopped() -> bool:
+        return all((one / "stat").read_text().rpartition(")")[2].split()[0] == "T" for one in threads.iterdir())
+
+    eventually(stopped, what=f"the stop of process {pid}")

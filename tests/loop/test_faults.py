@@ -22,7 +22,7 @@ from deploy.audit.log_file import FileAuditLog
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
 from tests.loop.processes import QUESTION, find_role, post, streaming
-from tests.waiting import eventually
+from tests.waiting import eventually, hold
 from trials.system import ROOT, System
 from understudy.state import StateDir
 
@@ -133,7 +133,7 @@ def test_serving_goes_on_without_redis_and_capture_arrives_later(settled: System
     eventually(lambda: settled.status().bus.lag is not None, 120, "the workers' lag")
     before = requests_counted(settled)
     server = next(p for p in psutil.process_iter(["name", "cmdline"]) if is_redis_of(settled.state, p))
-    os.kill(server.pid, signal.SIGSTOP)
+    hold(server.pid)
     try:
         answers = [post(settled.gateway, "auto").status_code for _ in range(5)]
     finally:
@@ -208,7 +208,7 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
         eventually(lambda: post(base).status_code == 200, 120, "the second gateway")
         clients = [httpx.Client(base_url=base, timeout=60, limits=KEPT) for _ in range(4)]
         stale = {ask(client).headers["x-understudy-version"] for client in clients}
-        os.kill(second.pid, signal.SIGSTOP)
+        hold(second.pid)
         first = settled.status().previous[0]
         settled.promote(first)
         third = register_copy(settled, first)

@@ -17,7 +17,7 @@ from deploy.routing.stores import open_routing
 from deploy.witness.collect import verify
 from tests.deploy.fleet import Fleet, register
 from tests.serving.conftest import ROOT
-from tests.waiting import eventually
+from tests.waiting import eventually, hold
 from trials.system import free_ports
 from understudy.state import StateDir
 
@@ -60,7 +60,7 @@ def test_leadership_moves_and_what_the_former_leader_writes_later_does_not_count
         fleet.obey()
         second = stack.enter_context(controller(state_dir, "second", port))
         eventually(lambda: "another controller leads" in log_of(state_dir, "second").read_text(), 60, "a standby")
-        first.send_signal(signal.SIGSTOP)
+        hold(first.pid)
         eventually(lambda: fence(state_dir) == 2, WITHIN, "a document of the second leader")
         kept = (state_dir.registry / "rollout.json").resolve()
         assert kept.name == "rollout.2.json"

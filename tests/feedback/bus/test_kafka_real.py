@@ -30,7 +30,7 @@ from feedback.store.keys import RedisKeys
 from tests.feedback.child import event, make_consumer
 from tests.leftovers import client_threads
 from tests.shared_data import kafka_home
-from tests.waiting import eventually
+from tests.waiting import eventually, hold
 from trials.broker import Broker
 from trials.system import free_ports
 from understudy.errors import Unavailable
@@ -182,7 +182,8 @@ def test_a_writer_that_is_dropped_with_what_nobody_acknowledged_ends(
     bus = KafkaBus(f"127.0.0.1:{broker.port}", 1)
     eventually(lambda: bus.publish(topic, 0, "s", events(1, 1)).highest == 1, what="the first event")
     monkeypatch.setattr("feedback.bus.kafka.ACKNOWLEDGE_SECONDS", 0.2)
-    broker.signal(signal.SIGSTOP)
+    assert broker.process is not None
+    hold(broker.process.pid)
     try:
         with pytest.raises(Unavailable, match="Kafka"):
             bus.publish(topic, 0, "s", events(2, 2))

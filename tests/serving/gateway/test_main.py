@@ -25,7 +25,7 @@ from serving.gateway.main import Server
 from serving.gateway.metrics import Metrics
 from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
-from tests.waiting import eventually
+from tests.waiting import eventually, hold
 from understudy.state import StateDir
 
 SERVE = [sys.executable, "-m", "understudy", "serve"]
@@ -119,7 +119,7 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
         eventually(lambda: bool(routing.beats.gateways()))
         client = Client(int(routing.beats.gateways()[0].url.rpartition(":")[2]), Metrics())
         assert client.chat(model="student")[1]["x-understudy-version"] == "v1"
-        process.send_signal(signal.SIGSTOP)
+        hold(process.pid)
         first.version, second.version = "v3", "v4"
         moved = document({"student": first, "candidate": second}, epoch=3, stable="v4")
         slots = {name: view.model_copy(update={"version": v, "desired": v})

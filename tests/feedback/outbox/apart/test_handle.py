@@ -25,10 +25,12 @@ from serving.up.supervise.process import ROOT
 from tests.feedback.child import event
 from tests.feedback.outbox.apart.child import handle
 from tests.feedback.outbox.conftest import bus_at, nowhere
-from tests.waiting import eventually
+from tests.waiting import eventually, hold
 from understudy.errors import Unavailable
 
 Open = Callable[..., OutboxHandle]
+LONG = 240.0
+"""More than a busy machine needs to start a process and to have everything stored and published."""
 
 
 class Runner:
@@ -71,6 +73,11 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
         one.end(0.1)
 
 
+@pytest.fixture(autouse=True)
+def _patient_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback.outbox.apart.handle.STORE_SECONDS", LONG)
+
+
 def on_the_bus(url: str, folder: Path) -> set[int]:
     bus, vault = bus_at(url), Vault(folder / FOLDER)
     return {
@@ -106,7 +113,7 @@ def test_what_is_handed_over_last_is_stored_when_everything_ends(begin: Callable
 def test_it_begins_before_its_loop_does_and_holds_what_comes(redis_url: str, tmp_path: Path) -> None:
     made = handle(tmp_path, redis_url)
     assert [made.put(n) for n in (1, 2)] == [True, True]
-    made.close()
+    made.close(LONG)
     assert made.stats()["stored"] == 2
     assert on_the_bus(redis_url, tmp_path) == {1, 2}
 
@@ -115,7 +122,7 @@ def test_what_a_process_that_does_not_move_may_hold_is_bounded(begin: Callable[.
     one = begin(redis_url, queue=50)
     eventually(lambda: one.handle.pid)
     pid = one.handle.pid
-    os.kill(pid, signal.SIGSTOP)
+    hold(pid)
     taken = [one.call(lambda n=n: one.handle.put(n)) for n in range(1, 71)]
     assert taken == [True] * 50 + [False] * 20
     refused = one.call(lambda: one.handle.store(event(99)))
@@ -131,7 +138,7 @@ def test_bytes_are_bounded_too(begin: Callable[..., Runner], redis_url: str) -> 
     one = begin(redis_url, queue_bytes=3000)
     eventually(lambda: one.handle.pid)
     pid = one.handle.pid
-    os.kill(pid, signal.SIGSTOP)
+    hold(pid)
     assert not one.call(lambda: one.handle.put("7" * 3001))
     assert one.call(lambda: one.handle.put("7" * 2000))
     assert not one.call(lambda: one.handle.put("7" * 1001))
@@ -170,7 +177,7 @@ def test_a_process_that_is_killed_is_replaced_and_what_it_had_is_counted(
         while one.handle.stats()["stored"] < before + 100:
             one.call(hand_over)
             time.sleep(0.002)
-        os.kill(pid, signal.SIGSTOP)  # so that it has something of which it never tells
+        hold(pid)  # so that it has something of which it never tells
         one.call(hand_over)
         os.kill(pid, signal.SIGKILL)
         eventually(lambda pid=pid: one.handle.pid not in (pid, None))
@@ -190,7 +197,7 @@ def test_a_death_is_noticed_although_nothing_is_handed_over_and_what_was_told_la
     one = begin(redis_url)
     eventually(lambda: one.handle.pid)
     pid = one.handle.pid
-    os.kill(pid, signal.SIGSTOP)
+    hold(pid)
     for n in range(200):  # of which it has not read all when it dies
         one.call(lambda n=n: one.handle.put("0" * 3000 + "7"))
     waiting = one.call(lambda: one.handle.store(event(5)))
@@ -224,7 +231,7 @@ def test_when_whoever_owns_it_is_killed_it_stores_what_it_heard_and_ends(redis_u
     eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
     made = handle(tmp_path, redis_url)  # the spool is free
     made.put(10**6)
-    made.close()
+    made.close(LONG)
     assert set(said) <= on_the_bus(redis_url, tmp_path)
 
 
