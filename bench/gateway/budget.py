@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.gateway.candidates import ALL, BARE, UNGUARDED
+from bench.gateway.candidates.starting import ALL, BARE, UNGUARDED
 from bench.gateway.record import BenchFigures
 from bench.gateway.requests import bodies
 from deploy.routing.document import SlotView

@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ OLD_SECONDS = 1.5
 LOOK_SECONDS = 5.0
 """Of a look at the rate at which events are stored, before a longer measurement."""
 LOOKS = 3
+CLIMBS = 4
+"""Looks at a rate between one that was too much and one that was not."""
 LATE = 0.1
 """Of a look's length, in which everything must have been stored after it."""
 TRIES = 3
@@ -81,17 +84,33 @@ def drive(
     """
     old = OLD_SECONDS if workers > 1 else 0.0
     if process is not None and seconds > LOOK_SECONDS:
-        for _ in range(LOOKS):
-            seen = _driven(folder, port, process, load, LOOK_SECONDS, pause, old)
-            if not late(seen):
-                break
-            pause = slower(seen, load.connections)
+        pause = paced(lambda pause: _driven(folder, port, process, load, LOOK_SECONDS, pause, old), load, pause)
     done = _driven(folder, port, process, load, seconds, pause, old)
     for _ in range(TRIES):
         if not done.dropped:
             break
         done = _driven(folder, port, process, load, seconds, slower(done, load.connections), old)
     return done
+
+
+def paced(look: Callable[[float], GatewayResult], load: Workload, pause: float) -> float:
+    """Milliseconds to wait after each reply, from `pause` on, so that all is stored and little more would not be."""
+    too_fast: float | None = None
+    for _ in range(LOOKS):
+        seen = look(pause)
+        if not late(seen):
+            break
+        too_fast, pause = pause, slower(seen, load.connections)
+    for _ in range(CLIMBS if too_fast is not None else 0):
+        assert too_fast is not None
+        between = (too_fast + pause) / 2
+        if between - too_fast < 1:
+            break
+        if late(look(between)):
+            too_fast = between
+        else:
+            pause = between
+    return pause
 
 
 def late(result: GatewayResult) -> bool:
@@ -130,12 +149,15 @@ def _driven(
 
 
 def wrk(
-    folder: Path, port: int, lines: Path, connections: int, seconds: float, pause: float
+    folder: Path, port: int, lines: Path, connections: int, seconds: float, pause: float, units: int = 0
 ) -> tuple[int, int, int, int, int]:
-    """Load `port` from the last core: requests, microseconds, their p50 and p99 in microseconds, and failures."""
+    """Load `port` from the last core: requests, microseconds, their p50 and p99 in microseconds, and failures.
+
+    A request that takes long counts for those that would have begun meanwhile, too (wrk's `stats_correct`).
+    """
     command = [
         "taskset", "-c", str(max(last_core())), "wrk", "-t1", f"-c{connections}", "--timeout", "10",
-        "-s", str(script(folder, lines, pause)), f"-d{max(1, round(seconds))}", f"http://127.0.0.1:{port}{PATH}",
+        "-s", str(script(folder, lines, pause, units)), f"-d{max(1, round(seconds))}", f"http://127.0.0.1:{port}{PATH}",
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     match = re.search(r"RES (\d+) (\d+) (\d+) (\d+) (\d+)", run.stdout)

@@ -23,7 +23,8 @@ from rich.console import Console
 
 from bench.gateway import telling
 from bench.gateway.budget import costs
-from bench.gateway.candidates import PEERS, TIMES, candidate, engine, known, one_of, spans
+from bench.gateway.candidates.starting import OURS, PEERS, TIMES, candidate, engine, known, one_of, spans
+from bench.gateway.candidates.earlier import AT, revisions, subject
 from bench.gateway.load import Workload, drive
 from bench.gateway.native import compiler
 from bench.gateway.plan import PARTS, QUICK, BenchStep, Lengths, minutes, steps, together
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> int:
     record = BenchRecord(given.json, about)
     todo = [
         step
-        for step in steps(given.only or PARTS, peers, given.workers, lengths)
+        for step in steps(given.only or PARTS, peers, given.workers, lengths, revisions(given.since))
         if "failed" in (record.figures(step.part, step.workload, step.name) or {"failed": "not yet measured"})
     ]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
@@ -85,6 +86,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     made.add_argument(
         "--workers", type=int, default=2, help="of the gateway that is compared with one of one (default: %(default)s)"
     )
+    made.add_argument(
+        "--since", default="", help="revisions of this repository that are measured beside its present state"
+    )
     return made.parse_args(argv)
 
 
@@ -104,18 +108,20 @@ class Bench:
         self._stack.close()
 
     def measure(self, step: BenchStep) -> None:
-        """Take one step and keep its figures; a peer that does not start is kept as failed.
+        """Take one step and keep its figures; a peer or an earlier state that does not start is kept as failed.
 
         Raises:
-            UsageError: it is the gateway that does not start.
+            UsageError: it is the gateway of today that does not start.
         """
         began = os.getloadavg()[0]
         try:
             figures = self._figures(step)
         except UsageError as error:
-            if step.name not in PEERS:
+            if step.name.partition(TIMES)[0] in OURS:
                 raise
             figures = {"failed": error.message}
+        if revision := step.name.partition(AT)[2]:
+            figures["subject"] = subject(revision)
         self._record.keep(step.part, step.workload, step.name, {**figures, "load": began})
 
     def _figures(self, step: BenchStep) -> dict[str, Any]:

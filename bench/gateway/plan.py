@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.gateway.candidates import ALL, BARE, OURS, TIMES
+from bench.gateway.candidates.starting import ALL, BARE, OURS, TIMES
+from bench.gateway.candidates.earlier import AT
 from bench.gateway.load import LOOK_SECONDS, Workload
 from bench.gateway.streaming import RAMP_MS
 
@@ -15,6 +16,7 @@ PARTS = {
     "workers": "several workers beside one",
     "memory": "memory under a mixed load",
     "budget": "what one exchange costs by step",
+    "changes": "earlier states beside this one",
 }
 HELD = (Workload(512, 0, 16), Workload(512, 32, 16))
 """Where a rate is held for long, and the gateway is measured without this and that; the slowest peer only there."""
@@ -65,8 +67,13 @@ class BenchStep:
         return f"{self.load} slow streams" if self.load else "steps" if self.part == "budget" else "mixed"
 
 
-def steps(parts: Iterable[str], peers: Sequence[str], workers: int, lengths: Lengths) -> list[BenchStep]:
-    """All steps of `parts` in their order; candidates take turns, so that a noisy machine is fair."""
+def steps(
+    parts: Iterable[str], peers: Sequence[str], workers: int, lengths: Lengths, since: Sequence[str] = ()
+) -> list[BenchStep]:
+    """All steps of `parts` in their order; candidates take turns, so that a noisy machine is fair.
+
+    `since` are the revisions of `changes`, which without any has no steps.
+    """
     made: list[BenchStep] = []
     loads = QUICK_LOADS if lengths is QUICK else LOADS
     for part in (name for name in PARTS if name in set(parts)):
@@ -78,6 +85,10 @@ def steps(parts: Iterable[str], peers: Sequence[str], workers: int, lengths: Len
             made.append(_step("memory", ALL, 0, lengths.memory))
         elif part == "budget":
             made.append(_step("budget", ALL, 0, lengths.short))
+        elif part == "changes":
+            then = [f"{name}{AT}{revision}" for revision in since for name in (BARE, ALL)]
+            beside = ["nginx", *then, BARE, ALL] if since else []
+            made += (_step("changes", name, HELD[0], 2 * lengths.short) for name in beside)
         else:
             made += _streams(peers, lengths)
     return made

@@ -46,7 +46,7 @@ end
 function request()
   at, sent = at %% #heads + 1, sent + 1
   local number = string.format("%%010d", sent)
-  return heads[at] .. number .. middles[at] .. string.gsub(number, "%%d", letters) .. tails[at]
+  return heads[at] .. string.format("%%010d", sent %% %(units)d) .. middles[at] .. string.gsub(number, "%%d", letters) .. tails[at]
 end
 %(pause)s
 function done(s, l, r)
@@ -98,12 +98,16 @@ def mixed(folder: Path) -> Path:
     return lines
 
 
-def script(folder: Path, lines: Path, pause: float) -> Path:
-    """Write a wrk script that sends the bodies of `lines` and waits `pause` milliseconds after each reply."""
+def script(folder: Path, lines: Path, pause: float, units: int = 0) -> Path:
+    """Write a wrk script that sends the bodies of `lines` and waits `pause` milliseconds after each reply.
+
+    There are as many `units` in turns; 0: each request has one of its own.
+    """
     waiting = f"function delay() return {max(1, round(pause))} end" if pause >= 0.5 else ""
     path = folder / "load.lua"
     path.write_text(
-        SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "word": WORD, "pause": waiting}, "utf-8"
+        SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "word": WORD, "pause": waiting,
+                  "units": units or 10**10}, "utf-8"
     )
     return path
 

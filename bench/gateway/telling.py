@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.gateway import budget
-from bench.gateway.candidates import ALL, BARE, TIMES, UNREDACTED
+from bench.gateway.candidates.starting import ALL, BARE, TIMES, UNREDACTED
+from bench.gateway.candidates.earlier import AT
 from bench.gateway.plan import HELD, together
 from bench.gateway.record import BenchFigures
 from bench.gateway.streaming import EVENTS, PAUSE_MS
@@ -23,6 +24,8 @@ STREAMS = ("streams", "candidate", "held", "events/s", "delay p50 / p99 ms", "ad
 WORKERS = ("candidate", "workload", "per s", "CPU us, loop + others", "CPU of one with its share")
 MEMORY = ("candidate", "minutes", "per s", "MB in each tenth of the time", "growth", "errors / dropped")
 BUDGET = ("step", "CPU us")
+CHANGES = ("up to this change", "revision", f"{BARE}: per s", "of nginx", "CPU us", f"{ALL}: per s", "of nginx", "CPU us",
+           "p99 ms")  # fmt: skip
 RATIOS = ("ratio, one core for the proxy", "measured", "asked", "")
 SHORT, STREAM = map(str, HELD)
 BARS = {"nginx": "#7a8699", "sglang": "#b3561e", "asgi": "#c9a227", "litellm": "#444444", BARE: "#1f5fbf",
@@ -39,6 +42,7 @@ def tables(report: BenchFigures) -> list[tuple[str, tuple[str, ...], ToldRows]]:
         ("Several workers", WORKERS, workers(parts.get("workers", {}), report["workers"])),
         ("Memory under a mixed load", MEMORY, memory(parts.get("memory", {}))),
         (f"What one exchange costs, {ALL}, {SHORT}", BUDGET, budget.rows(report, SHORT)),
+        (f"What changes brought, {SHORT}, all in one run", CHANGES, changes(parts.get("changes", {}).get(SHORT, {}))),
     ]
     return [(title, head, rows) for title, head, rows in found if rows]
 
@@ -104,6 +108,23 @@ def memory(part: BenchFigures) -> ToldRows:
         for found in part.values()
         for name, r in found.items()
     ]  # fmt: skip
+
+
+def changes(found: BenchFigures) -> ToldRows:
+    """The rows of earlier states, the latest last, which is this one."""
+    nginx = found.get("nginx")
+    rows: ToldRows = []
+    for name in (name for name in found if name.startswith(BARE + AT) or name == BARE):
+        revision = name.partition(AT)[2]
+        row = [found[name].get("subject", "this state"), revision]
+        for r in (found[name], found.get(ALL + AT + revision if revision else ALL, {})):
+            if "per_second" not in r:
+                row += ["failed", "", ""]
+                continue
+            row += [f"{_rate(r):.0f}" if _rate(r) else "void", _times(_rate(r), _rate(nginx)), f"{_cpu(r):.0f}"]
+        last = found.get(ALL + AT + revision if revision else ALL, {})
+        rows.append((*row, f"{last['p99']:.1f}" if "p99" in last else ""))
+    return rows
 
 
 def ratios(parts: BenchFigures) -> ToldRows:

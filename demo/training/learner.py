@@ -13,6 +13,7 @@ from demo.training.ask import pass_rates, replies
 from demo.training.model import Size, build
 from demo.training.net import Net, document_mask, rotary
 from demo.training.rows import ROW, Batch, Mix, Pieces, batch
+from online_distill.models import pick_numbers
 
 WARM_STEPS, DECAY_SHARE = 60, 0.35
 
@@ -44,7 +45,8 @@ class DemoLearner:
         self.rate = rate
         self.hidden = torch.compile(self.net.model, dynamic=False)
         cos, sin = rotary(ROW)
-        self.cos, self.sin = cos.bfloat16(), sin.bfloat16()
+        numbers = pick_numbers(torch.device("cpu"))
+        self.cos, self.sin = cos.to(numbers), sin.to(numbers)
         if path.exists():
             self._restore()
 

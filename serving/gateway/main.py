@@ -33,6 +33,7 @@ from serving.gateway.wiring import Parts, build, known_keys, left_spools
 from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.process import descriptors
+from understudy.process.accepting import BACKLOG, Acceptor
 from understudy.process.ports import bound, reached
 from understudy.state import DEFAULT_STATE, StateDir
 from understudy.telemetry.board import Board
@@ -41,7 +42,6 @@ from understudy.telemetry.together import JoinedPage
 
 log = logging.getLogger("understudy.gateway")
 
-BACKLOG = 2048
 TELL_SECONDS = 1.0
 """Between two looks of the other workers at the metrics of one."""
 Beside = AbstractAsyncContextManager[None]
@@ -193,6 +193,14 @@ class Server(uvicorn.Server):
         """Stop in order; the second time at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        make = partial(
+            self.config.http_protocol_class, config=self.config, server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )  # fmt: skip
+        self.servers = [cast(Any, Acceptor(listener, make)) for listener in sockets or []]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)

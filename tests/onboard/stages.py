@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 
+from deploy.registry import store
+
 
 def killed_when(stage: str, at: float) -> Callable[[str, int], Callable[[int], None]]:
     """A display that kills its process once `at` of the bytes of `stage` were read."""
@@ -28,6 +30,16 @@ def killed_when(stage: str, at: float) -> Callable[[str, int], Callable[[int], N
         return advance
 
     return show
+
+
+def dying_as_it_registers(call: str, work: Callable[[], object]) -> Callable[[], None]:
+    """`work` for a child process that is killed when the registry makes this call of its own module."""
+
+    def run() -> None:
+        setattr(store, call, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        work()
+
+    return run
 
 
 def silent(step: str, total: int) -> Callable[[int], None]:

@@ -22,7 +22,7 @@ from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import settings_of
-from tests.onboard.stages import in_child, killed_when, silent
+from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
 from understudy.state import StateDir
 
 
@@ -96,6 +96,16 @@ def test_a_cut_that_is_killed_leaves_no_half_version(taught: StateDir, stage: st
     assert [m.version for m in Registry(taught).versions()] == ["t1"]
     assert cut(taught, "t1", 3, None, silent).manifest.version == "v1"
     Registry(taught).verify("v1")
+
+
+@pytest.mark.parametrize("call", ["mark_ready", "sync_folder"])
+def test_a_cut_that_is_killed_while_it_is_registered_leaves_no_half_version(taught: StateDir, call: str) -> None:
+    work = dying_as_it_registers(call, lambda: cut(taught, "t1", 3, None, silent))
+    assert in_child(work) == -signal.SIGKILL
+    assert [m.version for m in Registry(taught).versions()] == ["t1"]
+    assert cut(taught, "t1", 3, None, silent).manifest.version == "v1"
+    Registry(taught).verify("v1")
+    assert sorted(path.name for path in taught.versions.iterdir()) == [".lock", "t1", "v1"]
 
 
 def test_a_disk_that_is_full_while_it_is_cut_is_named_and_the_same_cut_goes_on(taught: StateDir) -> None:

@@ -21,7 +21,7 @@ from onboard.write.draft import NoRoom
 from online_distill.evaluate.fingerprint import logprobs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import CHATML, settings_of, tiny
-from tests.onboard.stages import in_child, killed_when, silent
+from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -141,18 +141,9 @@ def test_an_import_that_is_killed_goes_on_and_is_whole(
     assert leftovers(state_dir) == []
 
 
-@pytest.mark.parametrize("name", ["mark_ready", "sync_folder"])
-def test_a_kill_while_it_is_registered_leaves_no_half_version(
-    state_dir: StateDir, made: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    import os
-
-    from deploy.registry import store
-
-    def work() -> None:
-        monkeypatch.setattr(store, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        imported(state_dir, made)
-
+@pytest.mark.parametrize("call", ["mark_ready", "sync_folder"])
+def test_a_kill_while_it_is_registered_leaves_no_half_version(state_dir: StateDir, made: Path, call: str) -> None:
+    work = dying_as_it_registers(call, lambda: imported(state_dir, made))
     assert in_child(work) == -signal.SIGKILL
     assert Registry(state_dir).versions() == []
     assert imported(state_dir, made).manifest.version == "t1"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gateway import budget
-from bench.gateway.candidates import ALL, BARE, UNGUARDED
+from bench.gateway.candidates.starting import ALL, BARE, UNGUARDED
 
 
 def test_every_step_costs_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.commands import main
-from bench.gateway.candidates import known
+from bench.gateway.candidates.starting import known
 from understudy.errors import UsageError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.gateway.candidates import ALL, BARE, OURS, PEERS
+from bench.gateway.candidates.starting import ALL, BARE, OURS, PEERS
 from bench.gateway.load import Workload
 from bench.gateway.plan import HELD, PARTS, QUICK, Lengths, minutes, steps, together
 from bench.gateway.record import BenchRecord
@@ -36,6 +36,12 @@ def test_one_part_alone_is_planned_with_its_minutes() -> None:
     made = steps(["memory"], [], 2, Lengths())
     assert list(minutes(made)) == ["memory"]
     assert 10 < minutes(made)["memory"] < 11
+
+
+def test_earlier_states_are_measured_beside_nginx_and_this_one() -> None:
+    made = steps(["changes"], PEERS, 2, Lengths(), ["abc1234"])
+    assert [step.name for step in made] == ["nginx", f"{BARE} at abc1234", f"{ALL} at abc1234", BARE, ALL]
+    assert steps(["changes"], PEERS, 2, Lengths()) == []
 
 
 def test_one_worker_has_the_share_of_each_of_several() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench.gateway import telling
-from bench.gateway.candidates import ALL, BARE, UNREDACTED
+from bench.gateway.candidates.starting import ALL, BARE, UNREDACTED
 from bench.gateway.load import GatewayResult
 from bench.gateway.remembering import MemoryResult
 from bench.gateway.streaming import Lag, StreamingResult
@@ -68,6 +68,19 @@ def test_workers_are_compared_with_one_that_had_as_much_to_do(report: dict[str, 
         (f"{BARE} x2", "short, 0.5 KB, c=32", "50", "35 + 20", "1.100"),
         (BARE, "short, 0.5 KB, c=16", "50", "30 + 20", ""),
     ]
+
+
+def test_what_changes_brought_stands_beside_what_is_now() -> None:
+    found = {
+        "nginx": row(NGINX), BARE: row(KEPT), ALL: row(replace(KEPT, dropped=1)),
+        f"{BARE} at abc1234": {**row(replace(KEPT, per_second=10.0)), "subject": "Be slow"},
+        f"{ALL} at abc1234": {"failed": "it ended", "subject": "Be slow", "load": 0.0},
+    }  # fmt: skip
+    assert telling.changes(found) == [
+        ("this state", "", "50", "0.500", "50", "void", "", "50", "2.0"),
+        ("Be slow", "abc1234", "10", "0.100", "50", "failed", "", "", ""),
+    ]
+    assert telling.changes({}) == []
 
 
 def test_the_page_has_every_part_and_none_where_nothing_was_measured(report: dict[str, Any]) -> None:

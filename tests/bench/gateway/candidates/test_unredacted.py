@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.gateway.unredacted import take_out
+from bench.gateway.candidates.unredacted import take_out
 from feedback.privacy.redact import Redactor
 
 

@@ -1,4 +1,4 @@
-"""The product with its redactor of texts taken out, to measure all but that: `python -m bench.gateway.unredacted`.
+"""The product with its redactor of texts taken out, to measure all but that: `python -m bench.gateway.candidates.unredacted`.
 
 The gateway starts the same program for the process that records.
 """
@@ -24,5 +24,5 @@ if __name__ == "__main__":
     from serving.gateway.record import opening
     from understudy.cli import main
 
-    opening.PROGRAM = "bench.gateway.unredacted"
+    opening.PROGRAM = "bench.gateway.candidates.unredacted"
     sys.exit(main())

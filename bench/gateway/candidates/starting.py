@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.gateway.candidates.earlier import AT, checkout
 from bench.gateway.native import built
 from bench.gateway.processes import last_core, running
 from bench.gateway.requests import KEY
@@ -76,8 +77,8 @@ def installed(peer: str) -> str | None:
 
 
 def one_of(name: str) -> tuple[str, int]:
-    """The candidate that is one worker of `name`, and how many workers that has."""
-    one, _, workers = name.partition(TIMES)
+    """The candidate that is one worker of `name` as it is now, and how many workers `name` has."""
+    one, _, workers = name.partition(AT)[0].partition(TIMES)
     return one, int(workers or 1)
 
 
@@ -104,11 +105,15 @@ def candidate(name: str, folder: Path, upstream: int) -> Iterator[tuple[int, psu
     with ExitStack() as stack:
         one, workers = one_of(name)
         cores = set(sorted(os.sched_getaffinity(0))[:workers])
+        also = dict(OPEN) if one == "litellm" else {}
+        guarded = True
+        if revision := name.partition(AT)[2]:
+            also["PYTHONPATH"] = str(tree := checkout(revision, folder))
+            guarded = (tree / "serving" / "guard").exists()
         if one in OURS:
-            command = _ours(one, workers, folder, port, upstream, stack)
+            command = _ours(one, workers, folder, port, upstream, stack, guarded)
         else:
             command = _peer(one, folder, port, upstream)
-        also = dict(OPEN) if one == "litellm" else {}
         if one in OURS[1:] and spans():
             also["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{upstream}"
         yield port, stack.enter_context(running(command, port, cores, folder, also))
@@ -128,7 +133,7 @@ def _peer(name: str, folder: Path, port: int, upstream: int) -> list[str]:
         config.write_text(nginx_config(folder, port, upstream))
         return ["nginx", "-c", str(config)]
     if name == "asgi":
-        return [sys.executable, "-c", f"from bench.gateway.asgi import serve; serve({port}, {upstream})"]
+        return [sys.executable, "-c", f"from bench.gateway.candidates.asgi import serve; serve({port}, {upstream})"]
     program = str(installed(name))
     if name == "sglang":
         return [program, "launch", "--worker-urls", at, "--host", "127.0.0.1", "--port", str(port),
@@ -139,10 +144,12 @@ def _peer(name: str, folder: Path, port: int, upstream: int) -> list[str]:
     return [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
 
 
-def _ours(name: str, workers: int, folder: Path, port: int, upstream: int, stack: ExitStack) -> list[str]:
+def _ours(
+    name: str, workers: int, folder: Path, port: int, upstream: int, stack: ExitStack, guarded: bool
+) -> list[str]:
     at = f"{{url: 'http://127.0.0.1:{upstream}/v1', model: m}}"
     mode = "off" if name in (BARE, UNGUARDED) else "enforce"
-    text = f"engines: {{teacher: {at}, student: {at}}}\nguard: {{mode: {mode}}}\n"
+    text = f"engines: {{teacher: {at}, student: {at}}}\n" + (f"guard: {{mode: {mode}}}\n" if guarded else "")
     if name != BARE:
         mac = hmac.new(SECRET.encode(), KEY.encode(), hashlib.sha256).hexdigest()
         text += ALL_ON.format(redis=_redis(folder / f"redis-{port}", stack), secret=SECRET, mac=mac)
@@ -150,9 +157,10 @@ def _ours(name: str, workers: int, folder: Path, port: int, upstream: int, stack
     config.write_text(text)
     state = folder / f"state-{port}"
     stack.callback(shutil.rmtree, state, ignore_errors=True)
-    program = "bench.gateway.unredacted" if name == UNREDACTED else "understudy"
+    program = "bench.gateway.candidates.unredacted" if name == UNREDACTED else "understudy"
+    several = ["env", f"UNDERSTUDY_GATEWAY__WORKERS={workers}"] if workers > 1 else []
     return [
-        "env", f"UNDERSTUDY_GATEWAY__WORKERS={workers}", sys.executable, "-m", program, "serve",
+        *several, sys.executable, "-m", program, "serve",
         "--config", str(config), "--port", str(port), "--gateway-only",
         *(("--state", str(state)) if name != BARE else ()),
     ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Who is measured: peers, the gateway as it is, and what it was."""
