@@ -105,10 +105,8 @@ def script(folder: Path, lines: Path, pause: float, units: int = 0) -> Path:
     """
     waiting = f"function delay() return {max(1, round(pause))} end" if pause >= 0.5 else ""
     path = folder / "load.lua"
-    path.write_text(
-        SCRIPT % {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "word": WORD, "pause": waiting,
-                  "units": units or 10**10}, "utf-8"
-    )
+    given = {"key": KEY, "bodies": lines, "path": PATH, "unit": UNIT, "word": WORD, "pause": waiting}
+    path.write_text(SCRIPT % (given | {"units": units or 10**10}), "utf-8")
     return path
 
 
