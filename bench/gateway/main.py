@@ -23,8 +23,8 @@ from rich.console import Console
 
 from bench.gateway import telling
 from bench.gateway.budget import costs
-from bench.gateway.candidates.starting import OURS, PEERS, TIMES, candidate, engine, known, one_of, spans
 from bench.gateway.candidates.earlier import AT, revisions, subject
+from bench.gateway.candidates.starting import OURS, PEERS, TIMES, candidate, engine, known, one_of, spans
 from bench.gateway.load import Workload, drive
 from bench.gateway.native import compiler
 from bench.gateway.plan import PARTS, QUICK, BenchStep, Lengths, minutes, steps, together

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.gateway.candidates.starting import ALL, BARE, OURS, TIMES
 from bench.gateway.candidates.earlier import AT
+from bench.gateway.candidates.starting import ALL, BARE, OURS, TIMES
 from bench.gateway.load import LOOK_SECONDS, Workload
 from bench.gateway.streaming import RAMP_MS
 

@@ -45,8 +45,8 @@ function init(args)
 end
 function request()
   at, sent = at %% #heads + 1, sent + 1
-  local number = string.format("%%010d", sent)
-  return heads[at] .. string.format("%%010d", sent %% %(units)d) .. middles[at] .. string.gsub(number, "%%d", letters) .. tails[at]
+  local number, unit = string.format("%%010d", sent), string.format("%%010d", sent %% %(units)d)
+  return heads[at] .. unit .. middles[at] .. string.gsub(number, "%%d", letters) .. tails[at]
 end
 %(pause)s
 function done(s, l, r)

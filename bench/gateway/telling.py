@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.gateway import budget
-from bench.gateway.candidates.starting import ALL, BARE, TIMES, UNREDACTED
 from bench.gateway.candidates.earlier import AT
+from bench.gateway.candidates.starting import ALL, BARE, TIMES, UNREDACTED
 from bench.gateway.plan import HELD, together
 from bench.gateway.record import BenchFigures
 from bench.gateway.streaming import EVENTS, PAUSE_MS
@@ -24,8 +24,8 @@ STREAMS = ("streams", "candidate", "held", "events/s", "delay p50 / p99 ms", "ad
 WORKERS = ("candidate", "workload", "per s", "CPU us, loop + others", "CPU of one with its share")
 MEMORY = ("candidate", "minutes", "per s", "MB in each tenth of the time", "growth", "errors / dropped")
 BUDGET = ("step", "CPU us")
-CHANGES = ("up to this change", "revision", f"{BARE}: per s", "of nginx", "CPU us", f"{ALL}: per s", "of nginx", "CPU us",
-           "p99 ms")  # fmt: skip
+CHANGES = ("up to this change", "revision", f"{BARE}: per s", "of nginx", "CPU us", f"{ALL}: per s", "of nginx",
+           "CPU us", "p99 ms")  # fmt: skip
 RATIOS = ("ratio, one core for the proxy", "measured", "asked", "")
 SHORT, STREAM = map(str, HELD)
 BARS = {"nginx": "#7a8699", "sglang": "#b3561e", "asgi": "#c9a227", "litellm": "#444444", BARE: "#1f5fbf",

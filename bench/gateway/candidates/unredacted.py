@@ -1,4 +1,4 @@
-"""The product with its redactor of texts taken out, to measure all but that: `python -m bench.gateway.candidates.unredacted`.
+"""The product without its redactor of texts, to measure all but that: `python -m bench.gateway.candidates.unredacted`.
 
 The gateway starts the same program for the process that records.
 """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.gateway.candidates import earlier
-from bench.gateway.candidates.starting import ALL, BARE, one_of
 from bench.gateway.candidates.earlier import AT, checkout, revisions, subject
+from bench.gateway.candidates.starting import ALL, BARE, one_of
 from understudy.errors import UsageError
 
 COMMIT = ("-c", "user.name=n", "-c", "user.email=e@example.com", "commit", "-q", "-m")
