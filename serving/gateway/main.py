@@ -196,10 +196,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
-        make = partial(
-            self.config.http_protocol_class, config=self.config, server_state=self.server_state,
-            app_state=self.lifespan.state,
-        )  # fmt: skip
+        protocol = cast(Any, self.config.http_protocol_class)
+        make = partial(protocol, config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
         self.servers = [cast(Any, Acceptor(listener, make)) for listener in sockets or []]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
