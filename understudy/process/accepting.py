@@ -73,6 +73,9 @@ class Acceptor:
             task.add_done_callback(self._opening.discard)
 
     async def _begin(self, connection: socket.socket) -> None:
+        if not self._open:
+            connection.close()
+            return
         try:
             await self._loop.connect_accepted_socket(self._make, connection)
         except OSError:

@@ -107,6 +107,21 @@ def test_it_answers_without_delay_until_it_closes_and_whoever_is_there_stays(
     uvloop.run(asyncio.wait_for(scene(), 60))
 
 
+def test_a_connection_that_was_just_taken_when_it_closes_is_closed_too(
+    listener: socket.socket, stack: ExitStack
+) -> None:
+    client = connect(listener, stack)
+
+    async def scene() -> None:
+        acceptor = Acceptor(listener, Echo)
+        acceptor._accept()
+        acceptor.close()
+        await acceptor.wait_closed()
+
+    uvloop.run(scene())
+    assert (client.recv(1), Echo.made) == (b"", 0)
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ECONNABORTED])
 def test_what_cannot_be_taken_now_is_taken_later(
     number: int, stack: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
