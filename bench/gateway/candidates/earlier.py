@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def checkout(revision: str, folder: Path) -> Path:
 
 
 def _git(*words: str) -> str:
+    if shutil.which("git") is None:
+        raise UsageError("`--since` needs git")
     done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
     if done.returncode:
         raise UsageError(f"`--since` asks git, which says: {done.stderr.strip()}")

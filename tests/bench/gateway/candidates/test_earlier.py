@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bench.gateway.candidates.earlier import AT, checkout, revisions, subject
 from bench.gateway.candidates.starting import ALL, BARE, one_of
 from understudy.errors import UsageError
 
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 COMMIT = ("-c", "user.name=n", "-c", "user.email=e@example.com", "commit", "-q", "-m")
 
 
@@ -33,6 +35,7 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+@needs_git
 def test_revisions_come_in_the_order_of_the_history(history: list[str]) -> None:
     slow, fast = history
     assert revisions(f"HEAD,{slow}") == [slow, fast]
@@ -40,12 +43,14 @@ def test_revisions_come_in_the_order_of_the_history(history: list[str]) -> None:
     assert subject(slow) == "Be slow"
 
 
+@needs_git
 @pytest.mark.parametrize("given", ["nowhere", "--all", "HEAD,;"])
 def test_what_is_no_revision_is_refused(history: list[str], given: str) -> None:
     with pytest.raises(UsageError):
         revisions(given)
 
 
+@needs_git
 def test_a_revision_has_its_own_files(history: list[str], tmp_path: Path) -> None:
     slow, _ = history
     for _ in range(2):
@@ -54,3 +59,9 @@ def test_a_revision_has_its_own_files(history: list[str], tmp_path: Path) -> Non
 
 def test_a_candidate_of_a_revision_is_one_of_ours() -> None:
     assert (one_of(f"{ALL}{AT}abc1234"), one_of(f"{BARE} x2")) == ((ALL, 1), (BARE, 2))
+
+
+def test_without_git_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="needs git"):
+        revisions("HEAD")
