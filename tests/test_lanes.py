@@ -37,9 +37,8 @@ def test_a_sigterm_lets_both_lanes_end_in_order(tmp_path: Path) -> None:
     ends += "except KeyboardInterrupt:\n    print('ended in order', sys.argv[1])\n"
     begun = [tmp_path / "first", tmp_path / "second"]
     lanes = [shlex.join([sys.executable, "-c", ends, str(path)]) for path in begun]
-    lanes[1] = (
-        f"{runpy.run_path(str(ROOT / 'scripts' / 'test'))['niced'](lanes[1])}; code=$?; touch {tmp_path}/never; exit $code"
-    )
+    niced = runpy.run_path(str(ROOT / "scripts" / "test"))["niced"](lanes[1])
+    lanes[1] = f"{niced}; code=$?; touch {tmp_path}/never; exit $code"
     process = subprocess.Popen([sys.executable, "-c", LOADED, *lanes], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     eventually(lambda: all(path.exists() for path in begun), 60, "both lanes")
     process.send_signal(signal.SIGTERM)
