@@ -16,12 +16,13 @@ from bench.gateway.plan import HELD, together
 from bench.gateway.record import BenchFigures
 from bench.gateway.streaming import EVENTS, PAUSE_MS
 
-WHY = f"""Why rates are missed: passing a request on costs CPython, uvloop and llhttp about as much as it costs the bare
-ASGI peer, which does nothing else: some ten times what nginx takes (rows `asgi` and `{BARE}`). All that is on comes on
-top, by the table of steps, and on one core it adds up; with a second core the process that records has its own, and several
-workers share a port (table of workers). Processes that take turns on one core also find its caches cold, and a request
-that wakes the loop alone costs more than one of many (rows c=1 and c=16): a rate that is held below what the core could
-do, so that nothing is dropped, has both. What is left to try on this path is compiled code; it is not done.
+WHY = f"""Why rates are missed: passing a request on costs CPython, uvloop and llhttp about as much as it costs the
+bare ASGI peer, which does nothing else: some ten times what nginx takes (rows `asgi` and `{BARE}`). All that is on
+comes on top, by the table of steps, and on one core it adds up; with a second core the process that records has its
+own, and several workers share a port (table of workers). Processes that take turns on one core also find its caches
+cold, and a request that wakes the loop alone costs more than one of many (rows c=1 and c=16): a rate that is held
+below what the core could do, so that nothing is dropped, has both. What is left to try on this path is compiled code;
+it is not done.
 """
 ToldRows = list[tuple[str, ...]]
 RATES = ("workload", "candidate", "per s", "of nginx", "p50 ms", "p99 ms", "added p50", "added p99",
