@@ -95,14 +95,13 @@ def drive(
 
 def paced(look: Callable[[float], GatewayResult], load: Workload, pause: float) -> float:
     """Milliseconds to wait after each reply, from `pause` on, so that all is stored and little more would not be."""
-    too_fast: float | None = None
+    too_fast = pause
     for _ in range(LOOKS):
         seen = look(pause)
         if not late(seen):
             break
         too_fast, pause = pause, slower(seen, load.connections)
-    for _ in range(CLIMBS if too_fast is not None else 0):
-        assert too_fast is not None
+    for _ in range(CLIMBS):
         between = (too_fast + pause) / 2
         if between - too_fast < 1:
             break

@@ -44,10 +44,11 @@ class MemoryResult:
 def remember(folder: Path, port: int, process: psutil.Process, seconds: float) -> MemoryResult:
     """Bodies of all sizes, streamed and not, for `seconds`, as fast as they are all stored."""
     lines, pause = mixed(folder), PAUSE_MS
+    dropped_before, _ = counted(port)
     for _ in range(TRIALS):
-        before, _ = counted(port)
         wrk(folder, port, lines, CONNECTIONS, min(TRIAL_SECONDS, seconds), pause, UNITS)
-        if counted(port)[0] == before:
+        earlier, (dropped_before, _) = dropped_before, counted(port)
+        if dropped_before == earlier:
             break
         pause *= 1.5
     seen: list[float] = []
@@ -57,7 +58,6 @@ def remember(folder: Path, port: int, process: psutil.Process, seconds: float) -
         while not over.wait(min(LOOK_SECONDS, seconds / PARTS / 2)):
             seen.append(resident(process))
 
-    dropped_before, _ = counted(port)
     looking = threading.Thread(target=look)
     looking.start()
     try:

@@ -123,15 +123,14 @@ def changes(found: BenchFigures) -> ToldRows:
     nginx = found.get("nginx")
     rows: ToldRows = []
     for name in (name for name in found if name.startswith(BARE + AT) or name == BARE):
-        revision = name.partition(AT)[2]
-        row = [found[name].get("subject", "this state"), revision]
-        for r in (found[name], found.get(ALL + AT + revision if revision else ALL, {})):
+        bare, everything = found[name], found.get(name.replace(BARE, ALL), {})
+        row = [bare.get("subject", "this state"), name.partition(AT)[2]]
+        for r in (bare, everything):
             if "per_second" not in r:
                 row += ["failed", "", ""]
                 continue
             row += [f"{_rate(r):.0f}" if _rate(r) else "void", _times(_rate(r), _rate(nginx)), f"{_cpu(r):.0f}"]
-        last = found.get(ALL + AT + revision if revision else ALL, {})
-        rows.append((*row, f"{last['p99']:.1f}" if "p99" in last else ""))
+        rows.append((*row, f"{everything['p99']:.1f}" if "p99" in everything else ""))
     return rows
 
 

@@ -19,9 +19,9 @@ from starlette.routing import Route
 from demo import app
 from demo.app import CustomerPace
 from serving.up.show.traffic import TrafficTail
-from serving.up.supervise.process import ROOT
 from tests.serving.up.server import served
 from tests.waiting import eventually
+from understudy.process.children import ROOT
 
 HEADERS = {"x-understudy-arm": "student", "x-understudy-version": "v2"}
 SEEN: list[dict] = []

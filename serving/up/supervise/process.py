@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from understudy.errors import UnderstudyError
-from understudy.process.children import ROOT as ROOT
 from understudy.process.children import environment
 from understudy.process.lifeline import die_with_parent
 from understudy.process.priority import yield_cpu

@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from examples.smollm2.app import drawing
 from serving.up.show.traffic import TrafficTail
-from serving.up.supervise.process import ROOT
 from tests.serving.up.server import served
 from tests.waiting import eventually
+from understudy.process.children import ROOT
 
 DIALOGUE = [
     {"role": "user", "content": "Where is it?"}, {"role": "assistant", "content": "What?"},

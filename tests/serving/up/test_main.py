@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from serving.up import main as up
-from serving.up.supervise.process import ROOT
 from understudy.errors import Unavailable, UnderstudyError
+from understudy.process.children import ROOT
 
 
 def test_up_ends_at_once_on_a_taken_port_and_leaves_only_its_report(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ import pytest
 from demo.install import MODELS
 from deploy.routing.document import SLOTS
 from serving.up.main import INTERRUPTED
-from serving.up.supervise.process import ROOT
 from tests.waiting import eventually
 from trials.system import free_ports
+from understudy.process.children import ROOT
 from understudy.process.scratch import Scratch
 from understudy.state import StateDir
 

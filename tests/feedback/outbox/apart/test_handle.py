@@ -21,12 +21,12 @@ from feedback.events import KPIS, Kpi
 from feedback.outbox.apart.handle import OutboxHandle
 from feedback.outbox.config import OutboxConfig
 from feedback.privacy.vault import FOLDER, Vault
-from serving.up.supervise.process import ROOT
 from tests.feedback.child import event
 from tests.feedback.outbox.apart.child import handle
 from tests.feedback.outbox.conftest import bus_at, nowhere
 from tests.waiting import eventually, hold
 from understudy.errors import Unavailable
+from understudy.process.children import ROOT
 
 Open = Callable[..., OutboxHandle]
 LONG = 240.0
