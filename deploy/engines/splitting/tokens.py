@@ -17,6 +17,8 @@ SPLIT = b"\\u200b"
 MAX_STARTS = 1_000_000
 """Places at which a token could begin (`<`, say), each of which costs 0.2 us of the event loop."""
 MAX_TOKENS = 20_000
+FEW = 64
+"""Bytes to each place at which a token could begin: where there are more places, the text is searched as a whole."""
 _SHORT = {
     '"': b"\xfe\xfe", "\\": b"\xff\xff", "/": b"\\/", "\n": b"\\n", "\t": b"\\t", "\r": b"\\r", "\b": b"\\b",
     "\f": b"\\f",
@@ -78,7 +80,7 @@ class ControlTokens:
         for escape in self._escapes:
             if escape in masked:
                 return False
-        if self._plain is not None and self._plain.search(masked) is not None:
+        if self._plain is not None and _found(self._plain, self._starts, masked):
             return False
         return self._joints is None or self._joints.holds_none(masked)
 
@@ -101,6 +103,24 @@ class ControlTokens:
                 if len(cuts) > MAX_TOKENS:
                     raise TooLarge(f"the body has more than {MAX_TOKENS} control tokens")
         return sorted(cuts) if spelled else cuts
+
+
+def _found(pattern: re.Pattern[bytes], starts: list[bytes], text: bytes) -> bool:
+    """Whether `pattern`, which begins with one of `starts`, matches anywhere in `text`.
+
+    Places of `starts` are looked up one by one as long as they are few: a search takes its time for all between them.
+    """
+    left = len(text) // FEW
+    for start in starts:
+        place = text.find(start)
+        while place >= 0:
+            if left == 0:
+                return pattern.search(text) is not None
+            if pattern.match(text, place) is not None:
+                return True
+            left -= 1
+            place = text.find(start, place + 1)
+    return False
 
 
 @lru_cache(MOST_LISTS)

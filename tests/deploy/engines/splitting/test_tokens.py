@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.engines.splitting.tokens import MOST_LISTS, ControlTokens, splitter_of
+from deploy.engines.splitting.tokens import FEW, MOST_LISTS, ControlTokens, splitter_of
 from deploy.engines.tokens import CONTROL_TOKENS
 from serving.gateway.body.parser import BodyParser
 
@@ -98,3 +98,18 @@ def test_patterns_of_few_lists_are_kept() -> None:
     for number in range(3 * MOST_LISTS):
         body.split((f"<{number}>",))
     assert splitter_of.cache_info().currsize == MOST_LISTS
+
+
+@pytest.mark.parametrize("noise", ["", "<", "<|", "[", "<[<"])
+@pytest.mark.parametrize("every", [1, FEW - 1, FEW + 1, 20 * FEW])
+@pytest.mark.parametrize("token", ["</s>", "[INST]", "<｜User｜>"])
+def test_a_token_is_found_wherever_it_stands_among_few_and_many_beginnings(noise: str, every: int, token: str) -> None:
+    line = noise + "长x" * every
+    text = (line * (40 * FEW // every + 1))[: 80 * FEW]
+    splitter = ControlTokens(CONTROL_TOKENS)
+    body = '{"messages":[{"role":"user","content":"%s"}]}'
+    assert splitter.neutralised(raw := (body % text).encode()) is raw
+    for place in (0, len(text) // 2, len(text)):
+        told = text[:place] + "  " + token + "  " + text[place:]
+        split = splitter.neutralised((body % told).encode())
+        assert json.loads(split)["messages"][0]["content"] == told.replace(token, token[0] + "\u200b" + token[1:])
