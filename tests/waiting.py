@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-STEP_SECONDS = 0.05
+STEP_SECONDS, MOST_SECONDS = 0.05, 2.0
+"""Between two looks, at least and at most."""
+REST = 4.0
+"""Times as long as a look took: whoever waits leaves the machine to what is waited for."""
 PATIENCE = 4.0
 
 
@@ -36,24 +39,32 @@ def eventually(holds: Callable[[], object], seconds: float = 60.0, what: str = "
     end = time.monotonic() + seconds
     last: Exception | None = None
     while True:
+        began = time.monotonic()
         try:
             if holds():
                 return
         except Exception as error:
             last = error
-        if time.monotonic() >= end:
+        if (now := time.monotonic()) >= end:
             raise AssertionError(f"{what} did not happen within {seconds:g} s (last error: {last!r})")
-        time.sleep(STEP_SECONDS)
+        time.sleep(rest(now - began))
 
 
 async def eventually_async(holds: Callable[[], object], seconds: float = 60.0, what: str = "it") -> None:
     """The same on the event loop, which goes on meanwhile."""
     seconds *= PATIENCE
     end = time.monotonic() + seconds
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() >= end:
+        if (now := time.monotonic()) >= end:
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
-        await asyncio.sleep(STEP_SECONDS)
+        await asyncio.sleep(rest(now - began))
+        began = time.monotonic()
+
+
+def rest(took: float) -> float:
+    """Seconds until the next look, after one that took so long."""
+    return min(MOST_SECONDS, max(STEP_SECONDS, REST * took))
 
 
 def hold(pid: int) -> None:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from serving.control.client import Admin
 from tests.onboard.models import TEXT, tiny
 from tests.waiting import eventually
 from trials.system import ROOT, on_free_ports
@@ -47,6 +48,7 @@ class Terminal:
         (folder / "my-dialogues.jsonl").write_text("\n".join(map(json.dumps, rows)))
         self.env = {**on_free_ports(), "PYTHONPATH": str(ROOT), "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "20"}
         self.env |= {"UNDERSTUDY_ENGINES__FORK_WAIT": str(READY), "UNDERSTUDY_TRAINER__MIN_TRAIN": "2"}
+        self.env["UNDERSTUDY_SHADOW__DEADLINE"] = str(READY)  # all dialogues come at once, whatever else runs
         self.env |= env
         self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.gateway = f"http://localhost:{self.env['UNDERSTUDY_GATEWAY__PORT']}"
@@ -90,12 +92,12 @@ class Terminal:
         return said.getvalue()
 
     def status(self) -> dict[str, Any]:
-        """What `status` says."""
-        return dict(json.loads(self.run(["understudy", "status", "--json"])))
+        """What `status --json` says, without a process of its own for each look."""
+        return dict(Admin(self.folder / ".understudy").get("/status"))
 
     def rounds(self) -> list[dict[str, Any]]:
         """Rounds, newest first."""
-        return list(json.loads(self.run(["understudy", "rounds", "list", "--json"]))["rounds"])
+        return list(Admin(self.folder / ".understudy").get("/rounds")["rounds"])
 
     def said(self) -> str:
         return (self.folder / "up.log").read_text("utf-8", "replace")
