@@ -29,6 +29,8 @@ from understudy.files import read_json
 from understudy.state import StateDir
 
 ROUND_MINUTES = 5.0
+ASKED_MINUTES = (0.0, 5.0, 15.0, 30.0, 60.0)
+"""After which a course is judged, and where it ends: judging takes longer than a round."""
 
 
 def processor() -> float:
@@ -80,8 +82,11 @@ class Course:
         """The row before any round."""
         return {"round": 0, "minutes": 0.0, "live": self._student, "marks": self._marks(self._student)}
 
-    def round(self, number: int, before: dict[str, Any], minutes: float) -> dict[str, Any]:
-        """Round `number`, from 1, of so many minutes, after the row `before`; its own row."""
+    def round(self, number: int, before: dict[str, Any], minutes: float, *, last: bool) -> dict[str, Any]:
+        """Round `number`, from 1, of so many minutes, after the row `before`; its own row.
+
+        What came of it is judged where `is_judged`, and after the `last` round.
+        """
         live = str(before["live"])
         source = TeachersTraffic()
         for earlier in range(1, number + 1):
@@ -100,11 +105,12 @@ class Course:
         better = fitness is not None and fitness.event != "gate_failed"
         if not done.finished:
             self._rounds.finish(done.id, "gate", {}, "rejected")
-        live = str(done.candidate) if better else live
+        live, after = str(done.candidate) if better else live, round(float(before["minutes"]) + minutes, 3)
         return {
-            "round": number, "minutes": round(float(before["minutes"]) + minutes, 3),
+            "round": number, "minutes": after,
             "live": live, "better": better, "fitness": fitness.summary()["fitness"] if fitness else None,
-            "why": list(fitness.reasons) if fitness else [], "did": did(done), "marks": self._marks(live),
+            "why": list(fitness.reasons) if fitness else [], "did": did(done),
+            "marks": self._marks(live) if last or is_judged(after) else {},
         }  # fmt: skip
 
     def _marks(self, version: str) -> dict[str, dict[str, float]]:
@@ -132,6 +138,11 @@ def did(done: Round) -> dict[str, Any]:
     stages = {name: done.stages[name].summary for name in wanted if name in done.stages}
     told = {key: found[key] for name, found in stages.items() for key in wanted[name] if key in found}
     return {**told, "seconds": {name: round(record.seconds, 1) for name, record in done.stages.items()}}
+
+
+def is_judged(minutes: float) -> bool:
+    """Whether a course is looked at after so many minutes."""
+    return minutes in ASKED_MINUTES
 
 
 def lengths(minutes: float, each: float = ROUND_MINUTES) -> list[float]:

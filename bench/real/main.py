@@ -96,7 +96,7 @@ def learn(
     record |= {"train_prompts": len(train), "threads": options.threads}
     while len(rows) <= len(plan):
         number, load = len(rows), os.getloadavg()[0]
-        row = course.round(number, rows[-1], plan[number - 1]) if rows else course.start()
+        row = course.round(number, rows[-1], plan[number - 1], last=number == len(plan)) if rows else course.start()
         rows.append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1), "threads": options.threads})
         report(record)
         kept(options, record)
@@ -166,7 +166,9 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--train", type=Path, default=EXAMPLE / "dialogues.jsonl", help="dialogues of the traffic")
     parser.add_argument("--judge", type=Path, default=EXAMPLE / "judge.jsonl", help="dialogues that are judged")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of rounds; judged after each (%(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="of rounds; judged after 5, 15, 30 and all of them (%(default)s)"
+    )
     parser.add_argument("--round-minutes", type=float, default=ROUND_MINUTES, help="of a round (%(default)s)")
     parser.add_argument("--layers", type=int, default=8, help="that the student keeps (%(default)s)")
     parser.add_argument("--teacher", type=Path, help="folder or .gguf of another teacher")

@@ -24,8 +24,6 @@ NAMES = {
 PARTS = ("token", "own")
 """Of an arm's memory, shown beside each other without being kept as a ratio."""
 COSTS = ("student answers", "processor time of a request", "of the teacher alone", "with shadow copies")
-ASKED_MINUTES = (0.0, 5.0, 15.0, 30.0, 60.0)
-"""After which a course is told on the page, beside its last row."""
 CORES = {1: "one core", 2: "both cores"}
 DEQUANTISED = {"SmolLM2-135M-Instruct": " (dequantised from Q4_1)"}
 TableRows = list[tuple[str, ...]]
@@ -81,13 +79,6 @@ def _fitness(record: dict[str, Any]) -> str:
         f"the best {best['agreement']:.3f} (at least {best['lower']:.3f}) of the teacher's tokens, of "
         f"{best['wanted']:g} asked."
     )
-
-
-def told(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with the rows that the page shows: those after the minutes that are asked for, and the last one."""
-    rows = record["rows"]
-    wanted = [row for row in rows if row["minutes"] in ASKED_MINUTES or row is rows[-1]]
-    return {**record, "rows": wanted if len(wanted) > 2 else rows}
 
 
 def sizes(record: dict[str, Any]) -> TableRows:
@@ -150,7 +141,7 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
     )
     for one in records:
         on = f"{one['teacher']}{DEQUANTISED.get(one['teacher'], '')}, on {one['machine']['processor']}"
-        if rows := learned(told(one)):
+        if rows := learned(one):
             yield (
                 f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**: {on}; "
                 f"`{one['train']}`, {one['train_prompts']:,} prompts of at most {one['longest']} tokens, "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.real import main, telling
-from bench.real.course import ROUND_MINUTES, lengths
+from bench.real.course import ROUND_MINUTES, is_judged, lengths
 from tests.onboard.models import tiny
 
 
@@ -64,6 +64,7 @@ def test_rounds_are_taken_judged_and_gone_on_with(
     assert record["rows"][1] == first
     assert len(telling.learned(record)) == 5, "general instructions are left out of the last row"
     assert "2 rounds" in telling.trained(record)
+    assert [is_judged(minutes) for minutes in (0.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0)] == [1, 1, 0, 1, 1, 0, 1]
     said = capsys.readouterr()
     assert "no general slice" in said.err
     assert "UNDERSTUDY_DATA" in said.err
