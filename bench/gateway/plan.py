@@ -82,7 +82,8 @@ def steps(
         elif part == "workers":
             made += (_step("workers", name, load, 2 * lengths.short) for load, name in together(workers))
         elif part == "memory":
-            made.append(_step("memory", ALL, 0, lengths.memory))
+            filled = 1.5 * lengths.memory  # what is bounded is filled first
+            made.append(BenchStep("memory", ALL, 0, lengths.memory, OURS_START + filled))
         elif part == "budget":
             made.append(_step("budget", ALL, 0, lengths.short))
         elif part == "changes":

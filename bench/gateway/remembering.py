@@ -19,12 +19,16 @@ CONNECTIONS = 64
 PAUSE_MS = 250.0
 """After each reply, to begin with: some 250 requests a second. Where events are dropped it is half as much more."""
 UNITS = 5_000
-"""Whom the gateway remembers, and what they are known by, is bounded; here all are met before memory is compared."""
+"""Whom the gateway remembers is bounded; here all are met before memory is compared."""
 TRIAL_SECONDS = 20.0
 TRIALS = 5
+SLACK = 1.5
+"""Times as long as after the last trial is waited then: nothing is to pile up by chance."""
+TEXTS = 22_000
+"""So many are said before memory is looked at: the guard remembers its judgements of 20,000, and no more."""
 LOOK_SECONDS = 2.0
 PARTS = 10
-"""Of the time; the first of them, in which everything is met for the first time, is what the others are beside."""
+"""Of the time; growth is that from the second of them on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +46,18 @@ class MemoryResult:
 
 
 def remember(folder: Path, port: int, process: psutil.Process, seconds: float) -> MemoryResult:
-    """Bodies of all sizes, streamed and not, for `seconds`, as fast as they are all stored."""
+    """Bodies of all sizes, streamed and not, for `seconds`, all of which are stored, after what is bounded is full."""
     lines, pause = mixed(folder), PAUSE_MS
     dropped_before, _ = counted(port)
     for _ in range(TRIALS):
-        wrk(folder, port, lines, CONNECTIONS, min(TRIAL_SECONDS, seconds), pause, UNITS)
+        said, micros, *_ = wrk(folder, port, lines, CONNECTIONS, min(TRIAL_SECONDS, seconds), pause, UNITS)
+        pause *= SLACK
         earlier, (dropped_before, _) = dropped_before, counted(port)
         if dropped_before == earlier:
             break
-        pause *= 1.5
+    filling = TEXTS / (said / micros * 1e6 / SLACK)
+    wrk(folder, port, lines, CONNECTIONS, min(filling, seconds), pause, UNITS)
+    dropped_before, _ = counted(port)
     seen: list[float] = []
     over = threading.Event()
 

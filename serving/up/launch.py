@@ -50,6 +50,7 @@ class LaunchPlan:
     """0: somebody else's Redis."""
     up: UpConfig
     engines: EnginesConfig
+    trainer_nice: int
     ports: tuple[Port, ...]
 
 
@@ -81,7 +82,8 @@ def plan(options: UpOptions) -> LaunchPlan:
     redis_url = config.section(RedisConfig).url
     return LaunchPlan(
         path, reached(gateway.host, gateway.port), reached(control.host, control.port), redis_url,
-        port if port and urlsplit(redis_url).port == port else 0, up, engines, tuple(listeners(config)),
+        port if port and urlsplit(redis_url).port == port else 0, up, engines,
+        config.named("trainer").model_dump()["nice"], tuple(listeners(config)),
     )  # fmt: skip
 
 
@@ -117,7 +119,7 @@ async def start(state: StateDir, found: LaunchPlan, supervisor: Supervisor, say:
         begun(state).touch()
         await install_models(state, found.up, say)
         begun(state).unlink()
-    for role in roles.product_roles(state, found.config, found.engines):
+    for role in roles.product_roles(state, found.config, found.engines, found.trainer_nice):
         await supervisor.start(role)
 
 

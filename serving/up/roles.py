@@ -31,8 +31,8 @@ def forks(engines: EnginesConfig) -> bool:
     return engines.on_cpu and engines.launcher != "plain"
 
 
-def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list[Role]:
-    """Agents of our own slots, gateway, worker, controller and trainer."""
+def product_roles(state: StateDir, config: Path, engines: EnginesConfig, trainer_nice: int) -> list[Role]:
+    """Agents of our own slots, gateway, worker, controller, and the trainer, which yields the CPU from its start on."""
 
     def role(name: str, wave: int, *words: str, nice: int = 0) -> Role:
         tail = ("--state", str(state.root), "--config", str(config))
@@ -44,5 +44,5 @@ def product_roles(state: StateDir, config: Path, engines: EnginesConfig) -> list
         role(CONTROLLER, AGENT_WAVE, "controller"),
         role(GATEWAY, GATEWAY_WAVE, "serve", "--gateway-only"),
         role(WORKER, LEARN_WAVE, "worker", nice=3),
-        role(TRAINER, LEARN_WAVE, "train", nice=5),
+        role(TRAINER, LEARN_WAVE, "train", nice=trainer_nice),
     ]

@@ -29,10 +29,12 @@ SMALL = {
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
     "UNDERSTUDY_TRAINER__MIN_STEPS": "300",
     "UNDERSTUDY_TRAINER__MAX_STEPS": "300",
+    "UNDERSTUDY_UP__RATE": "1.3",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
     "UNDERSTUDY_GATE__SAFETY_PROMPTS": "100",
 }
-"""A shorter round on fewer samples, of as many steps on any machine; at full counts `up` keeps its own settings."""
+"""A shorter round on fewer samples, of as many steps on any machine, and customers who leave it something of that; at
+full counts `up` keeps its own settings."""
 BESIDE = {"UNDERSTUDY_TRAINER__NICE": "0", "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}
 """Where other tests run, too, the round takes its share of the machine, and a late fork server is waited for."""
 USERS = {"UNDERSTUDY_UP__USERS": "600"}
@@ -85,8 +87,12 @@ class Turn:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the loop come last, and among them those that need its state at rest before those that run it again."""
-    items.sort(key=lambda item: (item.get_closest_marker("loop") is not None, "system" in item.fixturenames))
+    """Tests of the loop come last, and among them those that need its state at rest before those that run it again.
+
+    Before them come those that need the session's engines, which end then (`tests.engines`).
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("loop") is not None, "engines" in item.fixturenames,
+                                 "system" in item.fixturenames))  # fmt: skip
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

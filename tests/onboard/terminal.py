@@ -49,6 +49,7 @@ class Terminal:
         self.env = {**on_free_ports(), "PYTHONPATH": str(ROOT), "UNDERSTUDY_TRAINER__BUDGET_SECONDS": "20"}
         self.env |= {"UNDERSTUDY_ENGINES__FORK_WAIT": str(READY), "UNDERSTUDY_TRAINER__MIN_TRAIN": "2"}
         self.env["UNDERSTUDY_SHADOW__DEADLINE"] = str(READY)  # all dialogues come at once, whatever else runs
+        self.env["UNDERSTUDY_GATE__SAFETY_PROMPTS"] = "40"
         self.env |= env
         self.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.gateway = f"http://localhost:{self.env['UNDERSTUDY_GATEWAY__PORT']}"
