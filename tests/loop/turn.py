@@ -29,12 +29,12 @@ SMALL = {
     "UNDERSTUDY_TRAINER__MIN_FRESH": "120",
     "UNDERSTUDY_TRAINER__MIN_STEPS": "300",
     "UNDERSTUDY_TRAINER__MAX_STEPS": "300",
-    "UNDERSTUDY_UP__RATE": "1.3",
+    "UNDERSTUDY_UP__RATE": "1.0",
     "UNDERSTUDY_UP__WARM_SECONDS": "15",
     "UNDERSTUDY_GATE__SAFETY_PROMPTS": "100",
 }
-"""A shorter round on fewer samples, of as many steps on any machine, and customers who leave it something of that; at
-full counts `up` keeps its own settings."""
+"""A shorter round on fewer samples, of as many steps on any machine, beside fewer customers, whose replies take engines
+half a second of a core each; at full counts `up` keeps its own settings."""
 BESIDE = {"UNDERSTUDY_TRAINER__NICE": "0", "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}
 """Where other tests run, too, the round takes its share of the machine, and a late fork server is waited for."""
 USERS = {"UNDERSTUDY_UP__USERS": "600"}
