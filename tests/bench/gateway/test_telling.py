@@ -54,13 +54,20 @@ def test_rates_are_shares_of_nginx_and_a_row_with_a_drop_is_void(report: dict[st
 
 
 def test_what_is_asked_stands_beside_what_was_measured(report: dict[str, Any]) -> None:
-    rows = {row[0]: row[1:] for row in telling.ratios(report["parts"])}
+    rows = {row[0]: row[1:] for row in telling.ratios(report["parts"], 2)}
     assert rows[f"{telling.SHORT}: {BARE}, rate of nginx"] == ("0.5", "at least 0.3", "met")
     assert rows[f"{telling.SHORT}: {ALL}, rate of nginx"] == ("0.1", "at least 0.09", "met")
     assert rows[f"{telling.STREAM}: {BARE}, CPU of nginx"] == ("10", "at most 1.5", "not met")
     assert rows[f"1,000 slow streams: {ALL}, added delay p99 ms"] == ("2", "at most 8", "met")
     assert rows[f"mixed load: {ALL}, growth of memory"] == ("0.03", "at most 0.02", "not met")
-    assert not any(UNREDACTED in name for name in rows), "void"
+    assert rows[f"{telling.SHORT}: {UNREDACTED}, rate of nginx"] == ("void", "at least 0.2", "not met")
+    assert rows[f"2 workers: {BARE}, CPU a request of one worker's"] == ("1.1", "at most 1.1", "met")
+    for part, load, name in (("streams", "1000 slow streams", ALL), ("memory", "mixed", ALL)):
+        report["parts"][part][load][name]["dropped"] = 1
+    void = {row[0]: row[1] for row in telling.ratios(report["parts"], 2)}
+    assert void[f"1,000 slow streams: {ALL}, added delay p99 ms"] == "void"
+    assert void[f"mixed load: {ALL}, growth of memory"] == "void"
+    assert [row[3] for row in telling.streams(report["parts"]["streams"]) if row[1] == ALL] == ["void"]
 
 
 def test_workers_are_compared_with_one_that_had_as_much_to_do(report: dict[str, Any]) -> None:
