@@ -203,10 +203,10 @@ def page(found: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tupl
     )
     met = [sum(one[name] <= one["asked"] for one in found["speed"]) for name in ("mean", "p50", "least")]
     missed = (
-        f"Of {len(found['speed'])} rows {met[0]} meet what is asked by their mean, {met[1]} by their median and {met[2]} "
-        "by the least of their texts. What is over is one pass of a regular expression in CPython (`reading`), the "
-        "judging of each number by itself (`numbers`), and rules by word where a text has such words. Other scripts go "
-        "through the same pass; the turns hold none."
+        f"Of {len(found['speed'])} rows {met[0]} meet what is asked by their mean, {met[1]} by their median, "
+        f"{met[2]} by the least of their texts. What is over is one pass of a regular expression in CPython "
+        "(`reading`), the judging of each number by itself (`numbers`), and rules by word where a text has such words. "
+        "Other scripts go through the same pass; the turns hold none."
     )
     shown = table(speed_rows(found["speed"]), HEAD)
     return f"{said}\n\n{shown}\n\n{missed}\n\n{changed}{found['changed']} are changed."
