@@ -57,8 +57,11 @@ def tables(report: BenchFigures) -> list[tuple[str, tuple[str, ...], ToldRows]]:
         ("Several workers", WORKERS, workers(parts.get("workers", {}), report["workers"])),
         ("Memory under a mixed load", MEMORY, memory(parts.get("memory", {}))),
         (f"What one exchange costs, {ALL}, {SHORT}", BUDGET, budget.rows(report, SHORT)),
-        (f"What changes brought, {SHORT}, all in one run (`--since REVISIONS`)", CHANGES,
-         changes(parts.get("changes", {}).get(SHORT, {}))),
+        (
+            f"What changes brought, {SHORT}, all in one run (`--since REVISIONS`)",
+            CHANGES,
+            changes(parts.get("changes", {}).get(SHORT, {})),
+        ),
     ]
     return [(title, head, rows) for title, head, rows in found if rows]
 
