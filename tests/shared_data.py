@@ -48,6 +48,12 @@ def need_package(folder: Path) -> None:
         _lacking(f"no package `{folder.name}` of npm: run `scripts/system-packages`")
 
 
+def need_python(python: Path) -> None:
+    """Skip, or fail where it is required, when the environment of a `bin/python` has not been made."""
+    if not python.exists():
+        _lacking(f"no environment `{python.parent.parent.name}`: `make install` brings it")
+
+
 def _named(variable: str, *defaults: Path) -> list[Path]:
     given = os.environ.get(variable)
     return [*([Path(given)] if given else []), *defaults]

@@ -64,6 +64,17 @@ def test_a_missing_package_of_npm_names_the_command_that_brings_it(tmp_path: Pat
         shared_data.need_package(tmp_path / "openai")
 
 
+def test_a_missing_environment_names_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "clients" / "bin" / "python"
+    for required, outcome in (("0", Skipped), ("1", Failed)):
+        monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", required)
+        with pytest.raises(outcome, match=r"`clients`.*make install"):
+            shared_data.need_python(python)
+    shared_data.need_python(put(python))
+
+
 def test_a_kafka_without_java_names_the_command_that_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / ".kafka" / "bin" / "kafka-server-start.sh")
     monkeypatch.delenv("JAVA_HOME")

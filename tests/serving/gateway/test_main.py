@@ -161,6 +161,7 @@ def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_file
     idle: list[socket.socket] = []
     try:
         eventually(lambda: bool(routing.beats.gateways()))
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (256, 256)
         port = int(routing.beats.gateways()[0].url.rpartition(":")[2])
         idle.extend(socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(400))
         assert idle[-1].recv(65536).startswith(b"HTTP/1.1 503")

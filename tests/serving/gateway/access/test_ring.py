@@ -10,7 +10,7 @@ import pytest
 
 from deploy.engines.keys import own_key
 from serving.gateway.access import key_file
-from serving.gateway.access.ring import NO_RING, KeyRing, RingFollower, read_ring
+from serving.gateway.access.ring import LOOK_SECONDS, NO_RING, KeyRing, RingFollower, read_ring
 from serving.gateway.config import ApiKey
 from serving.gateway.keys import ANYBODY, ApiKeys, key_hmac
 from understudy.errors import IntegrityError, Unauthorized
@@ -52,6 +52,28 @@ def test_what_is_made_and_revoked_is_known_without_a_restart(state_dir: StateDir
         following.cancel()
 
     asyncio.run(run())
+
+
+def test_every_follower_of_a_state_directory_knows_what_is_made_and_revoked_and_looks_twice_a_second_or_more(
+    state_dir: StateDir,
+) -> None:
+    async def run() -> None:
+        both = [ApiKeys("", (), read_ring(state_dir)) for _ in range(2)]
+        each = [RingFollower(StateDir(state_dir.root), NO_RING, keys.take).run() for keys in both]
+        following = [asyncio.create_task(one) for one in each]
+        _, first = key_file.create(state_dir.clients, "shop", "one")
+        _, second = key_file.create(state_dir.clients, "bank", "two")
+        await until(lambda: not any(knows(keys, "") for keys in both))
+        await until(lambda: all(knows(keys, second) for keys in both))
+        assert [(keys.tenant(first), keys.tenant(second)) for keys in both] == [("shop", "bank")] * 2
+        key_file.revoke(state_dir.clients, "one")
+        await until(lambda: not any(knows(keys, first) for keys in both))
+        assert [keys.tenant(second) for keys in both] == ["bank"] * 2
+        for task in following:
+            task.cancel()
+
+    asyncio.run(run())
+    assert LOOK_SECONDS <= 0.5
 
 
 def test_keys_that_cannot_be_read_leave_the_last_ones_in_force_and_a_lost_file_lets_nobody_in(

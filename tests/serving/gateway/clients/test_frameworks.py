@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from tests.serving.gateway.clients.conftest import STATES
+from tests.shared_data import need_python
 
 CLIENT = Path(__file__).parent / "frameworks" / "client.py"
 PYTHON = Path(__file__).parents[4] / ".venv" / "clients" / "bin" / "python"
-pytestmark = [
-    pytest.mark.engines,
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(not PYTHON.exists(), reason="no .venv/clients here: `make install` brings it"),
-]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _installed() -> None:
+    need_python(PYTHON)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from ab.experiment import Experiment
 from ab.running.phases import Phase
 from deploy.engines.external import ExternalEngine
+from deploy.engines.splitting.tokens import MAX_STARTS
 from deploy.routing.document import RoutingDocument, SlotView
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import Engine
@@ -35,6 +36,17 @@ def test_an_openai_client_talks_to_either_arm(serve: Serve, engine: Make) -> Non
         completion = client.completions.create(model="teacher", prompt="从前")
         assert completion.choices[0].text == "你好, I am teacher"
         assert {m.id for m in client.models.list()} == {"auto", "teacher", "student", "student:v1"}
+
+
+def test_up_to_a_million_places_at_which_a_control_token_could_begin_are_served_and_more_are_413(
+    gateway: Running, teacher: Engine
+) -> None:
+    status, _, body = gateway.client.chat("<" * (MAX_STARTS + 1))
+    assert (status, body["error"]["code"]) == (413, "request_too_large")
+    assert body["error"]["message"] == "the body has more than 1000000 places at which a control token could begin"
+    assert not teacher.seen
+    assert gateway.client.chat(below := "<" * (MAX_STARTS - 100))[0] == 200
+    assert teacher.seen[0].json["messages"][0]["content"] == below
 
 
 def test_headers_tell_arm_version_and_experiment(serve: Serve, engine: Make) -> None:

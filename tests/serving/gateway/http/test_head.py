@@ -12,6 +12,11 @@ from tests.serving.gateway.upstream import Engine, chunk
 
 Serve = Callable[..., Running]
 PATH = b"/v1/chat/completions"
+SERVED = {
+    PATH: b" 200 OK", b"/v1/completions": b" 200 OK", b"/v1/feedback": b'"invalid_feedback"',
+    b"/v1/embeddings": b'"no_embeddings"',
+}  # fmt: skip
+"""What shows that a body of a chat reached each of them."""
 
 
 def head(path: bytes = PATH, fields: bytes = b"host: a\r\n", version: bytes = b"HTTP/1.1") -> bytes:
@@ -78,10 +83,31 @@ def test_an_absolute_or_an_escaped_path_is_served(gateway: Running, teacher: Eng
     assert teacher.seen[0].path.partition("?")[0] == "/v1/chat/completions"
 
 
-@pytest.mark.parametrize("path", [PATH + b"/", PATH + b"%2F", b"//v1/chat/completions", b"http://other"])
+@pytest.mark.parametrize("path", SERVED)
+@pytest.mark.parametrize("spelled", [b"%b", b"http://other:1%b", b"HTTP://other%b?a=b"])
+def test_every_path_that_is_posted_to_is_served_however_it_is_escaped(
+    gateway: Running, path: bytes, spelled: bytes
+) -> None:
+    escaped = (
+        path.replace(b"/v1", b"/%761"),
+        path[:4] + b"%%%02X" % path[4] + path[5:],
+        path[:-1] + b"%%%02x" % path[-1],
+    )
+    for one in (path, *escaped):
+        got, _ = talk(gateway.port, [head(spelled % one)], until=b"}}")
+        assert SERVED[path] in got, one
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for one in SERVED for path in (one + b"/", one + b"%2F", one + b"%2f?a=b", b"/" + one, b"/%2F" + one[1:])]
+    + [b"http://other"],
+)
 def test_a_path_that_is_none_is_404_and_no_redirect(gateway: Running, path: bytes) -> None:
     got, _ = talk(gateway.port, [head(path, b"host: evil.example\r\n")], until=b"}}")
     assert got.startswith(b"HTTP/1.1 404")
+    assert b'"unknown_url"' in got
+    assert b"location:" not in got.lower()
     assert b"evil.example" not in got
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,10 +13,11 @@ import pytest
 
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, SECONDS, STREAM, request, talk
-from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
+from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event, says
 from tests.waiting import eventually
 
 Serve = Callable[..., Running]
+LIMITS = ("first_byte_seconds", "idle_seconds", "reply_seconds", "head_seconds", "body_seconds")
 HEALTH = b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
@@ -134,13 +137,43 @@ def test_a_client_that_may_half_close_still_gets_its_replies(serve: Serve, teach
     assert (got[:15], end) == (b"HTTP/1.1 200 OK", "eof")
 
 
+def test_a_stream_that_flows_goes_on_for_a_client_that_may_half_close(serve: Serve, teacher: Engine) -> None:
+    gateway = serve(document({"teacher": teacher}), half_close=True)
+    begun, flow = SSE_HEAD + chunk(event("begun")), says(*[chunk(event("x")), 0.02] * 20)
+    half_closed = threading.Event()
+
+    async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        while not half_closed.is_set():
+            await asyncio.sleep(0.01)
+        await flow(seen, writer)
+        writer.write(chunk(event("", finish="stop")) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+    teacher.script = script
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=SECONDS) as sock:
+        sock.sendall(request(STREAM))
+        got = b""
+        while b"begun" not in got:
+            got += sock.recv(65536)
+        sock.shutdown(socket.SHUT_WR)
+        half_closed.set()
+        while data := sock.recv(65536):
+            got += data
+    assert got.count(event("x")) == 20
+    assert got.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert not teacher.closed.is_set()
+    eventually(lambda: gateway.spool.raw)
+    assert [one.outcome for one in gateway.spool.raw] == ["complete"]
+
+
 @pytest.mark.parametrize("half", [True, False])
 @pytest.mark.parametrize("state", ["before the head", "silent", "flowing"])
-def test_a_client_that_leaves_stops_the_engines_work(gateway: Running, teacher: Engine, state: str, half: bool) -> None:
-    """Nothing is written to it meanwhile by which its leaving would show."""
-    begun = SSE_HEAD + chunk(event("begun"))
+def test_a_client_that_leaves_stops_the_engines_work(serve: Serve, teacher: Engine, state: str, half: bool) -> None:
+    """Nothing else ends it: every limit of time is far beyond the wait, and none is written to that has half-closed."""
+    gateway = serve(document({"teacher": teacher}), **dict.fromkeys(LIMITS, 10 * SECONDS))
+    begun, flow = SSE_HEAD + chunk(event("begun")), [chunk(event("x")), 0.05] * 12_000
     teacher.script = says(*{
-        "before the head": [60.0], "silent": [begun, 60.0], "flowing": [begun, *[chunk(event("x")), 0.05] * 2000],
+        "before the head": [600.0], "silent": [begun, 600.0], "flowing": [begun, *flow],
     }[state])  # fmt: skip
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=SECONDS) as sock:
         sock.sendall(request(STREAM))
