@@ -26,9 +26,9 @@ class Sharing:
 
     def __init__(self, find: Callable[[], Openings | None], seconds: float = SECONDS) -> None:
         self.dropped = 0
+        self.seconds = seconds
         self._find = find
         self._openings: Openings | None = None
-        self._seconds = seconds
         self._untold: deque[Opening] = deque()
 
     def tell(self, name: str, seconds: float) -> None:
@@ -48,7 +48,7 @@ class Sharing:
                         follow(breakers, opening)
                 except Exception:  # whatever it is: the breakers of this gateway go on
                     log.exception("cannot exchange openings with the other gateways")
-                await asyncio.sleep(self._seconds)
+                await asyncio.sleep(self.seconds)
 
     def _exchange(self) -> list[Opening]:
         if self._openings is None:

@@ -176,7 +176,8 @@ class Gateway:
         return decision if self.upstreams.down(other.slot.url) else other
 
     def breakers(self) -> BreakerBeat:
-        """How the breakers of users and of engines stand."""
+        """How the breakers of users and of engines stand; engines that the document names no more are let go."""
+        self.upstreams.keep(slot.url for slot in self.snapshot.document.slots.values())
         engines = self.upstreams.opened()
         if self.guard is None:
             return BreakerBeat(engines=engines)

@@ -44,7 +44,7 @@ class GuardConfig(Section):
     remembered: int = Field(default=20_000, ge=0)
     """Texts whose verdicts are remembered, by keyed hash, so that a conversation's history is judged once."""
     endpoint: GuardEndpoint | None = None
-    """A classifier that is asked about what the guard's own stages let pass; null: none."""
+    """A moderation API that is asked about what the guard's own stages let pass; null: none."""
 
     breaker: UserBreakerConfig = UserBreakerConfig()
     """When a user of whom too much was degraded is cut off."""

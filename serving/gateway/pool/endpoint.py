@@ -65,6 +65,7 @@ class Endpoint:
         """By path, of requests without a query."""
         self.outstanding = 0
         self._idle: deque[Connection] = deque()
+        self._left = False
         self._reuse = reuse_seconds
         self.rule = rule
         self.clock = clock
@@ -103,6 +104,9 @@ class Endpoint:
 
     def release(self, connection: Connection) -> None:
         """Take back a connection whose reply is complete."""
+        if self._left:
+            connection.close()
+            return
         connection.idle_since = self.clock()
         self._idle.append(connection)
         if len(self._idle) > MAX_IDLE:
@@ -117,6 +121,11 @@ class Endpoint:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
+
+    def leave(self) -> None:
+        """Close the idle connections, and each that is released from now on: no request will come any more."""
+        self._left = True
+        self.close()
 
     @property
     def open(self) -> bool:

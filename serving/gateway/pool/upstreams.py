@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from serving.breaker.config import EngineBreakerConfig
 from serving.breaker.table import BreakerState
 from serving.gateway.pool.endpoint import DEFAULT_RULE, Endpoint
@@ -31,13 +33,21 @@ class Upstreams:
         """Every endpoint of `urls`."""
         group = self._groups.get(urls)
         if group is None:
-            group = self._groups[urls] = [self._endpoint(url.strip()) for url in urls.split(",")]
+            group = self._groups[urls] = [self._endpoint(url) for url in _replicas(urls)]
         return group
 
     def _endpoint(self, url: str) -> Endpoint:
         if url not in self._endpoints:
             self._endpoints[url] = Endpoint(url, self._reuse, self._clock, self._rule)
         return self._endpoints[url]
+
+    def keep(self, named: Iterable[str]) -> None:
+        """Let go of every endpoint that is not of `named` and has no request under way."""
+        kept = set(named)
+        replicas = {url for urls in kept for url in _replicas(urls)}
+        self._groups = {urls: group for urls, group in self._groups.items() if urls in kept}
+        for url in [url for url, one in self._endpoints.items() if url not in replicas and not one.outstanding]:
+            self._endpoints.pop(url).leave()
 
     def down(self, urls: str) -> bool:
         """Whether every endpoint of `urls` is down."""
@@ -52,6 +62,11 @@ class Upstreams:
         """Close what is idle."""
         for endpoint in self._endpoints.values():
             endpoint.close()
+
+
+def _replicas(urls: str) -> list[str]:
+    """The URLs of which `urls` is made."""
+    return [url.strip() for url in urls.split(",")]
 
 
 def _reluctance(endpoint: Endpoint) -> tuple[bool, float, int]:

@@ -11,6 +11,9 @@ from serving.breaker.machine import CallOutcome
 from serving.breaker.openings import Opening, Openings
 from serving.breaker.sharing import MOST_UNTOLD, Sharing
 from serving.breaker.users import UserBreakers, user_name
+from serving.gateway.guarding.watch import GuardWatch
+from serving.guard.config import GuardConfig
+from tests.serving.guard.words import WordModel
 
 
 def stream(redis_url: str, source: str) -> Openings:
@@ -28,8 +31,13 @@ def attack(breakers: UserBreakers) -> None:
         call.end(CallOutcome.BAD)
 
 
+def test_an_opening_is_told_and_heard_within_a_second() -> None:
+    """One exchange tells it and the other gateway's next one hears it."""
+    assert GuardWatch(GuardConfig(), WordModel()).sharing.seconds == Sharing(lambda: None).seconds <= 0.5
+
+
 async def test_what_opens_here_is_open_there_and_a_release_closes_both(redis_url: str) -> None:
-    here, there = (Sharing(lambda name=name: stream(redis_url, name), 0.01) for name in ("g1", "g2"))
+    here, there = (Sharing(lambda name=name: stream(redis_url, name)) for name in ("g1", "g2"))
     mine = UserBreakers(UserBreakerConfig(), asyncio.get_running_loop().time, here.tell)
     theirs = UserBreakers(UserBreakerConfig(), asyncio.get_running_loop().time, there.tell)
     tasks = [asyncio.create_task(here.run(mine)), asyncio.create_task(there.run(theirs))]

@@ -101,3 +101,12 @@ def test_breakers_of_engines_are_told_without_a_guard() -> None:
     one = gateway()
     Call(one.upstreams.pick("http://127.0.0.1:2")).unreachable()
     assert one.breakers().engines == {"127.0.0.1:2/v1": "open"}
+
+
+def test_an_engine_that_no_document_names_any_more_is_told_no_more() -> None:
+    one = gateway()
+    Call(one.upstreams.pick("http://127.0.0.1:2")).unreachable()
+    slots = {"teacher": one.snapshot.document.slots["teacher"]}
+    assert one.snapshot.offer(RoutingDocument(epoch=2, slots=slots, teacher="t1"))
+    assert one.breakers().engines == {}
+    assert not one.upstreams._endpoints

@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from serving.guard.config import GuardConfig
 from serving.up.config import UpConfig
 from serving.up.launch import begun, first_reply, install_models, lacks_models, plan
 from serving.up.options import UpOptions
 from tests.deploy.fleet import teacher
 from tests.serving.up.server import served
+from understudy.config import load_config
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.state import StateDir
 
@@ -127,3 +129,19 @@ def test_models_are_brought_until_all_are_there(state_dir: StateDir) -> None:
     assert not lacks_models(state_dir)
     begun(state_dir).touch()
     assert lacks_models(state_dir), "a start was killed while models came, and the next one does not go on"
+
+
+@pytest.mark.parametrize(("given", "mode"), [({}, "enforce"), ({"guard": {"mode": "off"}}, "off")])
+def test_up_tells_every_role_to_enforce_where_its_user_says_nothing(
+    given: dict[str, object], mode: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(json.dumps(given))
+    written = plan(UpOptions(StateDir(tmp_path / "state"), config=file)).config
+    assert load_config(written).section(GuardConfig).mode == mode
+
+
+def test_serve_begins_by_watching_alone(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(json.dumps({"engines": {"teacher": OUTSIDE}}))
+    assert load_config(file).section(GuardConfig).mode == "observe"

@@ -22,6 +22,8 @@ from tests.waiting import eventually
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
 REQUESTS = 3000 if os.environ.get("UNDERSTUDY_FULL") == "1" else 300
+ONE_CALL = {"calls": 1, "share": 1.0}
+"""A rule by which one bad call opens an engine's breaker."""
 
 
 @pytest.mark.parametrize("how", ["refuses", "resets", "500", "slow", "garbage", "401", "403", "429"])
@@ -267,13 +269,13 @@ def test_a_long_reply_that_does_not_stream_is_no_failure_of_its_engine(serve: Se
 
 def test_one_that_takes_too_long_ends_by_504_and_asks_nobody_else(serve: Serve, engine: Make) -> None:
     teacher, student = engine("teacher", delay=30.0), engine("student")
-    running = serve(document({"teacher": teacher, "student": student}), reply_seconds=0.3)
+    running = serve(document({"teacher": teacher, "student": student}), reply_seconds=0.3, engine_breaker=ONE_CALL)
     status, _, body = running.client.chat()
     assert (status, body["error"]["code"]) == (504, "upstream_timeout")
     assert "gateway.reply_seconds" in body["error"]["message"]
     assert teacher.closed.wait(60)
     assert not student.seen
-    assert not running.gateway.upstreams.down(teacher.url)
+    assert running.gateway.upstreams.opened() == {}
 
 
 def test_a_reply_that_begins_early_and_comes_late_is_waited_for_but_not_for_ever(serve: Serve, engine: Make) -> None:

@@ -39,6 +39,22 @@ def test_after_its_pause_no_more_than_the_probes_are_let_through_at_once() -> No
     assert not endpoint.down
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_a_connection_that_comes_back_to_an_address_that_was_left_is_closed(left: bool) -> None:
+    async def kept() -> bool:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            endpoint = Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", 60.0, lambda: 0.0)
+            connection = await endpoint.connect(10)
+            if left:
+                endpoint.leave()
+            endpoint.release(connection)
+            found = endpoint.idle()
+            connection.close()
+            return found is connection
+
+    assert asyncio.run(kept()) is not left
+
+
 @pytest.mark.parametrize("ends", [False, True])
 def test_an_end_that_the_loop_has_not_seen_yet_is_looked_for_before_a_connection_is_used_again(ends: bool) -> None:
     async def asked_again() -> bool:

@@ -24,6 +24,28 @@ def test_the_replica_with_the_least_to_do_is_asked_and_one_that_failed_only_if_a
     assert not upstreams.down(urls)
 
 
+def test_what_no_document_names_any_more_is_let_go_once_its_requests_are_over() -> None:
+    upstreams = Upstreams(4.0, lambda: 0.0)
+    first, busy, shared = (f"http://127.0.0.1:{port}" for port in (1, 2, 3))
+    for endpoint in upstreams.group(f"{first}, {busy}, {shared}"):
+        Call(endpoint).unreachable()
+    upstreams.pick(busy).outstanding = 1
+    upstreams.keep([shared, "http://127.0.0.1:4"])
+    assert set(upstreams.opened()) == {"127.0.0.1:2/v1", "127.0.0.1:3/v1"}
+    upstreams.pick(busy).outstanding = 0
+    upstreams.keep([shared])
+    assert set(upstreams.opened()) == {"127.0.0.1:3/v1"}
+    assert not upstreams.down(first)
+
+
+def test_however_many_urls_come_and_go_no_more_are_held_than_are_named() -> None:
+    upstreams = Upstreams(4.0, lambda: 0.0)
+    for port in range(1, 500):
+        upstreams.keep([url := f"http://127.0.0.1:{port}, http://127.0.0.1:{port + 1000}"])
+        upstreams.group(url)
+    assert (len(upstreams._groups), len(upstreams._endpoints)) == (1, 2)
+
+
 def failing(endpoint: Endpoint, bad: int) -> None:
     """Of a hundred calls so many fail, with those at the end that open it."""
     for place in range(100):
