@@ -23,8 +23,7 @@ from understudy.process.admission import Admission
 from understudy.process.alarms import Alarms
 
 OPENED, HEAD, UPGRADE, BODY = ClientState.OPENED, ClientState.HEAD, ClientState.UPGRADE, ClientState.BODY
-BETWEEN, LINGERING, CLOSED = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CLOSED
-ENDED, CUT = ClientState.ENDED, ClientState.CUT
+BETWEEN, LINGERING, CLOSED, CUT = ClientState.BETWEEN, ClientState.LINGERING, ClientState.CLOSED, ClientState.CUT
 BEGIN, HEAD_READ, REQUEST_READ = ClientEvent.BEGIN, ClientEvent.HEAD_READ, ClientEvent.REQUEST_READ
 UPGRADE_HEADERS = frozenset({b"upgrade", b"connection", b"http2-settings"})
 LONG_HEAD = "the request's head is too large (gateway.max_head)"
@@ -126,7 +125,7 @@ class GatewayProtocol(HttpToolsProtocol):
         active = self._active
         if active is None:
             self.cycle.keep_alive = False
-            return self._limits.half_close and self._state is ENDED
+            return self._limits.half_close and self._state is ClientState.ENDED
         if self._limits.half_close or (self._state is CUT and active.reading):
             self._check_end(active)
         else:
@@ -317,7 +316,8 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._active is not None or (self.cycle is not None and not self.cycle.response_complete):
             self.transport.abort()
             return
-        self.transport.write(wire.reply_bytes(error.status, wire.error_bytes(error), close=True))
+        reply = wire.reply_bytes(error.status, body := wire.error_bytes(error), close=True)
+        self.transport.write(reply.removesuffix(body) if self.parser.get_method() == b"HEAD" else reply)
         self._linger()
 
     def cut(self) -> None:

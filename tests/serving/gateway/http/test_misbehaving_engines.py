@@ -1,11 +1,14 @@
 """A soak: engines that do whatever goes wrong, clients that send in pieces and leave, each request with a mark.
 
-h11 reads what clients get. No mark may reach another client, every request has an end, no descriptor is left behind.
+h11 reads what clients get. No mark may reach another client, every request has an end, no descriptor and no memory is
+left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import json
 import os
 import random
@@ -15,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import h11
+import psutil
 import pytest
 
 from tests.serving.gateway.conftest import Running, document
@@ -40,15 +44,19 @@ LATE = 504
 """What any request may get on a machine too busy for its engine."""
 RARE = {"stall": 0.1, "silent": 0.1}
 """What takes a client seconds, and is done so much more rarely."""
+LARGE = 1 << 20
+"""Bytes that some requests and replies have in addition, so that one which is kept is seen in the memory."""
+MOST_GROWTH, MOST_MORE = 1.2, 8 << 20
+"""How much more memory than after the first round may be held in the end, as a factor and in bytes."""
 
 
-def does(fault: str, mark: str) -> list[bytes | float | str]:
+def does(fault: str, mark: str, large: str) -> list[bytes | float | str]:
     """The steps of a script."""
     reply = json.dumps({"choices": [{"message": {"content": mark}}]}).encode()
     forged = response(b'{"mark": "mark-ffffffffffffffff"}')
     begun = SSE_HEAD + chunk(event(mark))
     steps: dict[str, list[bytes | float | str]] = {
-        "none": [begun, chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"],
+        "none": [begun, chunk(event(large)), chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"],
         "interim": [INTERIM, 0.001, INTERIM + response(reply)],
         "trailers": [begun + chunk(b"data: [DONE]\n\n") + b"0\r\nx-forged: 1\r\ncontent-type: text/plain\r\n\r\n"],
         "more": [response(reply) + forged],
@@ -68,7 +76,7 @@ def does(fault: str, mark: str) -> list[bytes | float | str]:
 async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
     """The engine: what the request says is what goes wrong."""
     asked = seen.json
-    await says(*does(asked["fault"], asked["messages"][0]["content"]))(seen, writer)
+    await says(*does(asked["fault"], asked["messages"][0]["content"], asked.get("large", "")))(seen, writer)
 
 
 class Lane:
@@ -92,7 +100,8 @@ class Lane:
         """Whether the connection can go on."""
         fault = self._chance.choices(list(FAULTS), [RARE.get(fault, 1.0) for fault in FAULTS])[0]
         mark = f"mark-{self._chance.getrandbits(64):016x}"
-        asked = {"model": "teacher", "fault": fault, "messages": [{"role": "user", "content": mark}]}
+        large = "x" * self._chance.choice([0, 0, 0, LARGE])
+        asked = {"model": "teacher", "fault": fault, "large": large, "messages": [{"role": "user", "content": mark}]}
         leaves = self._chance.random() < 0.15
         await self._send(talk, writer, json.dumps({**asked, "stream": fault != "more"}).encode())
         if leaves and self._chance.random() < 0.5:
@@ -154,6 +163,13 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def resident() -> int:
+    """Bytes of memory that this process, the gateway's, holds when all that is free is given back."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return psutil.Process().memory_info().rss
+
+
 @pytest.mark.timeout(SECONDS + 200)
 def test_no_reply_goes_astray_and_nothing_is_left_behind(
     serve: Callable[..., Running], engine: Callable[..., Engine]
@@ -176,13 +192,16 @@ def test_no_reply_goes_astray_and_nothing_is_left_behind(
         gateway.gateway.upstreams.close()
 
     before = descriptors()
-    soak(SECONDS / 10, seed)
+    soak(max(1.0, SECONDS / 10), seed)
+    held = resident()
     soak(SECONDS, seed + LANES)
     wanted = set(FAULTS) - (set() if FULL else set(RARE))
     for more in range(2, 20):
         if not wanted <= set(told):  # a busy machine
             soak(SECONDS, seed + more * LANES)
     eventually(lambda: descriptors() <= before + 2, what=f"as few descriptors as before, {before}")
+    most = MOST_GROWTH * held + MOST_MORE
+    eventually(lambda: resident() <= most, what=f"as much memory as before, {held >> 20} MiB and some")
     assert wanted <= set(told), told
     status, _, reply = gateway.client.chat("mark-0000000000000000", model="teacher", fault="interim")
     assert (status, reply["choices"][0]["message"]["content"]) == (200, "mark-0000000000000000")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import h11
 import pytest
 
 from tests.serving.gateway.conftest import Running, document
@@ -83,6 +84,37 @@ def test_another_method_on_a_completion_path_is_not_allowed(gateway: Running, me
     assert got.startswith(b"HTTP/1.1 405")
     assert b"allow: POST" in got
     assert b'"method_not_allowed"' in got
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/health", "/v1/models", "/nowhere"])
+def test_the_reply_to_head_is_a_head_alone_and_the_next_reply_follows_it(gateway: Running, path: str) -> None:
+    asked, then = f"HEAD {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode(), HEALTH[:-2] + b"connection: close\r\n\r\n"
+    for parts in ([asked, then], [asked + then]):
+        got, end = talk(gateway.port, parts, until=None)
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method="HEAD", target=path, headers=[("host", "a")]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(got)
+        head = reader.next_event()
+        assert isinstance(head, h11.Response)
+        assert head.status_code == (404 if path == "/nowhere" else 405)
+        assert isinstance(reader.next_event(), h11.EndOfMessage)
+        assert reader.trailing_data[0].startswith(b"HTTP/1.1 200 OK\r\n")
+        assert got.endswith(b'\r\n\r\n{"status":"ok"}')
+        assert end == "eof"
+
+
+@pytest.mark.parametrize(("rest", "status"), [
+    (b"\r\n", b"400"), (b"host: a\r\ntransfer-encoding: gzip\r\n\r\n", b"501"),
+    (b"host: a\r\nx: " + b"y" * 70_000 + b"\r\n\r\n", b"431"),
+])  # fmt: skip
+def test_a_head_request_that_is_refused_gets_no_body(gateway: Running, rest: bytes, status: bytes) -> None:
+    got, end = talk(gateway.port, [b"HEAD /health HTTP/1.1\r\n" + rest], until=None)
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert b"content-length: " in head
+    assert b"connection: close" in head
+    assert (body, end) == (b"", "eof")
 
 
 def test_a_client_of_http_1_0_gets_no_chunks_and_a_closed_connection(gateway: Running) -> None:

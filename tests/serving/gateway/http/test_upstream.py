@@ -8,7 +8,7 @@ import pytest
 
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import request, talk
-from tests.serving.gateway.upstream import Engine, response, says
+from tests.serving.gateway.upstream import Engine, chunk, response, says
 
 Serve = Callable[..., Running]
 
@@ -48,6 +48,25 @@ def test_two_replies_in_one_piece_are_one_reply_to_the_client(gateway: Running, 
     assert got.startswith(b"HTTP/1.1 200")
     assert got.endswith(b'\r\n\r\n{"a":1}')
     assert gateway.spool.exchanges[0].status == 200
+
+
+LENGTH, CHUNKED = b"content-length: 2\r\n", b"transfer-encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize("fields", [
+    CHUNKED + LENGTH, LENGTH + CHUNKED, LENGTH + b"transfer-encoding: identity\r\n",
+    LENGTH + b"transfer-encoding: gzip, chunked\r\n", CHUNKED + b"x-more: 1\r\n" + LENGTH, LENGTH + LENGTH,
+])  # fmt: skip
+def test_a_reply_with_two_framings_is_a_broken_reply(gateway: Running, teacher: Engine, fields: bytes) -> None:
+    """Its body is `{}` in chunks by the one, and `2` and a line end by the other."""
+    teacher.script = says(b"HTTP/1.1 200 OK\r\n", 0.03, fields, 0.03, b"\r\n" + chunk(b"{}") + b"0\r\n\r\n", 60.0)
+    got, _ = talk(gateway.port, [request()], until=b"}}")
+    assert got.startswith(b"HTTP/1.1 502")
+    assert b"broke off before its reply" in got
+    assert got.count(b"HTTP/1.1 ") == 1
+    teacher.script = None
+    assert talk(gateway.port, [request()])[0].startswith(b"HTTP/1.1 200")
+    assert teacher.connections == 2
 
 
 def test_a_reply_without_end_to_its_head_is_given_up(gateway: Running, teacher: Engine) -> None:
