@@ -23,7 +23,7 @@ def data_file(name: str) -> Path:
     for folder in _named("UNDERSTUDY_DATA", SHARED / "data"):
         if (folder / name).is_file():
             return folder / name
-    _lacking(f"no {name}: set UNDERSTUDY_DATA to the folder that holds it")
+    lacking(f"no {name}: set UNDERSTUDY_DATA to the folder that holds it")
 
 
 def kafka_home() -> Path:
@@ -31,21 +31,28 @@ def kafka_home() -> Path:
     for folder in _named("KAFKA_HOME", SHARED / "kafka", ROOT / ".kafka"):
         if (folder / "bin" / "kafka-server-start.sh").is_file():
             if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
-                _lacking(NO_JAVA)
+                lacking(NO_JAVA)
             return folder
-    _lacking(NO_KAFKA)
+    lacking(NO_KAFKA)
 
 
 def need_program(name: str) -> None:
     """Skip, or fail where it is required, when the program `name` is not on the path."""
     if shutil.which(name) is None:
-        _lacking(f"no `{name}`: run `scripts/system-packages`")
+        lacking(f"no `{name}`: run `scripts/system-packages`")
 
 
 def need_package(folder: Path) -> None:
     """Skip, or fail where it is required, when npm has not installed a package into its `folder`."""
     if not folder.is_dir():
-        _lacking(f"no package `{folder.name}` of npm: run `scripts/system-packages`")
+        lacking(f"no package `{folder.name}` of npm: run `scripts/system-packages`")
+
+
+def lacking(why: str) -> NoReturn:
+    """Skip, or fail where it is required; `why` says what to do."""
+    if os.environ.get("UNDERSTUDY_REQUIRE_DATA") == "1":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def need_python(python: Path) -> None:
@@ -57,9 +64,3 @@ def need_python(python: Path) -> None:
 def _named(variable: str, *defaults: Path) -> list[Path]:
     given = os.environ.get(variable)
     return [*([Path(given)] if given else []), *defaults]
-
-
-def _lacking(why: str) -> NoReturn:
-    if os.environ.get("UNDERSTUDY_REQUIRE_DATA") == "1":
-        pytest.fail(why)
-    pytest.skip(why)

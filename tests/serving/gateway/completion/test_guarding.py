@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Generator
@@ -15,6 +16,7 @@ from serving.breaker.users import user_name
 from serving.gateway.guarding.watch import GuardWatch
 from serving.guard.config import GuardConfig
 from serving.guard.verdict import GuardJudgement
+from serving.guard.windows import SLICE
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.upstream import Engine
 from tests.serving.guard.words import ATTACK, DOUBTFUL, HARMLESS, WordModel
@@ -23,11 +25,13 @@ Serve = Callable[..., Running]
 LONG = 8 << 20
 
 
-def guarded(serve: Serve, teacher: Engine, mode: str = "enforce", **settings: Any) -> Running:
+def guarded(
+    serve: Serve, teacher: Engine, mode: str = "enforce", model: WordModel | None = None, **settings: Any
+) -> Running:
     """A gateway with a guard that knows a few words, and a document that says nothing of it."""
     running = serve(document({"teacher": teacher}), max_body=LONG + 4096)
     config = GuardConfig.model_validate({"mode": mode, "deadline_ms": 10_000, **settings})
-    running.gateway.guard = GuardWatch(config, WordModel())
+    running.gateway.guard = GuardWatch(config, model or WordModel())
     return running
 
 
@@ -196,6 +200,28 @@ def test_who_keeps_the_event_loop_busy_has_nobody_degraded(serve: Serve, teacher
     watch.guard.work = stalling  # type: ignore[method-assign]
     assert "x-understudy-degraded" not in running.client.chat(f"{HARMLESS} " * 300)[1]
     assert stalled > 1
+
+
+def test_others_have_their_turn_between_any_two_slices_of_a_long_text(serve: Serve, teacher: Engine) -> None:
+    had: list[int] = []
+    """How often others had their turn, as of each slice."""
+    others: list[asyncio.Task[None]] = []
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        turns += 1
+
+    class Noting(WordModel):
+        def score(self, folded: str) -> float:
+            had.append(turns)
+            others.append(asyncio.get_running_loop().create_task(other()))
+            return super().score(folded)
+
+    text = "\n".join(f"{HARMLESS} My number is {number}." for number in range(480))[:32_000]
+    assert guarded(serve, teacher, model=Noting()).client.chat(text)[0] == 200
+    assert len(had) >= len(text) // SLICE
+    assert had == list(range(len(had)))
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://e/x.png"}}

