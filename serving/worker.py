@@ -197,11 +197,8 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     await directory.refresh()
     following = asyncio.create_task(directory.follow())
     log.info("the worker runs on %s", without_password(redis.url))
-    page = MetricsPage("worker")
-    show_outbox(page, outbox.stats)
-    show_worker(page, worker)
     try:
-        with shown(page, outbox.name, state, config.section(TelemetryConfig)):
+        with shown(page_of(outbox, worker), outbox.name, state, config.section(TelemetryConfig)):
             await worker.run(stop)
     finally:
         following.cancel()
@@ -210,6 +207,14 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
         await directory.close()
         await asyncio.to_thread(outbox.close, 1.0)
         bus.close()
+
+
+def page_of(outbox: Outbox, worker: Worker) -> MetricsPage:
+    """Everything that a worker tells of itself."""
+    page = MetricsPage("worker")
+    show_outbox(page, outbox.stats)
+    show_worker(page, worker)
+    return page
 
 
 async def known_redis(config: Config, state: StateDir, stop: asyncio.Event) -> RedisConfig | None:

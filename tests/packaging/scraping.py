@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.shared_data import need_program
 from understudy.state import StateDir
 from understudy.telemetry.table import metrics
 
@@ -81,3 +82,10 @@ def without(page: str, *owners: str) -> set[str]:
     """The metrics of `owners`, as the table of docs/metrics.md has them, whose help is not on a page."""
     shown = {line.split(" ", 3)[2] for line in page.splitlines() if line.startswith("# HELP ")}
     return {metric.name for owner, metric in metrics() if owner in owners} - shown
+
+
+def promtool_says(page: str) -> str:
+    """What `promtool check metrics` has to say of a page; nothing of a good one."""
+    need_program("promtool")
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr + (f"exit code {done.returncode}" if done.returncode else "")

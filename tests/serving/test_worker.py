@@ -19,6 +19,7 @@ from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
+from feedback.consume.loops import Worker, WorkerConfig
 from feedback.outbox.config import OutboxConfig
 from feedback.outbox.outbox import Outbox
 from feedback.pool.store import Pool
@@ -28,8 +29,9 @@ from feedback.store.config import RedisConfig
 from feedback.store.connection import connect
 from feedback.store.server import RedisServer
 from serving.engine.config import EnginesConfig
-from serving.worker import EngineDirectory
-from tests.feedback.factory import exchange
+from serving.worker import EngineDirectory, page_of
+from tests.feedback.factory import Directory, exchange
+from tests.packaging.scraping import promtool_says, without
 from tests.waiting import eventually
 from understudy.files import write_json
 from understudy.state import StateDir
@@ -166,3 +168,16 @@ async def test_experiments_whose_switches_are_valued_on_copies_are_known_with_wh
     who = ("stable", "candidate")
     assert dict(arms.coalitions) == {"x": Valued(0.2, who), "z": Valued(0.3, who)}
     await directory.close()
+
+
+def test_every_metric_of_the_table_is_on_the_page_and_promtool_has_nothing_to_say(
+    redis_url: str, tmp_path: Path
+) -> None:
+    bus = open_bus(BusConfig(url=redis_url), RedisConfig())
+    outbox = Outbox(tmp_path, "worker", bus, OutboxConfig())
+    worker = Worker(bus, connect(redis_url), outbox, Directory(), WorkerConfig())
+    worker.consumer.meter.total["exchanges"] += 3
+    told = page_of(outbox, worker).render()
+    assert without(told, "Every role", "Worker", "Gateway and worker: the way to the bus") == set()
+    assert "understudy_unread_metrics 0.0" in told
+    assert promtool_says(told) == ""

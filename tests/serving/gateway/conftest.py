@@ -23,6 +23,7 @@ from feedback.kpis.config import KpisConfig
 from serving.engine.config import EnginesConfig
 from serving.gateway.completion.stages import STAGES, Stages
 from serving.gateway.config import GatewayConfig
+from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.main import listen, server_of
 from serving.gateway.metrics import Metrics
 from serving.gateway.record.assembling import assemble
@@ -148,6 +149,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
         follow: Callable[[Snapshot, str], Follower] | None = None,
         embeddings: ExternalEngine | None = None,
         stages: Stages = STAGES,
+        guard: GuardWatch | None = None,
         **settings: Any,
     ) -> Running:
         listener = listen("127.0.0.1", 0)
@@ -158,7 +160,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
             snapshot = Snapshot(document)
             follower = follow(snapshot, f"http://127.0.0.1:{port}") if follow else None
             refresh = follower.refresh if follower else None
-            gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh)
+            gateway = Gateway(GatewayConfig(**settings), snapshot, spool, refresh, guard=guard)
             embedder = Embeddings(embeddings, gateway.config) if embeddings else None
             server = server_of(Parts(gateway, follower, None, embedder), KpisConfig(declared=("basket",)), stages)
             task = asyncio.ensure_future(server.serve(sockets=[listener]))

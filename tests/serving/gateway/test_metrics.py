@@ -9,13 +9,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ab.experiment import Experiment
 from deploy.routing.document import RoutingDocument
-from serving.crew import figures as crew
-from serving.gateway.guarding import figures as guarding
+from serving.crew.figures import Replaced
+from serving.gateway.guarding.watch import GuardWatch
 from serving.gateway.metrics import MOST_TENANTS, Metrics, VersionFigures
-from serving.gateway.observing import ledger
-from tests.packaging.scraping import without
+from serving.gateway.observing.opening import observed
+from serving.guard.config import GuardConfig
+from tests.packaging.scraping import promtool_says, without
 from tests.serving.gateway.conftest import Running, both, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event
+from tests.serving.guard.words import ATTACK, DOUBTFUL, HARMLESS, WordModel
+from understudy.config import Config
+from understudy.state import StateDir
+from understudy.telemetry.board import Board
+from understudy.telemetry.together import JoinedPage
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -47,10 +53,23 @@ def test_metrics_count_requests_exposures_and_first_bytes(serve: Serve, engine: 
     assert found["understudy_unread_metrics",] == 0
 
 
-def test_every_metric_of_the_table_is_on_the_page(serve: Serve, engine: Make) -> None:
-    shown = serve(document(both(engine))).client.send("GET", "/metrics")[2].decode()
-    where_there_is_one = {metric.name for metric in (*crew.METRICS, *guarding.METRICS, *ledger.METRICS)}
-    assert without(shown, "Every role", "Gateway") <= where_there_is_one
+def test_every_metric_of_the_table_is_on_the_page_and_promtool_has_nothing_to_say(
+    serve: Serve, engine: Make, state_dir: StateDir
+) -> None:
+    watch = GuardWatch(GuardConfig(mode="enforce", deadline_ms=10_000), WordModel())
+    running = serve(document(both(engine)), guard=watch)
+    metrics, board = running.gateway.metrics, Board(2)
+    Replaced(board, 1).count("hung")
+    with observed(running.gateway, Config({}), state_dir, "gateway-1"):
+        metrics.joined = JoinedPage(metrics.page, board, 0)
+        for number, text in enumerate((HARMLESS, DOUBTFUL, ATTACK)):
+            running.client.chat(text, user=str(number), stream=number == 1)
+        shown = running.client.send("GET", "/metrics")[2].decode()
+    assert without(shown, "Every role", "Gateway", "Gateway and worker: the way to the bus") == set()
+    assert 'understudy_guard_verdicts_total{mode="enforce",stage="model",verdict="degrade"} 1.0' in shown
+    assert 'understudy_guard_stage_calls_total{stage="model"}' in shown
+    assert "understudy_unread_metrics 0.0" in shown
+    assert promtool_says(shown) == ""
 
 
 def test_tokens_are_those_that_the_engine_tells(serve: Serve, engine: Make) -> None:

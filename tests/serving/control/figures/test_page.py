@@ -17,7 +17,7 @@ from serving.control.sources import Sources
 from tests.deploy.fleet import World
 from tests.deploy.life.judged import REWORDED, evaluation, rows
 from tests.deploy.life.judged import asked as prompts_asked
-from tests.packaging.scraping import PACKAGING, without
+from tests.packaging.scraping import PACKAGING, promtool_says, without
 from tests.serving.control.conftest import TOKEN
 from understudy.files import read_json, write_json
 from understudy.telemetry.door import MetricsDoor
@@ -53,9 +53,13 @@ def test_the_whole_system_is_on_one_page(world: World, sources: Sources) -> None
     assert found["understudy_unread_metrics",] == 0
 
 
-def test_every_metric_of_the_table_is_on_the_page(world: World, sources: Sources) -> None:
+def test_every_metric_of_the_table_is_on_the_page_and_promtool_has_nothing_to_say(
+    world: World, sources: Sources
+) -> None:
     with TestClient(create_app(world.conductor, sources, TOKEN), "http://t", client=("127.0.0.1", 5)) as client:
-        assert without(client.get("/metrics").text, "Every role", "Controller: the whole system") == set()
+        shown = client.get("/metrics").text
+    assert without(shown, "Every role", "Controller: the whole system") == set()
+    assert promtool_says(shown) == ""
 
 
 def test_rounds_are_told_by_their_ends_and_the_one_under_way_by_its_stage(world: World, sources: Sources) -> None:
