@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.breaker.breakdown import MOST_LATE, MOST_RATIO, REQUESTS
+from bench.breaker.load import PATIENCE
 
 HEAD = ("figure", "value", "asked")
 
@@ -51,7 +53,34 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def page(report: dict[str, Any], table: Callable[[Sequence[tuple[str, ...]], tuple[str, ...]], str]) -> str:
     """The section of the page."""
-    return f"{about(report)}\n\n{table(rows(report), HEAD)}"
+    return "\n\n".join([about(report), table(rows(report), HEAD), *reasons(report)])
+
+
+def reasons(report: dict[str, Any]) -> list[str]:
+    """What the runs themselves tell of figures that nothing was asked of, and what they do not."""
+    calm = [pair["calm"] for pair in report["pairs"]]
+    found = [
+        f"Failed: a run keeps no status of a reply, and why these failed was not looked into; in the runs without the "
+        f"flood {sum(one['normal_failed'] for one in calm)} of {sum(one['normal'] for one in calm):,} normal requests "
+        f"did. Normal requests degraded: each run sends the same normal texts, and without the flood "
+        f"{sum(one['normal_degraded'] for one in calm)} were degraded ({_causes(calm)})."
+    ]
+    if "real" in report:
+        (pair,) = report["real"]["pairs"]
+        found.append(
+            f"Real engines: who has no reply after {PATIENCE:.0f} s has failed and counts with these {PATIENCE:.0f} s, "
+            "in p99 and in its ratio as well. Load, gateway and engines have the same cores there, at a load of "
+            f"{pair['flood']['load']:.0f} at the end with the flood and {pair['calm']['load']:.0f} without; what of "
+            "the late replies, of the ratio and of the failed requests is due to that was not looked into."
+        )
+    return found
+
+
+def _causes(runs: Sequence[dict[str, Any]]) -> str:
+    causes = Counter[str]()
+    for run in runs:
+        causes.update(run["causes"])
+    return ", ".join(f"by the {name} {n}" for name, n in sorted(causes.items())) or "none"
 
 
 def _asked(what: str, met: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.page import FOLDER, PAGE, table
-from bench.safety import CASES, GivingWay, draw, main, measure, page
+from bench.safety import CASES, GivingWay, asked_in_words, draw, main, measure, page
 from trials.safety.agreement import Agreement, LabelledReply, agreement, read_replies
 from understudy.errors import UsageError
 
@@ -74,3 +74,11 @@ def test_a_file_of_ones_own_is_judged_and_a_wrong_one_is_named(tmp_path: Path) -
 
 def test_the_page_says_what_was_measured() -> None:
     assert page(json.loads((FOLDER / "safety.json").read_bytes()), table) in PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("clock", "cpu", "said"), [(66.0, 8.0, "not met by the clock, met by its own work"),
+                                                    (50.0, 8.0, "60 s: met by the clock, met by"),
+                                                    (99.0, 80.0, "not met by the clock, not met by")])  # fmt: skip
+def test_what_asking_took_stands_beside_what_was_asked(clock: float, cpu: float, said: str) -> None:
+    took = {"prompts": 500, "models": 2, "cpu_seconds": cpu, "seconds": clock, "parent": 1, "candidate": 2, "load": 3.0}
+    assert said in asked_in_words(took)
