@@ -48,17 +48,17 @@ def need_package(folder: Path) -> None:
         lacking(f"no package `{folder.name}` of npm: run `scripts/system-packages`")
 
 
+def need_python(python: Path) -> None:
+    """Skip, or fail where it is required, when the environment of a `bin/python` has not been made."""
+    if not python.exists():
+        lacking(f"no environment `{python.parent.parent.name}`: `make install` brings it")
+
+
 def lacking(why: str) -> NoReturn:
     """Skip, or fail where it is required; `why` says what to do."""
     if os.environ.get("UNDERSTUDY_REQUIRE_DATA") == "1":
         pytest.fail(why)
     pytest.skip(why)
-
-
-def need_python(python: Path) -> None:
-    """Skip, or fail where it is required, when the environment of a `bin/python` has not been made."""
-    if not python.exists():
-        _lacking(f"no environment `{python.parent.parent.name}`: `make install` brings it")
 
 
 def _named(variable: str, *defaults: Path) -> list[Path]:
