@@ -55,7 +55,7 @@ def test_a_stopped_run_goes_on_and_measures_no_pair_twice(tmp_path: Path, monkey
     assert "| first bytes above 200 ms, of degraded replies / of all attacks | 0 / 0 | at most 1: met |" in page
     assert "1.17 | at most 1.5: met |" in page
     assert "3,000 attacks" in page
-    assert "in the runs without the flood 0 of 3 normal requests did" in page
+    assert "in the runs without the flood 0 of 6 normal requests did" in page
     assert "Real engines" not in page
     real = {**told, "pairs": told["pairs"][:1]}
     assert "who has no reply after 60 s has failed" in telling.page({**told, "real": real}, table)
