@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.packaging.scraping import expressions, needs_prometheus, scraped
+from tests.packaging.scraping import expressions, scraped
+from tests.shared_data import need_program
 from tests.waiting import eventually
 from trials.system import System
 from understudy.process.ports import bound
@@ -17,9 +18,9 @@ pytestmark = pytest.mark.loop
 ROLES = {"controller", "engine-student-a", "engine-student-b", "engine-teacher", "trainer", "worker"}
 
 
-@needs_prometheus
 @pytest.mark.timeout(600)
 def test_a_prometheus_finds_every_role_and_the_board_has_data(settled: System, tmp_path: Path) -> None:
+    need_program("prometheus")
     with bound("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     question = {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}

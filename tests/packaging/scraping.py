@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
 
 from tests.shared_data import need_program
@@ -19,9 +17,6 @@ from understudy.state import StateDir
 from understudy.telemetry.table import metrics
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None, reason="prometheus (Debian's package) is not installed here"
-)
 
 
 class Scraper:

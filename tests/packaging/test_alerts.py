@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from tests.shared_data import need_program
 from understudy.telemetry.table import metrics
 
 PROMETHEUS = Path(__file__).resolve().parents[2] / "packaging" / "prometheus"
@@ -18,9 +17,6 @@ ALERTS = PROMETHEUS / "alerts.yml"
 OF_ONE = {"instance": "127.0.0.1:9", "job": "understudy", "process": "one"}
 FOREIGN = {"up"}
 """Names in rules that our table lacks: Prometheus' own."""
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed here"
-)
 Series = dict[str, str]
 
 
@@ -80,15 +76,16 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
     assert asked - known - FOREIGN - {"understudy"} == set()
 
 
-@needs_promtool
 def test_promtool_takes_rules_and_configuration() -> None:
+    need_program("promtool")
     for words in (("rules", ALERTS), ("config", PROMETHEUS / "prometheus.yml")):
         done = subprocess.run(["promtool", "check", *map(str, words)], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@needs_promtool
 def test_each_alert_fires_and_each_is_silent(tmp_path: Path) -> None:
+    need_program("promtool")
+
     def case(name: str, series: list[Series], firing: bool) -> dict[str, Any]:
         seen = [{"labels": f'{{alertname="Understudy{name}"}}', "value": 1}] if firing else []
         expr = 'count by (alertname) (ALERTS{alertstate="firing"})'

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import pytest
 
 from bench.faults.parts import Victim, faketime_library
 from deploy.audit.log_file import FileAuditLog
 from serving.control.replies.status import StatusReply
 from tests.deploy.fleet import Fleet, register, round_at_gate
-from tests.shared_data import need_program
+from tests.shared_data import lacking, need_program
 from tests.waiting import eventually
 from trials.system import free_ports
 from understudy.state import StateDir
@@ -92,7 +91,7 @@ class SetClock:
 def test_an_hour_on_and_back_leaves_load_step_and_rollback_alone(state_dir: StateDir, redis_url: str) -> None:
     need_program("faketime")
     if not faketime_library():
-        pytest.skip("the library of `faketime` is not where Debian puts it")
+        lacking("the library of `faketime` is not where Debian puts it")
     with SetClock(state_dir, redis_url) as control:
         control.fleet.slow |= {"v3", "v4"}
         assert round_at_gate(state_dir, 0.3, 0.0, True) == "v3"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ import pytest
 
 from bench.gateway.requests import PATH, UNIT, WORD, bodies, mixed, script, written
 from feedback.texts import language
+from tests.shared_data import need_program
 
 
 @pytest.mark.parametrize(("size", "stream"), [(512, False), (8 << 10, True)])
@@ -47,8 +47,7 @@ def test_a_mixed_load_has_all_sizes_streamed_and_not(tmp_path: Path) -> None:
 
 
 def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
-    if shutil.which("wrk") is None:
-        pytest.skip("needs wrk: run scripts/system-packages")
+    need_program("wrk")
     seen: list[tuple[str, str]] = []
 
     class Engine(BaseHTTPRequestHandler):

@@ -3,13 +3,14 @@
 import pytest
 
 from demo.training import corpus
+from tests.shared_data import lacking
 
 
 def test_only_the_asked_roles_are_read() -> None:
     try:
         corpus.folder()
     except corpus.CorpusMissing as missing:
-        pytest.skip(reason=f"no data folder: {missing.message}")
+        lacking(f"no data folder: {missing.message}")
     judged = list(corpus.dialogues(frozenset({"judge"})))
     learned = list(corpus.dialogues(frozenset({"both", "teacher_only"})))
     assert judged

@@ -15,6 +15,7 @@ from serving.guard.model.linear import LinearModel
 from serving.guard.repetition import repeats
 from serving.guard.windows import slices
 from tests.serving.guard import oracle
+from tests.shared_data import lacking
 from trials.guard.evasions import EVASIONS, LOOKS_HIDDEN, looks_hidden
 from trials.guard.rows import NAME, guard_rows
 from trials.guard.turns import user_turns
@@ -43,7 +44,7 @@ def changed(text: str) -> list[str]:
 @pytest.mark.timeout(3600)
 def test_nothing_changes_for_what_people_and_attackers_write() -> None:
     if not (data_folder() / NAME).is_file():
-        pytest.skip(f"no {data_folder() / NAME}: set UNDERSTUDY_DATA")
+        lacking(f"no {data_folder() / NAME}: set UNDERSTUDY_DATA")
     chance = random.Random(5)
     texts = [row.text for row in guard_rows(data_folder() / NAME)]
     for turns in user_turns(data_folder()).values() if FULL else ():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.shared_data import need_program
 from understudy import __version__
 from understudy.telemetry.metrics import MOST_SERIES, Histogram, Metric, MetricsPage
 
@@ -114,8 +114,8 @@ def test_a_name_that_breaks_a_rule_is_refused(name: str, kind: Any, said: str, e
         Metric(name, kind, said, (), edges)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed here")
 def test_promtool_finds_nothing_to_say() -> None:
+    need_program("promtool")
     page, times = MetricsPage("worker"), Histogram(TIMES.edges)
     page.add(COUNT, {"a": 1}.items)
     page.value(LEVEL, lambda: 2.5)

@@ -33,12 +33,9 @@ from tests.serving.control.test_adjusted import COVARIATE, returning
 from tests.serving.control.test_results import FILE, SHIPS, same_prompts, traffic
 from tests.serving.control.test_switched import crossed
 from tests.serving.up.server import served
+from tests.shared_data import need_program
 from understudy.process.scratch import SHORT
 
-NEEDS = pytest.mark.skipif(
-    not (shutil.which("chromedriver") and shutil.which("chromium")),
-    reason="no chromium with its driver here; `scripts/system-packages` brings both",
-)
 PATIENCE = 60.0
 
 
@@ -59,6 +56,8 @@ def test_the_charting_library_keeps_its_notice(admin: TestClient) -> None:
 @pytest.fixture
 def browser() -> Iterator[webdriver.Chrome]:
     """Debian's Chromium without a window, which notes every request; its socket's path has to be short."""
+    need_program("chromium")
+    need_program("chromedriver")
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
     for one in (
@@ -78,7 +77,6 @@ def browser() -> Iterator[webdriver.Chrome]:
         made.quit()
 
 
-@NEEDS
 def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
     world: World, sources: Sources, admin: TestClient, redis_url: str, browser: webdriver.Chrome
 ) -> None:
@@ -125,7 +123,6 @@ def test_in_a_browser_it_draws_follows_and_asks_nobody_else(
         assert wrong == []
 
 
-@NEEDS
 def test_pairs_units_in_two_arms_and_what_switches_did_are_told_in_a_browser(
     world: World, sources: Sources, admin: TestClient, redis_url: str, browser: webdriver.Chrome
 ) -> None:
@@ -173,7 +170,6 @@ def exposed(name: str, phase: int, arm: str, n: int, units: str = "") -> list[Ex
     ]  # fmt: skip
 
 
-@NEEDS
 def test_each_state_of_an_experiment_is_told_in_a_browser(
     world: World, sources: Sources, admin: TestClient, redis_server: RedisServer, redis_url: str,
     browser: webdriver.Chrome,
