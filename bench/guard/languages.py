@@ -19,13 +19,13 @@ ATTACKS = {
     "judged attacks of the Chinese set's other half, by the shipped weights": "chinese",
 }
 """Titles by the key of a report that has the counts by family."""
-Row = tuple[str, str, dict[str, Any], str]
+LanguageRow = tuple[str, str, dict[str, Any], str]
 """What was judged, its language, the counts, what was asked."""
 
 
-def by_language(report: dict[str, Any]) -> list[Row]:
+def by_language(report: dict[str, Any]) -> list[LanguageRow]:
     """The sums of each language."""
-    found: list[Row] = []
+    found: list[LanguageRow] = []
     for title, key in ATTACKS.items():
         found += [
             (title, spoken, told, verdict(f"at least {CAUGHT:.0%} caught", told["share"] >= CAUGHT))

@@ -11,6 +11,7 @@ import pytest
 from tests.serving.gateway.clients.conftest import ASKED
 from tests.serving.gateway.conftest import Running
 from tests.shared_data import need_program
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 CHAT = ("/chat/completions", "-H", "content-type: application/json", "-H", "authorization: Bearer any")
@@ -45,6 +46,7 @@ def test_a_stream_ends_as_it_should(base: str, words: tuple[str, ...], before_en
     lines = curl(base, path, *more, *words, body={**ASKED, "stream": True}).split("\n\n")
     assert lines[-2:] == ["data: [DONE]", ""]
     assert all(json.loads(line.removeprefix("data: "))["object"] == "chat.completion.chunk" for line in lines[:-2])
+    eventually(lambda: before_engines.spool.raw, what="the copy: curl may end before it is made")
     assert [one.outcome for one in before_engines.spool.raw] == ["complete"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, request, talk
 from tests.serving.gateway.upstream import Engine, chunk
+from tests.waiting import eventually
 
 Serve = Callable[..., Running]
 PATH = b"/v1/chat/completions"
@@ -126,6 +127,7 @@ def test_trailers_of_a_body_are_no_headers(gateway: Running, teacher: Engine) ->
     assert got.startswith(b"HTTP/1.1 200")
     assert teacher.seen[0].body == BODY
     assert "x-forged" not in teacher.seen[0].headers
+    eventually(lambda: gateway.spool.raw)
     assert len(gateway.spool.raw) == 1
 
 
