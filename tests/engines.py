@@ -209,13 +209,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Engines end with the last test that needs them: idle ones take a tenth of a core from all that come after."""
-    if "engines" in fixtures(item) and (nextitem is None or "engines" not in fixtures(nextitem)):
+    if "engines" in item.fixturenames and (nextitem is None or "engines" not in nextitem.fixturenames):
         begin(item.config).stop()
-
-
-def fixtures(item: pytest.Item) -> list[str]:
-    """Names of those that a test needs."""
-    return list(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(tryfirst=True)
