@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,13 +31,8 @@ ROUND_MINUTES = 5.0
 ASKED_MINUTES = (0.0, 5.0, 15.0, 30.0, 60.0)
 """After which a course is judged, and where it ends: judging takes longer than a round."""
 
-
-def processor() -> float:
-    """Seconds that this process has had of all cores that it may use: other programs do not make it run faster."""
-    return time.process_time() / len(os.sched_getaffinity(0))
-
-
-CLOCKS: dict[str, Clock] = {"wall": monotonic, "processor": processor}
+CLOCKS: dict[str, Clock] = {"wall": monotonic, "processor": time.process_time}
+"""The second counts what all threads of this process had of the processor: other programs do not shorten a round."""
 
 
 class ClockedConfig(TrainerConfig):

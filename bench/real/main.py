@@ -175,7 +175,7 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--half", choices=("both", "learning", "serving"), default="both")
     parser.add_argument(
         "--clock", choices=sorted(CLOCKS), default="wall",
-        help="wall, or processor: minutes of all cores that training had, whatever else ran (%(default)s)",
+        help="wall, or processor: minutes that all threads together had of a core, whatever else ran (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--threads", type=int, default=len(os.sched_getaffinity(0)), help="of training, cores of engines (%(default)s)"

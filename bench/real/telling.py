@@ -24,7 +24,6 @@ NAMES = {
 PARTS = ("token", "own")
 """Of an arm's memory, shown beside each other without being kept as a ratio."""
 COSTS = ("student answers", "processor time of a request", "of the teacher alone", "with shadow copies")
-CORES = {1: "one core", 2: "both cores"}
 DEQUANTISED = {"SmolLM2-135M-Instruct": " (dequantised from Q4_1)"}
 TableRows = list[tuple[str, ...]]
 
@@ -61,10 +60,7 @@ def trained(record: dict[str, Any]) -> str:
 
 def _clock(record: dict[str, Any]) -> str:
     """Whose minutes they are."""
-    if record["clock"] != "processor":
-        return "wall clock"
-    threads = {row.get("threads", record["threads"]) for row in record["rows"]}
-    return f"processor time of {' and of '.join(CORES.get(n, f'{n} cores') for n in sorted(threads))}"
+    return "minutes of one core" if record["clock"] == "processor" else "wall clock"
 
 
 def _fitness(record: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def test_ratios_stand_beside_what_is_asked() -> None:
 
 def test_the_page_says_what_was_run_and_on_what_load() -> None:
     text = page.SECTIONS["real"][2]({"records": [record()]})
-    assert "1 rounds by processor time of one core, 1 of them an improvement" in text
+    assert "1 rounds by minutes of one core, 1 of them an improvement" in text
     assert "SmolLM2" in text
     assert "`dialogues.jsonl bc29`, 810 prompts" in text
     assert "`judge.jsonl 2f9e`" in text
