@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,8 +28,8 @@ from understudy.files import read_json
 from understudy.state import StateDir
 
 ROUND_MINUTES = 5.0
-ASKED_MINUTES = (0.0, 5.0, 15.0, 30.0, 60.0)
-"""After which a course is judged, and where it ends: judging takes longer than a round."""
+ASKED_MINUTES = (5.0, 15.0, 30.0, 60.0)
+"""After which a course is judged, beside its start and end: judging takes longer than a round."""
 
 CLOCKS: dict[str, Clock] = {"wall": monotonic, "processor": time.process_time}
 """The second counts what all threads of this process had of the processor: other programs do not shorten a round."""
@@ -76,12 +76,13 @@ class Course:
         """The row before any round."""
         return {"round": 0, "minutes": 0.0, "live": self._student, "marks": self._marks(self._student)}
 
-    def round(self, number: int, before: dict[str, Any], minutes: float, *, last: bool) -> dict[str, Any]:
-        """Round `number`, from 1, of so many minutes, after the row `before`; its own row.
+    def round(self, before: dict[str, Any], minutes: float, until: float) -> dict[str, Any]:
+        """The round after the row `before`, of so many minutes, in a course that ends at `until`; its own row.
 
-        What came of it is judged where `is_judged`, and after the `last` round.
+        It counts for what it took where that is more: a round takes its least number of steps. What came of it is
+        judged where `is_judged`.
         """
-        live = str(before["live"])
+        live, number = str(before["live"]), int(before["round"]) + 1
         source = TeachersTraffic()
         for earlier in range(1, number + 1):
             asked = self._lesson.before(earlier)
@@ -99,12 +100,13 @@ class Course:
         better = fitness is not None and fitness.event != "gate_failed"
         if not done.finished:
             self._rounds.finish(done.id, "gate", {}, "rejected")
-        live, after = str(done.candidate) if better else live, round(float(before["minutes"]) + minutes, 3)
+        live, told = str(done.candidate) if better else live, did(done)
+        after = round(float(before["minutes"]) + max(minutes, worked(told)), 3)
         return {
             "round": number, "minutes": after,
             "live": live, "better": better, "fitness": fitness.summary()["fitness"] if fitness else None,
-            "why": list(fitness.reasons) if fitness else [], "did": did(done),
-            "marks": self._marks(live) if last or is_judged(after) else {},
+            "why": list(fitness.reasons) if fitness else [], "did": told,
+            "marks": self._marks(live) if is_judged(before["minutes"], after, until) else {},
         }  # fmt: skip
 
     def _marks(self, version: str) -> dict[str, dict[str, float]]:
@@ -134,13 +136,17 @@ def did(done: Round) -> dict[str, Any]:
     return {**told, "seconds": {name: round(record.seconds, 1) for name, record in done.stages.items()}}
 
 
-def is_judged(minutes: float) -> bool:
-    """Whether a course is looked at after so many minutes."""
-    return minutes in ASKED_MINUTES
+def worked(told: Mapping[str, Any]) -> float:
+    """Minutes of scoring and training of a round, by what `did` tells of it."""
+    return float(told.get("score_seconds", 0) + told.get("train_seconds", 0)) / 60
 
 
-def lengths(minutes: float, each: float = ROUND_MINUTES) -> list[float]:
-    """Minutes of each round of a course: of `each`, the last one what is left."""
-    whole = int(minutes / each + 1e-9)
-    rest = minutes - whole * each
-    return [each] * whole + ([rest] if rest > 1e-6 else [])
+def is_judged(before: float, after: float, until: float) -> bool:
+    """Whether a course of `until` minutes is looked at after a round that took it from `before` to `after`."""
+    return any(before < asked <= after for asked in (*ASKED_MINUTES, until))
+
+
+def budget(done: float, until: float, each: float = ROUND_MINUTES) -> float:
+    """Minutes of the next round: `each`, the last one what is left; 0 where nothing is."""
+    left = round(until - done, 3)
+    return max(0.0, min(each, left))

@@ -17,6 +17,8 @@ import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from rich.console import Console
 
 from bench.options import folder_of
 from bench.real import models_of, serving
-from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, lengths
+from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, budget
 from bench.real.exam import RealExam
 from bench.real.prompts import INSTRUCTIONS, apart, drawn, instructions, of_dialogues
 from bench.real.replies import KeptReplies
@@ -69,8 +71,8 @@ def learn(
     options: argparse.Namespace, state: StateDir, config: Config, record: dict[str, Any], versions: tuple[str, str]
 ) -> None:
     """The rows of the course that are not there yet."""
-    rows, plan = record["rows"], lengths(options.minutes, options.round_minutes)
-    if len(rows) > len(plan):
+    rows = record["rows"]
+    if rows and not budget(rows[-1]["minutes"], options.minutes):
         return
     settings = config.section(TrainerConfig).model_dump(exclude={"threads"})
     trainer = ClockedConfig(**settings, threads=options.threads, clock=options.clock)
@@ -94,12 +96,19 @@ def learn(
     exam = RealExam(encoder, slices, replies)
     course = Course(state, versions[1], trainer, config.section(GateConfig), lesson, exam)
     record |= {"train_prompts": len(train), "threads": options.threads}
-    while len(rows) <= len(plan):
-        number, load = len(rows), os.getloadavg()[0]
-        row = course.round(number, rows[-1], plan[number - 1], last=number == len(plan)) if rows else course.start()
-        rows.append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1), "threads": options.threads})
-        report(record)
-        kept(options, record)
+    if not rows:
+        taken(options, record, course.start)
+    while minutes := budget(rows[-1]["minutes"], options.minutes, options.round_minutes):
+        taken(options, record, partial(course.round, rows[-1], minutes, options.minutes))
+
+
+def taken(options: argparse.Namespace, record: dict[str, Any], take: Callable[[], dict[str, Any]]) -> None:
+    """Take the next row, with the load of the machine meanwhile, and keep it."""
+    load = os.getloadavg()[0]
+    row = take()
+    record["rows"].append({**row, "load": round((load + os.getloadavg()[0]) / 2, 1), "threads": options.threads})
+    report(record)
+    kept(options, record)
 
 
 def say(text: str) -> None:
