@@ -26,7 +26,8 @@ import openai
 from demo.world import Family, sample, satisfied
 
 MAX_TOKENS = 64
-IN_FLIGHT = 48
+IN_FLIGHT = 8
+"""Requests under way at once at most: how slow engines are is not known before their first replies."""
 UNDER_WAY = 1.0
 """Requests under way on average at most: on a slow machine fewer are sent, or engines would leave learning nothing."""
 FILE_BYTES = 64 << 20

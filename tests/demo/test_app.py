@@ -8,6 +8,7 @@ import random
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,22 @@ def test_no_more_is_under_way_than_a_slow_machine_bears() -> None:
         pace.replied(2.0)
     slow = statistics.fmean(pace.wait() for _ in range(4000))
     assert (quick, same, slow) == pytest.approx((0.2, 0.2, 2.0), rel=0.1)
+
+
+def test_engines_that_have_not_answered_yet_are_not_asked_without_end(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def silent(request: Request) -> Response:
+        asked.append(request.headers["x-understudy-session"])
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.05)
+        return JSONResponse({}, 502)
+
+    with served(Starlette(routes=[Route("/v1/chat/completions", silent, methods=["POST"])])) as url:
+        command = [sys.executable, "-m", "demo.app", "--url", f"{url}/v1", "--out", str(tmp_path / "t.jsonl"), "--rate"]
+        process = subprocess.Popen([*command, "40"], cwd=ROOT)
+        eventually(lambda: len(asked) >= app.IN_FLIGHT, 60, "its first requests")
+        time.sleep(1)  # forty more customers come
+        process.terminate()
+        process.wait(60)
+    assert len(asked) == app.IN_FLIGHT
