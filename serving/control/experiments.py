@@ -207,6 +207,11 @@ class Experiments:
             deployment.registry.manifest(version)
             if version in state.bad:
                 raise Conflict(f"{version} is bad: {state.bad[version]}", param="arms")
+            if deployment.barred(version):
+                raise Conflict(
+                    f"{version} is unfit: it was never found to say what the teacher says, and answers nobody",
+                    param="arms",
+                )
         needed = [version for version in dict.fromkeys(versions) if version != state.stable]
         if len(needed) > 1:
             raise Conflict(
