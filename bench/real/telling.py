@@ -25,7 +25,8 @@ PARTS = ("token", "own")
 """Of an arm's memory, shown beside each other without being kept as a ratio."""
 COSTS = ("student answers", "processor time of a request", "of the teacher alone", "with shadow copies")
 CORES = {1: "one core", 2: "both cores"}
-DEQUANTISED = {"SmolLM2-135M-Instruct": " (dequantised from Q4_1)"}
+BESIDE = {"SmolLM2-135M-Instruct": "dequantised from Q4_1"}
+"""What stands beside a teacher in records that do not tell it."""
 TableRows = list[tuple[str, ...]]
 
 
@@ -57,6 +58,13 @@ def trained(record: dict[str, Any]) -> str:
         f"and training; {tokens:,} tokens of replies were learned from{pace}; the machine's load was {min(loads):g} to "
         f"{max(loads):g}. {_fitness(record)}"
     ).strip()
+
+
+def named(record: dict[str, Any]) -> str:
+    """The teacher of a record, with what stands beside its figures."""
+    name = str(record["teacher"])
+    note = record.get("note", BESIDE.get(name, ""))
+    return f"{name} ({note})" if note else name
 
 
 def _clock(record: dict[str, Any]) -> str:
@@ -140,7 +148,7 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
         "judging do not count."
     )
     for one in records:
-        on = f"{one['teacher']}{DEQUANTISED.get(one['teacher'], '')}, on {one['machine']['processor']}"
+        on = f"{named(one)}, on {one['machine']['processor']}"
         if rows := learned(one):
             yield (
                 f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**: {on}; "
@@ -174,11 +182,11 @@ def show(record: dict[str, Any]) -> None:
     """Print what the record has."""
     console = Console()
     if rows := learned(record):
-        _print(console, f"{record['teacher']}, a student of {record['layers']} layers", LEARNED, rows)
+        _print(console, f"{named(record)}, a student of {record['layers']} layers", LEARNED, rows)
         console.print(trained(record), highlight=False)
     if record["serving"]:
         head = ("figure", "teacher", "student", "ratio", "asked", "")
-        _print(console, "serving: each arm alone", head, sizes(record))
+        _print(console, f"serving {named(record)}: each arm alone", head, sizes(record))
         _print(console, "a request", COSTS, costs(record))
 
 

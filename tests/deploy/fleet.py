@@ -15,6 +15,7 @@ from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
+from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import SLOTS, Heartbeat, RouterConfig, RoutingDocument
@@ -272,6 +273,15 @@ def teacher(state: StateDir, content: str = "t1") -> str:
     registry = Registry(state)
     return registry.register(
         folder, kind="teacher", parent=None, teacher=None, round=None, lineage={}, metrics={}
+    ).version
+
+
+def beside(state: StateDir, content: str, note: str, kind: Kind = "student") -> str:
+    """Register a made-up import beside whose figures `note` must stand; returns its version."""
+    folder = model_folder(state.root / "made" / content, content)
+    registry = Registry(state)
+    return registry.register(
+        folder, kind=kind, parent=None, teacher=None, round=None, lineage={"note": note}, metrics={}
     ).version
 
 

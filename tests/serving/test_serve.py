@@ -96,7 +96,7 @@ def followed(status: dict[str, Any]) -> bool:
 
 def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_else(own: OwnEngines) -> None:
     status = own.admin("GET", "/status").json()
-    assert status["live"] == {"teacher": "external", "student": "external", "caveats": []}
+    assert status["live"] == {"teacher": "external", "student": "external", "caveats": [], "notes": {}}
     assert (status["learning"]["possible"], status["slots"]["student-a"]["state"]) == (False, "external")
     assert "somebody else runs" in own.command("status").stdout
     eventually(lambda: followed(own.admin("GET", "/status").json()), 60, "the gateway to follow")

@@ -58,6 +58,11 @@ def served(
     return {arm: _served(serve, run, state, share, barred) for arm, serve in experiment.serves.items()}
 
 
+def versions_of(phase: Phase, arm: str) -> list[str]:
+    """Every version that an arm served in a phase."""
+    return [said.split()[-1] for said in phase.versions.get(arm, "").split(", ") if said]
+
+
 def of_live(experiment: Experiment, phase: Phase | None, state: ControlState) -> bool:
     """Whether every arm that follows was served, in a phase, by the version that it follows now, and by it alone."""
     follows = {"student": state.stable, "candidate": state.canary.version if state.canary else state.stable}
