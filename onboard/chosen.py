@@ -86,19 +86,26 @@ def chosen(registry: Registry, kind: Kind, version: str | None) -> ChosenVersion
 
 
 def api(url: str, model: str | None, key_env: str | None, daily_tokens: int | None) -> ChosenApi:
-    """The API at `url`; its model's name, and the environment variable of its key, are asked for where not given.
+    """The API at `url`; its model's name, the variable that holds its key and the cap are asked for where not given.
 
     Raises:
         UsageError: nobody says what the model is called there, or the cap is no cap.
     """
-    if daily_tokens is not None and daily_tokens < 1:
-        raise UsageError(f"--daily-tokens was given {daily_tokens}: at least 1, or leave it out for no cap")
+    cap = None if daily_tokens is None else _cap(str(daily_tokens))
     model = model or asked("name of the model there", "")
     if not model:
         raise UsageError("what is the model called there? give --teacher-model, a name that its /v1/models lists")
     if key_env is None:
         key_env = asked("environment variable that holds the API's key; empty: it asks for none", "")
-    return ChosenApi(ExternalEngine(url=url, model=model, api_key_env=key_env, daily_tokens=daily_tokens))
+    if cap is None and (said := asked("tokens a day that the API may cost; empty: no cap", "")):
+        cap = _cap(said)
+    return ChosenApi(ExternalEngine(url=url, model=model, api_key_env=key_env, daily_tokens=cap))
+
+
+def _cap(said: str) -> int:
+    if not said.isdecimal() or int(said) < 1:
+        raise UsageError(f"--daily-tokens was given {said}: a number, at least 1, or leave it out for no cap")
+    return int(said)
 
 
 def special_tokens(folder: Path) -> list[str]:

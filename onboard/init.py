@@ -34,11 +34,7 @@ def main(argv: list[str]) -> int:
         teacher = chosen(registry, "teacher", given.teacher)
     student = chosen(registry, "student", given.student)
     out = given.out or Path(asked("file to write", str(DEFAULT_OUT)))
-    share = given.student_share
-    if share is None:
-        share = float(asked("share of requests that the student answers at first", "0"))
-    if not 0 <= share <= 1:
-        raise UsageError(f"--student-share was given {share:g}: it is a share, 0 to 1")
+    share = first_share(given.student_share)
     if student.manifest.unfit and share > 0:
         raise UsageError(f"{student.manifest.note}: it speaks nonsense until it has learned; give --student-share 0")
     if out.exists() and not given.force:
@@ -49,13 +45,29 @@ def main(argv: list[str]) -> int:
     command = f"understudy up --config {out}" + ("" if given.state == DEFAULT_STATE else f" --state {given.state}")
     said = {"file": str(out), "teacher": teacher.name, "student": student.name, "next": command}
     if given.json:
-        shared = shares_tokenizer(teacher, student) if isinstance(teacher, ChosenVersion) else None
-        print(json.dumps({**said, "shared_tokenizer": shared}))
+        alike = shares_tokenizer(teacher, student) if isinstance(teacher, ChosenVersion) else None
+        print(json.dumps({**said, "shared_tokenizer": alike}))
         return 0
     print(f"{out} written; next: {command}")
     if note := told(teacher, student):
         print(note, file=sys.stderr)
     return 0
+
+
+def first_share(given: str | None) -> float:
+    """The student's share at first; asked for where none is given.
+
+    Raises:
+        UsageError: it is none.
+    """
+    said = given or asked("share of requests that the student answers at first", "0")
+    try:
+        share = float(said)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"--student-share was given {said}: it is a share, 0 to 1")
+    return share
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--teacher-key-env", metavar="VARIABLE", help="environment variable that holds the API's key")
     made.add_argument("--daily-tokens", type=int, metavar="N", help="tokens a day that the API may cost (no cap)")
     made.add_argument("--student", help="version of the student, such as v1")
-    made.add_argument("--student-share", type=float, help="share of `auto` that the student answers at first (0)")
+    made.add_argument("--student-share", metavar="SHARE", help="share of `auto` that the student answers at first (0)")
     made.add_argument("--out", type=Path, help=f"file to write ({DEFAULT_OUT})")
     made.add_argument("--force", action="store_true", help="overwrite the file")
     made.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")

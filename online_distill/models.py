@@ -92,7 +92,6 @@ def export(model: Any, parent: Path, folder: Path) -> None:
         if (parent / name).is_file():
             shutil.copyfile(parent / name, folder / name)
     settings = read_json(folder / "config.json")
-    # Tied embeddings make an in-place reload on CPU serve the old head silently.
     write_json(folder / "config.json", {**settings, "tie_word_embeddings": False, "dtype": "bfloat16"})
 
 

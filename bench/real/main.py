@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace, state: StateDir) -> dict[str, Any]:
     config = load_config(options.config)
     teacher, student = models_of.prepared(state, options.teacher, options.layers, config.section(EnginesConfig))
     record = found(options)
-    record["machine"] = machine()
+    record |= {"machine": machine(), "note": Registry(state).manifest(teacher).note}
     if options.half != "serving":
         learn(options, state, config, record, (teacher, student))
     if options.half != "learning":

@@ -24,7 +24,6 @@ NAMES = {
 PARTS = ("token", "own")
 """Of an arm's memory, shown beside each other without being kept as a ratio."""
 COSTS = ("student answers", "processor time of a request", "of the teacher alone", "with shadow copies")
-DEQUANTISED = {"SmolLM2-135M-Instruct": " (dequantised from Q4_1)"}
 TableRows = list[tuple[str, ...]]
 
 
@@ -56,6 +55,12 @@ def trained(record: dict[str, Any]) -> str:
         f"and training; {tokens:,} tokens of replies were learned from{pace}; the machine's load was {min(loads):g} to "
         f"{max(loads):g}. {_fitness(record)}"
     ).strip()
+
+
+def named(record: dict[str, Any]) -> str:
+    """The teacher of a record, with what stands beside its figures."""
+    name, note = str(record["teacher"]), record.get("note")
+    return f"{name} ({note})" if note else name
 
 
 def _clock(record: dict[str, Any]) -> str:
@@ -136,7 +141,7 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
         "judging do not count."
     )
     for one in records:
-        on = f"{one['teacher']}{DEQUANTISED.get(one['teacher'], '')}, on {one['machine']['processor']}"
+        on = f"{named(one)}, on {one['machine']['processor']}"
         if rows := learned(one):
             yield (
                 f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**: {on}; "
@@ -170,11 +175,11 @@ def show(record: dict[str, Any]) -> None:
     """Print what the record has."""
     console = Console()
     if rows := learned(record):
-        _print(console, f"{record['teacher']}, a student of {record['layers']} layers", LEARNED, rows)
+        _print(console, f"{named(record)}, a student of {record['layers']} layers", LEARNED, rows)
         console.print(trained(record), highlight=False)
     if record["serving"]:
         head = ("figure", "teacher", "student", "ratio", "asked", "")
-        _print(console, "serving: each arm alone", head, sizes(record))
+        _print(console, f"serving {named(record)}: each arm alone", head, sizes(record))
         _print(console, "a request", COSTS, costs(record))
 
 

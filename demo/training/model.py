@@ -19,7 +19,7 @@ SIZES: dict[Size, dict[str, int]] = {
 
 
 def config(size: Size, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """Llama of the given size. Embeddings stay untied: tied ones break an in-place reload of vLLM on CPU."""
+    """Llama of the given size. Embeddings stay untied, as those of every export."""
     return LlamaConfig(
         vocab_size=VOCAB,
         head_dim=64,

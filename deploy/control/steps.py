@@ -9,6 +9,7 @@ document. An error that it raises is logged, ends the tick, and the next tick be
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from deploy.control.context import ControlContext
@@ -17,9 +18,11 @@ from deploy.control.publishing import Publish
 from deploy.control.retention import prune
 from deploy.control.versions import Adopt, absorb_bad, archive_spare, replace_bad_stable
 from deploy.life.canary import Canary
+from deploy.life.deployment import Note
 from deploy.life.document import as_run, merged, share
-from deploy.life.running.experiments import advanced
+from deploy.life.running.experiments import advanced, pinned_versions
 
+log = logging.getLogger("understudy.controller")
 ControlStep = Callable[[ControlContext], None]
 REFILL = 5.0
 """Seconds between two looks whether the reserve of the disk is whole."""
@@ -111,21 +114,28 @@ def hear_slots(context: ControlContext) -> None:
 
 
 def begin_phases(context: ControlContext) -> None:
-    """Begin a phase of each experiment of which something changed, and end those of experiments that were stopped."""
+    """Begin a phase of each experiment of which something changed, and end those of experiments that were stopped.
+
+    A pinned version that was never fit answers in none of them, whoever wrote the pin; log and audit log say so.
+    """
     deployment = context.deployment
     state, settings = as_run(deployment.state, deployment.settings), deployment.settings
     active = merged(settings.router.experiments, context.experiments.all())
     at = round(deployment.clock(), 3)
+    pins = {one.id: [v for v in pinned_versions(one) if deployment.barred(v)] for one in active}
+    barred = {version for versions in pins.values() for version in versions}
     runs, pin, began = advanced(
-        state, active, share(state, settings.rollout), at, deployment.elapsed(), deployment.evidence.p99
+        state, active, share(state, settings.rollout), at, deployment.elapsed(), deployment.evidence.p99, barred
     )
     if (runs, pin) == (deployment.state.experiments, deployment.state.pinned):
         return
-    told = [(name, runs[name].phases[-1]) for name in began]
-    notes = [
-        ("experiment.phase", "controller", {"experiment": name, "phase": phase.number, "why": phase.why})
-        for name, phase in told
-    ]
+    notes: list[Note] = []
+    for name in began:
+        phase, unfit = runs[name].phases[-1], ", ".join(pins[name])
+        said = {"experiment": name, "phase": phase.number, "why": phase.why, **({"unfit": unfit} if unfit else {})}
+        notes.append(("experiment.phase", "controller", said))
+        if unfit:
+            log.warning("the experiment %s pins %s, which was never fit and answers nobody", name, unfit)
     deployment.change(notes=notes, experiments=runs, pinned=pin)
 
 

@@ -140,6 +140,8 @@ class Deployment:
     ) -> None:  # fmt: skip
         """Move versions through their lives and replace `fields`, in one durable write, then audit, later if need be.
 
+        A version that was never fit is no former one: it answered by force, and nothing brings it back but that.
+
         `told`: by version, further fields of its record; caveats come to those that it has. `notes` are entries of the
         audit log beside those of the moves, before them; `seen` are the figures behind a move that was judged. All
         entries are in the same write, so that a controller that is killed before the log has them finds them again.
@@ -158,6 +160,8 @@ class Deployment:
             caveats = tuple(dict.fromkeys((*record.caveats, *said.get("caveats", ()))))
             records[version] = record.model_copy(update={**said, "caveats": caveats})
         wanted = self.state.model_copy(update={**fields, "versions": records})
+        fit = tuple(version for version in wanted.previous if not self.never_fit(version))
+        wanted = wanted.model_copy(update={"previous": fit})
         if wanted == self._state and not notes:
             return
         made = self._entries(notes, moves, actor, decided_by, seen)
@@ -255,6 +259,10 @@ class Deployment:
             return False
         unjudged = made.round is not None and made.parent is not None
         return made.unfit or (unjudged and self.never_fit(str(made.parent)))
+
+    def barred(self, version: str) -> bool:
+        """Whether no request may go to a version, whoever names it: it was never fit, and is not live by force."""
+        return version != self.state.stable and self.never_fit(version)
 
     def has_fingerprint(self, version: str) -> bool:
         """Whether the version brings the probes by which a slot verifies it."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ LARGEST_MANIFEST = 16 << 20
 """Bytes; the lineage names every exchange that was trained on."""
 COPYING = 1800.0
 """Seconds for which one waits while another process copies a model in."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LETTER: dict[Kind, str] = {"student": "v", "teacher": "t"}
 
 
@@ -85,7 +86,7 @@ class Registry:
             NotFound: there is none; the message names those that exist.
         """
         folder = self._state.versions / version
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", version) or not is_ready(folder):
+        if not NAME.fullmatch(version) or not is_ready(folder):
             known = ", ".join(sorted(m.version for m in self.versions())) or "none"
             raise NotFound(f"version {version!r} is not registered (there are: {known})", param="version")
         return folder
@@ -176,7 +177,7 @@ class Registry:
 
     @property
     def _archive(self) -> Path:
-        return self._state.registry / "archive"
+        return _archive_of(self._state)
 
     def _same(self, files: dict[str, FileEntry], kind: Kind, of: int | None, version: str | None) -> Manifest | None:
         for known in self.versions():
@@ -217,6 +218,24 @@ class Registry:
 def _number(version: str) -> int:
     digits = re.sub(r"\D", "", version)
     return int(digits) if digits else 0
+
+
+def notes_of(state: StateDir, versions: Iterable[str | None]) -> dict[str, str]:
+    """What must stand beside every figure of these versions, archived ones too; without those of which nothing must."""
+    known = {version: _note(state, version) for version in versions if version is not None}
+    return {version: note for version, note in known.items() if note}
+
+
+def _note(state: StateDir, version: str) -> str:
+    if NAME.fullmatch(version):
+        for place in (state.versions, _archive_of(state)):
+            with suppress(IntegrityError):
+                return _read_manifest(place / version).note
+    return ""
+
+
+def _archive_of(state: StateDir) -> Path:
+    return state.registry / "archive"
 
 
 def _read_manifest(folder: Path) -> Manifest:

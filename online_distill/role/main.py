@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default .understudy)")
     parser.add_argument("--config", type=Path, help="configuration file")
     parser.add_argument("--once", action="store_true", help="run one round now, hand it to the gate and end")
+    parser.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
     given = parser.parse_args(argv)
     config = load_config(given.config)
     settings = config.section(TrainerConfig)

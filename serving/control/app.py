@@ -160,7 +160,7 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.get("/kpis")
     def kpis(by: Literal["arm", "version"] = "arm") -> KpisReply:
-        return KpisReply.model_validate(sources.kpis(by))
+        return views.kpis(by)
 
     @router.get("/rollouts")
     def rollouts() -> RolloutsReply:
@@ -168,7 +168,7 @@ def _reads(views: Views, conductor: Conductor, sources: Sources) -> APIRouter:
 
     @router.get("/rounds")
     def rounds() -> RoundsReply:
-        return RoundsReply(rounds=views.rounds())
+        return views.rounds()
 
     @router.get("/rounds/{number}")
     def round_report(number: RoundNumber) -> RoundReport:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ab.analysis.plans import ENOUGH_POWER, foreseen
 from ab.applying import changes, refusal, warnings
 from ab.experiment import Experiment
+from ab.running.phases import Phase
 from ab.sequential.effects import Side
 from deploy.control.conductor import Conductor
 from deploy.control.operations import NOTHING_NOTED, Noted
 from deploy.life.document import as_run
-from deploy.life.running.experiments import of_live, pinned_versions
+from deploy.life.running.experiments import of_live, pinned_versions, versions_of
 from deploy.life.running.guarded import guard_warnings
 from deploy.life.state import ExperimentRun
+from deploy.registry.store import notes_of
 from feedback.kpis.arms import history
 from feedback.kpis.exporting import columns
 from feedback.kpis.ratios import figureless
@@ -27,7 +29,7 @@ from serving.control.replies.experiments import (
     ExperimentStoppedReply,
     PlanReply,
 )
-from serving.control.replies.results import ExperimentResultsReply
+from serving.control.replies.results import ArmUnits, ExperimentResultsReply
 from serving.control.results import on_copies, results, same_prompts
 from serving.control.sources import Sources
 from understudy.errors import BadRequest, Conflict, NotFound, Unavailable
@@ -159,8 +161,13 @@ class Experiments:
         live = {number for number in counted if of_live(plan, phases.get(number), now)}
         known = {number: returning.get(number, 0) for number in shares}
         found = results(plan, state, counted, shares, self._sources.ratios, lines, time.time(), known, live)
+        arms = {arm: self._with_notes(of, arm, phases.values()) for arm, of in found.arms.items()}
         beside = {"paired": list(same_prompts(plan, phases, pairs)), "copies": list(on_copies(plan, pairs))}
-        return found.model_copy(update={**beside, "two_arms": divided})
+        return found.model_copy(update={**beside, "arms": arms, "two_arms": divided})
+
+    def _with_notes(self, units: ArmUnits, arm: str, phases: Iterable[Phase]) -> ArmUnits:
+        versions = {version for phase in phases for version in versions_of(phase, arm)}
+        return units.model_copy(update={"notes": notes_of(self._conductor.deployment.folder, versions)})
 
     def rows(self, name: str, noted: Noted) -> Iterator[str]:
         """Its units' rows as lines of JSON: the columns, a line for each unit and phase, and how many there were.
@@ -207,6 +214,11 @@ class Experiments:
             deployment.registry.manifest(version)
             if version in state.bad:
                 raise Conflict(f"{version} is bad: {state.bad[version]}", param="arms")
+            if deployment.barred(version):
+                raise Conflict(
+                    f"{version} is unfit: it was never found to say what the teacher says, and answers nobody",
+                    param="arms",
+                )
         needed = [version for version in dict.fromkeys(versions) if version != state.stable]
         if len(needed) > 1:
             raise Conflict(

@@ -40,6 +40,7 @@ def status(value: StatusReply) -> str:
     lines = [
         f"epoch {value.epoch}   teacher {live.teacher}   student {live.student or 'none'}   "
         f"previous {', '.join(value.previous) or 'none'}",
+        *noted(live.notes),
         *(f"student {live.student}: {caveat}" for caveat in live.caveats),
     ]
     rows = [
@@ -197,9 +198,8 @@ def rounds(value: RoundsReply) -> str:
          " ".join(f"{name} {s.seconds:.0f}s" for name, s in r.stages.items()), r.gate, r.ended or "")
         for r in value.rounds
     ]  # fmt: skip
-    return table(
-        ("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "gate", "ended because"), rows
-    )
+    head = ("round", "state", "parent", "candidate", "started (UTC)", "why", "stages", "gate", "ended because")
+    return "\n".join([table(head, rows), *noted(value.notes)])
 
 
 def frozen(value: FrozenReply) -> str:
@@ -239,6 +239,7 @@ def kpis(value: KpisReply) -> str:
     ]
     flagged = [(one.tenant, one.verdict, one.stage, one.arm, one.version, one.n) for one in value.flagged]
     lines = [
+        *noted(value.notes),
         table((value.by, "over distinct users", "value", "95 % interval", "users"), figures), "",
         table((value.by, "time", "value", "95 % interval"), times), "",
         table((value.by, "single values", "n", "mean", "sd"), rows), "",
@@ -283,6 +284,11 @@ def replayed(value: LettersReplayedReply) -> str:
     if value.before:
         lines.append(f"{len(value.before)} had been put back before and count once")
     return "\n".join(lines + [f"{identity[:12]} was not: {why}" for identity, why in value.failed.items()])
+
+
+def noted(notes: Mapping[str, str]) -> list[str]:
+    """A line of each version with something that stands beside its figures."""
+    return [f"{version}: {note}" for version, note in sorted(notes.items())]
 
 
 def when(at: float) -> str:

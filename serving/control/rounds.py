@@ -12,6 +12,7 @@ from deploy.life.deployment import Deployment
 from deploy.life.evaluation import Evaluation
 from deploy.life.slices import slice_changes
 from deploy.life.telling import gate_said
+from deploy.registry.store import notes_of
 from deploy.rounds.leading import prompt_of
 from deploy.rounds.lost import LOST, read_lost
 from deploy.rounds.outlook import LATEST, seconds_left
@@ -63,6 +64,7 @@ def round_report(deployment: Deployment, number: int) -> RoundReport:
             )
         ],
         ends_in=ends_in(deployment, one),
+        notes=notes_of(deployment.folder, (one.teacher, one.parent, one.candidate)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 from deploy.control.conductor import Conductor
 from deploy.engines.findings import read_findings
@@ -12,11 +13,12 @@ from deploy.life.harm import exposures, findings, told
 from deploy.life.state import CanaryState, ControlState
 from deploy.life.telling import rollback_cost, why_no_learning
 from deploy.life.unfit.way import missing, way
+from deploy.registry.store import notes_of
 from deploy.rounds.record import Round
 from deploy.routing.document import EXTERNAL
 from serving.control.replies.breaker import breaker_status
-from serving.control.replies.counts import PoolReply
-from serving.control.replies.rounds import RoundReport, RoundRow
+from serving.control.replies.counts import KpisReply, PoolReply
+from serving.control.replies.rounds import RoundReport, RoundsReply
 from serving.control.replies.status import (
     BusStatus,
     LearningStatus,
@@ -51,7 +53,12 @@ class Views:
         gateways = self._conductor.routing.beats.gateways()
         return StatusReply(
             epoch=None if document is None else document.epoch,
-            live=LiveVersions(teacher=state.teacher, student=state.stable, caveats=self._caveats(state)),
+            live=LiveVersions(
+                teacher=state.teacher,
+                student=state.stable,
+                caveats=self._caveats(state),
+                notes=notes_of(deployment.folder, (state.teacher, state.stable)),
+            ),
             unfit=self._unfit(state),
             previous=list(state.previous),
             slots=self._slots(),
@@ -106,9 +113,22 @@ class Views:
         ]  # fmt: skip
         return sorted(rows, key=lambda row: row.history[-1]["at"] if row.history else 0.0, reverse=True)
 
-    def rounds(self) -> list[RoundRow]:
+    def kpis(self, by: Literal["arm", "version"]) -> KpisReply:
+        """KPIs by arm or version, with what stands beside a version's figures.
+
+        Raises:
+            Unavailable: they cannot be read.
+        """
+        found = self._sources.kpis(by)
+        groups = {*found["kpis"], *found["figures"], *found["quantiles"]} if by == "version" else ()
+        return KpisReply.model_validate({**found, "notes": notes_of(self._conductor.deployment.folder, groups)})
+
+    def rounds(self) -> RoundsReply:
         """Rounds with their stages, newest first."""
-        return [round_row(one) for one in self._conductor.deployment.rounds.all()]
+        deployment = self._conductor.deployment
+        found = deployment.rounds.all()
+        named = {version for one in found for version in (one.teacher, one.parent, one.candidate)}
+        return RoundsReply(rounds=[round_row(one) for one in found], notes=notes_of(deployment.folder, named))
 
     def round(self, number: int) -> RoundReport:
         """One round with all that is known of it.

@@ -78,6 +78,7 @@ def parse(argv: list[str]) -> ServeOptions:
     parser.add_argument("--host", help="address to listen on (default: gateway.host)")
     parser.add_argument("--port", type=int, help="port to listen on (default: gateway.port)")
     parser.add_argument("--gateway-only", action="store_true", help=ONLY_HELP)
+    parser.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
     given = parser.parse_args(argv)
     return ServeOptions(given.config, given.state, given.host, given.port, given.gateway_only)
 

@@ -15,9 +15,10 @@ from deploy.control.conductor import Conductor
 from deploy.life.config import GateConfig, RolloutConfig, RolloutStep
 from deploy.life.deployment import Deployment
 from deploy.life.document import Settings
+from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
-from deploy.routing.document import SLOTS, Heartbeat, RoutingDocument
+from deploy.routing.document import SLOTS, Heartbeat, RouterConfig, RoutingDocument
 from deploy.routing.stores import open_routing
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.figures import product
@@ -127,6 +128,7 @@ class World:
         self.kpis: dict[str, dict[str, Stat]] | None = {}
         self.known = FakeEvidence()
         self.rollout = RolloutConfig(steps=steps, **rollout)
+        self.router = RouterConfig()
         for version in students:
             register(state, version)
             self.time.at += 1
@@ -135,9 +137,8 @@ class World:
 
     def start(self, elapsed: Clock = monotonic) -> Conductor:
         """A new controller on the same state, as after kill -9; `elapsed` is its clock for deadlines."""
-        deployment = Deployment(
-            self.state, Settings(rollout=self.rollout), lambda: self.kpis, self.time, self.passed, self.known
-        )
+        settings = Settings(router=self.router, rollout=self.rollout)
+        deployment = Deployment(self.state, settings, lambda: self.kpis, self.time, self.passed, self.known)
         routing = open_routing(self.state, None, clock=self.time, passed=self.passed)
         gate = GateConfig(general_rows=5, hard_rows=5, fit_rows=30)
         self.conductor = Conductor(deployment, routing, gate, elapsed)
@@ -272,6 +273,15 @@ def teacher(state: StateDir, content: str = "t1") -> str:
     registry = Registry(state)
     return registry.register(
         folder, kind="teacher", parent=None, teacher=None, round=None, lineage={}, metrics={}
+    ).version
+
+
+def beside(state: StateDir, content: str, note: str, kind: Kind = "student") -> str:
+    """Register a made-up import beside whose figures `note` must stand; returns its version."""
+    folder = model_folder(state.root / "made" / content, content)
+    registry = Registry(state)
+    return registry.register(
+        folder, kind=kind, parent=None, teacher=None, round=None, lineage={"note": note}, metrics={}
     ).version
 
 

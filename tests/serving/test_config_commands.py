@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from understudy.cli import main
 from understudy.config import SECTIONS
 
@@ -22,6 +24,21 @@ def test_an_unknown_key_is_refused_with_the_nearest_that_exists(tmp_path, capsys
     file.write_text("router: {defualt: teacher}\n")
     assert main(["config", "check", "--config", str(file)]) == 2
     assert "did you mean `default`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("section", "former", "now"),
+    [
+        ("gate", "general_margin", "margin"),
+        ("rollout", "agreement_margin", "guardrails"),
+        ("kpis", "targets", "target_bytes"),
+    ],
+)
+def test_a_key_of_an_earlier_release_is_refused_by_its_new_name(section, former, now, tmp_path, capsys) -> None:
+    file = tmp_path / "former.yaml"
+    file.write_text(f"{section}: {{{former}: 1}}\n")
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert f"`{section}.{former}` is called `{section}.{now}` now" in capsys.readouterr().err
 
 
 def test_config_show_hides_secrets_and_schema_covers_every_section(tmp_path, capsys) -> None:

@@ -53,7 +53,8 @@ class OwnEngines:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "understudy", *words, "--state", str(self.state)]
-        return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        folder = self.config.parent
+        return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
         engine.start()
     port, control = free_port(), free_port()
     file = tmp_path / "understudy.yaml"
-    (_, text), (_, words) = blocks(SECTION)
+    (_, text), (_, words), _ = blocks(SECTION)
     settings = yaml.safe_load(text)  # as the page has it, but for what this machine and the figures below ask for
     for role, engine in zip(("teacher", "student"), engines, strict=True):
         settings["engines"][role]["url"] = f"{engine.url}/v1"
@@ -96,7 +97,7 @@ def followed(status: dict[str, Any]) -> bool:
 
 def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_else(own: OwnEngines) -> None:
     status = own.admin("GET", "/status").json()
-    assert status["live"] == {"teacher": "external", "student": "external", "caveats": []}
+    assert status["live"] == {"teacher": "external", "student": "external", "caveats": [], "notes": {}}
     assert (status["learning"]["possible"], status["slots"]["student-a"]["state"]) == (False, "external")
     assert "somebody else runs" in own.command("status").stdout
     eventually(lambda: followed(own.admin("GET", "/status").json()), 60, "the gateway to follow")
@@ -125,6 +126,10 @@ def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_el
         return {"teacher", "student"} <= set(kpis) and pool["size"] > 0 and results["arms"]["student"]["units"] > 0
 
     eventually(counted, 60, "pairs in the pool, KPIs by arm and exposures")
+    for line in blocks(SECTION)[2][1].splitlines():
+        typed = own.command(*shlex.split(line)[1:])
+        assert typed.returncode == 0, typed.stderr
+    assert json.loads((own.config.parent / "pool.jsonl").read_text().splitlines()[0])["student_text"]
     spent = own.admin("GET", "/status").json()["spending"]
     assert spent["primary"] > 0
     assert spent["shadow"] > 0

@@ -73,6 +73,8 @@ def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:
         (["promote", "--json"], "invalid_usage", "required: version"),
         (["status", "--json", "--state", "/nowhere"], "not_running", "nothing runs on /nowhere"),
         (["audit", "show", "--json", "--state", "/nowhere"], "not_found", "there is no audit log"),
+        (["serve", "--json", "--config", "/nowhere.yaml"], "invalid_configuration", "/nowhere.yaml"),
+        (["train", "--json", "--config", "/nowhere.yaml"], "invalid_configuration", "/nowhere.yaml"),
     ],
 )
 def test_with_json_errors_are_json_too(words: list[str], code: str, message: str, capsys, monkeypatch) -> None:

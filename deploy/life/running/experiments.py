@@ -6,7 +6,7 @@ canary, a promotion and a rollback begin one, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ab.experiment import Experiment
 from ab.guardrails import TAILS
@@ -23,21 +23,23 @@ P99 = Callable[[str, str], float | None]
 
 def advanced(
     state: ControlState, active: Iterable[Experiment], share: float, at: float, elapsed: float,
-    p99: P99 = lambda version, of: None,
+    p99: P99 = lambda version, of: None, barred: Collection[str] = (),
 ) -> tuple[dict[str, ExperimentRun], Pin | None, list[str]]:  # fmt: skip
     """The runs as they are to be now, the version that is pinned, and ids of experiments whose phase began.
 
     `share` is the candidate's, `at` the time for readers, `elapsed` the clock by which a ramp counts; `p99` is frozen
-    in a phase as soon as it is known.
+    in a phase as soon as it is known. A version that is `barred` is pinned nowhere, as a bad one: its arm is the stable
+    version's.
     """
+    barred = {*barred, *state.bad}
     runs, began, pin = dict(state.experiments), [], None
     held = {experiment.id: experiment for experiment in active}
     for name, experiment in held.items():
         run = _going_on(runs.get(name), state, at, elapsed)
-        pin = pin or _pin(experiment, run, state)
+        pin = pin or _pin(experiment, run, state, barred)
         last = run.phases[-1] if run.phases else None
         hours = max(0.0, elapsed - (run.began or 0.0)) / HOUR
-        phase = following(last, experiment, hours, served(experiment, run, state, share))
+        phase = following(last, experiment, hours, served(experiment, run, state, share, barred))
         if phase is not None:
             began.append(name)
             run = run.model_copy(update={"phases": _begun(run.phases, phase.model_copy(update={"since": at}), at)})
@@ -49,9 +51,16 @@ def advanced(
     return runs, pin, began
 
 
-def served(experiment: Experiment, run: ExperimentRun, state: ControlState, share: float) -> dict[str, str]:
+def served(
+    experiment: Experiment, run: ExperimentRun, state: ControlState, share: float, barred: Collection[str]
+) -> dict[str, str]:
     """What each arm serves, such as `v2`, or `v2, 10% v3` while a candidate takes its share of the student's units."""
-    return {arm: _served(serve, run, state, share) for arm, serve in experiment.serves.items()}
+    return {arm: _served(serve, run, state, share, barred) for arm, serve in experiment.serves.items()}
+
+
+def versions_of(phase: Phase, arm: str) -> list[str]:
+    """Every version that an arm served in a phase."""
+    return [said.split()[-1] for said in phase.versions.get(arm, "").split(", ") if said]
 
 
 def of_live(experiment: Experiment, phase: Phase | None, state: ControlState) -> bool:
@@ -81,7 +90,7 @@ def pinned_versions(experiment: Experiment) -> list[str]:
     return [serve.removeprefix(PINNED) for serve in experiment.serves.values() if serve.startswith(PINNED)]
 
 
-def _served(serve: str, run: ExperimentRun, state: ControlState, share: float) -> str:
+def _served(serve: str, run: ExperimentRun, state: ControlState, share: float, barred: Collection[str]) -> str:
     stable = state.stable or ""
     candidate = state.canary.version if state.canary is not None and share > 0 else None
     if serve == "teacher":
@@ -92,7 +101,7 @@ def _served(serve: str, run: ExperimentRun, state: ControlState, share: float) -
         return stable
     if serve.startswith(PINNED):
         version = serve.removeprefix(PINNED)
-        return stable if run.fallen or version in state.bad else version
+        return stable if run.fallen or version in barred else version
     return stable if candidate is None else f"{stable}, {share:.0%} {candidate}"
 
 
@@ -116,11 +125,11 @@ def _latest_rollback(state: ControlState) -> str:
     return outcome.id if outcome is not None and outcome.kind == "rollback" else ""
 
 
-def _pin(experiment: Experiment, run: ExperimentRun, state: ControlState) -> Pin | None:
+def _pin(experiment: Experiment, run: ExperimentRun, state: ControlState, barred: Collection[str]) -> Pin | None:
     """The version that needs the second slot for this experiment."""
     if run.fallen:
         return None
-    needed = [v for v in pinned_versions(experiment) if v != state.stable and v not in state.bad]
+    needed = [v for v in pinned_versions(experiment) if v != state.stable and v not in barred]
     return Pin(version=needed[0], experiment=experiment.id) if needed else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ab.sequential.words import adjusted
-from serving.control.printing import table, when
+from serving.control.printing import noted, table, when
 from serving.control.replies.results import (
     AdjustedResult,
     ArmComparison,
@@ -95,7 +95,8 @@ def _units(value: ExperimentResultsReply) -> Iterator[str]:
     yield f"units   {value.reached_units:,} of {value.planned_units:,} planned{days}"
     for arm, one in value.arms.items():
         fell = f", {one.fell_back:,} of them answered by another arm" if one.fell_back else ""
-        yield f"        {arm} {one.units:,}{fell}"
+        beside = f" ({'; '.join(noted(one.notes))})" if one.notes else ""
+        yield f"        {arm} {one.units:,}{fell}{beside}"
     if value.two_arms:
         yield f"        units in two arms {value.two_arms:,}: each counts for its first, up to the change"
     ratio = value.sample_ratio

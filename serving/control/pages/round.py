@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from serving.control.printing import SLICES, WORDS, about, learned, table, when
+from serving.control.printing import SLICES, WORDS, about, learned, noted, table, when
 from serving.control.replies.rounds import ChangeRow, IntervalRow, LostRow, RoundReport, SliceRow
 
 FIGURES = ("exact", "facts", "agreement")
@@ -34,6 +34,7 @@ def _head(value: RoundReport) -> Iterator[str]:
     ends = "" if value.ends_in is None else f", ends in {about(value.ends_in)}"
     yield f"round {value.id}: {value.state}{ends}"
     yield f"parent {value.parent}   teacher {value.teacher}   candidate {value.candidate or '-'}"
+    yield from noted(value.notes)
     yield f"began {when(value.started)} UTC: {value.why}"
     if value.stages:
         yield "took " + ", ".join(f"{name} {stage.seconds:.0f} s" for name, stage in value.stages.items())

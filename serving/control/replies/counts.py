@@ -100,6 +100,8 @@ class KpisReply(ControlReply):
     """Of feedback and its memory: what came, was repeated, outdated or unknown, and what was dropped or refused."""
     flagged: list[FlaggedCount] = Field(default_factory=list)
     """What the guard said by tenant and cause, whatever `by` is; of what `guard flagged list` still holds."""
+    notes: dict[str, str] = Field(default_factory=dict)
+    """By version, what stands beside its figures; empty by arm."""
 
 
 class AuditEntry(ControlReply):

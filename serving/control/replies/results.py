@@ -17,6 +17,8 @@ class ArmUnits(ControlReply):
     units: int
     fell_back: int | None = None
     """Units that another version answered at least once in a phase, added up over phases; they count for their arm."""
+    notes: dict[str, str] = Field(default_factory=dict)
+    """By version that the arm served in some phase, what stands beside its figures."""
 
 
 class FixedInterval(ControlReply):

@@ -106,12 +106,16 @@ class RoundReport(RoundRow):
     """Examples; of each slice those that lost facts first."""
     ends_in: float | None
     """Seconds until it ends if nothing is refused; None where nothing says, or it is over."""
+    notes: dict[str, str] = Field(default_factory=dict)
+    """Of teacher, parent and candidate, what stands beside their figures."""
 
 
 class RoundsReply(ControlReply):
     """Rounds, newest first."""
 
     rounds: list[RoundRow]
+    notes: dict[str, str] = Field(default_factory=dict)
+    """By version, what stands beside its figures."""
 
 
 class RoundRequestedReply(ControlReply):

@@ -23,6 +23,8 @@ class LiveVersions(ControlReply):
     student: str | None
     caveats: list[str] = Field(default_factory=list)
     """What is not known of the student, or was said against it."""
+    notes: dict[str, str] = Field(default_factory=dict)
+    """By version, what stands beside its figures, such as that it was dequantised."""
 
 
 class SlotStatus(ControlReply):

@@ -93,7 +93,8 @@ const when = (seconds) => (seconds == null ? null : new Date(1000 * seconds).toI
 
 function counts(found) {
   const arms = Object.entries(found.arms).map(([arm, one]) =>
-    arm + " " + one.units + (one.fell_back ? ", " + one.fell_back + " of them answered by another arm" : "")).join("; ");
+    arm + " " + one.units + (one.fell_back ? ", " + one.fell_back + " of them answered by another arm" : "") +
+    Object.entries(one.notes || {}).map(([version, note]) => ", " + version + ": " + note).join("")).join("; ");
   const days = found.days == null ? "" : ", day " + found.days.toFixed(1) + " of " + found.max_days;
   const ratio = found.sample_ratio;
   return found.reached_units + " of " + found.planned_units + " planned units" + days + " (" + arms + "); shares " +

@@ -92,6 +92,8 @@ class Figures:
     """What was judged of its candidate, before and after; empty before that."""
     caveats: tuple[str, ...] = ()
     """What is not known of the live version, or was said against it; the latest first."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """By version that answers or learns, what stands beside its figures, such as that it was dequantised."""
     fell: str = ""
     """What the last rollback cost in live similarity; empty where it cost nothing that is seen."""
     fell_short: str = ""
@@ -128,6 +130,7 @@ def line(now: Figures) -> str:
     against = f" ({'; '.join(_short(caveat) for caveat in now.caveats)})" if now.caveats else ""
     live = f"live {now.stable}{against}" + (f", candidate {now.candidate} at {now.share:.0%}" if now.candidate else "")
     parts.append(live)
+    parts += [f"{version}: {note}" for version, note in now.notes.items()]
     warnings = {"frozen": now.frozen, "not ready": now.lacking, "behind": now.behind, "down": now.down}
     parts += [f"{name}: {', '.join(what)}" for name, what in warnings.items() if what]
     parts += [now.fell] if now.fell else []

@@ -19,6 +19,7 @@ from deploy.life.slices import SliceChange, slice_changes
 from deploy.life.state import ControlState
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
 from deploy.life.unfit.way import WayStep, missing, way
+from deploy.registry.store import notes_of
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SLOTS, GatewayBeat, Heartbeat, RoutingDocument, SlotView
@@ -67,6 +68,8 @@ class LiveFigures:
         self._seen: int | None = None
         self._slices: tuple[int, Mapping[Slice, SliceChange]] = (0, {})
         self._learner = ""
+        self._state = state
+        self._noted: tuple[tuple[str | None, ...], Mapping[str, str]] = ((), {})
 
     def look(self) -> Figures:
         """The picture now; what cannot be had stays as it was."""
@@ -79,6 +82,7 @@ class LiveFigures:
         document = self._routing.documents.read()
         if document is not None:
             now = with_document(now, document, self._routing.beats.slots(), self._routing.beats.gateways())
+            now = replace(now, notes=self._notes((document.teacher, document.stable or document.unfit)))
         with contextlib.suppress(OSError, ValueError, LookupError, UnderstudyError):
             now = self._with_fitness(self._with_round(replace(now, stage=self._stage())))
         with contextlib.suppress(UnderstudyError, ValueError):
@@ -97,6 +101,12 @@ class LiveFigures:
     def document(self) -> RoutingDocument | None:
         """The routing document as it is now."""
         return self._routing.documents.read()
+
+    def _notes(self, versions: tuple[str | None, ...]) -> Mapping[str, str]:
+        """What stands beside figures of these; read anew when they are others, since no version changes."""
+        if self._noted[0] != versions:
+            self._noted = versions, notes_of(self._state, versions)
+        return self._noted[1]
 
     def _with_traffic(self, now: Figures) -> Figures:
         seen = self.traffic

@@ -88,7 +88,9 @@ def _versions(now: Figures) -> Table:
 
 def _with_fall(versions: Table, now: Figures) -> Panel:
     fell = _cut(now.fell_short, style="bold red") if now.fell_short else None
-    return Panel(versions, title="versions", title_align="left", subtitle=fell, subtitle_align="left")
+    beside = "; ".join(f"{version} {note}" for version, note in now.notes.items())
+    title = _cut(f"versions: {beside}" if beside else "versions")
+    return Panel(versions, title=title, title_align="left", subtitle=fell, subtitle_align="left")
 
 
 def _hard(now: Figures, rows: int) -> Panel:

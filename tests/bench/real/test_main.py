@@ -59,6 +59,7 @@ def test_rounds_are_taken_judged_and_gone_on_with(
     ]  # fmt: skip
     assert main.main([*words, "--minutes", "0.05"]) == 0
     (record,) = main.records(book)
+    assert record["note"] == ""
     assert record["train_prompts"] == 140, "dialogues 70 to 79 are judged, and so never learned"
     assert [row["round"] for row in record["rows"]] == [0, 1]
     assert record["rows"][0]["marks"].keys() == {"dialogues", "general"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.real.serving import costs, ratios
+from bench.real.serving import costs, memory_of, ratios, read_of
+from serving.engine.config import EnginesConfig
+from tests.onboard.models import ROWS, tiny
 
 
 def arm(scale: float) -> dict[str, Any]:
@@ -15,6 +18,30 @@ def arm(scale: float) -> dict[str, Any]:
         "ttft": 0.2 * scale, "streams": streams, "memory": int(500 + 1000 * scale), "weights": int(600 * scale),
         "kv_cache": 100, "token": int(10 * scale), "own": 0,
     }  # fmt: skip
+
+
+def weights(layers: int) -> int:
+    """Numbers in a tiny model, without head: embeddings, attention, feed-forward, norms."""
+    return ROWS * 64 + layers * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96 + 2 * 64) + 64
+
+
+def test_what_an_engine_holds_is_told_apart_by_the_type_it_serves_in(tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "model", layers=3)
+    engines = EnginesConfig(device="cpu", kv_cache_bytes=1 << 20)
+    plain = 4 * weights(3)
+    found = memory_of(folder, engines, total=plain + (1 << 20) + 777)
+    assert (found["weights"], found["kv_cache"], found["own"]) == (plain, 1 << 20, 777)
+    assert found["token"] == 2 * 3 * 1 * 32 * 4, "keys and values of three layers, one head of 32 float32 numbers"
+    assert (found["dtype"], found["parameters"], found["memory"]) == ("float32", weights(3), plain + (1 << 20) + 777)
+    half = memory_of(folder, engines.model_copy(update={"dtype": "bfloat16"}), total=0)
+    assert (half["weights"], half["token"], half["own"], half["dtype"]) == (plain // 2, 2 * 3 * 32 * 2, 0, "bfloat16")
+
+
+def test_a_token_reads_a_row_of_embeddings_that_have_a_head_beside_them_and_all_of_shared_ones(tmp_path: Path) -> None:
+    shared, apart = tiny(tmp_path / "shared", layers=2), tiny(tmp_path / "apart", layers=2, tie_word_embeddings=False)
+    assert read_of(shared) == weights(2), "the head reads all of them"
+    assert read_of(apart) == weights(2)
+    assert memory_of(apart, EnginesConfig(device="cpu"), 0)["parameters"] == weights(2) + ROWS * 64
 
 
 def test_memory_without_the_engine_holds_as_many_tokens_in_both_arms() -> None:

@@ -79,6 +79,16 @@ def test_the_page_shows_what_was_judged() -> None:
     assert "3 rounds" in telling.trained(given)
 
 
+def test_what_stands_beside_the_teacher_is_printed_and_on_the_page_of_records_with_and_without_it(monkeypatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(telling, "Console", lambda: Console(file=out, width=160))
+    plain, noted = record(), record() | {"note": "dequantised from Q8_0"}
+    telling.show(noted)
+    assert out.getvalue().count("SmolLM2 (dequantised from Q8_0)") == 2
+    assert page.SECTIONS["real"][2]({"records": [noted]}).count("SmolLM2 (dequantised from Q8_0), on") == 2
+    assert "SmolLM2, on" in page.SECTIONS["real"][2]({"records": [plain]})
+
+
 def test_a_record_without_one_half_shows_the_other(monkeypatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(telling, "Console", lambda: Console(file=out, width=160))

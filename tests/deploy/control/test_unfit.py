@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ab.experiment import Experiment
+from deploy.audit.log_file import FileAuditLog
 from deploy.control.retention import in_use
 from deploy.life.state import ControlState
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
-from deploy.routing.document import RoutingDocument
+from deploy.routing.document import RouterConfig, RoutingDocument
+from serving.gateway.routing import Ask, route
 from tests.deploy.fleet import Moving, World, actions, beginning, cut, register, teacher, to_canary, to_live
-from understudy.errors import Conflict
+from understudy.errors import Conflict, UnderstudyError
 from understudy.state import StateDir
 
 
@@ -186,6 +189,65 @@ def test_a_student_that_somebody_imports_is_live_and_ends_the_unfit_ones_turn(wo
     document = world.turn()
     assert (document.stable, document.unfit, state(world).record("v1").state) == ("v2", None, "set_aside")
     assert document.slot_of("v2", "student") is not None
+
+
+def test_a_version_that_answered_by_force_is_no_former_one(world: World) -> None:
+    world.learned("v1", 0.02, 0.3)
+    world.turn()
+    with Moving(world):
+        world.conductor.acts.perform("promote", "v1", "test", force=True)
+    register(world.state, "imported")
+    with Moving(world):
+        world.conductor.acts.perform("promote", "v3", "test")
+    document = world.turn()
+    assert (document.stable, document.previous) == ("v3", ())
+    assert answered(document, Ask("student:v1", "s", "r")) == "model_not_found"
+    with Moving(world):
+        answer = world.conductor.acts.perform("rollback", None, "test")
+    document = world.turn()
+    assert (answer["to"], document.stable, document.unfit) == ("v2", None, "v2")
+
+
+def test_a_rollback_from_a_version_by_force_leaves_it_in_no_slot(world: World) -> None:
+    world.learned("v1", 0.02, 0.3)
+    world.turn()
+    with Moving(world):
+        world.conductor.acts.perform("promote", "v1", "test", force=True)
+    assert answered(world.turn(), Ask("student:v1", "s", "r")) == "v1"
+    with Moving(world):
+        world.conductor.acts.perform("rollback", None, "test")
+    document = world.turn()
+    assert (document.stable, document.unfit, document.previous) == (None, "v2", ())
+    assert answered(document, Ask("student:v1", "s", "r")) == "model_not_found"
+
+
+@pytest.mark.parametrize("beside", ["cut", "live"])
+def test_a_version_that_was_never_fit_answers_for_no_arm_of_the_configuration_that_pins_it(
+    state_dir: StateDir, beside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = beginning(state_dir)
+    if beside == "cut":
+        cut(state_dir, "another cut")
+    else:
+        register(state_dir, "imported")
+    file = Experiment.model_validate({"id": "e", "arms": {"teacher": 0.5, "student:v1": 0.5}})
+    world.router = RouterConfig(experiments=(file,))
+    world.start()
+    document = world.turn(5)
+    assert (document.unfit or document.stable, state(world).pinned) == ("v2", None)
+    asks = [Ask("student:v1", "s", "r"), *(Ask("auto", "s", "r", f"user-{n}") for n in range(100))]
+    assert "v1" not in {answered(document, ask) for ask in asks}
+    (told,) = [one["details"] for one in FileAuditLog(state_dir.audit).entries() if one["action"] == "experiment.phase"]
+    assert told["unfit"] == "v1"
+    assert "pins v1, which was never fit and answers nobody" in caplog.text
+
+
+def answered(document: RoutingDocument, ask: Ask) -> str:
+    """The version that answers; the error's code where none does."""
+    try:
+        return route(document, ask).version
+    except UnderstudyError as error:
+        return error.code
 
 
 def test_an_unfit_student_that_no_slot_can_load_gives_way_to_the_one_before(world: World) -> None:

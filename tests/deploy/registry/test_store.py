@@ -10,8 +10,8 @@ import pytest
 
 from deploy.audit.log_file import FileAuditLog
 from deploy.registry.manifest import FileEntry, describe_files
-from deploy.registry.store import LARGEST_MANIFEST, Registry
-from tests.deploy.fleet import model_folder, register
+from deploy.registry.store import LARGEST_MANIFEST, Registry, notes_of
+from tests.deploy.fleet import beside, model_folder, register
 from understudy.errors import BadRequest, Conflict, IntegrityError, NotFound
 from understudy.files import READY
 from understudy.state import StateDir
@@ -82,6 +82,15 @@ def test_versions_are_numbered_on_and_listed_newest_first(state_dir: StateDir) -
     assert [m.version for m in registry.versions()] == ["v2", "v1"]
     assert registry.next_version("student") == "v4"
     assert registry.next_version("teacher") == "t1"
+
+
+def test_what_stands_beside_a_version_is_told_of_archived_ones_too_and_of_no_other_folder(state_dir: StateDir) -> None:
+    beside(state_dir, "gguf", "dequantised from Q4_1")
+    beside(state_dir, "plain", "")
+    noted = {"v1": "dequantised from Q4_1"}
+    assert notes_of(state_dir, ["v1", "v2", "v9", None, "external", "../v1"]) == noted
+    Registry(state_dir).archive("v1")
+    assert notes_of(state_dir, ["v1"]) == noted
 
 
 def test_registering_again_changes_nothing_but_other_content_conflicts(state_dir: StateDir) -> None:

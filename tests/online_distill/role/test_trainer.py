@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import open_routing
+from feedback.events import HardSample
 from feedback.pool.config import PoolConfig
 from feedback.pool.store import Pool
 from feedback.privacy.vault import FOLDER, Vault
+from online_distill.data.encoding import Encoder
 from online_distill.role.trainer import Trainer
 from online_distill.teacher.targets import load_all
 from tests.online_distill.role.conftest import SETTINGS
@@ -78,9 +81,15 @@ def test_a_request_begins_a_round_once(state_dir: StateDir, config_file: Path, r
 def test_a_student_of_another_tokenizer_learns_by_text_alone(
     state_dir: StateDir, config_file: Path, redis_url: str
 ) -> None:
-    with (Registry(state_dir).path("t1") / "tokenizer.json").open("a") as file:
-        file.write("\n")
-    fill(redis_url, 60)
+    registry = Registry(state_dir)
+    renumber(registry.path("t1") / "tokenizer.json")
+    teacher, student = Encoder(registry.path("t1")), Encoder(registry.path("v1"))
+    samples = [logged(sample, teacher) for sample in (*make_samples(60), *make_samples(60, start=5000))]
+    assert teacher.tokenizer.encode(samples[0].teacher_text) != student.tokenizer.encode(samples[0].teacher_text)
+    pool = Pool(redis.Redis.from_url(redis_url), config=PoolConfig(duplicate_similarity=1.0))
+    for hard, anchor in zip(samples[:60], samples[60:], strict=True):
+        pool.admit(hard)
+        pool.anchor(anchor.model_copy(update={"weight": 1.0}))
     role = trainer(state_dir, config_file)
     assert role.tick() is True
     done = FileRounds(state_dir).get(1)
@@ -90,12 +99,29 @@ def test_a_student_of_another_tokenizer_learns_by_text_alone(
     assert "t1 and v1 differ in tokenizer.json" in scored["not_more"]
     items = load_all(FileRounds(state_dir).folder(1, "score"), Vault(state_dir.spool / FOLDER))
     assert items
+    assert {student.text(item.tokens[item.start :]) for item in items} <= {one.teacher_text for one in samples}
+    assert all((item.top.ids[:, 0] == item.tokens[item.start :]).all() for item in items)
     assert not any(item.key.endswith("/student") for item in items)
     assert list(FileRounds(state_dir).kept.glob("targets/*/*")) == []
     assert judged["general"]["candidate"] > judged["general"]["parent"] + 0.1
     said = read_knowledge(state_dir)
     assert said is not None
     assert (said.teacher, said.student, said.level) == ("t1", "v1", "text")
+
+
+def renumber(tokenizer: Path) -> None:
+    """Give the tokens of a vocabulary each other's numbers, but for the control tokens."""
+    told = json.loads(tokenizer.read_text("utf-8"))
+    vocabulary, control = told["model"]["vocab"], {one["content"] for one in told["added_tokens"]}
+    words = [word for word in vocabulary if word not in control]
+    vocabulary |= zip(words, [vocabulary[word] for word in reversed(words)], strict=True)
+    tokenizer.write_text(json.dumps(told, ensure_ascii=False), "utf-8")
+
+
+def logged(sample: HardSample, teacher: Encoder) -> HardSample:
+    """A sample with its teacher's reply in his own tokens, as his engine logs them."""
+    own = teacher.tokenizer.encode(sample.teacher_text, add_special_tokens=False)
+    return sample.model_copy(update={"teacher_tokens": (*own, teacher.end)})
 
 
 def test_redis_away_is_unavailable_and_no_round(state_dir: StateDir, config_file: Path) -> None:

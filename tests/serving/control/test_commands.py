@@ -6,20 +6,28 @@ import json
 from pathlib import Path
 
 import pytest
+import redis
 
+from deploy.rounds.store import FileRounds
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
 from feedback.bus.protocol import Numbered
 from feedback.events import EXCHANGES
 from feedback.letters import letters
 from feedback.store.config import RedisConfig
+from feedback.store.keys import RedisKeys
 from serving.control import commands
-from serving.control.client import Refused
+from serving.control.app import create_app
+from serving.control.client import URL_ENV, Refused
 from serving.control.pages import experiment as experiment_pages
 from serving.control.replies.experiments import PlanReply
-from tests.deploy.fleet import Moving, World, to_canary
-from tests.serving.control.conftest import Said, saying
+from serving.control.sources import Sources
+from serving.control.token import ENV
+from tests.deploy.fleet import Moving, World, beside, to_canary
+from tests.serving.control.conftest import TOKEN, Said, saying
+from tests.serving.up.server import served
 from understudy.errors import NotFound, UsageError
+from understudy.state import StateDir
 
 
 @pytest.fixture
@@ -58,6 +66,36 @@ def test_a_version_is_shown_with_what_is_not_known_of_it(said: Said, world: Worl
     assert json.loads(said("versions", version, "--json"))["history"]
     with pytest.raises(NotFound, match="no version v99"):
         said("versions", "v99")
+
+
+def test_what_stands_beside_a_version_stands_beside_every_figure_of_it(
+    state_dir: StateDir, sources: Sources, redis_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], tmp_path: Path,
+) -> None:  # fmt: skip
+    quantised, packed = "dequantised from Q4_1", "dequantised from Q8_0"
+    beside(state_dir, "t1", quantised, "teacher")
+    world = World(state_dir, students=())
+    assert beside(state_dir, "gguf", packed) == "v1"
+    world.turn()
+    redis.Redis.from_url(redis_url).hset(
+        f"{RedisKeys('us:').kpis}version:v1", mapping={"rating:n": 2, "rating:s": 6, "rating:q": 20}
+    )
+    FileRounds(state_dir).begin("v1", "t1", "asked")
+    file = tmp_path / "e.yaml"
+    file.write_text("id: half\narms: {teacher: 0.5, student: 0.5}\n")
+    with served(create_app(world.conductor, sources, TOKEN)) as url:
+        monkeypatch.setenv(URL_ENV, url)
+        monkeypatch.setenv(ENV, TOKEN)
+        said = saying(commands, capsys)
+        assert said("versions").count(quantised) == said("versions").count(packed) == 1
+        for page in (said("status"), said("rounds", "show"), said("rounds", "list")):
+            assert {f"t1: {quantised}", f"v1: {packed}"} <= set(page.splitlines())
+        assert f"v1: {packed}" in said("kpis", "--by", "version").splitlines()
+        assert packed not in said("kpis", "--by", "arm")
+        said("experiment", "apply", str(file))
+        page = said("experiment", "results", "half")
+        assert f"teacher 0 (t1: {quantised})" in page
+        assert f"student 0 (v1: {packed})" in page
 
 
 def test_a_freeze_is_told_and_undone(said: Said) -> None:

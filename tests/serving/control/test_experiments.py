@@ -20,7 +20,7 @@ from feedback.events import Exposure
 from feedback.store.keys import RedisKeys
 from serving.control.sources import Sources
 from serving.gateway.routing import Ask, route
-from tests.deploy.fleet import World, beginning, register
+from tests.deploy.fleet import Moving, World, beginning, cut, register
 from tests.feedback.applying import Applier
 from tests.serving.control.conftest import ROOT, client
 from understudy.state import StateDir
@@ -209,6 +209,28 @@ def test_an_arm_of_an_unfit_student_is_applied_with_a_warning(state_dir: StateDi
     with client(world, sources) as admin:
         (said,) = put(admin).json()["warnings"]
         assert said.startswith("v1 is not fit yet")
+
+
+def test_no_arm_pins_a_version_that_was_never_fit(state_dir: StateDir, sources: Sources) -> None:
+    """Two cuts and the child of one: whichever learns, none of the others comes into a slot by a pin."""
+    world = beginning(state_dir)
+    world.learned("v1", 0.02, 0.3)
+    world.turn()
+    cut(state_dir, "another cut")
+    assert world.turn().unfit == "v3"
+    with client(world, sources) as admin:
+        for version in ("v1", "v2", "v3"):
+            refused = put(admin, arms={"teacher": 0.5, f"student:{version}": 0.5})
+            assert (refused.status_code, f"{version} is unfit" in refused.json()["error"]["message"]) == (409, True)
+        register(state_dir, "imported")
+        assert world.turn().stable == "v4"
+        assert put(admin, arms={"student": 0.5, "student:v1": 0.5}).status_code == 409
+        assert put(admin, arms={"teacher": 0.5, "student:v4": 0.5}).status_code == 200
+        with Moving(world):
+            world.conductor.acts.perform("promote", "v1", "test", force=True)
+        assert put(admin, "b", namespace=[0, 1], arms={"teacher": 0.5, "student:v1": 0.5}).status_code == 409
+        admin.delete("/experiments/a")
+        assert put(admin, "b", arms={"teacher": 0.5, "student:v1": 0.5}).status_code == 200
 
 
 def test_results_tell_distinct_units_over_phases_and_who_fell_back(admin: TestClient, redis_url: str) -> None:

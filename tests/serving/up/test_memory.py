@@ -14,6 +14,8 @@ from deploy.registry.store import Registry
 from deploy.routing.document import SLOTS
 from serving.engine.config import EnginesConfig
 from serving.up.memory import too_large, versions_to_load
+from serving.up.preflight import NotReady, require
+from understudy.config import Config
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,6 +59,12 @@ def test_three_engines_are_added_up_and_named(filled: StateDir) -> None:
     assert "v2 in student-b" in said
     assert "2048 MiB are free" in said
     assert too_large(found, EnginesConfig(device="cuda"), 0) == []
+
+
+def test_nothing_is_started_where_they_do_not_fit(filled: StateDir) -> None:
+    config = Config({"engines": {"device": "cpu", "kv_cache_bytes": 1 << 50}, "up": {"min_memory_mib": 1}})
+    with pytest.raises(NotReady, match=r"(?s)cannot start:.*the engines need about .* MiB of memory \(t2 in teacher"):
+        require(filled, [], config)
 
 
 def test_texts_longer_than_a_model_or_its_cache_takes_are_named_once_a_version(filled: StateDir) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ab.experiment import Experiment
-from deploy.life.running.experiments import PHASES, advanced, current, of_live
+from deploy.life.running.experiments import PHASES, advanced, current, of_live, versions_of
 from deploy.life.state import CanaryState, ControlState, Operation, OperationOutcome
 
 HALVES = {"teacher": 0.5, "student": 0.5}
@@ -74,6 +74,14 @@ def test_of_very_many_phases_the_latest_are_kept() -> None:
 
 
 PINNED = {"student": 0.5, "student:v2": 0.5}
+
+
+def test_every_version_that_an_arm_served_is_named() -> None:
+    state = LIVE.model_copy(update={"canary": CanaryState(version="v2", step=0)})
+    (phase,) = then(state, made(), share=0.1).experiments["e"].phases
+    assert [versions_of(phase, arm) for arm in ("teacher", "student", "other")] == [["t1"], ["v1", "v2"], []]
+    (first,) = then(state.model_copy(update={"stable": None}), made(), share=0.1).experiments["e"].phases
+    assert versions_of(first, "student") == ["v2"]
 
 
 def test_an_arm_pins_its_version_unless_that_is_live_or_bad() -> None:

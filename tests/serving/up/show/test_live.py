@@ -18,7 +18,7 @@ from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, line
 from serving.up.show.live import LiveFigures, with_document
 from serving.up.show.view import render
-from tests.deploy.fleet import Moving, beginning, settled
+from tests.deploy.fleet import Moving, World, beginning, beside, settled
 from tests.deploy.life.judged import evaluation, learned, rows
 from understudy.state import StateDir
 
@@ -135,6 +135,18 @@ def test_a_rollback_that_made_live_similarity_fall_is_said_in_the_picture_and_on
     assert len([event for event in figures.look().events if said in event]) == 1
     client.delete(f"{RedisKeys('us:').kpis}version:v1")
     assert figures.look().fell == ""
+
+
+def test_what_stands_beside_a_version_stands_in_the_picture_and_on_the_line(state_dir: StateDir) -> None:
+    beside(state_dir, "t1", "dequantised from Q4_1", "teacher")
+    world = World(state_dir)
+    world.turn()
+    now = LiveFigures(state_dir, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict).look()
+    assert now.notes == {"t1": "dequantised from Q4_1"}
+    assert "t1: dequantised from Q4_1" in line(now)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render(now, "gateway"))
+    assert "versions: t1 dequantised from Q4_1" in console.export_text()
 
 
 def test_an_unfit_student_is_shown_with_how_far_it_is(state_dir: StateDir) -> None:

@@ -54,6 +54,7 @@ figures = st.builds(
     gate_short=st.sampled_from(["", "gate refused: general exact 98→97 facts 100→100; new exact 2→81 facts 3→80 %"]),
     few=st.sampled_from(["", "judged on few: a loss below 5.5 points would not be seen"]),
     drawn_short=st.sampled_from(["", "drawn 900 replay 250 fresh 200 old 100 learned; held out 400 general 100 new"]),
+    notes=st.dictionaries(names, words),
     slices=st.sampled_from([{}, JUDGED]), caveats=st.lists(words, max_size=2).map(tuple),
     fell_short=st.sampled_from(["", "rollback: similarity 0.46 -> 0.16"]),
     behind=st.dictionaries(names, st.integers(0, 9)), events=st.lists(words).map(tuple),
