@@ -31,8 +31,9 @@ def learned(record: dict[str, Any]) -> TableRows:
     """A line for each slice of each row that was judged."""
     return [
         (
-            f"{round(row['minutes'], 1):g}", name, f"{mark['agreement']:.3f}", f"{mark['low']:.3f} to {mark['high']:.3f}",
-            f"{mark['exact']:.3f}", f"{mark['prefix']:.3f}", f"{mark['similarity']:.3f}", str(mark["n"]),
+            f"{round(row['minutes'], 1):g}", name,
+            f"{mark['agreement']:.3f}", f"{mark['low']:.3f} to {mark['high']:.3f}", f"{mark['exact']:.3f}",
+            f"{mark['prefix']:.3f}", f"{mark['similarity']:.3f}", str(mark["n"]),
         )
         for row in record["rows"]
         for name, mark in row.get("marks", {}).items()
