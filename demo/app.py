@@ -90,12 +90,12 @@ AskNext = Callable[[random.Random, float], CustomerAsk]
 class CustomerPace:
     """How long until the next customer asks: by chance, at `rate` requests a second on average.
 
-    Where replies take so long that more than `UNDER_WAY` would be under way (Little's law: rate times seconds), it is
-    the customers who wait.
+    Where replies take so long that more than `under_way` would be (Little's law: rate times seconds), it is the
+    customers who wait.
     """
 
-    def __init__(self, rate: float, chance: random.Random) -> None:
-        self._rate, self._random = rate, chance
+    def __init__(self, rate: float, chance: random.Random, under_way: float = UNDER_WAY) -> None:
+        self._rate, self._random, self._under_way = rate, chance, under_way
         self._took = 0.0
 
     def replied(self, seconds: float) -> None:
@@ -104,8 +104,8 @@ class CustomerPace:
 
     def wait(self) -> float:
         """Seconds between the last customer and the next."""
-        rate = self._rate if self._rate * self._took <= UNDER_WAY else UNDER_WAY / self._took
-        return self._random.expovariate(rate)
+        slow = self._rate * self._took > self._under_way
+        return self._random.expovariate(self._under_way / self._took if slow else self._rate)
 
 
 class Application:
@@ -118,7 +118,7 @@ class Application:
             base_url=options.url, api_key=os.environ.get("OPENAI_API_KEY") or "none", max_retries=0,
             timeout=REQUEST_SECONDS,
         )  # fmt: skip
-        self._pace = CustomerPace(options.rate, self._random)
+        self._pace = CustomerPace(options.rate, self._random, options.under_way)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
@@ -236,6 +236,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--url", default="http://127.0.0.1:8000/v1")
     made.add_argument("--out", type=Path, default=Path("traffic.jsonl"))
     made.add_argument("--rate", type=float, default=5.0, help="requests a second; fewer where replies are slow")
+    made.add_argument("--under-way", type=float, default=UNDER_WAY, help="requests at once, on average at most")
     made.add_argument("--stream-share", type=float, default=0.5)
     made.add_argument("--users", type=int, default=60)
     made.add_argument("--warm-seconds", type=float, default=30.0)

@@ -16,6 +16,8 @@ from examples.smollm2.dialogues import SAMPLE, CustomerTurns, customer_turns
 from understudy.errors import UnderstudyError
 
 FAMILY = "dialogue"
+UNDER_WAY = 4.0
+"""Requests at once, on average at most: an engine takes four together in hardly more time than one."""
 
 
 def drawing(known: CustomerTurns) -> AskNext:
@@ -31,6 +33,7 @@ def drawing(known: CustomerTurns) -> AskNext:
 def options(argv: list[str] | None) -> argparse.Namespace:
     """Those of the demo application, and the file of dialogues."""
     made = parser()
+    made.set_defaults(under_way=UNDER_WAY)
     made.add_argument("--prompts", type=Path, default=SAMPLE, help="dialogues, a JSON row each (%(default)s)")
     return made.parse_known_args(argv)[0]
 

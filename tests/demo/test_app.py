@@ -174,6 +174,13 @@ def test_no_more_is_under_way_than_a_slow_machine_bears() -> None:
     assert (quick, same, slow) == pytest.approx((0.2, 0.2, 2.0), rel=0.1)
 
 
+def test_an_application_may_have_more_under_way() -> None:
+    pace = CustomerPace(5.0, random.Random(1), under_way=4.0)
+    for _ in range(100):
+        pace.replied(2.0)
+    assert statistics.fmean(pace.wait() for _ in range(4000)) == pytest.approx(0.5, rel=0.1)
+
+
 def test_engines_that_have_not_answered_yet_are_not_asked_without_end(tmp_path: Path) -> None:
     asked: list[str] = []
 
