@@ -90,11 +90,27 @@ async def test_an_answer_that_is_none_is_a_clear_error(api: Api, answer: Respons
 
 
 async def test_a_key_that_an_api_repeats_is_in_no_error(api: Api) -> None:
-    for status, kind in ((401, Unavailable), (400, BadRequest)):
+    for status, kind in ((401, Unavailable), (400, BadRequest), (200, Unavailable)):
         api.answers = [JSONResponse({"error": {"message": f"Incorrect API key provided: {KEY}"}}, status)]
         with pytest.raises(kind, match=r"provided: \*\*\*") as refused:
             await chat(api)()
         assert KEY not in str(refused.value)
+
+
+async def test_a_key_that_is_escaped_as_json_may_be_is_in_no_error(api: Api) -> None:
+    escaped = r'{"error": {"message": "no quota for sk-a\/b\/c"}}'
+    api.answers = [Response(escaped, media_type="application/json")]
+    with pytest.raises(Unavailable, match=r"no quota for \*\*\*"):
+        await EngineClient(api.url, "m", "sk-a/b/c", ours=False).chat(ASK, version="external", max_tokens=8)
+
+
+def test_a_key_that_no_header_can_carry_is_in_no_error(api: Api) -> None:
+    with (
+        contextlib.closing(BlockingEngineClient(api.url, "sk-one\nsk-two")) as client,
+        pytest.raises(Unavailable, match="LocalProtocolError") as refused,
+    ):
+        client.ask(prompt_logprobs("m", [[7]], 1), 5.0)
+    assert "sk-" not in str(refused.value)
 
 
 def scored(*positions: dict[int, float] | None) -> Response:
