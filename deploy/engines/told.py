@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.engines.names import CHAT, COMPLETIONS
-from deploy.engines.queries import HIGHEST, Query
+from deploy.engines.queries import HIGHEST, Query, reply_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def text_tokens(model: str, text: str, k: int) -> Query[ReadText]:
 
 
 def _told(answer: str) -> ToldReply:
-    found = json.loads(answer)
+    found = reply_document(answer)
     choice, usage = found["choices"][0], found.get("usage") or {}
     text = choice["message"].get("content") or ""
     content = (choice.get("logprobs") or {}).get("content")

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from deploy.engines.client import TRIES, BlockingEngineClient, EngineClient
 from deploy.engines.metered import MeteredEngine, OverBudget
 from deploy.engines.queries import prompt_logprobs
+from deploy.engines.told import told_chat
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from tests.serving.up.server import served
@@ -79,6 +80,7 @@ async def test_retries_have_a_budget(api: Api, after: str, asked: int) -> None:
     [
         (JSONResponse({"error": {"message": "overloaded"}}), "200 and yet an error: overloaded"),
         (JSONResponse({"error": "no such model"}), "200 and yet an error: no such model"),
+        (JSONResponse({**GOOD, "error": {"message": "broken off"}}), "200 and yet an error: broken off"),
         (Response(json.dumps(GOOD)[:40], media_type="application/json"), "cut short, or not JSON"),
         (JSONResponse({"choices": []}), "not that of an engine"),
     ],
@@ -87,6 +89,8 @@ async def test_an_answer_that_is_none_is_a_clear_error(api: Api, answer: Respons
     api.answers = [answer]
     with pytest.raises(Unavailable, match=why):
         await chat(api)()
+    with contextlib.closing(BlockingEngineClient(api.url, KEY)) as client, pytest.raises(Unavailable, match=why):
+        client.ask(told_chat("m", ASK, 8), 5.0)
 
 
 async def test_a_key_that_an_api_repeats_is_in_no_error(api: Api) -> None:
