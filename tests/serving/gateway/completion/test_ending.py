@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.gateway.completion.ending import TAIL, count
+from serving.gateway.completion.ending import TAIL, count, tells_error
 from serving.gateway.metrics import VersionFigures
 
 USAGE = b'"usage": {"prompt_tokens": 2, "completion_tokens": 3}}'
@@ -24,3 +24,17 @@ def test_what_is_no_whole_reply_has_no_tokens_and_lacks_none(outcome: str, statu
     assert figures.tokens == {"prompt": 0, "completion": 0}
     assert figures.untold == 0
     assert figures.requests == {status: 1}
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        (b'{"error": {"message": "overloaded"}}', True),
+        (b'data: {"error":"overloaded"}\n\ndata: [DONE]\n\n', True),
+        (b'{"error":{}}' + b"x" * TAIL, False),
+        (b'{"choices":[{"message":{"content":"{\\"error\\": {}}"}}],"error":null}', False),
+        (b'{"logprobs":{"content":[{"token":"error","logprob":-0.1}]}}', False),
+    ],
+)
+def test_an_error_is_seen_at_the_end_of_a_reply_and_in_no_text_of_it(tail: bytes, expected: bool) -> None:
+    assert tells_error(tail) is expected
