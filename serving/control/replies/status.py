@@ -92,9 +92,13 @@ class UnfitStatus(ControlReply):
 
 
 class SpendingStatus(ControlReply):
-    """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`."""
+    """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`.
+
+    As the API tells them; guessed by bytes and events where it does not.
+    """
 
     primary: int
+    """Of answers to clients, captured or not."""
     shadow: int
     scoring: int
     probes: int = 0

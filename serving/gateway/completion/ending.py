@@ -51,6 +51,8 @@ def over(
     if context.judged is not None:
         gateway.metrics.flag(context.tenant, decision.arm, decision.version)
     _tell(context, reply, outcome, status, ended, count(figures, outcome, status, seconds, tail))
+    if context.costs and context.meter is not None:
+        gateway.spent(context.meter.used())  # also of what nobody may record: a number, without whose request it was
     if not kept(context):
         return
     gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant

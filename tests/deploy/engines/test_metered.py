@@ -155,3 +155,13 @@ async def test_copies_are_counted_and_end_at_the_cap_of_the_day(api: Api, redis_
         await engine.chat(ASK, version="external", max_tokens=8)
     assert (spending.today(), api.asked) == ({"primary": 0, "shadow": 30, "scoring": 0, "probes": 0}, 2)
     assert await engine.running() == 0
+
+
+async def test_an_answer_that_does_not_tell_its_tokens_costs_what_is_guessed(api: Api, redis_url: str) -> None:
+    api.answers = [JSONResponse({"choices": GOOD["choices"]})]
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    await MeteredEngine(EngineClient(api.url, "m", ours=False), spending).chat(ASK, version="external", max_tokens=8)
+    guessed = -(-len((json.dumps(ASK, ensure_ascii=False) + "明天。").encode()) // 4)
+    assert spending.today()["shadow"] == guessed
+    with contextlib.closing(BlockingEngineClient(api.url)) as client:
+        assert client.ask(told_chat("m", ASK, 8), 5.0).spent == guessed
