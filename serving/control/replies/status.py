@@ -109,6 +109,11 @@ class SpendingStatus(ControlReply):
         """All of them."""
         return self.primary + self.shadow + self.scoring + self.probes
 
+    @property
+    def reached(self) -> bool:
+        """Whether the cap is."""
+        return self.cap is not None and self.total >= self.cap
+
 
 class TeacherChangeRow(ControlReply):
     """What the teacher answered otherwise than before; `replaced`: so much of it that it is another model."""
