@@ -23,6 +23,7 @@ from redis import Redis
 from feedback.store.keys import RedisKeys
 from feedback.store.server import free_port
 from feedback.store.spending import FRESH, utc_day
+from serving.control.printing import AT_THE_CAP
 from serving.gateway.main import parse
 from serving.gateway.metrics import Metrics
 from serving.serve import wants_companions
@@ -168,7 +169,7 @@ def test_at_the_cap_of_the_day_no_copy_asks_the_teacher_and_both_arms_go_on_answ
     assert {name: n for name, n in spent().items() if name != "primary"} == {
         name: n for name, n in before.items() if name != "primary"
     }
-    assert "the cap is reached: copies to the teacher, learning and probes stop until midnight" in own.command("status").stdout
+    assert f"tokens  {AT_THE_CAP}" in own.command("status").stdout
 
 
 def test_a_companion_that_dies_comes_back_and_none_outlives_the_gateway(own: OwnEngines) -> None:

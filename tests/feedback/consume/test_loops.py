@@ -44,13 +44,11 @@ async def test_what_an_external_teacher_costs_is_counted_by_what_gateways_say_al
         world.gateway.put(said)
     world.gateway.put(exchange(1, version="external", at=at, prompt_tokens=5, completion_tokens=5))
     world.gateway.put(Kpi(id="k", session="s", at=at, kpi=EXTERNAL_TOKENS, value=1e6, target="resp-1"))
-    await world.work(
-        lambda: (
-            world.kpis.counters().get("feedback") == 1
-            and world.kpis.by("version").get("external", {}).get("requests", {}).get("n") == 1
-            and world.client.hget(RedisKeys("us:").spent, f"{utc_day(at)}:primary") == b"42"
-        )
-    )
+    spent = lambda: world.client.hget(RedisKeys("us:").spent, f"{utc_day(at)}:primary")  # noqa: E731
+    requests = lambda: world.kpis.by("version").get("external", {}).get("requests", {}).get("n")  # noqa: E731
+    await world.work(lambda: world.kpis.counters().get("feedback") == 1 and requests() == 1 and spent() == b"42")
+    told = world.kpis.by("arm")["teacher"][EXTERNAL_TOKENS]
+    assert told == {"n": 1, "mean": 1e6, "var": 0.0}, "what names a target is a client's feedback, and no cost"
 
 
 async def test_a_full_queue_drops_and_counts(world: World) -> None:

@@ -94,7 +94,7 @@ def test_what_nobody_may_record_costs_all_the_same_and_nothing_tells_whose_it_wa
 def test_what_there_is_no_room_for_is_counted(others: tuple[Running, Engine]) -> None:
     running, _ = others
     running.spool.full = True
-    running.client.chat()
+    assert running.client.chat()[0] == 200
     eventually(lambda: running.gateway.metrics.events["spending_dropped"] == 1)
 
 
