@@ -183,7 +183,7 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     bus = open_bus(config.section(BusConfig), redis)
     event_bytes = config.section(OutboxConfig).event_bytes
     outbox = open_outbox(state, lambda name: Outbox(state.spool, name, bus, config.section(OutboxConfig)))
-    settings = replace(settings, metered=EXTERNAL, rows=state.rows)
+    settings = replace(settings, rows=state.rows)
     documents = open_routing(state, redis.url, redis.prefix).documents
     client, engines = connect(redis.url), config.section(EnginesConfig)
     cap = engines.teacher.daily_tokens if engines.teacher else None

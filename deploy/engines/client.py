@@ -22,6 +22,8 @@ CONNECT = 2.0
 TRIES = 3
 """Times that an engine is asked which says when it may be asked again, all within one deadline."""
 BUSY = frozenset({429, 503})
+STRUCK = "***"
+"""In place of a key that an answer repeats."""
 SHORT = 5.0
 """Seconds for a query that needs no work."""
 
@@ -164,12 +166,16 @@ class _BaseAddress:
         return {"method": query.method, "url": url, "json": query.body, "headers": headers}
 
     def answer(self, response: httpx.Response) -> Answer:
-        """What came back; a key that an error repeats is not passed on."""
-        text = response.text
-        if self._key and response.status_code != 200:
-            text = text.replace(self._key, "***")
+        """What came back; a key that it repeats is not passed on, whatever the status: errors come with 200, too."""
         after = response.headers.get("retry-after", "")
-        return Answer(response.status_code, text, float(after) if after.isdecimal() else None)
+        return Answer(response.status_code, self._struck(response.text), float(after) if after.isdecimal() else None)
 
     def away(self, error: Exception) -> Unavailable:
-        return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__} {error}")
+        """What is said of no answer; of a request that httpx itself refuses not its words, which quote our headers."""
+        words = "" if isinstance(error, httpx.LocalProtocolError) else f" {error}"
+        return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__}{self._struck(words)}")
+
+    def _struck(self, text: str) -> str:
+        for written in {self._key, self._key.replace("/", r"\/")} if self._key else ():  # JSON may escape a slash
+            text = text.replace(written, STRUCK)
+        return text

@@ -36,8 +36,8 @@ class ExternalApi(Section):
 
     @property
     def key(self) -> str:
-        """The key, from its environment variable; empty without one."""
-        return os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+        """The key, from its environment variable without white space around it; empty without one."""
+        return os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
 
     @property
     def lacks_key(self) -> bool:
@@ -48,10 +48,17 @@ class ExternalApi(Section):
         """Look for the key before anything starts; `section` is the path of this one in the configuration.
 
         Raises:
-            ConfigError: `api_key_env` names an environment variable that is not set, or is empty.
+            ConfigError: `api_key_env` names an environment variable that is not set, is empty, or holds what no header
+                can carry.
         """
+        path = f"{section}.api_key_env"
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise ConfigError(
+                f"`{path}` names the environment variable {self.api_key_env}, which holds characters that no key has: "
+                "printable ASCII alone goes into a header",
+                param=path,
+            )
         if self.lacks_key:
-            path = f"{section}.api_key_env"
             raise ConfigError(
                 f"`{path}` names the environment variable {self.api_key_env}, which is not set: "
                 f"export {self.api_key_env}=KEY, or leave `{path}` out if no key is asked for",

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Engine, Reply
-from feedback.store.spending import Spending, TokenPurpose
+from feedback.store.spending import Spending, TokenPurpose, answer_tokens
 from understudy.errors import BadRequest, Unavailable
 
 
@@ -36,8 +36,9 @@ class MeteredEngine:
         reply = await self._engine.chat(
             messages, version=version, max_tokens=max_tokens, priority=priority, deadline=deadline, **sampling
         )
+        cost = answer_tokens(reply.prompt_tokens + reply.completion_tokens, messages, reply.text)
         try:
-            await asyncio.to_thread(self._spending.add, self._purpose, reply.prompt_tokens + reply.completion_tokens)
+            await asyncio.to_thread(self._spending.add, self._purpose, cost)
         except Unavailable:  # what it cost is asked of Redis again before the next copy
             return reply
         return reply

@@ -188,8 +188,20 @@ def _token_ids(given: Any) -> tuple[int, ...] | None:
     return tuple(given)
 
 
-def _reply(text: str) -> Reply:
+def reply_document(text: str) -> Any:
+    """The document of an answer that is a reply.
+
+    Raises:
+        ValueError: it is no JSON, or tells an error, which may stand beside half a reply.
+    """
     answer = json.loads(text)
+    if answer.get("error"):
+        raise ValueError("it tells an error")
+    return answer
+
+
+def _reply(text: str) -> Reply:
+    answer = reply_document(text)
     choice, usage = answer["choices"][0], answer.get("usage") or {}
     return Reply(
         text=choice["message"].get("content") or "",

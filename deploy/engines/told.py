@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.engines.names import CHAT, COMPLETIONS
-from deploy.engines.queries import HIGHEST, Query
+from deploy.engines.queries import HIGHEST, Query, reply_document
+from feedback.store.spending import answer_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class ToldReply:
     fingerprint: str
     """Its `system_fingerprint`."""
     spent: int
-    """Tokens of prompt and reply, as the API counts them."""
+    """Tokens of prompt and reply, as the API counts them; guessed where it does not tell."""
     said: tuple[SaidToken, ...] | None
     """Its tokens; None where the API does not tell, or what it tells cannot be. One behind the text is the end that the
     model chose."""
@@ -46,7 +47,7 @@ def told_chat(model: str, messages: Sequence[Mapping[str, Any]], max_tokens: int
     body: dict[str, Any] = {"model": model, "messages": list(messages), "max_tokens": max_tokens, "temperature": 0}
     if top:
         body |= {"logprobs": True, "top_logprobs": top}
-    return Query("POST", CHAT, _told, body)
+    return Query("POST", CHAT, lambda answer: _told(answer, messages), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def text_tokens(model: str, text: str, k: int) -> Query[ReadText]:
     return Query("POST", COMPLETIONS, read, body)
 
 
-def _told(answer: str) -> ToldReply:
-    found = json.loads(answer)
+def _told(answer: str, messages: Sequence[Mapping[str, Any]]) -> ToldReply:
+    found = reply_document(answer)
     choice, usage = found["choices"][0], found.get("usage") or {}
     text = choice["message"].get("content") or ""
     content = (choice.get("logprobs") or {}).get("content")
@@ -94,7 +95,9 @@ def _told(answer: str) -> ToldReply:
         finish_reason=choice.get("finish_reason") or "",
         served=str(found.get("model") or ""),
         fingerprint=str(found.get("system_fingerprint") or ""),
-        spent=int(usage.get("prompt_tokens", 0)) + int(usage.get("completion_tokens", 0)),
+        spent=answer_tokens(
+            int(usage.get("prompt_tokens", 0)) + int(usage.get("completion_tokens", 0)), messages, text
+        ),
         said=said,
         wrong=wrong,
     )

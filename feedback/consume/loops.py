@@ -27,7 +27,7 @@ from feedback.flagged.sessions import hold, make_room, session_name
 from feedback.flagged.store import FlaggedStore
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects, exposure_effects, feedback_effects, settings
-from feedback.kpis.names import APPEAL
+from feedback.kpis.names import APPEAL, EXTERNAL_TOKENS
 from feedback.letters import letters
 from feedback.outbox.outbox import Outbox
 from feedback.pool.config import PoolConfig
@@ -67,8 +67,6 @@ class WorkerConfig:
     rows: Path | None = None
     """Folder of the rows of users that Redis has no room for; None: there they stay."""
     flagged: FlaggedConfig = field(default_factory=FlaggedConfig)
-    metered: str = ""
-    """Version of the teacher whose tokens somebody else counts; empty: none."""
 
 
 class Worker:
@@ -148,6 +146,8 @@ class Worker:
             kpi = self._outbox.vault.open(Kpi, value)
             if kpi.kpi == APPEAL:
                 return [self._counted(f"appeals_{'kept' if self._flagged.appeal(kpi, now) else 'dropped'}")]
+            if kpi.kpi == EXTERNAL_TOKENS and not kpi.target:  # what clients send has one
+                return [spent_effect(self._keys, "primary", int(kpi.value), kpi.at)]
             return feedback_effects(self._keys, kpi)
         if topic == EXPOSURES:
             return exposure_effects(self._keys, self._outbox.vault.open(Exposure, value))
@@ -159,9 +159,6 @@ class Worker:
         commands = exchange_effects(self._keys, exchange) + held
         if exchange.degraded:
             return commands
-        if exchange.arm == "teacher" and exchange.version == self._config.metered:
-            tokens = (exchange.prompt_tokens or 0) + (exchange.completion_tokens or 0)
-            commands.append(spent_effect(self._keys, "primary", tokens, exchange.at))
         arms = self._directory.arms()
         if arms is not None and wanted(exchange, arms):
             shadow = self._config.shadow

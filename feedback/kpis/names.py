@@ -10,6 +10,8 @@ FEEDBACK = (
 """Accepted by /v1/feedback beside the names of `kpis.declared`."""
 APPEAL = "false_positive"
 """Accepted as well: the client says that a request which was degraded or flagged was harmless; no figure."""
+EXTERNAL_TOKENS = "external_tokens"
+"""What a gateway says of an answer of a teacher that somebody else runs: the tokens that it cost; no figure."""
 COMPUTED = (
     "requests", "abnormal_termination", "completion_tokens",
     "latency", "latency_p50", "latency_p99", "ttft", "ttft_p50", "ttft_p99", "flagged", "degraded_replies",

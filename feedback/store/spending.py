@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from feedback.store.connection import Client, redis_errors
@@ -12,6 +14,8 @@ from understudy.clock import Clock, monotonic, wall
 TokenPurpose = Literal["primary", "shadow", "scoring", "probes"]
 PURPOSES: tuple[TokenPurpose, ...] = ("primary", "shadow", "scoring", "probes")
 """Answers to clients, copies of them, texts scored for a round, and fixed prompts that show another model."""
+BYTES = 4
+"""Of text that are taken for a token, in any script: about four letters, or one character of Chinese and a bit."""
 FRESH = 1.0
 """Seconds for which a reading of what was spent is used again."""
 
@@ -19,6 +23,19 @@ FRESH = 1.0
 def utc_day(at: float) -> str:
     """The day of a time in seconds since the epoch."""
     return time.strftime("%Y-%m-%d", time.gmtime(at))
+
+
+def guessed_tokens(size: int) -> int:
+    """Tokens of `size` bytes of text, where nobody told their number."""
+    return -(-size // BYTES)
+
+
+def answer_tokens(told: int, messages: Sequence[Mapping[str, Any]], text: str) -> int:
+    """Tokens of an answer to `messages`: as many as it `told`, or guessed by both texts where it told none."""
+    if told:
+        return told
+    sent = json.dumps(list(messages), ensure_ascii=False) + text
+    return guessed_tokens(len(sent.encode("utf-8", "replace")))
 
 
 def spent_effect(keys: RedisKeys, purpose: TokenPurpose, tokens: int, at: float) -> list[Any]:

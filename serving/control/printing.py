@@ -24,6 +24,7 @@ WORDS = {
     "facts": "share of replies with every number, date, name, code and amount of the teacher's (gate)",
 }
 """What figures of this product mean that are easily taken for one another."""
+AT_THE_CAP = "the cap is reached: copies to the teacher, learning and probes stop until midnight, serving goes on"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -61,6 +62,7 @@ def status(value: StatusReply) -> str:
         cap = f" of {spent.cap}" if spent.cap else ""
         told = f"answers {spent.primary}, copies {spent.shadow}, scoring {spent.scoring}, probes {spent.probes}"
         lines.append(f"tokens  {spent.total}{cap} today (UTC): {told}")
+        lines += [f"tokens  {AT_THE_CAP}"] if spent.reached else []
     lines += _teacher(value.teacher)
     if not value.learning.possible:
         lines.append(f"learns  no: {value.learning.why}")

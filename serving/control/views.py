@@ -187,7 +187,7 @@ class Views:
         deployment = self._conductor.deployment
         why = why_no_learning(deployment.settings, deployment.state)
         spent = self._spending()
-        if not why and spent is not None and spent.cap and spent.cap <= spent.total:
+        if not why and spent is not None and spent.reached:
             why = f"the {spent.cap} tokens of today (UTC) of `engines.teacher.daily_tokens` are spent; serving goes on"
         told = read_knowledge(deployment.folder)
         if told is None or told.teacher != as_run(deployment.state, deployment.settings).teacher:

@@ -23,7 +23,7 @@ MOST_TENANTS = 20
 """Tenants that are told apart where something of theirs was flagged or degraded."""
 EVENTS_KNOWN = (
     "cancelled", "capture_dropped", "capture_too_large", "degraded_not_kept", "exposure_dropped", "fallback",
-    "feedback", "reroute", "retry_budget_spent", "truncated",
+    "feedback", "reroute", "retry_budget_spent", "spending_dropped", "truncated",
 )  # fmt: skip
 """From zero on, so that the first of them shows as an increase."""
 USAGE = re.compile(rb'"(prompt|completion)_tokens":\s*(\d{1,9})\b')

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from deploy.routing.document import EXTERNAL, BreakerBeat
-from feedback.events import Event, Exposure
+from feedback.events import Event, Exposure, Kpi
+from feedback.kpis.names import EXTERNAL_TOKENS
 from serving.gateway.access.ring import NO_RING, KeyRing
 from serving.gateway.answering import Answering
 from serving.gateway.body.parser import BodyParser
@@ -32,7 +33,7 @@ from serving.gateway.tenants.limiter import Limiter
 from serving.gateway.tenants.prompts import PromptLimit, prompt_limit
 from serving.gateway.tenants.shared import SharedCounts
 from understudy.clock import Clock, monotonic
-from understudy.ids import stable_id
+from understudy.ids import random_id, stable_id
 from understudy.process import descriptors
 from understudy.process.admission import Admission
 from understudy.process.alarms import Alarms
@@ -198,6 +199,16 @@ class Gateway:
             if self.capture and self.outbox is not None and not self.outbox.put(event, refused=again):
                 self.metrics.events["exposure_dropped"] += 1
                 again()
+
+    def spent(self, tokens: int) -> None:
+        """Say what an answer of a teacher that somebody else runs cost; counted where there is no room for it."""
+        if not tokens or not self.capture or self.outbox is None:
+            return
+        name = random_id()
+        event = Kpi(
+            id=name, session=name, at=time.time(), kpi=EXTERNAL_TOKENS, value=tokens, arm="teacher", version=EXTERNAL
+        )
+        self.metrics.events["spending_dropped"] += not self.outbox.put(event)
 
     def key_for(self, decision: Decision) -> str:
         """The bearer key that the decision's engine asks for; empty when none is known."""

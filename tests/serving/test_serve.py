@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,12 @@ import httpx
 import psutil
 import pytest
 import yaml
+from redis import Redis
 
+from feedback.store.keys import RedisKeys
 from feedback.store.server import free_port
+from feedback.store.spending import FRESH, utc_day
+from serving.control.printing import AT_THE_CAP
 from serving.gateway.main import parse
 from serving.gateway.metrics import Metrics
 from serving.serve import wants_companions
@@ -31,6 +36,8 @@ from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "4 Engines that somebody else runs, both arms"
+CAP = 1_000_000
+KEYS = RedisKeys("own:")
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "TEACHER_KEY": "sk-of-the-teacher"}
 
 
@@ -43,6 +50,8 @@ class OwnEngines:
     client: Client
     control: str
     process: subprocess.Popen[bytes]
+    redis: Redis
+    teacher: Engine
 
     def admin(self, method: str, path: str, **more: Any) -> Any:
         token = (self.state / "run" / "admin.token").read_text("ascii").strip()
@@ -69,8 +78,8 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
     settings = yaml.safe_load(text)  # as the page has it, but for what this machine and the figures below ask for
     for role, engine in zip(("teacher", "student"), engines, strict=True):
         settings["engines"][role]["url"] = f"{engine.url}/v1"
-    settings["engines"]["teacher"] |= {"api_key_env": "TEACHER_KEY", "daily_tokens": 1_000_000}
-    settings["redis"] = {"url": redis_url, "prefix": "own:"}
+    settings["engines"]["teacher"] |= {"api_key_env": "TEACHER_KEY", "daily_tokens": CAP}
+    settings["redis"] = {"url": redis_url, "prefix": KEYS.prefix}
     settings |= {"gateway": {"port": port}, "control": {"port": control}}
     settings["shadow"] = {"to_student": 1.0, "to_teacher": 1.0, "default_temperature": 0}
     file.write_text(yaml.safe_dump(settings))
@@ -78,7 +87,8 @@ def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iter
     command = [sys.executable, "-m", *shlex.split(words), "--state", str(state)]
     with (tmp_path / "serve.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=log)
-    made = OwnEngines(file, state, Client(port, Metrics()), f"http://127.0.0.1:{control}", process)
+    made = OwnEngines(file, state, Client(port, Metrics()), f"http://127.0.0.1:{control}", process,
+                      Redis.from_url(redis_url), engines[0])  # fmt: skip
     try:
         eventually(lambda: made.client.send("GET", "/ready")[0] == 200, 60, "a gateway")
         eventually(lambda: made.admin("GET", "/status").json()["epoch"] is not None, 60, "a control plane")
@@ -133,12 +143,38 @@ def test_one_command_serves_compares_counts_and_shows_two_engines_of_somebody_el
     spent = own.admin("GET", "/status").json()["spending"]
     assert spent["primary"] > 0
     assert spent["shadow"] > 0
-    assert (spent["scoring"], spent["cap"]) == (0, 1_000_000)
+    assert (spent["scoring"], spent["cap"]) == (0, CAP)
     assert spent["probes"] > 0
     for path in ("/rounds", "/rollback", "/promote"):
         refused = own.admin("POST", path, json={"version": "v1"} if path == "/promote" else {})
         assert refused.status_code == 409
         assert "run" in refused.json()["error"]["message"]
+
+
+def test_at_the_cap_of_the_day_no_copy_asks_the_teacher_and_both_arms_go_on_answering(own: OwnEngines) -> None:
+    def spent() -> dict[str, Any]:
+        return dict(own.admin("GET", "/status").json()["spending"])
+
+    def dropped() -> int:
+        counted: Any = own.redis.hget(KEYS.counters, "dropped_refused")
+        return int(counted or 0)
+
+    assert own.client.chat("一", model="student")[0] == 200
+    eventually(lambda: spent()["shadow"] > 0, 60, "a copy to the teacher")
+    eventually(lambda: own.admin("GET", "/status").json()["teacher"]["asked"], 60, "the probes at the start")
+    own.redis.hincrby(KEYS.spent, f"{utc_day(time.time())}:primary", CAP)
+    time.sleep(2 * FRESH)  # what the worker read before is not used any more
+    before, asked = spent(), len(own.teacher.seen)
+    for n in range(3):
+        assert own.client.chat(f"第{n}", model="student")[0] == 200
+    eventually(lambda: dropped() == 3, 60, "three copies that were not made")
+    assert len(own.teacher.seen) == asked
+    assert own.client.chat("二", model="teacher")[0] == 200
+    eventually(lambda: spent()["primary"] > before["primary"], 60, "an answer beyond the cap, counted")
+    assert {name: n for name, n in spent().items() if name != "primary"} == {
+        name: n for name, n in before.items() if name != "primary"
+    }
+    assert f"tokens  {AT_THE_CAP}" in own.command("status").stdout
 
 
 def test_a_companion_that_dies_comes_back_and_none_outlives_the_gateway(own: OwnEngines) -> None:

@@ -87,6 +87,22 @@ def test_another_model_at_the_same_address_is_named_by_log_audit_and_findings(
     assert KEY not in caplog.text
 
 
+def test_a_key_that_is_repeated_with_status_200_is_neither_kept_nor_told(
+    api: PlayedApi, state_dir: StateDir, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first questions, for the widths of log-probabilities, may fail; what must be answered fails then."""
+    api.failures = [JSONResponse({"error": {"message": f"no quota for {KEY}"}}) for _ in range(4)]
+    watched = Watched(state_dir, api.url, redis_url)
+    file = state_dir.registry / "external-teacher.json"
+    with caplog.at_level(logging.WARNING, "understudy.controller"):
+        eventually(lambda: (found := watched.found()) is not None and "no quota" in found.error, 60, "an error")
+    assert KEY not in file.read_text() + caplog.text
+    api.failures = [JSONResponse({"error": {"message": f"no logprobs for {KEY}"}}) for _ in range(3)]
+    watched.now += RETRY
+    assert watched.until(watched.now).replies_why.endswith("no logprobs for ***")
+    assert KEY not in file.read_text()
+
+
 def test_one_that_does_not_answer_is_said_and_asked_again(api: PlayedApi, state_dir: StateDir, redis_url: str) -> None:
     api.failures = [JSONResponse({"error": {"message": f"no, {KEY}"}}, 401)]
     watched = Watched(state_dir, api.url, redis_url)

@@ -94,9 +94,13 @@ class UnfitStatus(ControlReply):
 
 
 class SpendingStatus(ControlReply):
-    """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`."""
+    """Tokens of today (UTC) that the external teacher was asked for, by purpose, and the cap of `daily_tokens`.
+
+    As the API tells them; guessed by bytes and events where it does not.
+    """
 
     primary: int
+    """Of answers to clients, captured or not."""
     shadow: int
     scoring: int
     probes: int = 0
@@ -106,6 +110,11 @@ class SpendingStatus(ControlReply):
     def total(self) -> int:
         """All of them."""
         return self.primary + self.shadow + self.scoring + self.probes
+
+    @property
+    def reached(self) -> bool:
+        """Whether the cap is."""
+        return self.cap is not None and self.total >= self.cap
 
 
 class TeacherChangeRow(ControlReply):

@@ -6,12 +6,14 @@ import asyncio
 import os
 from typing import Literal
 
+from deploy.routing.document import EXTERNAL
 from serving.breaker.users import UserCall
 from serving.gateway.body.parser import Body
 from serving.gateway.http.endpoint import RequestHead
 from serving.gateway.observing.sampling import TRACEPARENT
 from serving.gateway.routing import Ask, Decision, GuardNote
 from serving.gateway.service import Gateway
+from serving.gateway.tenants.cost import ReplyMeter
 from serving.gateway.tenants.limiter import Ticket
 
 CHAT, COMPLETIONS = b"/v1/chat/completions", b"/v1/completions"
@@ -22,8 +24,8 @@ class RequestContext:
 
     __slots__ = (
         "announced", "ask", "began", "body", "call", "chat", "counted", "deadline", "decision", "degraded", "epoch",
-        "flagged", "gateway", "given", "head", "judged", "key", "raw", "request_id", "tenant", "ticket", "trace",
-        "transport",
+        "flagged", "gateway", "given", "head", "judged", "key", "meter", "raw", "request_id", "tenant", "ticket",
+        "trace", "transport",
     )  # fmt: skip
 
     body: Body
@@ -55,6 +57,8 @@ class RequestContext:
         """When the request must be over, by the gateway's clock."""
         self.ticket: Ticket | None = None
         """Where its tenant has limits; set by the stage `allowance`."""
+        self.meter: ReplyMeter | None = None
+        """Watches the reply, where somebody counts its tokens; set when it begins."""
         self.decision: Decision | None = None
         """Where the request goes, or was sent last."""
         self.epoch = 0
@@ -67,6 +71,20 @@ class RequestContext:
         """What the guard held against it, where it flagged or degraded this very request."""
         self.degraded: Literal["", "guard", "breaker", "deadline"] = ""
         """Why it was degraded."""
+
+    @property
+    def costs(self) -> bool:
+        """Whether the tokens of its reply are those of a teacher that somebody else runs."""
+        return self.decision is not None and self.decision.arm == "teacher" and self.decision.version == EXTERNAL
+
+    def watch(self, status: int) -> None:
+        """Have a reply that begins metered, for the limits of its tenant or for what it costs; no refusal."""
+        if status >= 400:
+            return
+        if self.ticket is not None:
+            self.meter = self.ticket.meter
+        elif self.costs:
+            self.meter = ReplyMeter(self.raw)
 
     def header(self, name: bytes) -> str:
         """The value of a header; empty without one."""

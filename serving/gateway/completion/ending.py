@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from msgspec.structs import replace
@@ -17,7 +18,9 @@ from serving.gateway.routing import Decision, guard_switched
 from understudy.errors import UnderstudyError
 
 TAIL = 4096
-"""Bytes at the end of a reply that are looked through for the tokens it took."""
+"""Bytes at the end of a reply that are looked through for the tokens it took, and for an error."""
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+"""In a text of a reply the quotes are escaped, so only an engine's own words match."""
 
 
 def kept(context: RequestContext) -> bool:
@@ -42,10 +45,14 @@ def over(
         _keep_degraded(context, seconds)
         _tell(context, reply, outcome, status, ended, None)
         return
+    if outcome == "complete" and status == 200 and tells_error(tail):
+        gateway.failures.note(decision.arm, "engine_200", f"the engine of the {decision.arm} answered 200 and an error")
     figures = gateway.metrics.of(decision.arm, decision.version, gateway.snapshot.document)
     if context.judged is not None:
         gateway.metrics.flag(context.tenant, decision.arm, decision.version)
     _tell(context, reply, outcome, status, ended, count(figures, outcome, status, seconds, tail))
+    if context.costs and context.meter is not None:
+        gateway.spent(context.meter.used())  # also of what nobody may record: a number, without whose request it was
     if not kept(context):
         return
     gateway.exposed(decision, context.ask, context.epoch)  # again, if it was answered elsewhere than first meant
@@ -59,6 +66,12 @@ def over(
         at=time.time() - seconds, ttft=None if reply is None else reply.ttft, seconds=seconds,
         flagged=context.flagged, judged=context.judged or NOTHING_JUDGED,
     ))  # fmt: skip
+
+
+def tells_error(tail: bytes) -> bool:
+    """Whether the end of a reply holds an error object; the client has it by then, as the engine sent it."""
+    end = tail[-TAIL:]
+    return b'"error"' in end and _ERROR.search(end) is not None
 
 
 def _keep_degraded(context: RequestContext, seconds: float) -> None:

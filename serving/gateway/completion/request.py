@@ -247,6 +247,7 @@ class Completion:
         kind = EngineRefusal if EngineRefusal.fits(status, headers) else ClientReply
         transport = self._connection.transport
         self._life = AFTER[self._life, REPLY]
+        self._context.watch(status)
         self._reply = kind(
             transport, our_lines(self._context), status, passed(self._context, headers), self.keep_alive, self.http10,
             follows,
@@ -268,8 +269,8 @@ class Completion:
             self._figures.gap.observe(now - self._passed)
         self._passed, self._before, self._last = now, self._last, data
         reply.body(data, gateway.config.capture_bytes)
-        if self._context.ticket is not None and reply.status < 400:
-            self._context.ticket.meter.feed(data)
+        if self._context.meter is not None:
+            self._context.meter.feed(data)
 
     def reply_ends(self) -> None:
         """The engine has said all."""

@@ -27,6 +27,8 @@ class ParsedReply(msgspec.Struct, frozen=True, gc=False):
     tools: bool = False
     reply_tokens: tuple[int, ...] | None = None
     """Where the client asked for them (`return_token_ids`)."""
+    failed: bool = False
+    """Whether an error stands in it, or it is a plain one without a choice: half a JSON, or none."""
 
 
 TAKEN = {owner: Exchange.model_fields.keys() & set(owner.__struct_fields__) for owner in (
@@ -42,6 +44,7 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
     body = _object(raw.request)
     reply = parse_reply(b"".join(raw.chunks), raw.streamed)
     messages = body.get("messages") if raw.chat else [_as_message(body.get("prompt"))]
+    ended = finish_reason(raw, reply)
     plain = not raw.overflow and raw.status == 200 and body.get("n") in (None, 1) and bool(reply.reply)
     given = {name: getattr(part, name) for part in (raw, raw.ask, raw.decision, raw.judged, reply)
              for name in TAKEN[type(part)]}  # fmt: skip
@@ -52,8 +55,8 @@ def assemble(raw: RawExchange | RawDegraded) -> Exchange:
         "api": "chat" if raw.chat else "completions",
         "messages": messages if isinstance(messages, list) else [],
         "params": {key: value for key, value in body.items() if key not in TEXT_PARAMS},
-        "finish_reason": finish_reason(raw, reply),
-        "shadow": plain and raw.outcome == "complete",
+        "finish_reason": ended,
+        "shadow": plain and raw.outcome == "complete" and ended != "error",
         "tools": bool(body.get("tools") or body.get("functions") or reply.tools),
     })  # fmt: skip
 
@@ -93,11 +96,16 @@ def _degraded(raw: RawDegraded) -> Exchange:
 
 
 def finish_reason(raw: RawExchange, reply: ParsedReply) -> str:
-    """How it ended: the engine's word for it, else `error`, `cancelled`, or `refused` for a 4xx."""
+    """How it ended: the engine's word for it, else `error`, `cancelled`, or `refused` for a 4xx.
+
+    `error`, too, where a reply with 200 failed, or a stream came to its end without a word for it: both may hold half a
+    text. A plain reply may lack the word; of one that is not kept whole nobody knows.
+    """
     if raw.outcome != "complete":
         return "refused" if 400 <= raw.status < 499 else raw.outcome
     if raw.status == 200:
-        return reply.finish_reason or "stop"
+        broken = not raw.overflow and (reply.failed or (raw.streamed and not reply.finish_reason))
+        return "error" if broken else reply.finish_reason or "stop"
     return "refused" if raw.status < 500 else "error"
 
 
@@ -107,8 +115,10 @@ def parse_reply(raw: bytes, streamed: bool) -> ParsedReply:
     text: list[str] = []
     ids: list[Any] = []
     identity, finish, tools = "", "", False
+    failed = not streamed and not documents[0].get("choices")
     usage: dict[str, Any] = {}
     for document in documents:
+        failed = failed or bool(document.get("error")) or document.get("object") == "error"
         identity = identity or _text(document.get("id"))
         if isinstance(document.get("usage"), dict):
             usage = document["usage"]
@@ -121,7 +131,7 @@ def parse_reply(raw: bytes, streamed: bool) -> ParsedReply:
         finish = _text(choice.get("finish_reason")) or finish
     return ParsedReply(
         identity, "".join(text), finish, _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")), tools, tuple(ids) or None,
+        _count(usage.get("completion_tokens")), tools, tuple(ids) or None, failed,
     )  # fmt: skip
 
 

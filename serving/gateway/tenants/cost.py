@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-BYTES = 4
-"""Of text that are taken for a token, in any script: about four letters, or one character of Chinese and a bit."""
+from feedback.store.spending import BYTES, guessed_tokens
+
 TAIL = 4096
 """Bytes of a reply's end that are looked through for what it used."""
 _USED = re.compile(rb'"total_tokens"\s*:\s*(\d{1,15})\b')
@@ -25,7 +25,7 @@ _asked = msgspec.json.Decoder(_TokensAsked)
 
 def estimated(raw: bytes, reply_tokens: int | None) -> int:
     """Tokens of prompt and reply, guessed from a body; `reply_tokens` where it names none, None: there is no reply."""
-    prompt = -(-len(raw) // BYTES)
+    prompt = guessed_tokens(len(raw))
     if reply_tokens is None:
         return prompt
     try:

@@ -43,6 +43,19 @@ def test_a_variable_without_a_key_is_named(engines: dict[str, ExternalEngine], m
         check_keys(engines)
 
 
+def test_white_space_around_a_key_is_none_of_it_and_one_that_no_header_can_carry_is_refused_unsaid(
+    engines: dict[str, ExternalEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESAME", " sesame\n")
+    check_keys(engines)
+    assert engines["teacher"].key == "sesame"
+    for wrong in ("sesame\r\nx-admin: 1", "sésame"):
+        monkeypatch.setenv("SESAME", wrong)
+        with pytest.raises(ConfigError, match="SESAME, which holds characters that no key has") as refused:
+            check_keys(engines)
+        assert wrong not in str(refused.value)
+
+
 def test_a_wrong_section_is_an_error_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match=r"engines\.teacher\.url"):
         external_engines(Config({"engines": {"teacher": {"url": "h:1", "model": "big"}}}))

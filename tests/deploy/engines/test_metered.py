@@ -18,6 +18,7 @@ from starlette.routing import Route
 from deploy.engines.client import TRIES, BlockingEngineClient, EngineClient
 from deploy.engines.metered import MeteredEngine, OverBudget
 from deploy.engines.queries import prompt_logprobs
+from deploy.engines.told import told_chat
 from feedback.store.keys import RedisKeys
 from feedback.store.spending import Spending
 from tests.serving.up.server import served
@@ -79,6 +80,7 @@ async def test_retries_have_a_budget(api: Api, after: str, asked: int) -> None:
     [
         (JSONResponse({"error": {"message": "overloaded"}}), "200 and yet an error: overloaded"),
         (JSONResponse({"error": "no such model"}), "200 and yet an error: no such model"),
+        (JSONResponse({**GOOD, "error": {"message": "broken off"}}), "200 and yet an error: broken off"),
         (Response(json.dumps(GOOD)[:40], media_type="application/json"), "cut short, or not JSON"),
         (JSONResponse({"choices": []}), "not that of an engine"),
     ],
@@ -87,14 +89,32 @@ async def test_an_answer_that_is_none_is_a_clear_error(api: Api, answer: Respons
     api.answers = [answer]
     with pytest.raises(Unavailable, match=why):
         await chat(api)()
+    with contextlib.closing(BlockingEngineClient(api.url, KEY)) as client, pytest.raises(Unavailable, match=why):
+        client.ask(told_chat("m", ASK, 8), 5.0)
 
 
 async def test_a_key_that_an_api_repeats_is_in_no_error(api: Api) -> None:
-    for status, kind in ((401, Unavailable), (400, BadRequest)):
+    for status, kind in ((401, Unavailable), (400, BadRequest), (200, Unavailable)):
         api.answers = [JSONResponse({"error": {"message": f"Incorrect API key provided: {KEY}"}}, status)]
         with pytest.raises(kind, match=r"provided: \*\*\*") as refused:
             await chat(api)()
         assert KEY not in str(refused.value)
+
+
+async def test_a_key_that_is_escaped_as_json_may_be_is_in_no_error(api: Api) -> None:
+    escaped = r'{"error": {"message": "no quota for sk-a\/b\/c"}}'
+    api.answers = [Response(escaped, media_type="application/json")]
+    with pytest.raises(Unavailable, match=r"no quota for \*\*\*"):
+        await EngineClient(api.url, "m", "sk-a/b/c", ours=False).chat(ASK, version="external", max_tokens=8)
+
+
+def test_a_key_that_no_header_can_carry_is_in_no_error(api: Api) -> None:
+    with (
+        contextlib.closing(BlockingEngineClient(api.url, "sk-one\nsk-two")) as client,
+        pytest.raises(Unavailable, match="LocalProtocolError") as refused,
+    ):
+        client.ask(prompt_logprobs("m", [[7]], 1), 5.0)
+    assert "sk-" not in str(refused.value)
 
 
 def scored(*positions: dict[int, float] | None) -> Response:
@@ -135,3 +155,13 @@ async def test_copies_are_counted_and_end_at_the_cap_of_the_day(api: Api, redis_
         await engine.chat(ASK, version="external", max_tokens=8)
     assert (spending.today(), api.asked) == ({"primary": 0, "shadow": 30, "scoring": 0, "probes": 0}, 2)
     assert await engine.running() == 0
+
+
+async def test_an_answer_that_does_not_tell_its_tokens_costs_what_is_guessed(api: Api, redis_url: str) -> None:
+    api.answers = [JSONResponse({"choices": GOOD["choices"]})]
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    await MeteredEngine(EngineClient(api.url, "m", ours=False), spending).chat(ASK, version="external", max_tokens=8)
+    guessed = -(-len((json.dumps(ASK, ensure_ascii=False) + "明天。").encode()) // 4)
+    assert spending.today()["shadow"] == guessed
+    with contextlib.closing(BlockingEngineClient(api.url)) as client:
+        assert client.ask(told_chat("m", ASK, 8), 5.0).spent == guessed

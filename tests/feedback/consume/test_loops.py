@@ -16,10 +16,12 @@ from feedback.dead.box import DeadLetters
 from feedback.events import EXCHANGES, Exchange, Kpi
 from feedback.kpis.config import KpisConfig
 from feedback.kpis.effects import exchange_effects
+from feedback.kpis.names import EXTERNAL_TOKENS
 from feedback.rows.spilling import BEGIN
 from feedback.shadow.config import ShadowConfig
 from feedback.store.connection import connect
 from feedback.store.keys import RedisKeys
+from feedback.store.spending import utc_day
 from tests.feedback.conftest import World
 from tests.feedback.factory import exchange
 from tests.waiting import eventually
@@ -33,6 +35,20 @@ async def test_what_must_not_be_copied_is_only_counted(world: World) -> None:
     await world.work(lambda: world.kpis.by("arm").get("teacher", {}).get("requests", {}).get("n") == 5)
     assert world.stats.waiting() == 0
     assert world.kpis.by("version")["t1"]["abnormal_termination"]["mean"] == pytest.approx(0.2)
+
+
+async def test_what_an_external_teacher_costs_is_counted_by_what_gateways_say_alone(world: World) -> None:
+    at = time.time()
+    for n, tokens in enumerate((12, 30)):
+        said = Kpi(id=f"k{n}", session=f"k{n}", at=at, kpi=EXTERNAL_TOKENS, value=tokens, version="external")
+        world.gateway.put(said)
+    world.gateway.put(exchange(1, version="external", at=at, prompt_tokens=5, completion_tokens=5))
+    world.gateway.put(Kpi(id="k", session="s", at=at, kpi=EXTERNAL_TOKENS, value=1e6, target="resp-1"))
+    spent = lambda: world.client.hget(RedisKeys("us:").spent, f"{utc_day(at)}:primary")  # noqa: E731
+    requests = lambda: world.kpis.by("version").get("external", {}).get("requests", {}).get("n")  # noqa: E731
+    await world.work(lambda: world.kpis.counters().get("feedback") == 1 and requests() == 1 and spent() == b"42")
+    told = world.kpis.by("arm")["teacher"][EXTERNAL_TOKENS]
+    assert told == {"n": 1, "mean": 1e6, "var": 0.0}, "what names a target is a client's feedback, and no cost"
 
 
 async def test_a_full_queue_drops_and_counts(world: World) -> None:

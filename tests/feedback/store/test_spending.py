@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 
 from feedback.store.keys import RedisKeys
-from feedback.store.spending import FRESH, Spending, spent_effect, utc_day
+from feedback.store.spending import FRESH, Spending, answer_tokens, guessed_tokens, spent_effect, utc_day
 
 NOON = 1_800_000_000.0
 
@@ -31,6 +31,13 @@ def test_they_are_counted_by_purpose_and_day_and_kept_over_a_restart(redis_url: 
     now += 86_400
     passed += FRESH
     assert not spending.over()
+
+
+def test_an_answer_costs_what_it_tells_or_a_token_for_four_bytes_begun() -> None:
+    assert answer_tokens(15, [{"content": "x" * 400}], "y") == 15
+    assert answer_tokens(0, [], "y" * 15) == guessed_tokens(2 + 15) == 5
+    assert answer_tokens(0, [{"content": "\ud800"}], "") > 0
+    assert guessed_tokens(0) == 0
 
 
 def test_a_day_is_that_of_utc() -> None:

@@ -10,6 +10,7 @@ from deploy.engines.findings import TeacherChange, TeacherFindings, write_findin
 from deploy.engines.knowledge import Knowledge, write_knowledge
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import EXTERNAL, SlotView
+from feedback.store.config import RedisConfig
 from serving.control import printing
 from serving.control.pages.round import round_page
 from serving.control.replies.rounds import RoundReport
@@ -17,6 +18,7 @@ from serving.control.replies.status import StatusReply
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, cut, teacher, to_canary
 from tests.serving.control.conftest import client
+from understudy.config import Config
 from understudy.state import StateDir
 
 
@@ -99,6 +101,29 @@ def test_a_teacher_of_somebody_else_is_shown_with_what_it_answers_otherwise(admi
     told = StatusReply.model_validate(admin.get("/status").json())
     assert told.teacher is not None
     assert (told.teacher.gives, told.teacher.changes) == (None, [])
+
+
+def test_at_the_cap_of_the_day_status_says_that_learning_stops_and_serving_goes_on(
+    world: World, redis_url: str, state_dir: StateDir
+) -> None:
+    deployment = world.conductor.deployment
+    slot = SlotView(desired=EXTERNAL, version=EXTERNAL, ready=True, url="http://h/v1", model="big")
+    deployment.settings = replace(deployment.settings, teacher=slot)
+    teacher = {"url": "http://h/v1", "model": "big", "daily_tokens": 100}
+    sources = Sources(Config({"engines": {"teacher": teacher}}), RedisConfig(url=redis_url), state_dir)
+    with client(world, sources) as admin:
+        sources.spending().add("shadow", 99)
+        told = StatusReply.model_validate(admin.get("/status").json())
+        assert (told.learning.possible, "reached" in printing.status(told)) == (True, False)
+        sources.spending().add("primary", 1)
+        told = StatusReply.model_validate(admin.get("/status").json())
+    assert not told.learning.possible
+    assert "the 100 tokens of today (UTC)" in told.learning.why
+    assert "serving goes on" in told.learning.why
+    text = printing.status(told)
+    assert "tokens  100 of 100 today (UTC): answers 1, copies 99, scoring 0, probes 0" in text
+    assert "the cap is reached" in text
+    assert "learns  no: the 100 tokens" in text
 
 
 def test_status_tells_the_way_of_an_unfit_student(state_dir: StateDir, sources: Sources) -> None:

@@ -18,7 +18,7 @@ from ab.experiment import Experiment
 from deploy.engines.external import ExternalEngine
 from deploy.routing.document import RoutingDocument, SlotView
 from deploy.routing.stores import Routing
-from feedback.events import Exposure
+from feedback.events import Exposure, Kpi
 from feedback.kpis.config import KpisConfig
 from serving.engine.config import EnginesConfig
 from serving.gateway.completion.stages import STAGES, Stages
@@ -64,6 +64,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.exposures: list[Exposure] = []
+        self.spent: list[Kpi] = []
         self.raw: list[RawExchange] = []
         self.events: list[Any] = []
         self.full = False
@@ -71,6 +72,9 @@ class Spool:
     def put(self, item: Any, *, refused: Callable[[], None] | None = None) -> bool:
         if isinstance(item, Exposure):
             self.exposures.append(item)
+            return not self.full
+        if isinstance(item, Kpi):
+            self.spent.append(item)
             return not self.full
         if not self.full:
             self.raw.append(item)

@@ -60,6 +60,8 @@ def test_with_every_engine_dead_failures_are_logged_and_all_counted(
         (says(60.0), "no_first_byte"),
         (says(SSE_HEAD, chunk(event("half")), "close"), "broke_off_within_reply"),
         (says(SSE_HEAD, chunk(event("half")), 60.0), "silent_within_reply"),
+        (says(response(b'{"error": {"message": "overloaded"}}')), "engine_200"),
+        (says(SSE_HEAD, chunk(event("half")), chunk(b'data: {"error":"no"}\n\n'), b"0\r\n\r\n"), "engine_200"),
     ],
 )
 def test_every_way_to_fail_has_its_cause(serve: Serve, engine: Make, script: object, cause: str) -> None:

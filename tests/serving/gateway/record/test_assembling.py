@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -12,11 +13,12 @@ from msgspec.structs import replace
 from ab.experiment import Experiment, Primary, When
 from deploy.routing.document import SlotView
 from feedback.events import Exchange
+from feedback.kpis.effects import exchange_values
 from serving.gateway.record.assembling import TAKEN, assemble, parse_reply
 from serving.gateway.record.raw import RawExchange
 from serving.gateway.routing import Ask, Decision
 from tests.serving.gateway.conftest import Running, document
-from tests.serving.gateway.upstream import Engine
+from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
 
 Serve = Callable[..., Running]
 Make = Callable[..., Engine]
@@ -140,8 +142,58 @@ def test_tokens_that_the_client_asked_for_are_captured_of_either_kind_of_reply()
     assert assemble(RAW).reply_tokens is None
 
 
+ERROR = b'{"error":{"message":"overloaded","type":"server_error"}}'
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (event("half"), b"data: " + ERROR + b"\n\n"),
+        (event("half"), b"data: " + ERROR + b"\n\ndata: [DONE]\n\n"),
+        (event("half", finish="stop"), b'data: {"error":"overloaded"}\n\n'),
+        (event("half"), b'data: {"object":"error","message":"overloaded","code":500}\n\ndata: [DONE]\n\n'),
+        (event("half"),),
+        (event("half"), b"data: [DONE]\n\n"),
+        (event("half"), b'data: {"choices":[{"del'),
+    ],
+)
+def test_a_stream_that_tells_an_error_or_no_end_is_a_failure_and_its_half_text_is_never_copied(
+    events: tuple[bytes, ...],
+) -> None:
+    found = assemble(replace(RAW, chunks=events, streamed=True))
+    assert (found.reply, found.finish_reason, found.shadow, found.status) == ("half", "error", False, 200)
+    assert exchange_values(found)["abnormal_termination"] == 1.0
+
+
+def test_a_client_gets_an_error_within_a_stream_as_the_engine_sent_it(serve: Serve, engine: Make) -> None:
+    parts = (event("half"), b"data: " + ERROR + b"\n\n", b"data: [DONE]\n\n")
+    running = serve(document({"teacher": engine("teacher", script=says(SSE_HEAD, *map(chunk, parts), b"0\r\n\r\n"))}))
+    assert running.client.chat(stream=True)[::2] == (200, b"".join(parts))
+    assert (running.spool.exchanges[0].finish_reason, running.spool.exchanges[0].shadow) == ("error", False)
+
+
+@pytest.mark.parametrize("body", [ERROR, b'{"choices":[{"mess', b"<html>", b"[]", b"{}", b'{"choices":[]}', b""])
+def test_a_plain_reply_with_200_that_is_none_is_a_failure(body: bytes) -> None:
+    found = assemble(replace(RAW, chunks=(body,)))
+    assert (found.reply, found.finish_reason, found.shadow) == ("", "error", False)
+
+
+def test_a_choice_beside_an_error_is_a_failure_and_one_beside_an_empty_error_is_none() -> None:
+    reply = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"error":%s}'
+    failed, whole = (assemble(replace(RAW, chunks=(reply % said,))) for said in (b'{"message":"no"}', b"null"))
+    assert (failed.finish_reason, failed.shadow) == ("error", False)
+    assert (whole.finish_reason, whole.shadow) == ("stop", True)
+
+
+def test_a_plain_reply_may_lack_the_word_for_its_end_and_so_may_what_is_not_kept_whole() -> None:
+    plain = assemble(replace(RAW, chunks=(b'{"choices":[{"message":{"content":"x"},"finish_reason":null}]}',)))
+    assert (plain.finish_reason, plain.shadow) == ("stop", True)
+    cut = assemble(replace(RAW, chunks=(event("half"),), streamed=True, overflow=True))
+    assert (cut.finish_reason, cut.shadow) == ("stop", False)
+
+
 def test_how_an_exchange_ended_is_told() -> None:
-    assert assemble(RAW).finish_reason == "stop"
+    assert assemble(replace(RAW, chunks=(b'{"choices":[{"message":{"content":"x"}}]}',))).finish_reason == "stop"
     assert assemble(replace(RAW, outcome="cancelled")).finish_reason == "cancelled"
     assert assemble(replace(RAW, outcome="error", status=502)).finish_reason == "error"
     assert assemble(replace(RAW, status=500)).finish_reason == "error"
