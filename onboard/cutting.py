@@ -15,7 +15,7 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.registry.manifest import Manifest
 from deploy.registry.store import Registry
 from deploy.routing.document import EXTERNAL
-from onboard.checks import weights
+from onboard.checks import architecture, weights
 from onboard.importing import ImportedVersion, Show, fingerprint
 from onboard.refusal import ModelRefused
 from onboard.source.files import SourceFiles, look
@@ -71,7 +71,8 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
     Raises:
         NotFound: no such version.
         IntegrityError: it is not what was registered.
-        ModelRefused: layers that cannot be cut so, or a model whose layers are not told apart by name.
+        ModelRefused: layers that cannot be cut so, a model whose layers are not told apart by name, or of a kind that
+            cannot be taught.
         NoRoom: the disk is full.
     """
     registry = Registry(state)
@@ -85,6 +86,7 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
     for manifest in registry.versions():
         if manifest.lineage.get("digest") == whole:
             return ImportedVersion(manifest, True)
+    _require_taught(version, source)
     home = state.registry / "imports"
     place = home / f"cut-{whole[:16]}"
     with (
@@ -108,6 +110,12 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
         )  # fmt: skip
         draft.drop()
     return ImportedVersion(made, False)
+
+
+def _require_taught(version: str, source: SourceFiles) -> None:
+    name, wanted = architecture.require_known(settings(source)), weights.expected(source.folder)
+    why = architecture.untaught(name, shares_head=weights.HEAD in wanted.tied, renamed=wanted.renamed)
+    architecture.require_taught(f"no student can be cut from {version}", why)
 
 
 def depth(described: dict[str, Any]) -> int:

@@ -13,6 +13,7 @@ from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.registry.manifest import Kind, Manifest
 from deploy.registry.store import Registry
 from onboard import fitting
+from onboard.checks.architecture import require_taught
 from onboard.convert import converting
 from onboard.examine import Examined, examine, planned
 from onboard.refusal import ModelRefused
@@ -83,6 +84,8 @@ def _imported(
     engines: EnginesConfig, show: Show,
 ) -> ImportedVersion:  # fmt: skip
     model = examine(folder, options.template)
+    if options.kind == "student":
+        require_taught(f"{folder} cannot be a student", model.untaught)
     if not options.elsewhere:
         other: Kind = "student" if options.kind == "teacher" else "teacher"
         fitting.require_fit(

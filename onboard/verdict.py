@@ -9,6 +9,7 @@ from typing import Any
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from onboard import fitting
+from onboard.checks import architecture
 from onboard.convert import adapters, converting, gguf
 from onboard.examine import Examined, examine
 from onboard.refusal import ModelRefused
@@ -27,6 +28,7 @@ HEADS = {"attention.head_count": "num_attention_heads", "attention.head_count_kv
 class ModelVerdict:
     """`facts` as they are printed; `obstacles` by what they stand in the way of: serve, train, swap_in_place."""
 
+    kind: Kind
     facts: dict[str, Any]
     sizes: dict[str, EngineSize]
     needed: int
@@ -35,8 +37,9 @@ class ModelVerdict:
 
     @property
     def ok(self) -> bool:
-        """Whether it can be imported and served here."""
-        return self.obstacles["serve"] is None
+        """Whether it can be imported and served here, in the arm that was asked for; a student must learn, too."""
+        needed = ("serve", "train") if self.kind == "student" else ("serve",)
+        return all(self.obstacles[what] is None for what in needed)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs; bytes throughout."""
@@ -86,7 +89,7 @@ def judge(
     except ModelRefused as refusal:
         obstacles["serve"] = obstacles["serve"] or refusal.message
     arms = {"teacher": sizes["teacher"].teacher, "student": sizes["student"].student}
-    return ModelVerdict(facts, arms, found.needed, found.memory, obstacles)
+    return ModelVerdict(kind, facts, arms, found.needed, found.memory, obstacles)
 
 
 def _facts(path: Path, form: str, model: Examined) -> dict[str, Any]:
@@ -99,11 +102,8 @@ def _facts(path: Path, form: str, model: Examined) -> dict[str, Any]:
 
 
 def _obstacles(model: Examined) -> dict[str, str | None]:
-    tied = None
-    if model.shared_head is not None and not model.unties:
-        tied = f"vLLM takes the head of {model.architecture} from its embeddings alone, and a student is written untied"
-    renamed = "transformers stores this architecture under other names than vLLM reads" if model.renamed else None
-    return {"serve": None, "train": tied or renamed, "swap_in_place": tied or compat.unproven()}
+    tied = architecture.tied(model.architecture, shares_head=model.shared_head is not None)
+    return {"serve": None, "train": model.untaught, "swap_in_place": tied or compat.unproven()}
 
 
 def _gguf(path: Path) -> tuple[dict[str, Any], ModelShape, dict[str, str | None]]:

@@ -21,7 +21,7 @@ from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import settings_of
+from tests.onboard.models import settings_of, untaught
 from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
 from understudy.state import StateDir
 
@@ -88,6 +88,15 @@ def test_a_student_is_not_cut(taught: StateDir) -> None:
     cut(taught, "t1", 3, None, silent)
     with pytest.raises(ModelRefused, match="v1 is a student"):
         cut(taught, "v1", 2, None, silent)
+
+
+@pytest.mark.parametrize("why", ["tied", "renamed"])
+def test_a_teacher_whose_kind_cannot_be_taught_is_not_cut(state_dir: StateDir, tmp_path: Path, why: str) -> None:
+    import_model(state_dir, untaught(tmp_path / why, why), ImportOptions("teacher"), ENGINES, silent)
+    with pytest.raises(ModelRefused, match=r"no student can be cut from t1: .*Llama.*--as student"):
+        cut(state_dir, "t1", 2, None, silent)
+    assert [m.version for m in Registry(state_dir).versions()] == ["t1"]
+    assert not list((state_dir.registry / "imports").glob("cut-*"))
 
 
 @pytest.mark.parametrize("stage", ["copying", "fingerprint"])

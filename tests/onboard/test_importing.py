@@ -20,7 +20,7 @@ from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from online_distill.evaluate.fingerprint import logprobs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import CHATML, settings_of, tiny
+from tests.onboard.models import CHATML, settings_of, tiny, untaught
 from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
@@ -94,6 +94,17 @@ def test_shards_and_a_chosen_type_change_nothing_that_is_computed(state_dir: Sta
     wide = AutoModelForCausalLM.from_pretrained(registry.path("t2"), dtype="auto").state_dict()
     assert settings_of(registry.path("t2"))["dtype"] == "bfloat16"
     assert all(torch.equal(narrow[name], wide[name]) for name in narrow)
+
+
+@pytest.mark.parametrize("why", ["tied", "renamed"])
+def test_a_kind_that_cannot_be_taught_is_a_teacher_and_no_student(
+    state_dir: StateDir, tmp_path: Path, why: str
+) -> None:
+    folder = untaught(tmp_path / why, why)
+    with pytest.raises(ModelRefused, match=r"cannot be a student: .* serves as a teacher.*Llama.*--as student"):
+        imported(state_dir, folder, STUDENT)
+    assert leftovers(state_dir) == []
+    assert imported(state_dir, folder).manifest.version == "t1"
 
 
 def test_weights_that_are_no_numbers_leave_nothing(state_dir: StateDir, model: Path) -> None:
