@@ -44,12 +44,6 @@ class Examined:
         return described(self.settings, sum(t.place.elements for t in written), sum(t.size for t in written))
 
     @property
-    def untaught(self) -> str | None:
-        """Why it cannot be a student; None: it can."""
-        shares = self.shared_head is not None
-        return architecture.untaught(self.architecture, shares_head=shares, renamed=self.renamed)
-
-    @property
     def dtypes(self) -> tuple[str, ...]:
         """Types of its numbers."""
         return tuple(sorted({self.places[name].dtype for name in self.kept}))

@@ -9,19 +9,11 @@ from typing import Any
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from onboard import fitting
-from onboard.checks import architecture
-from onboard.convert import adapters, converting, gguf
-from onboard.examine import Examined, examine
+from onboard.foreseen import ForeseenModel, foresee
 from onboard.refusal import ModelRefused
-from onboard.source.files import look, require_inside
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
-from serving.engine.sizes import MIB, EngineSize, ModelShape, described
-
-HEADS = {"attention.head_count": "num_attention_heads", "attention.head_count_kv": "num_key_value_heads",
-         "attention.key_length": "head_dim", "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
-         "context_length": "max_position_embeddings"}  # fmt: skip
-"""Settings of a GGUF that sizes depend on, as config.json calls them."""
+from serving.engine.sizes import MIB, EngineSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +64,8 @@ def judge(
     Raises:
         ModelRefused: it cannot be imported at all.
     """
-    form = converting.form(path)
-    if form == "gguf":
-        facts, shape, obstacles = _gguf(path)
-    else:
-        folder = adapters.base_of(path, base) if form == "adapter" else path
-        if form == "adapter":
-            adapters.require_lora(look(path))
-        model = examine(folder, template)
-        facts, shape, obstacles = _facts(path, form, model), model.shape, _obstacles(model)
+    model = foresee(path, base, template)
+    facts, shape, obstacles = _facts(model), model.shape, _obstacles(model)
     other: Kind = "student" if kind == "teacher" else "teacher"
     sizes = {arm: fitting.fit(shape, arm, fitting.EMPTY, engines) for arm in ("teacher", "student")}
     found = fitting.fit(shape, kind, fitting.registered(registry, other), engines)
@@ -92,38 +77,21 @@ def judge(
     return ModelVerdict(kind, facts, arms, found.needed, found.memory, obstacles)
 
 
-def _facts(path: Path, form: str, model: Examined) -> dict[str, Any]:
-    return {
-        "path": str(path), "form": form, "architecture": model.architecture, "layers": model.layers,
-        "weights": model.shape.weights, "numbers": model.dtypes, "tokens": model.tokens.size,
-        "longest text": model.shape.longest, "control tokens": model.tokens.control,
-        "head": "its own" if model.shared_head is None else "tied; untied at the import" if model.unties else "tied",
-    }  # fmt: skip
-
-
-def _obstacles(model: Examined) -> dict[str, str | None]:
-    tied = architecture.tied(model.architecture, shares_head=model.shared_head is not None)
-    return {"serve": None, "train": model.untaught, "swap_in_place": tied or compat.unproven()}
-
-
-def _gguf(path: Path) -> tuple[dict[str, Any], ModelShape, dict[str, str | None]]:
-    file = path if path.is_file() else converting.only_gguf(path) or path
-    require_inside(file, file.parent)
-    found = gguf.read(file)
-    prefix = f"{found.architecture}."
-    settings = {name: found.metadata.get(prefix + key) for key, name in HEADS.items()}
-    tokens = len(found.metadata[gguf.TOKENS])
-    untied = tokens * int(settings["hidden_size"] or 0) if not found.has_head else 0
-    weights = found.weights + untied
-    note = f"dequantised from {found.quantisation}" if found.quantised else "kept"
+def _facts(model: ForeseenModel) -> dict[str, Any]:
+    tied = "tied" if model.tied else "tied; untied at the import"
     facts = {
-        "path": str(file), "form": "gguf", "architecture": found.architecture,
-        "layers": settings["num_hidden_layers"], "weights": weights, "numbers": (found.quantisation, note),
-        "tokens": tokens, "longest text": settings["max_position_embeddings"],
-        "conversion": f"about {_mib(found.weights * gguf.BYTES_BY_WEIGHT)} of memory",
+        "path": str(model.place), "form": model.form, "architecture": model.architecture, "layers": model.layers,
+        "weights": model.shape.weights, "numbers": model.numbers, "tokens": model.tokens.size,
+        "longest text": model.shape.longest, "control tokens": model.tokens.control,
+        "head": tied if model.shared_head else "its own",
     }  # fmt: skip
-    obstacles: dict[str, str | None] = {"serve": None, "train": None, "swap_in_place": compat.unproven()}
-    return facts, described(settings, weights, 2 * weights), obstacles
+    if model.conversion:
+        facts["conversion"] = f"about {_mib(model.conversion)} of memory"
+    return facts
+
+
+def _obstacles(model: ForeseenModel) -> dict[str, str | None]:
+    return {"serve": None, "train": model.untaught, "swap_in_place": model.tied or compat.unproven()}
 
 
 def _mib(size: int) -> str:

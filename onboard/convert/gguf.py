@@ -20,6 +20,7 @@ BYTES_BY_WEIGHT = 8
 """Memory that the conversion takes for each weight at its peak: a float32 of it and what it becomes, with room."""
 HEAD = "output.weight"
 TOKENS = "tokenizer.ggml.tokens"
+KNOWN = "a GGUF of llama, qwen2, qwen3 or phi3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read(file: Path) -> GgufModel:
     if architecture not in GGUF_SUPPORTED_ARCHITECTURES and not is_gguf_arch_supported(architecture):
         raise ModelRefused(
             f"{file} is of the architecture {architecture}, which transformers cannot convert from GGUF: take the "
-            "model's safetensors, or a GGUF of llama, qwen2, qwen3, mistral, phi3 or gemma"
+            f"model's safetensors, or {KNOWN}"
         )
     kinds = Counter({tensor.tensor_type: 0 for tensor in reader.tensors})
     for tensor in reader.tensors:
@@ -94,6 +95,57 @@ def hashed(file: Path, show: Callable[[str, int], Advance]) -> str:
     return state.hexdigest()
 
 
+def config_of(model: GgufModel) -> Any:
+    """The configuration that transformers makes of the metadata, with the class that its weights become.
+
+    Raises:
+        ModelRefused: it can make none, or one of a model that writes no text by itself.
+    """
+    from transformers import AutoConfig  # house: allow heavy-import, by its own library
+    from transformers.models.auto.modeling_auto import (  # house: allow heavy-import, by its own library
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    )
+
+    try:
+        found = AutoConfig.from_pretrained(**_named(model))
+    except Exception as error:  # a wrong or missing entry ends in whatever reads it
+        raise ModelRefused(
+            f"transformers cannot make settings of the metadata of {model.file} ({type(error).__name__}: {error}): "
+            "take the model's safetensors"
+        ) from None
+    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(found.model_type)
+    if name is None:
+        raise ModelRefused(
+            f"{model.file} is of the architecture {model.architecture}, which writes no text by itself: take {KNOWN}"
+        )
+    found.architectures = [name]
+    return found
+
+
+def tokenizer_of(model: GgufModel) -> Any:
+    """The tokenizer that the metadata prescribe.
+
+    Raises:
+        ModelRefused: transformers makes none of them, or one that gives other ids.
+    """
+    from transformers import AutoTokenizer  # house: allow heavy-import, by its own library
+
+    try:
+        made = AutoTokenizer.from_pretrained(**_named(model))
+    except Exception as error:  # the parser of the tokenizers library raises bare exceptions
+        raise ModelRefused(
+            f"transformers cannot make a tokenizer of the metadata of {model.file} ({error}): take the model's folder "
+            "with tokenizer.json"
+        ) from None
+    made.backend_tokenizer.pre_tokenizer = prescribed.splitter(model.metadata, made.backend_tokenizer)
+    prescribed.require_same(model.metadata, made)
+    return made
+
+
+def _named(model: GgufModel) -> dict[str, str]:
+    return {"pretrained_model_name_or_path": str(model.file.parent), "gguf_file": model.file.name}
+
+
 def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], Advance]) -> None:
     """Write the Hugging Face folder `out`; `dtype` keep means bfloat16 for what was packed.
 
@@ -104,20 +156,16 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     import torch  # house: allow heavy-import, by its own library
     from transformers import (  # house: allow heavy-import, by its own library
         AutoModelForCausalLM,
-        AutoTokenizer,
         GgufConfig,
     )
 
     size = model.file.stat().st_size
     done = show("dequantising", size)
-    named = {"pretrained_model_name_or_path": str(model.file.parent), "gguf_file": model.file.name}
-    tokenizer = AutoTokenizer.from_pretrained(**named)
-    tokenizer.backend_tokenizer.pre_tokenizer = prescribed.splitter(model.metadata, tokenizer.backend_tokenizer)
-    prescribed.require_same(model.metadata, tokenizer)
+    tokenizer = tokenizer_of(model)
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
         found = AutoModelForCausalLM.from_pretrained(
-            **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
+            **_named(model), dtype=wanted, quantization_config=GgufConfig(dequantize=True)
         )
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelRefused(

@@ -22,7 +22,7 @@ CONTROL, NORMAL = 3, 1
 
 
 def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str = "gpt-2", **changes: Any) -> Path:
-    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, eos or architecture."""
+    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, template or architecture."""
     settings = settings_of(source)
     writer = gguf.GGUFWriter(str(out), changes.get("architecture", "llama"))
     writer.add_name("tiny")
@@ -57,7 +57,8 @@ def _tokenizer(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, 
     writer.add_token_merges(changes.get("merges", [" ".join(pair) for pair in model["merges"]]))
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(CHATML)
+    if (template := changes.get("template", CHATML)) is not None:
+        writer.add_chat_template(template)
 
 
 def _tensor(writer: gguf.GGUFWriter, name: str, value: Any, settings: dict[str, Any], packed: Any) -> None:

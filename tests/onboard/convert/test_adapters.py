@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import tiny
+from tests.onboard.models import change_settings, tiny, tokenizer_files, untaught
 from tests.onboard.stages import in_child, killed_when, silent
 from understudy.state import StateDir
 
@@ -33,6 +34,10 @@ def adapter(made: Path, tmp_path: Path) -> Path:
                 value.normal_()
     tuned.save_pretrained(tmp_path / "adapter")
     return tmp_path / "adapter"
+
+
+def left_of_imports(state: StateDir) -> list[str]:
+    return [p.name for p in (state.registry / "imports").iterdir() if p.suffix != ".lock"]
 
 
 def test_a_merged_version_answers_as_base_and_adapter_do(state_dir: StateDir, made: Path, adapter: Path) -> None:
@@ -60,10 +65,32 @@ def test_a_base_that_is_not_here_or_another_one_is_refused(state_dir: StateDir, 
     shallow = tiny(tmp_path / "shallow", layers=2)
     with pytest.raises(ModelRefused, match="no place for"):
         import_model(state_dir, adapter, ImportOptions("student", base=shallow), ENGINES, silent)
+    assert left_of_imports(state_dir) == []
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "org/model"}))
     with pytest.raises(ModelRefused, match="nothing is downloaded"):
         import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
+
+
+def test_a_base_of_no_use_is_refused_before_anything_is_merged(
+    state_dir: StateDir, adapter: Path, model: Path, tmp_path: Path
+) -> None:
+    steps: list[str] = []
+
+    def show(step: str, total: int) -> Callable[[int], None]:
+        steps.append(step)
+        return lambda count: None
+
+    tokenizer_files(model, template=None)
+    strange = Path(shutil.copytree(model, tmp_path / "strange"))
+    change_settings(strange, architectures=["WonderForCausalLM"])
+    refused = {model: "no chat template", strange: "WonderForCausalLM is unknown to the installed"}
+    refused[untaught(tmp_path / "tied", "tied")] = "cannot be a student"
+    for base, said in refused.items():
+        with pytest.raises(ModelRefused, match=said):
+            import_model(state_dir, adapter, ImportOptions("student", base=base), ENGINES, show)
+    assert steps == []
+    assert left_of_imports(state_dir) == []
 
 
 def test_a_pickle_and_another_kind_of_adapter_are_refused(state_dir: StateDir, adapter: Path, made: Path) -> None:
@@ -86,4 +113,4 @@ def test_a_merge_that_is_killed_goes_on_and_is_whole(state_dir: StateDir, adapte
     assert Registry(state_dir).versions() == []
     found = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
     assert Registry(state_dir).verify(found.version) == found
-    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    assert left_of_imports(state_dir) == []

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gguf as library
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from onboard.convert.gguf import GgufModel, read, require_memory
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.verdict import judge
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
+from tests.onboard.models import CHATML
 from tests.onboard.stages import silent
 from understudy.state import StateDir
 
@@ -57,6 +62,44 @@ def test_a_file_cut_short_an_unknown_architecture_and_no_gguf_are_refused(made: 
     strange = ggufs.write(made, tmp_path / "strange.gguf", Packed.F32, architecture="wonder")
     with pytest.raises(ModelRefused, match=r"architecture wonder.*safetensors"):
         read(strange)
+
+
+@pytest.mark.parametrize(("changes", "kind", "said"), [
+    ({"architecture": "t5"}, "teacher", r"architecture t5, which writes no text by itself: take a GGUF of llama"),
+    ({"architecture": "starcoder2"}, "teacher", r"Starcoder2ForCausalLM is unknown to the installed vLLM; nearest"),
+    ({"architecture": "bloom"}, "student", r"the head of BloomForCausalLM.* serves as a teacher"),
+    ({"template": None}, "teacher", r"m\.gguf has no chat template.*--template FILE"),
+    ({"template": "{% for m in messages %}"}, "teacher", r"does not compile.*--template FILE"),
+])  # fmt: skip
+def test_what_is_of_no_use_is_refused_before_anything_is_dequantised(
+    state_dir: StateDir, made: Path, tmp_path: Path, changes: dict[str, Any], kind: Kind, said: str
+) -> None:
+    file = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0, **changes)
+    steps: list[str] = []
+
+    def show(step: str, total: int) -> Callable[[int], None]:
+        steps.append(step)
+        return lambda count: None
+
+    with pytest.raises(ModelRefused, match=said):
+        import_model(state_dir, file, ImportOptions(kind), ENGINES, show)
+    assert steps == []
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    if kind == "teacher":
+        with pytest.raises(ModelRefused, match=said):
+            judge(file, kind, Registry(state_dir), ENGINES, None, None)
+    else:
+        found = judge(file, kind, Registry(state_dir), ENGINES, None, None)
+        assert not found.ok
+        assert "BloomForCausalLM" in (found.obstacles["train"] or "")
+
+
+def test_a_file_without_a_template_takes_one_that_is_given(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
+    file = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0, template=None)
+    (tmp_path / "own.jinja").write_text(CHATML + "\n")
+    options = ImportOptions("teacher", template=tmp_path / "own.jinja")
+    import_model(state_dir, file, options, ENGINES, silent)
+    assert (Registry(state_dir).path("t1") / "chat_template.jinja").read_text() == CHATML + "\n"
 
 
 def test_an_unknown_quantisation_is_refused_with_those_that_work(made: Path, tmp_path: Path) -> None:
