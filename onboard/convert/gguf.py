@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onboard.checks import tokens
 from onboard.convert import prescribed
 from onboard.refusal import ModelRefused
 from onboard.source.files import CHUNK
@@ -137,7 +138,7 @@ def tokenizer_of(model: GgufModel) -> Any:
             f"transformers cannot make a tokenizer of the metadata of {model.file} ({error}): take the model's folder "
             "with tokenizer.json"
         ) from None
-    made.backend_tokenizer.pre_tokenizer = prescribed.splitter(model.metadata, made.backend_tokenizer)
+    prescribed.prescribe(model.metadata, made.backend_tokenizer)
     prescribed.require_same(model.metadata, made)
     return made
 
@@ -161,7 +162,9 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
 
     size = model.file.stat().st_size
     done = show("dequantising", size)
-    tokenizer = tokenizer_of(model)
+    config_of(model).save_pretrained(out)
+    tokenizer_of(model).save_pretrained(out)
+    prescribed.require_same(model.metadata, tokens.load(out))  # as engines will, by whatever class they choose
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
         found = AutoModelForCausalLM.from_pretrained(
@@ -174,7 +177,6 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     if hasattr(found.config, "quantization_config"):
         del found.config.quantization_config
     found.save_pretrained(out, safe_serialization=True)
-    tokenizer.save_pretrained(out)
     done(size)
 
 
