@@ -15,6 +15,7 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.registry.manifest import Manifest
 from deploy.registry.store import Registry
 from deploy.routing.document import EXTERNAL
+from onboard import fitting
 from onboard.checks import architecture, weights
 from onboard.importing import ImportedVersion, Show, fingerprint
 from onboard.refusal import ModelRefused
@@ -23,6 +24,7 @@ from onboard.source.settings import settings, text
 from onboard.source.tensors import TensorPlace, places
 from onboard.write.draft import Draft, full_disk_named
 from onboard.write.streaming import PlannedTensor, file_size
+from serving.engine.launch.obstacles import free_bytes
 from understudy.errors import IntegrityError
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -139,6 +141,8 @@ def digest(parent: Manifest, kept: Sequence[int]) -> str:
 def _write(source: SourceFiles, draft: Draft, kept: Sequence[int], total: int, show: Show) -> None:
     found = places(source)
     tensors = renumbered(found, kept, total)
+    weights_kept = sum(tensor.place.elements for tensor in tensors)
+    fitting.require_memory(source.folder, weights_kept, free_bytes())
     draft.require_room(file_size(tensors))
     draft.text("config.json", json.dumps(shortened(settings(source), kept, total), indent=2) + "\n")
     written = {t.name: TensorPlace(t.place.file, t.name, t.dtype, t.place.shape, 0, 0) for t in tensors}
@@ -147,7 +151,7 @@ def _write(source: SourceFiles, draft: Draft, kept: Sequence[int], total: int, s
     for name in COPIED:
         if source.has(name):
             draft.text(name, (source.folder / name).read_bytes())
-    fingerprint(draft.files, sum(tensor.place.elements for tensor in tensors), show)
+    fingerprint(draft.files, weights_kept, show)
 
 
 def renumbered(found: dict[str, TensorPlace], kept: Sequence[int], total: int) -> list[PlannedTensor]:

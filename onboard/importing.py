@@ -82,6 +82,8 @@ def import_model(
         foreseen = foresee(path, options.base, options.template)
         registry = Registry(state)
         require_useful(foreseen, options, registry, engines)
+        if foreseen.examined is None:
+            fitting.require_memory(path, foreseen.shape.weights, free_bytes())
         try:
             folder, origin = converting.folder_of(path, options.base, converted, options.dtype, show)
             model = foreseen.examined or examine(folder, options.template)
@@ -110,6 +112,7 @@ def _imported(
     whole = digest(origin.get("files") or hashes)
     if (known := _known(registry, whole, options)) is not None:
         return ImportedVersion(known, True)
+    fitting.require_memory(model.source.folder, model.shape.weights, free_bytes())
     stamps = {name: asdict(stamp) for name, stamp in model.source.stamps.items()}
     draft = Draft(place, {"stamps": stamps, "options": options.facts, "left": model.left})
     try:

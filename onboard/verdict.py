@@ -79,15 +79,14 @@ def judge(
 
 def _facts(model: ForeseenModel) -> dict[str, Any]:
     tied = "tied" if model.tied else "tied; untied at the import"
-    facts = {
+    memory = max(model.conversion, fitting.FINGERPRINT_BYTES * model.shape.weights)
+    return {
         "path": str(model.place), "form": model.form, "architecture": model.architecture, "layers": model.layers,
         "weights": model.shape.weights, "numbers": model.numbers, "tokens": model.tokens.size,
         "longest text": model.shape.longest, "control tokens": model.tokens.control,
         "head": tied if model.shared_head else "its own",
+        "import takes": f"about {_mib(memory)} of free memory",
     }  # fmt: skip
-    if model.conversion:
-        facts["conversion"] = f"about {_mib(model.conversion)} of memory"
-    return facts
 
 
 def _obstacles(model: ForeseenModel) -> dict[str, str | None]:

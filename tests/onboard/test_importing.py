@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from gguf import GGMLQuantizationType
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from deploy.engines.fingerprint import difference, read_fingerprint
+from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
+from onboard import fitting, importing
 from onboard.importing import ImportedVersion, ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from online_distill.evaluate.fingerprint import logprobs
+from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import CHATML, settings_of, tiny, untaught
-from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
+from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -105,6 +109,40 @@ def test_a_kind_that_cannot_be_taught_is_a_teacher_and_no_student(
         imported(state_dir, folder, STUDENT)
     assert leftovers(state_dir) == []
     assert imported(state_dir, folder).manifest.version == "t1"
+
+
+@pytest.mark.parametrize("form", ["folder", "gguf"])
+def test_too_little_memory_for_the_fingerprint_is_said_before_anything_is_written(
+    state_dir: StateDir, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The head of its own is counted, and another machine's memory is no help, since it is computed here."""
+    path = made if form == "folder" else ggufs.write(made, tmp_path / "m.gguf", GGMLQuantizationType.F32)
+    weights, steps = 234_304, Steps()
+    monkeypatch.setattr(importing, "free_bytes", lambda: 5 * weights - 1)
+    for options in (TEACHER, replace(TEACHER, elsewhere=True)):
+        with pytest.raises(ModelRefused, match=r"the fingerprint of .* in about 1 MiB of memory.*where there is more"):
+            imported(state_dir, path, options, steps)
+    assert set(steps.told) <= {"reading"}
+    assert leftovers(state_dir) == []
+    monkeypatch.setattr(importing, "free_bytes", lambda: 5 * weights)
+    assert imported(state_dir, path, show=steps).manifest.version == "t1"
+    monkeypatch.setattr(importing, "free_bytes", lambda: 0)
+    assert form == "gguf" or imported(state_dir, path).known  # what is there needs none
+
+
+@pytest.mark.parametrize("kind", ["teacher", "student"])
+def test_too_little_memory_for_three_engines_is_refused_unless_they_run_elsewhere(
+    state_dir: StateDir, made: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    monkeypatch.setattr(fitting, "total_bytes", lambda: 1 << 30)
+    steps = Steps()
+    with pytest.raises(ModelRefused, match=rf"need about \d+ MiB.* has 1024 MiB: a {kind} of \d+ million.*--elsewhere"):
+        imported(state_dir, made, ImportOptions(kind), steps)
+    assert steps.told == []
+    assert leftovers(state_dir) == []
+    assert Registry(state_dir).versions() == []
+    found = imported(state_dir, made, ImportOptions(kind, elsewhere=True))
+    assert (found.manifest.kind, found.known) == (kind, False)
 
 
 def test_weights_that_are_no_numbers_leave_nothing(state_dir: StateDir, model: Path) -> None:

@@ -13,9 +13,10 @@ from deploy.registry.store import Registry
 from onboard.refusal import ModelRefused
 from onboard.verdict import ModelVerdict, judge
 from serving.engine.config import EnginesConfig
+from serving.engine.sizes import MIB
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import change_settings, untaught
+from tests.onboard.models import ROWS, change_settings, untaught
 from understudy.cli import main
 from understudy.state import StateDir
 
@@ -64,7 +65,10 @@ def test_a_gguf_tells_its_quantisation_and_the_same_sizes(state_dir: StateDir, m
     file = ggufs.write(made, tmp_path / "m.gguf", library.GGMLQuantizationType.Q4_1)
     found = said(state_dir, file)
     assert found.facts["numbers"] == ("Q4_1", "dequantised from Q4_1")
-    assert found.sizes == said(state_dir, made).sizes
+    folder = said(state_dir, made)
+    assert found.sizes == folder.sizes
+    assert folder.facts["import takes"] == f"about {5 * 234_304 / MIB:,.0f} MiB of free memory"
+    assert found.facts["import takes"] == f"about {8 * (234_304 - ROWS * 64) / MIB:,.0f} MiB of free memory"
 
 
 def test_what_cannot_be_imported_at_all_is_an_error_and_what_does_not_fit_a_finding(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import change_settings, tiny, tokenizer_files, untaught
-from tests.onboard.stages import in_child, killed_when, silent
+from tests.onboard.stages import Steps, in_child, killed_when, silent
 from understudy.state import StateDir
 
 
@@ -75,11 +74,7 @@ def test_a_base_that_is_not_here_or_another_one_is_refused(state_dir: StateDir, 
 def test_a_base_of_no_use_is_refused_before_anything_is_merged(
     state_dir: StateDir, adapter: Path, model: Path, tmp_path: Path
 ) -> None:
-    steps: list[str] = []
-
-    def show(step: str, total: int) -> Callable[[int], None]:
-        steps.append(step)
-        return lambda count: None
+    steps = Steps()
 
     tokenizer_files(model, template=None)
     strange = Path(shutil.copytree(model, tmp_path / "strange"))
@@ -88,8 +83,8 @@ def test_a_base_of_no_use_is_refused_before_anything_is_merged(
     refused[untaught(tmp_path / "tied", "tied")] = "cannot be a student"
     for base, said in refused.items():
         with pytest.raises(ModelRefused, match=said):
-            import_model(state_dir, adapter, ImportOptions("student", base=base), ENGINES, show)
-    assert steps == []
+            import_model(state_dir, adapter, ImportOptions("student", base=base), ENGINES, steps)
+    assert steps.told == []
     assert left_of_imports(state_dir) == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from onboard.verdict import judge
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import CHATML
-from tests.onboard.stages import silent
+from tests.onboard.stages import Steps, silent
 from understudy.state import StateDir
 
 Packed = library.GGMLQuantizationType
@@ -75,15 +74,11 @@ def test_what_is_of_no_use_is_refused_before_anything_is_dequantised(
     state_dir: StateDir, made: Path, tmp_path: Path, changes: dict[str, Any], kind: Kind, said: str
 ) -> None:
     file = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0, **changes)
-    steps: list[str] = []
-
-    def show(step: str, total: int) -> Callable[[int], None]:
-        steps.append(step)
-        return lambda count: None
+    steps = Steps()
 
     with pytest.raises(ModelRefused, match=said):
-        import_model(state_dir, file, ImportOptions(kind), ENGINES, show)
-    assert steps == []
+        import_model(state_dir, file, ImportOptions(kind), ENGINES, steps)
+    assert steps.told == []
     assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
     if kind == "teacher":
         with pytest.raises(ModelRefused, match=said):
