@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -84,3 +85,8 @@ def settings_of(folder: Path) -> dict[str, Any]:
 def change_settings(folder: Path, **changes: Any) -> None:
     """Write other values into its config.json."""
     (folder / "config.json").write_text(json.dumps({**settings_of(folder), **changes}))
+
+
+def content(folder: Path) -> dict[str, str]:
+    """SHA-256 in hex of each file of a folder, by name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deploy.engines.fingerprint import difference, read_fingerprint
 from deploy.registry.manifest import Kind
@@ -24,7 +24,7 @@ from onboard.write.draft import NoRoom
 from online_distill.evaluate.fingerprint import logprobs
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import CHATML, settings_of, tiny, untaught
+from tests.onboard.models import CHATML, content, settings_of, tiny, untaught
 from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
@@ -44,10 +44,6 @@ def own(folder: Path) -> list[list[float]]:
 
 def same(one: Path, other: Path, tolerance: float = 1e-5) -> bool:
     return max(difference(a, b) for a, b in zip(own(one), own(other), strict=True)) < tolerance
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def leftovers(state: StateDir) -> list[str]:
@@ -85,6 +81,29 @@ def test_the_same_folder_is_the_same_version_and_other_options_are_another(
         assert (again.manifest.version, again.known) == ("t1", True)
     assert imported(state_dir, made, replace(TEACHER, dtype="float32")).manifest.version == "t2"
     assert imported(state_dir, made, STUDENT).manifest.version == "v1"
+
+
+def test_a_template_of_ones_own_is_in_the_version_and_another_one_makes_another(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    marked = CHATML.replace("assistant\n", "assistant\n\n")
+    for name, text in (("one", CHATML), ("other", marked), ("same", marked)):
+        (tmp_path / f"{name}.jinja").write_text(text)
+    found = {name: imported(state_dir, made, replace(TEACHER, template=tmp_path / f"{name}.jinja"))
+             for name in ("one", "other", "same")}  # fmt: skip
+    assert {name: (one.manifest.version, one.known) for name, one in found.items()} == {
+        "one": ("t1", False), "other": ("t2", False), "same": ("t2", True)
+    }  # fmt: skip
+    assert imported(state_dir, made).manifest.version == "t3"  # its own, as it is, is another choice again
+    for version, text in (("t1", CHATML), ("t2", marked), ("t3", CHATML)):
+        folder = Registry(state_dir).path(version)
+        assert (folder / "chat_template.jinja").read_text() == text
+        assert "chat_template" not in json.loads((folder / "tokenizer_config.json").read_text())
+        assert AutoTokenizer.from_pretrained(folder).chat_template == text
+    before = content(made)
+    with pytest.raises(ModelRefused, match=r"none\.jinja cannot be read"):
+        imported(state_dir, made, replace(TEACHER, template=tmp_path / "none.jinja"))
+    assert content(made) == before
 
 
 def test_shards_and_a_chosen_type_change_nothing_that_is_computed(state_dir: StateDir, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from onboard.importing import ImportOptions, import_model
 from serving.engine.sizes import shape_of
 from tests.onboard.conftest import ENGINES
 from tests.onboard.stages import silent
+from tests.shared_data import lacking
 from understudy.state import StateDir
 
 pytestmark = [
@@ -30,7 +31,7 @@ def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         return fetch.gguf(tmp_path_factory.mktemp("smollm2"))
     except fetch.NotFetched as error:
-        pytest.skip(error.message)
+        lacking(error.message)
 
 
 def test_it_is_imported_cut_and_answers(gguf_file: Path, state_dir: StateDir) -> None:

@@ -16,7 +16,7 @@ from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import change_settings, tiny, tokenizer_files, untaught
+from tests.onboard.models import change_settings, content, tiny, tokenizer_files, untaught
 from tests.onboard.stages import Steps, in_child, killed_when, silent
 from understudy.state import StateDir
 
@@ -43,7 +43,9 @@ def test_a_merged_version_answers_as_base_and_adapter_do(state_dir: StateDir, ma
     from peft import PeftModel
 
     assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(made)
+    before = content(adapter), content(made)
     manifest = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
+    assert (content(adapter), content(made)) == before, "the originals are only read"
     merged = AutoModelForCausalLM.from_pretrained(Registry(state_dir).path("v1"), dtype=torch.float32).eval()
     base = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
     tokens = torch.tensor([[5, 80, 200, 17, 300]])

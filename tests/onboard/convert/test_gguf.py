@@ -18,7 +18,7 @@ from onboard.refusal import ModelRefused
 from onboard.verdict import judge
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import CHATML
+from tests.onboard.models import CHATML, content
 from tests.onboard.stages import Steps, silent
 from understudy.state import StateDir
 
@@ -39,13 +39,16 @@ def test_a_file_of_plain_numbers_answers_as_the_model_it_was_made_of(
 
 
 def test_a_packed_file_says_so_beside_its_figures(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
-    file = ggufs.write(made, tmp_path / "packed.gguf", Packed.Q4_1)
+    (tmp_path / "own").mkdir()
+    file = ggufs.write(made, tmp_path / "own" / "packed.gguf", Packed.Q4_1)
+    before = content(file.parent)
     first = import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
     assert first.manifest.note == "dequantised from Q4_1"
     assert first.manifest.lineage["source"] == str(file)
     assert set(first.manifest.lineage["files"]) == {"packed.gguf"}
     again = import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
     assert (again.manifest.version, again.known) == ("t1", True)
+    assert content(file.parent) == before, "the original is only read"
     assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
 
 
