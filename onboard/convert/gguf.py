@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from onboard.checks import tokens
@@ -108,7 +110,8 @@ def config_of(model: GgufModel) -> Any:
     )
 
     try:
-        found = AutoConfig.from_pretrained(**_named(model))
+        with _alone(model) as named:
+            found = AutoConfig.from_pretrained(**named)
     except Exception as error:  # a wrong or missing entry ends in whatever reads it
         raise ModelRefused(
             f"transformers cannot make settings of the metadata of {model.file} ({type(error).__name__}: {error}): "
@@ -132,7 +135,8 @@ def tokenizer_of(model: GgufModel) -> Any:
     from transformers import AutoTokenizer  # house: allow heavy-import, by its own library
 
     try:
-        made = AutoTokenizer.from_pretrained(**_named(model))
+        with _alone(model) as named:
+            made = AutoTokenizer.from_pretrained(**named)
     except Exception as error:  # the parser of the tokenizers library raises bare exceptions
         raise ModelRefused(
             f"transformers cannot make a tokenizer of the metadata of {model.file} ({error}): take the model's folder "
@@ -143,8 +147,12 @@ def tokenizer_of(model: GgufModel) -> Any:
     return made
 
 
-def _named(model: GgufModel) -> dict[str, str]:
-    return {"pretrained_model_name_or_path": str(model.file.parent), "gguf_file": model.file.name}
+@contextmanager
+def _alone(model: GgufModel) -> Iterator[dict[str, str]]:
+    """How transformers is told of the file, alone in a folder: of what lies beside it, it would read and run some."""
+    with TemporaryDirectory(prefix="understudy-gguf-") as folder:
+        (Path(folder) / model.file.name).symlink_to(model.file.resolve())
+        yield {"pretrained_model_name_or_path": folder, "gguf_file": model.file.name}
 
 
 def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], Advance]) -> None:
@@ -167,9 +175,10 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     prescribed.require_same(model.metadata, tokens.load(out))  # as engines will, by whatever class they choose
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
-        found = AutoModelForCausalLM.from_pretrained(
-            **_named(model), dtype=wanted, quantization_config=GgufConfig(dequantize=True)
-        )
+        with _alone(model) as named:
+            found = AutoModelForCausalLM.from_pretrained(
+                **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
+            )
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelRefused(
             f"transformers cannot convert {model.file} ({error}): take the model's safetensors"

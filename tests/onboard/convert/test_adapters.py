@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.verdict import judge
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import change_settings, content, tiny, tokenizer_files, untaught
 from tests.onboard.stages import Steps, in_child, killed_when, silent
@@ -88,6 +89,23 @@ def test_a_base_of_no_use_is_refused_before_anything_is_merged(
             import_model(state_dir, adapter, ImportOptions("student", base=base), ENGINES, steps)
     assert steps.told == []
     assert left_of_imports(state_dir) == []
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_file_that_is_a_link_out_of_its_folder_is_refused(
+    state_dir: StateDir, adapter: Path, tmp_path: Path, name: str
+) -> None:
+    """Before the base is looked for, which a file of somebody else's would name."""
+    (adapter / name).rename(tmp_path / "elsewhere")
+    (adapter / name).symlink_to(tmp_path / "elsewhere")
+    if name == "adapter_config.json":
+        config = json.loads((tmp_path / "elsewhere").read_text())
+        (tmp_path / "elsewhere").write_text(json.dumps({**config, "base_model_name_or_path": "org/model"}))
+    said = rf"{name} is a link out of its folder, to .*elsewhere.*cp -rL"
+    with pytest.raises(ModelRefused, match=said):
+        judge(adapter, "student", Registry(state_dir), ENGINES, None, None)
+    with pytest.raises(ModelRefused, match=said):
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
 
 
 def test_a_pickle_and_another_kind_of_adapter_are_refused(state_dir: StateDir, adapter: Path, made: Path) -> None:

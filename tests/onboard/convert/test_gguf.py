@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,39 @@ def test_what_is_of_no_use_is_refused_before_anything_is_dequantised(
         found = judge(file, kind, Registry(state_dir), ENGINES, None, None)
         assert not found.ok
         assert "BloomForCausalLM" in (found.obstacles["train"] or "")
+
+
+def test_what_lies_beside_a_file_is_neither_read_nor_run(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
+    file = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0)
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")
+    own = {"auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}, "chat_template": "of another"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(own))
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": {"AutoConfig": "own.Own"}, "model_type": "own"}))
+    import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
+    assert (Registry(state_dir).path("t1") / "chat_template.jinja").read_text() == CHATML
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("given", ["file", "folder"])
+def test_a_file_that_is_a_link_out_of_its_folder_is_refused(
+    state_dir: StateDir, made: Path, tmp_path: Path, given: str
+) -> None:
+    (tmp_path / "linked").mkdir()
+    file = ggufs.write(made, tmp_path / "real.gguf", Packed.Q8_0)
+    (tmp_path / "linked" / "m.gguf").symlink_to(file)
+    path = tmp_path / "linked" / ("m.gguf" if given == "file" else "")
+    steps = Steps()
+    with pytest.raises(ModelRefused, match=r"m\.gguf is a link out of its folder, to .*real\.gguf.*cp -rL"):
+        import_model(state_dir, path, ImportOptions("teacher"), ENGINES, steps)
+    with pytest.raises(ModelRefused, match=r"m\.gguf is a link out of its folder"):
+        judge(path, "teacher", Registry(state_dir), ENGINES, None, None)
+    assert steps.told == []
+    blobs, snapshot = tmp_path / "models--a--b" / "blobs", tmp_path / "models--a--b" / "snapshots" / "1"
+    for folder in (blobs, snapshot):
+        folder.mkdir(parents=True)
+    file.rename(blobs / "0")
+    (snapshot / "m.gguf").symlink_to("../../blobs/0")
+    assert judge(snapshot, "teacher", Registry(state_dir), ENGINES, None, None).ok
 
 
 def test_a_file_without_a_template_takes_one_that_is_given(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
