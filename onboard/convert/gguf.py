@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from onboard.checks import tokens
 from onboard.convert import prescribed
 from onboard.refusal import ModelRefused
-from onboard.source.files import CHUNK
+from onboard.source.files import CHUNK, Stamp, stamp
 from onboard.write.streaming import Advance
 from serving.engine.launch.obstacles import free_bytes
 
@@ -31,6 +32,8 @@ class GgufModel:
     """A readable file: its architecture, how most of its weights are packed, how many there are, its metadata."""
 
     file: Path
+    seen: Stamp
+    """The file as it was read."""
     architecture: str
     quantisation: str
     weights: int
@@ -50,6 +53,11 @@ def read(file: Path) -> GgufModel:
     Raises:
         ModelRefused: no GGUF, cut short, of an unknown architecture or quantisation, or without a tokenizer.
     """
+    return _read(file, stamp(file))
+
+
+@lru_cache(maxsize=1)
+def _read(file: Path, seen: Stamp) -> GgufModel:
     import gguf as library
     from gguf.quants import _type_traits as packed
     from transformers.integrations.gguf.utils import (  # house: allow heavy-import, by its own library
@@ -85,7 +93,7 @@ def read(file: Path) -> GgufModel:
     if not metadata.get(TOKENS):
         raise ModelRefused(f"{file} brings no tokenizer: take a file that does, or the model's folder")
     head = any(tensor.name == HEAD for tensor in reader.tensors)
-    return GgufModel(file, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
+    return GgufModel(file, seen, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
 
 
 def hashed(file: Path, show: Callable[[str, int], Advance]) -> str:
@@ -104,25 +112,32 @@ def config_of(model: GgufModel) -> Any:
     Raises:
         ModelRefused: it can make none, or one of a model that writes no text by itself.
     """
+    found = _config(model.file, model.seen)
+    if found.architectures is None:
+        raise ModelRefused(
+            f"{model.file} is of the architecture {model.architecture}, which writes no text by itself: take {KNOWN}"
+        )
+    return found
+
+
+@lru_cache(maxsize=1)
+def _config(file: Path, seen: Stamp) -> Any:
+    """What is read once of a file as it was `seen`: metadata of large vocabularies take seconds."""
     from transformers import AutoConfig  # house: allow heavy-import, by its own library
     from transformers.models.auto.modeling_auto import (  # house: allow heavy-import, by its own library
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     )
 
     try:
-        with _alone(model) as named:
+        with _alone(file) as named:
             found = AutoConfig.from_pretrained(**named)
     except Exception as error:  # a wrong or missing entry ends in whatever reads it
         raise ModelRefused(
-            f"transformers cannot make settings of the metadata of {model.file} ({type(error).__name__}: {error}): "
-            "take the model's safetensors"
+            f"transformers cannot make settings of the metadata of {file} ({type(error).__name__}: {error}): take the "
+            "model's safetensors"
         ) from None
     name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(found.model_type)
-    if name is None:
-        raise ModelRefused(
-            f"{model.file} is of the architecture {model.architecture}, which writes no text by itself: take {KNOWN}"
-        )
-    found.architectures = [name]
+    found.architectures = None if name is None else [name]
     return found
 
 
@@ -135,7 +150,7 @@ def tokenizer_of(model: GgufModel) -> Any:
     from transformers import AutoTokenizer  # house: allow heavy-import, by its own library
 
     try:
-        with _alone(model) as named:
+        with _alone(model.file) as named:
             made = AutoTokenizer.from_pretrained(**named)
     except Exception as error:  # the parser of the tokenizers library raises bare exceptions
         raise ModelRefused(
@@ -148,11 +163,11 @@ def tokenizer_of(model: GgufModel) -> Any:
 
 
 @contextmanager
-def _alone(model: GgufModel) -> Iterator[dict[str, str]]:
+def _alone(file: Path) -> Iterator[dict[str, str]]:
     """How transformers is told of the file, alone in a folder: of what lies beside it, it would read and run some."""
     with TemporaryDirectory(prefix="understudy-gguf-") as folder:
-        (Path(folder) / model.file.name).symlink_to(model.file.resolve())
-        yield {"pretrained_model_name_or_path": folder, "gguf_file": model.file.name}
+        (Path(folder) / file.name).symlink_to(file.resolve())
+        yield {"pretrained_model_name_or_path": folder, "gguf_file": file.name}
 
 
 def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], Advance]) -> None:
@@ -175,7 +190,7 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     prescribed.require_same(model.metadata, tokens.load(out))  # as engines will, by whatever class they choose
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
-        with _alone(model) as named:
+        with _alone(model.file) as named:
             found = AutoModelForCausalLM.from_pretrained(
                 **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
             )

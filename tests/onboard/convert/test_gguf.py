@@ -16,6 +16,7 @@ from deploy.registry.store import Registry
 from onboard.convert.gguf import GgufModel, read, require_memory
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.source.files import Stamp
 from onboard.verdict import judge
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
@@ -147,7 +148,7 @@ def test_an_unknown_quantisation_is_refused_with_those_that_work(made: Path, tmp
 
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_figure(tmp_path: Path) -> None:
-    large = GgufModel(tmp_path / "large.gguf", "llama", "Q4_K", 8_000_000_000, True, {})
+    large = GgufModel(tmp_path / "large.gguf", Stamp(0, 0, 0, 0), "llama", "Q4_K", 8_000_000_000, True, {})
     require_memory(large, 128 << 30)
     with pytest.raises(ModelRefused, match=r"about 61035 MiB of memory, 8192 MiB are free.*streamed"):
         require_memory(large, 8 << 30)
