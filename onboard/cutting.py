@@ -15,7 +15,8 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.registry.manifest import Manifest
 from deploy.registry.store import Registry
 from deploy.routing.document import EXTERNAL
-from onboard.checks import weights
+from onboard import fitting
+from onboard.checks import architecture, weights
 from onboard.importing import ImportedVersion, Show, fingerprint
 from onboard.refusal import ModelRefused
 from onboard.source.files import SourceFiles, look
@@ -23,6 +24,7 @@ from onboard.source.settings import settings, text
 from onboard.source.tensors import TensorPlace, places
 from onboard.write.draft import Draft, full_disk_named
 from onboard.write.streaming import PlannedTensor, file_size
+from serving.engine.launch.obstacles import free_bytes
 from understudy.errors import IntegrityError
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -71,7 +73,8 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
     Raises:
         NotFound: no such version.
         IntegrityError: it is not what was registered.
-        ModelRefused: layers that cannot be cut so, or a model whose layers are not told apart by name.
+        ModelRefused: layers that cannot be cut so, a model whose layers are not told apart by name, or of a kind that
+            cannot be taught.
         NoRoom: the disk is full.
     """
     registry = Registry(state)
@@ -85,6 +88,7 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
     for manifest in registry.versions():
         if manifest.lineage.get("digest") == whole:
             return ImportedVersion(manifest, True)
+    _require_taught(version, source)
     home = state.registry / "imports"
     place = home / f"cut-{whole[:16]}"
     with (
@@ -110,6 +114,12 @@ def cut(state: StateDir, version: str, layers: int | None, keep: Sequence[int] |
     return ImportedVersion(made, False)
 
 
+def _require_taught(version: str, source: SourceFiles) -> None:
+    name, wanted = architecture.require_known(settings(source)), weights.expected(source.folder)
+    why = architecture.untaught(name, shares_head=weights.HEAD in wanted.tied, renamed=wanted.renamed)
+    architecture.require_taught(f"no student can be cut from {version}", why)
+
+
 def depth(described: dict[str, Any]) -> int:
     """Layers that config.json names.
 
@@ -131,6 +141,8 @@ def digest(parent: Manifest, kept: Sequence[int]) -> str:
 def _write(source: SourceFiles, draft: Draft, kept: Sequence[int], total: int, show: Show) -> None:
     found = places(source)
     tensors = renumbered(found, kept, total)
+    weights_kept = sum(tensor.place.elements for tensor in tensors)
+    fitting.require_memory(source.folder, weights_kept, free_bytes())
     draft.require_room(file_size(tensors))
     draft.text("config.json", json.dumps(shortened(settings(source), kept, total), indent=2) + "\n")
     written = {t.name: TensorPlace(t.place.file, t.name, t.dtype, t.place.shape, 0, 0) for t in tensors}
@@ -139,7 +151,7 @@ def _write(source: SourceFiles, draft: Draft, kept: Sequence[int], total: int, s
     for name in COPIED:
         if source.has(name):
             draft.text(name, (source.folder / name).read_bytes())
-    fingerprint(draft.files, sum(tensor.place.elements for tensor in tensors), show)
+    fingerprint(draft.files, weights_kept, show)
 
 
 def renumbered(found: dict[str, TensorPlace], kept: Sequence[int], total: int) -> list[PlannedTensor]:

@@ -14,6 +14,8 @@ from serving.engine.sizes import MIB, EngineSize, ModelShape, cache_too_small, e
 from understudy.errors import UnderstudyError
 
 EMPTY = ModelShape(0, 0, 0, 0)
+FINGERPRINT_BYTES = 5
+"""For each weight of a model whose fingerprint is computed: a float32 of it, with room."""
 TRAINED_BYTES = 16
 """For each weight of a student that learns: itself, its gradient and AdamW's two moments, in float32."""
 
@@ -75,10 +77,11 @@ def registered(registry: Registry, kind: Kind) -> ModelShape:
     return EMPTY
 
 
-def require_memory(folder: Path, weights: int, free: int) -> None:
-    """Raises ModelRefused where `folder`, of so many weights, cannot be loaded in float32 to be fingerprinted."""
-    if 5 * weights > free:
+def require_memory(model: Path, weights: int, free: int) -> None:
+    """Raises ModelRefused where `model`, of so many weights, cannot be loaded in float32 to be fingerprinted."""
+    needed = FINGERPRINT_BYTES * weights
+    if needed > free:
         raise ModelRefused(
-            f"the fingerprint of {folder.name} is computed in float32 in about {5 * weights // MIB} MiB of memory, "
+            f"the fingerprint of {model.name} is computed in float32 in about {needed // MIB} MiB of memory, "
             f"{free // MIB} MiB are free: end other programs, or import where there is more"
         )

@@ -13,11 +13,13 @@ from deploy.engines.fingerprint import FINGERPRINT_FILE
 from deploy.registry.manifest import Kind, Manifest
 from deploy.registry.store import Registry
 from onboard import fitting
+from onboard.checks.architecture import require_taught
 from onboard.convert import converting
 from onboard.examine import Examined, examine, planned
+from onboard.foreseen import ForeseenModel, foresee
 from onboard.refusal import ModelRefused
 from onboard.source.files import digest
-from onboard.source.settings import read_object
+from onboard.source.settings import read_object, template_file
 from onboard.source.tensors import INDEX
 from onboard.write.draft import Draft, full_disk_named
 from onboard.write.numbers import NAMES
@@ -45,8 +47,12 @@ class ImportOptions:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What decides the content of the version."""
-        template = hashlib.sha256(self.template.read_bytes()).hexdigest() if self.template else None
+        """What decides the content of the version.
+
+        Raises:
+            ModelRefused: the template cannot be read.
+        """
+        template = hashlib.sha256(template_file(self.template).encode()).hexdigest() if self.template else None
         return {"kind": self.kind, "dtype": self.dtype, "template": template}
 
 
@@ -71,27 +77,42 @@ def import_model(
     name = hashlib.sha256(json.dumps([str(path.resolve()), str(options.base), options.facts]).encode()).hexdigest()[:16]
     home = state.registry / "imports"
     lock = ProcessLock(home / f"{name}.lock", f"{path} is being imported by process {{pid}}: wait for it")
+    converted = home / f"{name}.converted"
     with lock, full_disk_named(home):
-        folder, origin = converting.folder_of(path, options.base, home / f"{name}.converted", options.dtype, show)
-        found = _imported(Registry(state), folder, origin, home / name, options, engines, show)
-        converting.clear(home / f"{name}.converted")
+        foreseen = foresee(path, options.base, options.template)
+        registry = Registry(state)
+        require_useful(foreseen, options, registry, engines)
+        if foreseen.examined is None:
+            fitting.require_memory(path, foreseen.shape.weights, free_bytes())
+        try:
+            folder, origin = converting.folder_of(path, options.base, converted, options.dtype, show)
+            model = foreseen.examined or examine(folder, options.template)
+            found = _imported(registry, model, origin, home / name, options, show)
+        except ModelRefused:
+            converting.clear(converted)
+            raise
+        converting.clear(converted)
     return found
 
 
-def _imported(
-    registry: Registry, folder: Path, origin: dict[str, Any], place: Path, options: ImportOptions,
-    engines: EnginesConfig, show: Show,
-) -> ImportedVersion:  # fmt: skip
-    model = examine(folder, options.template)
+def require_useful(foreseen: ForeseenModel, options: ImportOptions, registry: Registry, engines: EnginesConfig) -> None:
+    """Raises ModelRefused for a model that the arm which was asked for could not use here."""
+    if options.kind == "student":
+        require_taught(f"{foreseen.place} cannot be a student", foreseen.untaught)
     if not options.elsewhere:
         other: Kind = "student" if options.kind == "teacher" else "teacher"
-        fitting.require_fit(
-            fitting.fit(model.shape, options.kind, fitting.registered(registry, other), engines), options.kind, engines
-        )
+        found = fitting.fit(foreseen.shape, options.kind, fitting.registered(registry, other), engines)
+        fitting.require_fit(found, options.kind, engines)
+
+
+def _imported(
+    registry: Registry, model: Examined, origin: dict[str, Any], place: Path, options: ImportOptions, show: Show
+) -> ImportedVersion:
     hashes = model.source.hashes(show("reading", model.source.bytes))
     whole = digest(origin.get("files") or hashes)
     if (known := _known(registry, whole, options)) is not None:
         return ImportedVersion(known, True)
+    fitting.require_memory(model.source.folder, model.shape.weights, free_bytes())
     stamps = {name: asdict(stamp) for name, stamp in model.source.stamps.items()}
     draft = Draft(place, {"stamps": stamps, "options": options.facts, "left": model.left})
     try:
@@ -103,8 +124,8 @@ def _imported(
         draft.drop()
         raise
     lineage = {
-        "origin": "imported", "format": "safetensors", "source": str(folder.resolve()), "files": hashes, **origin,
-        "digest": whole, "options": options.facts, "architecture": model.architecture,
+        "origin": "imported", "format": "safetensors", "source": str(model.source.folder.resolve()), "files": hashes,
+        **origin, "digest": whole, "options": options.facts, "architecture": model.architecture,
         "dtype": {"stored": model.dtypes, "kept": options.dtype}, "untied": model.unties, "left_out": model.left,
         "control_tokens": model.tokens.control,
     }  # fmt: skip

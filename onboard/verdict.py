@@ -9,24 +9,18 @@ from typing import Any
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
 from onboard import fitting
-from onboard.convert import adapters, converting, gguf
-from onboard.examine import Examined, examine
+from onboard.foreseen import ForeseenModel, foresee
 from onboard.refusal import ModelRefused
-from onboard.source.files import look, require_inside
 from serving.engine import compat
 from serving.engine.config import EnginesConfig
-from serving.engine.sizes import MIB, EngineSize, ModelShape, described
-
-HEADS = {"attention.head_count": "num_attention_heads", "attention.head_count_kv": "num_key_value_heads",
-         "attention.key_length": "head_dim", "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
-         "context_length": "max_position_embeddings"}  # fmt: skip
-"""Settings of a GGUF that sizes depend on, as config.json calls them."""
+from serving.engine.sizes import MIB, EngineSize
 
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
     """`facts` as they are printed; `obstacles` by what they stand in the way of: serve, train, swap_in_place."""
 
+    kind: Kind
     facts: dict[str, Any]
     sizes: dict[str, EngineSize]
     needed: int
@@ -35,8 +29,9 @@ class ModelVerdict:
 
     @property
     def ok(self) -> bool:
-        """Whether it can be imported and served here."""
-        return self.obstacles["serve"] is None
+        """Whether it can be imported and served here, in the arm that was asked for; a student must learn, too."""
+        needed = ("serve", "train") if self.kind == "student" else ("serve",)
+        return all(self.obstacles[what] is None for what in needed)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs; bytes throughout."""
@@ -69,15 +64,8 @@ def judge(
     Raises:
         ModelRefused: it cannot be imported at all.
     """
-    form = converting.form(path)
-    if form == "gguf":
-        facts, shape, obstacles = _gguf(path)
-    else:
-        folder = adapters.base_of(path, base) if form == "adapter" else path
-        if form == "adapter":
-            adapters.require_lora(look(path))
-        model = examine(folder, template)
-        facts, shape, obstacles = _facts(path, form, model), model.shape, _obstacles(model)
+    model = foresee(path, base, template)
+    facts, shape, obstacles = _facts(model), model.shape, _obstacles(model)
     other: Kind = "student" if kind == "teacher" else "teacher"
     sizes = {arm: fitting.fit(shape, arm, fitting.EMPTY, engines) for arm in ("teacher", "student")}
     found = fitting.fit(shape, kind, fitting.registered(registry, other), engines)
@@ -86,44 +74,23 @@ def judge(
     except ModelRefused as refusal:
         obstacles["serve"] = obstacles["serve"] or refusal.message
     arms = {"teacher": sizes["teacher"].teacher, "student": sizes["student"].student}
-    return ModelVerdict(facts, arms, found.needed, found.memory, obstacles)
+    return ModelVerdict(kind, facts, arms, found.needed, found.memory, obstacles)
 
 
-def _facts(path: Path, form: str, model: Examined) -> dict[str, Any]:
+def _facts(model: ForeseenModel) -> dict[str, Any]:
+    tied = "tied" if model.tied else "tied; untied at the import"
+    memory = max(model.conversion, fitting.FINGERPRINT_BYTES * model.shape.weights)
     return {
-        "path": str(path), "form": form, "architecture": model.architecture, "layers": model.layers,
-        "weights": model.shape.weights, "numbers": model.dtypes, "tokens": model.tokens.size,
+        "path": str(model.place), "form": model.form, "architecture": model.architecture, "layers": model.layers,
+        "weights": model.shape.weights, "numbers": model.numbers, "tokens": model.tokens.size,
         "longest text": model.shape.longest, "control tokens": model.tokens.control,
-        "head": "its own" if model.shared_head is None else "tied; untied at the import" if model.unties else "tied",
+        "head": tied if model.shared_head else "its own",
+        "import takes": f"about {_mib(memory)} of free memory",
     }  # fmt: skip
 
 
-def _obstacles(model: Examined) -> dict[str, str | None]:
-    tied = None
-    if model.shared_head is not None and not model.unties:
-        tied = f"vLLM takes the head of {model.architecture} from its embeddings alone, and a student is written untied"
-    renamed = "transformers stores this architecture under other names than vLLM reads" if model.renamed else None
-    return {"serve": None, "train": tied or renamed, "swap_in_place": tied or compat.unproven()}
-
-
-def _gguf(path: Path) -> tuple[dict[str, Any], ModelShape, dict[str, str | None]]:
-    file = path if path.is_file() else converting.only_gguf(path) or path
-    require_inside(file, file.parent)
-    found = gguf.read(file)
-    prefix = f"{found.architecture}."
-    settings = {name: found.metadata.get(prefix + key) for key, name in HEADS.items()}
-    tokens = len(found.metadata[gguf.TOKENS])
-    untied = tokens * int(settings["hidden_size"] or 0) if not found.has_head else 0
-    weights = found.weights + untied
-    note = f"dequantised from {found.quantisation}" if found.quantised else "kept"
-    facts = {
-        "path": str(file), "form": "gguf", "architecture": found.architecture,
-        "layers": settings["num_hidden_layers"], "weights": weights, "numbers": (found.quantisation, note),
-        "tokens": tokens, "longest text": settings["max_position_embeddings"],
-        "conversion": f"about {_mib(found.weights * gguf.BYTES_BY_WEIGHT)} of memory",
-    }  # fmt: skip
-    obstacles: dict[str, str | None] = {"serve": None, "train": None, "swap_in_place": compat.unproven()}
-    return facts, described(settings, weights, 2 * weights), obstacles
+def _obstacles(model: ForeseenModel) -> dict[str, str | None]:
+    return {"serve": None, "train": model.untaught, "swap_in_place": model.tied or compat.unproven()}
 
 
 def _mib(size: int) -> str:

@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from examples.smollm2 import fetch
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NO_KAFKA = "no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or KAFKA_HOME to a Kafka distribution (needs Java 17 or later)"
@@ -34,6 +36,14 @@ def kafka_home() -> Path:
                 lacking(NO_JAVA)
             return folder
     lacking(NO_KAFKA)
+
+
+def smollm2(cache: Path | None = None) -> Path:
+    """SmolLM2's file, in `cache` or the user's; UNDERSTUDY_SMOLLM2 names one that is here."""
+    try:
+        return fetch.gguf(cache)
+    except fetch.NotFetched as error:
+        lacking(error.message)
 
 
 def need_program(name: str) -> None:

@@ -72,3 +72,25 @@ def _keys(source: str) -> frozenset[str]:
 def unties(architecture: str) -> bool:
     """Whether a head that shares the embeddings can be given a tensor of its own."""
     return not architecture.startswith(HEAD_STAYS_TIED)
+
+
+def tied(architecture: str, *, shares_head: bool) -> str | None:
+    """Why a head that shares the embeddings must go on sharing them; None: it has, or gets, weights of its own."""
+    if not shares_head or unties(architecture):
+        return None
+    return f"vLLM takes the head of {architecture} from its embeddings alone, and a student is written untied"
+
+
+def untaught(architecture: str, *, shares_head: bool, renamed: bool) -> str | None:
+    """Why a model cannot be a student; None: it can."""
+    other_names = f"transformers stores {architecture} under other names than vLLM reads" if renamed else None
+    return tied(architecture, shares_head=shares_head) or other_names
+
+
+def require_taught(what: str, why: str | None) -> None:
+    """Raises ModelRefused where `untaught` says `why`; `what` cannot be done then."""
+    if why is not None:
+        raise ModelRefused(
+            f"{what}: {why}; it serves as a teacher, and what can learn from it is a model of {WELL_KNOWN}, "
+            "by its text where the tokenizers differ: `understudy models import DIR --as student`"
+        )

@@ -35,7 +35,15 @@ def examine(folder: Path, template: str | None, rows: int) -> TokenFacts:
     Raises:
         ModelRefused: whatever makes them useless here.
     """
-    tokenizer = load(folder)
+    return facts(load(folder), template, rows, folder)
+
+
+def facts(tokenizer: Any, template: str | None, rows: int, place: Path) -> TokenFacts:
+    """The same of a tokenizer that was loaded from `place`.
+
+    Raises:
+        ModelRefused: whatever makes them useless here.
+    """
     size = max(len(tokenizer), max(tokenizer.get_vocab().values(), default=-1) + 1)
     if rows and size > rows:
         raise ModelRefused(
@@ -43,9 +51,9 @@ def examine(folder: Path, template: str | None, rows: int) -> TokenFacts:
             "take the tokenizer of these weights"
         )
     if not isinstance(tokenizer.eos_token_id, int):
-        raise ModelRefused(f"the tokenizer of {folder} names no end token: set eos_token in tokenizer_config.json")
+        raise ModelRefused(f"the tokenizer of {place} names no end token: set eos_token in tokenizer_config.json")
     if template is None:
-        raise ModelRefused(f"{folder} has no chat template, and chat is what is served: {TEMPLATE_HINT}")
+        raise ModelRefused(f"{place} has no chat template, and chat is what is served: {TEMPLATE_HINT}")
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     return TokenFacts(size, tokenizer.eos_token_id, control_tokens(render(tokenizer, template), special))
 

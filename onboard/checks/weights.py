@@ -33,29 +33,45 @@ def expected(folder: Path) -> Expected:
     Raises:
         ModelRefused: transformers cannot build such a model.
     """
+    from transformers import AutoConfig  # house: allow heavy-import, by its own library
+
+    place = folder / "config.json"
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # a wrong setting ends in whatever the architecture's code runs into
+        raise _unbuildable(place, error) from None
+    return built(config, place)
+
+
+def built(config: Any, place: Path) -> Expected:
+    """What a configuration of transformers, read from the file `place`, describes.
+
+    Raises:
+        ModelRefused: transformers cannot build such a model.
+    """
     import torch  # house: allow heavy-import, by its own library
-    from transformers import (  # house: allow heavy-import, by its own library
-        AutoConfig,
-        AutoModelForCausalLM,
-    )
+    from transformers import AutoModelForCausalLM  # house: allow heavy-import, by its own library
     from transformers.conversion_mapping import (  # house: allow heavy-import, by its own library
         get_checkpoint_conversion_mapping,
     )
 
     try:
-        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except Exception as error:  # a wrong setting ends in whatever the architecture's code runs into
-        raise ModelRefused(
-            f"transformers cannot build the model that {folder / 'config.json'} describes "
-            f"({type(error).__name__}: {error}): take the publisher's file"
-        ) from None
+    except Exception as error:  # as above
+        raise _unbuildable(place, error) from None
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     keys = getattr(model, "_tied_weights_keys", None)
     tied = dict(keys) if isinstance(keys, Mapping) and config.get_text_config().tie_word_embeddings else {}
     beside = (*DERIVED, *(getattr(model, "_keys_to_ignore_on_load_unexpected", None) or ()))
     return Expected(shapes, tied, beside, bool(get_checkpoint_conversion_mapping(config.model_type)))
+
+
+def _unbuildable(place: Path, error: Exception) -> ModelRefused:
+    return ModelRefused(
+        f"transformers cannot build the model that {place} describes ({type(error).__name__}: {error}): "
+        "take the publisher's file"
+    )
 
 
 def compare(wanted: Expected, found: Mapping[str, TensorPlace]) -> tuple[list[str], list[str]]:

@@ -45,6 +45,19 @@ def only_gguf(folder: Path) -> Path | None:
     return found[0] if len(found) == 1 and not (folder / "config.json").exists() else None
 
 
+def gguf_file(path: Path) -> Path:
+    """The .gguf at `path`, itself or the one of that folder.
+
+    Raises:
+        ModelRefused: there is none, or it is a link that leads out of its folder.
+    """
+    file = path if path.is_file() else only_gguf(path)
+    if file is None:
+        raise ModelRefused(f"{path} holds no .gguf")
+    require_inside(file, file.parent)
+    return file
+
+
 def folder_of(
     path: Path, base: Path | None, place: Path, dtype: str, show: Callable[[str, int], Advance]
 ) -> tuple[Path, dict[str, Any]]:
@@ -57,10 +70,7 @@ def folder_of(
     if kind == "safetensors":
         return path, {}
     if kind == "gguf":
-        file = path if path.is_file() else only_gguf(path)
-        if file is None:
-            raise ModelRefused(f"{path} holds no .gguf")
-        require_inside(file, file.parent)
+        file = gguf_file(path)
         before, found = stamp(file), gguf.read(file)
         origin = {"format": "gguf", "source": str(file), "files": {file.name: gguf.hashed(file, show)}}
         origin |= {"quantisation": found.quantisation}

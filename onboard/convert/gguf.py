@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from onboard.checks import tokens
 from onboard.convert import prescribed
 from onboard.refusal import ModelRefused
-from onboard.source.files import CHUNK
+from onboard.source.files import CHUNK, Stamp, stamp
 from onboard.write.streaming import Advance
 from serving.engine.launch.obstacles import free_bytes
 
@@ -20,6 +24,7 @@ BYTES_BY_WEIGHT = 8
 """Memory that the conversion takes for each weight at its peak: a float32 of it and what it becomes, with room."""
 HEAD = "output.weight"
 TOKENS = "tokenizer.ggml.tokens"
+KNOWN = "a GGUF of llama, qwen2, qwen3 or phi3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class GgufModel:
     """A readable file: its architecture, how most of its weights are packed, how many there are, its metadata."""
 
     file: Path
+    seen: Stamp
+    """The file as it was read."""
     architecture: str
     quantisation: str
     weights: int
@@ -46,6 +53,11 @@ def read(file: Path) -> GgufModel:
     Raises:
         ModelRefused: no GGUF, cut short, of an unknown architecture or quantisation, or without a tokenizer.
     """
+    return _read(file, stamp(file))
+
+
+@lru_cache(maxsize=1)
+def _read(file: Path, seen: Stamp) -> GgufModel:
     import gguf as library
     from gguf.quants import _type_traits as packed
     from transformers.integrations.gguf.utils import (  # house: allow heavy-import, by its own library
@@ -67,7 +79,7 @@ def read(file: Path) -> GgufModel:
     if architecture not in GGUF_SUPPORTED_ARCHITECTURES and not is_gguf_arch_supported(architecture):
         raise ModelRefused(
             f"{file} is of the architecture {architecture}, which transformers cannot convert from GGUF: take the "
-            "model's safetensors, or a GGUF of llama, qwen2, qwen3, mistral, phi3 or gemma"
+            f"model's safetensors, or {KNOWN}"
         )
     kinds = Counter({tensor.tensor_type: 0 for tensor in reader.tensors})
     for tensor in reader.tensors:
@@ -81,7 +93,7 @@ def read(file: Path) -> GgufModel:
     if not metadata.get(TOKENS):
         raise ModelRefused(f"{file} brings no tokenizer: take a file that does, or the model's folder")
     head = any(tensor.name == HEAD for tensor in reader.tensors)
-    return GgufModel(file, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
+    return GgufModel(file, seen, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
 
 
 def hashed(file: Path, show: Callable[[str, int], Advance]) -> str:
@@ -94,6 +106,70 @@ def hashed(file: Path, show: Callable[[str, int], Advance]) -> str:
     return state.hexdigest()
 
 
+def config_of(model: GgufModel) -> Any:
+    """The configuration that transformers makes of the metadata, with the class that its weights become.
+
+    Raises:
+        ModelRefused: it can make none, or one of a model that writes no text by itself.
+    """
+    found = _config(model.file, model.seen)
+    if found.architectures is None:
+        raise ModelRefused(
+            f"{model.file} is of the architecture {model.architecture}, which writes no text by itself: take {KNOWN}"
+        )
+    return found
+
+
+@lru_cache(maxsize=1)
+def _config(file: Path, seen: Stamp) -> Any:
+    """What is read once of a file as it was `seen`: metadata of large vocabularies take seconds."""
+    from transformers import AutoConfig  # house: allow heavy-import, by its own library
+    from transformers.models.auto.modeling_auto import (  # house: allow heavy-import, by its own library
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    )
+
+    try:
+        with _alone(file) as named:
+            found = AutoConfig.from_pretrained(**named)
+    except Exception as error:  # a wrong or missing entry ends in whatever reads it
+        raise ModelRefused(
+            f"transformers cannot make settings of the metadata of {file} ({type(error).__name__}: {error}): take the "
+            "model's safetensors"
+        ) from None
+    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(found.model_type)
+    found.architectures = None if name is None else [name]
+    return found
+
+
+def tokenizer_of(model: GgufModel) -> Any:
+    """The tokenizer that the metadata prescribe.
+
+    Raises:
+        ModelRefused: transformers makes none of them, or one that gives other ids.
+    """
+    from transformers import AutoTokenizer  # house: allow heavy-import, by its own library
+
+    try:
+        with _alone(model.file) as named:
+            made = AutoTokenizer.from_pretrained(**named)
+    except Exception as error:  # the parser of the tokenizers library raises bare exceptions
+        raise ModelRefused(
+            f"transformers cannot make a tokenizer of the metadata of {model.file} ({error}): take the model's folder "
+            "with tokenizer.json"
+        ) from None
+    prescribed.prescribe(model.metadata, made.backend_tokenizer)
+    prescribed.require_same(model.metadata, made)
+    return made
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[dict[str, str]]:
+    """How transformers is told of the file, alone in a folder: of what lies beside it, it would read and run some."""
+    with TemporaryDirectory(prefix="understudy-gguf-") as folder:
+        (Path(folder) / file.name).symlink_to(file.resolve())
+        yield {"pretrained_model_name_or_path": folder, "gguf_file": file.name}
+
+
 def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], Advance]) -> None:
     """Write the Hugging Face folder `out`; `dtype` keep means bfloat16 for what was packed.
 
@@ -104,21 +180,20 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     import torch  # house: allow heavy-import, by its own library
     from transformers import (  # house: allow heavy-import, by its own library
         AutoModelForCausalLM,
-        AutoTokenizer,
         GgufConfig,
     )
 
     size = model.file.stat().st_size
     done = show("dequantising", size)
-    named = {"pretrained_model_name_or_path": str(model.file.parent), "gguf_file": model.file.name}
-    tokenizer = AutoTokenizer.from_pretrained(**named)
-    tokenizer.backend_tokenizer.pre_tokenizer = prescribed.splitter(model.metadata, tokenizer.backend_tokenizer)
-    prescribed.require_same(model.metadata, tokenizer)
+    config_of(model).save_pretrained(out)
+    tokenizer_of(model).save_pretrained(out)
+    prescribed.require_same(model.metadata, tokens.load(out))  # as engines will, by whatever class they choose
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
-        found = AutoModelForCausalLM.from_pretrained(
-            **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
-        )
+        with _alone(model.file) as named:
+            found = AutoModelForCausalLM.from_pretrained(
+                **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
+            )
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelRefused(
             f"transformers cannot convert {model.file} ({error}): take the model's safetensors"
@@ -126,7 +201,6 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     if hasattr(found.config, "quantization_config"):
         del found.config.quantization_config
     found.save_pretrained(out, safe_serialization=True)
-    tokenizer.save_pretrained(out)
     done(size)
 
 

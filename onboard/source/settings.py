@@ -66,10 +66,7 @@ def text(settings: ModelSettings) -> ModelSettings:
 def template_of(source: SourceFiles, override: Path | None = None) -> str | None:
     """The chat template: of the file `override`, or wherever the folder keeps it; None where it has none."""
     if override is not None:
-        try:
-            return override.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelRefused(f"the template {override} cannot be read: {error}") from None
+        return template_file(override)
     if source.has("chat_template.jinja"):
         return (source.folder / "chat_template.jinja").read_text("utf-8")
     for name in ("chat_template.json", "tokenizer_config.json"):
@@ -79,3 +76,15 @@ def template_of(source: SourceFiles, override: Path | None = None) -> str | None
         if isinstance(value, str):
             return value
     return None
+
+
+def template_file(path: Path) -> str:
+    """The chat template in a file of one's own.
+
+    Raises:
+        ModelRefused: it cannot be read.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelRefused(f"the template {path} cannot be read: {error}") from None

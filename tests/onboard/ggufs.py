@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
+import sentencepiece
 from safetensors.torch import load_file
 
-from tests.onboard.models import CHATML, SPECIAL, learned, settings_of
+from tests.onboard.models import CHATML, ROWS, SPECIAL, TEXT, learned, settings_of
 
 NAMES = {
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -18,11 +21,15 @@ NAMES = {
     "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
 }  # fmt: skip
 WHOLE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
-CONTROL, NORMAL = 3, 1
+NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 
 
 def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str = "gpt-2", **changes: Any) -> Path:
-    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, eos or architecture."""
+    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, template, architecture or kind.
+
+    With `kind` llama the tokenizer is that of `pieces`, whose scores, types, space before a text and merges (it needs
+    none) may be changed, too.
+    """
     settings = settings_of(source)
     writer = gguf.GGUFWriter(str(out), changes.get("architecture", "llama"))
     writer.add_name("tiny")
@@ -36,7 +43,9 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     writer.add_layer_norm_rms_eps(settings["rms_norm_eps"])
     writer.add_rope_freq_base(settings["rope_parameters"]["rope_theta"])
     writer.add_vocab_size(settings["vocab_size"])
-    _tokenizer(writer, settings["vocab_size"], pre, changes)
+    (_scored if changes.get("kind") == "llama" else _ranked)(writer, settings["vocab_size"], pre, changes)
+    if (template := changes.get("template", CHATML)) is not None:
+        writer.add_chat_template(template)
     for name, tensor in load_file(source / "model.safetensors").items():
         _tensor(writer, name, tensor.float().numpy(), settings, packed)
     writer.write_header_to_file()
@@ -46,18 +55,47 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     return out
 
 
-def _tokenizer(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, Any]) -> None:
+@cache
+def pieces() -> Any:
+    """A SentencePiece model of byte pairs with a token for each byte, as many rows as the models here have."""
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT * 3), model_writer=out, model_type="bpe", vocab_size=ROWS, byte_fallback=True,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, allow_whitespace_only_pieces=True,
+        control_symbols=SPECIAL[1:], num_threads=1, minloglevel=2,
+    )  # fmt: skip
+    return sentencepiece.SentencePieceProcessor(model_proto=out.getvalue())
+
+
+def _scored(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, Any]) -> None:
+    model, numbers = pieces(), range(rows)
+    kinds = [UNKNOWN if model.is_unknown(i) else BYTE if model.is_byte(i) else CONTROL if model.is_control(i)
+             else NORMAL for i in numbers]  # fmt: skip
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(changes.get("tokens", [model.id_to_piece(i) for i in numbers]))
+    writer.add_token_scores(changes.get("scores", [model.get_score(i) for i in numbers]))
+    writer.add_token_types(changes.get("types", kinds))
+    writer.add_unk_token_id(0)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    if "merges" in changes:
+        writer.add_token_merges(changes["merges"])
+    if (before := changes.get("add_space_prefix")) is not None:
+        writer.add_add_space_prefix(before)
+
+
+def _ranked(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, Any]) -> None:
     model = json.loads(learned())["model"]
     tokens = sorted(model["vocab"], key=model["vocab"].get)
     tokens += [f"<unused{i}>" for i in range(rows - len(tokens))]
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model(changes.get("kind", "gpt2"))
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(changes.get("tokens", tokens))
     writer.add_token_types([CONTROL if token in SPECIAL else NORMAL for token in tokens])
     writer.add_token_merges(changes.get("merges", [" ".join(pair) for pair in model["merges"]]))
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(CHATML)
 
 
 def _tensor(writer: gguf.GGUFWriter, name: str, value: Any, settings: dict[str, Any], packed: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GemmaForCausalLM, LlamaForCausalLM, MixtralForCausalLM
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -48,21 +49,32 @@ def tokenizer_files(folder: Path, template: str | None = CHATML) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
-def tiny(folder: Path, *, seed: int = 0, layers: int = 6, shard: str = "50GB", dtype: Any = None, **more: Any) -> Path:
-    """A llama of random weights in `folder`."""
+def tiny(
+    folder: Path, *, seed: int = 0, layers: int = 6, shard: str = "50GB", dtype: Any = None,
+    family: Any = LlamaForCausalLM, **more: Any,
+) -> Path:  # fmt: skip
+    """A model of random weights in `folder`, a llama unless another family's class is given."""
     settings: dict[str, Any] = {
         "vocab_size": ROWS, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": layers,
         "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 1024,
         "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 0, "tie_word_embeddings": True,
     }  # fmt: skip
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(**{**settings, **more}))
+    model = family(family.config_class(**{**settings, **more}))
     with torch.no_grad():  # livelier than transformers begins, so that models differ by more than rounding
         for value in model.parameters():
             value.mul_(4.0 if value.ndim > 1 else 1.0)
     model.to(dtype or torch.bfloat16).save_pretrained(folder, max_shard_size=shard)
     tokenizer_files(folder)
     return folder
+
+
+def untaught(folder: Path, why: str) -> Path:
+    """A model that serves and cannot learn: `tied`, its head stays the embeddings; `renamed`, its file names others."""
+    if why == "tied":
+        return tiny(folder, layers=3, family=GemmaForCausalLM, head_dim=32)
+    experts: dict[str, Any] = {"num_local_experts": 2, "num_experts_per_tok": 1, "tie_word_embeddings": False}
+    return tiny(folder, layers=3, family=MixtralForCausalLM, **experts)
 
 
 def settings_of(folder: Path) -> dict[str, Any]:
@@ -73,3 +85,8 @@ def settings_of(folder: Path) -> dict[str, Any]:
 def change_settings(folder: Path, **changes: Any) -> None:
     """Write other values into its config.json."""
     (folder / "config.json").write_text(json.dumps({**settings_of(folder), **changes}))
+
+
+def content(folder: Path) -> dict[str, str]:
+    """SHA-256 in hex of each file of a folder, by name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}

@@ -42,6 +42,18 @@ def dying_as_it_registers(call: str, work: Callable[[], object]) -> Callable[[],
     return run
 
 
+class Steps:
+    """A display that keeps the names of the steps that it was told of."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def __call__(self, step: str, total: int) -> Callable[[int], None]:
+        """As the other displays."""
+        self.told.append(step)
+        return lambda count: None
+
+
 def silent(step: str, total: int) -> Callable[[int], None]:
     """A display that shows nothing."""
     return lambda count: None

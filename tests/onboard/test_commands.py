@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
+from gguf import GGMLQuantizationType
 
 from deploy.life.config import RolloutConfig
 from deploy.registry.store import Registry
 from serving.up.options import parsed
+from tests.onboard import ggufs
 from tests.onboard.models import change_settings, tiny
 from trials.system import ROOT
 from understudy.cli import main
@@ -63,6 +70,49 @@ def test_with_json_a_program_reads_what_was_done(
     assert "there are: t1, v1" in json.loads(capsys.readouterr().out)["error"]["message"]
     assert main(["models", "cut", "t9", "--layers", "2", *state[:2]]) == 1
     assert capsys.readouterr().err.startswith("understudy: version 't9'"), "an empty line came before it"
+
+
+BOTH = "import sys; from understudy.cli import main; main(sys.argv[1:]); print('|', file=sys.stderr, flush=True); "
+BOTH += "sys.exit(main([*sys.argv[1:], '--dtype', 'float32', '--json']))"
+
+
+def on_a_terminal(words: list[str]) -> tuple[str, str]:
+    """What is printed by a command and the same for a program, and what a terminal as standard error gets to see."""
+    here, there = os.openpty()
+    command, env = [sys.executable, "-c", BOTH, *words], {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)}
+    with os.fdopen(here, "rb", 0) as reader, subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=there, text=True, env=env
+    ) as process:  # fmt: skip
+        os.close(there)
+        seen = b""
+        while block := _read(reader):
+            seen += block
+        assert process.stdout is not None
+        printed = process.stdout.read()
+    assert process.returncode == 0, seen.decode()
+    return printed, seen.decode()
+
+
+def _read(reader: IO[bytes]) -> bytes:
+    try:
+        return reader.read(4096)
+    except OSError:  # EIO: nobody holds the other end any more
+        return b""
+
+
+def test_a_terminal_sees_a_bar_for_each_step_and_a_program_json_alone(
+    made: Path, state_dir: StateDir, tmp_path: Path
+) -> None:
+    file = ggufs.write(made, tmp_path / "m.gguf", GGMLQuantizationType.Q8_0)
+    printed, seen = on_a_terminal(["models", "import", str(file), "--as", "teacher", "--state", str(state_dir.root)])
+    first, second = printed.splitlines()
+    for_people, for_programs = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).split("|\r\n")
+    steps = ["reading", "dequantising", "copying", "fingerprint"]
+    assert [step for step in steps if re.search(rf"{step} +━+ +(\d[\d.]*)/\1 ", for_people)] == steps
+    assert "%|" not in seen, "a library drew a bar of its own"
+    assert first == "t1 registered, dequantised from Q8_0"
+    assert json.loads(second)["version"] == "t2"
+    assert for_programs == ""
 
 
 def test_what_is_registered_is_listed_though_nothing_runs(both: StateDir, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,13 +16,14 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.life.state import ControlState
 from deploy.registry.store import Registry
 from deploy.routing.document import EXTERNAL
+from onboard import cutting
 from onboard.cutting import cut, live_student, named, others_unfit, shortened, spread
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import settings_of
-from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
+from tests.onboard.models import settings_of, untaught
+from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
 from understudy.state import StateDir
 
 
@@ -88,6 +89,26 @@ def test_a_student_is_not_cut(taught: StateDir) -> None:
     cut(taught, "t1", 3, None, silent)
     with pytest.raises(ModelRefused, match="v1 is a student"):
         cut(taught, "v1", 2, None, silent)
+
+
+def test_too_little_memory_for_the_fingerprint_is_said_before_anything_is_copied(
+    taught: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cutting, "free_bytes", lambda: 1000)
+    steps = Steps()
+    with pytest.raises(ModelRefused, match="the fingerprint of t1 is computed in float32"):
+        cut(taught, "t1", 3, None, steps)
+    assert steps.told == []
+    assert not list((taught.registry / "imports").glob("cut-*/files"))
+
+
+@pytest.mark.parametrize("why", ["tied", "renamed"])
+def test_a_teacher_whose_kind_cannot_be_taught_is_not_cut(state_dir: StateDir, tmp_path: Path, why: str) -> None:
+    import_model(state_dir, untaught(tmp_path / why, why), ImportOptions("teacher"), ENGINES, silent)
+    with pytest.raises(ModelRefused, match=r"no student can be cut from t1: .*Llama.*--as student"):
+        cut(state_dir, "t1", 2, None, silent)
+    assert [m.version for m in Registry(state_dir).versions()] == ["t1"]
+    assert not list((state_dir.registry / "imports").glob("cut-*"))
 
 
 @pytest.mark.parametrize("stage", ["copying", "fingerprint"])

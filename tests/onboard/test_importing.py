@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,18 +10,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from gguf import GGMLQuantizationType
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deploy.engines.fingerprint import difference, read_fingerprint
+from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
+from onboard import fitting, importing
 from onboard.importing import ImportedVersion, ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from online_distill.evaluate.fingerprint import logprobs
+from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import CHATML, settings_of, tiny
-from tests.onboard.stages import dying_as_it_registers, in_child, killed_when, silent
+from tests.onboard.models import CHATML, content, settings_of, tiny, untaught
+from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -40,10 +44,6 @@ def own(folder: Path) -> list[list[float]]:
 
 def same(one: Path, other: Path, tolerance: float = 1e-5) -> bool:
     return max(difference(a, b) for a, b in zip(own(one), own(other), strict=True)) < tolerance
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def leftovers(state: StateDir) -> list[str]:
@@ -83,6 +83,29 @@ def test_the_same_folder_is_the_same_version_and_other_options_are_another(
     assert imported(state_dir, made, STUDENT).manifest.version == "v1"
 
 
+def test_a_template_of_ones_own_is_in_the_version_and_another_one_makes_another(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    marked = CHATML.replace("assistant\n", "assistant\n\n")
+    for name, text in (("one", CHATML), ("other", marked), ("same", marked)):
+        (tmp_path / f"{name}.jinja").write_text(text)
+    found = {name: imported(state_dir, made, replace(TEACHER, template=tmp_path / f"{name}.jinja"))
+             for name in ("one", "other", "same")}  # fmt: skip
+    assert {name: (one.manifest.version, one.known) for name, one in found.items()} == {
+        "one": ("t1", False), "other": ("t2", False), "same": ("t2", True)
+    }  # fmt: skip
+    assert imported(state_dir, made).manifest.version == "t3"  # its own, as it is, is another choice again
+    for version, text in (("t1", CHATML), ("t2", marked), ("t3", CHATML)):
+        folder = Registry(state_dir).path(version)
+        assert (folder / "chat_template.jinja").read_text() == text
+        assert "chat_template" not in json.loads((folder / "tokenizer_config.json").read_text())
+        assert AutoTokenizer.from_pretrained(folder).chat_template == text
+    before = content(made)
+    with pytest.raises(ModelRefused, match=r"none\.jinja cannot be read"):
+        imported(state_dir, made, replace(TEACHER, template=tmp_path / "none.jinja"))
+    assert content(made) == before
+
+
 def test_shards_and_a_chosen_type_change_nothing_that_is_computed(state_dir: StateDir, tmp_path: Path) -> None:
     folder = tiny(tmp_path / "sharded", shard="100KB", dtype=torch.float32)
     imported(state_dir, folder)
@@ -94,6 +117,51 @@ def test_shards_and_a_chosen_type_change_nothing_that_is_computed(state_dir: Sta
     wide = AutoModelForCausalLM.from_pretrained(registry.path("t2"), dtype="auto").state_dict()
     assert settings_of(registry.path("t2"))["dtype"] == "bfloat16"
     assert all(torch.equal(narrow[name], wide[name]) for name in narrow)
+
+
+@pytest.mark.parametrize("why", ["tied", "renamed"])
+def test_a_kind_that_cannot_be_taught_is_a_teacher_and_no_student(
+    state_dir: StateDir, tmp_path: Path, why: str
+) -> None:
+    folder = untaught(tmp_path / why, why)
+    with pytest.raises(ModelRefused, match=r"cannot be a student: .* serves as a teacher.*Llama.*--as student"):
+        imported(state_dir, folder, STUDENT)
+    assert leftovers(state_dir) == []
+    assert imported(state_dir, folder).manifest.version == "t1"
+
+
+@pytest.mark.parametrize("form", ["folder", "gguf"])
+def test_too_little_memory_for_the_fingerprint_is_said_before_anything_is_written(
+    state_dir: StateDir, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The head of its own is counted, and another machine's memory is no help, since it is computed here."""
+    path = made if form == "folder" else ggufs.write(made, tmp_path / "m.gguf", GGMLQuantizationType.F32)
+    weights, steps = 234_304, Steps()
+    monkeypatch.setattr(importing, "free_bytes", lambda: 5 * weights - 1)
+    for options in (TEACHER, replace(TEACHER, elsewhere=True)):
+        with pytest.raises(ModelRefused, match=r"the fingerprint of .* in about 1 MiB of memory.*where there is more"):
+            imported(state_dir, path, options, steps)
+    assert set(steps.told) <= {"reading"}
+    assert leftovers(state_dir) == []
+    monkeypatch.setattr(importing, "free_bytes", lambda: 5 * weights)
+    assert imported(state_dir, path, show=steps).manifest.version == "t1"
+    monkeypatch.setattr(importing, "free_bytes", lambda: 0)
+    assert form == "gguf" or imported(state_dir, path).known  # what is there needs none
+
+
+@pytest.mark.parametrize("kind", ["teacher", "student"])
+def test_too_little_memory_for_three_engines_is_refused_unless_they_run_elsewhere(
+    state_dir: StateDir, made: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    monkeypatch.setattr(fitting, "total_bytes", lambda: 1 << 30)
+    steps = Steps()
+    with pytest.raises(ModelRefused, match=rf"need about \d+ MiB.* has 1024 MiB: a {kind} of \d+ million.*--elsewhere"):
+        imported(state_dir, made, ImportOptions(kind), steps)
+    assert steps.told == []
+    assert leftovers(state_dir) == []
+    assert Registry(state_dir).versions() == []
+    found = imported(state_dir, made, ImportOptions(kind, elsewhere=True))
+    assert (found.manifest.kind, found.known) == (kind, False)
 
 
 def test_weights_that_are_no_numbers_leave_nothing(state_dir: StateDir, model: Path) -> None:

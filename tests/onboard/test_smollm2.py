@@ -10,12 +10,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from deploy.registry.store import Registry
-from examples.smollm2 import fetch
 from onboard.cutting import cut
 from onboard.importing import ImportOptions, import_model
 from serving.engine.sizes import shape_of
 from tests.onboard.conftest import ENGINES
 from tests.onboard.stages import silent
+from tests.shared_data import smollm2
 from understudy.state import StateDir
 
 pytestmark = [
@@ -26,11 +26,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file as the example fetches it; UNDERSTUDY_SMOLLM2 names one that is here."""
-    try:
-        return fetch.gguf(tmp_path_factory.mktemp("smollm2"))
-    except fetch.NotFetched as error:
-        pytest.skip(error.message)
+    """The file as the example fetches it."""
+    return smollm2(tmp_path_factory.mktemp("smollm2"))
 
 
 def test_it_is_imported_cut_and_answers(gguf_file: Path, state_dir: StateDir) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onboard.checks.architecture import in_transformers, in_vllm, require_known, unties
+from onboard.checks.architecture import in_transformers, in_vllm, require_known, require_taught, tied, untaught, unties
 from onboard.refusal import ModelRefused
 
 
@@ -31,3 +31,20 @@ def test_a_config_without_one_is_refused(value: object) -> None:
 def test_a_head_that_vllm_ties_stays_tied() -> None:
     assert unties("LlamaForCausalLM")
     assert not unties("Gemma2ForCausalLM")
+
+
+@pytest.mark.parametrize(("name", "shares_head", "renamed", "why"), [
+    ("LlamaForCausalLM", True, False, None),
+    ("GemmaForCausalLM", False, False, None),
+    ("GemmaForCausalLM", True, False, "the head of GemmaForCausalLM"),
+    ("BloomForCausalLM", True, True, "the head of BloomForCausalLM"),
+    ("MixtralForCausalLM", False, True, "under other names"),
+])  # fmt: skip
+def test_what_cannot_be_taught_says_why(name: str, shares_head: bool, renamed: bool, why: str | None) -> None:
+    found = untaught(name, shares_head=shares_head, renamed=renamed)
+    assert (found is None) is (why is None)
+    assert (tied(name, shares_head=shares_head) is None) is (why is None or "head" not in why)
+    require_taught("nothing is in the way", None)
+    if found is not None and why is not None:
+        with pytest.raises(ModelRefused, match=rf"^it cannot be done: .*{why}.*models import DIR --as student"):
+            require_taught("it cannot be done", found)

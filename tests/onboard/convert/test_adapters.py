@@ -15,9 +15,10 @@ from transformers import AutoModelForCausalLM
 from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
+from onboard.verdict import judge
 from tests.onboard.conftest import ENGINES
-from tests.onboard.models import tiny
-from tests.onboard.stages import in_child, killed_when, silent
+from tests.onboard.models import change_settings, content, tiny, tokenizer_files, untaught
+from tests.onboard.stages import Steps, in_child, killed_when, silent
 from understudy.state import StateDir
 
 
@@ -35,11 +36,17 @@ def adapter(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "adapter"
 
 
+def left_of_imports(state: StateDir) -> list[str]:
+    return [p.name for p in (state.registry / "imports").iterdir() if p.suffix != ".lock"]
+
+
 def test_a_merged_version_answers_as_base_and_adapter_do(state_dir: StateDir, made: Path, adapter: Path) -> None:
     from peft import PeftModel
 
     assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(made)
+    before = content(adapter), content(made)
     manifest = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
+    assert (content(adapter), content(made)) == before, "the originals are only read"
     merged = AutoModelForCausalLM.from_pretrained(Registry(state_dir).path("v1"), dtype=torch.float32).eval()
     base = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
     tokens = torch.tensor([[5, 80, 200, 17, 300]])
@@ -60,9 +67,44 @@ def test_a_base_that_is_not_here_or_another_one_is_refused(state_dir: StateDir, 
     shallow = tiny(tmp_path / "shallow", layers=2)
     with pytest.raises(ModelRefused, match="no place for"):
         import_model(state_dir, adapter, ImportOptions("student", base=shallow), ENGINES, silent)
+    assert left_of_imports(state_dir) == []
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "org/model"}))
     with pytest.raises(ModelRefused, match="nothing is downloaded"):
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
+
+
+def test_a_base_of_no_use_is_refused_before_anything_is_merged(
+    state_dir: StateDir, adapter: Path, model: Path, tmp_path: Path
+) -> None:
+    steps = Steps()
+
+    tokenizer_files(model, template=None)
+    strange = Path(shutil.copytree(model, tmp_path / "strange"))
+    change_settings(strange, architectures=["WonderForCausalLM"])
+    refused = {model: "no chat template", strange: "WonderForCausalLM is unknown to the installed"}
+    refused[untaught(tmp_path / "tied", "tied")] = "cannot be a student"
+    for base, said in refused.items():
+        with pytest.raises(ModelRefused, match=said):
+            import_model(state_dir, adapter, ImportOptions("student", base=base), ENGINES, steps)
+    assert steps.told == []
+    assert left_of_imports(state_dir) == []
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_file_that_is_a_link_out_of_its_folder_is_refused(
+    state_dir: StateDir, adapter: Path, tmp_path: Path, name: str
+) -> None:
+    """Before the base is looked for, which a file of somebody else's would name."""
+    (adapter / name).rename(tmp_path / "elsewhere")
+    (adapter / name).symlink_to(tmp_path / "elsewhere")
+    if name == "adapter_config.json":
+        config = json.loads((tmp_path / "elsewhere").read_text())
+        (tmp_path / "elsewhere").write_text(json.dumps({**config, "base_model_name_or_path": "org/model"}))
+    said = rf"{name} is a link out of its folder, to .*elsewhere.*cp -rL"
+    with pytest.raises(ModelRefused, match=said):
+        judge(adapter, "student", Registry(state_dir), ENGINES, None, None)
+    with pytest.raises(ModelRefused, match=said):
         import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
 
 
@@ -86,4 +128,4 @@ def test_a_merge_that_is_killed_goes_on_and_is_whole(state_dir: StateDir, adapte
     assert Registry(state_dir).versions() == []
     found = import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest
     assert Registry(state_dir).verify(found.version) == found
-    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    assert left_of_imports(state_dir) == []

@@ -19,6 +19,14 @@ def test_code_that_comes_with_a_model_is_refused(model: Path) -> None:
         settings(look(model))
 
 
+def test_code_that_comes_with_a_tokenizer_is_refused(model: Path) -> None:
+    own = json.loads((model / "tokenizer_config.json").read_text())
+    own["auto_map"] = {"AutoTokenizer": ["tokenization_own.OwnTokenizer", None]}
+    (model / "tokenizer_config.json").write_text(json.dumps(own))
+    with pytest.raises(ModelRefused, match=r"tokenizer_config\.json asks for code .*auto_map.*never run"):
+        settings(look(model))
+
+
 def test_packed_weights_name_their_kind_and_what_to_take(model: Path) -> None:
     change_settings(model, quantization_config={"quant_method": "awq"})
     with pytest.raises(ModelRefused, match=r"packed \(awq\).*bf16"):

