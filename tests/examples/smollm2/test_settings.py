@@ -21,7 +21,7 @@ def test_the_light_cut_is_another_cut_with_a_threshold_of_its_own() -> None:
     }
     assert changed == {
         ("up", "application_options"), ("up", "state"), ("up", "min_memory_mib"), ("gate", "fit_agreement"),
-        ("gate", "fit_rows"),
+        ("gate", "fit_rows"), ("gate", "safety_prompts"), ("rollout", "steps"),
     }  # fmt: skip
     assert whole["gate"]["fit_agreement"] == GateConfig().fit_agreement
     assert (HERE / "light.yaml").read_text().count("no claim that") == 1
