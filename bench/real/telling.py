@@ -139,8 +139,8 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
         "A teacher that others trained and a cut of it, compared on dialogues that no round sees, and on general "
         "instructions, which are never learned (`general`); intervals of 95 % are over dialogues. Similarity is that "
         "of the product's check. Minutes are of scoring and training; the teacher's replies, which traffic brings, and "
-        "judging do not count. A round takes its least number of steps (`trainer.min_steps`), and counts for what it took "
-        "where that is more than its minutes."
+        "judging do not count. A round takes its least number of steps (`trainer.min_steps`), and counts for what it "
+        "took where that is more than its minutes."
     )
     for one in records:
         on = f"{named(one)}, on {one['machine']['processor']}"
