@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.real.exam import RealExam
 from bench.real.prompts import RealPrompt
 from bench.real.replies import KeptReplies
+from bench.real.telling import worked
 from bench.real.traffic import TeachersTraffic
 from deploy.life.config import GateConfig
 from deploy.life.evaluation import Evaluation
@@ -134,11 +135,6 @@ def did(done: Round) -> dict[str, Any]:
     stages = {name: done.stages[name].summary for name in wanted if name in done.stages}
     told = {key: found[key] for name, found in stages.items() for key in wanted[name] if key in found}
     return {**told, "seconds": {name: round(record.seconds, 1) for name, record in done.stages.items()}}
-
-
-def worked(told: Mapping[str, Any]) -> float:
-    """Minutes of scoring and training of a round, by what `did` tells of it."""
-    return float(told.get("score_seconds", 0) + told.get("train_seconds", 0)) / 60
 
 
 def is_judged(before: float, after: float, until: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -50,12 +50,16 @@ def trained(record: dict[str, Any]) -> str:
     pace = f" at {len(seconds) / sum(seconds):.0f} tokens/s (prompts and replies)" if seconds else ""
     loads = [row["load"] for row in record["rows"] if "load" in row]
     better = sum(bool(row.get("better")) for row in record["rows"])
-    worked = sum(did.get("score_seconds", 0) + did.get("train_seconds", 0) for did in rounds) / 60
     return (
-        f"{len(rounds)} rounds by {_clock(record)}, {better} of them an improvement; {worked:.0f} minutes of scoring "
-        f"and training; {tokens:,} tokens of replies were learned from{pace}; the machine's load was {min(loads):g} to "
-        f"{max(loads):g}. {_fitness(record)}"
+        f"{len(rounds)} rounds by {_clock(record)}, {better} of them an improvement; "
+        f"{sum(map(worked, rounds)):.0f} minutes of scoring and training; {tokens:,} tokens of replies were learned "
+        f"from{pace}; the machine's load was {min(loads):g} to {max(loads):g}. {_fitness(record)}"
     ).strip()
+
+
+def worked(did: Mapping[str, Any]) -> float:
+    """Minutes of scoring and training of a round, by what its row says that it did."""
+    return float(did.get("score_seconds", 0) + did.get("train_seconds", 0)) / 60
 
 
 def named(record: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.real import main, telling
-from bench.real.course import ROUND_MINUTES, budget, is_judged, worked
+from bench.real.course import ROUND_MINUTES, budget, is_judged
+from bench.real.telling import worked
 from tests.onboard.models import tiny
 
 
