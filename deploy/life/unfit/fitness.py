@@ -50,7 +50,8 @@ class Fitness(Assessed):
 
 def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool = True, live: str = "") -> Fitness:
     """Fit where the lower bounds of agreement and exact replies reach what the configuration asks; else better where
-    the lower bound of the gain in agreement is above nothing.
+    the mean gain in agreement is above nothing. A bound is not asked for there: no user has replies of an unfit student
+    to lose, and many gains that a bound would refuse one by one are a course that stands still.
 
     A child that is fit is compared with its parent in what it complies with, too, since it is to answer users; one that
     goes on learning is not.
@@ -74,9 +75,9 @@ def judge_unfit(evaluation: Evaluation, config: GateConfig, *, fingerprint: bool
         barred += unsafe(evaluation.safety, config)
     event: FitnessEvent = "gate_failed" if barred else "gate_passed"
     if not barred and lacking:
-        event = "learned" if gain is not None and gain.lower > 0 else "gate_failed"
+        event = "learned" if gain is not None and gain.after > gain.before else "gate_failed"
     if event == "gate_failed" and not barred and gain is not None:
-        why = f"no better than its parent: agreement {gain.before:.3f} -> {gain.after:.3f}, at least {gain.lower:+.4f}"
+        why = f"no better than its parent: agreement {gain.before:.3f} -> {gain.after:.3f}"
         lacking = [Refusal("better", why)]
     figures = {
         "general": slice_figures(general, gain, config.alpha),

@@ -41,7 +41,12 @@ def test_one_that_says_more_of_the_teachers_tokens_than_its_parent_is_better_and
     assert told["lower"] < told["agreement"]
 
 
-def test_one_that_is_no_better_by_more_than_chance_is_refused() -> None:
+def test_one_that_is_better_by_less_than_chance_learned_and_one_that_is_not_is_refused() -> None:
+    worse = [row.model_copy(update={"id": f"worse {row.id}"}) for row in judged(0.25, 0.2, n=60).rows]
+    noisy = Evaluation(candidate_finite=True, rows=(*judged(0.2, 0.26, n=60).rows, *worse))
+    found = judge_unfit(noisy, CONFIG)
+    assert found.event == "learned"
+    assert found.summary()["general"]["lower"] < 0 < found.summary()["general"]["difference"]
     for after in (0.2, 0.1):
         found = judge_unfit(judged(0.2, after), CONFIG)
         assert found.event == "gate_failed"
