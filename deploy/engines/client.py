@@ -12,6 +12,7 @@ import httpx
 from deploy.engines import queries
 from deploy.engines.address import api_url, server_base
 from deploy.engines.queries import Answer, Meant, Query, understood
+from deploy.engines.striking import struck
 from feedback.shadow.asking import BACKGROUND_PRIORITY, Reply
 from understudy.errors import BadRequest, Unavailable
 from understudy.ids import random_id
@@ -22,8 +23,6 @@ CONNECT = 2.0
 TRIES = 3
 """Times that an engine is asked which says when it may be asked again, all within one deadline."""
 BUSY = frozenset({429, 503})
-STRUCK = "***"
-"""In place of a key that an answer repeats."""
 SHORT = 5.0
 """Seconds for a query that needs no work."""
 
@@ -168,14 +167,13 @@ class _BaseAddress:
     def answer(self, response: httpx.Response) -> Answer:
         """What came back; a key that it repeats is not passed on, whatever the status: errors come with 200, too."""
         after = response.headers.get("retry-after", "")
-        return Answer(response.status_code, self._struck(response.text), float(after) if after.isdecimal() else None)
+        return Answer(
+            response.status_code, struck(response.text, self._key), float(after) if after.isdecimal() else None
+        )
 
     def away(self, error: Exception) -> Unavailable:
         """What is said of no answer; of a request that httpx itself refuses not its words, which quote our headers."""
         words = "" if isinstance(error, httpx.LocalProtocolError) else f" {error}"
-        return Unavailable(f"the engine at {self._url} does not answer: {type(error).__name__}{self._struck(words)}")
-
-    def _struck(self, text: str) -> str:
-        for written in {self._key, self._key.replace("/", r"\/")} if self._key else ():  # JSON may escape a slash
-            text = text.replace(written, STRUCK)
-        return text
+        return Unavailable(
+            f"the engine at {self._url} does not answer: {type(error).__name__}{struck(words, self._key)}"
+        )

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from deploy.registry.store import Registry
 from serving.up import application
-from serving.up.launch import LaunchPlan
+from serving.up.launch import LaunchPlan, last_line
 from serving.up.options import UpOptions
 from serving.up.show.figures import Figures
 from serving.up.supervise.process import PYTHON, Role, run_once
@@ -109,9 +109,9 @@ async def write_report(
     stored = options.state.run / "facts.json"
     write_json(stored, facts)
     with console.status("measuring: agreement, prefix and facts on held-out questions, student against teacher ..."):
-        code = await measure(options.state, plan, stored, out, max(left, REPORT_SECONDS))
-    if code != 0:
-        why = f"the measurement failed (logs: report.log and questions.log in {options.state.logs})"
+        broken = await measure(options.state, plan, stored, out, max(left, REPORT_SECONDS))
+    if broken is not None:
+        why = f"the measurement failed: {last_line(broken) or 'no output'} (log: {broken})"
         console.print(why, style="red", markup=False, soft_wrap=True)
         leave(options, failed(why, facts))
         return False
@@ -120,17 +120,16 @@ async def write_report(
     return ok
 
 
-async def measure(state: StateDir, plan: LaunchPlan, facts: Path, out: Path, seconds: float) -> int:
-    """Have the application write its questions, then measure, in processes of their own; returns the exit code.
+async def measure(state: StateDir, plan: LaunchPlan, facts: Path, out: Path, seconds: float) -> Path | None:
+    """Have the application write its questions, then measure, in processes of their own; the log of what failed.
 
     `seconds`: how long each may take at most.
     """
     questions = state.run / "questions.jsonl"
-    code = await run_once(application.asking(plan.up, questions), state.logs, seconds)
-    if code != 0:
-        return code
     paths = {"state": state.root, "config": plan.config, "facts": facts, "questions": questions, "out": out}
     words = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    return await run_once(
-        Role("report", (*PYTHON, "serving.up.report.main", *words), application.WAVE), state.logs, seconds
-    )
+    report = Role("report", (*PYTHON, "serving.up.report.main", *words), application.WAVE)
+    for role in (application.asking(plan.up, questions), report):
+        if await run_once(role, state.logs, seconds) != 0:
+            return state.logs / f"{role.name}.log"
+    return None

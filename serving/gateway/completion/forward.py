@@ -11,6 +11,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Protocol
 
+from deploy.engines.striking import is_secret
 from deploy.routing.document import EXTERNAL
 from serving.gateway.completion.context import RequestContext
 from serving.gateway.completion.masking import MaskedKey
@@ -77,7 +78,7 @@ class Forward:
         endpoint = gateway.upstreams.pick(slot.url)
         self._call = Call(endpoint)
         version = "" if decision.version == EXTERNAL else decision.version  # somebody else's engine has none of ours
-        self._masked = MaskedKey(key.encode()) if key and not version else None
+        self._masked = MaskedKey(key.encode()) if is_secret(key) and not version else None
         target = endpoint.target(PATHS[context.chat], context.head.query)
         head = wire.engine_head(
             target, endpoint.host, key, version, context.request_id, len(body),

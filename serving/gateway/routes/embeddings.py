@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from deploy.engines.address import api_url
 from deploy.engines.external import ExternalEngine
 from deploy.engines.names import EMBEDDINGS
+from deploy.engines.striking import is_secret
 from serving.gateway.body.parser import split_model
 from serving.gateway.completion.masking import MaskedKey
 from serving.gateway.config import GatewayConfig
@@ -87,7 +88,7 @@ class Embeddings:
 
 async def _chunks(answer: httpx.Response, key: str) -> AsyncIterator[bytes]:
     """The answer without our key; a client that goes away, or an engine that breaks off, closes both sides."""
-    masked = MaskedKey(key.encode()) if key else None
+    masked = MaskedKey(key.encode()) if is_secret(key) else None
     try:
         async for part in answer.aiter_raw():
             yield part if masked is None else masked.feed(part)

@@ -14,7 +14,7 @@ from serving.up.config import UpConfig
 from serving.up.goal import OVERTIME_SECONDS, REPORT_SECONDS, Goal, failed, write_report
 from serving.up.options import UpOptions
 from serving.up.show.figures import Figures
-from serving.up.supervise.process import Role
+from serving.up.supervise.process import Role, open_log
 from tests.deploy.fleet import Time, cut, register
 from understudy.state import StateDir
 
@@ -44,6 +44,7 @@ async def test_the_measurement_gets_what_is_left_of_the_time_out(
 
     async def run_once(role: Role, logs: Path, seconds: float) -> int:
         limits.append(seconds)
+        open_log(logs / f"{role.name}.log").write(b"reading\nno question was written\n")
         return 1
 
     monkeypatch.setattr(goal, "run_once", run_once)
@@ -54,7 +55,8 @@ async def test_the_measurement_gets_what_is_left_of_the_time_out(
     assert granted < OVERTIME_SECONDS + left
     report = json.loads((state_dir.run / "report.json").read_text())
     assert report["versions"] == {"before": "v2", "after": "v3"}
-    assert "report.log" in report["why"]
+    log = state_dir.logs / "questions.log"
+    assert report["why"] == f"the measurement failed: no question was written (log: {log})"
 
 
 def test_a_system_that_begins_with_an_unfit_student_has_swapped_when_its_first_one_is_live(
