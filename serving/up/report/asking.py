@@ -16,10 +16,14 @@ from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
 from serving.up.report.demands import parts, states_all
 from serving.up.report.figures import ComparedReply, median
 from serving.up.report.questions import ReportQuestion
+from understudy.errors import Unavailable
 
 TOKENS = 64
 AT_ONCE = 8
 SECONDS = 120.0
+BUSY = frozenset({429, 503})
+WAITS = (1.0, 5.0, 20.0)
+"""Seconds before what was refused for the moment, or broke off, is asked again: one reply must not cost the report."""
 Messages = Sequence[dict[str, str]]
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,9 +87,28 @@ class Asker:
         headers = {"x-understudy-no-capture": "1"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
-        answer = await self._http.post(api_url(self._url, CHAT), json=body, headers=headers)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        return found
+        return await self._answer(api_url(self._url, CHAT), body, headers)
+
+    async def _answer(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        """The answer's JSON, asked for again where it may come later.
+
+        Raises:
+            Unavailable: it did not come, or is a refusal.
+        """
+        for wait in (*WAITS, None):
+            try:
+                answer = await self._http.post(url, json=body, headers=headers)
+                if answer.status_code == 200:
+                    found: dict[str, Any] = answer.json()
+                    return found
+                said = f"{answer.status_code} {answer.text[:200]}"
+                if answer.status_code not in BUSY:
+                    break
+            except httpx.TransportError as error:
+                said = f"{type(error).__name__} {error}"
+            if wait is not None:
+                await asyncio.sleep(wait)
+        raise Unavailable(f"{url} does not answer what the report asks: {said}")
 
     async def greedy(self, model: str, messages: Messages) -> Greedy:
         """The greedy reply of `model` with its token ids."""
@@ -100,8 +123,8 @@ class Asker:
             "model": engine.model, "prompt": [*teacher.prompt, *teacher.tokens], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 1,
         }  # fmt: skip
-        answer = await self._http.post(api_url(engine.url, COMPLETIONS), json=body, headers=engine.headers)
-        rows = answer.raise_for_status().json()["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
+        answer = await self._answer(api_url(engine.url, COMPLETIONS), body, engine.headers)
+        rows = answer["choices"][0]["prompt_logprobs"][len(teacher.prompt) :]
         own = [row[str(t)] for row, t in zip(rows, teacher.tokens, strict=True)]
         return tuple(one["rank"] == 1 for one in own), tuple(str(one.get("decoded_token") or "") for one in own)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,8 @@ from understudy.state import StateDir
 
 CHECKED = 80
 """Replies of the student during a swap that are asked again, at most."""
+LOADED_SECONDS = 60
+"""For which an engine is waited for that has shown no sign of life."""
 Rows = list[dict[str, Any]]
 
 
@@ -58,7 +61,7 @@ async def build(state: StateDir, config: Config, given: dict[str, Any], question
     documents = list(read_documents(state))
     asker = Asker(str(read_json(state.addresses)["gateway"]), key=known_own_key(state))
     try:
-        engines = loaded(state, routing, ("teacher", given["before"], given["after"]))
+        engines = await all_loaded(state, routing, ("teacher", given["before"], given["after"]))
         judged = await compare(asker, engines, questions)
         ratios = await against_teacher(asker, engines[0], engines[2], questions, memory(routing))
         spans = windows(documents, min((row["t"] for row in rows), default=0.0))
@@ -148,6 +151,15 @@ async def mixed_versions(asker: Asker, rows: Rows, spans: Sequence[Span], loaded
 
     kept = await over(chosen, pure)
     return {"asked": len(chosen), "mixed": sum(not one for one in kept)}
+
+
+async def all_loaded(state: StateDir, routing: Routing, names: Sequence[str]) -> list[LoadedEngine]:
+    """`loaded`, waited for: on a busy machine the sign of life of an engine may be late."""
+    for _ in range(LOADED_SECONDS):
+        with contextlib.suppress(UnderstudyError):
+            return loaded(state, routing, names)
+        await asyncio.sleep(1)
+    return loaded(state, routing, names)
 
 
 def loaded(state: StateDir, routing: Routing, names: Sequence[str]) -> list[LoadedEngine]:

@@ -44,7 +44,8 @@ async def test_the_measurement_gets_what_is_left_of_the_time_out(
 
     async def run_once(role: Role, logs: Path, seconds: float) -> int:
         limits.append(seconds)
-        open_log(logs / f"{role.name}.log").write(b"reading\nno question was written\n")
+        with open_log(logs / f"{role.name}.log") as log:
+            log.write(b"reading\nno question was written\n")
         return 1
 
     monkeypatch.setattr(goal, "run_once", run_once)

@@ -12,6 +12,7 @@ from serving.up.report.asking import Asker, Greedy, LoadedEngine, over, spoken
 from serving.up.report.demands import parts
 from tests.engines import EARLIER, Engines
 from tests.online_distill.world import TOKENIZER
+from understudy.errors import Unavailable
 
 
 async def test_answers_come_in_order_and_no_more_are_asked_at_once_than_allowed() -> None:
@@ -35,6 +36,38 @@ async def test_answers_come_in_order_and_no_more_are_asked_at_once_than_allowed(
 )
 def test_only_text_is_a_first_token(choices: list[dict[str, object]], first: bool) -> None:
     assert spoken(f"data: {json.dumps({'choices': choices})}") is first
+
+
+@pytest.mark.parametrize(
+    ("refusals", "status", "asked"), [(0, 503, 1), (2, 503, 3), (3, 429, 4), (4, 503, 4), (1, 400, 1)]
+)
+async def test_what_is_refused_for_the_moment_is_asked_again_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch, refusals: int, status: int, asked: int
+) -> None:
+    monkeypatch.setattr("serving.up.report.asking.WAITS", (0.0, 0.0, 0.0))
+    seen = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        seen += 1
+        found = status if seen <= refusals else 200
+        writer.write(f"HTTP/1.1 {found} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}".encode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    asker = Asker(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    try:
+        if asked > refusals:
+            assert await asker.chat("student", []) == {}
+        else:
+            with pytest.raises(Unavailable, match=str(status)):
+                await asker.chat("student", [])
+    finally:
+        await asker.close()
+        server.close()
+    assert seen == asked
 
 
 @pytest.mark.engines

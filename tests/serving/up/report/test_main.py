@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import AsyncMock
 
-from serving.up.report.main import read_documents, read_rows, round_of
+import pytest
+
+from deploy.routing.stores import open_routing
+from serving.up.report.asking import LoadedEngine
+from serving.up.report.main import all_loaded, read_documents, read_rows, round_of
+from understudy.errors import UnderstudyError
 from understudy.state import StateDir
 
 
@@ -22,3 +28,23 @@ def test_each_line_of_the_traffic_is_a_row(state_dir: StateDir) -> None:
 
 def test_a_version_that_no_round_made_has_no_stages(state_dir: StateDir) -> None:
     assert round_of(state_dir, "v1") == ({}, {"steps": [], "decided_by": ""})
+
+
+async def test_an_engine_whose_sign_of_life_is_late_is_waited_for(
+    state_dir: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.up.report.main.asyncio.sleep", AsyncMock())
+    routing = open_routing(state_dir, None)
+    found = iter([UnderstudyError("no engine holds v2 now"), UnderstudyError("still"), []])
+
+    def loaded(*_: object) -> list[LoadedEngine]:
+        if isinstance(one := next(found), Exception):
+            raise one
+        return one
+
+    monkeypatch.setattr("serving.up.report.main.loaded", loaded)
+    assert await all_loaded(state_dir, routing, ["v2"]) == []
+    monkeypatch.undo()
+    monkeypatch.setattr("serving.up.report.main.LOADED_SECONDS", 0)
+    with pytest.raises(UnderstudyError, match="no engine holds v2 now"):
+        await all_loaded(state_dir, routing, ["v2"])
