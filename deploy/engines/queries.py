@@ -24,6 +24,14 @@ HIGHEST = 1e-4
 _REFUSED = (400, 404, 413, 422)
 
 
+class Unusable(Unavailable):
+    """An answer came that is none; `paid`: with status 200, so whoever runs the engine may charge for it."""
+
+    def __init__(self, message: str, *, paid: bool = False) -> None:
+        super().__init__(message)
+        self.paid = paid
+
+
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
     """One request; `read` makes of the text of an answer with status 200 what was asked for."""
@@ -121,20 +129,20 @@ def understood(query: Query[T], answer: Answer) -> T:
     Raises:
         Conflict: the engine serves another version.
         BadRequest: it refused the request itself.
-        Unavailable: it could not answer, or is no engine.
+        Unusable: it could not answer, or is no engine.
     """
     if answer.status != 200:
         raise refusal(query.path, answer)
     try:
         return query.read(answer.text)
     except json.JSONDecodeError as error:
-        raise Unavailable(
-            f"the answer to {query.path} is not that of an engine: cut short, or not JSON ({error})"
+        raise Unusable(
+            f"the answer to {query.path} is not that of an engine: cut short, or not JSON ({error})", paid=True
         ) from None
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         if (said := _error_of(answer.text)) is not None:
-            raise Unavailable(f"the engine answered {query.path} with 200 and yet an error: {said}") from None
-        raise Unavailable(f"the answer to {query.path} is not that of an engine: {error!r}") from None
+            raise Unusable(f"the engine answered {query.path} with 200 and yet an error: {said}", paid=True) from None
+        raise Unusable(f"the answer to {query.path} is not that of an engine: {error!r}", paid=True) from None
 
 
 def _error_of(text: str) -> str | None:
@@ -152,7 +160,7 @@ def refusal(path: str, answer: Answer) -> UnderstudyError:
     message = f"the engine answered {path} with {answer.status}: {said}"
     if answer.status == 409:
         return Conflict(message, code="version_mismatch")
-    return BadRequest(message) if answer.status in _REFUSED else Unavailable(message)
+    return BadRequest(message) if answer.status in _REFUSED else Unusable(message)
 
 
 def _work(path: str, body: dict[str, Any], meant: Meant | None, read: Callable[[str], T]) -> Query[T]:
@@ -207,8 +215,8 @@ def _reply(text: str) -> Reply:
         text=choice["message"].get("content") or "",
         version="",
         finish_reason=choice.get("finish_reason") or "",
-        prompt_tokens=int(usage.get("prompt_tokens", 0)),
-        completion_tokens=int(usage.get("completion_tokens", 0)),
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
         seconds=0.0,
         tokens=_token_ids(choice.get("token_ids")),
     )

@@ -96,7 +96,7 @@ def _told(answer: str, messages: Sequence[Mapping[str, Any]]) -> ToldReply:
         served=str(found.get("model") or ""),
         fingerprint=str(found.get("system_fingerprint") or ""),
         spent=answer_tokens(
-            int(usage.get("prompt_tokens", 0)) + int(usage.get("completion_tokens", 0)), messages, text
+            int(usage.get("prompt_tokens") or 0) + int(usage.get("completion_tokens") or 0), messages, text
         ),
         said=said,
         wrong=wrong,

@@ -43,6 +43,8 @@ log = logging.getLogger("understudy.gateway")
 SMALL = 64 << 10
 """Bytes of a body that is read even when it is refused or when memory is short: most of it is here already."""
 MAX_EXPOSURES = 100_000
+MOST_TOKENS = 10**12
+"""Of one answer that are counted: more are no tokens, and no event holds them."""
 
 
 class ExchangeSink(Protocol):
@@ -204,11 +206,15 @@ class Gateway:
         """Say what an answer of a teacher that somebody else runs cost; counted where there is no room for it."""
         if not tokens or not self.capture or self.outbox is None:
             return
-        name = random_id()
+        name, value = random_id(), min(tokens, MOST_TOKENS)
         event = Kpi(
-            id=name, session=name, at=time.time(), kpi=EXTERNAL_TOKENS, value=tokens, arm="teacher", version=EXTERNAL
+            id=name, session=name, at=time.time(), kpi=EXTERNAL_TOKENS, value=value, arm="teacher", version=EXTERNAL
         )
-        self.metrics.events["spending_dropped"] += not self.outbox.put(event)
+        if not self.outbox.put(event, refused=self._unsaid):
+            self._unsaid()
+
+    def _unsaid(self) -> None:
+        self.metrics.events["spending_dropped"] += 1
 
     def key_for(self, decision: Decision) -> str:
         """The bearer key that the decision's engine asks for; empty when none is known."""

@@ -111,6 +111,8 @@ def _rounds(latest: Sequence[WayStep], wanted: float) -> int | None:
     goal = min(wanted + last.agreement - last.lower, (1 + wanted) / 2)
     if last.agreement >= goal:
         return 1
+    if goal >= 1:
+        return None
     kept = ((1 - last.agreement) / (1 - first)) ** (1 / len(latest)) if first < 1 else 1.0
     return math.ceil(math.log((1 - goal) / (1 - last.agreement)) / math.log(kept)) if 0 < kept < 1 else None
 

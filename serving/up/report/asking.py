@@ -64,6 +64,27 @@ async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: in
     return list(await asyncio.gather(*(one(item) for item in items)))
 
 
+async def patiently(ask: Callable[[], Awaitable[R]]) -> R:
+    """What `ask` gives, called again after `WAITS` where an answer may come later.
+
+    Raises:
+        Unavailable: none came, or a refusal.
+    """
+    for wait in (*WAITS, None):
+        try:
+            return await ask()
+        except httpx.HTTPStatusError as error:
+            answer = error.response
+            said = f"{answer.status_code} {answer.text[:200]}"
+            if answer.status_code not in BUSY:
+                break
+        except httpx.TransportError as error:
+            said = f"{type(error).__name__} {error}"
+        if wait is not None:
+            await asyncio.sleep(wait)
+    raise Unavailable(f"an engine or the gateway does not answer what the report asks: {said}")
+
+
 class Asker:
     """A client of the gateway at `url` and of engines."""
 
@@ -90,32 +111,24 @@ class Asker:
         return await self._answer(api_url(self._url, CHAT), body, headers)
 
     async def _answer(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-        """The answer's JSON, asked for again where it may come later.
+        async def once() -> dict[str, Any]:
+            answer = await self._http.post(url, json=body, headers=headers)
+            found: dict[str, Any] = answer.raise_for_status().json()
+            return found
 
-        Raises:
-            Unavailable: it did not come, or is a refusal.
-        """
-        for wait in (*WAITS, None):
-            try:
-                answer = await self._http.post(url, json=body, headers=headers)
-                if answer.status_code == 200:
-                    found: dict[str, Any] = answer.json()
-                    return found
-                said = f"{answer.status_code} {answer.text[:200]}"
-                if answer.status_code not in BUSY:
-                    break
-            except httpx.TransportError as error:
-                said = f"{type(error).__name__} {error}"
-            if wait is not None:
-                await asyncio.sleep(wait)
-        raise Unavailable(f"{url} does not answer what the report asks: {said}")
+        return await patiently(once)
 
     async def greedy(self, model: str, messages: Messages) -> Greedy:
-        """The greedy reply of `model` with its token ids."""
-        answer = await self.chat(model, messages)
-        choice = answer["choices"][0]
-        prompt = answer.get("prompt_token_ids") or choice.get("prompt_token_ids")
-        return Greedy(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
+        """The greedy reply of `model` through the gateway with its token ids."""
+        return _greedy(await self.chat(model, messages))
+
+    async def said(self, engine: LoadedEngine, messages: Messages) -> Greedy:
+        """The same of the version in `engine`, asked directly: the gateway names no version that was never fit."""
+        body = {
+            "model": engine.model, "messages": list(messages), "max_tokens": TOKENS, "temperature": 0,
+            "return_token_ids": True,
+        }  # fmt: skip
+        return _greedy(await self._answer(api_url(engine.url, CHAT), body, engine.headers))
 
     async def agreed(self, engine: LoadedEngine, teacher: Greedy) -> tuple[tuple[bool, ...], tuple[str, ...]]:
         """For each token of the teacher's reply: is it the engine's argmax after the teacher's prefix; and its text."""
@@ -131,11 +144,11 @@ class Asker:
     async def judged(
         self, engine: LoadedEngine, questions: Sequence[ReportQuestion], teacher: Sequence[Greedy]
     ) -> list[ComparedReply]:
-        """The version in `engine` beside the teacher's replies: asked through the gateway, and scored on them."""
+        """The version in `engine` beside the teacher's replies: asked, and scored on them."""
 
         async def one(item: tuple[ReportQuestion, Greedy]) -> ComparedReply:
             question, right = item
-            said = await self.greedy(f"student:{engine.version}", question.messages)
+            said = await self.said(engine, question.messages)
             agreed, texts = await self.agreed(engine, right)
             asked = "\n".join(message["content"] for message in question.messages)
             sorts = parts(texts, question.facts, asked) if any(texts) else ()
@@ -145,23 +158,29 @@ class Asker:
 
     async def first_token(self, engine: LoadedEngine, questions: Sequence[ReportQuestion]) -> float:
         """Median seconds from request to first token, one request at a time."""
-        return median(await over(questions, lambda one: self._first(engine, one), at_once=1))
+        return median(await over(questions, lambda one: patiently(lambda: self._first(engine, one)), at_once=1))
 
     async def throughput(
         self, engine: LoadedEngine, questions: Sequence[ReportQuestion], at_once: int = AT_ONCE
     ) -> float:
         """Tokens in a second at so many requests at a time, each of the same length."""
-        began = time.perf_counter()
         more = {"ignore_eos": True, "stream": False}
-        tokens = await over(questions, lambda one: self._length(engine, one, more), at_once)
-        return sum(tokens) / (time.perf_counter() - began)
+
+        async def once() -> float:
+            began = time.perf_counter()
+            tokens = await over(questions, lambda one: self._length(engine, one, more), at_once)
+            return sum(tokens) / (time.perf_counter() - began)
+
+        return await patiently(once)
 
     async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:
         began = time.perf_counter()
         body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
         url, first = api_url(engine.url, CHAT), 0.0
         async with self._http.stream("POST", url, json={**body, "stream": True}, headers=engine.headers) as answer:
-            answer.raise_for_status()
+            if answer.is_error:
+                await answer.aread()
+                answer.raise_for_status()
             async for line in answer.aiter_lines():
                 if not first and line.startswith("data: {") and spoken(line):
                     first = time.perf_counter() - began
@@ -177,6 +196,12 @@ class Asker:
         }
         answer = await self._http.post(api_url(engine.url, CHAT), json=body, headers=engine.headers)
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
+
+
+def _greedy(answer: dict[str, Any]) -> Greedy:
+    choice = answer["choices"][0]
+    prompt = answer.get("prompt_token_ids") or choice.get("prompt_token_ids")
+    return Greedy(tuple(prompt), tuple(choice["token_ids"]), choice["message"]["content"] or "")
 
 
 def spoken(line: str) -> bool:

@@ -110,10 +110,12 @@ async def compare(asker: Asker, engines: Sequence[LoadedEngine], questions: Ques
         asked = questions.of("judged", family)
         teacher = await over(asked, lambda one: asker.greedy("teacher", one.messages))
         old, new = await asyncio.gather(asker.judged(before, asked, teacher), asker.judged(after, asked, teacher))
-        for name, figure in (("agreement", agreement), ("prefix", prefix), ("facts", facts)):
+        for name, figure in (("agreement", agreement), ("prefix", prefix)):
             found[name][family] = {"before": round(figure(old), 4), "after": round(figure(new), 4)}
-        right = sum(states_all(said.text, one.facts) for one, said in zip(asked, teacher, strict=True))
-        found["facts"][family]["teacher"] = round(right / len(asked), 4)
+        right = [states_all(said.text, one.facts) for one, said in zip(asked, teacher, strict=True)]
+        shares = {"before": facts(old), "after": facts(new), "teacher": sum(right) / len(right)}
+        known = any(one.facts for one in asked)  # questions without facts have nothing to be right in
+        found["facts"][family] = {who: round(share, 4) if known else None for who, share in shares.items()}
         found["parts"][family] = by_part(old, new)
         found["prompts"][family] = len(asked)
     return found

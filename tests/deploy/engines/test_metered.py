@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deploy.engines.client import TRIES, BlockingEngineClient, EngineClient
-from deploy.engines.metered import MeteredEngine, OverBudget
+from deploy.engines.metered import GaveUp, MeteredEngine, OverBudget
 from deploy.engines.queries import prompt_logprobs
 from deploy.engines.told import told_chat
 from feedback.store.keys import RedisKeys
@@ -102,10 +102,10 @@ async def test_a_key_that_an_api_repeats_is_in_no_error(api: Api) -> None:
 
 
 async def test_a_key_that_is_escaped_as_json_may_be_is_in_no_error(api: Api) -> None:
-    escaped = r'{"error": {"message": "no quota for sk-a\/b\/c"}}'
+    escaped = r'{"error": {"message": "no quota for sk-a\/b\/c-d"}}'
     api.answers = [Response(escaped, media_type="application/json")]
     with pytest.raises(Unavailable, match=r"no quota for \*\*\*"):
-        await EngineClient(api.url, "m", "sk-a/b/c", ours=False).chat(ASK, version="external", max_tokens=8)
+        await EngineClient(api.url, "m", "sk-a/b/c-d", ours=False).chat(ASK, version="external", max_tokens=8)
 
 
 def test_a_key_that_no_header_can_carry_is_in_no_error(api: Api) -> None:
@@ -155,6 +155,43 @@ async def test_copies_are_counted_and_end_at_the_cap_of_the_day(api: Api, redis_
         await engine.chat(ASK, version="external", max_tokens=8)
     assert (spending.today(), api.asked) == ({"primary": 0, "shadow": 30, "scoring": 0, "probes": 0}, 2)
     assert await engine.running() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "counted"),
+    [
+        (JSONResponse({"error": "slow down"}, 429), 1, False),
+        (JSONResponse({"error": "slow down"}, 429, {"retry-after": "0"}), TRIES, False),
+        (JSONResponse({"error": "broken"}, 500), 1, False),
+        (JSONResponse({"error": "overloaded"}), 1, True),
+        (Response('{"choices": [', media_type="application/json"), 1, True),
+    ],
+)
+async def test_a_copy_is_given_up_when_what_comes_is_no_reply_and_what_was_charged_for_it_counts(
+    api: Api, redis_url: str, answer: Response, asked: int, counted: bool
+) -> None:
+    """Whoever keeps a copy until its deadline asks again where an engine is away, and must not where each try costs."""
+    api.answers = [answer]
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    with pytest.raises(GaveUp):
+        await MeteredEngine(EngineClient(api.url, "m", ours=False), spending).chat(
+            ASK, version="external", max_tokens=8
+        )
+    assert api.asked == asked
+    assert (spending.today()["shadow"] > 0) is counted
+
+
+async def test_an_api_that_is_away_is_asked_again(redis_url: str) -> None:
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    engine = MeteredEngine(EngineClient("http://127.0.0.1:1", "m", ours=False), spending)
+    with pytest.raises(Unavailable):
+        await engine.chat(ASK, version="external", max_tokens=8)
+
+
+async def test_usage_that_is_null_is_guessed(api: Api) -> None:
+    api.answers = [JSONResponse({**GOOD, "usage": {"prompt_tokens": None, "completion_tokens": None}})]
+    reply = await chat(api)()
+    assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("明天。", 0, 0)
 
 
 async def test_an_answer_that_does_not_tell_its_tokens_costs_what_is_guessed(api: Api, redis_url: str) -> None:

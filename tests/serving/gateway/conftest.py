@@ -68,6 +68,8 @@ class Spool:
         self.raw: list[RawExchange] = []
         self.events: list[Any] = []
         self.full = False
+        self.full_later = False
+        """Whether what was taken turns out to have no room, as on a full disk."""
 
     def put(self, item: Any, *, refused: Callable[[], None] | None = None) -> bool:
         if isinstance(item, Exposure):
@@ -75,6 +77,8 @@ class Spool:
             return not self.full
         if isinstance(item, Kpi):
             self.spent.append(item)
+            if self.full_later and refused is not None:
+                refused()
             return not self.full
         if not self.full:
             self.raw.append(item)

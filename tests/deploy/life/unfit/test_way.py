@@ -81,3 +81,9 @@ def test_prompts_that_lack_are_named() -> None:
 def test_no_pace_is_told_of_a_line_that_fell() -> None:
     fell = [one(2, "v2", "v3", 0.2, 0.25), one(1, "v1", "v2", 0.3, 0.35)]
     assert missing(way("v3", fell), CONFIG).rounds is None
+
+
+def test_where_every_token_is_asked_for_no_pace_leads_there() -> None:
+    found = missing(way("v4", LINE[1:]), GateConfig(fit_agreement=1.0))
+    assert (found.rounds, found.seconds) == (None, None)
+    assert "no pace" in found.said

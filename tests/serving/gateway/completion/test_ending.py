@@ -91,11 +91,24 @@ def test_what_nobody_may_record_costs_all_the_same_and_nothing_tells_whose_it_wa
     assert not running.spool.raw
 
 
-def test_what_there_is_no_room_for_is_counted(others: tuple[Running, Engine]) -> None:
+def test_what_there_is_no_room_for_is_counted_now_or_when_it_turns_out(others: tuple[Running, Engine]) -> None:
     running, _ = others
-    running.spool.full = True
+    for number, lacks in enumerate(("full", "full_later"), start=1):
+        setattr(running.spool, lacks, True)
+        assert running.client.chat()[0] == 200
+        eventually(lambda: running.gateway.metrics.events["spending_dropped"] == number)  # noqa: B023
+        setattr(running.spool, lacks, False)
+
+
+def test_more_tokens_than_there_are_cost_the_most_that_is_counted_and_end_the_request(
+    others: tuple[Running, Engine],
+) -> None:
+    running, teacher = others
+    body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}], "usage": {"total_tokens": %d}}'
+    teacher.script = says(response(body % (5 * 10**12)))
     assert running.client.chat()[0] == 200
-    eventually(lambda: running.gateway.metrics.events["spending_dropped"] == 1)
+    assert running.client.chat()[0] == 200  # on the same connection
+    assert costs(running, 2) == [10**12] * 2
 
 
 def test_a_refusal_and_a_teacher_of_ours_cost_nothing(
