@@ -53,7 +53,7 @@ def test_it_becomes_fit_goes_live_under_traffic_and_is_taken_back(up: System) ->
     assert not [one for one in rounds if one["state"] == "failed"]
     eventually(lambda: asked(up, "student").headers.get("x-understudy-version") == live, 120, "its own answer")
     eventually(lambda: any(row["version"] == live for row in said(up)), 300, "a customer whom it answers")
-    Admin(up.state).post("/rollback", {})
+    Admin(up.state).call("POST", "/rollback", json={})
     found = status(up)
     assert found["live"]["student"] is None
     assert found["unfit"]["version"] == next(one for one in rounds if one["candidate"] == live)["parent"]
