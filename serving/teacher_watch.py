@@ -20,7 +20,7 @@ from understudy.state import StateDir
 
 log = logging.getLogger("understudy.controller")
 RETRY = 15.0
-"""Seconds until a teacher that did not answer is asked again."""
+"""Seconds until a teacher that did not answer is asked again; twice as long after each further time in a row."""
 HOUR = 3600.0
 
 
@@ -35,14 +35,15 @@ class TeacherWatch:
         self._known = found if found is not None and found.is_of(engine.url, engine.model) else None
         self._came: list[TeacherFindings] = []
         self._asking: threading.Thread | None = None
-        self._next = 0.0
+        self._next, self._wait = 0.0, RETRY
 
     def __call__(self, context: ControlContext) -> None:
         """Take what came, and ask when it is time."""
         while self._came:
             self._absorb(context, self._came.pop(0))
         if (self._asking is None or not self._asking.is_alive()) and self._clock() >= self._due():
-            self._next = self._clock() + RETRY
+            self._next = self._clock() + self._wait
+            self._wait = min(2 * self._wait, HOUR, self._engine.probe_hours * HOUR)  # until it succeeds
             self._asking = threading.Thread(target=self._ask, name="teacher-watch", daemon=True)
             self._asking.start()
 
@@ -55,9 +56,9 @@ class TeacherWatch:
         known = self._known
         try:
             spending = self._spending()
-            if spending.over():
-                return
-            self._came.append(ask_teacher(self._engine, known, lambda n: spending.add("probes", n), self._clock))
+            if not spending.over():
+                self._came.append(ask_teacher(self._engine, known, lambda n: spending.add("probes", n), self._clock))
+            self._wait = RETRY
         except UnderstudyError as error:
             blank = TeacherFindings(url=self._engine.url, model=self._engine.model)
             self._came.append((known or blank).model_copy(update={"error": error.message}))

@@ -37,6 +37,8 @@ class PlayedApi:
         self.url = ""
         self.longest = 64
         """Tokens of a reply at most, whatever is asked for."""
+        self.shut = 0
+        """Status of a proxy that lets nothing but chat through; 0: it lets all through."""
         self._lock = threading.Lock()
         self.load(folder)
 
@@ -87,6 +89,8 @@ class PlayedApi:
         body = json.loads(await request.body())
         if refused := self._refused(request):
             return refused
+        if self.shut:
+            return JSONResponse({"error": {"message": "this route is not let through"}}, self.shut)
         if self.gives != "prefill":
             return JSONResponse({"error": {"message": "unknown field `prompt_logprobs`"}}, 400)
         self.asked.append(body)

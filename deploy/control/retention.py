@@ -104,9 +104,9 @@ def store_uses(folder: StateDir, rules: RegistryConfig, rollout: RolloutConfig) 
     """Size and rule of every store that the controller keeps, for `doctor` and the table of retention."""
     registry = folder.registry
     audit = [*registry.glob("audit.jsonl*")]
-    around = rollout.keep_versions
+    around = f"cuts, where their lines go on, and {rollout.keep_versions} more"
     return [
-        _folder(registry, "versions", f"live, candidate, three former ones and {around} more; then archived"),
+        _folder(registry, "versions", f"live, candidate, three former ones, {around}; then archived"),
         _folder(registry, "archive", f"weights of {rules.keep_archived} versions; of older ones the manifest"),
         _folder(registry, "rounds", f"texts and weights of {rules.keep_rounds} rounds; of older ones summaries"),
         _folder(registry, "judged", "a file a version with the last 4000 rows it was judged on"),

@@ -3,13 +3,17 @@ that are too many."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 from deploy.control.context import ControlContext
 from deploy.life.deployment import Deployment, outdone
 from deploy.life.rollout import allows
-from deploy.life.state import VersionRecord
 from deploy.registry.manifest import Manifest
 from deploy.routing.document import EXTERNAL, STUDENT_SLOTS
 from understudy.errors import IntegrityError, NotFound
+
+log = logging.getLogger("understudy.controller")
 
 
 class Adopt:
@@ -17,6 +21,7 @@ class Adopt:
 
     def __init__(self) -> None:
         self._seen: object = None
+        self._told = False
 
     def __call__(self, context: ControlContext) -> None:
         """See the class."""
@@ -27,7 +32,21 @@ class Adopt:
         if found != self._seen:
             adopt(context)
             take_up(context)
+            if state.stable is None:
+                self._tell(deployment)
             self._seen = found
+
+    def _tell(self, deployment: Deployment) -> None:
+        """Say once that the student which the configuration names is not there, and which one has its place."""
+        state, named = deployment.state, deployment.settings.rollout.first_student
+        instead = f"{state.stable} is live" if state.stable else f"{state.unfit} learns" if state.unfit else ""
+        if self._told or not instead or named is None:
+            return
+        archived = state.record(named).state == "archived"
+        if archived or named not in deployment.registry.names():
+            why = "archived" if archived else "not registered"
+            log.warning("rollout.first_student names %s, which is %s: %s instead", named, why, instead)
+            self._told = True
 
 
 def adopt(context: ControlContext) -> None:
@@ -75,13 +94,13 @@ def take_up(context: ControlContext) -> None:
     busy = state.canary is not None or state.operation is not None or deployment.rounds.current() is not None
     if state.stable is not None or busy:
         return
-    cuts = [version for version in deployment.students() if deployment.registry.manifest(version).unfit]
+    students = _students(deployment)
+    cuts = [manifest.version for manifest in students if manifest.unfit]
     named = deployment.settings.rollout.first_student
     root = named if named in cuts else next(iter(cuts), None)
     if root is None or (state.unfit is not None and _line(deployment, state.unfit) in ("", root)):
         return
-    left = (v for v in deployment.students() if state.record(v).line == root and state.record(v).state == "set_aside")
-    version = next(left, root)
+    version = _left(deployment, students, root)
     if not allows(state.record(version).state, "taken_up"):
         return
     try:
@@ -131,6 +150,19 @@ def _line(deployment: Deployment, version: str) -> str:
     return version if made.unfit else _line(deployment, made.parent) if made.parent else ""
 
 
+def _students(deployment: Deployment) -> list[Manifest]:
+    """Those that are neither marked bad nor archived, newest first."""
+    state = deployment.state
+    known = [m for m in deployment.registry.versions() if m.kind == "student" and m.version not in state.bad]
+    return [m for m in known if state.record(m.version).state != "archived"]
+
+
+def _left(deployment: Deployment, students: Sequence[Manifest], cut: str) -> str:
+    """The version from which the line of a cut goes on: of `students` the last one that learned, or the cut itself."""
+    aside = (m.version for m in students if deployment.state.record(m.version).state == "set_aside")
+    return next((version for version in aside if _line(deployment, version) == cut), cut)
+
+
 def mark_bad(deployment: Deployment, version: str, why: str) -> None:
     """Want `version` nowhere from now on; a canary of it ends."""
     state = deployment.state
@@ -143,25 +175,19 @@ def mark_bad(deployment: Deployment, version: str, why: str) -> None:
 
 
 def archive_spare(deployment: Deployment) -> None:
-    """Move versions beyond the configured number out of the way."""
+    """Move versions beyond the configured number out of the way; each cut stays, and where its line goes on."""
     state = deployment.state
     canary = [] if state.canary is None else [state.canary.version]
-    learns = [state.unfit, state.record(state.unfit).line] if state.unfit is not None else []
-    kept = {state.stable, *state.previous, *learns, *canary, *state.slots.values()}
-    spare = [
-        m.version
-        for m in deployment.registry.versions()
-        if m.kind == "student" and m.version not in kept and not _waiting(m, state.record(m.version))
-    ]
+    learns = [state.unfit, _line(deployment, state.unfit)] if state.unfit is not None else []
+    students = _students(deployment)
+    cuts = [m.version for m in students if m.unfit]
+    left = [_left(deployment, students, cut) for cut in cuts if cut not in learns]
+    kept = {state.stable, *state.previous, *learns, *cuts, *left, *canary, *state.slots.values()}
+    spare = [m.version for m in deployment.registry.versions() if m.kind == "student" and m.version not in kept]
     for version in spare[deployment.settings.rollout.keep_versions :]:
         if deployment.state.record(version).state != "archived":  # else killed between both lines
             deployment.change((version, "archived", "older than the versions that are kept"))
         deployment.registry.archive(version)
-
-
-def _waiting(manifest: Manifest, record: VersionRecord) -> bool:
-    """Whether it is a cut whose turn to learn has not come."""
-    return manifest.unfit and record.state == "registered"
 
 
 def _in_round(deployment: Deployment, version: str) -> bool:

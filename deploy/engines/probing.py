@@ -46,8 +46,7 @@ def ask_teacher(
         asking = _Asking(client, engine.model, spend)
         replies, why_replies = asking.widest(lambda k: told_chat(engine.model, _turn(PROMPTS[0]), MOST_TOKENS, k))
         answers = tuple(asking.probe(prompt, replies, before) for prompt in PROMPTS)
-        prefill, why_prefill = asking.widest(lambda k: text_tokens(engine.model, PROMPTS[0], k))
-        ids = tuple(asking.certain(text_tokens(engine.model, prompt, 0)).ids for prompt in PROMPTS) if prefill else ()
+        prefill, why_prefill, ids = asking.prefill()
     now = TeacherFindings(
         url=engine.url, model=engine.model, asked=round(clock(), 3), served=asking.served,
         fingerprint=asking.fingerprint, prefill=prefill, prefill_why=why_prefill, ids=ids, replies=replies,
@@ -92,6 +91,25 @@ class _Asking:
                 continue
             return k, ""
         return 0, why
+
+    def prefill(self) -> tuple[int, str, tuple[tuple[int, ...], ...]]:
+        """(the most likeliest tokens that are told of a given text, or 0; why not more; its ids of the prompts).
+
+        Asked when chat has answered: the API is there and lets us in, so whatever it fails by says that it cannot, as a
+        proxy does that lets this route not through. That holds until it is asked anew.
+        """
+        spent: list[int] = []
+        apart = _Asking(self._client, self._model, spent.append)
+        ids: tuple[tuple[int, ...], ...] = ()
+        try:
+            k, why = apart.widest(lambda top: text_tokens(self._model, PROMPTS[0], top))
+            if k:
+                ids = tuple(apart.certain(text_tokens(self._model, prompt, 0)).ids for prompt in PROMPTS)
+        except UnderstudyError as error:
+            k, why = 0, error.message
+        for tokens in spent:  # not before: an account that is away says nothing of the API
+            self._spend(tokens)
+        return k, why, ids
 
     def probe(self, prompt: str, top: int, before: TeacherFindings | None) -> ProbeAnswer:
         """The reply to a prompt, asked twice where it is new or another than before."""

@@ -120,7 +120,7 @@ class RolloutConfig(Section):
     first_student: str | None = None
     """The version that is stable at first start; null: the newest."""
     keep_versions: int = Field(default=8, ge=4)
-    """Versions kept beside the live one, the candidate and the three former ones."""
+    """Versions kept beside the live one, the candidate, the three former ones, cuts, and where their lines go on."""
 
     @field_validator("guardrails")
     @classmethod

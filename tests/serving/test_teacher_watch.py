@@ -28,9 +28,11 @@ KEY = "sk-of-the-watched"
 class Watched:
     """A watch, its clock, its account and the system that it belongs to."""
 
-    def __init__(self, state: StateDir, url: str, redis_url: str, cap: int | None = None) -> None:
+    def __init__(
+        self, state: StateDir, url: str, redis_url: str, cap: int | None = None, probe_hours: float = 12
+    ) -> None:
         self.world, self.now = World(state), 1_000_000.0
-        self.engine = ExternalEngine(url=url, model="big", api_key_env="WATCHED_KEY", probe_hours=12)
+        self.engine = ExternalEngine(url=url, model="big", api_key_env="WATCHED_KEY", probe_hours=probe_hours)
         self.spending = Spending(
             redis.Redis.from_url(redis_url), RedisKeys("us:"), cap, lambda: self.now, lambda: self.now
         )
@@ -43,6 +45,16 @@ class Watched:
     def found(self) -> TeacherFindings | None:
         self.watch(self.world.conductor.context)
         return read_findings(self.world.state)
+
+    def asks(self) -> bool:
+        """Whether it is asked now; comes back when that is over."""
+        before = self.watch._asking
+        self.found()
+        thread = self.watch._asking
+        assert thread is not None
+        thread.join(60)
+        self.watch(self.world.conductor.context)
+        return thread is not before
 
     def until(self, asked: float) -> TeacherFindings:
         eventually(lambda: (found := self.found()) is not None and found.asked == asked, 60, "an answer")
@@ -117,6 +129,49 @@ def test_one_that_does_not_answer_is_said_and_asked_again(api: PlayedApi, state_
     kept = watched.found()
     assert kept is not None
     assert kept.answers == found.answers  # what was known stays known
+
+
+@pytest.mark.parametrize(
+    ("probe_hours", "waits"),
+    [(12, (RETRY, 30, 60, 120, 240, 480, 960, 1920, HOUR, HOUR)), (0.01, (RETRY, 30, 36, 36))],
+)
+def test_one_that_fails_again_and_again_is_asked_ever_more_seldom(
+    api: PlayedApi, state_dir: StateDir, redis_url: str, probe_hours: float, waits: tuple[float, ...]
+) -> None:
+    watched = Watched(state_dir, api.url, redis_url, probe_hours=probe_hours)
+    api.failures = [JSONResponse({}, 500) for _ in range(len(waits))]
+    assert watched.asks()
+    for wait in waits:
+        watched.now += wait - 1
+        assert not watched.asks()
+        watched.now += 1
+        assert watched.asks()
+    found = watched.found()
+    assert found is not None
+    assert (api.failures, found.error, found.asked) == ([], "", watched.now)
+    api.failures = [JSONResponse({}, 500)]
+    watched.now += probe_hours * HOUR
+    assert watched.asks()
+    watched.now += RETRY
+    assert watched.asks()
+    found = watched.found()
+    assert found is not None
+    assert found.error == ""
+
+
+def test_one_that_lets_nothing_but_chat_through_is_asked_once_a_time(
+    api: PlayedApi, state_dir: StateDir, redis_url: str
+) -> None:
+    api.shut = 500
+    watched = Watched(state_dir, api.url, redis_url)
+    assert watched.asks()
+    found = watched.found()
+    assert found is not None
+    assert (found.asked, found.error) == (watched.now, "")
+    assert "500" in found.prefill_why
+    for _ in range(3):
+        watched.now += HOUR
+        assert not watched.asks()
 
 
 def test_nothing_is_asked_while_the_days_tokens_are_spent(api: PlayedApi, state_dir: StateDir, redis_url: str) -> None:

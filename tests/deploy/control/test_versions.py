@@ -47,6 +47,17 @@ def test_the_versions_that_are_named_are_the_first_ones(state_dir: StateDir) -> 
     assert (document.teacher, document.stable, document.previous) == ("t1", "v1", ("v2",))
 
 
+def test_a_first_student_that_is_not_there_is_told_with_the_one_that_is_live_instead(
+    state_dir: StateDir, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(state_dir, first_student="v9")
+    assert world.turn().stable == "v2"
+    world.start()
+    world.turn()
+    told = [record.getMessage() for record in caplog.records if "first_student" in record.getMessage()]
+    assert told == ["rollout.first_student names v9, which is not registered: v2 is live instead"]
+
+
 def test_a_candidate_that_no_slot_can_load_is_bad_for_good(world: World) -> None:
     version = world.candidate()
     world.fleet.refuse[version] = "fingerprint differs by 3.1 nats"

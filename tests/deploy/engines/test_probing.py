@@ -80,6 +80,34 @@ def test_one_that_is_away_is_not_taken_for_one_that_gives_less(api: PlayedApi, s
         asked(api)
 
 
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_one_that_lets_nothing_but_chat_through_gives_what_chat_tells(
+    api: PlayedApi, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    api.gives = "prefill"
+    monkeypatch.setattr(api, "shut", status)
+    found, _ = asked(api)
+    assert (found.prefill, found.ids, found.replies, found.asked) == (0, (), 20, 5.0)
+    assert found.prefill_why.endswith(f"with {status}: this route is not let through")
+    monkeypatch.setattr(api, "shut", 0)
+    opened, _ = asked(api, found, 6.0)
+    assert (opened.prefill, opened.prefill_why) == (20, "")
+
+
+def test_an_account_that_is_away_is_not_taken_for_an_api_that_gives_less(api: PlayedApi) -> None:
+    api.gives = "prefill"
+    told: list[int] = []
+
+    def spend(tokens: int) -> None:
+        told.append(tokens)
+        if len(told) > 2 * len(PROMPTS) + 1:  # chat is paid for by then
+            raise Unavailable("Redis is away")
+
+    engine = ExternalEngine(url=api.url, model="big", api_key_env="PROBED_KEY")
+    with pytest.raises(Unavailable, match="Redis is away"):
+        ask_teacher(engine, None, spend)
+
+
 def test_a_wrong_key_is_an_error_that_does_not_tell_it(api: PlayedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROBED_KEY", "sk-a-wrong-one")
     with pytest.raises(Unavailable, match="401") as refused:
