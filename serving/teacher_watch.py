@@ -35,22 +35,24 @@ class TeacherWatch:
         self._known = found if found is not None and found.is_of(engine.url, engine.model) else None
         self._came: list[TeacherFindings] = []
         self._asking: threading.Thread | None = None
-        self._next, self._wait = 0.0, RETRY
+        self._began, self._next, self._wait = 0.0, 0.0, RETRY
 
     def __call__(self, context: ControlContext) -> None:
         """Take what came, and ask when it is time."""
         while self._came:
             self._absorb(context, self._came.pop(0))
         if (self._asking is None or not self._asking.is_alive()) and self._clock() >= self._due():
-            self._next = self._clock() + self._wait
+            self._began = self._clock()
+            self._next = self._began + self._wait
             self._wait = min(2 * self._wait, HOUR, self._engine.probe_hours * HOUR)  # until it succeeds
             self._asking = threading.Thread(target=self._ask, name="teacher-watch", daemon=True)
             self._asking.start()
 
     def _due(self) -> float:
-        """When to ask next; a clock that was set back does not put it off."""
-        asked = self._known.asked if self._known is not None else 0.0
-        return max(self._next, min(asked, self._clock()) + self._engine.probe_hours * HOUR if asked else 0.0)
+        """When to ask next; at once after the clock was set back, by which nobody knows how long ago it was."""
+        now, asked = self._clock(), 0.0 if self._known is None else self._known.asked
+        pause = self._next if now >= self._began else 0.0
+        return max(pause, asked + self._engine.probe_hours * HOUR if 0 < asked <= now else 0.0)
 
     def _ask(self) -> None:
         known = self._known

@@ -183,3 +183,17 @@ def test_nothing_is_asked_while_the_days_tokens_are_spent(api: PlayedApi, state_
     assert (api.asked, watched.found()) == ([], None)
     watched.now += 24 * HOUR
     assert watched.until(watched.now).gives == "text"
+
+
+def test_a_clock_that_is_set_back_puts_nothing_off(api: PlayedApi, state_dir: StateDir, redis_url: str) -> None:
+    watched = Watched(state_dir, api.url, redis_url)
+    assert watched.asks()
+    assert not watched.asks()
+    watched.now -= 100 * HOUR
+    assert watched.asks()
+    assert not watched.asks()
+    api.failures = [JSONResponse({}, 500)]
+    watched.now += 24 * HOUR
+    assert watched.asks()
+    watched.now -= 1
+    assert watched.asks()
