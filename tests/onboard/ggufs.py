@@ -27,6 +27,8 @@ NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str = "gpt-2", **changes: Any) -> Path:
     """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, template, architecture or kind.
 
+    `parts` says that the file is the first of so many, `without` names a tensor that it lacks, `width` is a length of
+    the feed-forward layers that its tensors do not have.
     With `kind` llama the tokenizer is that of `pieces`, whose scores, types, space before a text and merges (it needs
     none) may be changed, too.
     """
@@ -36,7 +38,7 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     writer.add_block_count(settings["num_hidden_layers"])
     writer.add_context_length(settings["max_position_embeddings"])
     writer.add_embedding_length(settings["hidden_size"])
-    writer.add_feed_forward_length(settings["intermediate_size"])
+    writer.add_feed_forward_length(changes.get("width", settings["intermediate_size"]))
     writer.add_head_count(settings["num_attention_heads"])
     writer.add_head_count_kv(settings["num_key_value_heads"])
     writer.add_rope_dimension_count(settings["head_dim"])
@@ -44,10 +46,13 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     writer.add_rope_freq_base(settings["rope_parameters"]["rope_theta"])
     writer.add_vocab_size(settings["vocab_size"])
     (_scored if changes.get("kind") == "llama" else _ranked)(writer, settings["vocab_size"], pre, changes)
+    if (parts := changes.get("parts")) is not None:
+        writer.add_uint16("split.no", 0)
+        writer.add_uint16("split.count", parts)
     if (template := changes.get("template", CHATML)) is not None:
         writer.add_chat_template(template)
     for name, tensor in load_file(source / "model.safetensors").items():
-        _tensor(writer, name, tensor.float().numpy(), settings, packed)
+        _tensor(writer, name, tensor.float().numpy(), settings, packed, changes.get("without"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -98,12 +103,16 @@ def _ranked(writer: gguf.GGUFWriter, rows: int, pre: str, changes: dict[str, Any
     writer.add_eos_token_id(2)
 
 
-def _tensor(writer: gguf.GGUFWriter, name: str, value: Any, settings: dict[str, Any], packed: Any) -> None:
+def _tensor(
+    writer: gguf.GGUFWriter, name: str, value: Any, settings: dict[str, Any], packed: Any, without: str | None
+) -> None:
     if name in WHOLE:
         new = WHOLE[name]
     else:
         _, _, layer, rest = name.split(".", 3)
         new = f"blk.{layer}.{NAMES[rest.removesuffix('.weight')]}.weight"
+    if new == without:
+        return
     for part, heads in (("attn_q", "num_attention_heads"), ("attn_k", "num_key_value_heads")):
         if f".{part}." in new:  # llama.cpp keeps the two halves of each rotary pair side by side
             n = settings[heads]

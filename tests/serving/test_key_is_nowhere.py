@@ -25,13 +25,19 @@ from tests.waiting import eventually
 from trials.api import PlayedApi, played
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY = "sk-7c1e-that-nobody-may-see"
+KEY = "sk-7c1e/that-nobody-may-see"
+ESCAPED = KEY.replace("/", r"\/")
+"""As JSON may write it, too."""
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "TEACHER_KEY": KEY}
 FAILURES = {
     "a key that is repeated": lambda: JSONResponse({"error": {"message": f"Incorrect API key: {KEY}"}}, 401),
     "a refusal that repeats it": lambda: JSONResponse({"error": {"message": f"bad header: Bearer {KEY}"}}, 400),
     "a page that repeats it": lambda: Response(f"<html>{KEY}", 500),
     "an error with 200": lambda: JSONResponse({"error": {"message": f"no quota for {KEY}"}}),
+    "an error whose JSON escapes it": lambda: Response(
+        f'{{"error": {{"message": "no quota for {ESCAPED}"}}}}', media_type="application/json"
+    ),
+    "a header that repeats it": lambda: JSONResponse({"error": {"message": "no"}}, 400, {"x-said": f"{KEY} {ESCAPED}"}),
     "half a JSON": lambda: Response('{"choices": [{"mess', media_type="application/json"),
     "garbage": lambda: Response(b"\x00\xff\xfe", media_type="application/json"),
     "a rate limit": lambda: JSONResponse({"error": {"message": "slow down"}}, 429, {"retry-after": "1"}),
@@ -100,7 +106,8 @@ def test_the_key_is_in_no_file_reply_command_or_command_line(leaving: Leaving) -
     told = []
     for make in FAILURES.values():
         leaving.api.failures = [make() for _ in range(4)]  # the gateway may ask again, and the others take some
-        told.append(leaving.ask("Where is order 4711?").text)
+        answer = leaving.ask("Where is order 4711?")
+        told += [answer.text, " ".join(answer.headers.values())]
     leaving.api.failures = []
     eventually(lambda: leaving.ask("Where is it?").status_code == 200, 60, "an answer after all")
     eventually(lambda: json.loads(found.read_text())["asked"], 120, "what the API gives")
@@ -116,6 +123,7 @@ def test_the_key_is_in_no_file_reply_command_or_command_line(leaving: Leaving) -
     assert any(path.parent.name == "logs" for path in files)
     assert any(path.name.endswith((".aof", ".db", ".sqlite")) for path in files)
     assert len(lines) >= 3
-    assert [path for path, held in files.items() if KEY.encode() in held] == []
-    assert [text for text in (*told, *spoken) if KEY in text] == []
-    assert [line for line in lines if KEY.encode() in line] == []
+    for spelling in (KEY, ESCAPED):
+        assert [path for path, held in files.items() if spelling.encode() in held] == []
+        assert [text for text in (*told, *spoken) if spelling in text] == []
+        assert [line for line in lines if spelling.encode() in line] == []

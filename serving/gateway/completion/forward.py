@@ -235,6 +235,8 @@ class Forward:
         """Re-route, fall back, or let the reply begin."""
         decision = self._context.decision
         assert decision is not None
+        if self._masked is not None:
+            headers = self._masked.headers(headers)
         streams = has_type(headers, b"text/event-stream")
         assert self._call is not None
         self._call.answered(status, streams)

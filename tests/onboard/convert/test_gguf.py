@@ -94,6 +94,43 @@ def test_what_is_of_no_use_is_refused_before_anything_is_dequantised(
         assert "BloomForCausalLM" in (found.obstacles["train"] or "")
 
 
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"without": "blk.1.ffn_up.weight"}, r"m\.gguf is not whole: .*layers\.1\.mlp\.up_proj\.weight is missing: fetch"),
+    ({"without": "token_embd.weight"}, r"(embed_tokens|lm_head)\.weight.* missing.*the model's safetensors"),
+    ({"width": 128}, r"proj\.weight has shape \[.*96.*\] in .*m\.gguf, its metadata mean \[.*128.*safetensors"),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", [Packed.F32, Packed.Q8_0])
+def test_a_tensor_that_is_missing_or_of_another_shape_is_named_and_never_made_up(
+    state_dir: StateDir,
+    made: Path,
+    tmp_path: Path,
+    kind: library.GGMLQuantizationType,
+    changes: dict[str, Any],
+    said: str,
+) -> None:
+    file = ggufs.write(made, tmp_path / "m.gguf", kind, **changes)
+    for _ in range(2):  # as one that is resumed
+        with pytest.raises(ModelRefused, match=said):
+            import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent)
+        assert Registry(state_dir).versions() == []
+        assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+
+
+def test_a_part_of_a_model_is_refused_before_anything_is_dequantised(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    said = r"one of 2 parts.*llama-gguf-split --merge.*safetensors"
+    file = ggufs.write(made, tmp_path / "m-00001-of-00002.gguf", Packed.Q8_0, parts=2)
+    steps = Steps()
+    with pytest.raises(ModelRefused, match=said):
+        import_model(state_dir, file, ImportOptions("teacher"), ENGINES, steps)
+    with pytest.raises(ModelRefused, match=said):
+        judge(file, "teacher", Registry(state_dir), ENGINES, None, None)
+    assert steps.told == []
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    assert read(ggufs.write(made, tmp_path / "whole.gguf", Packed.Q8_0, parts=1)).quantisation == "Q8_0"
+
+
 def test_what_lies_beside_a_file_is_neither_read_nor_run(state_dir: StateDir, made: Path, tmp_path: Path) -> None:
     file = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0)
     (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Own: pass\n")

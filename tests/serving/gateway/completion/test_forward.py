@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ab.experiment import Experiment
+from deploy.engines.external import ExternalEngine, static_document
+from deploy.routing.document import RouterConfig
 from deploy.routing.stores import open_routing
 from serving.gateway.metrics import Metrics
 from tests.serving.gateway.conftest import Client, Running, document, following
@@ -151,6 +153,29 @@ def test_an_engine_that_refuses_our_key_is_our_fault_and_its_words_stay_here(
     assert "www-authenticate" not in headers
     assert any("refuses our key" in record.message for record in caplog.records)
     assert b"sk-pro" not in running.client.send("GET", "/metrics")[2]
+
+
+@pytest.mark.parametrize("key", ["sk-0123456789", "sk-abc/defghi"])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "529 Busy"])
+def test_the_key_of_somebody_elses_engine_is_struck_out_of_its_body_and_its_headers(
+    serve: Serve, engine: Make, monkeypatch: pytest.MonkeyPatch, status: str, key: str
+) -> None:
+    monkeypatch.setenv("OWN_KEY", key)
+    escaped = key.replace("/", r"\/")
+    said = json.dumps({"error": {"message": f"no quota for {key}, KEY"}}).replace("KEY", escaped).encode()
+    more = f"x-debug: Bearer {key}\r\nx-json: {escaped}\r\nretry-after: {key}\r\nx-other: as it is\r\n"
+    teacher = engine("teacher", script=says(response(said, status, extra=more)))
+    external = ExternalEngine(url=f"{teacher.url}/v1", model="big", api_key_env="OWN_KEY")
+    running = serve(static_document({"teacher": external}, RouterConfig()), retry_share=0.0)
+    body = b'{"model":"auto","messages":[{"role":"user","content":"x"}]}'
+    got, headers, raw = running.client.send("POST", "/v1/chat/completions", body)
+    assert teacher.seen[0].headers["authorization"] == f"Bearer {key}"
+    assert (got, len(raw)) == (int(status[:3]), len(said))
+    assert headers["x-debug"] == "Bearer " + "*" * len(key)
+    assert (headers["x-json"], headers["x-other"]) == ("*" * len(escaped), "as it is")
+    for spelling in (key, escaped):
+        assert spelling.encode() not in raw
+        assert spelling not in " ".join(headers.values())
 
 
 def test_a_429_passes_where_no_other_arm_may_answer(serve: Serve, engine: Make) -> None:

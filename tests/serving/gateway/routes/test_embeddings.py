@@ -61,6 +61,19 @@ def test_an_engine_that_refuses_our_key_is_our_fault(serve: Serve, engine: Make)
     assert b"sk-em" not in raw
 
 
+def test_the_key_is_struck_out_of_what_the_engine_says_and_of_its_headers(
+    serve: Serve, engine: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDER_KEY", "sk-abc/defghi")
+    said = rb'{"error":{"message":"slow down, sk-abc/defghi or sk-abc\/defghi"}}'
+    later = "retry-after: sk-abc/defghi sk-abc\\/defghi\r\n"
+    embedder = engine("embedder", script=says(response(said, "429 Too Many Requests", extra=later)))
+    running = serve(document({}), embeddings=external(embedder.url))
+    status, headers, raw = running.client.send("POST", "/v1/embeddings", RAW)
+    assert (status, headers["retry-after"]) == (429, "*** ***")
+    assert raw == b'{"error":{"message":"slow down, ************* or **************"}}'
+
+
 @pytest.mark.parametrize("body", [b"{", b'{"input":"x"}', b'{"model":7,"input":"x"}', b"[]", b"\xff"])
 def test_a_wrong_body_reaches_no_engine(serve: Serve, engine: Make, body: bytes) -> None:
     embedder = engine("embedder")
