@@ -163,8 +163,9 @@ class Run:
 
     def _steps(self) -> int:
         """Steps of the whole run, as planned last; before the first plan by the pace so far."""
-        schedule = self._schedule
-        left = max(0.0, (schedule.expected or schedule.bounds.seconds / max(schedule.pace, 1e-9)) - schedule.tokens)
+        schedule, bounds = self._schedule, self._schedule.bounds
+        guessed = min(bounds.most, max(bounds.least, bounds.seconds / max(schedule.pace, 1e-9)))
+        left = max(0.0, (schedule.expected or guessed) - schedule.tokens)
         return self.learner.done + round(left / self._step_tokens)
 
     def _show(self, loss: float) -> None:

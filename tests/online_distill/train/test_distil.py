@@ -297,6 +297,21 @@ def test_a_fixed_number_of_steps_gives_the_same_weights_however_slow_the_machine
     assert (found[0]["chain"], found[0]["weights"]) == (found[1]["chain"], found[1]["weights"])
 
 
+def test_a_run_that_takes_its_least_steps_says_from_the_first_on_how_many_these_are(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("online_distill.train.distil.PROGRESS_SECONDS", 0.0)
+    recipe = quick_config(min_steps=12, max_epochs=20).recipe
+    told: list[tuple[float, float]] = []
+    with step_clock() as clock:
+        distil(
+            tmp_path, student, random_targets(60), recipe, clock.pace(seconds=0.5),
+            lambda done, total, note: told.append((done, total)) if note.startswith("loss") else None,
+        )  # fmt: skip
+    assert len(told) > 5
+    assert min(total for _, total in told) >= 11  # a step may hold more tokens than it is reckoned to
+
+
 def test_a_second_round_keeps_what_the_first_one_learned_and_without_replay_forgets_it(
     student: Path, tmp_path: Path
 ) -> None:
