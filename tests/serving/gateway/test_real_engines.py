@@ -13,6 +13,7 @@ from serving.engine.config import served_model
 from tests.engines import EARLIER, LATER, TEACHER, Engines
 from tests.serving.gateway.conftest import Running
 from tests.serving.gateway.real import publish
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -83,5 +84,6 @@ def test_engines_of_others_that_are_vllm_answer_through_their_apis(
             messages=[{"role": "user", "content": "Where is my order?"}],
         )  # fmt: skip
         assert "".join(part.choices[0].delta.content or "" for part in parts if part.choices) == both["teacher"]
+    eventually(lambda: len(running.spool.exchanges) == 3, what="three exchanges")  # a client has its last byte first
     assert [one.reply for one in running.spool.exchanges] == [both["teacher"], both["student"], both["teacher"]]
     assert {one.version for one in running.spool.exchanges} == {EXTERNAL}
