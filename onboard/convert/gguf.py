@@ -24,6 +24,8 @@ PLAIN = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 BYTES_BY_WEIGHT = 8
 """Memory that the conversion takes for each weight at its peak: a float32 of it and what it becomes, with room."""
 HEAD = "output.weight"
+ROTARY = "rope_"
+"""How names begin of tensors that only say what the configuration says, too."""
 PARTS = "split.count"
 """How many files the model was cut into, in the metadata of each of them."""
 TOKENS = "tokenizer.ggml.tokens"
@@ -91,8 +93,9 @@ def _read(file: Path, seen: Stamp) -> GgufModel:
             f"{file} is of the architecture {architecture}, which transformers cannot convert from GGUF: take the "
             f"model's safetensors, or {KNOWN}"
         )
-    kinds = Counter({tensor.tensor_type: 0 for tensor in reader.tensors})
-    for tensor in reader.tensors:
+    tensors = [tensor for tensor in reader.tensors if not tensor.name.startswith(ROTARY)]
+    kinds = Counter({tensor.tensor_type: 0 for tensor in tensors})
+    for tensor in tensors:
         kinds[tensor.tensor_type] += int(tensor.n_elements)
     unknown = [kind.name for kind in kinds if kind not in packed and kind.name not in PLAIN]
     if unknown or not kinds:
@@ -102,7 +105,7 @@ def _read(file: Path, seen: Stamp) -> GgufModel:
         )
     if not metadata.get(TOKENS):
         raise ModelRefused(f"{file} brings no tokenizer: take a file that does, or the model's folder")
-    head = any(tensor.name == HEAD for tensor in reader.tensors)
+    head = any(tensor.name == HEAD for tensor in tensors)
     return GgufModel(file, seen, architecture, kinds.most_common(1)[0][0].name, sum(kinds.values()), head, metadata)
 
 
@@ -212,6 +215,7 @@ def convert(model: GgufModel, out: Path, dtype: str, show: Callable[[str, int], 
     require_whole(
         model, loaded["missing_keys"], {name: tuple(value.shape) for name, value in found.state_dict().items()}
     )
+    require_read(model, sum(value.numel() for value in found.parameters()))
     if hasattr(found.config, "quantization_config"):
         del found.config.quantization_config
     found.save_pretrained(out, safe_serialization=True)
@@ -234,6 +238,16 @@ def require_whole(model: GgufModel, missing: Collection[str], found: Mapping[str
             raise ModelRefused(
                 f"{name} has shape {list(found[name])} in {model.file}, its metadata mean {list(wanted[name])}: {hint}"
             )
+
+
+def require_read(model: GgufModel, read: int) -> None:
+    """Raises ModelRefused where fewer weights were `read` than the file holds: transformers leaves out what it has no
+    place for, such as the biases of some attention layers."""
+    if read < model.weights:
+        raise ModelRefused(
+            f"transformers reads {read:,} of the {model.weights:,} weights in {model.file}, so it would answer "
+            "otherwise: take the model's safetensors"
+        )
 
 
 def require_memory(model: GgufModel, free: int) -> None:

@@ -28,7 +28,7 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, template, architecture or kind.
 
     `parts` says that the file is the first of so many, `without` names a tensor that it lacks, `width` is a length of
-    the feed-forward layers that its tensors do not have.
+    the feed-forward layers that its tensors do not have, `more` are names and lengths of further tensors.
     With `kind` llama the tokenizer is that of `pieces`, whose scores, types, space before a text and merges (it needs
     none) may be changed, too.
     """
@@ -53,6 +53,8 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
         writer.add_chat_template(template)
     for name, tensor in load_file(source / "model.safetensors").items():
         _tensor(writer, name, tensor.float().numpy(), settings, packed, changes.get("without"))
+    for name, length in changes.get("more", {}).items():
+        writer.add_tensor(name, np.ones(length, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

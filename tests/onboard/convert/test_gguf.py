@@ -116,6 +116,20 @@ def test_a_tensor_that_is_missing_or_of_another_shape_is_named_and_never_made_up
         assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
 
 
+def test_weights_that_nothing_reads_are_refused_and_what_says_the_rotation_again_is_not(
+    state_dir: StateDir, made: Path, tmp_path: Path
+) -> None:
+    biased = ggufs.write(made, tmp_path / "b.gguf", Packed.Q8_0, more={"blk.0.attn_q.bias": 64})
+    with pytest.raises(
+        ModelRefused, match=r"transformers reads [\d,]+ of the [\d,]+ weights in .*b\.gguf.*safetensors"
+    ):
+        import_model(state_dir, biased, ImportOptions("teacher"), ENGINES, silent)
+    assert Registry(state_dir).versions() == []
+    turned = ggufs.write(made, tmp_path / "r.gguf", Packed.Q8_0, more={"rope_freqs.weight": 8})
+    assert import_model(state_dir, turned, ImportOptions("teacher"), ENGINES, silent)
+    assert read(turned).weights == read(biased).weights - 64
+
+
 def test_a_part_of_a_model_is_refused_before_anything_is_dequantised(
     state_dir: StateDir, made: Path, tmp_path: Path
 ) -> None:
