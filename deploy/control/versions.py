@@ -152,9 +152,7 @@ def _line(deployment: Deployment, version: str) -> str:
 
 def _students(deployment: Deployment) -> list[Manifest]:
     """Those that are neither marked bad nor archived, newest first."""
-    state = deployment.state
-    known = [m for m in deployment.registry.versions() if m.kind == "student" and m.version not in state.bad]
-    return [m for m in known if state.record(m.version).state != "archived"]
+    return [m for m in deployment.student_manifests() if deployment.state.record(m.version).state != "archived"]
 
 
 def _left(deployment: Deployment, students: Sequence[Manifest], cut: str) -> str:

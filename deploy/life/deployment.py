@@ -23,6 +23,7 @@ from deploy.life.kept.rebuild import rebuild
 from deploy.life.kept.store import RolloutFiles
 from deploy.life.rollout import advance, allows
 from deploy.life.state import HISTORY, ControlState, PendingEntry, VersionRecord
+from deploy.registry.manifest import Manifest
 from deploy.registry.store import Registry
 from deploy.rounds.store import FileRounds, RoundStore
 from deploy.routing.document import STUDENT_SLOTS, Heartbeat
@@ -245,8 +246,12 @@ class Deployment:
 
     def students(self) -> list[str]:
         """Registered student versions that are not marked bad, newest first."""
+        return [m.version for m in self.student_manifests()]
+
+    def student_manifests(self) -> list[Manifest]:
+        """Theirs."""
         bad = self.state.bad
-        return [m.version for m in self.registry.versions() if m.kind == "student" and m.version not in bad]
+        return [m for m in self.registry.versions() if m.kind == "student" and m.version not in bad]
 
     def never_fit(self, version: str) -> bool:
         """Whether nothing says that it may answer: a cut, or a child of such a one that was not found fit."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 
 from deploy.engines.address import api_url
+from deploy.engines.client import BUSY
 from deploy.engines.names import CHAT, COMPLETIONS, VERSION_HEADER
 from serving.up.report.demands import parts, states_all
 from serving.up.report.figures import ComparedReply, median
@@ -21,7 +22,6 @@ from understudy.errors import Unavailable
 TOKENS = 64
 AT_ONCE = 8
 SECONDS = 120.0
-BUSY = frozenset({429, 503})
 WAITS = (1.0, 5.0, 20.0)
 """Seconds before what was refused for the moment, or broke off, is asked again: one reply must not cost the report."""
 Messages = Sequence[dict[str, str]]
@@ -54,14 +54,19 @@ class LoadedEngine:
 
 
 async def over(items: Sequence[T], ask: Callable[[T], Awaitable[R]], at_once: int = AT_ONCE) -> list[R]:
-    """`ask` of every item, `at_once` at a time; results in order."""
+    """`ask` of every item, `at_once` at a time; results in order. Where one fails the others end, too."""
     limit = asyncio.Semaphore(at_once)
 
     async def one(item: T) -> R:
         async with limit:
             return await ask(item)
 
-    return list(await asyncio.gather(*(one(item) for item in items)))
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def patiently(ask: Callable[[], Awaitable[R]]) -> R:
@@ -101,13 +106,10 @@ class Asker:
 
     async def chat(self, model: str, messages: Messages, **more: Any) -> dict[str, Any]:
         """One reply through the gateway, whole."""
-        body = {
-            "model": model, "messages": list(messages), "max_tokens": TOKENS, "temperature": 0,
-            "return_token_ids": True, **more,
-        }  # fmt: skip
         headers = {"x-understudy-no-capture": "1"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
+        body = _body(model, messages, return_token_ids=True, **more)
         return await self._answer(api_url(self._url, CHAT), body, headers)
 
     async def _answer(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
@@ -124,10 +126,7 @@ class Asker:
 
     async def said(self, engine: LoadedEngine, messages: Messages) -> Greedy:
         """The same of the version in `engine`, asked directly: the gateway names no version that was never fit."""
-        body = {
-            "model": engine.model, "messages": list(messages), "max_tokens": TOKENS, "temperature": 0,
-            "return_token_ids": True,
-        }  # fmt: skip
+        body = _body(engine.model, messages, return_token_ids=True)
         return _greedy(await self._answer(api_url(engine.url, CHAT), body, engine.headers))
 
     async def agreed(self, engine: LoadedEngine, teacher: Greedy) -> tuple[tuple[bool, ...], tuple[str, ...]]:
@@ -175,9 +174,9 @@ class Asker:
 
     async def _first(self, engine: LoadedEngine, question: ReportQuestion) -> float:
         began = time.perf_counter()
-        body = {"model": engine.model, "messages": list(question.messages), "max_tokens": 4, "temperature": 0}
+        body = _body(engine.model, question.messages, max_tokens=4, stream=True)
         url, first = api_url(engine.url, CHAT), 0.0
-        async with self._http.stream("POST", url, json={**body, "stream": True}, headers=engine.headers) as answer:
+        async with self._http.stream("POST", url, json=body, headers=engine.headers) as answer:
             if answer.is_error:
                 await answer.aread()
                 answer.raise_for_status()
@@ -187,15 +186,13 @@ class Asker:
         return first
 
     async def _length(self, engine: LoadedEngine, question: ReportQuestion, more: dict[str, Any]) -> int:
-        body = {
-            "model": engine.model,
-            "messages": list(question.messages),
-            "max_tokens": TOKENS,
-            "temperature": 0,
-            **more,
-        }
+        body = _body(engine.model, question.messages, **more)
         answer = await self._http.post(api_url(engine.url, CHAT), json=body, headers=engine.headers)
         return int(answer.raise_for_status().json()["usage"]["completion_tokens"])
+
+
+def _body(model: str, messages: Messages, **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": list(messages), "max_tokens": TOKENS, "temperature": 0, **more}
 
 
 def _greedy(answer: dict[str, Any]) -> Greedy:
