@@ -274,7 +274,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[Report], str]]] = {
     ),
     "real": (
         "A real language model",
-        "understudy bench real --minutes M --layers N --state DIR --json docs/benchmarks/real.json",
+        "understudy bench real OPTIONS --state DIR --json docs/benchmarks/real.json",
         lambda report: telling.page(report, table),
     ),
     "guard": (

@@ -28,6 +28,7 @@ from bench.options import folder_of
 from bench.real import models_of, serving
 from bench.real.course import CLOCKS, ROUND_MINUTES, ClockedConfig, Course, Lesson, budget
 from bench.real.exam import RealExam
+from bench.real.outline import outline
 from bench.real.prompts import INSTRUCTIONS, apart, drawn, instructions, of_dialogues
 from bench.real.replies import KeptReplies
 from bench.real.telling import show
@@ -59,11 +60,11 @@ def measure(options: argparse.Namespace, state: StateDir) -> dict[str, Any]:
         learn(options, state, config, record, (teacher, student))
     if options.half != "learning":
         encoder = Encoder(Registry(state).path(teacher))
-        asked = drawn(of_dialogues(options.judge, encoder, options.longest), serving.PROMPTS, "serving")
+        asked = drawn(of_dialogues(options.judge, encoder, options.longest, say), serving.PROMPTS, "serving")
         record["serving"] = serving.measure(
             state, config, (teacher, student), asked, cores=options.threads, quick=options.quick
         )
-        kept(options, record)
+    kept(options, record)
     return record
 
 
@@ -80,12 +81,12 @@ def learn(
     registry = Registry(state)
     encoder = Encoder(registry.path(versions[0]))
     replies = KeptReplies(state.root.parent / "replies.jsonl", registry.path(versions[0]), encoder)
-    judge = of_dialogues(options.judge, encoder, options.longest)
-    given = of_dialogues(options.train, encoder, options.longest)
+    judge = of_dialogues(options.judge, encoder, options.longest, say)
+    given = of_dialogues(options.train, encoder, options.longest, say)
     train = apart(given, judge)
     if len(train) < len(given):
         left_out = f"{len(given) - len(train)} of {len(given)} prompts of --train are left out"
-        say(f"{left_out}: --judge has their `id` or words")
+        say(f"{left_out}: --judge has their dialogue or words")
     if not instructions(encoder, options.longest):
         say(f"no general slice: {data_folder()} holds no {INSTRUCTIONS}; UNDERSTUDY_DATA names the folder that does")
     slices = {
@@ -159,10 +160,10 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def kept(options: argparse.Namespace, record: dict[str, Any]) -> None:
-    """Write the record beside the others of its file."""
+    """Write the record beside the others of its file, under what it comes to."""
     if options.json:
         others = [one for one in records(options.json) if not same(one, record)]
-        write_json(options.json, {"schema_version": 1, "records": [*others, record]})
+        write_json(options.json, {"schema_version": 1, **outline(record), "records": [*others, record]})
 
 
 def parsed(argv: list[str]) -> argparse.Namespace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,23 +31,35 @@ class RealPrompt:
         """What tells it from another one."""
         return tuple((message["role"], message["content"]) for message in self.messages)
 
+    @property
+    def dialogue(self) -> tuple[str, str]:
+        """What tells its dialogue from another one: files may number theirs alike, so its first words, too."""
+        return self.group, next((message["content"] for message in self.messages if message["role"] == "user"), "")
 
-def of_dialogues(path: Path, encoder: Encoder, longest: int) -> list[RealPrompt]:
+
+def of_dialogues(path: Path, encoder: Encoder, longest: int, told: Callable[[str], None]) -> list[RealPrompt]:
     """Every turn of a customer whose prompt has at most `longest` tokens, once each, in the order of the file.
+
+    `told` gets a sentence on how many are longer.
 
     Raises:
         UsageError: a row that is no dialogue, or no prompt at all.
     """
     found: dict[tuple[tuple[str, str], ...], RealPrompt] = {}
+    asked = longer = 0
     for number, dialogue in turns(path):
+        asked += len(dialogue)
         for place, turn in enumerate(dialogue):
             if len(encoder.prompt(list(turn.messages))) > longest:
-                break  # later turns are longer still
+                longer += len(dialogue) - place  # later turns are longer still
+                break
             group = turn.session or f"{path.name}:{number}"
             one = RealPrompt(f"{group}/{place}", group, tuple(turn.messages))
             found.setdefault(one.asked, one)
     if not found:
-        raise UsageError(f"{path} holds no turn of a customer within {longest} tokens")
+        raise UsageError(f"{path} holds no turn of a customer within {longest} tokens: --longest")
+    if longer:
+        told(f"{longer} of {asked} turns of customers in {path} are left out: longer than {longest} tokens (--longest)")
     return list(found.values())
 
 
@@ -57,13 +69,10 @@ def apart(train: Sequence[RealPrompt], judged: Sequence[RealPrompt]) -> list[Rea
     Raises:
         UsageError: none is left.
     """
-    groups, asked = {one.group for one in judged}, {one.asked for one in judged}
-    kept = [one for one in train if one.group not in groups and one.asked not in asked]
+    dialogues, asked = {one.dialogue for one in judged}, {one.asked for one in judged}
+    kept = [one for one in train if one.dialogue not in dialogues and one.asked not in asked]
     if not kept:
-        raise UsageError(
-            "every dialogue of --train has the `id` or the words of one of --judge, which is never learned: give other "
-            "dialogues, or each file ids of its own"
-        )
+        raise UsageError("every dialogue of --train is one of --judge, which is never learned: give other dialogues")
     return kept
 
 

@@ -152,13 +152,21 @@ def section(records: Sequence[dict[str, Any]]) -> Iterator[str | tuple[TableRows
             yield (
                 f"**A student of {one['layers']} layers, {one['round_minutes']:g} minutes a round**: {on}; "
                 f"`{one['train']}`, {one['train_prompts']:,} prompts of at most {one['longest']} tokens, "
-                f"{one['prompts']} before each round; judged on `{one['judge']}`. {trained(one)}"
+                f"{one['prompts']} before each round; judged on `{one['judge']}`. {trained(one)} {_by(one, 'learning')}"
             )
             yield rows, LEARNED
         if found := one["serving"]:
-            yield f"**Serving a student of {one['layers']} layers**: {on}; {_served(found)}"
+            yield (
+                f"**Serving a student of {one['layers']} layers**: {on}; {_served(found)} "
+                f"{_by(one | {'threads': found['cores']}, 'serving')}"
+            )
             yield sizes(one), ("figure", "teacher", "student", "ratio", "asked", "")
             yield costs(one), COSTS
+
+
+def _by(record: dict[str, Any], half: str) -> str:
+    """The options that take a half of a record, where they are not the command's own."""
+    return f"(`--layers {record['layers']} --half {half} --clock {record['clock']} --threads {record['threads']}`)"
 
 
 def _served(found: dict[str, Any]) -> str:
@@ -173,7 +181,10 @@ def _served(found: dict[str, Any]) -> str:
     )
     if all("read" in arm for arm in arms.values()):
         bound = arms["teacher"]["read"] / arms["student"]["read"]
-        text += f" The student reads {bound:.1f} times as few weights a token, and by that can be no faster than so."
+        text += (
+            f" The student reads {bound:.1f} times as few weights a token: its gain where nothing but reading them "
+            "takes time. What an engine does once a layer shrinks with the layers, the rest not at all."
+        )
     return text + (" Few requests: `--quick`." if found["quick"] else "")
 
 

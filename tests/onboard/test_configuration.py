@@ -11,6 +11,7 @@ from deploy.life.config import GateConfig, RolloutConfig
 from deploy.routing.document import SLOTS, RouterConfig
 from onboard.cutting import cut
 from onboard.importing import ImportOptions, import_model
+from online_distill.role.config import TrainerConfig
 from serving.engine.config import EnginesConfig
 from serving.gateway.config import GatewayConfig
 from serving.up.config import UpConfig
@@ -21,6 +22,7 @@ from tests.onboard.conftest import ENGINES
 from tests.onboard.models import SPECIAL
 from tests.onboard.stages import silent
 from tests.onboard.typed import init
+from trials.system import ROOT
 from understudy.config import load_config
 from understudy.state import StateDir
 
@@ -51,8 +53,11 @@ def test_a_student_that_is_unfit_is_said_to_be_and_the_file_says_what_makes_it_a
     cut(state_dir, "t1", 2, None, silent)
     out = tmp_path / "understudy.yaml"
     assert init(state_dir, out, "--teacher", "t1", "--student", "v1", "--student-share", "0") == 0
-    gate, default = load_config(out, {}).section(GateConfig), GateConfig()
+    config, default = load_config(out, {}), GateConfig()
+    gate = config.section(GateConfig)
     assert (gate.fit_agreement, gate.fit_rows) == (default.fit_agreement, default.fit_rows)
+    measured = load_config(ROOT / "examples" / "smollm2" / "understudy.yaml", {}).section(TrainerConfig)
+    assert config.section(TrainerConfig).recipe.model_copy(update={"threads": 2}) == measured.recipe
     assert "the student is unfit: it learns from copies and answers nobody" in out.read_text()
 
 

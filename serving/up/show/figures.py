@@ -69,6 +69,8 @@ class Figures:
     """The share that makes it a candidate."""
     missing: str = ""
     """What it lacks, and what the rounds so far say of the rest of its way."""
+    least: str = ""
+    """How many rounds that takes at least, and how long; empty where nothing says."""
     candidate: str = ""
     share: float = 0.0
     previous: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from deploy.life.kept.store import RolloutFiles
 from deploy.life.slices import SliceChange, slice_changes
 from deploy.life.state import ControlState
 from deploy.life.telling import gate_said, gate_short, rollback_cost, rollback_cost_short
-from deploy.life.unfit.way import WayStep, missing, way
+from deploy.life.unfit.way import Missing, WayStep, missing, way
 from deploy.registry.store import notes_of
 from deploy.rounds.outlook import LATEST, seconds_left
 from deploy.rounds.store import FileRounds
@@ -27,6 +28,7 @@ from deploy.routing.stores import open_routing
 from feedback.kpis.store import KpiStore
 from feedback.pool.store import Pool
 from feedback.shadow.stats import Stats
+from serving.control.printing import about
 from serving.control.rounds import evaluation_of
 from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, Slot, Stage
@@ -67,7 +69,7 @@ class LiveFigures:
         self._last = Figures()
         self._seen: int | None = None
         self._slices: tuple[int, Mapping[Slice, SliceChange]] = (0, {})
-        self._learner = ""
+        self._learner: tuple[object, ...] = ("",)
         self._state = state
         self._noted: tuple[tuple[str | None, ...], Mapping[str, str]] = ((), {})
 
@@ -166,16 +168,18 @@ class LiveFigures:
         return self._slices[1]
 
     def _with_fitness(self, now: Figures) -> Figures:
-        """`now` with how far an unfit student is; its rounds are read anew when another one learns."""
-        if now.unfit == self._learner:
+        """`now` with how far an unfit student is; its rounds are read anew when another one learns or one moves on."""
+        learner = now.unfit, *((one.id, one.state) for one in self._rounds.before(sys.maxsize, 1))
+        if learner == self._learner:
             return now
         every = way(now.unfit, self._rounds.all()) if now.unfit else ()
         steps = [step for step in every if step.better]
-        self._learner = now.unfit
+        self._learner = learner
+        lacks = missing(every, self._gate)
         return replace(
             now, fitness=come(steps[-1]) if steps else "",
             way=tuple(step.agreement for step in steps), wanted=self._gate.fit_agreement,
-            missing=missing(every, self._gate).said if steps else "",
+            missing=lacks.said if steps else "", least=least(lacks) if steps else "",
         )  # fmt: skip
 
     def _with_rollback(self, now: Figures, state: ControlState | None) -> Figures:
@@ -200,6 +204,13 @@ def come(step: WayStep) -> str:
     """How far an unfit student is, by its last round that made it better."""
     facts = "" if step.facts is None else f", {step.facts:.0%} facts"
     return f"{step.agreement:.0%} of tokens{facts}, round {step.round}"
+
+
+def least(lacks: Missing) -> str:
+    """What an unfit student has before it at least; empty where nothing says."""
+    if lacks.rounds is None or lacks.seconds is None:
+        return ""
+    return f"{lacks.rounds}+ rounds, {about(lacks.seconds)}"
 
 
 def caveats(state: ControlState | None) -> tuple[str, ...]:

@@ -71,11 +71,13 @@ def _versions(now: Figures) -> Table:
         if now.way:
             course = " ".join(f"{share:.0%}" for share in now.way[-COURSE:])
             table.add_row("", _bar(now.way[-1] / now.wanted, f"{course} of {now.wanted:.0%}"))
+        table.add_row("left", _cut(now.least or "nothing says"))
     else:
         table.add_row("live", Text(f"{now.stable}   epoch {now.epoch}", style="bold"))
     if now.candidate:
         table.add_row("candidate", Text(f"{now.candidate} at {now.share:.0%}", style="yellow"))
-    table.add_row("previous", ", ".join(now.previous) or "-")
+    if not now.unfit:
+        table.add_row("previous", ", ".join(now.previous) or "-")
     for slot in now.slots:
         style = "green" if slot.ready else "bold red" if slot.wanted else "dim"
         table.add_row(slot.name, Text(f"{slot.version} {slot.state}, {slot.in_flight} in flight", style=style))

@@ -68,6 +68,13 @@ def test_rounds_are_taken_judged_and_gone_on_with(
     assert record["rows"][1]["did"]["steps"] > 0
     assert record["rows"][1]["fitness"]["n"] >= 20
     first = record["rows"][1]
+    told = json.loads(book.read_text())
+    assert [row["minute"] for row in told["rows"]] == [row["minutes"] for row in record["rows"]]
+    marks = record["rows"][1]["marks"]
+    assert told["rows"][1]["agreement"] == marks["dialogues"]["agreement"]
+    assert told["rows"][1]["general"] == marks["general"]["agreement"]
+    assert told["rows"][1].keys() >= {"exact", "prefix", "similarity"}
+    assert told["ratios"] == {}
     (tmp_path / "instructions.jsonl").unlink()
     assert main.main([*words, "--minutes", "0.1"]) == 0
     (record,) = main.records(book)

@@ -26,24 +26,28 @@ def test_turns_are_taken_while_the_prompt_is_short_and_each_once(encoder: Encode
     file = tmp_path / "rows.jsonl"
     turns = [{"role": "user", "content": "Hello"}, {"role": "user", "content": "x" * 500}]
     file.write_text("".join(json.dumps({"id": name, "messages": turns}) + "\n" for name in ("a", "b")))
-    (found,) = of_dialogues(file, encoder, 60)
+    told: list[str] = []
+    (found,) = of_dialogues(file, encoder, 60, told.append)
     assert (found.id, found.group) == ("a/0", "a")
+    assert [words.startswith("2 of 4 turns of customers") for words in told] == [True]
     with pytest.raises(UsageError, match="within 3 tokens"):
-        of_dialogues(file, encoder, 3)
+        of_dialogues(file, encoder, 3, told.append)
     file.write_text("[]\n")
     with pytest.raises(UsageError, match="line 1"):
-        of_dialogues(file, encoder, 60)
+        of_dialogues(file, encoder, 60, told.append)
 
 
 def test_neither_a_dialogue_nor_its_words_are_both_learned_and_judged() -> None:
-    judged = [one("a", "Hello"), one("b", "Where?")]
-    train = [one("a", "Other words"), one("c", "Where?"), one("d", "When?")]
+    later = RealPrompt("a/1", "a", ({"role": "user", "content": "Hello"}, {"role": "user", "content": "When?"}))
+    judged = [later, one("b", "Where?")]
+    train = [one("a", "Hello"), one("c", "Where?"), one("d", "When?")]
     assert [kept.group for kept in apart(train, judged)] == ["d"]
+    with pytest.raises(UsageError, match="give other dialogues"):
+        apart(train[:2], judged)
 
 
-def test_files_whose_rows_are_all_called_alike_are_refused_with_what_helps() -> None:
-    with pytest.raises(UsageError, match="ids of its own"):
-        apart([one("1", "Hello")], [one("1", "Where?")])
+def test_files_that_number_their_dialogues_alike_are_told_apart_by_words() -> None:
+    assert [kept.group for kept in apart([one("1", "Hello"), one("2", "Hi")], [one("1", "Where?")])] == ["1", "2"]
 
 
 def test_a_larger_draw_holds_the_smaller_one() -> None:

@@ -55,6 +55,8 @@ def test_the_page_says_what_was_run_and_on_what_load() -> None:
     assert "load was 1 to 3" in text
     assert "| 5 | general | 0.500 | 0.400 to 0.600 |" in text
     assert "| 90% |" in text
+    assert "`--layers 8 --half learning --clock processor --threads 1`" in text
+    assert "`--layers 8 --half serving --clock processor --threads 2`" in text
 
 
 def test_what_an_engine_holds_stands_apart_and_what_is_out_of_reach_is_said() -> None:
@@ -65,7 +67,7 @@ def test_what_an_engine_holds_stands_apart_and_what_is_out_of_reach_is_said() ->
     for name, read in (("teacher", 2_400_000), ("student", 1_000_000)):
         given["serving"]["arms"][name]["read"] = read
     text = page.SECTIONS["real"][2]({"records": [given]})
-    assert "reads 2.4 times as few weights a token" in text
+    assert "reads 2.4 times as few weights a token: its gain where nothing but reading them takes time" in text
     given["serving"]["quick"] = True
     assert "--quick" in page.SECTIONS["real"][2]({"records": [given]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 
 import redis
@@ -162,3 +163,22 @@ def test_an_unfit_student_is_shown_with_how_far_it_is(state_dir: StateDir) -> No
     assert "unfit v2 31% of tokens, 0% facts, round 1" in line(now)
     assert [f"{share:.2f}" for share in now.way] == ["0.31"]
     assert any("v2: " in event and "more round" in event for event in now.events)
+    assert re.fullmatch(r"\d+\+ rounds, about \d+ (s|min|h)", now.least)
+    shown = io.StringIO()
+    Console(file=shown, width=160).print(render(now, "gateway"))
+    assert now.least in shown.getvalue()
+
+
+def test_rounds_that_make_an_unfit_student_no_better_are_shown_too(state_dir: StateDir) -> None:
+    world = beginning(state_dir)
+    figures = LiveFigures(state_dir, "http://127.0.0.1:1", "redis://127.0.0.1:1", "us:", dict)
+    world.learned("v1", 0.02, 0.3)
+    world.turn()
+    assert "no better" not in figures.look().missing
+    for _ in range(3):
+        world.learned("v2", 0.31, 0.2)
+        world.turn()
+    now = figures.look()
+    assert (now.unfit, now.least) == ("v2", "")
+    assert "the last 3 rounds made it no better" in now.missing
+    assert now.missing in now.events[-1]
