@@ -57,7 +57,7 @@ def test_a_student_that_is_unfit_is_said_to_be_and_the_file_says_what_makes_it_a
     gate = config.section(GateConfig)
     assert (gate.fit_agreement, gate.fit_rows) == (default.fit_agreement, default.fit_rows)
     measured = load_config(ROOT / "examples" / "smollm2" / "understudy.yaml", {}).section(TrainerConfig)
-    assert config.section(TrainerConfig).recipe.model_copy(update={"threads": 2}) == measured.recipe
+    assert config.section(TrainerConfig).recipe == measured.recipe
     assert "the student is unfit: it learns from copies and answers nobody" in out.read_text()
 
 
