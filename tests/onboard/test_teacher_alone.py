@@ -60,7 +60,7 @@ def test_an_unfit_student_becomes_fit_goes_live_and_is_taken_back(terminal: Term
     file = terminal.folder / "understudy.yaml"
     step = "steps: [{share: 1.0, min_exposures: 20}]\n\nup:"
     text = re.sub(r"^gate:.*?\n\n", "", file.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
-    file.write_text(re.sub(r"steps:.*?\n\nup:", step, text, flags=re.DOTALL))
+    file.write_text(re.sub(r"^  steps:.*?\n\nup:", f"  {step}", text, flags=re.MULTILINE | re.DOTALL))
     terminal.type(*pages[1])
     for _ in range(8):
         terminal.type(*pages[3])

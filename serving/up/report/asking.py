@@ -183,7 +183,7 @@ class Asker:
             async for line in answer.aiter_lines():
                 if not first and line.startswith("data: {") and spoken(line):
                     first = time.perf_counter() - began
-        return first
+        return first or time.perf_counter() - began  # it said nothing that can be read
 
     async def _length(self, engine: LoadedEngine, question: ReportQuestion, more: dict[str, Any]) -> int:
         body = _body(engine.model, question.messages, **more)
