@@ -11,7 +11,12 @@ from onboard.convert import adapters, converting, gguf
 from onboard.examine import Examined, examine
 from onboard.source.files import look
 from onboard.source.settings import template_file
+from onboard.source.tensors import WIDTHS
+from onboard.write.numbers import NAMES
 from serving.engine.sizes import ModelShape, described
+
+PACKED = 2
+"""Bytes of a weight that was quantised, once it is a number again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,12 @@ class ForeseenModel:
     def untaught(self) -> str | None:
         """Why it cannot be a student; None: it can."""
         return architecture.untaught(self.architecture, shares_head=self.shared_head, renamed=self.renamed)
+
+    def written(self, dtype: str) -> tuple[int, int]:
+        """Bytes of the weights of the folder that is made of it, and of the version; a head of its own in both."""
+        stored = max(WIDTHS.get(name, PACKED) for name in self.numbers)
+        asked = stored if dtype == "keep" else WIDTHS[NAMES[dtype]]
+        return self.shape.weights * (asked if self.form == "gguf" else stored), self.shape.weights * asked
 
 
 def foresee(path: Path, base: Path | None, template: Path | None) -> ForeseenModel:

@@ -84,6 +84,7 @@ def import_model(
         require_useful(foreseen, options, registry, engines)
         if foreseen.examined is None:
             fitting.require_memory(path, foreseen.shape.weights, free_bytes())
+            converting.require_room_for_both(converted, home / name, *foreseen.written(options.dtype))
         try:
             folder, origin = converting.folder_of(path, options.base, converted, options.dtype, show)
             model = foreseen.examined or examine(folder, options.template)

@@ -26,9 +26,14 @@ COMPANIONS = (
 
 
 def prepare(threads: int) -> None:
-    """Set the threads of this process, and ready the CPU's matrix units: some die of bf16 without it."""
+    """Set the threads of this process, and ready the CPU's matrix units: some die of bf16 without it.
+
+    What transformers warns of goes where this process logs, in its format.
+    """
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()
+    transformers_logging.disable_default_handler()
+    transformers_logging.enable_propagation()
     ready = getattr(torch.cpu, "_init_amx", None)
     if ready is not None:
         ready()

@@ -139,7 +139,9 @@ def lead(config: Config, state: StateDir, redis: RedisConfig, lease: Lease, stop
     keeper.start()
     app = create_app(conductor, sources, admin_token(state), metrics_door(state))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
+        uvicorn.Config(
+            app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off"
+        )
     )
     codes: list[int] = []
     ticked = threading.Event()

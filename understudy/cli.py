@@ -18,7 +18,7 @@ from typing import NoReturn
 from understudy import __version__
 from understudy.commands import COMMANDS, GROUPS, Command
 from understudy.errors import UnderstudyError, UsageError
-from understudy.logs import JSON_VARIABLE
+from understudy.logs import JSON_VARIABLE, tell_error, wants_json
 
 INTERRUPTED = 130
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ[JSON_VARIABLE] = "1"
     as_json = speaks_json(words)
     try:
-        with usage_errors_raised() if as_json else contextlib.nullcontext():
+        with usage_errors_raised() if as_json or wants_json() else contextlib.nullcontext():
             return run(words)
     except UnderstudyError as error:
         tell(error, as_json)
@@ -70,6 +70,9 @@ def usage_errors_raised() -> Iterator[None]:
 
 def tell(error: UnderstudyError, as_json: bool) -> None:
     """Print an error: a sentence on standard error, or an error object on standard output for whoever reads JSON."""
+    if not as_json and wants_json():
+        tell_error(error.message)
+        return
     if not as_json:
         print(f"understudy: {error.message}", file=sys.stderr)
         return

@@ -103,10 +103,10 @@ class EngineClient:
             async with asyncio.timeout(deadline):
                 response = await self._http.request(**self._place.request(query), timeout=deadline)
         except TimeoutError:
-            raise Unavailable(f"no answer within {deadline:g} s", code="deadline") from None
+            raise _late(deadline) from None
         except httpx.HTTPError as error:
             raise self._place.away(error) from None
-        return self._place.answer(response)
+        return self._place.answer(response, response.text)
 
 
 class BlockingEngineClient:
@@ -127,25 +127,35 @@ class BlockingEngineClient:
         """
         until = time.monotonic() + deadline
         for _ in range(TRIES - 1):
-            answer = self.send(query, deadline)
+            answer = self.send(query, max(0.001, until - time.monotonic()))
             wait = answer.retry_after
             if answer.status not in BUSY or wait is None or time.monotonic() + wait >= until:
                 return understood(query, answer)
             time.sleep(wait)
-        return understood(query, self.send(query, deadline))
+        return understood(query, self.send(query, max(0.001, until - time.monotonic())))
 
     def send(self, query: Query[Any], deadline: float) -> Answer:
-        """The answer, whatever its status; `deadline` in seconds without a byte from the engine.
+        """The answer, whatever its status; `deadline` in seconds of the whole, and of any silence in it.
 
         Raises:
-            Unavailable: none came.
+            Unavailable: none came, or not all of it.
         """
+        until = time.monotonic() + deadline
         timeout = httpx.Timeout(deadline, connect=min(deadline, CONNECT))
+        parts: list[str] = []
         try:
-            response = self._http.request(**self._place.request(query), timeout=timeout)
+            with self._http.stream(**self._place.request(query), timeout=timeout) as response:
+                for part in response.iter_text():
+                    if time.monotonic() >= until:
+                        raise _late(deadline)
+                    parts.append(part)
         except httpx.HTTPError as error:
             raise self._place.away(error) from None
-        return self._place.answer(response)
+        return self._place.answer(response, "".join(parts))
+
+
+def _late(deadline: float) -> Unavailable:
+    return Unavailable(f"no answer within {deadline:.3g} s", code="deadline")
 
 
 def _bearer(key: str) -> dict[str, str]:
@@ -164,12 +174,10 @@ class _BaseAddress:
         headers = {"x-request-id": random_id(), **query.headers}
         return {"method": query.method, "url": url, "json": query.body, "headers": headers}
 
-    def answer(self, response: httpx.Response) -> Answer:
+    def answer(self, response: httpx.Response, text: str) -> Answer:
         """What came back; a key that it repeats is not passed on, whatever the status: errors come with 200, too."""
         after = response.headers.get("retry-after", "")
-        return Answer(
-            response.status_code, struck(response.text, self._key), float(after) if after.isdecimal() else None
-        )
+        return Answer(response.status_code, struck(text, self._key), float(after) if after.isdecimal() else None)
 
     def away(self, error: Exception) -> Unavailable:
         """What is said of no answer; of a request that httpx itself refuses not its words, which quote our headers."""

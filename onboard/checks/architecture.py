@@ -15,7 +15,7 @@ REGISTRY = Path("model_executor", "models", "registry.py")
 TABLE = "_TEXT_GENERATION_MODELS"
 HEAD_STAYS_TIED = ("Gemma", "Cohere", "Bloom")
 """Families whose embeddings vLLM uses as the head, and whose checkpoints it takes no other way."""
-WELL_KNOWN = "Llama, Mistral, Qwen2, Qwen3, Phi3, SmolLM3"
+WELL_KNOWN = "Llama, Mistral, Qwen2, Qwen3, Phi3"
 
 
 def require_known(settings: ModelSettings) -> str:

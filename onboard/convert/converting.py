@@ -12,6 +12,7 @@ from typing import Any
 from onboard.convert import adapters, gguf
 from onboard.refusal import ModelRefused
 from onboard.source.files import Stamp, look, require_inside, stamp
+from onboard.write.draft import require_room
 from onboard.write.streaming import Advance
 from understudy.files import READY, is_ready, mark_ready
 
@@ -98,6 +99,13 @@ def folder_of(
         under.require_unchanged()
 
     return _made(place, stamps, merge), origin
+
+
+def require_room_for_both(place: Path, draft: Path, converted: int, copied: int) -> None:
+    """Raises NoRoom where the folder made in `place` and the version copied from it into `draft`, of so many bytes
+    each, do not fit on the disk side by side; what is there of them from before counts."""
+    there = sum(path.stat().st_size for part in (place, draft) for path in part.rglob("*.safetensors"))
+    require_room(place.parent, converted + copied - there)
 
 
 def require_same(file: Path, before: Stamp) -> None:

@@ -66,13 +66,7 @@ class Draft:
 
     def require_room(self, needed: int) -> None:
         """Raises NoRoom where `needed` bytes, less what is there already, do not fit on the disk."""
-        there = sum(path.stat().st_size for path in self.files.iterdir())
-        free = shutil.disk_usage(self.folder).free
-        if needed - there + SPARE > free:
-            raise NoRoom(
-                f"{(needed - there + SPARE) >> 20} MiB are needed in {self.folder.parent}, {free >> 20} MiB are free: "
-                "free some, choose another disk by --state, or a narrower type by --dtype"
-            )
+        require_room(self.folder.parent, needed - sum(path.stat().st_size for path in self.files.iterdir()))
 
     def drop(self) -> None:
         """Forget it."""
@@ -87,6 +81,16 @@ class Draft:
             return found if isinstance(found, dict) and isinstance(found.get("done"), dict) else {}
         except (OSError, ValueError):
             return {}
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Raises NoRoom where `needed` further bytes do not fit on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if needed + SPARE > free:
+        raise NoRoom(
+            f"{(needed + SPARE) >> 20} MiB are needed in {folder}, {free >> 20} MiB are free: "
+            "free some, choose another disk by --state, or a narrower type by --dtype"
+        )
 
 
 @contextmanager

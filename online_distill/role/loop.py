@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -12,14 +12,10 @@ from types import FrameType
 from online_distill.role.context import Stopped
 from understudy.errors import Unavailable
 
+log = logging.getLogger("understudy.trainer")
 STOP_SECONDS = 3.0
 """After this a stop does not wait for the step under way; the round resumes from its last checkpoint."""
 RETRY_SECONDS = 5.0
-
-
-def log(text: str) -> None:
-    """One line on stderr."""
-    print(f"trainer: {text}", file=sys.stderr, flush=True)
 
 
 def loop(tick: Callable[[], object], stop: threading.Event, poll_seconds: float) -> None:
@@ -34,7 +30,7 @@ def loop(tick: Callable[[], object], stop: threading.Event, poll_seconds: float)
             return
         except Unavailable as error:
             if error.message != said:
-                log(error.message)
+                log.warning(error.message)
             said, pause = error.message, RETRY_SECONDS
         stop.wait(pause)
 

@@ -6,6 +6,7 @@ Its death touches nobody: what serving needs is in the registry, what a round ne
 from __future__ import annotations
 
 import argparse
+import logging
 import threading
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from deploy.rounds.store import FileRounds
 from online_distill import models
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Stopped
-from online_distill.role.loop import install_stop, log, loop
+from online_distill.role.loop import install_stop, loop
 from online_distill.role.trainer import Trainer
+from understudy import logs
 from understudy.config import load_config
 from understudy.errors import ConfigError, UnderstudyError
 from understudy.process.lock import ProcessLock
@@ -23,6 +25,8 @@ from understudy.state import DEFAULT_STATE, StateDir
 from understudy.telemetry.config import TelemetryConfig
 from understudy.telemetry.metrics import MetricsPage
 from understudy.telemetry.server import shown
+
+log = logging.getLogger("understudy.trainer")
 
 
 def main(argv: list[str]) -> int:
@@ -37,6 +41,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--once", action="store_true", help="run one round now, hand it to the gate and end")
     parser.add_argument("--json", action="store_true", help="accepted for symmetry with other commands")
     given = parser.parse_args(argv)
+    logs.set_up()
     config = load_config(given.config)
     settings = config.section(TrainerConfig)
     if not given.state.is_dir():
@@ -54,6 +59,7 @@ def main(argv: list[str]) -> int:
         page = MetricsPage("trainer")
         trainer.figures.show(page)
         with shown(page, "trainer", state, config.section(TelemetryConfig)):
+            log.info("the trainer runs on %s", state.root)
             loop(trainer.tick, stop, settings.poll_seconds)
         return 0
 
@@ -64,7 +70,7 @@ def _once(trainer: Trainer, state: StateDir) -> int:
     except Stopped:
         return 0
     except UnderstudyError as error:
-        log(error.message)
+        log.error(error.message)
         return error.exit_code
     newest = FileRounds(state).all()
     return 0 if newest and newest[0].state not in ("failed", "rejected") else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from deploy.engines.external import as_configured, external_engines
@@ -23,7 +24,6 @@ from online_distill.data.material import of_teacher
 from online_distill.data.source import PoolSource, Requests
 from online_distill.role.config import TrainerConfig
 from online_distill.role.context import Context, Source
-from online_distill.role.loop import log
 from online_distill.role.metrics import TrainerFigures
 from online_distill.role.runner import run_round
 from online_distill.role.scorers import make_scorer
@@ -36,6 +36,8 @@ from online_distill.teacher.scorer import Scorer
 from understudy.config import Config
 from understudy.errors import Conflict, NotFound, Unavailable
 from understudy.state import StateDir
+
+log = logging.getLogger("understudy.trainer")
 
 
 class Trainer:
@@ -77,7 +79,7 @@ class Trainer:
             if now:
                 raise Conflict(_why_not(current))
             return False
-        log(f"round {current.id}: {current.state} ({current.why})")
+        log.info("round %d: %s (%s)", current.id, current.state, current.why)
         self.figures.working = True
         try:
             done = run_round(self._context(current))
@@ -85,7 +87,7 @@ class Trainer:
             self.figures.working = False
         self.figures.add(current, done)
         last = done.stages[next(reversed(done.stages))].summary
-        log(f"round {done.id}: now {done.state}" + (f": {last['error']}" if "error" in last else ""))
+        log.info("round %d: now %s%s", done.id, done.state, f": {last['error']}" if "error" in last else "")
         return True
 
     def _begin(self, now: bool) -> Round | None:

@@ -17,15 +17,19 @@ from tests.onboard.models import CHATML, ROWS, SPECIAL, TEXT, learned, settings_
 
 NAMES = {
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "self_attn.qkv_proj": "attn_qkv",
+    "self_attn.o_proj": "attn_output", "mlp.gate_up_proj": "ffn_up", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
 }  # fmt: skip
 WHOLE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 
 
 def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str = "gpt-2", **changes: Any) -> Path:
-    """The llama in the folder `source` as a GGUF; `changes` replace tokens, merges, template, architecture or kind.
+    """The llama, qwen2, qwen3 or phi3 in the folder `source` as a GGUF.
+
+    `changes` replace tokens, merges, template, architecture or kind.
 
     `parts` says that the file is the first of so many, `without` names a tensor that it lacks, `width` is a length of
     the feed-forward layers that its tensors do not have, `more` are names and lengths of further tensors.
@@ -33,7 +37,7 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     none) may be changed, too.
     """
     settings = settings_of(source)
-    writer = gguf.GGUFWriter(str(out), changes.get("architecture", "llama"))
+    writer = gguf.GGUFWriter(str(out), changes.get("architecture", settings["model_type"]))
     writer.add_name("tiny")
     writer.add_block_count(settings["num_hidden_layers"])
     writer.add_context_length(settings["max_position_embeddings"])
@@ -41,7 +45,10 @@ def write(source: Path, out: Path, packed: gguf.GGMLQuantizationType, pre: str =
     writer.add_feed_forward_length(changes.get("width", settings["intermediate_size"]))
     writer.add_head_count(settings["num_attention_heads"])
     writer.add_head_count_kv(settings["num_key_value_heads"])
-    writer.add_rope_dimension_count(settings["head_dim"])
+    width = settings.get("head_dim") or settings["hidden_size"] // settings["num_attention_heads"]
+    writer.add_rope_dimension_count(width)
+    writer.add_key_length(width)
+    writer.add_value_length(width)
     writer.add_layer_norm_rms_eps(settings["rms_norm_eps"])
     writer.add_rope_freq_base(settings["rope_parameters"]["rope_theta"])
     writer.add_vocab_size(settings["vocab_size"])
@@ -112,13 +119,16 @@ def _tensor(
         new = WHOLE[name]
     else:
         _, _, layer, rest = name.split(".", 3)
-        new = f"blk.{layer}.{NAMES[rest.removesuffix('.weight')]}.weight"
+        part, kind = rest.rsplit(".", 1)
+        new = f"blk.{layer}.{NAMES[part]}.{kind}"
     if new == without:
         return
     for part, heads in (("attn_q", "num_attention_heads"), ("attn_k", "num_key_value_heads")):
-        if f".{part}." in new:  # llama.cpp keeps the two halves of each rotary pair side by side
+        if (
+            f".{part}." in new and settings["model_type"] == "llama"
+        ):  # llama.cpp keeps the two halves of each rotary pair side by side
             n = settings[heads]
             halves = value.reshape(n, 2, value.shape[0] // n // 2, *value.shape[1:])
             value = np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
-    kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else packed
-    writer.add_tensor(new, gguf.quants.quantize(value, kind), raw_dtype=kind)
+    numbers = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else packed
+    writer.add_tensor(new, gguf.quants.quantize(value, numbers), raw_dtype=numbers)

@@ -62,8 +62,10 @@ def tiny(
     torch.manual_seed(seed)
     model = family(family.config_class(**{**settings, **more}))
     with torch.no_grad():  # livelier than transformers begins, so that models differ by more than rounding
-        for value in model.parameters():
+        for name, value in model.named_parameters():
             value.mul_(4.0 if value.ndim > 1 else 1.0)
+            if name.endswith(".bias"):
+                value.normal_()
     model.to(dtype or torch.bfloat16).save_pretrained(folder, max_shard_size=shard)
     tokenizer_files(folder)
     return folder

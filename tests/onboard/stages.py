@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import traceback
 from collections.abc import Callable
+from types import SimpleNamespace
 
+import pytest
 import torch
 
 from deploy.registry import store
+from onboard.write.draft import SPARE
+
+HEADER = 100_000
+"""More bytes than the headers of the files of a tiny model take."""
 
 
 def killed_when(stage: str, at: float) -> Callable[[str, int], Callable[[int], None]]:
@@ -52,6 +59,11 @@ class Steps:
         """As the other displays."""
         self.told.append(step)
         return lambda count: None
+
+
+def room_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let every disk have so many bytes free, and those that stay free."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=SPARE + size))
 
 
 def silent(step: str, total: int) -> Callable[[int], None]:

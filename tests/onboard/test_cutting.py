@@ -23,7 +23,7 @@ from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import settings_of, untaught
-from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
+from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, room_of, silent
 from understudy.state import StateDir
 
 
@@ -100,6 +100,19 @@ def test_too_little_memory_for_the_fingerprint_is_said_before_anything_is_copied
         cut(taught, "t1", 3, None, steps)
     assert steps.told == []
     assert not list((taught.registry / "imports").glob("cut-*/files"))
+
+
+def test_no_room_is_said_before_anything_is_copied(taught: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = sum(path.stat().st_size for path in Registry(taught).path("t1").glob("*.safetensors"))
+    steps = Steps()
+    room_of(monkeypatch, size // 4)
+    with pytest.raises(NoRoom, match=r"MiB are needed in .*imports, 64 MiB are free: .*--state"):
+        cut(taught, "t1", 3, None, steps)
+    assert steps.told == []
+    assert not list((taught.registry / "imports").glob("cut-*/files/*"))
+    assert [m.version for m in Registry(taught).versions()] == ["t1"]
+    room_of(monkeypatch, size)
+    assert cut(taught, "t1", 3, None, silent).manifest.version == "v1"
 
 
 @pytest.mark.parametrize("why", ["tied", "renamed"])

@@ -25,7 +25,7 @@ from online_distill.evaluate.fingerprint import logprobs
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import CHATML, content, settings_of, tiny, untaught
-from tests.onboard.stages import Steps, dying_as_it_registers, in_child, killed_when, silent
+from tests.onboard.stages import HEADER, Steps, dying_as_it_registers, in_child, killed_when, room_of, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -61,6 +61,7 @@ def test_a_version_answers_as_its_source_does_with_a_head_of_its_own(state_dir: 
     tensors = load_file(folder / "model.safetensors")
     assert torch.equal(tensors["lm_head.weight"], tensors["model.embed_tokens.weight"])
     assert (folder / "chat_template.jinja").read_text() == CHATML
+    assert content(folder)["generation_config.json"] == before["generation_config.json"]
     probes = read_fingerprint(folder).probes
     model = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32).eval()
     for probe, row in zip(probes, logprobs(model, [list(p.prompt) for p in probes]), strict=True):
@@ -230,6 +231,20 @@ def test_a_disk_that_is_full_is_named_and_the_same_command_goes_on(state_dir: St
     assert in_child(work, largest - 1000) == 0
     assert Registry(state_dir).versions() == []
     assert imported(state_dir, folder).manifest.version == "t1"
+
+
+def test_no_room_is_said_before_anything_is_copied(
+    state_dir: StateDir, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, needed = Steps(), 2 * 234_304
+    room_of(monkeypatch, needed - 1)
+    with pytest.raises(NoRoom, match=r"64 MiB are needed in .*imports, 64 MiB are free: .*--state"):
+        imported(state_dir, made, show=steps)
+    assert set(steps.told) == {"reading"}
+    assert list(state_dir.registry.glob("imports/*/files/*")) == []
+    assert Registry(state_dir).versions() == []
+    room_of(monkeypatch, needed + HEADER)
+    assert imported(state_dir, made).manifest.version == "t1"
 
 
 def test_two_imports_of_the_same_folder_do_not_meet(state_dir: StateDir, made: Path) -> None:

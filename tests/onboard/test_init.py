@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.onboard.conftest import ENGINES
 from tests.onboard.models import tiny
 from tests.onboard.stages import silent
 from tests.onboard.typed import init
+from tests.pasted import examples
 from understudy.cli import main
 from understudy.config import load_config
 from understudy.state import StateDir
@@ -56,6 +58,23 @@ def test_what_no_flag_gives_is_asked_of_whoever_sits_there(
     assert "file to write [understudy.yaml]" in printed.err
     assert load_config(tmp_path / "own.yaml", {}).section(RouterConfig).default["student"] == 0.25
     assert f"understudy up --config own.yaml --state {both.root}" in printed.out
+
+
+def test_examples_work_when_pasted(
+    both: StateDir, tmp_path: Path, types: Types, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".understudy").symlink_to(both.root)
+    pasted = examples("init", capsys)
+    assert len(pasted) == 3
+    for number, example in enumerate(pasted):
+        asked = [] if "--out" in example else [f"own-{number}.yaml"]
+        if "--teacher-model" in example:
+            asked.insert(0, "2000000")
+        types(*asked, "0.25")
+        for file in tmp_path.glob("*.yaml"):
+            file.unlink()
+        assert main(shlex.split(example)[1:]) == 0, capsys.readouterr().err
+        assert len(list(tmp_path.glob("*.yaml"))) == 1
 
 
 def test_which_of_several_versions_is_asked_and_the_newest_is_offered(

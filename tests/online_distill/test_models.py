@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from hypothesis import strategies as st
 from online_distill import models
 from understudy.errors import ConfigError, IntegrityError
 from understudy.files import read_json
+
+
+def test_what_transformers_warns_of_goes_where_this_process_logs() -> None:
+    models.prepare(1)
+    logger = logging.getLogger("transformers")
+    assert logger.propagate
+    assert logging.StreamHandler not in {type(handler) for handler in logger.handlers}
 
 
 @given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=40), bound=st.integers(60, 300))

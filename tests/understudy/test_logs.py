@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+
+import pytest
+
+from understudy import cli
+from understudy.logs import JSON_VARIABLE
 
 CODE = """
 import logging
@@ -41,3 +47,30 @@ except ZeroDivisionError:
     assert (first["level"], first["logger"], first["message"]) == ("INFO", "understudy.test", "第一行\n第二行")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["at"])
     assert "ZeroDivisionError" in second["error"]
+
+
+def test_with_log_json_a_warning_and_what_ends_the_process_are_objects_too() -> None:
+    code = """
+import warnings
+from understudy import logs
+logs.set_up()
+warnings.warn("soon gone")
+raise RuntimeError("nothing goes on")
+"""
+    asked = {**os.environ, "UNDERSTUDY_LOG_JSON": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=asked, capture_output=True, text=True, timeout=60)
+    first, second = (json.loads(line) for line in done.stderr.splitlines())
+    assert (done.returncode, first["level"], second["level"]) == (1, "WARNING", "CRITICAL")
+    assert "soon gone" in first["message"]
+    assert "RuntimeError: nothing goes on" in second["error"]
+
+
+@pytest.mark.parametrize("words", [["train", "--state", "/nowhere"], ["worker", "--rolls"]])
+def test_with_log_json_a_refused_start_is_an_object_too(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(JSON_VARIABLE, "1")
+    assert cli.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["level"] == "ERROR"
+    assert words[-1] in json.loads(line)["message"]

@@ -17,6 +17,7 @@ from typing import Any
 import redis
 
 from deploy.engines.keys import engine_key, known_own_key
+from deploy.registry.store import notes_of
 from deploy.rounds.store import FileRounds
 from deploy.routing.document import RoutingDocument
 from deploy.routing.stores import Routing, open_routing
@@ -75,7 +76,7 @@ def compose(
     state: StateDir, config: Config, given: dict[str, Any], rows: Rows, documents: Sequence[RoutingDocument],
     spans: Sequence[Span], judged: dict[str, Any], ratios: dict[str, float], mixed: dict[str, int],
 ) -> dict[str, Any]:  # fmt: skip
-    """The report from everything that was measured."""
+    """The report from everything that was measured; `notes` is what must stand beside figures of a version."""
     requests = {
         "sent": len(rows),
         "failed": sum(not row["ok"] for row in rows),
@@ -85,10 +86,12 @@ def compose(
     live_at = min((d.created for d in documents if d.stable == given["after"]), default=given["live_at"])
     drifted = min((row["t"] for row in rows if row["family"] == "drift"), default=live_at)
     stages, canary = round_of(state, given["after"])
+    compared = {given["before"], given["after"], *(document.teacher for document in documents)}
     return {
         "ok": requests["sent"] > 0 and not any(requests[k] for k in ("failed", "truncated", "mixed_version")),
         "machine": machine(),
         "versions": {"before": given["before"], "after": given["after"]},
+        "notes": notes_of(state, compared),
         "seconds": {
             "ready": round(given["ready"], 2), "drift_to_live": round(live_at - drifted, 2), "stages": stages,
             "whole_up_to_live": round(live_at - given["started"], 2),

@@ -117,6 +117,25 @@ def test_a_kind_is_judged_of_its_own_from_20_rows_on(n: int, refused: list[str])
     assert list(decision.summary()["kinds"]) == ["orders"] * len(refused)
 
 
+def test_where_a_student_goes_its_own_way_the_teachers_reply_is_the_measure_whosever_is_better() -> None:
+    def moving(after: JudgedReply) -> dict[str, Any]:
+        own = [JudgedRow(id=f"refunds {i}", slice="general", kind="refunds", parent=REWORDED, candidate=after)
+               for i in range(40)]  # fmt: skip
+        return decide(evaluation(*rows(360), *own), CONFIG).summary()
+
+    kept, given_up = moving(REWORDED), moving(RIGHT)
+    assert (kept["passed"], given_up["passed"]) == (True, True)
+    assert [(one["kinds"]["refunds"]["lost"], one["kinds"]["refunds"]["won"]) for one in (kept, given_up)] == [
+        (0, 0), (0, 40)
+    ]  # fmt: skip
+    taken_up = list(rows(40, lost=10, after=REWORDED, kind="refunds"))
+    for i in range(16):
+        taken_up += rows(60, won=1, kind=f"kind {i}")
+    decision = decide(evaluation(*taken_up), CONFIG)
+    assert decision.summary()["refused_by"] == ["kinds"]
+    assert decision.reasons[0].startswith("kind 'refunds': 10 lost, 0 won of 40")
+
+
 def test_a_version_of_five_promotions_ago_is_compared_with(tmp_path: Path) -> None:
     store = JudgedStore(tmp_path)
     for n in range(1, 8):

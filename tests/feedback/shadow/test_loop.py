@@ -31,6 +31,21 @@ async def test_a_pair_that_contradicts_itself_becomes_a_hard_sample(world: World
     assert (verdict.exact, verdict.facts) == (False, False)
 
 
+async def test_where_the_student_answers_better_the_teachers_text_is_learned_and_the_difference_told(
+    world: World,
+) -> None:
+    better = "您好，感谢您的耐心等待。您的订单将在 5 天内送达，请您留意短信通知。请问还有什么可以帮您？"
+    world.directory.students[0].text = better
+    assert world.gateway.put(exchange(1, reply="3 天。"))
+    await world.work(lambda: world.pool.size() == 1)
+    (sample,) = world.pool.sample(5)
+    assert (sample.teacher_text, sample.student_text) == ("3 天。", better)
+    assert "quality" not in sample.kinds
+    await world.work(lambda: bool(world.stats.recent_verdicts()))
+    verdict = world.stats.recent_verdicts()[0]
+    assert verdict.quality_student > verdict.quality_teacher
+
+
 class Tone:
     """A fourth kind of check: asks what stands for a model whether the student shouts."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
 from onboard.verdict import judge
+from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import change_settings, content, tiny, tokenizer_files, untaught
-from tests.onboard.stages import Steps, in_child, killed_when, silent
+from tests.onboard.stages import Steps, in_child, killed_when, room_of, silent
 from understudy.state import StateDir
 
 
@@ -117,6 +119,43 @@ def test_a_pickle_and_another_kind_of_adapter_are_refused(state_dir: StateDir, a
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "PREFIX_TUNING"}))
     with pytest.raises(ModelRefused, match="only LoRA"):
         import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent)
+
+
+@pytest.mark.parametrize("step", ["reading", "merging"])
+@pytest.mark.parametrize("part", ["adapter", "base"])
+def test_a_folder_that_changes_meanwhile_is_refused(
+    state_dir: StateDir, adapter: Path, model: Path, part: str, step: str
+) -> None:
+    file = adapter / "adapter_model.safetensors" if part == "adapter" else model / "model.safetensors"
+
+    def meddling(name: str, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            if name == step:
+                with file.open("r+b") as opened:
+                    opened.seek(-1, 2)
+                    opened.write(b"\x3f")
+
+        return advance
+
+    options = ImportOptions("student", base=model)
+    with pytest.raises(ModelRefused, match=rf"{file.name} was changed while it was read"):
+        import_model(state_dir, adapter, options, ENGINES, meddling)
+    assert Registry(state_dir).versions() == []
+    assert left_of_imports(state_dir) == []
+    assert import_model(state_dir, adapter, options, ENGINES, silent).manifest.version == "v1"
+
+
+def test_no_room_for_what_is_merged_and_its_copy_is_said_before_anything_is_read(
+    state_dir: StateDir, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, both = Steps(), 2 * 2 * 234_304
+    room_of(monkeypatch, both - 1)
+    with pytest.raises(NoRoom, match=r"MiB are needed in .*imports, \d+ MiB are free: .*--state"):
+        import_model(state_dir, adapter, ImportOptions("student"), ENGINES, steps)
+    assert steps.told == []
+    assert left_of_imports(state_dir) == []
+    room_of(monkeypatch, both)
+    assert import_model(state_dir, adapter, ImportOptions("student"), ENGINES, silent).manifest.version == "v1"
 
 
 @pytest.mark.parametrize("at", [0, 1])

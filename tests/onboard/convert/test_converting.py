@@ -11,12 +11,12 @@ import pytest
 
 from deploy.registry.store import Registry
 from onboard.convert.converting import folder_of, form
-from onboard.importing import ImportOptions, import_model
+from onboard.importing import ImportOptions, KeptDtype, import_model
 from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.stages import in_child, killed_when, silent
+from tests.onboard.stages import HEADER, Steps, in_child, killed_when, room_of, silent
 from understudy.state import StateDir
 
 
@@ -74,6 +74,23 @@ def test_a_disk_that_is_full_while_it_is_converted_is_named(state_dir: StateDir,
     assert in_child(work, (made / "model.safetensors").stat().st_size // 2) == 0
     assert Registry(state_dir).versions() == []
     assert import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest.version == "t1"
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("keep", 2), ("float32", 4)])
+def test_no_room_for_what_is_converted_and_its_copy_is_said_before_anything_is_read(
+    state_dir: StateDir, file: Path, monkeypatch: pytest.MonkeyPatch, dtype: KeptDtype, width: int
+) -> None:
+    options, one, steps = ImportOptions("teacher", dtype=dtype), width * 234_304, Steps()
+    room_of(monkeypatch, 2 * one - 1)
+    with pytest.raises(NoRoom, match=r"MiB are needed in .*imports, \d+ MiB are free: .*--state"):
+        import_model(state_dir, file, options, ENGINES, steps)
+    assert steps.told == []
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    room_of(monkeypatch, 2 * one)
+    dying = killed_when("copying", 0)
+    assert in_child(lambda: import_model(state_dir, file, options, ENGINES, dying)) == -signal.SIGKILL
+    room_of(monkeypatch, one + HEADER)  # what was converted is there
+    assert import_model(state_dir, file, options, ENGINES, silent).manifest.version == "t1"
 
 
 @pytest.mark.parametrize(

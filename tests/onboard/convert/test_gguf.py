@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from deploy.registry.manifest import Kind
 from deploy.registry.store import Registry
+from onboard.convert import gguf
 from onboard.convert.gguf import GgufModel, read, require_memory
 from onboard.importing import ImportOptions, import_model
 from onboard.refusal import ModelRefused
@@ -196,6 +197,21 @@ def test_an_unknown_quantisation_is_refused_with_those_that_work(made: Path, tmp
         file.write_bytes(data[:at] + bytes([kind]) + data[at + 1 :])
         with pytest.raises(ModelRefused, match="Q8_0, Q4_K, Q4_1 or F16"):
             read(file)
+
+
+def test_too_little_memory_to_dequantise_is_refused_with_the_figure_before_it_begins(
+    state_dir: StateDir, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, steps = ggufs.write(made, tmp_path / "m.gguf", Packed.Q8_0), Steps()
+    needed = 8 * read(file).weights
+    monkeypatch.setattr(gguf, "free_bytes", lambda: needed - 1)
+    with pytest.raises(ModelRefused, match=rf"m\.gguf takes about {needed >> 20} MiB of memory.*streamed"):
+        import_model(state_dir, file, ImportOptions("teacher"), ENGINES, steps)
+    assert set(steps.told) == {"reading"}
+    assert Registry(state_dir).versions() == []
+    assert [p.name for p in (state_dir.registry / "imports").iterdir() if p.suffix != ".lock"] == []
+    monkeypatch.setattr(gguf, "free_bytes", lambda: needed)
+    assert import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest.version == "t1"
 
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_figure(tmp_path: Path) -> None:

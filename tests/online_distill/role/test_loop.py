@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from understudy.errors import Unavailable
 
 
 def test_it_ticks_until_stopped_and_says_what_is_away_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     stop, ticks = threading.Event(), list[int]()
@@ -30,7 +31,7 @@ def test_it_ticks_until_stopped_and_says_what_is_away_once(
 
     loop(tick, stop, 0.0)
     assert len(ticks) == 5
-    assert capsys.readouterr().err == "trainer: no Redis\n" * 2
+    assert caplog.record_tuples == [("understudy.trainer", logging.WARNING, "no Redis")] * 2
 
 
 def test_a_stage_that_was_stopped_ends_the_loop() -> None:

@@ -56,7 +56,7 @@ for _ in range(2):
 
 
 def test_a_single_round_that_cannot_begin_says_why_and_fails(
-    state_dir: StateDir, config_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    state_dir: StateDir, config_file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for effect in ("install_stop", "models.prepare"):  # on this very process
         monkeypatch.setattr(f"online_distill.role.main.{effect}", lambda _: None)
@@ -64,13 +64,13 @@ def test_a_single_round_that_cannot_begin_says_why_and_fails(
     documents, rounds = open_routing(state_dir, None).documents, FileRounds(state_dir)
     documents.publish(RoutingDocument(epoch=1, stable="v1", teacher="t1", frozen=("learning",)))
     assert main(words) == 1
-    assert "learning is frozen" in capsys.readouterr().err
+    assert "learning is frozen" in caplog.text
     documents.publish(RoutingDocument(epoch=2, stable="v1", teacher="t1"))
     rounds.begin("v1", "t1", "test")
     for stage in STAGES:
         rounds.finish(1, stage, {"version": "v2"})
     assert main(words) == 1
-    assert "round 1 is at its stage gate" in capsys.readouterr().err
+    assert "round 1 is at its stage gate" in caplog.text
     with ProcessLock(state_dir.run / "trainer.lock", ""), pytest.raises(Conflict, match=str(os.getpid())):
         main(words)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from online_distill.role.runner import run_round
 from online_distill.role.stages.select import DEVELOPMENT
 from online_distill.teacher.targets import load_shard, save_shard
 from tests.online_distill.world import quick_config
+from tests.pasted import examples
+from understudy import cli
 from understudy.errors import Conflict, NotFound
 from understudy.files import read_json, write_json
 
@@ -36,14 +40,18 @@ def edit_summary(context: Context, stage: str, **changes: object) -> None:
 
 
 def test_a_finished_round_gives_the_same_bits_beside_serving(
-    finished: Context, capsys: pytest.CaptureFixture[str], yielded: list[int]
-) -> None:
+    finished: Context, capsys: pytest.CaptureFixture[str], yielded: list[int], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     code, found = repeated(finished, capsys)
     assert (code, found["equal"], found["why"], found["libraries"]) == (0, True, "", {})
     assert found["recorded"] == found["repeated"]
     manifest = finished.registry.verify("v2")
     assert found["repeated"]["model"] == manifest.files["model.safetensors"].sha256  # type: ignore[index]
-    assert main(["1", "--state", state_of(finished)]) == 0
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".understudy").symlink_to(state_of(finished))
+    (example,) = examples("rounds repeat", capsys)
+    assert cli.main(shlex.split(example)[1:]) == 0
     assert "the same weights" in capsys.readouterr().out
     assert yielded == [10, 10]
 

@@ -23,7 +23,7 @@ from serving.control.pages import experiment as experiment_pages
 from serving.control.replies.experiments import PlanReply
 from serving.control.sources import Sources
 from serving.control.token import ENV
-from tests.deploy.fleet import Moving, World, beside, to_canary
+from tests.deploy.fleet import Moving, World, beginning, beside, to_canary
 from tests.serving.control.conftest import TOKEN, Said, saying
 from tests.serving.up.server import served
 from understudy.errors import NotFound, UsageError
@@ -96,6 +96,23 @@ def test_what_stands_beside_a_version_stands_beside_every_figure_of_it(
         page = said("experiment", "results", "half")
         assert f"teacher 0 (t1: {quantised})" in page
         assert f"student 0 (v1: {packed})" in page
+
+
+def test_an_unfit_version_is_promoted_by_force_alone(
+    state_dir: StateDir, sources: Sources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = beginning(state_dir)
+    world.turn()
+    with served(create_app(world.conductor, sources, TOKEN)) as url:
+        monkeypatch.setenv(URL_ENV, url)
+        monkeypatch.setenv(ENV, TOKEN)
+        said = saying(commands, capsys)
+        with pytest.raises(Refused, match=r"v1 is unfit.*--force"):
+            said("promote", "v1")
+        with Moving(world):
+            answer = json.loads(said("promote", "v1", "--force", "--json"))
+        assert (answer["to"], answer["caveats"]) == ("v1", ["promoted by force: it was never found fit"])
+        assert world.conductor.document.stable == "v1"
 
 
 def test_a_freeze_is_told_and_undone(said: Said) -> None:

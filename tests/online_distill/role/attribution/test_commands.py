@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
+import pytest
+
 from online_distill.role.attribution.commands import as_text
+from tests.pasted import examples
+from understudy import cli
+
+
+def test_its_examples_are_understood(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They train for minutes where there is such a round, so here is none."""
+    monkeypatch.chdir(tmp_path)
+    pasted = examples("rounds attribute", capsys)
+    assert len(pasted) == 2
+    for example in pasted:
+        assert cli.main(shlex.split(example)[1:]) == 1
+        assert "round 1" in capsys.readouterr().err
 
 
 def test_it_says_what_changed_and_what_each_player_did_and_where_there_is_nothing_to_say() -> None:
