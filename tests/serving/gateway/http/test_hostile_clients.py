@@ -99,7 +99,7 @@ def test_bodies_are_bounded_over_all_connections(serve: Serve, teacher: Engine) 
 
 
 def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(gateway: Running, teacher: Engine) -> None:
-    teacher.delay = 0.3
+    teacher.delay = 30.0
     with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
         sock.sendall(request() + request())
         eventually(lambda: gateway.gateway.buffered == 2 * len(BODY))
