@@ -30,6 +30,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.stop()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_with_redis() -> Iterator[None]:
+    """No call of a busy machine is taken for a server that is away; one that is away refuses at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deploy.routing.quick_redis.TIMEOUT", 20.0)
+        yield
+
+
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
     """URL of an empty Redis: it is flushed before each test that asks for it."""

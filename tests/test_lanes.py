@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parent.parent
@@ -26,7 +26,7 @@ LOADED = "import runpy, sys; sys.exit(runpy.run_path('scripts/test')['beside'](*
 )
 def test_it_fails_when_either_lane_does(shown: str, kept: str, code: int) -> None:
     command = [sys.executable, "-c", LOADED, f"echo first; {shown}", f"echo second; {kept}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == code, done.stdout + done.stderr
     assert {"first", "second", "--- the end of the second lane"} <= set(done.stdout.splitlines())
     assert "never" not in done.stdout.splitlines()
@@ -42,7 +42,7 @@ def test_a_sigterm_lets_both_lanes_end_in_order(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", LOADED, *lanes], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     eventually(lambda: all(path.exists() for path in begun), 60, "both lanes")
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=LONG)
     assert [f"ended in order {path}" in said for path in begun] == [True, True]
     assert not (tmp_path / "never").exists()
 

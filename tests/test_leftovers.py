@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFTEST = 'import tests.leftovers\ntests.leftovers.ENDS_SECONDS = 0.2\npytest_plugins = ["tests.leftovers"]\n'
 
@@ -44,4 +46,4 @@ def session(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_one.py").write_text(f"def test_it(tmp_path):\n    {body}\n")
     command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "no:cacheprovider", str(folder)]
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # what others bring along only takes time
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=170)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONG)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import MUTANTS, Mutant
+from tests.waiting import LONG
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +30,6 @@ def test_at_most_one_in_ten_survives_and_none_is_named_twice() -> None:
 def test_the_tool_runs_one_and_says_that_it_was_noticed() -> None:
     """Of the cheapest one; all of them run in `make test-full`."""
     command = [sys.executable, str(ROOT / "scripts/mutate"), "--only", "a bad version is wanted again", "--jobs", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 changes, 1 noticed, 0 not, in " in done.stdout

@@ -20,6 +20,8 @@ STEP_SECONDS, MOST_SECONDS = 0.05, 2.0
 REST = 4.0
 """Times as long as a look took: whoever waits leaves the machine to what is waited for."""
 PATIENCE = 4.0
+LONG = 240.0
+"""Seconds that a process which a test starts may take: more than a busy machine needs for any of them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

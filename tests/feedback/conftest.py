@@ -47,7 +47,10 @@ class World:
 
     async def work(self, until: Callable[[], bool], shadow: ShadowConfig | None = None, limit: float = 60) -> None:
         """Run a worker until the condition holds; fails after `limit` seconds."""
-        config = WorkerConfig(shadow=shadow or ShadowConfig(), kpis=self.config, rows=self.rows)
+        given = shadow or ShadowConfig()
+        if "deadline" not in given.model_fields_set:  # on a busy machine no copy is dropped for its time
+            given = given.model_copy(update={"deadline": 600.0})
+        config = WorkerConfig(shadow=given, kpis=self.config, rows=self.rows)
         worker = Worker(self.bus, connect(self.bus_url), self.outbox, self.directory, config, self.checks)
         stop = asyncio.Event()
         task = asyncio.create_task(worker.run(stop))

@@ -50,7 +50,7 @@ def system(restored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     finally:
         code = running.stop(300)
     assert code == 0, running.tail()
-    assert processes_of(restored) == []
+    eventually(lambda: processes_of(restored) == [], 60, "the end of every process")
     assert not list(restored.glob("run/addresses.json")) + list(restored.glob("run/processes.json"))
     assert [path for folder in folders.values() for path in folder.iterdir()] == []
     assert not Scratch(StateDir(restored)).folder.exists()

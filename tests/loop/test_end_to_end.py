@@ -11,6 +11,7 @@ import pytest
 
 from tests.loop.processes import processes_of
 from tests.loop.turn import FULL, TURN_SECONDS, Turned
+from tests.waiting import eventually
 from trials.system import ROOT
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(1200)]
@@ -85,6 +86,7 @@ def test_hard_samples_were_counted_by_kind_and_every_stage_timed(turned: Turned)
 
 
 def test_nothing_is_left_running_after_the_end(turned: Turned) -> None:
+    eventually(lambda: processes_of(turned.state) == [], 60, "the end of every process")
     assert processes_of(turned.state) == []
 
 

@@ -22,7 +22,7 @@ from deploy.audit.log_file import FileAuditLog
 from deploy.registry.store import Registry
 from feedback.store.server import free_port
 from tests.loop.processes import QUESTION, find_role, post, streaming
-from tests.waiting import eventually, hold
+from tests.waiting import LONG, eventually, hold
 from trials.system import ROOT, System
 from understudy.state import StateDir
 
@@ -164,8 +164,8 @@ def test_a_dead_student_engine_leaves_the_teacher_answering_and_returns(settled:
     agent = find_role(settled.state, "engine", slot)
     with streaming(settled.gateway, "auto", QUESTIONS) as load:
         eventually(lambda: len(load.seen) > 5, 60, "the first replies")
-        agent.suspend()  # who else would tell the gateway, and have another engine within seconds
         try:
+            hold(agent.pid)  # who else would tell the gateway, and have another engine within seconds
             os.kill(status.slots[slot].pid, signal.SIGKILL)
             with ThreadPoolExecutor(len(users)) as pool:
                 arms = list(pool.map(partial(arm_of, settled), users))
@@ -226,7 +226,7 @@ def test_a_gateway_stopped_over_two_swaps_serves_no_wrong_version(settled: Syste
     finally:
         os.kill(second.pid, signal.SIGCONT)
         second.terminate()
-        second.wait(60)
+        second.wait(LONG)
 
 
 def ask(client: httpx.Client, sent: Callable[[], object] = lambda: None) -> httpx.Response:

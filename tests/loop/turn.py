@@ -19,6 +19,7 @@ import pytest
 
 from serving.up.goal import OVERTIME_SECONDS
 from tests.loop.experimenter import Experimenter
+from tests.waiting import LONG
 from trials.system import ROOT, on_free_ports
 
 FULL = os.environ.get("UNDERSTUDY_FULL") == "1"
@@ -82,7 +83,7 @@ class Turn:
         self._experimenter.end()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(60)
+            self._process.wait(LONG)
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,6 +13,7 @@ import httpx
 import yaml
 
 from tests.shared_data import need_program
+from tests.waiting import LONG
 from understudy.state import StateDir
 from understudy.telemetry.table import metrics
 
@@ -63,7 +64,7 @@ def scraped(state: StateDir, folder: Path, port: int) -> Iterator[Scraper]:
         yield Scraper(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(90)
+        process.wait(LONG)
 
 
 def expressions() -> list[str]:
@@ -82,5 +83,5 @@ def without(page: str, *owners: str) -> set[str]:
 def promtool_says(page: str) -> str:
     """What `promtool check metrics` has to say of a page; nothing of a good one."""
     need_program("promtool")
-    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=LONG)
     return done.stdout + done.stderr + (f"exit code {done.returncode}" if done.returncode else "")

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tests.shared_data import need_program
+from tests.waiting import LONG
 from understudy.telemetry.table import metrics
 
 PROMETHEUS = Path(__file__).resolve().parents[2] / "packaging" / "prometheus"
@@ -79,7 +80,7 @@ def test_rules_ask_for_metrics_that_there_are() -> None:
 def test_promtool_takes_rules_and_configuration() -> None:
     need_program("promtool")
     for words in (("rules", ALERTS), ("config", PROMETHEUS / "prometheus.yml")):
-        done = subprocess.run(["promtool", "check", *map(str, words)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["promtool", "check", *map(str, words)], capture_output=True, text=True, timeout=LONG)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -95,5 +96,5 @@ def test_each_alert_fires_and_each_is_silent(tmp_path: Path) -> None:
     tests = [case(name, fires, True) for name, fires, _ in CASES] + [case(name, not_, False) for name, _, not_ in CASES]
     path = tmp_path / "test.yml"
     path.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "15s", "tests": tests}))
-    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,6 +14,7 @@ import yaml
 from serving.controller import parser as controller_parser
 from serving.gateway.main import parse as gateway_parse
 from serving.worker import parser as worker_parser
+from tests.waiting import LONG
 from understudy.cli import find
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def test_the_words_are_those_of_a_command(role: str) -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed here")
 def test_systemd_takes_the_units() -> None:
     done = subprocess.run(
-        ["systemd-analyze", "verify", *map(str, UNITS)], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", "verify", *map(str, UNITS)], capture_output=True, text=True, timeout=LONG
     )  # fmt: skip
     wrong = [line for line in done.stderr.splitlines() if "understudy" in line and "is not executable" not in line]
     assert wrong == []

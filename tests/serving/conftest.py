@@ -20,7 +20,7 @@ from deploy.routing.document import STUDENT_SLOTS
 from feedback.store.server import RedisServer, free_port
 from serving.control.replies.status import StatusReply
 from tests.deploy.fleet import Fleet, register
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 from understudy.state import StateDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +79,7 @@ class Control:
 
     def understudy(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "understudy", *words, "--state", str(self.state.root)]
-        return subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=90)
+        return subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=LONG)
 
     def stop(self) -> None:
         self._end.set()
@@ -87,7 +87,7 @@ class Control:
         for process in self._started:
             process.terminate()
         for process in self._started:
-            process.wait(60)
+            process.wait(LONG)
 
     def _obey(self) -> None:
         while not self._end.is_set():

@@ -24,7 +24,7 @@ from tests.deploy.fleet import register, round_at_gate
 from tests.feedback.applying import Applier
 from tests.feedback.factory import exchange
 from tests.serving.conftest import ROOT, Control
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 
 def count(control: Control, version: str, replies: int) -> None:
@@ -175,7 +175,7 @@ def test_commands_print_text_and_json(control: Control, words: list[str]) -> Non
 def test_without_a_running_system_a_command_says_how_to_start_it(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if not k.startswith("UNDERSTUDY_")}
     command = [sys.executable, "-m", "understudy", "status", "--state", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 1
     assert "understudy up" in done.stderr
 
@@ -186,7 +186,7 @@ def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(contr
     eventually(lambda: "another controller leads" in control.log.read_text("utf-8"), what="a second controller")
     epoch = control.status().epoch
     os.kill(first.pid, signal.SIGKILL)
-    first.wait(60)
+    first.wait(LONG)
     control.ready()
     assert control.status().epoch >= epoch
     assert second.poll() is None
@@ -195,7 +195,7 @@ def test_a_second_controller_waits_and_takes_over_when_the_first_is_killed(contr
 def test_a_port_in_use_is_named_with_its_setting(control: Control, tmp_path: Path) -> None:
     env = {**control.environment(), "UNDERSTUDY_REDIS__PREFIX": "other-"}
     command = [sys.executable, "-m", "understudy", "controller", "--state", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 2
     assert "control.port" in done.stderr
 
@@ -206,7 +206,7 @@ def test_a_round_goes_live_although_the_controller_is_killed_at_each_stage(contr
 
     def kill_and_start() -> None:
         os.kill(control.process.pid, signal.SIGKILL)
-        control.process.wait(60)
+        control.process.wait(LONG)
         control.start()
 
     kill_and_start()
@@ -271,6 +271,6 @@ def test_a_version_goes_live_while_redis_is_away_and_redis_hears_of_it_later(
 def test_sigterm_ends_the_controller_in_order(control: Control) -> None:
     process = control.process
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(LONG) == 0
     control.start()
     control.ready()

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from feedback.store.server import RedisServer, free_port
 from tests.leaks import command_lines, contents
 from tests.onboard.models import tiny
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 from trials.api import PlayedApi, played
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ class Leaving:
 
     def command(self, *words: str) -> str:
         command = [sys.executable, "-m", "understudy", *words, "--state", str(self.folder / "state")]
-        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LONG)
         return done.stdout + done.stderr
 
     def status(self) -> dict[str, object]:
@@ -97,7 +97,7 @@ def leaving(tmp_path: Path, own_redis: RedisServer) -> Iterator[Leaving]:
             yield made
         finally:
             process.terminate()
-            process.wait(90)
+            process.wait(LONG)
 
 
 def test_the_key_is_in_no_file_reply_command_or_command_line(leaving: Leaving) -> None:

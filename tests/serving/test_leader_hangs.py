@@ -17,7 +17,7 @@ from deploy.routing.stores import open_routing
 from deploy.witness.collect import verify
 from tests.deploy.fleet import Fleet, register
 from tests.serving.conftest import ROOT
-from tests.waiting import eventually, hold
+from tests.waiting import LONG, eventually, hold
 from trials.system import free_ports
 from understudy.state import StateDir
 
@@ -37,7 +37,7 @@ def controller(state: StateDir, name: str, port: int) -> Iterator[subprocess.Pop
             yield process
         finally:
             process.kill()
-            process.wait(90)
+            process.wait(LONG)
 
 
 def log_of(state: StateDir, name: str) -> Path:
@@ -66,7 +66,7 @@ def test_leadership_moves_and_what_the_former_leader_writes_later_does_not_count
         assert kept.name == "rollout.2.json"
         epoch = open_routing(state_dir, None).documents.highest_epoch()
         first.send_signal(signal.SIGCONT)
-        assert first.wait(90) == 1, "the former leader ends"
+        assert first.wait(LONG) == 1, "the former leader ends"
         fleet.obey()
         answers = lambda: httpx.get(f"http://127.0.0.1:{port}/admin/v1/openapi.json", timeout=60).is_success  # noqa: E731
         eventually(answers, what="the control plane of the second leader")

@@ -18,10 +18,11 @@ from feedback.kpis.store import KpiStore
 from feedback.store.connection import connect
 from feedback.store.server import RedisServer, free_port
 from serving.gateway.metrics import Metrics
+from tests.leaks import contents
 from tests.serving.gateway.conftest import Client
 from tests.serving.gateway.upstream import Engine
 from tests.serving.test_serve import ENVIRONMENT, ROOT
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 ASKED = "the amber canoe waits behind lighthouse seventy"
 SAID = "琥珀色的独木舟停在第七十号灯塔后面"
@@ -53,15 +54,15 @@ def served(folder: Path, redis: RedisServer, both: tuple[Engine, Engine]) -> Ite
         yield client
     finally:
         process.terminate()
-        assert process.wait(90) == 0
+        assert process.wait(LONG) == 0
 
 
 def traces(folder: Path, texts: tuple[str, ...]) -> list[str]:
     """Files under `folder` with a piece of a text, as it is or as JSON escapes it."""
     pieces = {text[at : at + PIECE] for text in texts for at in range(len(text) - PIECE + 1)}
     wanted = {form for piece in pieces for form in (piece.encode(), json.dumps(piece)[1:-1].encode())}
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
-    return [str(path.relative_to(folder)) for path, raw in files.items() if any(form in raw for form in wanted)]
+    files = contents(folder).items()
+    return [str(path.relative_to(folder)) for path, raw in files if any(form in raw for form in wanted)]
 
 
 def counted(kpis: KpiStore) -> int:

@@ -32,7 +32,7 @@ from serving.engine.config import EnginesConfig
 from serving.worker import EngineDirectory, page_of
 from tests.feedback.factory import Directory, exchange
 from tests.packaging.scraping import promtool_says, without
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 from understudy.files import write_json
 from understudy.state import StateDir
 
@@ -110,7 +110,7 @@ def test_a_pair_comes_through_the_process(
     assert (asked["x-understudy-version"], asked["body"]["priority"], asked["body"]["temperature"]) == ("v1", 10, 0)
     gateway.close()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert worker.wait(LONG) == 0
 
 
 def test_settings_of_a_bus_that_forgets_are_told_at_the_start(
@@ -126,7 +126,7 @@ def test_settings_of_a_bus_that_forgets_are_told_at_the_start(
 def test_it_stops_while_it_waits_for_redis(worker: subprocess.Popen[bytes], state_dir: StateDir) -> None:
     eventually(lambda: "no Redis is known" in (state_dir.root / "worker.log").read_text())
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert worker.wait(LONG) == 0
 
 
 async def test_a_document_that_cannot_be_used_leaves_the_last_view(state_dir: StateDir) -> None:

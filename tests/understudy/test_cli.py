@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.waiting import LONG
 from understudy import __version__
 from understudy.cli import find, main, overview
 from understudy.commands import COMMANDS, GROUPS
@@ -60,7 +61,7 @@ def test_running_as_a_module_prints_the_version_and_loads_no_torch() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from understudy.cli import main; main(['--version']); "
          "assert 'torch' not in sys.modules and 'vllm' not in sys.modules"],
-        capture_output=True, text=True, timeout=90,
+        capture_output=True, text=True, timeout=LONG,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, f"understudy {__version__}")
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.waiting import LONG
 from understudy.commands import COMMANDS
 from understudy.completion import SHELLS, bash, main, words
 
@@ -15,7 +16,7 @@ def completed(line: str) -> list[str]:
     """What bash offers behind `line`."""
     script = f'{bash()}\nCOMP_WORDS=({line} "")\nCOMP_CWORD=$((${{#COMP_WORDS[@]}}-1))\n_understudy\n'
     script += 'printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=90)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=LONG)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -34,5 +35,5 @@ def test_each_shell_can_read_its_script(shell: str, capsys: pytest.CaptureFixtur
     assert all(first in script for first in words())
     if shutil.which(shell) is None:
         return
-    done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=90)
+    done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=LONG)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.waiting import LONG
 from understudy import cli
 from understudy.logs import JSON_VARIABLE
 
@@ -23,7 +24,7 @@ logging.getLogger("httpx").info("HTTP Request: GET ...")
 
 
 def test_a_role_writes_time_name_and_level_to_standard_error() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=LONG)
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} understudy\.test INFO begun", line)
@@ -42,7 +43,7 @@ try:
 except ZeroDivisionError:
     log.exception("failed")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONG)
     first, second = (json.loads(line) for line in done.stderr.splitlines())
     assert (first["level"], first["logger"], first["message"]) == ("INFO", "understudy.test", "第一行\n第二行")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["at"])

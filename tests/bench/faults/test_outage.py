@@ -25,8 +25,9 @@ def test_every_event_of_an_outage_arrives(tmp_path: Path) -> None:
     result = measure(tmp_path, "redis", seconds=4.0, rate=25.0, around=2.0)
     cut, beside = result["gateways"]["cut off"], result["gateways"]["beside"]
     assert good(result), result
-    assert cut["answered"] == beside["answered"] >= 150
-    assert cut["milliseconds"]["away"]["requests"] > cut["milliseconds"]["before"]["requests"]
+    assert cut["answered"] == beside["answered"] > 0
+    assert sum(phase["requests"] for phase in cut["milliseconds"].values()) == cut["answered"]
+    assert all(phase["requests"] > 0 for phase in cut["milliseconds"].values())
     assert (cut["bus_up"], beside["bus_up"]) == (False, True)
     assert all(len(row) == 3 for row in outage_rows(result))
 

@@ -88,11 +88,11 @@ def test_the_load_holds_its_streams_and_finds_every_event_in_its_place(folder: P
 def test_the_load_sees_what_is_lost_out_of_order_or_refused(folder: Path) -> None:
     mark = b"data: @aaaaa%baaaaaaaaa\n\n"
     second_twice = b"".join(mark % letter for letter in (b"a", b"b", b"b")) + b"data: [DONE]\n\n"
-    replies = iter([
+    replies = [
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(second_twice), second_twice),
         b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
-    ])  # fmt: skip
+    ]  # fmt: skip
 
     class Wrong(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -106,9 +106,16 @@ def test_the_load_sees_what_is_lost_out_of_order_or_refused(folder: Path) -> Non
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Wrong) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        told = load(folder, server.server_address[1], 1, 1.0)
+
+        def counted(seconds: float) -> list[int]:
+            told = load(folder, server.server_address[1], 1, seconds)
+            return [told[name] for name in ("finished", "disordered", "incomplete", "errors")]
+
+        found = counted(1.0)
+        if sum(found) < 4:  # a busy machine did not come to the end
+            found = counted(20.0)
         server.shutdown()
-    assert (told["finished"], told["disordered"], told["incomplete"], told["errors"]) == (1, 1, 1, 1)
+    assert found == [1, 1, 1, 1]
 
 
 def test_a_machine_without_a_compiler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def test_no_two_requests_say_the_same(tmp_path: Path) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         where = f"http://127.0.0.1:{server.server_address[1]}{PATH}"
         subprocess.run(
-            ["wrk", "-t1", "-c1", "-d1", "-s", str(script(tmp_path, written(tmp_path, 512, False), 0.0)), where],
+            ["wrk", "-t1", "-c1", "-d3", "-s", str(script(tmp_path, written(tmp_path, 512, False), 0.0)), where],
             check=True,
         )
         server.shutdown()

@@ -69,7 +69,7 @@ def test_writers_in_several_processes_keep_one_chain(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join()
     assert FileAuditLog(path).verify().entries == 60
 
 

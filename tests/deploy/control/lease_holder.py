@@ -6,11 +6,16 @@ import sys
 import time
 from pathlib import Path
 
+from deploy.control import lease_redis
 from deploy.control.lease import Lease, LeaseStore
 from deploy.control.lease_file import FileLease
 from deploy.control.lease_redis import RedisLease
+from deploy.routing import quick_redis
 from deploy.routing.keys import DeployKeys
 from understudy.state import StateDir
+
+TTL_MS = 60_000
+"""How long a lease of the tests holds: on a busy machine a test takes its time."""
 
 
 def candidate(kind: str, folder: Path, name: str, url: str) -> LeaseStore:
@@ -23,6 +28,7 @@ def candidate(kind: str, folder: Path, name: str, url: str) -> LeaseStore:
 
 
 if __name__ == "__main__":
+    lease_redis.TTL_MS, quick_redis.TIMEOUT = TTL_MS, 20.0
     lease = candidate(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4])
     print("leads" if lease.acquire() else "refused", flush=True)
     time.sleep(3600)

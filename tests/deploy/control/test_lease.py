@@ -2,13 +2,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import redis
 
 from deploy.control.lease import Lease
 from deploy.control.lease_file import HUNG, FileLease
 from feedback.store.server import RedisServer
+from tests.deploy.control.lease_holder import TTL_MS
 from tests.deploy.fleet import Time
 from understudy.state import StateDir
+
+
+@pytest.fixture(autouse=True)
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lease lapses within a test, however long a busy machine takes for it."""
+    monkeypatch.setattr("deploy.control.lease_redis.TTL_MS", TTL_MS)
 
 
 def test_only_one_leads_on_a_state_directory_without_redis(state_dir: StateDir) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -63,7 +64,8 @@ async def test_running_requests_are_counted(client: EngineClient) -> None:
             for _ in range(3)
         ]
         while seen < 3 and not all(task.done() for task in tasks):
-            seen = max(seen, await client.running())
+            with contextlib.suppress(Unavailable):  # on a busy machine it takes its time
+                seen = max(seen, await client.running())
         await asyncio.gather(*tasks)
     assert seen == 3
 

@@ -16,6 +16,7 @@ from serving.up.supervise.process import PYTHON, environment
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES, made  # noqa: F401
 from tests.onboard.stages import silent
+from tests.waiting import LONG
 from understudy.state import StateDir
 
 
@@ -67,7 +68,7 @@ def test_it_tells_its_steps_and_nothing_else(file: Path, state_dir: StateDir, mo
     steps = "import examples.smollm2.fetch as f, sys; f.SHA256 = sys.argv.pop(1); import examples.smollm2.install as i"
     command = [PYTHON[0], "-c", f"{steps}; sys.exit(i.main())", fetch.SHA256]
     given = [*command, "--state", str(state_dir.root), "--layers", "3"]
-    done = subprocess.run(given, env=environment(), capture_output=True, text=True, timeout=150)
+    done = subprocess.run(given, env=environment(), capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stderr
     told = [line.partition(",")[0] for line in done.stdout.splitlines()]
     assert told[:2] == ["reading", "dequantising"]
@@ -78,7 +79,7 @@ def test_it_tells_its_steps_and_nothing_else(file: Path, state_dir: StateDir, mo
 def test_it_is_checked_as_up_checks_it_and_takes_the_settings_of_up(state_dir: StateDir, tmp_path: Path) -> None:
     command = [*PYTHON, "examples.smollm2.install", "--check", "--state", str(state_dir.root), "--layers", "8"]
     given = [*command, "--prompts", str(tmp_path / "none.jsonl")]
-    done = subprocess.run(given, env=environment(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(given, env=environment(), capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 1
     assert "none.jsonl" in done.stdout
     assert install.engines_of(state_dir) == EnginesConfig()

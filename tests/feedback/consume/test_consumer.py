@@ -18,7 +18,7 @@ from feedback.events import KPIS
 from feedback.store.config import RedisConfig
 from feedback.store.keys import RedisKeys
 from tests.feedback.child import event, expect_each_once, make_consumer
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 CONSUMED_STATE = ("seen", RedisKeys().cursors, RedisKeys().applied(KPIS, 0), RedisKeys().counters)
@@ -33,7 +33,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_owner_that_lost_its_lease_changes_nothing(redis_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.feedback.child", "produce", redis_url, str(tmp_path), "[1, 40]"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=LONG, stdout=subprocess.DEVNULL)
     client = redis.Redis.from_url(redis_url)
     paused = make_consumer(redis_url)
     paused._lease()
@@ -70,7 +70,7 @@ def test_a_bus_too_slow_for_one_lease_of_all_partitions_leaves_none_unread(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [sys.executable, "-m", "tests.feedback.child", "produce", redis_url, str(tmp_path), "[1, 40]"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=LONG, stdout=subprocess.DEVNULL)
     monkeypatch.setattr(consumer_module, "LEASE_SECONDS", 1.0)
     slow = make_consumer(redis_url)
     read = slow._bus.read

@@ -172,18 +172,21 @@ async def test_a_worker_keeps_what_was_flagged_or_degraded_and_counts_no_degrade
     untold = {"degraded": "breaker", "version": "", "guard_stage": "", "guard_score": None, "schema_version": 3}
     world.gateway.put(flagged(5, experiments=(cell,), session="s5", **untold))
     world.gateway.put(appeal("resp-2"))
+
+    def kept() -> dict[str, str]:
+        return {entry.response_id: entry.verdict for entry in one.listed(time.time())}
+
     await world.work(
         lambda: (
             world.kpis.by("arm").get("teacher", {}).get("requests", {}).get("n") == 3
+            and kept() == {"resp-1": "flag", "resp-2": "degrade"}
             and len(one.listed(time.time(), appeals=True)) == 1
             and bool(world.kpis.arms("g"))
         )
     )
     assert world.kpis.exposures("g")["guard"]["units"] == 1
     assert world.client.hexists(RedisKeys().held_sessions, session_name("default", "s5"))
-    assert {entry.response_id: entry.verdict for entry in one.listed(time.time())} == {
-        "resp-1": "flag", "resp-2": "degrade",
-    }  # fmt: skip
+    assert kept() == {"resp-1": "flag", "resp-2": "degrade"}, "and no later one"
     assert [version for version, kpis in world.kpis.by("version").items() if "requests" in kpis] == ["t1"]
     shown = one.show(entry_id("default", "resp-1"))[1]
     assert shown is not None

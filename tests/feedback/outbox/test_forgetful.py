@@ -64,7 +64,7 @@ def test_a_redis_that_went_back_while_nobody_sent_gets_them_from_the_next_gatewa
 ) -> None:
     first = make(own_redis.url, keep_seconds=600)
     cut(own_redis, published(own_redis, first))
-    first.close(0.1)
+    first.close(60.0)
     own_redis.start()
     next_one = make(own_redis.url, keep_seconds=KEEP)
     eventually(lambda: held(own_redis) == {f"resp-{n}" for n in range(COUNT)}, what="sending again")
@@ -80,7 +80,7 @@ def test_what_is_gone_for_good_is_counted_once(own_redis: RedisServer, make: Mak
     eventually(lambda: outbox.stats()["lost"] == COUNT, what="counting in a quiet partition")
     outbox.put(exchange(COUNT))
     eventually(lambda: held(own_redis) == {f"resp-{COUNT}"})
-    outbox.close(1.0)
+    outbox.close(60.0)
     again = make(own_redis.url)
     eventually(lambda: again.stats()["bus_up"] and again.stats()["pending"] == 0)
     assert (outbox.stats()["lost"], again.stats()["lost"]) == (COUNT, 0)

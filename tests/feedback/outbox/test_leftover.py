@@ -35,7 +35,7 @@ def test_their_events_go_to_the_bus_once_it_is_known_and_then_nobody_holds_them(
         outbox = make(nowhere(), name=name)
         outbox.put_durable(exchange(2 if name == "g-2" else 3))
         if name == "g-2":
-            outbox.close(0.1)
+            outbox.close(60.0)
     (tmp_path / "g-4.db").write_bytes(b"no spool")
     buses: list[Bus | None] = [None]
     left = LeftSpools(tmp_path, ["g-3", "g-4", "g-2"], lambda: buses[-1], OutboxConfig(keep_seconds=0))

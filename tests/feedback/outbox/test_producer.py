@@ -72,7 +72,7 @@ def test_what_the_bus_has_only_just_named_stays_in_the_spool(
 
 
 def test_a_bus_that_forgot_its_last_moments_gets_them_again(make: Make, redis_url: str) -> None:
-    outbox = make(redis_url)
+    outbox = make(redis_url, keep_seconds=600)
     for n in range(10):
         outbox.put(exchange(n, session="s"))
     eventually(lambda: len(read(redis_url)) == 10)

@@ -15,6 +15,7 @@ from onboard.refusal import ModelRefused
 from onboard.source.files import look
 from onboard.source.tensors import header, places
 from onboard.write.streaming import PlannedTensor, file_size, write_weights
+from tests.waiting import LONG
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -63,6 +64,6 @@ def test_memory_does_not_grow_with_the_tensor(tmp_path: Path) -> None:
     """96 MiB of bfloat16 become 192 MiB of float32 in a process that grows by a few blocks."""
     save_file({"w": torch.ones(48 << 20, dtype=torch.bfloat16)}, tmp_path / "large.safetensors")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "large.safetensors"), str(tmp_path / "out.safetensors")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LONG, check=True)
     assert int(done.stdout) < 60 << 10  # KiB
     assert (tmp_path / "out.safetensors").stat().st_size > 4 * (48 << 20)

@@ -8,6 +8,7 @@ import sys
 from online_distill.data.config import DataConfig
 from online_distill.role.config import TrainerConfig
 from online_distill.train.recipe import Recipe
+from tests.waiting import LONG
 
 
 def test_a_key_has_one_owner() -> None:
@@ -32,5 +33,5 @@ def test_a_manifest_names_every_setting_that_has_a_part_in_the_weights() -> None
 
 def test_the_configuration_is_read_without_torch() -> None:
     code = "import sys, online_distill.role.config; print(sorted(sys.modules.keys() & {'torch', 'transformers'}))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=True)
     assert out.stdout.strip() == "[]"

@@ -80,7 +80,7 @@ def test_a_round_ends_although_the_trainer_is_killed_at_the_end_of_each_stage(
 ) -> None:
     fill(redis_url, 60)
     code = [sys.executable, "-c", KILLED_AT_EACH_STAGE, "--state", str(state_dir.root), "--config", str(config_file)]
-    done = subprocess.run(code, env=environment(), capture_output=True, text=True, timeout=150)
+    done = subprocess.run(code, env=environment(), capture_output=True, text=True, timeout=600)
     ends = [line for line in done.stdout.splitlines() if line.startswith("end: ")]
     assert ends == [*(f"end: {stage} -9" for stage in STAGES), "end: None 0"], done.stderr[-2000:]
     found = FileRounds(state_dir).all()

@@ -23,7 +23,7 @@ from feedback.privacy.vault import FOLDER, Vault
 from online_distill.data.encoding import Encoder
 from online_distill.role.trainer import Trainer
 from online_distill.teacher.targets import load_all
-from tests.online_distill.role.conftest import SETTINGS
+from tests.online_distill.role.conftest import GATE, SETTINGS
 from tests.online_distill.role.pool import fill
 from tests.online_distill.world import make_samples
 from understudy.config import load_config
@@ -90,6 +90,8 @@ def test_a_student_of_another_tokenizer_learns_by_text_alone(
     for hard, anchor in zip(samples[:60], samples[60:], strict=True):
         pool.admit(hard)
         pool.anchor(anchor.model_copy(update={"weight": 1.0}))
+    unhurried = {"redis": {"url": redis_url}, "trainer": SETTINGS | {"budget_seconds": 600}, "gate": GATE}
+    config_file.write_text(yaml.safe_dump(unhurried))  # its epochs end it, however long they take
     role = trainer(state_dir, config_file)
     assert role.tick() is True
     done = FileRounds(state_dir).get(1)

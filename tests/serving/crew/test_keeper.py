@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAY = """
@@ -112,7 +112,7 @@ class Play:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(LONG)
 
 
 Start = Callable[..., Play]
@@ -129,7 +129,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for play in made:
         play.process.kill()
-        play.process.wait(60)
+        play.process.wait(LONG)
 
 
 def test_a_killed_member_is_forked_anew_once_it_is_said_to_be_gone_and_no_other_notices(start: Start) -> None:
@@ -176,7 +176,7 @@ def test_who_does_not_end_is_killed_and_asked_twice_to_stop_members_are_hurried(
     play.process.terminate()
     eventually(lambda: play.notes == ["stubborn told", "stubborn hurried"])
     os.kill(member, signal.SIGKILL)
-    assert play.process.wait(60) == 0
+    assert play.process.wait(LONG) == 0
 
     play = start("stubborn", seconds=0.1)
     play.pid("stubborn", other_than=member)
@@ -186,7 +186,7 @@ def test_who_does_not_end_is_killed_and_asked_twice_to_stop_members_are_hurried(
 
 def test_one_that_cannot_begin_ends_all_with_its_code_and_its_words(start: Start) -> None:
     play = start("one", "refuses")
-    assert play.process.wait(60) == 2
+    assert play.process.wait(LONG) == 2
     assert "understudy: set this and that" in play.log
     assert play.notes.count("refuses begins") == 1
 

@@ -36,7 +36,7 @@ from serving.gateway.metrics import Metrics
 from tests.feedback.factory import exchange
 from tests.serving.gateway.conftest import Client
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, Seen, chunk, event
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 from understudy.errors import ConfigError
 from understudy.process.ports import bound
 from understudy.state import StateDir
@@ -159,7 +159,7 @@ class Together:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait(90)
+        self.process.wait(LONG)
         self.bus.stop()
 
 
@@ -315,8 +315,9 @@ def test_sigterm_lets_streams_end_and_closes_what_runs_beside_last(
         assert (system.process.poll(), notes.read_text()) == (None, "open")
         loop.call_soon_threadsafe(held.go.set)
         assert all(stream.complete() for stream in streams)
-        assert system.process.wait(90) == 0
-        assert (notes.read_text(), system.workers()) == ("closed", {})
+        assert system.process.wait(LONG) == 0
+        assert notes.read_text() == "closed"
+        eventually(lambda: system.workers() == {}, what="the end of all beats")
     finally:
         system.stop()
 
@@ -327,7 +328,7 @@ def leave_a_third(state: StateDir, name: str) -> None:
     outbox = Outbox(state.spool, f"{name}-3", bus, OutboxConfig())
     outbox.start()
     outbox.put_durable(exchange(1))
-    outbox.close(0.1)
+    outbox.close(60.0)
 
 
 def refuses(port: int) -> bool:

@@ -18,7 +18,7 @@ from tests.serving.engine import models
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
-STREAM = {"model": "student", "prompt": [5, 6, 7], "max_tokens": 400, "ignore_eos": True, "stream": True}
+STREAM = {"model": "student", "prompt": [5, 6, 7], "max_tokens": 800, "ignore_eos": True, "stream": True}
 
 
 class Stream(threading.Thread):

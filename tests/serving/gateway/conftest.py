@@ -110,6 +110,8 @@ class Client:
 
     port: int
     metrics: Metrics
+    loop: asyncio.AbstractEventLoop | None = None
+    """The gateway's, where it runs in this process."""
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -124,6 +126,8 @@ class Client:
             deadline = time.monotonic() + 60
             while self.metrics.in_flight and time.monotonic() < deadline:
                 time.sleep(0.002)
+            if self.loop is not None and self.loop.is_running():
+                run(self.loop, asyncio.sleep(0))  # what wrote the last byte also counts and records, in the same turn
 
     def chat(
         self, content: Any = "你好", model: str = "auto", headers: dict[str, str] | None = None, **fields: Any
@@ -180,6 +184,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
                     await task
                     if beating is not None and follower is not None:
                         beating.cancel()
+                        await follower._call(bool)  # whatever it is at: `stop` has little patience
                         await follower.stop()
                     gateway.upstreams.close()
                     if embedder is not None:
@@ -190,7 +195,7 @@ def serve(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
 
             while not server.started:
                 await asyncio.sleep(0.01)
-            return Running(gateway, Client(port, gateway.metrics), spool, stop, snapshot, port)
+            return Running(gateway, Client(port, gateway.metrics, loop), spool, stop, snapshot, port)
 
         one: Running = run(loop, begin())
         running.append(one)

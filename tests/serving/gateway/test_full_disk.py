@@ -13,7 +13,7 @@ from tests.serving.gateway.conftest import Client
 from tests.serving.gateway.test_main import start_gateway
 from tests.serving.gateway.upstream import Engine
 from tests.volumes import fill, small_volume
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 
 def counted(client: Client, name: str) -> float:
@@ -36,6 +36,7 @@ def test_a_full_disk_under_the_spool(engine: Callable[..., Engine], tmp_path: Pa
         try:
             client = Client(port, Metrics())
             eventually(lambda: client.send("GET", "/ready")[0] == 200, 60)
+            eventually(lambda: counted(client, "understudy_outbox_alive") == 1, 60, "the process of the outbox")
 
             def serves_until(holds: Callable[[], bool]) -> None:
                 for _ in range(400):
@@ -52,4 +53,4 @@ def test_a_full_disk_under_the_spool(engine: Callable[..., Engine], tmp_path: Pa
             serves_until(lambda: counted(client, stored) > before + 2)
         finally:
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(LONG) == 0

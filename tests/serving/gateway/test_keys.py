@@ -18,7 +18,7 @@ from tests.serving.gateway.conftest import Client, Running, both, document
 from tests.serving.gateway.test_main import start_gateway
 from tests.serving.gateway.upstream import Engine
 from tests.shared_data import need_program
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 from understudy.config import Config
 from understudy.errors import ConfigError
 from understudy.state import StateDir
@@ -58,7 +58,7 @@ def test_a_gateway_that_others_reach_does_not_start_without_a_key_and_follows_th
     state = StateDir(tmp_path / "state")
     port = free_port()
     words = ("--state", str(state.root), "--host", "0.0.0.0", "--port", str(port), "--gateway-only")
-    assert start_gateway(config, tmp_path, *words).wait(60) == 2
+    assert start_gateway(config, tmp_path, *words).wait(LONG) == 2
     assert "understudy keys create" in (tmp_path / "gateway.log").read_text("utf-8")
     _, key = create(state.clients, "shop", "one")
     process = start_gateway(config, tmp_path, *words)
@@ -73,6 +73,6 @@ def test_a_gateway_that_others_reach_does_not_start_without_a_key_and_follows_th
         eventually(lambda: client.chat(headers={"authorization": f"Bearer {key}"})[0] == 401)
     finally:
         process.terminate()
-        assert process.wait(90) == 0
+        assert process.wait(LONG) == 0
     for secret in (key, other):
         assert secret not in (tmp_path / "gateway.log").read_text("utf-8")

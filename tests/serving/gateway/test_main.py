@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 import uvicorn
 
-from deploy.routing.stores import open_routing
+from deploy.routing.document import GatewayBeat
+from deploy.routing.stores import Routing, open_routing
 from feedback.store.server import free_port
 from serving.gateway.main import Server
 from serving.gateway.metrics import Metrics
 from tests.serving.gateway.conftest import Client, Running, document
 from tests.serving.gateway.upstream import SSE_HEAD, Engine, chunk, event, says
-from tests.waiting import eventually, hold
+from tests.waiting import LONG, eventually, hold
 from understudy.state import StateDir
 
 SERVE = [sys.executable, "-m", "understudy", "serve"]
@@ -98,11 +99,11 @@ def test_serve_alone_before_external_engines_and_a_port_in_use(engine: Make, tmp
         client.chat(model="student")
         assert "authorization" not in student.seen[-1].headers
         second = start_gateway(config, tmp_path, "--port", str(port), TEACHER_KEY="sk-big")
-        assert second.wait(60) == 2
+        assert second.wait(LONG) == 2
         assert "gateway.port" in (tmp_path / "gateway.log").read_text("utf-8")
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(LONG) == 0
 
 
 def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
@@ -116,8 +117,7 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
     config.write_text("gateway: {port: 0}\nrouter: {poll_seconds: 1.0}\n", "utf-8")
     process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
     try:
-        eventually(lambda: bool(routing.beats.gateways()))
-        client = Client(int(routing.beats.gateways()[0].url.rpartition(":")[2]), Metrics())
+        client = Client(port_of(routing), Metrics())
         assert client.chat(model="student")[1]["x-understudy-version"] == "v1"
         hold(process.pid)
         first.version, second.version = "v3", "v4"
@@ -139,7 +139,14 @@ def test_a_gateway_that_slept_over_two_swaps_never_shows_a_wrong_version(
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(LONG) == 0
+
+
+def port_of(routing: Routing) -> int:
+    """Of the gateway that beats there, once it does."""
+    beats: list[GatewayBeat] = []
+    eventually(lambda: beats.extend(routing.beats.gateways()) or beats, what="a beat of the gateway")
+    return int(beats[0].url.rpartition(":")[2])
 
 
 def gauge(client: Client, name: str) -> float:
@@ -156,13 +163,12 @@ def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_file
     routing.documents.publish(document({"teacher": teacher}, epoch=1))
     config = tmp_path / "u.yaml"
     config.write_text("gateway: {port: 0}\n", "utf-8")
-    process = start_gateway(config, tmp_path, "--state", str(state_dir.root))
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (128, 256))
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256))  # noqa: E731
+    process = start_gateway(config, tmp_path, "--state", str(state_dir.root), before=few)
     idle: list[socket.socket] = []
     try:
-        eventually(lambda: bool(routing.beats.gateways()))
+        port = port_of(routing)
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (256, 256)
-        port = int(routing.beats.gateways()[0].url.rpartition(":")[2])
         idle.extend(socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(400))
         assert idle[-1].recv(65536).startswith(b"HTTP/1.1 503")
         for _ in range(3):
@@ -176,7 +182,7 @@ def test_idle_connections_keep_others_out_neither_of_the_gateway_nor_of_its_file
         for sock in idle:
             sock.close()
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(LONG) == 0
 
 
 def test_a_body_of_tiny_chunks_holds_no_more_than_twice_its_bytes(engine: Make, tmp_path: Path, loop: object) -> None:
@@ -202,7 +208,7 @@ def test_a_body_of_tiny_chunks_holds_no_more_than_twice_its_bytes(engine: Make, 
         eventually(lambda: gauge(client, "buffered_bytes") == 0)
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(LONG) == 0
 
 
 def resident(pid: int) -> int:
@@ -210,8 +216,10 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 
-def start_gateway(config: Path, folder: Path, *more: str, **env: str) -> subprocess.Popen[bytes]:
-    """`understudy serve` as a process of its own; all of them write to one log in `folder`."""
+def start_gateway(
+    config: Path, folder: Path, *more: str, before: Callable[[], None] | None = None, **env: str
+) -> subprocess.Popen[bytes]:
+    """`understudy serve` as a process of its own, which runs `before` first; all write to one log in `folder`."""
     command = [*SERVE, "--config", str(config), *more]
     with (folder / "gateway.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **env}, stderr=log)
+        return subprocess.Popen(command, cwd=folder, env={**ENVIRONMENT, **env}, stderr=log, preexec_fn=before)

@@ -63,8 +63,9 @@ Make = Callable[..., Engine]
 
 
 def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(
-    serve: Serve, engine: Make, redis_url: str, state_dir: StateDir
+    serve: Serve, engine: Make, redis_url: str, state_dir: StateDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("deploy.routing.beats_redis.EXPIRY", 600)  # what is gone was forgotten
     teacher = engine("teacher")
     state_dir.run.mkdir(parents=True)
     state_dir.engine_key.write_text("key-1\n", "utf-8")
@@ -78,7 +79,7 @@ def test_the_gateway_follows_reports_its_epoch_and_never_goes_back(
     assert not running.snapshot.offer(document({}, epoch=4))
     assert running.snapshot.document.epoch == 5
     running.stop()
-    assert routing.beats.gateways() == []
+    eventually(lambda: routing.beats.gateways() == [])
 
 
 def test_serving_goes_on_while_redis_is_gone(serve: Serve, engine: Make, own_redis: RedisServer) -> None:

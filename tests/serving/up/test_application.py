@@ -10,6 +10,7 @@ from serving.up import application
 from serving.up.config import UpConfig
 from serving.up.report.questions import read_questions
 from serving.up.supervise.process import environment
+from tests.waiting import LONG
 from understudy.state import StateDir
 
 
@@ -25,7 +26,7 @@ def test_an_application_that_is_not_there_is_named_with_its_setting() -> None:
 
 def test_it_writes_as_many_questions_as_the_report_judges(tmp_path: Path) -> None:
     role = application.asking(UpConfig(judged=3), tmp_path / "questions.jsonl")
-    subprocess.run(role.argv, env=environment(), check=True, timeout=60)
+    subprocess.run(role.argv, env=environment(), check=True, timeout=LONG)
     assert len(read_questions(tmp_path / "questions.jsonl").of("judged", "drift")) == 3
 
 

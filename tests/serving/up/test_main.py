@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from serving.up import main as up
+from tests.waiting import LONG
 from understudy.errors import Unavailable, UnderstudyError
 from understudy.process.children import ROOT
 
@@ -29,7 +30,7 @@ def test_up_ends_at_once_on_a_taken_port_and_leaves_only_its_report(tmp_path: Pa
         done = subprocess.run(
             [sys.executable, "-m", "understudy", "up", "--state", str(tmp_path / "state"), "--until-swap",
              "--json", str(report)],
-            cwd=ROOT, capture_output=True, text=True, timeout=60,
+            cwd=ROOT, capture_output=True, text=True, timeout=LONG,
             env={**os.environ, "UNDERSTUDY_GATEWAY__PORT": str(number)},
         )  # fmt: skip
     assert done.returncode == 1
@@ -43,7 +44,7 @@ def test_up_with_a_wrong_configuration_starts_nothing_and_exits_2(tmp_path: Path
     file.write_text("up: {rate: -1}\n", "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "understudy", "up", "--state", str(tmp_path / "state"), "--config", str(file)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=LONG,
     )  # fmt: skip
     assert done.returncode == 2
     assert "up.rate" in done.stderr
@@ -81,6 +82,6 @@ def test_the_command_that_is_printed_can_be_run_as_it_stands(tmp_path: Path) -> 
     said = up.greeting(plan, tmp_path / "my state", 3.0)
     (words,) = [shlex.split(text)[2:] for text in said.splitlines() if "go back" in text]
     assert words[-2:] == ["--state", str(tmp_path / "my state")]
-    done = subprocess.run([*words, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*words, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == 0, done.stderr
     assert Path(words[0]).parent == Path(sys.executable).parent

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG
+
 AUTOGROUP = Path("/proc/self/autogroup")
 
 OURS = os.getpriority(os.PRIO_PROCESS, 0)
@@ -27,7 +29,7 @@ print(AUTOGROUP.read_text() if AUTOGROUP.exists() else "")
 def test_the_process_yields_and_its_session_too_where_it_leads_one(leads: bool) -> None:
     before = nice_of(AUTOGROUP.read_text() if AUTOGROUP.exists() else "")
     process, _, session = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=90, start_new_session=leads
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=LONG, start_new_session=leads
     ).stdout.partition("\n")
     assert process == str(MORE)
     after = nice_of(session)

@@ -39,6 +39,7 @@ from online_distill.teacher.texts import Text
 from serving.control.sources import Sources
 from tests.deploy.fleet import Time, World, actions
 from tests.feedback.factory import exchange, hard
+from tests.leaks import contents
 from tests.waiting import eventually
 from understudy.config import Config
 from understudy.errors import Unavailable
@@ -82,12 +83,11 @@ def targets(n: int, text: str) -> Text:
 
 def on_disk(folder: Path, sentences: list[str]) -> list[str]:
     """Files under `folder` with the first `WINDOW` bytes of as many characters of a sentence, as text or `tokens`."""
-    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
     windows = [s[at : at + WINDOW] for s in sentences for at in range(0, len(s) - WINDOW)]
     begin = {raw[:WINDOW] for window in windows for raw in (window.encode(), tokens(window).tobytes())}
     return [
         str(path.relative_to(folder))
-        for path, raw in files.items()
+        for path, raw in contents(folder).items()
         if any(raw[at : at + WINDOW] in begin for at in range(len(raw)))
     ]
 

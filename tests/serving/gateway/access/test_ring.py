@@ -14,6 +14,7 @@ from serving.gateway.access.ring import LOOK_SECONDS, NO_RING, KeyRing, RingFoll
 from serving.gateway.config import ApiKey
 from serving.gateway.keys import ANYBODY, ApiKeys, key_hmac
 from understudy.errors import IntegrityError, Unauthorized
+from understudy.files import write_atomic
 from understudy.state import StateDir
 
 SECONDS = 60.0
@@ -86,17 +87,17 @@ def test_keys_that_cannot_be_read_leave_the_last_ones_in_force_and_a_lost_file_l
         ring = read_ring(state_dir)
         keys = ApiKeys("", (), ring)
         following = asyncio.create_task(RingFollower(state_dir, ring, keys.take).run())
-        path.write_bytes(b"{")
+        write_atomic(path, b"{")
         await until(lambda: "not a file of keys" in caplog.text)
         assert knows(keys, key)
         assert not knows(keys, "")
-        path.write_bytes(kept)
+        write_atomic(path, kept)
         key_file.create(state_dir.clients, "shop", "another")
         path.unlink()
         await until(lambda: not knows(keys, key))
         assert not knows(keys, "")
         assert "is gone" in caplog.text
-        path.write_bytes(kept)
+        write_atomic(path, kept)
         await until(lambda: knows(keys, key))
         following.cancel()
 

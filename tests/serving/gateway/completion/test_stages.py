@@ -64,9 +64,10 @@ def test_a_stage_may_wait_within_the_deadline_and_not_beyond_it(serve: Serve, te
     async def remote(context: RequestContext) -> None:
         await asyncio.sleep(seconds[0])
 
-    running = serve(document({"teacher": teacher}), stages=after(remote, "parse"), first_byte_seconds=1)
+    running = serve(document({"teacher": teacher}), stages=after(remote, "parse"))
     assert running.client.chat()[0] == 200
     seconds[0] = 30.0
+    running.gateway.config = running.gateway.config.model_copy(update={"first_byte_seconds": 0.3})
     status, headers, body = running.client.chat()
     assert (status, body["error"]["code"], headers["retry-after"]) == (503, "stage_timeout", "1")
     assert len(teacher.seen) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from serving.gateway.http import protocol
 from serving.gateway.keys import key_hmac
 from tests.serving.gateway.conftest import Running, document
 from tests.serving.gateway.raw import BODY, DONE, request, talk
-from tests.serving.gateway.upstream import Engine
+from tests.serving.gateway.upstream import Engine, Seen
 from tests.waiting import eventually
 
 Serve = Callable[..., Running]
@@ -98,11 +99,20 @@ def test_bodies_are_bounded_over_all_connections(serve: Serve, teacher: Engine) 
     eventually(lambda: gateway.buffered == gateway.metrics.in_flight == 0)
 
 
-def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(gateway: Running, teacher: Engine) -> None:
-    teacher.delay = 0.3
+def test_a_pipelined_request_that_is_lost_gives_its_bytes_back(
+    gateway: Running, teacher: Engine, loop: asyncio.AbstractEventLoop
+) -> None:
+    go = asyncio.Event()
+
+    async def held(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+        await teacher.answer(seen, writer)
+
+    teacher.script = held
     with socket.create_connection(("127.0.0.1", gateway.port)) as sock:
         sock.sendall(request() + request())
         eventually(lambda: gateway.gateway.buffered == 2 * len(BODY))
+    loop.call_soon_threadsafe(go.set)
     eventually(lambda: gateway.gateway.buffered == 0)
     assert gateway.gateway.metrics.in_flight == 0
 

@@ -60,7 +60,7 @@ def test_requests_at_once_are_free_again_however_they_end(serve: Serve, teacher:
     running = serve(document({"teacher": teacher}), tenants={"default": {"max_concurrent": 1}})
     teacher.script = says(SSE_HEAD, chunk(event("x")), 30.0)
     first = threading.Thread(
-        target=lambda: running.client.chat(stream=True, headers={"x-understudy-deadline": "2"}), daemon=True
+        target=lambda: running.client.chat(stream=True, headers={"x-understudy-deadline": "6"}), daemon=True
     )
     first.start()
     eventually(lambda: bool(teacher.seen))
