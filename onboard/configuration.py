@@ -97,13 +97,10 @@ gate:                       # the student is unfit: it learns from copies and an
   fit_agreement: 0.85       # it says so large a share of the teacher's tokens
   fit_rows: 100             # on so many of them at least
 
-trainer:                    # how the cuts of docs/benchmarks.md learned; take this out once the student is fit:
-  blend: 1.0                # nothing that a cut says is worth keeping...
+trainer:                    # for a cut alone, as those of docs/benchmarks.md learned; take this out once it is fit:
+  blend: 1.0                # nothing that it says is worth keeping...
   replay_share: 0.0         # ...nor is there anything to forget, as there is in a student that serves
   learning_rate: 5.0e-4     # for some hundred million weights; more of them want less
-  warmup_steps: 20
-  batch_tokens: 1024
-  max_epochs: 6
 
 """
 

@@ -21,7 +21,8 @@ TWO = "2 A folder for the teacher and no student"
 @pytest.fixture
 def terminal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """With a teacher of ten layers, and 60 dialogues unless a test asks for more."""
-    made = Terminal(tmp_path, layers=10, dialogues=getattr(request, "param", 60))
+    few = {"UNDERSTUDY_TRAINER__LEARNING_RATE": "2e-3"}  # a round of a few short texts has a few steps
+    made = Terminal(tmp_path, layers=10, dialogues=getattr(request, "param", 60), **few)
     yield made
     made.stop()
 
