@@ -44,6 +44,6 @@ def test_the_engines_targets_are_those_of_its_weights(engines: Engines) -> None:
 @pytest.mark.engines
 def test_an_engine_that_serves_another_version_gives_no_targets(engines: Engines) -> None:
     other = slot(engines).model_copy(update={"desired": "t9"})
-    asked = EngineScorer(lambda: other, engines.state.engine_key, "t9", deadline=60.0)
+    asked = EngineScorer(lambda: other, engines.state.engine_key, "t9", deadline=5.0)
     with pytest.raises(Unavailable, match="409"):
         asked.score(texts(Encoder(engines.registry.path(TEACHER))))
