@@ -8,6 +8,7 @@ import shutil
 import signal
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -47,6 +48,21 @@ def dying_as_it_registers(call: str, work: Callable[[], object]) -> Callable[[],
         work()
 
     return run
+
+
+def meddling(file: Path, stage: str) -> Callable[[str, int], Callable[[int], None]]:
+    """A display that changes the last byte of `file` whenever something of `stage` was read."""
+
+    def show(step: str, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            if step == stage:
+                with file.open("r+b") as opened:
+                    opened.seek(-1, 2)
+                    opened.write(b"\x3f")
+
+        return advance
+
+    return show
 
 
 class Steps:

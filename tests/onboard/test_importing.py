@@ -25,7 +25,7 @@ from online_distill.evaluate.fingerprint import logprobs
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import CHATML, content, settings_of, tiny, untaught
-from tests.onboard.stages import HEADER, Steps, dying_as_it_registers, in_child, killed_when, room_of, silent
+from tests.onboard.stages import HEADER, Steps, dying_as_it_registers, in_child, killed_when, meddling, room_of, silent
 from understudy.errors import Conflict
 from understudy.process.lock import ProcessLock
 from understudy.state import StateDir
@@ -177,17 +177,8 @@ def test_weights_that_are_no_numbers_leave_nothing(state_dir: StateDir, model: P
 
 @pytest.mark.parametrize("step", ["reading", "copying", "fingerprint"])
 def test_a_folder_that_changes_meanwhile_is_refused(state_dir: StateDir, model: Path, step: str) -> None:
-    def meddling(name: str, total: int) -> Callable[[int], None]:
-        def advance(count: int) -> None:
-            if name == step:
-                with (model / "model.safetensors").open("r+b") as file:
-                    file.seek(-1, 2)
-                    file.write(b"\x3f")
-
-        return advance
-
     with pytest.raises(ModelRefused, match="changed while it was read"):
-        imported(state_dir, model, show=meddling)
+        imported(state_dir, model, show=meddling(model / "model.safetensors", step))
     assert Registry(state_dir).versions() == []
     assert imported(state_dir, model).manifest.version == "t1"
 

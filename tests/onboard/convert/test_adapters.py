@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from onboard.verdict import judge
 from onboard.write.draft import NoRoom
 from tests.onboard.conftest import ENGINES
 from tests.onboard.models import change_settings, content, tiny, tokenizer_files, untaught
-from tests.onboard.stages import Steps, in_child, killed_when, room_of, silent
+from tests.onboard.stages import Steps, in_child, killed_when, meddling, room_of, silent
 from understudy.state import StateDir
 
 
@@ -128,18 +127,9 @@ def test_a_folder_that_changes_meanwhile_is_refused(
 ) -> None:
     file = adapter / "adapter_model.safetensors" if part == "adapter" else model / "model.safetensors"
 
-    def meddling(name: str, total: int) -> Callable[[int], None]:
-        def advance(count: int) -> None:
-            if name == step:
-                with file.open("r+b") as opened:
-                    opened.seek(-1, 2)
-                    opened.write(b"\x3f")
-
-        return advance
-
     options = ImportOptions("student", base=model)
     with pytest.raises(ModelRefused, match=rf"{file.name} was changed while it was read"):
-        import_model(state_dir, adapter, options, ENGINES, meddling)
+        import_model(state_dir, adapter, options, ENGINES, meddling(file, step))
     assert Registry(state_dir).versions() == []
     assert left_of_imports(state_dir) == []
     assert import_model(state_dir, adapter, options, ENGINES, silent).manifest.version == "v1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import gguf as library
@@ -16,7 +15,7 @@ from onboard.refusal import ModelRefused
 from onboard.write.draft import NoRoom
 from tests.onboard import ggufs
 from tests.onboard.conftest import ENGINES
-from tests.onboard.stages import HEADER, Steps, in_child, killed_when, room_of, silent
+from tests.onboard.stages import HEADER, Steps, in_child, killed_when, meddling, room_of, silent
 from understudy.state import StateDir
 
 
@@ -51,17 +50,8 @@ def test_what_was_made_whole_is_made_once_and_half_of_it_anew(file: Path, tmp_pa
 
 @pytest.mark.parametrize("step", ["reading", "dequantising"])
 def test_a_file_that_changes_meanwhile_is_refused(state_dir: StateDir, file: Path, step: str) -> None:
-    def meddling(name: str, total: int) -> Callable[[int], None]:
-        def advance(count: int) -> None:
-            if name == step:
-                with file.open("r+b") as opened:
-                    opened.seek(-1, 2)
-                    opened.write(b"\x3f")
-
-        return advance
-
     with pytest.raises(ModelRefused, match="changed while it was read"):
-        import_model(state_dir, file, ImportOptions("teacher"), ENGINES, meddling)
+        import_model(state_dir, file, ImportOptions("teacher"), ENGINES, meddling(file, step))
     assert Registry(state_dir).versions() == []
     assert import_model(state_dir, file, ImportOptions("teacher"), ENGINES, silent).manifest.version == "t1"
 
