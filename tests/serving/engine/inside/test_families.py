@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import httpx
 import pytest
 from transformers import MistralForCausalLM, Phi3ForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 
 from deploy.registry.store import Registry
 from onboard.importing import ImportOptions, import_model
-from serving.engine import compat
 from serving.engine.config import EnginesConfig
-from serving.engine.launch.fork_client import ForkLauncher, fork_socket
-from serving.engine.launch.launcher import LaunchSpec
 from tests.engines import Engines
 from tests.onboard.models import tiny
 from tests.onboard.stages import silent
 from tests.serving.engine import models
-from tests.serving.engine.inside.test_loader import healthy
-from trials.system import free_ports
-from understudy.process.scratch import Scratch
+from tests.serving.engine.inside import alone
 from understudy.state import StateDir
 
 pytestmark = [
@@ -45,30 +39,10 @@ async def test_a_version_takes_anothers_place_and_computes_what_transformers_doe
     engines: Engines, state_dir: StateDir, tmp_path: Path, family: type
 ) -> None:
     first, second = (imported(state_dir, tmp_path, family, seed) for seed in (1, 2))
-    (port,) = free_ports(1)
-    config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
-    launcher, scratch = ForkLauncher(fork_socket(engines.state)), Scratch(engines.state)
-    env = compat.environment("student-b", "v1", "key", "control", ())
-    env |= compat.folders(scratch.emptied("families"), tmp_path)
-    spec = LaunchSpec("families", compat.argv("student-b", str(first), config), env, (), str(tmp_path / "log"))
-    await launcher.start(spec)
-    try:
-        headers = {"authorization": "Bearer control"}
-        async with httpx.AsyncClient(base_url=config.url("student-b"), headers=headers, timeout=60) as http:
-            await healthy(http)
-            for folder, version in ((first, "v1"), (second, "v2"), (first, "v1")):
-                response = await http.post("/understudy/load", json={"path": str(folder), "version": version})
-                assert response.status_code == 200, response.text
-                for prompt in PROMPTS:
-                    asked = {
-                        "model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0,
-                        "prompt_logprobs": 0,
-                    }  # fmt: skip
-                    answer = (await http.post("/v1/completions", json=asked)).json()
-                    rows = answer["choices"][0]["prompt_logprobs"][1:]
-                    found = [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
-                    assert models.nearly(found, models.own_logprobs(folder, prompt))
-    finally:
-        await launcher.stop("families", 3.0)
-        scratch.drop("families")
+    async with alone.started(engines, first, tmp_path / "log") as (_, http):
+        await alone.healthy(http)
+        for folder, version in ((first, "v1"), (second, "v2"), (first, "v1")):
+            await alone.load(http, folder, version)
+            for prompt in PROMPTS:
+                assert models.nearly(await alone.logprobs(http, prompt), models.own_logprobs(folder, prompt))
     assert not models.nearly(models.own_logprobs(first, PROMPTS[0]), models.own_logprobs(second, PROMPTS[0]), 0.1)

@@ -7,22 +7,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from deploy.engines.names import HASHES_VARIABLE
-from serving.engine import compat
-from serving.engine.config import EnginesConfig
-from serving.engine.launch.fork_client import ForkLauncher, fork_socket
-from serving.engine.launch.launcher import LaunchSpec
 from tests.engines import EARLIER, LATER, Engines
 from tests.serving.engine import models
-from trials.system import free_ports
+from tests.serving.engine.inside import alone
 from understudy.files import sha256_file
-from understudy.process.scratch import Scratch
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
-SLOT = "student-b"
+SLOT = alone.SLOT
 MIB = 1 << 20
 
 
@@ -120,38 +114,11 @@ def test_an_open_or_busy_engine_does_not_load(settled: Engines) -> None:
 async def test_tied_embeddings_are_served_right_after_a_load(engines: Engines, tmp_path: Path) -> None:
     source = engines.registry.path(EARLIER)
     first, second = models.tied(source, tmp_path / "one", 1.0), models.tied(source, tmp_path / "two", 1.7)
-    (port,) = free_ports(1)
-    config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
-    launcher = ForkLauncher(fork_socket(engines.state))
-    scratch = Scratch(engines.state)
-    env = compat.environment("student-b", "w1", "key", "control", ())
-    env |= compat.folders(scratch.emptied("tied"), tmp_path)
-    spec = LaunchSpec("tied", compat.argv("student-b", str(first), config), env, (), str(tmp_path / "log"))
-    await launcher.start(spec)
-    try:
-        headers = {"authorization": "Bearer control"}
-        async with httpx.AsyncClient(base_url=config.url("student-b"), headers=headers, timeout=60) as http:
-            await healthy(http)
-            response = await http.post("/understudy/load", json={"path": str(second), "version": "w2"})
-            assert response.status_code == 200, response.text
-            prompt = models.PROMPTS[0]
-            body = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-            rows = (await http.post("/v1/completions", json=body)).json()["choices"][0]["prompt_logprobs"][1:]
-    finally:
-        await launcher.stop("tied", 3.0)
-        scratch.drop("tied")
-    found = [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
-    assert models.nearly(found, models.own_logprobs(second, prompt))
-
-
-async def healthy(http: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(180):
-        while True:
-            try:
-                if (await http.get("/health")).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                await asyncio.sleep(0.1)
+    async with alone.started(engines, first, tmp_path / "log") as (_, http):
+        await alone.healthy(http)
+        await alone.load(http, second, "v2")
+        found = await alone.logprobs(http, models.PROMPTS[0])
+    assert models.nearly(found, models.own_logprobs(second, models.PROMPTS[0]))
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -191,18 +158,8 @@ async def test_an_engine_does_not_start_with_weights_other_than_those_verified(
 ) -> None:
     source = engines.registry.path(EARLIER)
     folder = nudged(source, tmp_path / "nudged")
-    (port,) = free_ports(1)
-    config = EnginesConfig(ports={"teacher": 1, "student-a": 2, "student-b": port})
-    launcher, scratch = ForkLauncher(fork_socket(engines.state)), Scratch(engines.state)
-    env = compat.environment("student-b", "w1", "key", "control", ())
-    env |= {**compat.folders(scratch.emptied("nudged"), tmp_path), HASHES_VARIABLE: json.dumps(hashes(source))}
-    spec = LaunchSpec("nudged", compat.argv("student-b", str(folder), config), env, (), str(tmp_path / "log"))
-    await launcher.start(spec)
-    try:
-        async with asyncio.timeout(180):
-            while (found := await launcher.look("nudged")) is not None and found.exit is None:
-                await asyncio.sleep(0.1)
-        assert "has changed since it was verified" in (tmp_path / "log").read_text(errors="replace")
-    finally:
-        await launcher.stop("nudged", 5.0)
-        scratch.drop("nudged")
+    env = {HASHES_VARIABLE: json.dumps(hashes(source))}
+    async with alone.started(engines, folder, tmp_path / "log", env) as (launcher, _), asyncio.timeout(180):
+        while (found := await launcher.look(alone.NAME)) is not None and found.exit is None:
+            await asyncio.sleep(0.1)
+    assert "has changed since it was verified" in (tmp_path / "log").read_text(errors="replace")
