@@ -38,8 +38,8 @@ def kafka_home() -> Path:
     lacking(NO_KAFKA)
 
 
-def smollm2(cache: Path | None = None) -> Path:
-    """SmolLM2's file, in `cache` or the user's; UNDERSTUDY_SMOLLM2 names one that is here."""
+def smollm2(cache: Path) -> Path:
+    """SmolLM2's file, fetched into `cache`; UNDERSTUDY_SMOLLM2 names one that is here."""
     try:
         return fetch.gguf(cache)
     except fetch.NotFetched as error:

@@ -14,7 +14,7 @@ import pytest
 from examples.smollm2 import fetch
 from examples.smollm2.dialogues import HERE
 from serving.control.client import Admin
-from tests.shared_data import lacking
+from tests.shared_data import smollm2
 from tests.waiting import eventually
 from trials.system import System, on_free_ports
 
@@ -30,11 +30,8 @@ QUESTION = {"max_tokens": 8, "messages": [{"role": "user", "content": "My parcel
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[System]:
     """The example on free ports, from nothing; what others run on this machine may take its time."""
-    try:
-        fetch.gguf()
-    except fetch.NotFetched as error:
-        lacking(error.message)
-    env = {**on_free_ports(), "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}
+    file = smollm2(tmp_path / "cache")
+    env = {**on_free_ports(), fetch.VARIABLE: str(file), "UNDERSTUDY_ENGINES__FORK_WAIT": "300"}
     system = System(tmp_path / "state", "--config", str(HERE / "light.yaml"), env=env)
     system.gateway = f"http://127.0.0.1:{env['UNDERSTUDY_GATEWAY__PORT']}"
     yield system

