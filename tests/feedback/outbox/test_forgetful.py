@@ -105,6 +105,7 @@ def test_a_replica_that_follows_is_believed_at_once(own_redis: RedisServer, make
     replica = RedisServer(tmp_path / "replica")
     replica.start()
     try:
+        redis.Redis.from_url(own_redis.url).config_set("repl-diskless-sync-delay", 0)  # no other will come
         redis.Redis.from_url(replica.url).replicaof("127.0.0.1", own_redis.port)
         eventually(lambda: outbox.stats()["spool_bytes"] == 0, what="believing the replica")
         assert held(replica) == {f"resp-{n}" for n in range(COUNT)}
