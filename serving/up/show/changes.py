@@ -39,8 +39,9 @@ def changes(before: Figures, after: Figures) -> Iterator[str]:
     for name in sorted(before.behind.keys() ^ after.behind.keys()):
         epoch = after.behind.get(name)
         yield f"{name} follows again" if epoch is None else f"{name} stays at epoch {epoch} of {after.epoch}"
-    if after.failed > before.failed:
-        yield f"{after.failed - before.failed} requests failed"
+    failed = after.failed - before.failed
+    if failed > 0:
+        yield "1 request failed" if failed == 1 else f"{failed} requests failed"
 
 
 def _slots(before: Figures, after: Figures) -> Iterator[str]:

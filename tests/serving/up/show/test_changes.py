@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deploy.routing.document import Heartbeat, RoutingDocument, SlotView
 from serving.up.show.changes import changes
 from serving.up.show.figures import Figures, Stage, line
@@ -14,6 +16,7 @@ def test_a_swap_and_a_stage_become_events() -> None:
     said = list(changes(before, after))
     assert said == ["v3 is live, was v2 (epoch 4)", "round 1: live", "2 requests failed"]
     assert list(changes(after, after)) == []
+    assert list(changes(replace(after, failed=1), after)) == ["1 request failed"]
 
 
 def test_a_candidate_that_is_taken_back_is_told() -> None:
