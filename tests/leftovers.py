@@ -7,6 +7,7 @@ test that made it: its thread would go on, and write into the logs of tests that
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -18,6 +19,10 @@ import psutil
 import pytest
 
 from tests.waiting import eventually
+
+# A forked child has none of its parent's threads: to collect there what belongs to a library that has some, a client
+# of Kafka for one, may end it by a segmentation fault.
+os.register_at_fork(after_in_child=gc.disable)
 
 BASE = Path(__file__).resolve().parent.parent / ".test-tmp"
 FOLDER = pytest.StashKey[Path]()

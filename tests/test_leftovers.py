@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -13,6 +14,14 @@ from tests.waiting import LONG
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFTEST = 'import tests.leftovers\ntests.leftovers.ENDS_SECONDS = 0.2\npytest_plugins = ["tests.leftovers"]\n'
+
+
+def test_a_forked_child_collects_nothing_that_may_belong_to_a_library_with_threads() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(int(gc.isenabled()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_rows_and_sums_agree_however_often_a_worker_is_killed_at_any_moment(redi
             finally:
                 os._exit(1)
         try:
-            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 300, "some events applied")  # noqa: B023
+            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 60, "some events applied")  # noqa: B023
         finally:
             os.kill(worker, signal.SIGKILL)
             os.waitpid(worker, 0)

@@ -81,7 +81,7 @@ def test_rows_and_sums_agree_whoever_is_killed_at_any_moment(redis_url: str, tmp
                 work(redis_url, tmp_path, rows)
             os._exit(1)
         try:
-            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 300, "some events applied")  # noqa: B023
+            eventually(lambda: int(client.hget(APPLIED, "spool") or 0) >= number, 60, "some events applied")  # noqa: B023
             time.sleep(chance.random() * 0.02)  # any instant: of a batch, of a file, of what leaves Redis
         finally:
             os.kill(worker, signal.SIGKILL)
