@@ -47,8 +47,9 @@ def test_one_that_is_better_by_less_than_chance_learned_and_one_that_is_not_is_r
     found = judge_unfit(noisy, CONFIG)
     assert found.event == "learned"
     assert found.summary()["general"]["lower"] < 0 < found.summary()["general"]["difference"]
-    for after in (0.2, 0.1):
-        found = judge_unfit(judged(0.2, after), CONFIG)
+    same = [row.model_copy(update={"candidate": row.parent}) for row in judged(0.2, 0.2).rows]
+    for evaluation in (Evaluation(candidate_finite=True, rows=tuple(same)), judged(0.2, 0.1)):
+        found = judge_unfit(evaluation, CONFIG)
         assert found.event == "gate_failed"
         assert "no better than its parent" in found.reasons[0]
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from online_distill.data.encoding import Encoder
+from serving.up.report import asking
 from serving.up.report.asking import Asker, Greedy, LoadedEngine, over, spoken
 from serving.up.report.demands import parts
 from serving.up.report.questions import ReportQuestion
@@ -54,7 +55,7 @@ REPLY = {
 async def test_what_is_refused_for_the_moment_is_asked_again_and_nothing_else_is(
     monkeypatch: pytest.MonkeyPatch, refusals: int, status: int, asked: int, way: str
 ) -> None:
-    monkeypatch.setattr("serving.up.report.asking.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(asking, "WAITS", tuple(0.0 for _ in asking.WAITS))
     seen = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
