@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,7 +22,7 @@ SLOT = "student-b"
 NAME = "alone"
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def started(
     engines: Engines, weights: Path, log: Path, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[ForkLauncher, httpx.AsyncClient]]:
@@ -45,11 +46,10 @@ async def healthy(http: httpx.AsyncClient) -> None:
     """Returns once the engine serves."""
     async with asyncio.timeout(180):
         while True:
-            try:
+            with contextlib.suppress(httpx.HTTPError):
                 if (await http.get("/health")).status_code == 200:
                     return
-            except httpx.HTTPError:
-                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)
 
 
 async def load(http: httpx.AsyncClient, weights: Path, version: str) -> None:
@@ -60,6 +60,15 @@ async def load(http: httpx.AsyncClient, weights: Path, version: str) -> None:
 
 async def logprobs(http: httpx.AsyncClient, prompt: Sequence[int]) -> list[float]:
     """The engine's log-probabilities of the prompt's tokens at positions 1..n-1."""
-    asked = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-    rows = (await http.post("/v1/completions", json=asked)).json()["choices"][0]["prompt_logprobs"][1:]
+    return logprobs_in(await http.post("/v1/completions", json=question(prompt)), prompt)
+
+
+def question(prompt: Sequence[int]) -> dict[str, Any]:
+    """What asks an engine for them."""
+    return {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+
+
+def logprobs_in(answer: httpx.Response, prompt: Sequence[int]) -> list[float]:
+    """What it answered."""
+    rows = answer.json()["choices"][0]["prompt_logprobs"][1:]
     return [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]

@@ -22,10 +22,7 @@ MIB = 1 << 20
 
 def measured(engines: Engines, prompt: tuple[int, ...], slot: str = SLOT) -> list[float]:
     """The engine's log-probabilities of the prompt's own tokens, asked as the agent does."""
-    body = {"model": "student", "prompt": list(prompt), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-    response = engines.control(slot, "POST", "/v1/completions", body)
-    rows = response.json()["choices"][0]["prompt_logprobs"][1:]
-    return [row[str(token)]["logprob"] for row, token in zip(rows, prompt[1:], strict=True)]
+    return alone.logprobs_in(engines.control(slot, "POST", "/v1/completions", alone.question(prompt)), prompt)
 
 
 @pytest.fixture
