@@ -22,6 +22,7 @@ REST = 4.0
 PATIENCE = 4.0
 LONG = 240.0
 """Seconds that a process which a test starts may take: more than a busy machine needs for any of them."""
+DAY = 86_400.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +63,21 @@ async def eventually_async(holds: Callable[[], object], seconds: float = 60.0, w
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
         await asyncio.sleep(rest(now - began))
         began = time.monotonic()
+
+
+def within_a_day(seconds: float) -> None:
+    """Before what counts by the day (UTC) and takes so long: wait for the next one where this one ends within that.
+
+    As everywhere, with patience.
+    """
+    if wait := until_next_day(time.time(), PATIENCE * seconds):
+        time.sleep(wait + STEP_SECONDS)
+
+
+def until_next_day(now: float, seconds: float) -> float:
+    """Seconds until the day (UTC) of `now` is over; 0 where it is not within `seconds`."""
+    left = DAY - now % DAY
+    return left if left <= seconds else 0.0
 
 
 def rest(took: float) -> float:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from tests.leaks import command_lines, contents
 from tests.onboard.terminal import Terminal, blocks
-from tests.waiting import eventually
+from tests.waiting import eventually, within_a_day
 from trials.api import PlayedApi, played
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(540)]
@@ -54,6 +54,7 @@ class Taught:
 
 @pytest.fixture
 def taught(tmp_path: Path) -> Iterator[Taught]:
+    within_a_day(75)
     terminal = Terminal(tmp_path, **ENV)
     try:
         with played(tmp_path / "my-teacher", KEY) as api:

@@ -30,7 +30,7 @@ from serving.serve import wants_companions
 from tests.onboard.terminal import blocks
 from tests.serving.gateway.conftest import Client
 from tests.serving.gateway.upstream import Engine
-from tests.waiting import LONG, eventually
+from tests.waiting import LONG, eventually, within_a_day
 from understudy.config import Config
 from understudy.state import StateDir
 
@@ -72,6 +72,7 @@ class OwnEngines:
 
 @pytest.fixture
 def own(loop: asyncio.AbstractEventLoop, redis_url: str, tmp_path: Path) -> Iterator[OwnEngines]:
+    within_a_day(30)
     engines = [Engine("teacher", loop), Engine("student", loop)]
     engines[1].words = ("我不知道", "。")
     for engine in engines:

@@ -172,7 +172,7 @@ async def test_a_copy_is_given_up_when_what_comes_is_no_reply_and_what_was_charg
 ) -> None:
     """Whoever keeps a copy until its deadline asks again where an engine is away, and must not where each try costs."""
     api.answers = [answer]
-    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None, lambda: 0.0)
     with pytest.raises(GaveUp):
         await MeteredEngine(EngineClient(api.url, "m", ours=False), spending).chat(
             ASK, version="external", max_tokens=8
@@ -182,7 +182,7 @@ async def test_a_copy_is_given_up_when_what_comes_is_no_reply_and_what_was_charg
 
 
 async def test_an_api_that_is_away_is_asked_again(redis_url: str) -> None:
-    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None, lambda: 0.0)
     engine = MeteredEngine(EngineClient("http://127.0.0.1:1", "m", ours=False), spending)
     with pytest.raises(Unavailable):
         await engine.chat(ASK, version="external", max_tokens=8)
@@ -196,7 +196,7 @@ async def test_usage_that_is_null_is_guessed(api: Api) -> None:
 
 async def test_an_answer_that_does_not_tell_its_tokens_costs_what_is_guessed(api: Api, redis_url: str) -> None:
     api.answers = [JSONResponse({"choices": GOOD["choices"]})]
-    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None)
+    spending = Spending(redis.Redis.from_url(redis_url), RedisKeys("us:"), None, lambda: 0.0)
     await MeteredEngine(EngineClient(api.url, "m", ours=False), spending).chat(ASK, version="external", max_tokens=8)
     guessed = -(-len((json.dumps(ASK, ensure_ascii=False) + "明天。").encode()) // 4)
     assert spending.today()["shadow"] == guessed

@@ -27,6 +27,7 @@ from online_distill.role.trainer import Trainer
 from online_distill.teacher.targets import load_all
 from tests.online_distill.role.conftest import GATE, SETTINGS
 from tests.online_distill.world import make_samples
+from tests.waiting import within_a_day
 from trials.api import Gives, PlayedApi, played
 from understudy.config import load_config
 from understudy.errors import Unavailable
@@ -83,6 +84,7 @@ class Taught:
 def taught(
     state_dir: StateDir, api: PlayedApi, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Taught:
+    within_a_day(15)
     monkeypatch.setenv("ROUND_KEY", KEY)
     return Taught(state_dir, api.url, redis_url, tmp_path / "understudy.yaml")
 

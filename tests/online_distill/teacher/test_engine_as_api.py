@@ -21,6 +21,7 @@ from online_distill.teacher.targets import load_all
 from serving.engine.config import served_model
 from tests.engines import Engines
 from tests.online_distill.role.test_external import Taught
+from tests.waiting import within_a_day
 from understudy.state import StateDir
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
@@ -31,6 +32,7 @@ def taught(
     engines: Engines, registered: Path, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Taught:
     engines.settle()
+    within_a_day(60)
     monkeypatch.setenv("ROUND_KEY", engines.control_key)
     state = StateDir(shutil.copytree(registered, tmp_path / "state"))
     url = f"{engines.url('teacher')}/v1"

@@ -18,6 +18,7 @@ from serving.control.replies.status import StatusReply
 from serving.control.sources import Sources
 from tests.deploy.fleet import Moving, World, cut, teacher, to_canary
 from tests.serving.control.conftest import client
+from tests.waiting import within_a_day
 from understudy.config import Config
 from understudy.state import StateDir
 
@@ -111,6 +112,7 @@ def test_at_the_cap_of_the_day_status_says_that_learning_stops_and_serving_goes_
     deployment.settings = replace(deployment.settings, teacher=slot)
     teacher = {"url": "http://h/v1", "model": "big", "daily_tokens": 100}
     sources = Sources(Config({"engines": {"teacher": teacher}}), RedisConfig(url=redis_url), state_dir)
+    within_a_day(5)
     with client(world, sources) as admin:
         sources.spending().add("shadow", 99)
         told = StatusReply.model_validate(admin.get("/status").json())
