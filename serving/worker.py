@@ -19,7 +19,7 @@ from deploy.engines.keys import engine_key
 from deploy.engines.metered import MeteredEngine
 from deploy.engines.splitting.tokens import splitter_of
 from deploy.engines.tokens import CONTROL_TOKENS, split_for
-from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, ShadowRates, SlotView
 from deploy.routing.documents import RoutingDocuments
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
@@ -64,12 +64,16 @@ class EngineDirectory:
     def __init__(
         self, documents: RoutingDocuments, engines: EnginesConfig, router: RouterConfig, key: str,
         spending: Spending | None = None, tokens: tuple[str, ...] = CONTROL_TOKENS,
+        shadow: ShadowRates | None = None,
     ) -> None:  # fmt: skip
-        """`tokens`: control tokens as configured, of engines that do not tell theirs."""
+        """`tokens`: control tokens as configured, of engines that do not tell theirs.
+
+        `shadow`: the configured shares, which hold until a document says others.
+        """
         self._spending = spending
         self._documents = documents
         self._external = engines.external
-        self._static = static_document(self._external, router) if engines.teacher or engines.student else None
+        self._static = static_document(self._external, router, shadow) if engines.teacher or engines.student else None
         self._key = key
         self._tokens = tokens
         self._clients: dict[tuple[str, str, str], EngineClient] = {}
@@ -189,7 +193,9 @@ async def run(config: Config, settings: WorkerConfig, state: StateDir) -> None:
     cap = engines.teacher.daily_tokens if engines.teacher else None
     spending = Spending(client, RedisKeys(redis.prefix), cap)
     tokens = config.section(GatewayConfig).control_tokens
-    directory = EngineDirectory(documents, engines, config.section(RouterConfig), engine_key(state), spending, tokens)
+    rates = ShadowRates(to_student=settings.shadow.to_student, to_teacher=settings.shadow.to_teacher)
+    router = config.section(RouterConfig)
+    directory = EngineDirectory(documents, engines, router, engine_key(state), spending, tokens, rates)
     worker = Worker(bus, client, outbox, directory, settings)
     outbox.start()
     for finding in await asyncio.to_thread(bus_findings, config.section(BusConfig), redis, event_bytes):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from ab.running.phases import begun
-from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, SlotView
+from deploy.routing.document import EXTERNAL, RouterConfig, RoutingDocument, ShadowRates, SlotView
 from understudy.config import Config, Section
 from understudy.errors import ConfigError
 
@@ -102,15 +102,15 @@ def check_keys(engines: External) -> None:
         engine.check_key(f"engines.{role}")
 
 
-def static_document(engines: External, router: RouterConfig) -> RoutingDocument:
-    """Epoch 0 in memory, where no controller writes."""
+def static_document(engines: External, router: RouterConfig, shadow: ShadowRates | None = None) -> RoutingDocument:
+    """Epoch 0 in memory, where no controller writes. `shadow`: for a worker; a gateway copies nothing."""
     places = {"teacher": "teacher", "student": "student-a"}
     document = RoutingDocument(
         slots={slot: engines[role].slot for role, slot in places.items() if role in engines},
         stable=EXTERNAL if "student" in engines else None, default=router.default,
         aliases=router.aliases, lines=tuple(router.lines.items()), experiments=router.experiments,
         phases={one.id: begun(one) for one in router.experiments},  # made once, not for each request
-        reason="configuration",
+        shadow=shadow or ShadowRates(), reason="configuration",
     )  # fmt: skip
     return as_configured(document, engines)
 

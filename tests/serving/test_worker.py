@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ab.experiment import Experiment
-from deploy.routing.document import RouterConfig, RoutingDocument, SlotView
+from deploy.routing.document import RouterConfig, RoutingDocument, ShadowRates, SlotView
 from deploy.routing.stores import open_routing
 from feedback.bus.config import BusConfig
 from feedback.bus.opening import open_bus
@@ -152,6 +152,28 @@ async def test_copies_go_to_the_unfit_student_where_none_is_stable(state_dir: St
     assert arms is not None
     assert (arms.stable, set(arms.students)) == ("v1", {"v1"})
     await directory.close()
+
+
+async def test_the_configured_shares_are_copied_until_a_document_says_others(state_dir: StateDir) -> None:
+    documents = open_routing(state_dir, None).documents
+    engines = {role: {"url": "http://127.0.0.1:1/v1", "model": role} for role in ("teacher", "student")}
+    configured = ShadowRates(to_student=0.25, to_teacher=1.0)
+    directory = EngineDirectory(
+        documents, EnginesConfig.model_validate(engines), RouterConfig(), "key", shadow=configured
+    )
+    await directory.refresh()
+    assert shares(directory) == (0.25, 1.0)
+    documents.publish(RoutingDocument(epoch=1, shadow=ShadowRates(to_student=0.75, to_teacher=0.125)))
+    await directory.refresh()
+    assert shares(directory) == (0.75, 0.125)
+    await directory.close()
+
+
+def shares(directory: EngineDirectory) -> tuple[float, float]:
+    """Of what the teacher answered that the student is asked, and the other way round."""
+    arms = directory.arms()
+    assert arms is not None
+    return arms.to_student, arms.to_teacher
 
 
 async def test_experiments_whose_switches_are_valued_on_copies_are_known_with_who_answers(state_dir: StateDir) -> None:
